@@ -1,0 +1,1 @@
+//! The web: session layer, extractors, guards and pages.

@@ -1,0 +1,1 @@
+//! The rules of Countersign: devices, methods, throttle, assurance, flows and refusals.

@@ -1,0 +1,1 @@
+//! Complete two-factor authentication for axum applications.

@@ -1,0 +1,1 @@
+//! The arithmetic of one-time passwords: HOTP, TOTP, base32 and otpauth URIs.

@@ -1,0 +1,3 @@
+//! The Countersign server and its command line.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! SQL: durable storage on SQLite.

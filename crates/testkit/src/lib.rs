@@ -1,0 +1,1 @@
+//! Still clocks, seeded randomness, soft tokens, a browser-like client and contract suites.

@@ -1,0 +1,3 @@
+//! The smallest host application.
+
+fn main() {}
