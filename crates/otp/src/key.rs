@@ -1,0 +1,59 @@
+//! The key that the server and the device share. This module never makes a key (randomness is somebody else's) and never
+//! judges whether one is long enough. It keeps the invariant that a [`Key`] leaves memory wiped and shows up in no log.
+
+use std::{fmt, mem};
+
+use zeroize::{ZeroizeOnDrop, Zeroizing};
+
+use crate::base32;
+
+/// The shared secret of a device.
+///
+/// Wiped when dropped, redacted by `Debug`, and without `PartialEq`. Any length is legal to HMAC, none included; RFC 4226
+/// requirement R6 asks for at least 128 bits and recommends 160, so ask [`Key::bits`] before taking over a foreign key.
+#[derive(Clone, ZeroizeOnDrop)]
+pub struct Key(Vec<u8>);
+
+impl Key {
+    /// Takes the raw bytes over. A slice is copied, and the original is left for the caller to wipe.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Key {
+        Key(bytes.into())
+    }
+
+    /// Reads base32 as people and apps write it: in groups, in either case, padded or not (see [`base32::decode`]).
+    ///
+    /// A text without a single letter is malformed: an empty form field must not become a key that everybody knows.
+    pub fn from_base32(text: &str) -> Result<Key, MalformedKey> {
+        let mut bytes = base32::decode(text)?;
+        if bytes.is_empty() {
+            return Err(MalformedKey);
+        }
+        Ok(Key(mem::take(&mut bytes)))
+    }
+
+    /// Base32 in upper case and without padding (RFC 4648 section 6), what authenticator apps expect.
+    pub fn to_base32(&self) -> Zeroizing<String> {
+        base32::encode(&self.0)
+    }
+
+    /// The raw bytes, to be sealed and stored.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The length in bits.
+    pub fn bits(&self) -> usize {
+        self.0.len() * 8
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key([redacted])")
+    }
+}
+
+/// A text that is not base32, or is empty. It does not hold the text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the text is not a base32 key")]
+pub struct MalformedKey;
