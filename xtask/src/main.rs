@@ -1,3 +1,70 @@
-//! Developer chores.
+//! Developer chores, so that a fresh clone needs to know one command: `cargo xtask test`.
+//!
+//! Nothing here is part of what Countersign ships. The chores call the tools a Rust installation brings along and ask
+//! for no extra cargo subcommand.
 
-fn main() {}
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore reports to the person who called it")]
+
+mod command;
+mod tally;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::{command::cargo, workspace::Workspace};
+
+const USAGE: &str = "\
+usage: cargo xtask <chore>
+
+  test                  everything that has to hold before a commit goes in
+  tidy                  the arrows between the crates, and the papers that describe them
+  bench login [ARGS]    logins over HTTP against the real binary, beside the bare limits";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match chore(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn chore(words: &[&str]) -> Result<()> {
+    match words {
+        ["test"] => test::test(&Workspace::load()?),
+        ["tidy"] => tidy::tidy(&Workspace::load()?),
+        ["bench", "login", arguments @ ..] => bench_login(arguments),
+        [] => bail!("no chore was named\n\n{USAGE}"),
+        unknown => bail!("there is no chore `{}`\n\n{USAGE}", unknown.join(" ")),
+    }
+}
+
+fn bench_login(arguments: &[&str]) -> Result<()> {
+    let bench = ["bench", "-p", "countersign-server", "--bench", "login", "--"];
+    command::run(cargo().args(bench).args(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_chore_is_refused_with_the_usage() {
+        for (words, reason) in [
+            (&[] as &[&str], "no chore was named"),
+            (&["dance"], "there is no chore `dance`"),
+            (&["test", "twice"], "there is no chore `test twice`"),
+            (&["bench"], "there is no chore `bench`"),
+        ] {
+            let error = chore(words).unwrap_err().to_string();
+            assert_eq!(error, format!("{reason}\n\n{USAGE}"));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `cargo xtask test`: everything that has to hold before a commit goes in, cheapest first, stopping at the first
+//! step that fails. Continuous integration runs this and nothing else.
+
+use std::{
+    fs,
+    io::{BufReader, stdout},
+    path::PathBuf,
+    process::{Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{
+    command::{self, cargo},
+    tally::Tally,
+    tidy, tools,
+    workspace::Workspace,
+};
+
+/// Runs every step, names each with its time, and closes with the number of tests.
+pub(crate) fn test(workspace: &Workspace) -> Result<()> {
+    step("tools", tools::provide)?;
+    step("format", || run(workspace, &["fmt", "--all", "--check"]))?;
+    step("clippy", || run(workspace, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    step("doc", || {
+        command::run(at(workspace, &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    step("tidy", || tidy::tidy(workspace))?;
+    step("server binary", || run(workspace, &["build", "--release", "-p", "countersign-server"]))?;
+    let (tally, status) = step("tests", || suite(workspace))?;
+    println!("{tally}");
+    ensure!(status.success(), "step `tests` failed");
+    Ok(())
+}
+
+/// Plain `cargo test`. The tests that drive the real server find its binary, and a place for their screenshots, in
+/// the environment.
+fn suite(workspace: &Workspace) -> Result<(Tally, ExitStatus)> {
+    let artefacts = workspace.target.join("artefacts");
+    fs::create_dir_all(&artefacts).with_context(|| format!("could not create {}", artefacts.display()))?;
+    let mut tests = at(workspace, &["test", "--workspace"])
+        .env("COUNTERSIGN_BIN", server_binary(workspace))
+        .env("COUNTERSIGN_ARTEFACTS", artefacts)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("could not start `cargo test`")?;
+    let output = tests.stdout.take().context("could not read from `cargo test`")?;
+    let tally = Tally::while_copying(BufReader::new(output), stdout())?;
+    Ok((tally, tests.wait()?))
+}
+
+fn server_binary(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("release").join("countersign").with_extension(std::env::consts::EXE_EXTENSION)
+}
+
+fn run(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+    command::run(&mut at(workspace, arguments))
+}
+
+fn at(workspace: &Workspace, arguments: &[&str]) -> Command {
+    let mut cargo = cargo();
+    cargo.current_dir(&workspace.root).args(arguments);
+    cargo
+}
+
+fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    println!("── {name}");
+    let (outcome, took) = timed(work);
+    println!("── {name}: {:.1} s", took.as_secs_f64());
+    outcome.with_context(|| format!("step `{name}` failed"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a step took is for the reader; no rule rests on it")]
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = std::time::Instant::now();
+    let outcome = work();
+    (outcome, start.elapsed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_fails_gives_its_name_and_its_cause() {
+        let error = step("doomed", || anyhow::bail!("the cause") as Result<()>).unwrap_err();
+        assert_eq!(format!("{error:#}"), "step `doomed` failed: the cause");
+    }
+
+    #[test]
+    fn a_step_hands_its_result_on() {
+        assert_eq!(step("lucky", || Ok(7)).unwrap(), 7);
+    }
+}

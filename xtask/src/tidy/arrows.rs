@@ -1,0 +1,141 @@
+//! The arrows between the crates point inward only. ARCHITECTURE.md says which there may be, in a block that people
+//! and this rule read alike; the manifests say which there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tree::Tree;
+use crate::workspace::Edges;
+
+const PAPER: &str = "ARCHITECTURE.md";
+
+/// What decides must neither wait nor reach out: these crates, and those named after them, stay out of the core.
+const WORLDLY: [&str; 5] = ["tokio", "sqlx", "rusqlite", "http", "axum"];
+
+/// Members that ARCHITECTURE.md does not know, and arrows that it does not allow.
+pub(super) fn undeclared(tree: &Tree, edges: &Edges) -> Vec<String> {
+    match tree.text(PAPER).and_then(allowed) {
+        Ok(allowed) => strays(&allowed, edges),
+        Err(complaint) => vec![complaint],
+    }
+}
+
+/// Crates in the core's dependency tree, one a line, that have no business there.
+pub(super) fn impurities(dependencies: &str) -> Vec<String> {
+    let names: BTreeSet<&str> = dependencies.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let worldly = |name: &&str| {
+        WORLDLY
+            .iter()
+            .any(|world| name.strip_prefix(world).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
+    };
+    names.into_iter().filter(worldly).map(|name| format!("the core depends on {name}, so it is not pure")).collect()
+}
+
+fn strays(allowed: &Arrows<'_>, edges: &Edges) -> Vec<String> {
+    let members: BTreeSet<&str> = edges.keys().map(|member| short(member)).collect();
+    let mut complaints = Vec::new();
+    for (from, targets) in edges {
+        let Some(allowed) = allowed.get(short(from)) else {
+            complaints.push(format!("{PAPER} has no arrows for {}", short(from)));
+            continue;
+        };
+        let strays = targets.iter().map(|target| short(target)).filter(|target| !allowed.contains(target));
+        complaints.extend(strays.map(|to| format!("{} → {to} is not among the arrows of {PAPER}", short(from))));
+    }
+    let named: BTreeSet<&str> = allowed.iter().flat_map(|(from, to)| to.iter().chain([from])).copied().collect();
+    complaints
+        .extend(named.difference(&members).map(|name| format!("{PAPER} draws arrows for {name}, which is no member")));
+    complaints
+}
+
+type Arrows<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+/// Reads the block: one member a line, an arrow, and the members it may depend on.
+fn allowed(paper: &str) -> Result<Arrows<'_>, String> {
+    let block = paper.lines().skip_while(|line| *line != "```arrows").skip(1).take_while(|line| *line != "```");
+    let mut arrows = Arrows::new();
+    for line in block {
+        let (from, to) = line.split_once('→').ok_or_else(|| format!("{PAPER} has no arrow in the line `{line}`"))?;
+        let to = to.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        if arrows.insert(from.trim(), to).is_some() {
+            return Err(format!("{PAPER} has two lines of arrows for {}", from.trim()));
+        }
+    }
+    if arrows.is_empty() { Err(format!("{PAPER} has no block of arrows")) } else { Ok(arrows) }
+}
+
+/// `countersign-core` is `core` among ourselves; the front keeps its name.
+fn short(member: &str) -> &str {
+    member.strip_prefix("countersign-").unwrap_or(member)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str =
+        "# Plan\n\n```text\notp → everything\n```\n\n```arrows\notp    →\ncore   → otp\nserver → core, otp\n```\n";
+
+    fn complaints(paper: &str, edges: [(&str, &[&str]); 3]) -> Vec<String> {
+        let edges =
+            edges.into_iter().map(|(from, to)| (from.to_owned(), to.iter().map(|to| (*to).to_owned()).collect()));
+        undeclared(&Tree::of([(PAPER, paper)]), &edges.collect())
+    }
+
+    #[test]
+    fn arrows_that_are_allowed_may_be_drawn_or_left_out() {
+        let drawn: [(&str, &[&str]); 3] = [
+            ("countersign-otp", &[]),
+            ("countersign-core", &["countersign-otp"]),
+            ("countersign-server", &["countersign-core"]),
+        ];
+        assert_eq!(complaints(PLAN, drawn), [""; 0]);
+    }
+
+    #[test]
+    fn an_arrow_that_points_outward_is_a_complaint() {
+        let drawn: [(&str, &[&str]); 3] =
+            [("countersign-otp", &["countersign-core"]), ("countersign-core", &[]), ("countersign-server", &[])];
+        assert_eq!(complaints(PLAN, drawn), ["otp → core is not among the arrows of ARCHITECTURE.md"]);
+    }
+
+    #[test]
+    fn members_and_lines_answer_to_each_other() {
+        let drawn: [(&str, &[&str]); 3] = [("countersign-otp", &[]), ("countersign-core", &[]), ("newcomer", &[])];
+        assert_eq!(
+            complaints(PLAN, drawn),
+            [
+                "ARCHITECTURE.md has no arrows for newcomer",
+                "ARCHITECTURE.md draws arrows for server, which is no member"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_plan_without_arrows_allows_nothing() {
+        let none: [(&str, &[&str]); 3] =
+            [("countersign-otp", &[]), ("countersign-core", &[]), ("countersign-server", &[])];
+        assert_eq!(complaints("# Plan\n", none), ["ARCHITECTURE.md has no block of arrows"]);
+        assert_eq!(undeclared(&Tree::of([]), &Edges::new()), ["there is no ARCHITECTURE.md"]);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_a_complaint() {
+        assert_eq!(
+            allowed("```arrows\ncore -> otp\n```"),
+            Err("ARCHITECTURE.md has no arrow in the line `core -> otp`".to_owned())
+        );
+        assert_eq!(
+            allowed("```arrows\nx →\nx → y\n```"),
+            Err("ARCHITECTURE.md has two lines of arrows for x".to_owned())
+        );
+    }
+
+    #[test]
+    fn the_core_knows_neither_runtimes_nor_databases_nor_the_web() {
+        let tree = "countersign-core v0.1.0 (/x)\nserde v1.0.0\nsqlx-core v0.9.0\nhttp v1.4.0\nhttp v1.4.0 (*)\nhttparse v1.0.0\n";
+        assert_eq!(
+            impurities(tree),
+            ["the core depends on http, so it is not pure", "the core depends on sqlx-core, so it is not pure"]
+        );
+    }
+}

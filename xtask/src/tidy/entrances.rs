@@ -1,0 +1,158 @@
+//! An entrance parses, renders and maps. One that gets hold of a device, a throttle or the store could decide
+//! something by itself, and then deleting the entrance would delete a rule.
+
+use std::{collections::BTreeSet, iter::Peekable};
+
+use super::tree::Tree;
+
+const ENTRANCES: &str = "crates/axum/src/routes/";
+
+/// Every path through which an entrance reaches past the engine.
+pub(super) fn shortcuts(tree: &Tree) -> Vec<String> {
+    let mut entrances = tree.texts(ENTRANCES, ".rs").peekable();
+    if entrances.peek().is_none() {
+        return vec![format!("there is no entrance under {ENTRANCES}")];
+    }
+    let shortcuts = |(file, text)| {
+        let named: BTreeSet<String> =
+            paths(text).iter().filter(|path| is_shortcut(path)).map(|path| path.join("::")).collect();
+        named.into_iter().map(move |path| format!("{file} names {path}: an entrance asks the engine instead"))
+    };
+    entrances.flat_map(shortcuts).collect()
+}
+
+fn is_shortcut(path: &[&str]) -> bool {
+    let item = matches!(path, [.., of, "Device" | "Store" | "Throttle"] if of.starts_with(char::is_lowercase));
+    let module = path.windows(2).any(|pair| {
+        matches!(
+            pair,
+            ["throttle" | "countersign_store", _] | [_, "throttle"] | ["port", "store"] | ["device" | "store", "*"]
+        )
+    });
+    item || module
+}
+
+/// Every path that the code writes, `use` groups spread out: `a::{b, c::d}` is `a::b` and `a::c::d`.
+fn paths(source: &str) -> Vec<Vec<&str>> {
+    let code = source.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let mut tokens = code.flat_map(tokens).peekable();
+    let mut paths = Vec::new();
+    while let Some(token) = tokens.peek() {
+        if is_name(token) {
+            path(&mut tokens, &[], &mut paths);
+        } else {
+            tokens.next();
+        }
+    }
+    paths.retain(|path| path.len() > 1);
+    paths
+}
+
+fn path<'a>(tokens: &mut Peekable<impl Iterator<Item = &'a str>>, start: &[&'a str], paths: &mut Vec<Vec<&'a str>>) {
+    let mut path = start.to_vec();
+    while let Some(name) = tokens.next_if(|token| is_name(token) || *token == "*") {
+        path.push(name);
+        if tokens.next_if_eq(&"::").is_none() {
+            break;
+        }
+        if tokens.next_if_eq(&"{").is_some() {
+            return group(tokens, &path, paths);
+        }
+    }
+    if path.len() > start.len() {
+        paths.push(path);
+    }
+}
+
+fn group<'a>(tokens: &mut Peekable<impl Iterator<Item = &'a str>>, start: &[&'a str], paths: &mut Vec<Vec<&'a str>>) {
+    loop {
+        path(tokens, start, paths);
+        let mut rest = tokens.by_ref().skip_while(|token| !matches!(*token, "," | "}"));
+        if rest.next() != Some(",") {
+            return;
+        }
+    }
+}
+
+/// Names, `::`, and any other character by itself.
+fn tokens(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line.trim_start();
+    std::iter::from_fn(move || {
+        let name = rest.find(|letter: char| !is_of_name(letter)).unwrap_or(rest.len());
+        let length = match name {
+            0 if rest.starts_with("::") => 2,
+            0 => rest.chars().next()?.len_utf8(),
+            name => name,
+        };
+        let (token, after) = rest.split_at(length);
+        rest = after.trim_start();
+        Some(token)
+    })
+}
+
+fn is_name(token: &str) -> bool {
+    token.chars().all(is_of_name)
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(source: &str) -> Vec<String> {
+        shortcuts(&Tree::of([("crates/axum/src/routes/pages.rs", source)]))
+    }
+
+    fn spread(source: &str) -> Vec<String> {
+        paths(source).into_iter().map(|path| path.join("::")).collect()
+    }
+
+    #[test]
+    fn groups_are_spread_and_aliases_left_out() {
+        let source =
+            "use std::{fmt::{self, Write as _}, io::*};\nuse a::b; // not c::d\nlet x = A::of(<T as m::N>::go::<U>());";
+        assert_eq!(spread(source), ["std::fmt::self", "std::fmt::Write", "std::io::*", "a::b", "A::of", "m::N"]);
+    }
+
+    #[test]
+    fn a_group_may_run_over_lines_and_end_with_a_comma() {
+        let source = "use a::{\n    b::{\n        c,\n        d,\n    },\n    e,\n};\nf::g()";
+        assert_eq!(spread(source), ["a::b::c", "a::b::d", "a::e", "f::g"]);
+    }
+
+    #[test]
+    fn an_entrance_that_reaches_past_the_engine_is_named() {
+        for (source, path) in [
+            ("use countersign_store::Sqlite;", "countersign_store::Sqlite"),
+            (
+                "use countersign_engine::{Engine, port::{clock::Clock, store::Reads}};",
+                "countersign_engine::port::store::Reads",
+            ),
+            ("use countersign_engine::core::device::{Device, Name};", "countersign_engine::core::device::Device"),
+            ("use crate::core::device::*;", "crate::core::device::*"),
+            ("fn wait() { core::throttle::delay(3) }", "core::throttle::delay"),
+            ("use countersign_engine::core::throttle;", "countersign_engine::core::throttle"),
+            ("async fn page(store: Arc<dyn engine::Store>) {}", "engine::Store"),
+        ] {
+            let complaint =
+                format!("crates/axum/src/routes/pages.rs names {path}: an entrance asks the engine instead");
+            assert_eq!(complaints(source), [complaint], "{source}");
+        }
+    }
+
+    #[test]
+    fn one_that_only_parses_and_renders_is_not() {
+        let source = "use countersign_engine::{Engine, core::{id::DeviceId, view::View}};\n\
+                      // never core::throttle::delay\n\
+                      fn page(view: View) { match view { View::Device(device) => device.throttle.show(), _ => Input::Device } }";
+        assert_eq!(complaints(source), [""; 0]);
+    }
+
+    #[test]
+    fn without_entrances_the_rule_complains() {
+        assert_eq!(shortcuts(&Tree::of([])), ["there is no entrance under crates/axum/src/routes/"]);
+    }
+}

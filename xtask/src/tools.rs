@@ -1,0 +1,99 @@
+//! The programs that tests talk to. On Debian, as root, what is missing is installed; anywhere else it is named
+//! together with the package that brings it. A test that quietly skips itself for want of a browser proves nothing,
+//! so a missing program always fails.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::command::{read, run};
+
+struct Tool {
+    program: &'static str,
+    package: &'static str,
+    purpose: &'static str,
+}
+
+const TOOLS: [Tool; 4] = [
+    Tool { program: "chromium", package: "chromium", purpose: "the browser that signs in" },
+    Tool { program: "chromedriver", package: "chromium-driver", purpose: "drives the browser" },
+    Tool { program: "oathtool", package: "oathtool", purpose: "computes one-time passwords without our code" },
+    Tool { program: "strace", package: "strace", purpose: "sees that a write is on disk before it is answered" },
+];
+
+/// Makes sure that every program the tests need is there.
+pub(crate) fn provide() -> Result<()> {
+    let missing = missing(on_path);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    ensure!(is_debian() && is_root()?, "{}", request(&missing));
+    apt_get(&["update"])?;
+    let packages = missing.iter().map(|tool| tool.package);
+    apt_get(&["install", "-y", "--no-install-recommends"].into_iter().chain(packages).collect::<Vec<_>>())?;
+    let missing = self::missing(on_path);
+    ensure!(missing.is_empty(), "the packages are installed, and yet {}", request(&missing));
+    Ok(())
+}
+
+fn missing(is_there: impl Fn(&str) -> bool) -> Vec<&'static Tool> {
+    TOOLS.iter().filter(|tool| !is_there(tool.program)).collect()
+}
+
+fn request(missing: &[&Tool]) -> String {
+    let line =
+        |Tool { program, package, purpose }: &&Tool| format!("  {program}: {purpose} (Debian package {package})\n");
+    format!(
+        "the tests need programs that are not here:\n{}\
+         install them, or run this as root on Debian, where it installs them itself",
+        missing.iter().map(line).collect::<String>()
+    )
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn is_debian() -> bool {
+    fs::read_to_string(Path::new("/etc/os-release")).is_ok_and(|release| names_debian(&release))
+}
+
+/// Debian itself: its derivatives carry some of these packages under other names.
+fn names_debian(os_release: &str) -> bool {
+    os_release.lines().any(|line| line.replace('"', "") == "ID=debian")
+}
+
+fn is_root() -> Result<bool> {
+    Ok(read(Command::new("id").arg("-u"))?.trim() == "0")
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+        .context("could not install what the tests need")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_is_named_with_its_package_and_the_others_are_not() {
+        let request = request(&missing(|program| program != "chromedriver"));
+        assert!(request.contains("chromedriver: drives the browser (Debian package chromium-driver)"), "{request}");
+        assert!(!request.contains("oathtool"), "{request}");
+    }
+
+    #[test]
+    fn programs_are_looked_for_where_the_shell_would() {
+        assert!(on_path("sh"));
+        assert!(!on_path("countersign-no-such-program"));
+    }
+
+    #[test]
+    fn debian_is_told_from_its_derivatives() {
+        assert!(names_debian("PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\n"));
+        assert!(names_debian("ID=\"debian\"\n"));
+        assert!(!names_debian("ID=ubuntu\nID_LIKE=debian\n"));
+    }
+}
