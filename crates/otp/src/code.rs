@@ -54,11 +54,7 @@ impl Code {
     pub(crate) fn of(number: u32, digits: Digits) -> Code {
         let number = digits.last_of(number);
         let text = format!("{number:0width$}", width = usize::from(digits.count()));
-        Code {
-            number,
-            digits,
-            text,
-        }
+        Code { number, digits, text }
     }
 
     /// The digits, leading zeros included, to be shown to their owner and to nobody else.
@@ -87,3 +83,141 @@ impl fmt::Debug for Code {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the text is not a code of the expected number of digits")]
 pub struct MalformedCode;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_may_group_the_digits() {
+        for text in [
+            "045675",
+            "045 675",
+            " 045675 ",
+            "0 4 5 6 7 5",
+            "04-56-75",
+            "045\t675",
+            "045\u{a0}675",
+            "045\u{2009}675",
+            "045\u{2011}675",
+            "045\u{2013}675",
+            "045\u{202f}675",
+            "-045675-",
+        ] {
+            let code = Code::parse(text, Digits::SIX);
+            assert_eq!(code.unwrap().as_str(), "045675", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn anything_but_six_ascii_digits_is_malformed() {
+        let long = format!("045675{}", " ".repeat(59));
+        for text in [
+            "",
+            " ",
+            "-",
+            "\0",
+            // What the originals' integer parser let through (W-20), and its relatives.
+            "45675",
+            "+045675",
+            "+45675",
+            "0_4_5_6_7_5",
+            "045_675",
+            "\u{660}\u{664}\u{665}\u{666}\u{667}\u{665}", // Arabic-Indic
+            "\u{6f0}\u{6f4}\u{6f5}\u{6f6}\u{6f7}\u{6f5}", // Persian
+            "\u{966}\u{96a}\u{96b}\u{96c}\u{96d}\u{96b}", // Devanagari
+            "\u{ff10}\u{ff14}\u{ff15}\u{ff16}\u{ff17}\u{ff15}", // full width
+            "\u{1d7ce}\u{1d7d2}\u{1d7d3}\u{1d7d4}\u{1d7d5}\u{1d7d3}", // mathematical bold
+            "\u{2070}\u{2074}\u{2075}\u{2076}\u{2077}\u{2075}", // superscript
+            "04567\u{665}",
+            "0\u{663}45675",
+            "\n045675",
+            "045675\n",
+            "045675\r\n",
+            "045\u{b}675",
+            "045\u{c}675",
+            "045\u{85}675",
+            "045\u{2003}675", // em space
+            "045\u{3000}675", // ideographic space
+            // Other ways to write a number.
+            "\u{2212}045675", // minus sign
+            "045.675",
+            "045,675",
+            "045'675",
+            "45675.0",
+            "4.5675e4",
+            "45675e0",
+            "0x00b26b",
+            "0b1011",
+            "0o131153",
+            "#045675",
+            "045675L",
+            "NaN",
+            "inf",
+            // Lengths.
+            "04567",
+            "0045675",
+            "0456750",
+            "00045675",
+            "000000045675",
+            "4294967296045675", // its low 32 bits are 045675 and more
+            "18446744073709551616",
+            &long,
+            // Something before, behind or within.
+            "a45675",
+            "04567O",
+            "l45675",
+            "045675;",
+            "045675\0",
+            "\u{feff}045675", // byte order mark
+            "045\u{200b}675", // zero-width space
+            "045\u{ad}675",   // soft hyphen
+            "\u{202e}045675", // right-to-left override
+            "04567\u{301}5",  // combining accent
+            "0\u{20e3}45675", // keycap
+            "045\u{2014}675", // em dash
+            "045/675",
+            "%30%34%35%36%37%35",
+            "' OR 1=1 --",
+            "null",
+            "\u{1f600}",
+        ] {
+            let code = Code::parse(text, Digits::SIX);
+            assert_eq!(code.unwrap_err(), MalformedCode, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_read_up_to_64_bytes() {
+        let parse = |blanks: usize| Code::parse(&format!("{}045675", " ".repeat(blanks)), Digits::SIX);
+        assert!(parse(58).is_ok());
+        assert!(parse(59).is_err());
+    }
+
+    #[test]
+    fn every_length_is_read_exactly() {
+        for (text, count) in [("045675", 6), ("0045675", 7), ("10045675", 8)] {
+            for wanted in [Digits::SIX, Digits::SEVEN, Digits::EIGHT] {
+                assert_eq!(Code::parse(text, wanted).is_ok(), wanted.count() == count, "{text} as {wanted:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn codes_match_digit_by_digit() {
+        let parse = |text: &str| Code::parse(text, Digits::new(text.len().try_into().unwrap()).unwrap()).unwrap();
+        let matches = |one: &str, other: &str| bool::from(parse(one).matches(&parse(other)));
+        assert!(matches("045675", "045675"));
+        assert!(!matches("045675", "045676"));
+        assert!(!matches("045675", "145675"));
+        assert!(!matches("045675", "0045675"));
+        assert!(matches("00000000", "00000000"));
+        assert!(matches("99999999", "99999999"));
+    }
+
+    #[test]
+    fn leading_zeros_are_shown() {
+        assert_eq!(Code::of(7, Digits::SIX).as_str(), "000007");
+        assert_eq!(Code::of(0x7fff_ffff, Digits::EIGHT).as_str(), "47483647");
+    }
+}

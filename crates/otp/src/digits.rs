@@ -47,10 +47,7 @@ mod tests {
 
     #[test]
     fn only_six_seven_and_eight_are_lengths_of_a_code() {
-        let lengths: Vec<u8> = (0..=u8::MAX)
-            .filter_map(Digits::new)
-            .map(Digits::count)
-            .collect();
+        let lengths: Vec<u8> = (0..=u8::MAX).filter_map(Digits::new).map(Digits::count).collect();
         assert_eq!(lengths, [6, 7, 8]);
         assert_eq!(Digits::default(), Digits::SIX);
     }

@@ -57,3 +57,36 @@ impl fmt::Debug for Key {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the text is not a base32 key")]
 pub struct MalformedKey;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_as_people_write_it() {
+        for text in [
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+            "gezd gnbv gy3t qojq gezd gnbv gy3t qojq",
+            "gezd-gnbv-gy3t-qojq-gezd-gnbv-gy3t-qojq",
+            " GEZDGNBV\tGY3TQOJQ\u{a0}GEZDGNBV\u{202f}gy3tqojq ",
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ======",
+        ] {
+            let key = Key::from_base32(text).unwrap();
+            assert_eq!(key.as_bytes(), b"12345678901234567890", "{text:?}");
+            assert_eq!(key.bits(), 160);
+        }
+    }
+
+    #[test]
+    fn an_empty_text_is_no_key() {
+        for text in ["", " ", "-", "====", " - ="] {
+            assert_eq!(Key::from_base32(text).unwrap_err(), MalformedKey, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_key_is_legal_arithmetic() {
+        assert_eq!(Key::new([]).bits(), 0);
+        assert_eq!(Key::new([]).to_base32().as_str(), "");
+    }
+}

@@ -60,3 +60,60 @@ impl Default for Step {
         Step(30)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn totp(step: u32, t0: i64) -> Totp {
+        Totp { step: Step::new(step).unwrap(), t0, ..Totp::default() }
+    }
+
+    #[test]
+    fn a_step_lasts_from_its_first_second_to_the_next_step() {
+        for (seconds, step) in [(0, 0), (29, 0), (30, 1), (59, 1), (60, 2), (20_000_000_000, 666_666_666)] {
+            assert_eq!(Totp::default().step_at(seconds), Some(step), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn there_is_no_step_before_t0() {
+        assert_eq!(Totp::default().step_at(-1), None);
+        assert_eq!(totp(30, 100).step_at(99), None);
+        assert_eq!(totp(30, 100).step_at(100), Some(0));
+        assert_eq!(totp(30, -100).step_at(-101), None);
+        assert_eq!(totp(30, -100).step_at(-100), Some(0));
+        assert_eq!(totp(30, -100).step_at(20), Some(4));
+    }
+
+    #[test]
+    fn the_ends_of_time_do_not_overflow() {
+        assert_eq!(totp(1, i64::MIN).step_at(i64::MAX), Some(u64::MAX));
+        assert_eq!(totp(1, i64::MAX).step_at(i64::MIN), None);
+        assert_eq!(totp(1, i64::MAX).step_at(i64::MAX), Some(0));
+    }
+
+    #[test]
+    fn the_ten_published_codes_come_by_shifting_t0() {
+        // As django_otp.oath pins them (TOTP-20): one moment, seen from ten beginnings.
+        let key = Key::new(*b"12345678901234567890");
+        let codes: Vec<String> = (0..10)
+            .map(|shift| {
+                let totp = totp(30, 1_000_000_000 - 30 * shift);
+                totp.value(&key, totp.step_at(1_000_000_000).unwrap()).as_str().to_owned()
+            })
+            .collect();
+        assert_eq!(
+            codes,
+            ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"]
+        );
+    }
+
+    #[test]
+    fn a_step_is_one_second_to_one_hour() {
+        for (seconds, legal) in [(0, false), (1, true), (30, true), (3600, true), (3601, false), (u32::MAX, false)] {
+            assert_eq!(Step::new(seconds).map(Step::seconds), legal.then_some(seconds));
+        }
+        assert_eq!(Step::default().seconds(), 30);
+    }
+}
