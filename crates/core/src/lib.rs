@@ -1,1 +1,44 @@
-//! The rules of Countersign: devices, methods, throttle, assurance, flows and refusals.
+//! The rules of Countersign, as pure functions over plain data.
+//!
+//! Nothing here reads a clock, draws a random number, waits, or touches the world: time and chance are arguments, and
+//! what must be written is returned as [`Change`]s. The one thing this crate guards with its types is the meaning of
+//! [`Verified`]: it exists only after a [`Ruling`] was settled with the receipt of its own commit.
+//!
+//! ```text
+//! judge(case, answer, now) ──▶ Ruling ──batch──▶ store ──receipt──▶ settle ──▶ Verified | Refusal | again
+//! ```
+
+pub mod account;
+pub mod assurance;
+pub mod change;
+pub mod device;
+pub mod event;
+pub mod factors;
+pub mod flow;
+pub mod id;
+pub mod mark;
+pub mod method;
+pub mod policy;
+pub mod refusal;
+pub mod ruling;
+pub mod secret;
+pub mod session;
+pub mod throttle;
+pub mod time;
+pub mod view;
+
+pub use account::Account;
+pub use assurance::Level;
+pub use change::{Batch, Change, Receipt, Written};
+pub use device::{Device, DeviceName, Envelope, Kind, Sealed, Status};
+pub use event::{Event, EventKind};
+pub use factors::Factors;
+pub use id::{AttemptId, DeviceId, Id, UserId};
+pub use policy::Policy;
+pub use refusal::Refusal;
+pub use ruling::{Case, Ruling, Settled, Verified, judge};
+pub use secret::Secret;
+pub use session::{Session, SessionKey};
+pub use time::Timestamp;
+
+pub use countersign_otp as otp;

@@ -1,1 +1,28 @@
-//! The deed: ports, the verification path, the flow path, and a store in memory.
+//! The deed: what the rules of `countersign-core` decide, done against the world.
+//!
+//! The world is reached through ports only: a store, the host's users, a clock, chance, an observer. Every answer of every
+//! entrance takes the one path in `verify.rs`; every flow runs through a file below `advance.rs`. What fails on our side is
+//! a [`Fault`], never a refusal and never an "allow".
+
+pub mod advance;
+mod engine;
+mod fault;
+mod keyring;
+pub mod memory;
+mod open;
+pub mod port;
+mod session;
+mod staff;
+mod system;
+mod token;
+mod verify;
+
+pub use countersign_core as core;
+pub use engine::{Engine, Parts};
+pub use fault::{Fault, Stop};
+pub use keyring::{Keyring, KeyringError, SealingKey};
+pub use port::{Clock, Observer, Random, Store, User, Users};
+pub use session::{Grant, SignedIn};
+pub use staff::TwoFactorStatus;
+pub use system::{OsRandom, SystemClock};
+pub use token::{AttemptToken, SessionToken};

@@ -1,0 +1,230 @@
+//! What must be written.
+//!
+//! A [`Change`] names the version it saw; a store writes a whole [`Batch`] or nothing, and answers [`Written::Conflict`]
+//! when any version has moved. Only a store that holds the batch can make its [`Receipt`], and a receipt settles only the
+//! ruling whose batch it names. `S` is the state of devices: open where rules run, sealed where stores write.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use crate::{AttemptId, Device, DeviceId, Envelope, Event, Session, SessionKey, Timestamp, UserId, device::Sealed};
+
+/// One thing to write.
+#[derive(Clone, Debug)]
+pub enum Change<S = Envelope> {
+    /// A run of a flow is over: it may finish once. Conflicts if it is over already.
+    SpendAttempt {
+        /// The run.
+        attempt: AttemptId,
+        /// When the run would have ended by itself, so that the row may be forgotten.
+        until: Timestamp,
+    },
+    /// The set of devices changes. Conflicts unless its version is `seen`; 0 means that there is no row yet.
+    MoveFactors {
+        /// Whose set.
+        user: UserId,
+        /// The version this rests on; the row will say `seen + 1`.
+        seen: u64,
+        /// The device that is asked first from now on.
+        preferred: Option<DeviceId>,
+    },
+    /// The decision rests on the set of devices being what it was. Conflicts unless its version is `seen`.
+    ExpectFactors {
+        /// Whose set.
+        user: UserId,
+        /// The version this rests on; 0 means that there is no row.
+        seen: u64,
+    },
+    /// Removes one device. Conflicts unless its version is `seen`.
+    RemoveDevice {
+        /// The device.
+        device: DeviceId,
+        /// Its version.
+        seen: u64,
+    },
+    /// Removes every device of a user, whatever its status.
+    RemoveDevices {
+        /// Whose devices.
+        user: UserId,
+    },
+    /// Adds a device. Conflicts if the id is taken.
+    AddDevice(Device<S>),
+    /// Writes a device anew. Conflicts unless the version of the row is one below the device's own.
+    UpdateDevice(Device<S>),
+    /// Ends one session, if it is there.
+    EndSession(SessionKey),
+    /// Ends every session of a user.
+    EndSessions {
+        /// Whose sessions.
+        user: UserId,
+    },
+    /// Opens a session. Conflicts if the key is taken.
+    OpenSession(Session),
+    /// Notes that a session was used, if it is there.
+    TouchSession {
+        /// The session.
+        key: SessionKey,
+        /// When.
+        at: Timestamp,
+    },
+    /// Charges a budget. Answers [`Written::Overspent`] when it would hold more than `limit`.
+    Spend {
+        /// Names the budget.
+        key: String,
+        /// How much.
+        amount: u32,
+        /// How much it may hold.
+        limit: u32,
+        /// The moment of the charge.
+        at: Timestamp,
+        /// How long after its first charge a budget is empty again.
+        window: Duration,
+    },
+    /// Takes a charge back, down to nothing.
+    Refund {
+        /// Names the budget.
+        key: String,
+        /// How much.
+        amount: u32,
+    },
+    /// Writes an event down.
+    Record(Event),
+}
+
+impl<S> Change<S> {
+    /// Where this change stands in the one order in which all batches are applied, so that batches never deadlock:
+    /// attempts, accounts, devices (removals first), sessions (ends first), budgets, events; each by the name of its row.
+    fn order(&self) -> (u8, &str) {
+        match self {
+            Self::SpendAttempt { attempt, .. } => (0, attempt.as_str()),
+            Self::MoveFactors { user, .. } | Self::ExpectFactors { user, .. } => (1, user.as_str()),
+            Self::RemoveDevices { user } => (2, user.as_str()),
+            Self::RemoveDevice { device, .. } => (3, device.as_str()),
+            Self::AddDevice(device) | Self::UpdateDevice(device) => (4, device.id.as_str()),
+            Self::EndSessions { user } => (5, user.as_str()),
+            Self::EndSession(key) => (6, key.as_str()),
+            Self::OpenSession(session) => (7, session.key.as_str()),
+            Self::TouchSession { key, .. } => (8, key.as_str()),
+            Self::Spend { key, .. } | Self::Refund { key, .. } => (9, key),
+            Self::Record(event) => (10, event.user.as_str()),
+        }
+    }
+}
+
+/// Changes that come true together or not at all.
+#[derive(Clone, Debug)]
+pub struct Batch<S = Envelope> {
+    id: u64,
+    changes: Vec<Change<S>>,
+}
+
+impl Batch {
+    /// A batch of these changes.
+    pub fn new(mut changes: Vec<Change>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        changes.sort_by(|a, b| a.order().cmp(&b.order()));
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), changes }
+    }
+
+    /// The same batch with every device state sealed by `seal`.
+    pub fn seal<E>(&self, mut seal: impl FnMut(&Device) -> Result<Sealed, E>) -> Result<Batch<Sealed>, E> {
+        let changes = self.changes.iter().map(|change| change.seal(&mut seal)).collect::<Result<_, _>>()?;
+        Ok(Batch { id: self.id, changes })
+    }
+}
+
+impl Change {
+    fn seal<E>(&self, seal: &mut impl FnMut(&Device) -> Result<Sealed, E>) -> Result<Change<Sealed>, E> {
+        Ok(match self.clone() {
+            Self::AddDevice(device) => Change::AddDevice(sealed(device, seal)?),
+            Self::UpdateDevice(device) => Change::UpdateDevice(sealed(device, seal)?),
+            Self::SpendAttempt { attempt, until } => Change::SpendAttempt { attempt, until },
+            Self::MoveFactors { user, seen, preferred } => Change::MoveFactors { user, seen, preferred },
+            Self::ExpectFactors { user, seen } => Change::ExpectFactors { user, seen },
+            Self::RemoveDevice { device, seen } => Change::RemoveDevice { device, seen },
+            Self::RemoveDevices { user } => Change::RemoveDevices { user },
+            Self::EndSession(key) => Change::EndSession(key),
+            Self::EndSessions { user } => Change::EndSessions { user },
+            Self::OpenSession(session) => Change::OpenSession(session),
+            Self::TouchSession { key, at } => Change::TouchSession { key, at },
+            Self::Spend { key, amount, limit, at, window } => Change::Spend { key, amount, limit, at, window },
+            Self::Refund { key, amount } => Change::Refund { key, amount },
+            Self::Record(event) => Change::Record(event),
+        })
+    }
+}
+
+fn sealed<E>(device: Device, seal: &mut impl FnMut(&Device) -> Result<Sealed, E>) -> Result<Device<Sealed>, E> {
+    let state = seal(&device)?;
+    Ok(device.with_state(state))
+}
+
+impl<S> Batch<S> {
+    /// The changes, in the order in which they are to be applied.
+    pub fn changes(&self) -> &[Change<S>] {
+        &self.changes
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The store's word that every change of this batch was written, durably.
+    pub fn done(&self) -> Receipt {
+        Receipt { batch: self.id, written: Written::Done }
+    }
+
+    /// The store's word that nothing was written, because something had moved.
+    pub fn conflict(&self) -> Receipt {
+        Receipt { batch: self.id, written: Written::Conflict }
+    }
+
+    /// The store's word that nothing was written, because the budget `key` is spent until the moment given.
+    pub fn overspent(&self, key: String, until: Timestamp) -> Receipt {
+        Receipt { batch: self.id, written: Written::Overspent { key, until } }
+    }
+
+    pub(crate) fn is_settled_by(&self, receipt: &Receipt) -> bool {
+        self.id == receipt.batch
+    }
+
+    pub(crate) fn with(self, more: Vec<Change<S>>) -> Self {
+        let Self { id, mut changes } = self;
+        changes.extend(more);
+        changes.sort_by(|a, b| a.order().cmp(&b.order()));
+        Self { id, changes }
+    }
+}
+
+/// What became of a batch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Written {
+    /// All of it was written, durably.
+    Done,
+    /// Nothing was written: something had moved. Load afresh and judge again.
+    Conflict,
+    /// Nothing was written: a budget is spent.
+    Overspent {
+        /// The budget.
+        key: String,
+        /// When it will be empty again.
+        until: Timestamp,
+    },
+}
+
+/// A store's word on one batch. It settles that batch only.
+#[derive(Debug)]
+pub struct Receipt {
+    batch: u64,
+    written: Written,
+}
+
+impl Receipt {
+    /// What became of the batch.
+    pub fn written(&self) -> &Written {
+        &self.written
+    }
+}

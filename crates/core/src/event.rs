@@ -1,0 +1,100 @@
+//! What is written down about a user, for the user and for the operator.
+//!
+//! An event holds no secret: no code, no token, no part of one. It is committed together with the deed it tells of, so
+//! there is no deed without its event and no event without its deed.
+
+use std::net::IpAddr;
+
+use crate::{AttemptId, DeviceId, Kind, Timestamp, UserId};
+
+/// Something that happened to a user's account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// To whom.
+    pub user: UserId,
+    /// What.
+    pub kind: EventKind,
+    /// With which device.
+    pub device: Option<DeviceId>,
+    /// By which method.
+    pub method: Option<Kind>,
+    /// In which run of a flow.
+    pub attempt: Option<AttemptId>,
+    /// From where, if an entrance knows.
+    pub address: Option<IpAddr>,
+}
+
+impl Event {
+    /// An event that says only what happened to whom and when.
+    pub fn new(at: Timestamp, user: UserId, kind: EventKind) -> Self {
+        Self { at, user, kind, device: None, method: None, attempt: None, address: None }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum EventKind {
+    /// Signed in, with every factor that was owed.
+    SignedIn,
+    /// Signed out.
+    SignedOut,
+    /// Proved a device again in a running session.
+    Verified,
+    /// Gave a wrong answer for a device.
+    AnswerRefused,
+    /// Gave an answer that had been accepted before.
+    AnswerReplayed,
+    /// A device was disabled by too many failures in a row.
+    DeviceDisabled,
+    /// A device was proved and counts from now on.
+    DeviceConfirmed,
+    /// A device was removed.
+    DeviceRemoved,
+    /// Every device was removed.
+    TwoFactorDisabled,
+    /// New backup codes were made and the old ones ended.
+    BackupCodesMade,
+    /// The password was changed.
+    PasswordChanged,
+}
+
+impl EventKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 11] = [
+        Self::SignedIn,
+        Self::SignedOut,
+        Self::Verified,
+        Self::AnswerRefused,
+        Self::AnswerReplayed,
+        Self::DeviceDisabled,
+        Self::DeviceConfirmed,
+        Self::DeviceRemoved,
+        Self::TwoFactorDisabled,
+        Self::BackupCodesMade,
+        Self::PasswordChanged,
+    ];
+
+    /// The word a store keeps.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedIn => "signed-in",
+            Self::SignedOut => "signed-out",
+            Self::Verified => "verified",
+            Self::AnswerRefused => "answer-refused",
+            Self::AnswerReplayed => "answer-replayed",
+            Self::DeviceDisabled => "device-disabled",
+            Self::DeviceConfirmed => "device-confirmed",
+            Self::DeviceRemoved => "device-removed",
+            Self::TwoFactorDisabled => "two-factor-disabled",
+            Self::BackupCodesMade => "backup-codes-made",
+            Self::PasswordChanged => "password-changed",
+        }
+    }
+
+    /// The kind a store kept as `word`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}

@@ -1,0 +1,48 @@
+//! Everything known of a user's second factors at one moment.
+//!
+//! [`Factors`] answers the questions that flows ask of a set of devices. "Two-factor authentication is on" means: there
+//! is an active device that is not a mere fallback. A device that is being enrolled or was disabled answers nothing here.
+
+use crate::{Account, Device, DeviceId, Envelope, Kind};
+
+/// A user's account and devices, read together.
+#[derive(Clone, Debug)]
+pub struct Factors<S = Envelope> {
+    /// The account row.
+    pub account: Account,
+    /// Every device of the user, whatever its status, oldest first.
+    pub devices: Vec<Device<S>>,
+}
+
+impl<S> Factors<S> {
+    /// Whether this user has to prove a second factor. A device that was disabled by failures still binds: else
+    /// failing often enough would open the door.
+    pub fn enabled(&self) -> bool {
+        self.devices.iter().any(|device| device.status != crate::Status::Enrolling && !device.kind.is_fallback())
+    }
+
+    /// The devices that count, the one to be asked first in front and fallbacks last.
+    pub fn active(&self) -> Vec<&Device<S>> {
+        let mut active: Vec<_> = self.devices.iter().filter(|device| device.is_active()).collect();
+        active.sort_by_key(|device| {
+            (device.kind.is_fallback(), self.account.preferred.as_ref() != Some(&device.id), device.created)
+        });
+        active
+    }
+
+    /// The active device with this id, or, when nobody chose or the choice is not this user's, the one asked first.
+    pub fn chosen(&self, choice: Option<&DeviceId>) -> Option<&Device<S>> {
+        let active = self.active();
+        active.iter().find(|device| choice == Some(&device.id)).or(active.first()).copied()
+    }
+
+    /// The device with this id, whatever its status.
+    pub fn device(&self, id: &DeviceId) -> Option<&Device<S>> {
+        self.devices.iter().find(|device| device.id == *id)
+    }
+
+    /// The active devices of this kind.
+    pub fn of_kind<'a>(&'a self, kind: &'a Kind) -> impl Iterator<Item = &'a Device<S>> {
+        self.devices.iter().filter(move |device| device.is_active() && device.kind == *kind)
+    }
+}

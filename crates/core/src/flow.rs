@@ -1,0 +1,96 @@
+//! Flows as pure data.
+//!
+//! Every run of a flow is an [`Attempt`]: who, for what, since when, and under which credentials. It is sealed and handed
+//! to the browser; it is not a session and no guard takes it. Finishing a run spends its id in the same commit, so a run
+//! finishes at most once; so does logging out. Each flow's own rules stand in a file of their own:
+//!
+//! ```text
+//! password ──▶ login ──▶ session          session ──▶ step_up ──▶ session, freshly verified
+//!                                          session ──▶ manage ──▶ enrolment, backup codes, disabling
+//! ```
+
+pub mod login;
+pub mod manage;
+pub mod step_up;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AttemptId, DeviceId, Refusal, SessionKey, Timestamp, UserId};
+
+/// What a run of a flow is for. An attempt made for one purpose is void for every other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// From the password to a session.
+    Login,
+    /// Proving a device again in a running session.
+    StepUp,
+    /// Proving a new device.
+    Enrol,
+    /// Making new backup codes.
+    BackupCodes,
+    /// Removing a device.
+    RemoveDevice,
+    /// Removing every device.
+    Disable,
+}
+
+impl Purpose {
+    /// The word that binds a sealed attempt to its purpose.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::StepUp => "step-up",
+            Self::Enrol => "enrol",
+            Self::BackupCodes => "backup-codes",
+            Self::RemoveDevice => "remove-device",
+            Self::Disable => "disable",
+        }
+    }
+}
+
+/// One run of a flow. It never holds a password or a code.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Names the run; finishing spends it.
+    pub id: AttemptId,
+    /// What for.
+    pub purpose: Purpose,
+    /// Whose.
+    pub user: UserId,
+    /// The user's credential stamp at the start: the run dies when the stamp changes.
+    pub stamp: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// The session it runs in; none for a login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionKey>,
+    /// The device it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceId>,
+    /// Where the browser wanted to go; checked again before it is followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl Attempt {
+    /// When it ends by itself.
+    pub fn end(&self, timeout: Duration) -> Timestamp {
+        self.started.after(timeout)
+    }
+
+    /// Refuses a run that has timed out, began in the future, or began under other credentials or in another session.
+    pub fn check(
+        &self,
+        now: Timestamp,
+        timeout: Duration,
+        stamp: &str,
+        session: Option<&SessionKey>,
+    ) -> Result<(), Refusal> {
+        let alive =
+            self.started <= now && now < self.end(timeout) && self.stamp == stamp && self.session.as_ref() == session;
+        if alive { Ok(()) } else { Err(Refusal::AttemptOver) }
+    }
+}

@@ -1,0 +1,154 @@
+//! Time-based codes from an authenticator app (RFC 6238).
+//!
+//! Accepts the code of a time step within a tolerance around the server's clock plus the drift learned for this device,
+//! and uses up that step and every earlier one. The learned drift is bounded, so that no chain of successes can move a
+//! device far from the clock. Never looks at fewer steps because one has matched.
+
+use std::ops::RangeInclusive;
+
+use countersign_otp::{Algorithm, Code, Digits, Key, Step, Totp};
+use serde::{Deserialize, Serialize};
+
+use super::Check;
+use crate::{Secret, Timestamp, mark::Mark};
+
+/// How time-based codes are judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TotpRule {
+    /// Steps behind the clock whose codes are accepted.
+    pub behind: u8,
+    /// Steps ahead of the clock whose codes are accepted.
+    pub ahead: u8,
+    /// The most steps, to either side, that a device's clock may be learned to be off. Zero learns nothing.
+    pub max_drift: u8,
+}
+
+impl Default for TotpRule {
+    /// One step either way, and up to four steps of learned drift.
+    fn default() -> Self {
+        Self { behind: 1, ahead: 1, max_drift: 4 }
+    }
+}
+
+impl TotpRule {
+    /// To the letter of OWASP ASVS 6.5.5: no step ahead, no learned drift, and at most one step behind.
+    pub const STRICT: Self = Self { behind: 1, ahead: 0, max_drift: 0 };
+}
+
+/// The memory of an authenticator app's device.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct State {
+    /// The shared key.
+    #[serde(with = "key_text")]
+    pub key: Key,
+    /// The hash behind the codes.
+    #[serde(default, with = "algorithm_name")]
+    pub algorithm: Algorithm,
+    /// How many digits a code has.
+    #[serde(default, with = "digit_count")]
+    pub digits: Digits,
+    /// How long a code is shown.
+    #[serde(default, with = "step_seconds")]
+    pub step: Step,
+    /// From when steps are counted, in Unix seconds.
+    #[serde(default)]
+    pub t0: i64,
+    /// How many steps the device's clock was ahead when it was last used.
+    #[serde(default)]
+    pub drift: i16,
+}
+
+impl State {
+    /// The length of a new key, in bytes: 160 bits (RFC 4226 §4, R6).
+    pub const KEY_BYTES: usize = 20;
+
+    /// A device with this key and the parameters every app understands: SHA-1, six digits, 30 seconds.
+    pub fn new(key: Key) -> Self {
+        let Totp { algorithm, digits, step, t0 } = Totp::default();
+        Self { key, algorithm, digits, step, t0, drift: 0 }
+    }
+
+    /// The parameters of its codes.
+    pub fn totp(&self) -> Totp {
+        Totp { algorithm: self.algorithm, digits: self.digits, step: self.step, t0: self.t0 }
+    }
+}
+
+pub(super) fn check(state: &State, rule: TotpRule, answer: &Secret, now: Timestamp) -> Check {
+    let Ok(code) = Code::parse(answer.expose(), state.digits) else { return Check::Malformed };
+    let totp = state.totp();
+    let Some(clock) = totp.step_at(now.as_seconds()) else { return Check::Wrong };
+    let bound = i16::from(rule.max_drift);
+    let window = window(clock, state.drift.clamp(-bound, bound), rule);
+    let Some(step) = totp.find(&state.key, &code, window) else { return Check::Wrong };
+    let drift = offset(step, clock).clamp(-bound, bound);
+    let next = (drift != state.drift).then(|| super::State::Totp(State { drift, ..state.clone() }));
+    Check::Right { mark: Mark::Rising(step), next }
+}
+
+fn window(clock: u64, drift: i16, rule: TotpRule) -> RangeInclusive<u64> {
+    let centre = clock.saturating_add_signed(drift.into());
+    centre.saturating_sub(rule.behind.into())..=centre.saturating_add(rule.ahead.into())
+}
+
+fn offset(step: u64, clock: u64) -> i16 {
+    i16::try_from(step.cast_signed().saturating_sub(clock.cast_signed())).unwrap_or(0)
+}
+
+mod key_text {
+    use super::Key;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use zeroize::Zeroizing;
+
+    pub(super) fn serialize<S: Serializer>(key: &Key, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&key.to_base32())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Key, D::Error> {
+        let text = Zeroizing::new(String::deserialize(from)?);
+        Key::from_base32(&text).map_err(|_| D::Error::custom("not a base32 key"))
+    }
+}
+
+mod algorithm_name {
+    use super::Algorithm;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    pub(super) fn serialize<S: Serializer>(algorithm: &Algorithm, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(algorithm.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Algorithm, D::Error> {
+        let name = String::deserialize(from)?;
+        name.parse().map_err(|_| D::Error::custom("unknown algorithm"))
+    }
+}
+
+mod digit_count {
+    use super::Digits;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    pub(super) fn serialize<S: Serializer>(digits: &Digits, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u8(digits.count())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Digits, D::Error> {
+        Digits::new(u8::deserialize(from)?).ok_or_else(|| D::Error::custom("not 6 to 8 digits"))
+    }
+}
+
+mod step_seconds {
+    use super::Step;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    pub(super) fn serialize<S: Serializer>(step: &Step, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u32(step.seconds())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Step, D::Error> {
+        Step::new(u32::deserialize(from)?).ok_or_else(|| D::Error::custom("not a step in seconds"))
+    }
+}

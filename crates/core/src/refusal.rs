@@ -1,0 +1,166 @@
+//! Refusals: we decided no, and the user may be told.
+//!
+//! The list is closed and every entry has a stable code; each entrance has a text or an answer for every code. A fault,
+//! where we could not decide, is another type in another crate and never becomes a refusal.
+
+use std::time::Duration;
+
+use crate::Timestamp;
+
+/// Why not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// No such user, a wrong password or a deactivated user: never which.
+    CredentialsWrong,
+    /// Too many failed first steps for this account or from this address.
+    TooManyFailures {
+        /// When the next try will be looked at.
+        until: Timestamp,
+    },
+    /// The answer does not have the form of a code; nothing was counted.
+    CodeMalformed,
+    /// The backup code's check character does not fit: a slip of the pen; nothing was counted.
+    CodeMistyped,
+    /// The code is wrong; it was counted.
+    CodeWrong,
+    /// The code is right but was used before; nothing was counted.
+    CodeUsed,
+    /// The device is locked after failures and did not look at the answer.
+    DeviceLocked {
+        /// When it will listen again.
+        until: Timestamp,
+        /// Failures in a row so far.
+        failures: u32,
+    },
+    /// Too many failures in a row have disabled the device.
+    DeviceDisabled,
+    /// The user has no such device, or none that counts.
+    DeviceUnknown,
+    /// The run of the flow is over: finished, timed out, signed out, or the credentials have changed since.
+    AttemptOver,
+    /// The set of devices has changed meanwhile.
+    FactorsChanged,
+    /// A recent proof of a device is owed first.
+    VerificationNeeded,
+    /// A recent proof of the password is owed first.
+    SignInNeeded,
+    /// Two-factor authentication is not set up.
+    NotEnabled,
+    /// It is the only device: it goes by switching two-factor authentication off.
+    LastDevice,
+    /// There is no such method here.
+    MethodUnknown,
+    /// A device's name is empty, too long, or has control characters.
+    NameInvalid {
+        /// The most characters a name may have.
+        longest: usize,
+    },
+    /// The current password, asked again, is wrong.
+    PasswordWrong,
+    /// The new password is too short.
+    PasswordShort {
+        /// The fewest characters it must have.
+        shortest: usize,
+    },
+    /// The new password is longer than can be kept.
+    PasswordLong {
+        /// The most characters it may have.
+        longest: usize,
+    },
+    /// The new password is on the list of common ones.
+    PasswordCommon,
+    /// The new password is made of the user's own name or address, or this site's.
+    PasswordPersonal,
+    /// The new password is the current one.
+    PasswordSame,
+    /// The two entries of the new password differ.
+    PasswordsDiffer,
+    /// Passwords are kept elsewhere and cannot be changed here.
+    PasswordElsewhere,
+}
+
+impl Refusal {
+    /// One of each, for tables that must not forget any.
+    pub const ALL: [Self; 25] = {
+        const NEVER: Timestamp = Timestamp::from_millis(0);
+        [
+            Self::CredentialsWrong,
+            Self::TooManyFailures { until: NEVER },
+            Self::CodeMalformed,
+            Self::CodeMistyped,
+            Self::CodeWrong,
+            Self::CodeUsed,
+            Self::DeviceLocked { until: NEVER, failures: 1 },
+            Self::DeviceDisabled,
+            Self::DeviceUnknown,
+            Self::AttemptOver,
+            Self::FactorsChanged,
+            Self::VerificationNeeded,
+            Self::SignInNeeded,
+            Self::NotEnabled,
+            Self::LastDevice,
+            Self::MethodUnknown,
+            Self::NameInvalid { longest: 64 },
+            Self::PasswordWrong,
+            Self::PasswordShort { shortest: 15 },
+            Self::PasswordLong { longest: 1024 },
+            Self::PasswordCommon,
+            Self::PasswordPersonal,
+            Self::PasswordSame,
+            Self::PasswordsDiffer,
+            Self::PasswordElsewhere,
+        ]
+    };
+
+    /// The stable code, for texts and for clients.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::CredentialsWrong => "credentials-wrong",
+            Self::TooManyFailures { .. } => "too-many-failures",
+            Self::CodeMalformed => "code-malformed",
+            Self::CodeMistyped => "code-mistyped",
+            Self::CodeWrong => "code-wrong",
+            Self::CodeUsed => "code-used",
+            Self::DeviceLocked { .. } => "device-locked",
+            Self::DeviceDisabled => "device-disabled",
+            Self::DeviceUnknown => "device-unknown",
+            Self::AttemptOver => "attempt-over",
+            Self::FactorsChanged => "factors-changed",
+            Self::VerificationNeeded => "verification-needed",
+            Self::SignInNeeded => "sign-in-needed",
+            Self::NotEnabled => "not-enabled",
+            Self::LastDevice => "last-device",
+            Self::MethodUnknown => "method-unknown",
+            Self::NameInvalid { .. } => "name-invalid",
+            Self::PasswordWrong => "password-wrong",
+            Self::PasswordShort { .. } => "password-short",
+            Self::PasswordLong { .. } => "password-long",
+            Self::PasswordCommon => "password-common",
+            Self::PasswordPersonal => "password-personal",
+            Self::PasswordSame => "password-same",
+            Self::PasswordsDiffer => "passwords-differ",
+            Self::PasswordElsewhere => "password-elsewhere",
+        }
+    }
+
+    /// How long to wait before trying again could help, if waiting helps at all.
+    pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
+        match self {
+            Self::TooManyFailures { until } | Self::DeviceLocked { until, .. } => Some(until.since(now)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct() {
+        let codes: BTreeSet<_> = Refusal::ALL.iter().map(Refusal::code).collect();
+        assert_eq!(codes.len(), Refusal::ALL.len());
+    }
+}

@@ -1,0 +1,248 @@
+//! Judge, commit, settle: what stops a replay.
+//!
+//! [`judge`] looks at one answer for one device and returns a [`Ruling`]: the changes that must be written for it to
+//! count, and an outcome that nobody can see yet. The caller commits the batch and hands the store's [`Receipt`] back;
+//! only [`Ruling::settle`] opens the outcome, and only it makes a [`Verified`]. A code that wins in two processes at once
+//! loses in one of them, because both batches name the same version of the device.
+//!
+//! ```text
+//!              locked, disabled, malformed ──▶ refused, nothing to write
+//! judge ──────▶ wrong ──▶ refused, one failure more (at the cap: disabled)
+//!              right, mark spent ──▶ refused as used, no failure counted
+//!              right, mark fresh ──▶ verified, mark spent, failures forgotten
+//! ```
+
+use crate::{
+    AttemptId, Batch, Change, Device, DeviceId, Event, EventKind, Kind, Level, Receipt, Refusal, Secret, Status,
+    Timestamp, UserId, Written,
+    mark::Mark,
+    method::{Check, Methods},
+    throttle::{Throttle, ThrottleRule},
+};
+
+/// What is to be judged: one device, in one run of a flow, under the rules in force.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The device that is asked. No other device is touched, whatever the answer.
+    pub device: &'a Device,
+    /// The run of the flow in which it is asked.
+    pub attempt: &'a AttemptId,
+    /// How failures slow a guesser down.
+    pub throttle: &'a ThrottleRule,
+    /// The methods there are.
+    pub methods: &'a Methods,
+    /// Which devices may answer: active ones to verify their owner, enrolling ones to be confirmed.
+    pub stage: Status,
+}
+
+/// Judges one answer. Pure: the same case, answer and moment give the same ruling. A right answer makes the device
+/// active and spends its mark, so the code that confirmed a device is never accepted again.
+pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
+    let device = case.device;
+    if let Some(refusal) = closed(&case, now) {
+        return Ruling::refused(refusal, vec![]);
+    }
+    match case.methods.check(device, answer, now) {
+        Check::Malformed => Ruling::refused(Refusal::CodeMalformed, vec![]),
+        Check::Mistyped => Ruling::refused(Refusal::CodeMistyped, vec![]),
+        Check::Wrong => wrong(&case, now),
+        Check::Right { mark, .. } if device.state.marks.is_spent(&mark) => {
+            let event = event(&case, EventKind::AnswerReplayed, now);
+            Ruling::refused(Refusal::CodeUsed, vec![Change::Record(event)])
+        }
+        Check::Right { mark, next } => right(&case, mark, next, now),
+    }
+}
+
+/// Why the device does not even look at an answer, if it does not.
+fn closed(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
+    let throttle = case.device.throttle;
+    match case.device.status {
+        status if status == case.stage => locked(throttle, case.throttle, now),
+        Status::Disabled => Some(Refusal::DeviceDisabled),
+        Status::Active | Status::Enrolling => Some(Refusal::DeviceUnknown),
+    }
+}
+
+fn locked(throttle: Throttle, rule: &ThrottleRule, now: Timestamp) -> Option<Refusal> {
+    let until = rule.locked_until(throttle, now)?;
+    Some(Refusal::DeviceLocked { until, failures: throttle.failures })
+}
+
+fn wrong(case: &Case<'_>, now: Timestamp) -> Ruling {
+    let mut device = next_version(case.device);
+    device.throttle = device.throttle.failed(now);
+    let mut changes = vec![Change::Record(event(case, EventKind::AnswerRefused, now))];
+    let mut refusal = Refusal::CodeWrong;
+    if case.throttle.disables(device.throttle.failures) {
+        device.status = Status::Disabled;
+        refusal = Refusal::DeviceDisabled;
+        changes.push(Change::Record(event(case, EventKind::DeviceDisabled, now)));
+    }
+    changes.push(Change::UpdateDevice(device));
+    Ruling::refused(refusal, changes)
+}
+
+fn right(case: &Case<'_>, mark: Mark, next: Option<crate::method::State>, now: Timestamp) -> Ruling {
+    let mut device = next_version(case.device);
+    device.status = Status::Active;
+    device.throttle = Throttle::default();
+    device.last_used = Some(now);
+    device.state.marks.spend(mark, now);
+    if let Some(state) = next {
+        device.state.state = state;
+    }
+    let proof = Verified {
+        user: device.user.clone(),
+        device: device.id.clone(),
+        kind: device.kind.clone(),
+        level: case.methods.level(&device.kind),
+        attempt: case.attempt.clone(),
+        at: now,
+    };
+    Ruling { batch: Batch::new(vec![Change::UpdateDevice(device)]), outcome: Outcome::Verified(proof) }
+}
+
+fn next_version(device: &Device) -> Device {
+    let mut next = device.clone();
+    next.version = next.version.saturating_add(1);
+    next
+}
+
+fn event(case: &Case<'_>, kind: EventKind, now: Timestamp) -> Event {
+    Event {
+        device: Some(case.device.id.clone()),
+        method: Some(case.device.kind.clone()),
+        attempt: Some(case.attempt.clone()),
+        ..Event::new(now, case.device.user.clone(), kind)
+    }
+}
+
+/// A decision that does not count until its batch is written.
+#[derive(Debug)]
+#[must_use = "a ruling counts only after its batch was committed and its receipt settled"]
+pub struct Ruling {
+    batch: Batch,
+    outcome: Outcome,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Verified(Verified),
+    Refused(Refusal),
+}
+
+impl Ruling {
+    fn refused(refusal: Refusal, changes: Vec<Change>) -> Self {
+        Self { batch: Batch::new(changes), outcome: Outcome::Refused(refusal) }
+    }
+
+    /// The proof in the making, if the answer was right.
+    pub fn draft(&self) -> Option<Draft<'_>> {
+        match &self.outcome {
+            Outcome::Verified(proof) => Some(Draft(proof)),
+            Outcome::Refused(_) => None,
+        }
+    }
+
+    /// Adds changes that come true together with a proof: the session, the end of the attempt, the event. A refusal
+    /// takes none of them.
+    pub fn if_verified(self, changes: Vec<Change>) -> Self {
+        match self {
+            Self { batch, outcome: outcome @ Outcome::Verified(_) } => Self { batch: batch.with(changes), outcome },
+            refused => refused,
+        }
+    }
+
+    /// What must be written for this ruling to count.
+    pub fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// Opens the outcome, if the receipt says that this ruling's own batch was written. A receipt of another batch
+    /// opens nothing.
+    pub fn settle(self, receipt: &Receipt) -> Settled {
+        if !self.batch.is_settled_by(receipt) || *receipt.written() != Written::Done {
+            return Settled::Again;
+        }
+        match self.outcome {
+            Outcome::Verified(proof) => Settled::Verified(proof),
+            Outcome::Refused(refusal) => Settled::Refused(refusal),
+        }
+    }
+}
+
+/// A proof in the making, for whoever adds changes to its batch. It proves nothing.
+#[derive(Debug)]
+pub struct Draft<'a>(&'a Verified);
+
+impl Draft<'_> {
+    /// The device that would be proved.
+    pub fn device(&self) -> &DeviceId {
+        &self.0.device
+    }
+
+    /// Its method.
+    pub fn kind(&self) -> &Kind {
+        &self.0.kind
+    }
+
+    /// The level that would be reached together with a password.
+    pub fn level(&self) -> Level {
+        self.0.level
+    }
+}
+
+/// What a ruling came to.
+#[derive(Debug)]
+pub enum Settled {
+    /// The answer was right, and it is written that it can never be right again.
+    Verified(Verified),
+    /// The answer was refused, and what that costs is written.
+    Refused(Refusal),
+    /// Something moved meanwhile, nothing was written: load afresh and judge again.
+    Again,
+}
+
+/// Proof that a user has shown a device. Nothing but [`Ruling::settle`] makes one.
+#[derive(Debug)]
+pub struct Verified {
+    user: UserId,
+    device: DeviceId,
+    kind: Kind,
+    level: Level,
+    attempt: AttemptId,
+    at: Timestamp,
+}
+
+impl Verified {
+    /// Who.
+    pub fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// With which device.
+    pub fn device(&self) -> &DeviceId {
+        &self.device
+    }
+
+    /// By which method.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// The level reached together with a password.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// In which run of a flow.
+    pub fn attempt(&self) -> &AttemptId {
+        &self.attempt
+    }
+
+    /// When.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+}

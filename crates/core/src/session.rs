@@ -1,0 +1,51 @@
+//! Sessions: who is signed in, how surely, and since when.
+//!
+//! A session row exists only after every factor that is owed was accepted; what lies before it is a
+//! [`flow::Attempt`](crate::flow::Attempt), another type that no guard takes. The row is found by the hash of its token,
+//! so a stolen database opens no session. It carries the user's credential stamp; whoever reads it compares.
+
+use std::time::Duration;
+
+use crate::{DeviceId, Level, Timestamp, UserId, id::Id};
+
+/// Marks a session key.
+#[derive(Debug)]
+pub enum OfSession {}
+
+/// The hash of a session's token, by which its row is found.
+pub type SessionKey = Id<OfSession>;
+
+/// One signed-in browser or client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Session {
+    /// The hash of its token.
+    pub key: SessionKey,
+    /// Who is signed in.
+    pub user: UserId,
+    /// How surely.
+    pub level: Level,
+    /// The user's credential stamp when it was made: it dies when the stamp changes.
+    pub stamp: String,
+    /// The device that verified it, if one did.
+    pub device: Option<DeviceId>,
+    /// When this row was made.
+    pub created: Timestamp,
+    /// When it was last used, to within a minute.
+    pub last_seen: Timestamp,
+    /// When the user last proved a password.
+    pub signed_in: Timestamp,
+    /// When the user last proved a device.
+    pub verified: Option<Timestamp>,
+}
+
+impl Session {
+    /// Whether a device was proved, at most `span` ago.
+    pub fn verified_within(&self, span: Duration, now: Timestamp) -> bool {
+        self.level >= Level::Aal2 && self.verified.is_some_and(|at| now.since(at) <= span)
+    }
+
+    /// Whether the password was proved at most `span` ago.
+    pub fn signed_in_within(&self, span: Duration, now: Timestamp) -> bool {
+        now.since(self.signed_in) <= span
+    }
+}

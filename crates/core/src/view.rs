@@ -1,0 +1,122 @@
+//! What an entrance may show: plain data without a secret, except where showing the secret is the purpose.
+
+use crate::{
+    Account, Device, DeviceId, DeviceName, Factors, Kind, Secret, Status, Timestamp, method::State,
+    throttle::ThrottleRule,
+};
+
+/// A device as its owner sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeviceView {
+    /// Names it.
+    pub id: DeviceId,
+    /// Its method.
+    pub kind: Kind,
+    /// What its owner calls it.
+    pub name: DeviceName,
+    /// Whether it counts.
+    pub status: Status,
+    /// Whether it is asked first.
+    pub preferred: bool,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it last verified its owner.
+    pub last_used: Option<Timestamp>,
+    /// Until when it refuses to listen, if it does.
+    pub locked_until: Option<Timestamp>,
+    /// What an answer to it looks like.
+    pub answer: AnswerForm,
+}
+
+/// What an answer looks like, for the field it is typed into.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AnswerForm {
+    /// So many decimal digits.
+    Digits(u8),
+    /// A backup code; so many are left.
+    BackupCode {
+        /// Codes not used yet.
+        left: usize,
+    },
+    /// Any text.
+    Text,
+}
+
+impl DeviceView {
+    /// How the device looks now.
+    pub fn new(device: &Device, account: &Account, rule: &ThrottleRule, now: Timestamp) -> Self {
+        let answer = match &device.state.state {
+            State::Totp(state) => AnswerForm::Digits(state.digits.count()),
+            State::BackupCodes(state) => {
+                AnswerForm::BackupCode { left: state.count().saturating_sub(device.state.marks.used()) }
+            }
+            State::Foreign(_) => AnswerForm::Text,
+        };
+        Self {
+            id: device.id.clone(),
+            kind: device.kind.clone(),
+            name: device.name.clone(),
+            status: device.status,
+            preferred: account.preferred.as_ref() == Some(&device.id),
+            created: device.created,
+            last_used: device.last_used,
+            locked_until: rule.locked_until(device.throttle, now),
+            answer,
+        }
+    }
+}
+
+/// A user's second factors as they see them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FactorsView {
+    /// Whether a second factor is asked at login.
+    pub enabled: bool,
+    /// The devices that are not fallbacks and not being enrolled.
+    pub devices: Vec<DeviceView>,
+    /// Backup codes not used yet; `None` if there never were any.
+    pub backup_codes_left: Option<usize>,
+}
+
+impl FactorsView {
+    /// How the factors look now.
+    pub fn new(factors: &Factors, rule: &ThrottleRule, now: Timestamp) -> Self {
+        let view = |device: &Device| DeviceView::new(device, &factors.account, rule, now);
+        let shown = |device: &&Device| device.status != Status::Enrolling;
+        let (fallbacks, devices): (Vec<_>, Vec<_>) =
+            factors.devices.iter().filter(shown).map(view).partition(|device| device.kind.is_fallback());
+        let left = fallbacks.iter().filter_map(|device| match device.answer {
+            AnswerForm::BackupCode { left } if device.status == Status::Active => Some(left),
+            _ => None,
+        });
+        Self { enabled: factors.enabled(), devices, backup_codes_left: left.reduce(usize::saturating_add) }
+    }
+}
+
+/// The page on which a second factor is asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChallengeView {
+    /// The device that is asked.
+    pub device: DeviceView,
+    /// The user's other devices.
+    pub others: Vec<DeviceView>,
+}
+
+impl ChallengeView {
+    /// How asking `device` looks now.
+    pub fn new(device: &Device, factors: &Factors, rule: &ThrottleRule, now: Timestamp) -> Self {
+        let view = |device: &Device| DeviceView::new(device, &factors.account, rule, now);
+        let others = factors.active().into_iter().filter(|other| other.id != device.id).map(view).collect();
+        Self { device: view(device), others }
+    }
+}
+
+/// The page on which an authenticator app is set up. It shows a secret: that is its purpose.
+#[derive(Clone, Debug)]
+pub struct SetupView {
+    /// The device being enrolled.
+    pub device: DeviceView,
+    /// The key as text, in groups of four.
+    pub key: Secret,
+    /// The `otpauth:` address behind the QR code.
+    pub uri: Secret,
+}

@@ -1,0 +1,88 @@
+//! THE flow path: what every entrance calls, and all it may call.
+//!
+//! An entrance parses, calls one function here, and renders what comes back: something to show, a grant, or a refusal. It
+//! never looks at a device. The rules of each flow stand in `countersign_core::flow`; what stands here loads what they
+//! need and commits what they decide.
+//!
+//! ```text
+//! login.rs     sign_in ─▶ Grant | Challenge;  challenge, answer ─▶ Grant;  sign_out
+//! step_up.rs   begin_step_up ─▶ Challenge;    step_up ─▶ Grant
+//! enrol.rs     begin_enrolment ─▶ setup ─▶ confirm_enrolment ─▶ Grant
+//! manage.rs    factors, begin, make_backup_codes, prefer, remove_device, disable, change_password
+//! ```
+
+mod address;
+mod enrol;
+mod login;
+mod manage;
+mod step_up;
+
+use std::net::IpAddr;
+
+use countersign_core::{
+    Event, EventKind, Level, Refusal, Timestamp, flow::Attempt, flow::Purpose, view::ChallengeView,
+};
+
+use crate::{AttemptToken, Engine, SessionToken, SignedIn, Stop};
+
+pub(crate) use address::AddressBudgets;
+pub use login::SignIn;
+
+/// What an entrance knows of a request besides its words.
+#[derive(Clone, Debug, Default)]
+pub struct Visit {
+    /// Where it comes from, if the entrance knows for certain.
+    pub address: Option<IpAddr>,
+    /// The session it came with; a new one takes its place.
+    pub session: Option<SessionToken>,
+    /// Where it wants to go afterwards; kept, never followed unchecked.
+    pub next: Option<String>,
+}
+
+/// A device is asked for: what to show, and the sealed run to come back with.
+#[derive(Debug)]
+pub struct Challenge {
+    /// The run of the flow.
+    pub token: AttemptToken,
+    /// What to show.
+    pub view: ChallengeView,
+    /// When the run ends by itself.
+    pub until: Timestamp,
+    /// Where the browser wants to go afterwards.
+    pub next: Option<String>,
+}
+
+impl Engine {
+    /// Begins a run of a flow inside a session.
+    fn attempt(&self, signed_in: &SignedIn, purpose: Purpose, now: Timestamp) -> Attempt {
+        Attempt {
+            id: self.new_id(),
+            purpose,
+            user: signed_in.user().id.clone(),
+            stamp: signed_in.user().stamp.clone(),
+            started: now,
+            session: Some(signed_in.session().key.clone()),
+            device: None,
+            next: None,
+        }
+    }
+
+    /// The run that `token` carries, if it is of this purpose, began in this session, and is still alive.
+    async fn resume(&self, signed_in: &SignedIn, token: &AttemptToken, purpose: Purpose) -> Result<Attempt, Stop> {
+        let attempt = self.open_attempt(token, purpose).ok_or(Refusal::AttemptOver)?;
+        let timeout = self.policy().login_timeout;
+        attempt.check(self.now(), timeout, &signed_in.user().stamp, Some(&signed_in.session().key))?;
+        if self.store().attempt_spent(&attempt.id).await? {
+            return Err(Refusal::AttemptOver.into());
+        }
+        Ok(attempt)
+    }
+}
+
+/// An event of a run.
+fn event(kind: EventKind, attempt: &Attempt, visit: &Visit, now: Timestamp) -> Event {
+    Event { attempt: Some(attempt.id.clone()), address: visit.address, ..Event::new(now, attempt.user.clone(), kind) }
+}
+
+/// The level of a session whose holder has proved a password and, if they owe none, nothing more.
+const PASSWORD_ONLY: Level = Level::Aal1;

@@ -1,0 +1,114 @@
+//! Budgets of failed first steps by address, held by this node.
+//!
+//! They slow down whoever tries many names from one place; the account's own budget, in the store, is the one that
+//! counts. IPv6 addresses count by /64, since whoever has one has them all. The table is bounded: when it is full of
+//! live entries the oldest window goes first.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::{Mutex, PoisonError},
+};
+
+use countersign_core::{Timestamp, policy::FirstStepRule};
+
+const MOST: usize = 100_000;
+
+/// Failed first steps by address.
+#[derive(Debug, Default)]
+pub(crate) struct AddressBudgets(Mutex<HashMap<IpAddr, Window>>);
+
+#[derive(Debug)]
+struct Window {
+    spent: u32,
+    until: Timestamp,
+}
+
+impl AddressBudgets {
+    /// Charges one try, or says until when there is none left.
+    pub(crate) fn spend(&self, address: IpAddr, rule: &FirstStepRule, now: Timestamp) -> Result<(), Timestamp> {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let network = network(address);
+        if windows.len() >= MOST && !windows.contains_key(&network) {
+            make_room(&mut windows, now);
+        }
+        let window = windows.entry(network).or_insert(Window { spent: 0, until: now });
+        if window.until <= now {
+            *window = Window { spent: 0, until: now.after(rule.window) };
+        }
+        if window.spent >= rule.per_address {
+            return Err(window.until);
+        }
+        window.spent = window.spent.saturating_add(1);
+        Ok(())
+    }
+
+    /// Takes one charge back.
+    pub(crate) fn refund(&self, address: IpAddr) {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(window) = windows.get_mut(&network(address)) {
+            window.spent = window.spent.saturating_sub(1);
+        }
+    }
+}
+
+fn make_room(windows: &mut HashMap<IpAddr, Window>, now: Timestamp) {
+    windows.retain(|_, window| window.until > now);
+    if windows.len() >= MOST
+        && let Some(oldest) = windows.iter().min_by_key(|(_, window)| window.until).map(|(network, _)| *network)
+    {
+        windows.remove(&oldest);
+    }
+}
+
+/// The address that stands for all of its holder's: IPv4 itself, also when mapped into IPv6, and the /64 of IPv6.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1000);
+    const RULE: FirstStepRule = FirstStepRule { per_account: 0, per_address: 2, window: Duration::from_mins(1) };
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_budget_is_empty_again_after_its_window_and_not_before() {
+        let budgets = AddressBudgets::default();
+        let end = NOW.after(RULE.window);
+        assert_eq!([0; 3].map(|_| budgets.spend(ip("192.0.2.1"), &RULE, NOW)), [Ok(()), Ok(()), Err(end)]);
+        assert_eq!(budgets.spend(ip("192.0.2.2"), &RULE, NOW), Ok(()));
+        assert_eq!(budgets.spend(ip("192.0.2.1"), &RULE, end.before(Duration::from_millis(1))), Err(end));
+        assert_eq!(budgets.spend(ip("192.0.2.1"), &RULE, end), Ok(()));
+    }
+
+    #[test]
+    fn one_holder_has_one_budget() {
+        let budgets = AddressBudgets::default();
+        for address in ["2001:db8::1", "2001:db8::ffff:1"] {
+            assert!(budgets.spend(ip(address), &RULE, NOW).is_ok());
+        }
+        assert!(budgets.spend(ip("2001:db8:0:0:9::"), &RULE, NOW).is_err());
+        assert!(budgets.spend(ip("2001:db8:0:1::1"), &RULE, NOW).is_ok());
+        assert_eq!(network(ip("::ffff:192.0.2.1")), ip("192.0.2.1"));
+    }
+
+    #[test]
+    fn a_refund_takes_back_one_charge() {
+        let budgets = AddressBudgets::default();
+        for _ in 0..10 {
+            assert!(budgets.spend(ip("192.0.2.1"), &RULE, NOW).is_ok());
+            budgets.refund(ip("192.0.2.1"));
+        }
+    }
+}

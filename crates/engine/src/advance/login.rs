@@ -1,0 +1,219 @@
+//! Signing in: the password, what is owed after it, and the answer.
+//!
+//! A failed first step is charged *before* the password is looked at and taken back when it was right, so parallel
+//! guesses are never free. Every failed first step gets one and the same refusal. Between the two steps there is no row:
+//! the run is in the browser's hands, sealed.
+
+use countersign_core::{
+    Batch, Change, DeviceId, EventKind, Factors, Refusal, Secret, Status, Timestamp, Written,
+    flow::{Attempt, Purpose, login},
+    view::ChallengeView,
+};
+
+use super::{Challenge, PASSWORD_ONLY, Visit, event};
+use crate::{
+    AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
+    session::{self, Terms},
+    verify::{Question, Success},
+};
+
+/// No user has a longer name than this, in bytes.
+const LONGEST_NAME: usize = 320;
+
+/// What a right password leads to.
+#[derive(Debug)]
+pub enum SignIn {
+    /// Nothing more is owed.
+    Granted(Grant),
+    /// A device is owed.
+    Owed(Challenge),
+}
+
+impl Engine {
+    /// The first step: a name and a password.
+    pub async fn sign_in(&self, name: &str, password: &Secret, visit: &Visit) -> Result<SignIn, Stop> {
+        let user = if name.len() <= LONGEST_NAME { self.users().by_name(name).await? } else { None };
+        let budget = self.charge(user.as_ref(), name, visit).await?;
+        let matches = self.users().password_matches(user.as_ref(), password).await?;
+        let Some(user) = user.filter(|user| matches && user.active) else {
+            return Err(Refusal::CredentialsWrong.into());
+        };
+        self.refund(budget, visit).await?;
+        self.after_password(&user, visit).await
+    }
+
+    /// What a user who has proved the password gets: a session, or the question for a device.
+    async fn after_password(&self, user: &User, visit: &Visit) -> Result<SignIn, Stop> {
+        loop {
+            let now = self.now();
+            let factors = self.open_factors(&user.id).await?;
+            let attempt = Attempt {
+                id: self.new_id(),
+                purpose: Purpose::Login,
+                user: user.id.clone(),
+                stamp: user.stamp.clone(),
+                started: now,
+                session: None,
+                device: None,
+                next: visit.next.clone(),
+            };
+            match login::owed(&factors, None)? {
+                login::Owed::Device(device) => {
+                    let view = ChallengeView::new(device, &factors, &self.policy().throttle, now);
+                    return Ok(SignIn::Owed(self.challenge_of(&attempt, view)?));
+                }
+                login::Owed::Nothing { factors } => {
+                    if let Some(grant) = self.grant_without_factor(user, &attempt, factors, visit, now).await? {
+                        return Ok(SignIn::Granted(grant));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes a session that rests on the user having no second factor; `None` if that has changed meanwhile.
+    async fn grant_without_factor(
+        &self,
+        user: &User,
+        attempt: &Attempt,
+        factors: u64,
+        visit: &Visit,
+        now: Timestamp,
+    ) -> Result<Option<Grant>, Stop> {
+        let token = self.draw_token();
+        let terms = Terms { user, level: PASSWORD_ONLY, device: None, signed_in: now, verified: None };
+        let session = session::row(&token, terms, now);
+        self.observer().before_grant(user, &session).await?;
+        let mut changes = vec![
+            Change::ExpectFactors { user: user.id.clone(), seen: factors },
+            Change::OpenSession(session.clone()),
+            Change::Record(event(EventKind::SignedIn, attempt, visit, now)),
+        ];
+        changes.extend(replaced(visit));
+        let receipt = self.commit(&Batch::new(changes)).await?;
+        Ok((*receipt.written() == Written::Done).then(|| Grant::new(token, session, user.clone())))
+    }
+
+    /// The second step, shown: the device that is asked, or the one chosen instead.
+    pub async fn challenge(&self, token: &AttemptToken, choice: Option<&DeviceId>) -> Result<Challenge, Stop> {
+        let (attempt, user) = self.pending(token).await?;
+        if self.store().attempt_spent(&attempt.id).await? {
+            return Err(Refusal::AttemptOver.into());
+        }
+        let factors = self.open_factors(&user.id).await?;
+        let login::Owed::Device(device) = login::owed(&factors, choice)? else {
+            return Err(Refusal::AttemptOver.into());
+        };
+        let view = ChallengeView::new(device, &factors, &self.policy().throttle, self.now());
+        let until = attempt.end(self.policy().login_timeout);
+        Ok(Challenge { token: token.clone(), view, until, next: attempt.next })
+    }
+
+    /// The second step, answered.
+    pub async fn answer(
+        &self,
+        token: &AttemptToken,
+        choice: &DeviceId,
+        answer: &Secret,
+        visit: &Visit,
+    ) -> Result<(Grant, Option<String>), Stop> {
+        let (attempt, user) = self.pending(token).await?;
+        let token = self.draw_token();
+        let (_, session) = self
+            .verify(Question {
+                user: &user,
+                attempt: &attempt,
+                answer,
+                stage: Status::Active,
+                permit: &|factors, _| owed_exactly(factors, choice),
+                grant: &|draft, _, now| {
+                    let terms = Terms {
+                        user: &user,
+                        level: draft.level(),
+                        device: Some(draft.device().clone()),
+                        signed_in: attempt.started,
+                        verified: Some(now),
+                    };
+                    let mut signed_in = event(EventKind::SignedIn, &attempt, visit, now);
+                    signed_in.device = Some(draft.device().clone());
+                    signed_in.method = Some(draft.kind().clone());
+                    let changes = replaced(visit).into_iter().chain([Change::Record(signed_in)]).collect();
+                    Success { session: session::row(&token, terms, now), changes }
+                },
+            })
+            .await?;
+        Ok((Grant::new(token, session, user), attempt.next))
+    }
+
+    /// Signs out: ends the session and the run of a login that is under way.
+    pub async fn sign_out(&self, signed_in: Option<&SignedIn>, pending: Option<&AttemptToken>) -> Result<(), Fault> {
+        let mut changes = vec![];
+        if let Some(signed_in) = signed_in {
+            let session = signed_in.session();
+            let event = countersign_core::Event::new(self.now(), session.user.clone(), EventKind::SignedOut);
+            changes.extend([Change::EndSession(session.key.clone()), Change::Record(event)]);
+        }
+        let pending = pending.and_then(|token| self.open_attempt(token, Purpose::Login));
+        if let Some(attempt) = pending
+            && !self.store().attempt_spent(&attempt.id).await?
+        {
+            changes.push(self.spend(&attempt));
+        }
+        if !changes.is_empty() {
+            self.commit(&Batch::new(changes)).await?;
+        }
+        Ok(())
+    }
+
+    /// The run that `token` carries and the user it is for, if both are alive.
+    async fn pending(&self, token: &AttemptToken) -> Result<(Attempt, User), Stop> {
+        let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptOver)?;
+        let user = self.users().by_id(&attempt.user).await?.filter(|user| user.active).ok_or(Refusal::AttemptOver)?;
+        attempt.check(self.now(), self.policy().login_timeout, &user.stamp, None)?;
+        Ok((attempt, user))
+    }
+
+    fn challenge_of(&self, attempt: &Attempt, view: ChallengeView) -> Result<Challenge, Fault> {
+        let until = attempt.end(self.policy().login_timeout);
+        Ok(Challenge { token: self.seal_attempt(attempt)?, view, until, next: attempt.next.clone() })
+    }
+
+    /// Charges one failed first step, before anybody knows whether it fails.
+    pub(super) async fn charge(&self, user: Option<&User>, name: &str, visit: &Visit) -> Result<String, Stop> {
+        let (now, rule) = (self.now(), &self.policy().first_step);
+        if let Some(address) = visit.address {
+            self.addresses().spend(address, rule, now).map_err(|until| Refusal::TooManyFailures { until })?;
+        }
+        // Names that nobody has are charged like those that somebody has, or the budget would tell them apart.
+        let key = match user {
+            Some(user) => format!("password/user/{}", user.id),
+            None => format!("password/name/{}", self.tag(&["name", &self.users().canonical(name)])),
+        };
+        let (amount, limit, window) = (1, rule.per_account, rule.window);
+        let spend = Change::Spend { key: key.clone(), amount, limit, at: now, window };
+        match self.commit(&Batch::new(vec![spend])).await?.written() {
+            Written::Done => Ok(key),
+            Written::Overspent { until, .. } => Err(Refusal::TooManyFailures { until: *until }.into()),
+            Written::Conflict => Err(Fault::new("charge a budget").into()),
+        }
+    }
+
+    /// Takes the charge of a right password back.
+    pub(super) async fn refund(&self, key: String, visit: &Visit) -> Result<(), Fault> {
+        if let Some(address) = visit.address {
+            self.addresses().refund(address);
+        }
+        self.commit(&Batch::new(vec![Change::Refund { key, amount: 1 }])).await.map(drop)
+    }
+}
+
+/// The device that was chosen, if this user may answer with it: an answer is never tried on another device.
+fn owed_exactly<S>(factors: &Factors<S>, choice: &DeviceId) -> Result<DeviceId, Refusal> {
+    let login::Owed::Device(_) = login::owed(factors, Some(choice))? else { return Err(Refusal::AttemptOver) };
+    factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
+}
+
+/// The end of the session that a new one takes the place of.
+fn replaced(visit: &Visit) -> Option<Change> {
+    visit.session.as_ref().map(|token| Change::EndSession(token.key()))
+}

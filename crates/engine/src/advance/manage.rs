@@ -1,0 +1,213 @@
+//! What a signed-in user does with their factors and their password.
+//!
+//! Every deed that takes something away is a run of its own, begun when its form is shown and spent in its own commit: a
+//! form sent twice, or an answer page reloaded, does nothing the second time and shows no code again.
+
+use countersign_core::{
+    Change, Device, DeviceId, DeviceName, EventKind, Kind, Level, Refusal, Secret, Session, Status, Timestamp,
+    device::Envelope,
+    flow::{Purpose, manage},
+    method::{
+        State,
+        backup_codes::{self, BackupCode},
+    },
+    throttle::Throttle,
+    view::FactorsView,
+};
+use zeroize::Zeroizing;
+
+use super::{PASSWORD_ONLY, Visit, event};
+use crate::{
+    AttemptToken, Engine, Fault, Grant, SignedIn, Stop,
+    session::{self, Terms},
+};
+
+impl Engine {
+    /// What is set up.
+    pub async fn factors(&self, signed_in: &SignedIn) -> Result<FactorsView, Fault> {
+        let factors = self.open_factors(&signed_in.user().id).await?;
+        Ok(FactorsView::new(&factors, &self.policy().throttle, self.now()))
+    }
+
+    /// Begins the form of a deed on factors that exist. Refused where the deed itself would be.
+    pub async fn begin(&self, signed_in: &SignedIn, purpose: Purpose) -> Result<AttemptToken, Stop> {
+        let now = self.now();
+        let factors = self.store().factors(&signed_in.user().id).await?;
+        manage::may_use(signed_in.session(), &factors, self.policy(), now)?;
+        Ok(self.seal_attempt(&self.attempt(signed_in, purpose, now))?)
+    }
+
+    /// Makes new backup codes; the old ones end in the same commit. The codes are told here and never again.
+    pub async fn make_backup_codes(
+        &self,
+        signed_in: &SignedIn,
+        token: &AttemptToken,
+        name: DeviceName,
+        visit: &Visit,
+    ) -> Result<Vec<Secret>, Stop> {
+        let attempt = self.resume(signed_in, token, Purpose::BackupCodes).await?;
+        let user = signed_in.user();
+        let codes: Vec<BackupCode> = (0..backup_codes::COUNT).map(|_| self.draw_backup_code()).collect();
+        let set = self.backup_code_device(&user.id, name, &codes);
+        self.settle(user, |factors, now| {
+            manage::may_use(signed_in.session(), &factors, self.policy(), now)?;
+            let old = factors.devices.iter().filter(|device| device.kind == Kind::BACKUP_CODES);
+            let mut changes: Vec<_> =
+                old.map(|device| Change::RemoveDevice { device: device.id.clone(), seen: device.version }).collect();
+            changes.extend([
+                self.spend(&attempt),
+                Change::MoveFactors {
+                    user: user.id.clone(),
+                    seen: factors.account.factors,
+                    preferred: factors.account.preferred,
+                },
+                Change::AddDevice(Device { created: now, ..set.clone() }),
+                Change::Record(event(EventKind::BackupCodesMade, &attempt, visit, now)),
+            ]);
+            Ok((changes, ()))
+        })
+        .await?;
+        Ok(codes.iter().map(BackupCode::text).collect())
+    }
+
+    /// Has this device asked first from now on.
+    pub async fn prefer(&self, signed_in: &SignedIn, device: &DeviceId) -> Result<(), Stop> {
+        let user = signed_in.user();
+        self.settle(user, |factors, now| {
+            manage::may_use(signed_in.session(), &factors, self.policy(), now)?;
+            let known = factors.device(device).filter(|device| device.is_active() && !device.kind.is_fallback());
+            let preferred = Some(known.ok_or(Refusal::DeviceUnknown)?.id.clone());
+            Ok((vec![Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred }], ()))
+        })
+        .await
+    }
+
+    /// Removes one device, but not the last one.
+    pub async fn remove_device(
+        &self,
+        signed_in: &SignedIn,
+        token: &AttemptToken,
+        device: &DeviceId,
+        visit: &Visit,
+    ) -> Result<(), Stop> {
+        let attempt = self.resume(signed_in, token, Purpose::RemoveDevice).await?;
+        let user = signed_in.user();
+        self.settle(user, |factors, now| {
+            manage::may_use(signed_in.session(), &factors, self.policy(), now)?;
+            manage::may_remove(&factors, device)?;
+            let known = factors.device(device).ok_or(Refusal::DeviceUnknown)?;
+            let mut removed = event(EventKind::DeviceRemoved, &attempt, visit, now);
+            removed.device = Some(known.id.clone());
+            removed.method = Some(known.kind.clone());
+            let preferred = factors.account.preferred.clone().filter(|preferred| preferred != device);
+            let changes = vec![
+                self.spend(&attempt),
+                Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred },
+                Change::RemoveDevice { device: known.id.clone(), seen: known.version },
+                Change::Record(removed),
+            ];
+            Ok((changes, ()))
+        })
+        .await
+    }
+
+    /// Switches two-factor authentication off: removes every device, confirmed or not, and ends every other session.
+    pub async fn disable(&self, signed_in: &SignedIn, token: &AttemptToken, visit: &Visit) -> Result<Grant, Stop> {
+        let attempt = self.resume(signed_in, token, Purpose::Disable).await?;
+        let user = signed_in.user();
+        let token = self.draw_token();
+        let old = signed_in.session();
+        let session = self
+            .settle(user, |factors, now| {
+                manage::may_use(old, &factors, self.policy(), now)?;
+                let terms =
+                    Terms { user, level: PASSWORD_ONLY, device: None, signed_in: old.signed_in, verified: None };
+                let session = session::row(&token, terms, now);
+                let changes = vec![
+                    self.spend(&attempt),
+                    Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
+                    Change::RemoveDevices { user: user.id.clone() },
+                    Change::EndSessions { user: user.id.clone() },
+                    Change::OpenSession(session.clone()),
+                    Change::Record(event(EventKind::TwoFactorDisabled, &attempt, visit, now)),
+                ];
+                Ok((changes, session))
+            })
+            .await?;
+        Ok(Grant::new(token, session, user.clone()))
+    }
+
+    /// Whether this session may change its user's password.
+    pub async fn may_change_password(&self, signed_in: &SignedIn) -> Result<(), Stop> {
+        let factors = self.store().factors(&signed_in.user().id).await?;
+        Ok(manage::may_change_password(signed_in.session(), &factors)?)
+    }
+
+    /// Changes the password; the current one is asked, and a wrong one is charged like a failed first step. Every other
+    /// session and every login under way ends, because the stamp changes.
+    pub async fn change_password(
+        &self,
+        signed_in: &SignedIn,
+        current: &Secret,
+        new: &Secret,
+        visit: &Visit,
+    ) -> Result<Grant, Stop> {
+        self.may_change_password(signed_in).await?;
+        let user = signed_in.user();
+        let budget = self.charge(Some(user), &user.name, visit).await?;
+        if !self.users().password_matches(Some(user), current).await? {
+            return Err(Refusal::PasswordWrong.into());
+        }
+        self.refund(budget, visit).await?;
+        if current.expose() == new.expose() {
+            return Err(Refusal::PasswordSame.into());
+        }
+        let user = self.users().set_password(user, new).await?;
+        let token = self.draw_token();
+        let session = self
+            .settle(&user, |_, now| {
+                let session = renewed(&token, &user, signed_in.session(), now);
+                let event = countersign_core::Event::new(now, user.id.clone(), EventKind::PasswordChanged);
+                let changes = vec![
+                    Change::EndSessions { user: user.id.clone() },
+                    Change::OpenSession(session.clone()),
+                    Change::Record(countersign_core::Event { address: visit.address, ..event }),
+                ];
+                Ok((changes, session))
+            })
+            .await?;
+        Ok(Grant::new(token, session, user))
+    }
+
+    pub(crate) fn draw_backup_code(&self) -> BackupCode {
+        BackupCode::new(&Zeroizing::new(self.draw()))
+    }
+
+    /// A new set of these codes that counts at once.
+    pub(crate) fn backup_code_device(
+        &self,
+        user: &countersign_core::UserId,
+        name: DeviceName,
+        codes: &[BackupCode],
+    ) -> Device {
+        Device {
+            id: self.new_id(),
+            user: user.clone(),
+            kind: Kind::BACKUP_CODES,
+            name,
+            status: Status::Active,
+            version: 1,
+            throttle: Throttle::default(),
+            created: self.now(),
+            last_used: None,
+            state: Envelope::new(State::BackupCodes(backup_codes::State::new(self.draw(), codes))),
+        }
+    }
+}
+
+/// The session after a change of password: as sure as before, under the new stamp.
+fn renewed(token: &crate::SessionToken, user: &crate::User, old: &Session, now: Timestamp) -> Session {
+    let Session { level, device, verified, .. } = old.clone();
+    let signed_in = if level == Level::Aal1 { now } else { old.signed_in };
+    session::row(token, Terms { user, level, device, signed_in, verified }, now)
+}

@@ -1,0 +1,74 @@
+//! Proving a device again in a running session.
+//!
+//! The session that comes out has a new id, takes the old one's place, and lives no longer than the old one would have.
+
+use countersign_core::{
+    Change, DeviceId, EventKind, Refusal, Secret, Status,
+    flow::{Purpose, step_up},
+    view::ChallengeView,
+};
+
+use super::{Challenge, Visit, event};
+use crate::{
+    AttemptToken, Engine, Grant, SignedIn, Stop,
+    session::{self, Terms},
+    verify::{Question, Success},
+};
+
+impl Engine {
+    /// Asks for a device, the one chosen if it is this user's.
+    pub async fn begin_step_up(&self, signed_in: &SignedIn, choice: Option<&DeviceId>) -> Result<Challenge, Stop> {
+        let now = self.now();
+        let lifetime = self.policy().lifetimes.aal2.absolute;
+        if now >= signed_in.session().signed_in.after(lifetime) {
+            return Err(Refusal::SignInNeeded.into());
+        }
+        let factors = self.open_factors(&signed_in.user().id).await?;
+        let device = step_up::asked(&factors, choice)?;
+        let view = ChallengeView::new(device, &factors, &self.policy().throttle, now);
+        let attempt = self.attempt(signed_in, Purpose::StepUp, now);
+        let until = attempt.end(self.policy().login_timeout);
+        Ok(Challenge { token: self.seal_attempt(&attempt)?, view, until, next: None })
+    }
+
+    /// Takes the answer.
+    pub async fn step_up(
+        &self,
+        signed_in: &SignedIn,
+        token: &AttemptToken,
+        choice: &DeviceId,
+        answer: &Secret,
+        visit: &Visit,
+    ) -> Result<Grant, Stop> {
+        let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
+        let (user, old) = (signed_in.user(), signed_in.session());
+        let token = self.draw_token();
+        let (_, session) = self
+            .verify(Question {
+                user,
+                attempt: &attempt,
+                answer,
+                stage: Status::Active,
+                permit: &|factors, _| {
+                    step_up::asked(factors, Some(choice))?;
+                    factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
+                },
+                grant: &|draft, _, now| {
+                    let terms = Terms {
+                        user,
+                        level: draft.level(),
+                        device: Some(draft.device().clone()),
+                        signed_in: old.signed_in,
+                        verified: Some(now),
+                    };
+                    let mut verified = event(EventKind::Verified, &attempt, visit, now);
+                    verified.device = Some(draft.device().clone());
+                    verified.method = Some(draft.kind().clone());
+                    let changes = vec![Change::EndSession(old.key.clone()), Change::Record(verified)];
+                    Success { session: session::row(&token, terms, now), changes }
+                },
+            })
+            .await?;
+        Ok(Grant::new(token, session, user.clone()))
+    }
+}

@@ -1,0 +1,116 @@
+//! The engine: the ports, the keys and the policy, in one hand that can be cloned.
+
+use std::{fmt, sync::Arc};
+
+use countersign_core::{Policy, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod};
+use data_encoding::BASE64URL_NOPAD;
+
+use crate::{Clock, Keyring, Observer, Random, Store, Users, advance::AddressBudgets};
+
+/// What an engine is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Where rows are kept.
+    pub store: Arc<dyn Store>,
+    /// The host's users.
+    pub users: Arc<dyn Users>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Draws random bytes.
+    pub random: Arc<dyn Random>,
+    /// Whoever wants to know.
+    pub observer: Arc<dyn Observer>,
+    /// The keys that seal.
+    pub keyring: Keyring,
+    /// What the installation asks for.
+    pub policy: Policy,
+    /// The host's own methods.
+    pub foreign: Vec<Arc<dyn ForeignMethod>>,
+}
+
+/// Two-factor authentication for one installation. Cloning it is cheap; all clones are one.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Parts,
+    methods: Methods,
+    addresses: AddressBudgets,
+}
+
+impl Engine {
+    /// An engine made of these parts.
+    pub fn new(parts: Parts) -> Self {
+        let methods = Methods { totp: parts.policy.totp, foreign: parts.foreign.clone() };
+        Self { inner: Arc::new(Inner { methods, addresses: AddressBudgets::default(), parts }) }
+    }
+
+    /// What the installation asks for.
+    pub fn policy(&self) -> &Policy {
+        &self.inner.parts.policy
+    }
+
+    /// The store, for reads that entrances show. Nothing outside the engine commits.
+    pub fn store(&self) -> &dyn Store {
+        &*self.inner.parts.store
+    }
+
+    /// The host's users.
+    pub fn users(&self) -> &dyn Users {
+        &*self.inner.parts.users
+    }
+
+    /// The moment it is.
+    pub fn now(&self) -> Timestamp {
+        self.inner.parts.clock.now()
+    }
+
+    /// A name for something new: 128 random bits.
+    pub fn new_id<T>(&self) -> Id<T> {
+        Id::random(self.draw())
+    }
+
+    /// A tag that only this installation can make for `parts`, for forms and addresses: base64url of HMAC-SHA-256.
+    pub fn tag(&self, parts: &[&str]) -> String {
+        BASE64URL_NOPAD.encode(&self.keyring().mac(parts))
+    }
+
+    /// Whether `tag` was made for `parts` by this installation; compared in constant time.
+    pub fn tag_holds(&self, parts: &[&str], tag: &str) -> bool {
+        BASE64URL_NOPAD.decode(tag.as_bytes()).is_ok_and(|mac| self.keyring().mac_holds(parts, &mac))
+    }
+
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.inner.parts.keyring
+    }
+
+    pub(crate) fn random(&self) -> &dyn Random {
+        &*self.inner.parts.random
+    }
+
+    pub(crate) fn observer(&self) -> &dyn Observer {
+        &*self.inner.parts.observer
+    }
+
+    pub(crate) fn methods(&self) -> &Methods {
+        &self.inner.methods
+    }
+
+    pub(crate) fn addresses(&self) -> &AddressBudgets {
+        &self.inner.addresses
+    }
+
+    pub(crate) fn draw<const BYTES: usize>(&self) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        self.random().fill(&mut bytes);
+        bytes
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("parts", &self.inner.parts).finish()
+    }
+}

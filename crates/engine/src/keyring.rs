@@ -1,0 +1,251 @@
+//! The keys that seal what must not be read or moved.
+//!
+//! A keyring holds several keys, each with an id: the first seals, all open. Every purpose has a sub-key of its own
+//! (HKDF-SHA-256), and every seal binds the place it belongs to as associated data, so a ciphertext can neither be read
+//! nor moved to another row, cookie or purpose. A seal is `1 ‖ key id (4) ‖ nonce (24) ‖ XChaCha20-Poly1305`.
+
+use std::fmt;
+
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::Random;
+
+const FORMAT: u8 = 1;
+const ID: usize = 4;
+const NONCE: usize = 24;
+const KEY: usize = 32;
+/// The block of SHA-256, the length at which HMAC takes a key as it is.
+const BLOCK: usize = 64;
+
+/// What a seal is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Use {
+    /// The state of a device's row.
+    DeviceState,
+    /// A run of a flow, in a browser's hands.
+    Attempt,
+}
+
+/// One key of the ring, with the sub-keys made from it.
+#[derive(Clone)]
+pub struct SealingKey {
+    id: [u8; ID],
+    device_state: XChaCha20Poly1305,
+    attempt: XChaCha20Poly1305,
+    forms: Hmac<Sha256>,
+}
+
+impl SealingKey {
+    /// A key from 256 random bits, under an id that a key file gives it.
+    pub fn new(id: u32, bytes: &[u8; KEY]) -> Self {
+        let id = id.to_be_bytes();
+        let parent = Hkdf::<Sha256>::new(Some(b"countersign"), bytes);
+        let cipher = |purpose| XChaCha20Poly1305::new((&*child::<KEY>(&parent, purpose)).into());
+        Self {
+            id,
+            device_state: cipher("device state"),
+            attempt: cipher("attempt"),
+            forms: <Hmac<Sha256> as hmac::KeyInit>::new((&*child::<BLOCK>(&parent, "forms")).into()),
+        }
+    }
+}
+
+/// The sub-key for one purpose (RFC 5869).
+fn child<const BYTES: usize>(parent: &Hkdf<Sha256>, purpose: &str) -> Zeroizing<[u8; BYTES]> {
+    let mut key = Zeroizing::new([0; BYTES]);
+    // Few bytes are asked for, far below the longest output HKDF has, so there is no error to tell of.
+    let _ = parent.expand(purpose.as_bytes(), &mut *key);
+    key
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealingKey({}, [redacted])", u32::from_be_bytes(self.id))
+    }
+}
+
+/// The keys in use. The first seals; all open.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    first: SealingKey,
+    others: Vec<SealingKey>,
+}
+
+/// Why a key file is not a keyring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// There is no key in it.
+    #[error("there is no key in the key file")]
+    Empty,
+    /// A line is not `ID:HEX` with 64 hexadecimal digits.
+    #[error("line {0} of the key file is not a number, a colon and 64 hexadecimal digits")]
+    Malformed(usize),
+    /// Two keys have the same id.
+    #[error("line {0} of the key file gives an id that another key has")]
+    Duplicate(usize),
+}
+
+impl Keyring {
+    /// A keyring of one key.
+    pub fn new(first: SealingKey) -> Self {
+        Self { first, others: vec![] }
+    }
+
+    /// The keyring in the text of a key file: one key a line, `ID:HEX`, the sealing key first; `#` begins a comment.
+    pub fn parse(text: &str) -> Result<Self, KeyringError> {
+        let mut keys: Vec<SealingKey> = vec![];
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if line.is_empty() {
+                continue;
+            }
+            let key = parse_key(line).ok_or(KeyringError::Malformed(number))?;
+            if keys.iter().any(|other| other.id == key.id) {
+                return Err(KeyringError::Duplicate(number));
+            }
+            keys.push(key);
+        }
+        let mut keys = keys.into_iter();
+        let first = keys.next().ok_or(KeyringError::Empty)?;
+        Ok(Self { first, others: keys.collect() })
+    }
+
+    /// One line for a key file, with a new random key.
+    pub fn new_line(id: u32, random: &dyn Random) -> Zeroizing<String> {
+        let mut bytes = Zeroizing::new([0; KEY]);
+        random.fill(&mut *bytes);
+        let digits = Zeroizing::new(data_encoding::HEXLOWER.encode(&*bytes));
+        Zeroizing::new(format!("{id}:{}\n", *digits))
+    }
+
+    /// Seals `plain` for one use at one place.
+    pub(crate) fn seal(&self, used: Use, place: &[&str], plain: &[u8], random: &dyn Random) -> Option<Vec<u8>> {
+        let mut nonce = [0; NONCE];
+        random.fill(&mut nonce);
+        let payload = Payload { msg: plain, aad: &associated(place) };
+        let cipher = self.first.cipher(used).encrypt(&XNonce::from(nonce), payload).ok()?;
+        Some([&[FORMAT][..], &self.first.id, &nonce, &cipher].concat())
+    }
+
+    /// Opens what was sealed for this use at this place; nothing else opens.
+    pub(crate) fn open(&self, used: Use, place: &[&str], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (format, rest) = sealed.split_first()?;
+        let (id, rest) = rest.split_first_chunk::<ID>()?;
+        let (nonce, cipher) = rest.split_first_chunk::<NONCE>()?;
+        let key = self.keys().find(|key| key.id == *id).filter(|_| *format == FORMAT)?;
+        let payload = Payload { msg: cipher, aad: &associated(place) };
+        key.cipher(used).decrypt(&XNonce::from(*nonce), payload).ok().map(Zeroizing::new)
+    }
+
+    /// A value that only the holder of this keyring can make for `parts`: HMAC-SHA-256 under the first key.
+    pub(crate) fn mac(&self, parts: &[&str]) -> [u8; 32] {
+        self.first.mac(parts)
+    }
+
+    /// Whether `mac` was made for `parts` by any key of this ring, in constant time.
+    pub(crate) fn mac_holds(&self, parts: &[&str], mac: &[u8]) -> bool {
+        use subtle::ConstantTimeEq;
+        self.keys().map(|key| key.mac(parts).ct_eq(mac)).fold(subtle::Choice::from(0), |any, one| any | one).into()
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &SealingKey> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
+impl SealingKey {
+    fn cipher(&self, used: Use) -> &XChaCha20Poly1305 {
+        match used {
+            Use::DeviceState => &self.device_state,
+            Use::Attempt => &self.attempt,
+        }
+    }
+
+    fn mac(&self, parts: &[&str]) -> [u8; 32] {
+        let mut mac = self.forms.clone();
+        mac.update(&associated(parts));
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// The parts of a place, each with its length in front, so that no two places read alike.
+fn associated(place: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(place.iter().map(|part| part.len().saturating_add(8)).sum());
+    for part in place {
+        bytes.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        bytes.extend(part.as_bytes());
+    }
+    bytes
+}
+
+fn parse_key(line: &str) -> Option<SealingKey> {
+    let (id, digits) = line.split_once(':')?;
+    let bytes = Zeroizing::new(HEXLOWER_PERMISSIVE.decode(digits.trim().as_bytes()).ok()?);
+    Some(SealingKey::new(id.trim().parse().ok()?, bytes.as_slice().try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OsRandom;
+
+    fn ring(id: u32) -> Keyring {
+        Keyring::parse(&Keyring::new_line(id, &OsRandom)).unwrap()
+    }
+
+    #[test]
+    fn a_seal_opens_in_its_own_place_only() {
+        let ring = ring(1);
+        let sealed = ring.seal(Use::DeviceState, &["device", "a"], b"key", &OsRandom).unwrap();
+        assert_eq!(ring.open(Use::DeviceState, &["device", "a"], &sealed).unwrap().as_slice(), b"key");
+        for (used, place) in [
+            (Use::DeviceState, vec!["device", "b"]),
+            (Use::DeviceState, vec!["devicea"]),
+            (Use::DeviceState, vec!["device", "a", ""]),
+            (Use::Attempt, vec!["device", "a"]),
+        ] {
+            assert!(ring.open(used, &place, &sealed).is_none(), "{used:?} {place:?}");
+        }
+    }
+
+    #[test]
+    fn no_changed_byte_goes_unnoticed() {
+        let ring = ring(1);
+        let sealed = ring.seal(Use::Attempt, &["x"], b"text", &OsRandom).unwrap();
+        for place in 0..sealed.len() {
+            let mut broken = sealed.clone();
+            broken[place] ^= 1;
+            assert!(ring.open(Use::Attempt, &["x"], &broken).is_none(), "byte {place}");
+            assert!(ring.open(Use::Attempt, &["x"], &sealed[..place]).is_none(), "cut at {place}");
+        }
+    }
+
+    #[test]
+    fn an_older_key_still_opens_and_a_removed_one_does_not() {
+        let old_line = Keyring::new_line(1, &OsRandom);
+        let old = Keyring::parse(&old_line).unwrap();
+        let sealed = old.seal(Use::Attempt, &[], b"text", &OsRandom).unwrap();
+        let mac = old.mac(&["form"]);
+        let both =
+            Keyring::parse(&format!("# newest first\n{}{}", *Keyring::new_line(2, &OsRandom), *old_line)).unwrap();
+        assert!(both.open(Use::Attempt, &[], &sealed).is_some() && both.mac_holds(&["form"], &mac));
+        assert!(ring(1).open(Use::Attempt, &[], &sealed).is_none() && !ring(1).mac_holds(&["form"], &mac));
+    }
+
+    #[test]
+    fn a_key_file_says_what_is_wrong() {
+        let line = Keyring::new_line(1, &OsRandom);
+        let error = |text: &str| Keyring::parse(text).map(|_| ()).unwrap_err();
+        assert_eq!(error("# nothing\n\n"), KeyringError::Empty);
+        assert_eq!(error("\n1:abc"), KeyringError::Malformed(2));
+        assert_eq!(error(&format!("{}{}", *line, *line)), KeyringError::Duplicate(2));
+    }
+}

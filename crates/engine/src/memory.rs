@@ -1,0 +1,203 @@
+//! A store in memory, for tests and trials: the meaning of [`Store`], in the fewest words.
+//!
+//! It keeps every promise of the port but durability. What a SQL store does, it must do as this one does: both run the
+//! same contract suite.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use countersign_core::{
+    Account, AttemptId, Batch, Change, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Status,
+    Timestamp, UserId,
+};
+
+use crate::{Fault, Store};
+
+/// Rows in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    rows: Mutex<Rows>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rows {
+    attempts: BTreeMap<AttemptId, Timestamp>,
+    accounts: BTreeMap<UserId, Account>,
+    devices: BTreeMap<DeviceId, Device<Sealed>>,
+    sessions: BTreeMap<SessionKey, Session>,
+    budgets: BTreeMap<String, Budget>,
+    events: Vec<Event>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    spent: u32,
+    until: Timestamp,
+}
+
+/// Why a batch is not written.
+enum Stop {
+    Conflict,
+    Overspent(String, Timestamp),
+}
+
+impl MemoryStore {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn factors(&self, user: &UserId) -> Result<Factors<Sealed>, Fault> {
+        let rows = self.rows();
+        let account = rows.accounts.get(user).cloned().unwrap_or_else(|| Account::new(user.clone()));
+        let mut devices: Vec<_> = rows.devices.values().filter(|device| device.user == *user).cloned().collect();
+        devices.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        Ok(Factors { account, devices })
+    }
+
+    async fn device(&self, device: &DeviceId) -> Result<Option<Device<Sealed>>, Fault> {
+        Ok(self.rows().devices.get(device).cloned())
+    }
+
+    async fn attempt_spent(&self, attempt: &AttemptId) -> Result<bool, Fault> {
+        Ok(self.rows().attempts.contains_key(attempt))
+    }
+
+    async fn session(&self, key: &SessionKey) -> Result<Option<Session>, Fault> {
+        Ok(self.rows().sessions.get(key).cloned())
+    }
+
+    async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {
+        let mut sessions: Vec<_> = self.rows().sessions.values().filter(|row| row.user == *user).cloned().collect();
+        sessions.sort_by(|a, b| (b.last_seen, &b.key).cmp(&(a.last_seen, &a.key)));
+        Ok(sessions)
+    }
+
+    async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.rows().events.iter().rev().filter(|event| event.user == *user).take(limit).cloned().collect())
+    }
+
+    async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
+        let mut rows = self.rows();
+        let mut next = rows.clone();
+        for change in batch.changes() {
+            match next.apply(change) {
+                Ok(()) => {}
+                Err(Stop::Conflict) => return Ok(batch.conflict()),
+                Err(Stop::Overspent(key, until)) => return Ok(batch.overspent(key, until)),
+            }
+        }
+        *rows = next;
+        Ok(batch.done())
+    }
+
+    async fn purge(
+        &self,
+        now: Timestamp,
+        sessions_before: Timestamp,
+        enrolments_before: Timestamp,
+    ) -> Result<u64, Fault> {
+        let mut rows = self.rows();
+        let before = rows.count();
+        rows.attempts.retain(|_, until| *until > now);
+        rows.budgets.retain(|_, budget| budget.until > now);
+        rows.sessions.retain(|_, session| session.last_seen >= sessions_before);
+        rows.devices.retain(|_, device| device.status != Status::Enrolling || device.created >= enrolments_before);
+        Ok(u64::try_from(before.saturating_sub(rows.count())).unwrap_or(u64::MAX))
+    }
+
+    async fn ping(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+impl Rows {
+    fn count(&self) -> usize {
+        [self.attempts.len(), self.budgets.len(), self.sessions.len(), self.devices.len()].into_iter().sum()
+    }
+
+    fn apply(&mut self, change: &Change<Sealed>) -> Result<(), Stop> {
+        match change.clone() {
+            Change::SpendAttempt { attempt, until } => fresh(self.attempts.insert(attempt, until)),
+            Change::MoveFactors { user, seen, preferred } => {
+                self.expect_factors(&user, seen)?;
+                let factors = seen.saturating_add(1);
+                self.accounts.insert(user.clone(), Account { user, factors, preferred });
+                Ok(())
+            }
+            Change::ExpectFactors { user, seen } => self.expect_factors(&user, seen),
+            Change::RemoveDevice { device, seen } => {
+                self.expect_device(&device, seen)?;
+                self.devices.remove(&device);
+                Ok(())
+            }
+            Change::RemoveDevices { user } => {
+                self.devices.retain(|_, device| device.user != user);
+                Ok(())
+            }
+            Change::AddDevice(device) => fresh(self.devices.insert(device.id.clone(), device)),
+            Change::UpdateDevice(device) => {
+                self.expect_device(&device.id, device.version.saturating_sub(1))?;
+                self.devices.insert(device.id.clone(), device);
+                Ok(())
+            }
+            Change::EndSession(key) => {
+                self.sessions.remove(&key);
+                Ok(())
+            }
+            Change::EndSessions { user } => {
+                self.sessions.retain(|_, session| session.user != user);
+                Ok(())
+            }
+            Change::OpenSession(session) => fresh(self.sessions.insert(session.key.clone(), session)),
+            Change::TouchSession { key, at } => {
+                if let Some(session) = self.sessions.get_mut(&key) {
+                    session.last_seen = session.last_seen.max(at);
+                }
+                Ok(())
+            }
+            Change::Spend { key, amount, limit, at, window } => self.spend(key, amount, limit, at, at.after(window)),
+            Change::Refund { key, amount } => {
+                if let Some(budget) = self.budgets.get_mut(&key) {
+                    budget.spent = budget.spent.saturating_sub(amount);
+                }
+                Ok(())
+            }
+            Change::Record(event) => {
+                self.events.push(event);
+                Ok(())
+            }
+        }
+    }
+
+    fn expect_factors(&self, user: &UserId, seen: u64) -> Result<(), Stop> {
+        let version = self.accounts.get(user).map_or(0, |account| account.factors);
+        if version == seen { Ok(()) } else { Err(Stop::Conflict) }
+    }
+
+    fn expect_device(&self, device: &DeviceId, seen: u64) -> Result<(), Stop> {
+        let version = self.devices.get(device).map(|device| device.version);
+        if version == Some(seen) { Ok(()) } else { Err(Stop::Conflict) }
+    }
+
+    fn spend(&mut self, key: String, amount: u32, limit: u32, at: Timestamp, until: Timestamp) -> Result<(), Stop> {
+        let budget = self.budgets.get(&key).copied().filter(|budget| budget.until > at);
+        let budget = budget.unwrap_or(Budget { spent: 0, until });
+        let spent = budget.spent.saturating_add(amount);
+        if spent > limit {
+            return Err(Stop::Overspent(key, budget.until));
+        }
+        self.budgets.insert(key, Budget { spent, ..budget });
+        Ok(())
+    }
+}
+
+fn fresh<T>(earlier: Option<T>) -> Result<(), Stop> {
+    earlier.map_or(Ok(()), |_| Err(Stop::Conflict))
+}

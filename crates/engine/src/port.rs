@@ -1,0 +1,14 @@
+//! What the engine asks of the world.
+//!
+//! Each port is small enough to be written in an afternoon and has one contract suite that ours and a host's
+//! implementation both run. No port is asked to decide anything: the rules stay in `countersign-core`.
+
+mod chance;
+mod observer;
+mod store;
+mod users;
+
+pub use chance::{Clock, Random};
+pub use observer::{Observer, Silent};
+pub use store::Store;
+pub use users::{User, Users};

@@ -1,0 +1,17 @@
+//! Time and chance.
+
+use std::fmt::Debug;
+
+use countersign_core::Timestamp;
+
+/// Tells the time.
+pub trait Clock: Debug + Send + Sync {
+    /// The moment it is.
+    fn now(&self) -> Timestamp;
+}
+
+/// Draws random bytes fit for keys.
+pub trait Random: Debug + Send + Sync {
+    /// Fills `bytes`.
+    fn fill(&self, bytes: &mut [u8]);
+}

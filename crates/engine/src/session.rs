@@ -1,0 +1,109 @@
+//! Sessions: made at a grant, compared at every read.
+//!
+//! A session opens only while its row is there, its times allow it, its user is active, and the user's credential stamp
+//! is the one it was made under. Reading one writes at most once a minute, to note that it was used.
+
+use std::time::Duration;
+
+use countersign_core::{Batch, Change, DeviceId, Level, Session, Timestamp};
+
+use crate::{Engine, Fault, SessionToken, User};
+
+/// How much a session's last use may lag behind.
+const TOUCH_EVERY: Duration = Duration::from_mins(1);
+
+/// A user with a running session, read and checked for this request. Only the engine makes one.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    session: Session,
+    user: User,
+}
+
+impl SignedIn {
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The user.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// How sure we are of them.
+    pub fn level(&self) -> Level {
+        self.session.level
+    }
+}
+
+/// A session just written, with the token that opens it.
+#[derive(Debug)]
+pub struct Grant {
+    token: SessionToken,
+    signed_in: SignedIn,
+}
+
+impl Grant {
+    pub(crate) fn new(token: SessionToken, session: Session, user: User) -> Self {
+        Self { token, signed_in: SignedIn { session, user } }
+    }
+
+    /// The token, for its owner's cookie.
+    pub fn token(&self) -> &SessionToken {
+        &self.token
+    }
+
+    /// Who is signed in now, and how surely.
+    pub fn signed_in(&self) -> &SignedIn {
+        &self.signed_in
+    }
+}
+
+/// What a new session will say, before it has a token.
+pub(crate) struct Terms<'a> {
+    pub(crate) user: &'a User,
+    pub(crate) level: Level,
+    pub(crate) device: Option<DeviceId>,
+    /// When the password was last proved; the absolute limit counts from here.
+    pub(crate) signed_in: Timestamp,
+    pub(crate) verified: Option<Timestamp>,
+}
+
+impl Engine {
+    /// The session that `token` opens, if it opens one.
+    pub async fn session(&self, token: &SessionToken) -> Result<Option<SignedIn>, Fault> {
+        let Some(session) = self.store().session(&token.key()).await? else { return Ok(None) };
+        let now = self.now();
+        if !self.policy().lifetimes.allow(&session, now) {
+            return Ok(None);
+        }
+        let user = self.users().by_id(&session.user).await?;
+        let Some(user) = user.filter(|user| user.active && user.stamp == session.stamp) else { return Ok(None) };
+        if now.since(session.last_seen) >= TOUCH_EVERY {
+            let touch = Change::TouchSession { key: session.key.clone(), at: now };
+            self.commit(&Batch::new(vec![touch])).await?;
+        }
+        Ok(Some(SignedIn { session, user }))
+    }
+
+    /// Draws a token.
+    pub(crate) fn draw_token(&self) -> SessionToken {
+        SessionToken::draw(self.random())
+    }
+}
+
+/// The row of a new session on these terms.
+pub(crate) fn row(token: &SessionToken, terms: Terms<'_>, now: Timestamp) -> Session {
+    let Terms { user, level, device, signed_in, verified } = terms;
+    Session {
+        key: token.key(),
+        user: user.id.clone(),
+        level,
+        stamp: user.stamp.clone(),
+        device,
+        created: signed_in,
+        last_seen: now,
+        signed_in,
+        verified,
+    }
+}

@@ -1,0 +1,97 @@
+//! What those who run the place may do, from the command line or the admin pages.
+//!
+//! Staff can take factors away and hand out one emergency code; they never learn or set a secret that is in use. What
+//! they do holds at once in every running server, because devices, users and sessions are never cached.
+
+use countersign_core::{
+    Batch, Change, Device, DeviceName, Event, EventKind, Kind, Refusal, Secret, UserId,
+    method::{
+        State,
+        backup_codes::{BackupCode, Slip},
+    },
+};
+
+use crate::{Engine, Fault, Stop, User};
+
+/// Whether a user's second factor is on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TwoFactorStatus {
+    /// A device is asked at login.
+    Enabled,
+    /// The password is enough.
+    Disabled,
+}
+
+impl Engine {
+    /// Whether this user's second factor is on.
+    pub async fn two_factor_status(&self, user: &UserId) -> Result<TwoFactorStatus, Fault> {
+        let enabled = self.store().factors(user).await?.enabled();
+        Ok(if enabled { TwoFactorStatus::Enabled } else { TwoFactorStatus::Disabled })
+    }
+
+    /// Removes every device of this user, confirmed or not, and ends every session.
+    pub async fn disable_two_factor(&self, user: &User) -> Result<(), Stop> {
+        self.settle(user, |factors, now| {
+            let changes = vec![
+                Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
+                Change::RemoveDevices { user: user.id.clone() },
+                Change::EndSessions { user: user.id.clone() },
+                Change::Record(Event::new(now, user.id.clone(), EventKind::TwoFactorDisabled)),
+            ];
+            Ok((changes, ()))
+        })
+        .await
+    }
+
+    /// Adds one backup code, this one or a random one, for a user who is locked out, and tells it.
+    pub async fn add_backup_code(&self, user: &User, name: DeviceName, code: Option<&Secret>) -> Result<Secret, Stop> {
+        let code = match code {
+            Some(text) => BackupCode::parse(text.expose()).map_err(|slip| match slip {
+                Slip::Malformed => Refusal::CodeMalformed,
+                Slip::Mistyped => Refusal::CodeMistyped,
+            })?,
+            None => self.draw_backup_code(),
+        };
+        let fresh = self.backup_code_device(&user.id, name, std::slice::from_ref(&code));
+        loop {
+            let factors = self.open_factors(&user.id).await?;
+            if !factors.enabled() {
+                return Err(Refusal::NotEnabled.into());
+            }
+            let change = match factors.of_kind(&Kind::BACKUP_CODES).find_map(|device| with_code(device, &code)) {
+                Some(device) => Change::UpdateDevice(device),
+                None => Change::AddDevice(fresh.clone()),
+            };
+            let event = Event::new(self.now(), user.id.clone(), EventKind::BackupCodesMade);
+            let account = factors.account;
+            let moved =
+                Change::MoveFactors { user: user.id.clone(), seen: account.factors, preferred: account.preferred };
+            let receipt = self.commit(&Batch::new(vec![change, moved, Change::Record(event)])).await?;
+            if *receipt.written() == countersign_core::Written::Done {
+                return Ok(code.text());
+            }
+        }
+    }
+
+    /// Ends every session of this user.
+    pub async fn end_sessions(&self, user: &UserId) -> Result<(), Fault> {
+        self.commit(&Batch::new(vec![Change::EndSessions { user: user.clone() }])).await.map(drop)
+    }
+
+    /// Forgets what nothing can use any more: ended sessions, runs that are over, abandoned setups, empty budgets.
+    /// Returns the number of rows gone.
+    pub async fn purge(&self) -> Result<u64, Fault> {
+        let now = self.now();
+        let policy = self.policy();
+        let longest = policy.lifetimes.aal1.idle.max(policy.lifetimes.aal2.idle);
+        self.store().purge(now, now.before(longest), now.before(policy.login_timeout)).await
+    }
+}
+
+fn with_code(device: &Device, code: &BackupCode) -> Option<Device> {
+    let State::BackupCodes(state) = &device.state.state else { return None };
+    let mut device = device.clone();
+    device.version = device.version.saturating_add(1);
+    device.state.state = State::BackupCodes(state.clone().with(code));
+    Some(device)
+}
