@@ -61,7 +61,7 @@ running 2 tests
 test one ... ok
 test result: lines::may::be::named::so ... ok
 
-test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
+test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
 
 test result: FAILED. 40 passed; 3 failed; 1 ignored; 0 measured; 5 filtered out; finished in 1.20s
 ";
@@ -69,7 +69,7 @@ test result: FAILED. 40 passed; 3 failed; 1 ignored; 0 measured; 5 filtered out;
     #[test]
     fn result_lines_are_summed() {
         let tally = Tally::while_copying(RUN.as_bytes(), Vec::new()).unwrap();
-        assert_eq!(tally.to_string(), "42 passed, 3 failed");
+        assert_eq!(tally.to_string(), "42 passed, 4 failed");
     }
 
     #[test]

@@ -85,7 +85,7 @@ mod tests {
         dead_paths(&Tree::of([
             ("ARCHITECTURE.md", ""),
             ("CONTRIBUTING.md", ""),
-            ("README.md", ""),
+            ("README.md", "[above](#top)"),
             ("SECURITY.md", ""),
             ("STYLE.md", ""),
             ("crates/otp/src/totp.rs", ""),
@@ -102,12 +102,13 @@ mod tests {
 
     #[test]
     fn paths_that_do_not_are_complaints() {
-        let paper = "See `crates/otp/src/hotp.rs` and `otp/src/totp.rs`,\nor [a page](0002-page.md), or [outside](../../../x.md).";
+        let paper = "See `crates/otp/src/hotp.rs` and `otp/src/totp.rs`,\n`docs/faq` or [a page](0002-page.md), or [outside](../../../x.md).";
         assert_eq!(
             complaints(paper),
             [
                 "docs/guide/start.md names crates/otp/src/hotp.rs, which does not exist",
                 "docs/guide/start.md names otp/src/totp.rs, which does not exist",
+                "docs/guide/start.md names docs/faq, which does not exist",
                 "docs/guide/start.md names 0002-page.md, which does not exist",
                 "docs/guide/start.md names ../../../x.md, which does not exist",
             ]

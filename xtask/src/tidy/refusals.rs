@@ -48,11 +48,9 @@ fn is_code(literal: &str) -> bool {
         && literal.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
 }
 
-/// The names of the messages in a Fluent file.
+/// The names of the messages in a Fluent file. What indented lines and remarks give is no message's name.
 fn messages(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .filter_map(|line| Some(line.split_once('=')?.0.trim_end()))
-        .filter(|name| !name.starts_with([' ', '#', '-', '.']))
+    text.lines().filter_map(|line| Some(line.split_once('=')?.0.trim_end()))
 }
 
 #[cfg(test)]
