@@ -7,18 +7,19 @@ use super::tree::Tree;
 
 const ENTRANCES: &str = "crates/axum/src/routes/";
 
-/// Every path through which an entrance reaches past the engine.
+/// Every way in which an entrance reaches past the engine.
 pub(super) fn shortcuts(tree: &Tree) -> Vec<String> {
     let mut entrances = tree.texts(ENTRANCES, ".rs").peekable();
     if entrances.peek().is_none() {
         return vec![format!("there is no entrance under {ENTRANCES}")];
     }
-    let shortcuts = |(file, text)| {
-        let named: BTreeSet<String> =
-            paths(text).iter().filter(|path| is_shortcut(path)).map(|path| path.join("::")).collect();
-        named.into_iter().map(move |path| format!("{file} names {path}: an entrance asks the engine instead"))
+    let complaints = |(file, text)| {
+        let paths = paths(text).into_iter().filter(|path| is_shortcut(path)).map(|path| path.join("::"));
+        let calls = code(text).any(|line| line.contains(".commit(")).then(|| "commit".to_owned());
+        let reached: BTreeSet<String> = paths.chain(calls).collect();
+        reached.into_iter().map(move |name| format!("{file} names {name}: an entrance asks the engine instead"))
     };
-    entrances.flat_map(shortcuts).collect()
+    entrances.flat_map(complaints).collect()
 }
 
 fn is_shortcut(path: &[&str]) -> bool {
@@ -32,10 +33,14 @@ fn is_shortcut(path: &[&str]) -> bool {
     item || module
 }
 
+/// The lines without their comments.
+fn code(source: &str) -> impl Iterator<Item = &str> {
+    source.lines().map(|line| line.split("//").next().unwrap_or_default())
+}
+
 /// Every path that the code writes, `use` groups spread out: `a::{b, c::d}` is `a::b` and `a::c::d`.
 fn paths(source: &str) -> Vec<Vec<&str>> {
-    let code = source.lines().map(|line| line.split("//").next().unwrap_or_default());
-    let mut tokens = code.flat_map(tokens).peekable();
+    let mut tokens = code(source).flat_map(tokens).peekable();
     let mut paths = Vec::new();
     while let Some(token) = tokens.peek() {
         if is_name(token) {
@@ -135,6 +140,7 @@ mod tests {
             ("use crate::core::device::*;", "crate::core::device::*"),
             ("fn wait() { core::throttle::delay(3) }", "core::throttle::delay"),
             ("use countersign_engine::core::throttle;", "countersign_engine::core::throttle"),
+            ("engine.store().commit(batch).await?;", "commit"),
             ("async fn page(store: Arc<dyn engine::Store>) {}", "engine::Store"),
         ] {
             let complaint =
@@ -146,7 +152,7 @@ mod tests {
     #[test]
     fn one_that_only_parses_and_renders_is_not() {
         let source = "use countersign_engine::{Engine, core::{id::DeviceId, view::View}};\n\
-                      // never core::throttle::delay\n\
+                      // never core::throttle::delay, and no store.commit(batch)\n\
                       fn page(view: View) { match view { View::Device(device) => device.throttle.show(), _ => Input::Device } }";
         assert_eq!(complaints(source), [""; 0]);
     }
