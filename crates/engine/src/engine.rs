@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use countersign_core::{Policy, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod};
 use data_encoding::BASE64URL_NOPAD;
 
-use crate::{Clock, Keyring, Observer, Random, Store, Users, advance::AddressBudgets};
+use crate::{Clock, Fault, Keyring, Observer, Random, Store, Users, advance::AddressBudgets};
 
 /// What an engine is made of.
 #[derive(Clone, Debug)]
@@ -52,14 +52,9 @@ impl Engine {
         &self.inner.parts.policy
     }
 
-    /// The store, for reads that entrances show. Nothing outside the engine commits.
-    pub fn store(&self) -> &dyn Store {
-        &*self.inner.parts.store
-    }
-
-    /// The host's users.
-    pub fn users(&self) -> &dyn Users {
-        &*self.inner.parts.users
+    /// A fault unless the store answers.
+    pub async fn ready(&self) -> Result<(), Fault> {
+        self.store().ping().await
     }
 
     /// The moment it is.
@@ -80,6 +75,15 @@ impl Engine {
     /// Whether `tag` was made for `parts` by this installation; compared in constant time.
     pub fn tag_holds(&self, parts: &[&str], tag: &str) -> bool {
         BASE64URL_NOPAD.decode(tag.as_bytes()).is_ok_and(|mac| self.keyring().mac_holds(parts, &mac))
+    }
+
+    /// The store: nothing outside the engine reads or writes it.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.inner.parts.store
+    }
+
+    pub(crate) fn users(&self) -> &dyn Users {
+        &*self.inner.parts.users
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {

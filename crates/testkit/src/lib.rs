@@ -1,1 +1,20 @@
-//! Still clocks, seeded randomness, soft tokens, a browser-like client and contract suites.
+//! A world to test in: still clocks, seeded randomness, people with soft tokens, a browser-like client, and the contract
+//! suites that every implementation of a port has to pass, ours and a host's.
+//!
+//! Nothing here belongs into a running server: people's passwords are kept in clear, and time stands still.
+#![expect(clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a test kit fails by panicking")]
+
+mod app;
+mod browser;
+mod chance;
+pub mod contract;
+mod people;
+mod race;
+mod world;
+
+pub use app::SoftApp;
+pub use browser::{Browser, Form, Page};
+pub use chance::{SeededRandom, StillClock};
+pub use people::TestUsers;
+pub use race::{Rigged, all_at_once};
+pub use world::{Person, World, refusal};

@@ -1,0 +1,278 @@
+//! Setting up, making codes, removing, disabling, changing the password: who may, and what it ends.
+
+use countersign_engine::{
+    advance::{SignIn, Visit},
+    core::{DeviceName, EventKind, Kind, Level, Refusal, flow::Purpose},
+};
+use countersign_testkit::{World, refusal};
+
+fn visit() -> Visit {
+    Visit::default()
+}
+
+/// W-01, T12: a password-only session can never add a factor where one exists, whatever step it begins with.
+#[tokio::test]
+async fn a_password_only_session_never_adds_a_second_factor_where_one_exists() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let (old, other) = (ada.signs_in_with_password().await, ada.signs_in_with_password().await);
+    let (run, app) = ada.begins_setup(&old).await.unwrap();
+    let (begun, rival) = ada.begins_setup(&other).await.unwrap();
+    let code = app.code_at(world.now());
+    world.engine.confirm_enrolment(&old, &run, &code.as_str().into(), &visit()).await.unwrap();
+    let code = rival.code_at(world.now());
+    let refused = world.engine.confirm_enrolment(&other, &begun, &code.as_str().into(), &visit()).await;
+    assert_eq!(refusal(refused), Refusal::VerificationNeeded);
+    assert_eq!(refusal(ada.begins_setup(&other).await), Refusal::VerificationNeeded);
+    for purpose in [Purpose::BackupCodes, Purpose::Disable, Purpose::RemoveDevice] {
+        assert_eq!(refusal(world.engine.begin(&other, purpose).await), Refusal::VerificationNeeded);
+    }
+    assert_eq!(refusal(world.engine.may_change_password(&other).await), Refusal::VerificationNeeded);
+}
+
+/// W-28, W-29: setting up gives a new session and ends the ones that a password alone had opened.
+#[tokio::test]
+async fn the_first_device_gives_a_new_session_and_ends_the_others() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let Ok(SignIn::Granted(other)) = ada.enters_password().await else { panic!("not let in") };
+    let Ok(SignIn::Granted(mine)) = ada.enters_password().await else { panic!("not let in") };
+    let (run, app) = ada.begins_setup(mine.signed_in()).await.unwrap();
+    let code = app.code_at(world.now());
+    let grant = world.engine.confirm_enrolment(mine.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap();
+    assert_eq!(grant.signed_in().level(), Level::Aal2);
+    assert_ne!(grant.token().expose(), mine.token().expose());
+    assert!(ada.session(grant.token()).await.is_some());
+    assert!(ada.session(mine.token()).await.is_none() && ada.session(other.token()).await.is_none());
+}
+
+#[tokio::test]
+async fn setting_up_needs_a_recent_password_and_a_further_device_a_recent_proof() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let signed_in = ada.signs_in_with_password().await;
+    world.pass(601);
+    assert_eq!(refusal(ada.begins_setup(&signed_in).await), Refusal::SignInNeeded);
+    let verified = ada.sets_up().await;
+    assert!(ada.begins_setup(&verified).await.is_ok());
+    world.pass(601);
+    assert_eq!(refusal(ada.begins_setup(&verified).await), Refusal::VerificationNeeded);
+    let challenge = world.engine.begin_step_up(&verified, None).await.unwrap();
+    let device = challenge.view.device.id;
+    let grant = world.engine.step_up(&verified, &challenge.token, &device, &ada.code().into(), &visit()).await.unwrap();
+    assert!(ada.begins_setup(grant.signed_in()).await.is_ok());
+}
+
+/// T38: a setup begun and abandoned changes nothing: the old factor works, the new secret does not.
+#[tokio::test]
+async fn t38_an_abandoned_setup_changes_nothing() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let signed_in = ada.sets_up().await;
+    let (run, new) = ada.begins_setup(&signed_in).await.unwrap();
+    assert_eq!(refusal(ada.signs_in(&new.code_at(world.now())).await), Refusal::CodeWrong);
+    world.engine.abandon_enrolment(&signed_in, &run).await.unwrap();
+    world.pass(60);
+    ada.signs_in(&ada.code()).await.unwrap();
+    let refused = world.engine.confirm_enrolment(&signed_in, &run, &new.code_at(world.now()).into(), &visit()).await;
+    assert_eq!(refusal(refused), Refusal::AttemptOver);
+}
+
+/// T37: a run begun in one session is useless in another and for another user.
+#[tokio::test]
+async fn t37_a_run_belongs_to_its_session() {
+    let world = World::new();
+    let (ada, bob) = (world.user("ada"), world.user("bob"));
+    let (mine, elsewhere) = (ada.signs_in_with_password().await, ada.signs_in_with_password().await);
+    let stranger = bob.signs_in_with_password().await;
+    let (run, app) = ada.begins_setup(&mine).await.unwrap();
+    for other in [&elsewhere, &stranger] {
+        assert_eq!(refusal(world.engine.setup(other, &run).await), Refusal::AttemptOver);
+        let refused = world.engine.confirm_enrolment(other, &run, &app.code_at(world.now()).into(), &visit()).await;
+        assert_eq!(refusal(refused), Refusal::AttemptOver);
+    }
+}
+
+#[tokio::test]
+async fn a_setup_keeps_its_key_over_wrong_codes_and_reloads() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let signed_in = ada.signs_in_with_password().await;
+    let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
+    let key = world.engine.setup(&signed_in, &run).await.unwrap().key;
+    let wrong = app.wrong_code_at(world.now());
+    let refused = world.engine.confirm_enrolment(&signed_in, &run, &wrong.into(), &visit()).await;
+    assert_eq!(refusal(refused), Refusal::CodeWrong);
+    assert_eq!(world.engine.setup(&signed_in, &run).await.unwrap().key.expose(), key.expose());
+    world.pass(1);
+    let code = app.code_at(world.now());
+    world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &visit()).await.unwrap();
+}
+
+/// T33: a new key has 160 bits, told in bits, as it is stored.
+#[tokio::test]
+async fn t33_a_new_key_has_160_bits() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let signed_in = ada.signs_in_with_password().await;
+    let (run, _) = ada.begins_setup(&signed_in).await.unwrap();
+    let view = world.engine.setup(&signed_in, &run).await.unwrap();
+    let key = countersign_engine::core::otp::Key::from_base32(view.key.expose()).unwrap();
+    assert_eq!(key.bits(), 160);
+}
+
+/// D9: made once, shown once; sending the form again makes none and shows none, and new codes end the old ones.
+#[tokio::test]
+async fn backup_codes_are_made_once_a_form_and_end_the_old_ones() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let signed_in = ada.sets_up().await;
+    let name = || DeviceName::parse("Codes").unwrap();
+    let run = world.engine.begin(&signed_in, Purpose::BackupCodes).await.unwrap();
+    let first = world.engine.make_backup_codes(&signed_in, &run, name(), &visit()).await.unwrap();
+    let again = world.engine.make_backup_codes(&signed_in, &run, name(), &visit()).await;
+    assert_eq!(refusal(again), Refusal::AttemptOver);
+    let second = ada.makes_backup_codes(&signed_in).await;
+    assert_eq!(refusal(ada.signs_in_with_backup_code(first[0].expose()).await), Refusal::CodeWrong);
+    world.pass(1);
+    ada.signs_in_with_backup_code(&second[0]).await.unwrap();
+}
+
+#[tokio::test]
+async fn backup_codes_alone_are_no_second_factor() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let signed_in = ada.signs_in_with_password().await;
+    assert_eq!(refusal(world.engine.begin(&signed_in, Purpose::BackupCodes).await), Refusal::NotEnabled);
+}
+
+#[tokio::test]
+async fn disabling_removes_every_device_and_ends_every_other_session() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let signed_in = ada.sets_up().await;
+    ada.makes_backup_codes(&signed_in).await;
+    ada.begins_setup(&signed_in).await.unwrap();
+    let other = ada.signs_in(&ada.code()).await.unwrap();
+    let run = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
+    let grant = world.engine.disable(&signed_in, &run, &visit()).await.unwrap();
+    assert_eq!(grant.signed_in().level(), Level::Aal1);
+    assert!(world.store.factors(&ada.user.id).await.unwrap().devices.is_empty(), "confirmed or not");
+    assert!(ada.session(grant.token()).await.is_some() && ada.session(other.token()).await.is_none());
+    assert!(matches!(ada.enters_password().await, Ok(SignIn::Granted(_))));
+}
+
+#[tokio::test]
+async fn a_device_can_be_preferred_and_removed_but_the_last_one_stays() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let signed_in = ada.sets_up().await;
+    let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
+    let code = app.code_at(world.now());
+    let signed_in = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &visit()).await.unwrap();
+    let signed_in = signed_in.signed_in();
+    let devices = world.engine.factors(signed_in).await.unwrap().devices;
+    assert_eq!(devices.iter().map(|device| device.preferred).collect::<Vec<_>>(), [true, false]);
+    world.engine.prefer(signed_in, &devices[1].id).await.unwrap();
+    assert_eq!(ada.is_asked().await.view.device.id, devices[1].id);
+    let remove = async |device| {
+        let run = world.engine.begin(signed_in, Purpose::RemoveDevice).await.unwrap();
+        world.engine.remove_device(signed_in, &run, device, &visit()).await
+    };
+    remove(&devices[1].id).await.unwrap();
+    assert_eq!(ada.is_asked().await.view.device.id, devices[0].id);
+    assert_eq!(refusal(remove(&devices[0].id).await), Refusal::LastDevice);
+    assert_eq!(refusal(remove(&devices[1].id).await), Refusal::DeviceUnknown);
+}
+
+/// T25: the password asked again shares the budget of the first step.
+#[tokio::test]
+async fn changing_the_password_asks_for_it_and_ends_everything_else() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let mine = ada.sets_up().await;
+    let other = ada.signs_in(&ada.code()).await.unwrap();
+    let pending = ada.is_asked().await;
+    let change = async |current: &str| {
+        world.engine.change_password(&mine, &current.into(), &"a new long password".into(), &visit()).await
+    };
+    assert_eq!(refusal(change("wrong").await), Refusal::PasswordWrong);
+    let grant = change(&ada.password).await.unwrap();
+    assert_eq!(grant.signed_in().level(), Level::Aal2);
+    assert!(ada.session(grant.token()).await.is_some() && ada.session(other.token()).await.is_none());
+    world.pass(30);
+    let refused = ada.answers(&pending.token, &pending.view.device.id, &ada.code()).await;
+    assert_eq!(refusal(refused), Refusal::AttemptOver);
+    for _ in 0..19 {
+        let refused = world.engine.change_password(grant.signed_in(), &"wrong".into(), &"x".into(), &visit()).await;
+        assert_eq!(refusal(refused), Refusal::PasswordWrong);
+    }
+    assert!(matches!(refusal(ada.enters_password().await), Refusal::TooManyFailures { .. }));
+}
+
+#[tokio::test]
+async fn staff_take_factors_away_and_hand_out_one_code_and_both_hold_at_once() {
+    let world = World::new();
+    let ada = world.user("ada");
+    assert_eq!(
+        refusal(world.engine.add_backup_code(&ada.user, DeviceName::parse("Codes").unwrap(), None).await),
+        Refusal::NotEnabled
+    );
+    let signed_in = ada.sets_up().await;
+    let grant = ada.signs_in(&ada.code()).await.unwrap();
+    for _ in 0..2 {
+        let code = world.engine.add_backup_code(&ada.user, DeviceName::parse("Codes").unwrap(), None).await.unwrap();
+        ada.signs_in_with_backup_code(code.expose()).await.unwrap();
+    }
+    assert_eq!(world.engine.factors(&signed_in).await.unwrap().backup_codes_left, Some(0));
+    world.engine.disable_two_factor(&ada.user).await.unwrap();
+    assert!(ada.session(grant.token()).await.is_none());
+    assert!(matches!(ada.enters_password().await, Ok(SignIn::Granted(_))));
+}
+
+/// Two rows whose sealed states were exchanged do not open, for either user: a fault, never a "no" and never a "yes".
+#[tokio::test]
+async fn exchanged_states_fail_closed() {
+    use countersign_engine::{
+        Stop,
+        core::{Batch, Change},
+    };
+    let world = World::new();
+    let (ada, bob) = (world.user("ada"), world.user("bob"));
+    ada.sets_up().await;
+    bob.sets_up().await;
+    let (runs, devices) = ([ada.is_asked().await, bob.is_asked().await], [&ada, &bob]);
+    let mut rows = vec![];
+    for person in devices {
+        rows.push(world.store.factors(&person.user.id).await.unwrap().devices.remove(0));
+    }
+    let states = [rows[1].state.clone(), rows[0].state.clone()];
+    for (mut row, state) in rows.into_iter().zip(states) {
+        row.version += 1;
+        let batch = Batch::new(vec![]).seal(|_| Ok::<_, ()>(state.clone())).unwrap();
+        let batch = batch.with_changes(vec![Change::UpdateDevice(row.with_state(state))]);
+        world.store.commit(batch).await.unwrap();
+    }
+    for (person, run) in devices.into_iter().zip(&runs) {
+        for code in [ada.code(), bob.code()] {
+            let outcome = person.answers(&run.token, &run.view.device.id, &code).await;
+            assert!(matches!(outcome, Err(Stop::Faulted(_))), "{outcome:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_happened_is_written_down() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let signed_in = ada.sets_up().await;
+    ada.makes_backup_codes(&signed_in).await;
+    ada.signs_in(&ada.code()).await.unwrap();
+    let _ = ada.signs_in(&ada.code()).await;
+    let _ = ada.signs_in(&ada.wrong_code()).await;
+    let events = world.store.events(&ada.user.id, 100).await.unwrap();
+    let kinds: Vec<_> = events.iter().rev().map(|event| event.kind).collect();
+    use EventKind::{AnswerRefused, AnswerReplayed, BackupCodesMade, DeviceConfirmed, SignedIn};
+    assert_eq!(kinds, [SignedIn, DeviceConfirmed, BackupCodesMade, SignedIn, AnswerReplayed, AnswerRefused]);
+    assert_eq!(events[0].method, Some(Kind::TOTP));
+}

@@ -1,0 +1,231 @@
+//! Races through a gate: everybody has read before anybody writes. Each race also runs on a store that forgets what
+//! versions are for, where it must come out wrong: else it proves nothing.
+
+use std::sync::Arc;
+
+use countersign_engine::{
+    Stop, Store,
+    advance::Visit,
+    core::{Change, Refusal, flow::Purpose, throttle::ThrottleRule},
+    memory::MemoryStore,
+};
+use countersign_testkit::{Person, Rigged, World, all_at_once};
+
+const RACERS: usize = 64;
+
+/// What came of a race.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    accepted: usize,
+    refused: Vec<Refusal>,
+}
+
+fn tally<T>(outcomes: Vec<Result<T, Stop>>) -> Tally {
+    let mut tally = Tally::default();
+    for outcome in outcomes {
+        match outcome {
+            Ok(_) => tally.accepted += 1,
+            Err(Stop::Refused(refusal)) => tally.refused.push(refusal),
+            Err(Stop::Faulted(fault)) => panic!("a race ends in a fault: {fault}"),
+        }
+    }
+    tally
+}
+
+fn writes_a_device(change: &Change<countersign_engine::core::Sealed>) -> bool {
+    matches!(change, Change::UpdateDevice(_))
+}
+
+fn moves_factors(change: &Change<countersign_engine::core::Sealed>) -> bool {
+    matches!(change, Change::MoveFactors { .. })
+}
+
+/// A world whose store can be put behind a gate once everybody is in place: the gate counts only what the race writes.
+struct Course {
+    rows: Arc<dyn Store>,
+    careless: bool,
+}
+
+impl Course {
+    fn new(careless: bool) -> Self {
+        Self { rows: Arc::new(MemoryStore::default()), careless }
+    }
+
+    /// The world in which people get ready.
+    fn ready(&self) -> World {
+        World::on(self.rows.clone())
+    }
+
+    /// The same rows and people, with a gate before every racer's commit.
+    fn gated(
+        &self,
+        world: &World,
+        racers: usize,
+        counted: fn(&Change<countersign_engine::core::Sealed>) -> bool,
+    ) -> World {
+        let rows: Arc<dyn Store> = if self.careless { Rigged::careless(self.rows.clone()) } else { self.rows.clone() };
+        let gate = Rigged::gate(rows, racers, counted);
+        World::built(gate, |parts| {
+            parts.users = world.users.clone();
+            parts.clock = world.clock.clone();
+            parts.policy.throttle = ThrottleRule::OFF;
+        })
+    }
+}
+
+/// Everybody answers the same thing at once, each in a login of their own.
+async fn answer_at_once(course: &Course, backup: bool, wrong: bool) -> (Tally, u32) {
+    let world = course.ready();
+    let ada = world.user("ada");
+    let signed_in = ada.sets_up().await;
+    let codes = ada.makes_backup_codes(&signed_in).await;
+    let answer = match (backup, wrong) {
+        (false, false) => ada.code(),
+        (false, true) => ada.wrong_code(),
+        (true, _) => codes[3].clone(),
+    };
+    let mut runs = vec![];
+    for _ in 0..RACERS {
+        let challenge = ada.is_asked().await;
+        let device = if backup { &challenge.view.others[0] } else { &challenge.view.device };
+        runs.push((challenge.token.clone(), device.id.clone()));
+    }
+    let asked = runs[0].1.clone();
+    let gated = course.gated(&world, RACERS, writes_a_device);
+    let engine = gated.engine.clone();
+    let outcomes = all_at_once(RACERS, move |number| {
+        let (engine, (run, device), answer) = (engine.clone(), runs[number].clone(), answer.clone());
+        async move { engine.answer(&run, &device, &answer.as_str().into(), &Visit::default()).await }
+    })
+    .await;
+    let device = course.rows.device(&asked).await.unwrap().unwrap();
+    (tally(outcomes), device.throttle.failures)
+}
+
+#[tokio::test]
+async fn one_of_64_simultaneous_answers_is_accepted() {
+    for backup in [false, true] {
+        let (tally, failures) = answer_at_once(&Course::new(false), backup, false).await;
+        assert_eq!((tally.accepted, failures), (1, 0), "{tally:?}");
+        assert_eq!(tally.refused, vec![Refusal::CodeUsed; RACERS - 1]);
+        let (tally, _) = answer_at_once(&Course::new(true), backup, false).await;
+        assert!(tally.accepted > 1, "without versions the race must be lost, or it shows nothing");
+    }
+}
+
+#[tokio::test]
+async fn every_one_of_64_simultaneous_wrong_codes_is_counted() {
+    let (tally, failures) = answer_at_once(&Course::new(false), false, true).await;
+    assert_eq!((tally.accepted, failures), (0, 64));
+    let (_, failures) = answer_at_once(&Course::new(true), false, true).await;
+    assert!(failures < 64, "without versions failures get lost, or the race shows nothing");
+}
+
+/// T19, T24: with the throttle on, what is counted and what is refused unseen is all there is.
+#[tokio::test]
+async fn t19_t24_with_the_throttle_on_every_racer_is_counted_or_refused_unseen() {
+    let world = World::new();
+    let ada = world.user("ada");
+    ada.sets_up().await;
+    let mut runs = vec![];
+    for _ in 0..RACERS {
+        runs.push(ada.is_asked().await);
+    }
+    let device = runs[0].view.device.id.clone();
+    let (engine, wrong, asked) = (world.engine.clone(), ada.wrong_code(), device.clone());
+    let outcomes = all_at_once(RACERS, move |number| {
+        let (engine, run, wrong, device) = (engine.clone(), runs[number].token.clone(), wrong.clone(), asked.clone());
+        async move { engine.answer(&run, &device, &wrong.as_str().into(), &Visit::default()).await }
+    })
+    .await;
+    let tally = tally(outcomes);
+    let counted = tally.refused.iter().filter(|refusal| **refusal == Refusal::CodeWrong).count();
+    let unseen = tally.refused.iter().filter(|refusal| matches!(refusal, Refusal::DeviceLocked { .. })).count();
+    let failures = world.store.device(&device).await.unwrap().unwrap().throttle.failures;
+    assert_eq!((counted + unseen, failures as usize), (RACERS, counted));
+    let right = ada.is_asked().await;
+    let refused = ada.answers(&right.token, &device, &ada.code()).await;
+    assert!(matches!(refused, Err(Stop::Refused(Refusal::DeviceLocked { .. }))), "the right code after the limit");
+}
+
+/// Two sessions that each have only a password finish the setup of a "first" device at once.
+async fn two_first_setups(course: &Course) -> (Tally, usize) {
+    let world = course.ready();
+    let ada = world.user("ada");
+    let mut setups = vec![];
+    for _ in 0..2 {
+        let signed_in = ada.signs_in_with_password().await;
+        let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
+        setups.push((signed_in, run, app.code_at(world.now())));
+    }
+    let engine = course.gated(&world, 2, moves_factors).engine;
+    let outcomes = all_at_once(2, move |number| {
+        let (engine, (signed_in, run, code)) = (engine.clone(), setups[number].clone());
+        async move { engine.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &Visit::default()).await }
+    })
+    .await;
+    let factors = course.rows.factors(&ada.user.id).await.unwrap();
+    (tally(outcomes), factors.devices.iter().filter(|device| device.is_active()).count())
+}
+
+#[tokio::test]
+async fn of_two_first_setups_one_wins_and_the_other_is_refused() {
+    let (tally, active) = two_first_setups(&Course::new(false)).await;
+    assert_eq!((tally, active), (Tally { accepted: 1, refused: vec![Refusal::VerificationNeeded] }, 1));
+    let (tally, _) = two_first_setups(&Course::new(true)).await;
+    assert_eq!(tally.accepted, 2, "without versions both win, or the race shows nothing");
+}
+
+/// One session confirms a further device while another switches two-factor authentication off.
+async fn disable_against_confirm(course: &Course) -> (bool, bool, usize) {
+    let world = course.ready();
+    let ada = world.user("ada");
+    let first = ada.sets_up().await;
+    let second = ada.signs_in(&ada.code()).await.unwrap().signed_in().clone();
+    let (setup, app) = ada.begins_setup(&first).await.unwrap();
+    let off = world.engine.begin(&second, Purpose::Disable).await.unwrap();
+    let engine = course.gated(&world, 2, moves_factors).engine;
+    let code = app.code_at(world.now());
+    let (confirming, disabling) = (engine.clone(), engine);
+    let confirm = tokio::spawn(async move {
+        confirming.confirm_enrolment(&first, &setup, &code.as_str().into(), &Visit::default()).await.is_ok()
+    });
+    let disable = tokio::spawn(async move { disabling.disable(&second, &off, &Visit::default()).await.is_ok() });
+    let (confirmed, disabled) = (confirm.await.unwrap(), disable.await.unwrap());
+    let factors = course.rows.factors(&ada.user.id).await.unwrap();
+    (confirmed, disabled, factors.devices.len())
+}
+
+#[tokio::test]
+async fn disabling_against_confirming_has_one_order_or_the_other() {
+    for _ in 0..8 {
+        let (confirmed, disabled, devices) = disable_against_confirm(&Course::new(false)).await;
+        assert!(disabled, "whoever is second reads afresh: disabling takes the new device along");
+        assert_eq!(devices, 0, "confirmed first and removed, or removed first and not confirmed: {confirmed}");
+    }
+}
+
+/// Of two forms that make backup codes at once, both may, one after the other: one set is left, and only its codes work.
+#[tokio::test]
+async fn two_new_sets_of_backup_codes_leave_one() {
+    let course = Course::new(false);
+    let world = course.ready();
+    let ada = world.user("ada");
+    let signed_in = ada.sets_up().await;
+    let mut runs = vec![];
+    for _ in 0..2 {
+        runs.push(world.engine.begin(&signed_in, Purpose::BackupCodes).await.unwrap());
+    }
+    let engine = course.gated(&world, 2, moves_factors).engine;
+    let outcomes = all_at_once(2, move |number| {
+        let (engine, signed_in, run) = (engine.clone(), signed_in.clone(), runs[number].clone());
+        let name = countersign_engine::core::DeviceName::parse("Codes").unwrap();
+        async move { engine.make_backup_codes(&signed_in, &run, name, &Visit::default()).await }
+    })
+    .await;
+    let sets: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
+    let works = async |ada: &Person, code: &str| ada.signs_in_with_backup_code(code).await.is_ok();
+    let first = works(&ada, sets[0][0].expose()).await;
+    world.pass(1);
+    assert_ne!(first, works(&ada, sets[1][0].expose()).await);
+}

@@ -1,0 +1,4 @@
+//! Contract suites: what every implementation of a port must keep.
+
+pub mod method;
+pub mod store;

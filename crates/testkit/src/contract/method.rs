@@ -1,0 +1,178 @@
+//! The contract of a method: what every one of them keeps, ours and a host's.
+//!
+//! The suite drives a device through [`judge`] and settles nothing by hand: whatever the method accepts is accepted once,
+//! a wrong answer counts once and on this device only, and nothing is looked at while the device is locked.
+
+use std::time::Duration;
+
+use countersign_engine::core::{
+    AttemptId, Batch, Case, Change, Device, Refusal, Ruling, Secret, Settled, Status, Timestamp, judge,
+    method::Methods, throttle::ThrottleRule,
+};
+
+/// A method under test: a device, and answers to it.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// An active device that has accepted nothing.
+    pub device: Device,
+    /// The methods there are, this one included.
+    pub methods: Methods,
+    /// A right answer, fresh at this moment.
+    pub right: &'a dyn RightAnswers,
+    /// A well-formed answer that is wrong at any time the suite looks.
+    pub wrong: Secret,
+    /// An answer that does not have the form of one, if the method knows forms.
+    pub malformed: Option<Secret>,
+    /// The moment the suite begins at.
+    pub now: Timestamp,
+}
+
+/// Makes right answers.
+pub trait RightAnswers: std::fmt::Debug {
+    /// The `number`-th right answer, given at `now`: distinct numbers are given at least a minute apart.
+    fn answer(&self, number: usize, now: Timestamp) -> Secret;
+}
+
+const RULE: ThrottleRule =
+    ThrottleRule { factor: Duration::from_secs(1), ceiling: Duration::from_mins(1), cap: std::num::NonZeroU32::new(5) };
+
+impl Subject<'_> {
+    /// Runs the whole contract.
+    pub fn keeps_the_contract(&self) {
+        self.accepts_each_answer_once();
+        self.counts_wrong_answers_once();
+        self.costs_nothing_when_malformed();
+        self.does_not_listen_while_locked();
+        self.is_disabled_at_the_cap();
+        self.counts_only_in_its_stage();
+        self.opens_nothing_with_a_strange_receipt();
+    }
+
+    fn judge(&self, device: &Device, answer: &Secret, now: Timestamp) -> Ruling {
+        let attempt = AttemptId::new("attempt");
+        judge(self.case(device, &attempt, Status::Active), answer, now)
+    }
+
+    fn case<'a>(&'a self, device: &'a Device, attempt: &'a AttemptId, stage: Status) -> Case<'a> {
+        Case { device, attempt, throttle: &RULE, methods: &self.methods, stage }
+    }
+
+    fn accepts_each_answer_once(&self) {
+        let mut device = self.device.clone();
+        let mut moment = self.now;
+        for number in 0..3 {
+            let answer = self.right.answer(number, moment);
+            let first = self.judge(&device, &answer, moment);
+            let racer = self.judge(&device, &answer, moment);
+            let next = written(first.batch()).expect("accepting writes the device");
+            assert_eq!(next.version, device.version + 1, "a verdict names the version it saw");
+            assert_eq!(next.last_used, Some(moment));
+            let conflict = racer.batch().conflict();
+            assert!(matches!(racer.settle(&conflict), Settled::Again), "a lost race verifies nobody");
+            let receipt = first.batch().done();
+            let Settled::Verified(proof) = first.settle(&receipt) else { panic!("right answer {number} is refused") };
+            assert_eq!((proof.user(), proof.device()), (&device.user, &device.id));
+            device = next;
+            let later = moment.after(Duration::from_secs(1));
+            for replay in [moment, later] {
+                free(self.judge(&device, &answer, replay), &Refusal::CodeUsed);
+            }
+            moment = moment.after(Duration::from_secs(90));
+        }
+    }
+
+    fn counts_wrong_answers_once(&self) {
+        let (refusal, next) = refused(self.judge(&self.device, &self.wrong, self.now));
+        let next = next.expect("a wrong answer is counted");
+        assert_eq!((refusal, next.throttle.failures), (Refusal::CodeWrong, 1));
+        assert_eq!(next.last_used, self.device.last_used, "a failure is no use");
+        let after = self.now.after(RULE.delay(1));
+        let ruling = self.judge(&next, &self.right.answer(0, after), after);
+        assert_eq!(
+            written(ruling.batch()).expect("a success is written").throttle.failures,
+            0,
+            "a success forgets failures"
+        );
+    }
+
+    fn costs_nothing_when_malformed(&self) {
+        for answer in [self.malformed.clone(), Some(Secret::new("\0")), Some(Secret::new("x".repeat(100_000)))] {
+            let Some(answer) = answer.filter(|_| self.malformed.is_some()) else { continue };
+            free(self.judge(&self.device, &answer, self.now), &Refusal::CodeMalformed);
+        }
+    }
+
+    fn does_not_listen_while_locked(&self) {
+        let (_, locked) = refused(self.judge(&self.device, &self.wrong, self.now));
+        let locked = locked.expect("a wrong answer is counted");
+        for answer in [self.wrong.clone(), self.right.answer(0, self.now)] {
+            let (refusal, change) = refused(self.judge(&locked, &answer, self.now));
+            assert!(matches!(refusal, Refusal::DeviceLocked { failures: 1, .. }), "{refusal:?}");
+            assert!(change.is_none(), "an answer to a locked device is not counted");
+        }
+    }
+
+    fn is_disabled_at_the_cap(&self) {
+        let mut device = self.device.clone();
+        let mut moment = self.now;
+        for _ in 0..4 {
+            device = refused(self.judge(&device, &self.wrong, moment)).1.expect("counted");
+            moment = moment.after(RULE.ceiling);
+        }
+        assert_eq!(device.status, Status::Active);
+        let (refusal, disabled) = refused(self.judge(&device, &self.wrong, moment));
+        let disabled = disabled.expect("counted");
+        assert_eq!((refusal, disabled.status), (Refusal::DeviceDisabled, Status::Disabled));
+        let moment = moment.after(RULE.ceiling);
+        let right = self.right.answer(0, moment);
+        free(self.judge(&disabled, &right, moment), &Refusal::DeviceDisabled);
+    }
+
+    fn counts_only_in_its_stage(&self) {
+        let attempt = AttemptId::new("attempt");
+        let answer = self.right.answer(0, self.now);
+        let enrolling = Device { status: Status::Enrolling, ..self.device.clone() };
+        let login = judge(self.case(&enrolling, &attempt, Status::Active), &answer, self.now);
+        free(login, &Refusal::DeviceUnknown);
+        let again = judge(self.case(&self.device, &attempt, Status::Enrolling), &answer, self.now);
+        free(again, &Refusal::DeviceUnknown);
+        let confirmed = judge(self.case(&enrolling, &attempt, Status::Enrolling), &answer, self.now);
+        let device = written(confirmed.batch()).expect("confirming is written");
+        assert_eq!(device.status, Status::Active);
+        free(self.judge(&device, &answer, self.now), &Refusal::CodeUsed);
+    }
+
+    fn opens_nothing_with_a_strange_receipt(&self) {
+        let answer = self.right.answer(0, self.now);
+        let ruling = self.judge(&self.device, &answer, self.now);
+        let strange = Batch::new(vec![]).done();
+        assert!(matches!(ruling.settle(&strange), Settled::Again));
+    }
+}
+
+fn written(batch: &Batch) -> Option<Device> {
+    let devices = batch.changes().iter().filter_map(|change| match change {
+        Change::UpdateDevice(device) => Some(device.clone()),
+        _ => None,
+    });
+    let devices: Vec<_> = devices.collect();
+    assert!(devices.len() <= 1, "a verdict touches one device");
+    devices.into_iter().next()
+}
+
+/// The refusal in a ruling, and the device as it would be written.
+fn refused(ruling: Ruling) -> (Refusal, Option<Device>) {
+    let device = written(ruling.batch());
+    let receipt = ruling.batch().done();
+    match ruling.settle(&receipt) {
+        Settled::Refused(refusal) => (refusal, device),
+        other => panic!("not a refusal: {other:?}"),
+    }
+}
+
+/// A ruling that refuses so and changes no device.
+fn free(ruling: Ruling, expected: &Refusal) {
+    let (refusal, device) = refused(ruling);
+    assert_eq!(refusal, *expected);
+    assert!(device.is_none(), "{expected:?} costs nothing");
+}
