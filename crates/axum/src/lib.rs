@@ -1,1 +1,20 @@
 //! The web: session layer, extractors, guards and pages.
+//!
+//! [`Countersign`] is made of an engine and [`Settings`]. It gives a host the pages ([`Countersign::routes`]) and a layer
+//! for the host's own routes ([`Countersign::protect`]); a handler says what it needs by what it takes: [`SignedIn`],
+//! [`Verified`], [`VerifiedWithin`]. Nothing here decides about a second factor: pages parse, ask the engine, and render.
+
+mod csrf;
+mod extract;
+mod hosts;
+mod layer;
+mod settings;
+
+pub use countersign_engine as engine;
+pub use minijinja::{Value, context};
+
+pub use csrf::{CheckedForm, FormToken};
+pub use extract::{MaybeSignedIn, SignedIn, Verified, VerifiedWithin, Visitor};
+pub use hosts::{Network, NotANetwork, NotAnOrigin, Origin, Origins};
+pub use layer::Countersign;
+pub use settings::{Settings, SettingsError};

@@ -1,1 +1,3 @@
 //! Complete two-factor authentication for axum applications.
+
+pub use countersign_axum::*;

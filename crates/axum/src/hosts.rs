@@ -1,0 +1,314 @@
+//! Under which names the site is reached, and from where.
+//!
+//! A request whose `Host` is not one of the site's own is refused before anything else happens, so nothing that is built
+//! from it can be forged. Links never come from `Host` or from forwarding headers; those headers say who is asking, and
+//! only when a listed proxy says it.
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
+
+use axum::http::{HeaderMap, Uri, header::HOST, uri::Authority};
+
+/// Under which addresses browsers reach the site.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origins {
+    /// Exactly this one.
+    Public(Origin),
+    /// This machine only, by plain http: `127.0.0.1`, `[::1]` and `localhost` with this port.
+    Loopback {
+        /// The port.
+        port: u16,
+    },
+}
+
+/// A scheme, a host and perhaps a port, as in `https://example.org`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Origin {
+    https: bool,
+    /// As a browser writes it: lower case, without the port that goes without saying.
+    authority: String,
+}
+
+/// The text is no origin: a scheme of http or https, a host in ASCII, perhaps a port, and nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not an origin such as https://example.org")]
+pub struct NotAnOrigin;
+
+impl FromStr for Origin {
+    type Err = NotAnOrigin;
+
+    fn from_str(text: &str) -> Result<Self, NotAnOrigin> {
+        let (scheme, rest) = text.split_once("://").ok_or(NotAnOrigin)?;
+        let https = match scheme.to_ascii_lowercase().as_str() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(NotAnOrigin),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let authority = normal(rest, https).ok_or(NotAnOrigin)?;
+        Ok(Self { https, authority })
+    }
+}
+
+impl Origin {
+    /// Whether it is reached by https.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+}
+
+impl Origins {
+    /// Whether browsers reach the site by https.
+    pub fn is_https(&self) -> bool {
+        matches!(self, Self::Public(origin) if origin.https)
+    }
+
+    /// Whether a request addressed to `authority` is meant for this site.
+    pub(crate) fn include(&self, authority: &str) -> bool {
+        let Some(authority) = normal(authority, self.is_https()) else { return false };
+        match self {
+            Self::Public(origin) => origin.authority == authority,
+            Self::Loopback { port } => {
+                let (host, given) = match authority.rsplit_once(':') {
+                    Some((host, given)) if !given.ends_with(']') => (host, given.parse().ok()),
+                    _ => (authority.as_str(), Some(80)),
+                };
+                given == Some(*port) && matches!(host, "127.0.0.1" | "[::1]" | "localhost")
+            }
+        }
+    }
+}
+
+/// An authority as browsers write it; `None` if it is none, or has a name and a password in it.
+fn normal(text: &str, https: bool) -> Option<String> {
+    let authority: Authority = text.parse().ok()?;
+    let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._[]:".contains(&c);
+    if authority.host().is_empty() || !text.bytes().all(plain) {
+        return None;
+    }
+    let host = authority.host().to_ascii_lowercase();
+    match (authority.port(), https) {
+        (None, _) if text.len() == host.len() => Some(host),
+        (Some(port), _) if !port.as_str().is_empty() => match (port.as_u16(), https) {
+            (443, true) | (80, false) => Some(host),
+            (port, _) => Some(format!("{host}:{port}")),
+        },
+        _ => None,
+    }
+}
+
+/// How a request's address fits the site.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Addressed {
+    /// To this site.
+    Here,
+    /// To some other one.
+    Elsewhere,
+    /// To none, or to several at once.
+    Nowhere,
+}
+
+/// Whom a request is for, by its `Host` and, where it has one, the authority of its target.
+pub(crate) fn addressed(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Addressed {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (host, more) = (hosts.next(), hosts.next());
+    if more.is_some() {
+        return Addressed::Nowhere;
+    }
+    let host = match host.map(|host| host.to_str()) {
+        None => None,
+        Some(Ok(host)) => Some(host),
+        Some(Err(_)) => return Addressed::Nowhere,
+    };
+    let target = uri.authority().map(Authority::as_str);
+    if host.is_none() && target.is_none() {
+        return Addressed::Nowhere;
+    }
+    let ours = |name: Option<&str>| name.is_none_or(|name| origins.include(name));
+    if ours(host) && ours(target) { Addressed::Here } else { Addressed::Elsewhere }
+}
+
+/// An address, or all addresses with the same first bits: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Network {
+    first: IpAddr,
+    bits: u8,
+}
+
+/// The text is neither an IP address nor one with a prefix length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not an address such as 192.0.2.1 or a network such as 10.0.0.0/8")]
+pub struct NotANetwork;
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let first: IpAddr = address.parse().map_err(|_| NotANetwork)?;
+        let most = if first.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| NotANetwork))?;
+        if bits <= most { Ok(Self { first, bits }) } else { Err(NotANetwork) }
+    }
+}
+
+impl Network {
+    /// Whether `address` is one of these.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let width = if self.first.is_ipv4() { 32 } else { 128 };
+        let differing = bits(self.first) ^ bits(address);
+        self.first.is_ipv4() == address.is_ipv4()
+            && differing.checked_shr(width - u32::from(self.bits)).unwrap_or(0) == 0
+    }
+}
+
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => Ipv6Addr::to_bits(address),
+    }
+}
+
+/// Who is asking: the peer itself, or whom a chain of listed proxies names, counted from the right.
+pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
+    let listed = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
+    let mut client = peer.to_canonical();
+    if !listed(client) {
+        return client;
+    }
+    let hops = headers.get_all("x-forwarded-for").iter().rev();
+    for hop in hops.flat_map(|line| line.to_str().unwrap_or("").rsplit(',')) {
+        let Some(address) = hop_address(hop.trim()) else { break };
+        client = address;
+        if !listed(client) {
+            break;
+        }
+    }
+    client
+}
+
+/// The address in a hop: bare, or with a port as some proxies write it.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let bare = hop.parse::<IpAddr>().ok();
+    bare.or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip())).map(|ip| ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn public(text: &str) -> Origins {
+        Origins::Public(text.parse().unwrap())
+    }
+
+    #[test]
+    fn an_origin_is_a_scheme_and_a_host() {
+        for text in ["https://example.org", "HTTPS://Example.org:443/", "http://[::1]:8000", "http://127.0.0.1"] {
+            assert!(text.parse::<Origin>().is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "example.org",
+            "ftp://example.org",
+            "https://",
+            "https://a/b",
+            "https://a?b",
+            "https://a#b",
+            "https://u:p@a",
+            "https://a b",
+            "https://é.org",
+            "https://a:",
+            "https://a:99999",
+            "https://a:x",
+        ] {
+            assert_eq!(text.parse::<Origin>(), Err(NotAnOrigin), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_site_answers_to_its_own_names_only() {
+        let https = public("https://example.org");
+        for name in ["example.org", "EXAMPLE.ORG", "example.org:443"] {
+            assert!(https.include(name), "{name}");
+        }
+        for name in
+            ["", "example.org:80", "example.org.", "www.example.org", "example.org@evil", "evil", "example.org:"]
+        {
+            assert!(!https.include(name), "{name}");
+        }
+        let here = Origins::Loopback { port: 8000 };
+        for name in ["127.0.0.1:8000", "[::1]:8000", "localhost:8000", "LOCALHOST:8000"] {
+            assert!(here.include(name), "{name}");
+        }
+        for name in ["127.0.0.1", "127.0.0.2:8000", "localhost:8001", "localhost.evil:8000", "[::2]:8000", "[::1]"] {
+            assert!(!here.include(name), "{name}");
+        }
+        assert!(Origins::Loopback { port: 80 }.include("localhost") && Origins::Loopback { port: 80 }.include("[::1]"));
+    }
+
+    #[test]
+    fn a_request_is_addressed_once() {
+        let site = public("https://example.org");
+        let of = |uri: &str, hosts: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for host in hosts {
+                headers.append(HOST, HeaderValue::from_static(host));
+            }
+            addressed(&site, &uri.parse().unwrap(), &headers)
+        };
+        assert_eq!(of("/", &["example.org"]), Addressed::Here);
+        assert_eq!(of("https://example.org/", &[]), Addressed::Here);
+        assert_eq!(of("/", &["evil.example"]), Addressed::Elsewhere);
+        assert_eq!(of("https://evil.example/", &["example.org"]), Addressed::Elsewhere);
+        assert_eq!(of("https://example.org/", &["evil.example"]), Addressed::Elsewhere);
+        assert_eq!(of("/", &[]), Addressed::Nowhere);
+        assert_eq!(of("/", &["example.org", "example.org"]), Addressed::Nowhere);
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_network_has_the_addresses_with_its_first_bits() {
+        let network = |text: &str| text.parse::<Network>().unwrap();
+        assert!(network("10.0.0.0/8").contains(ip("10.255.0.1")) && !network("10.0.0.0/8").contains(ip("11.0.0.1")));
+        assert!(network("10.0.0.0/8").contains(ip("::ffff:10.1.2.3")));
+        assert!(network("0.0.0.0/0").contains(ip("192.0.2.1")) && !network("0.0.0.0/0").contains(ip("2001:db8::1")));
+        assert!(network("2001:db8::/32").contains(ip("2001:db8:1::1")) && network("::/0").contains(ip("::1")));
+        assert!(network("192.0.2.1").contains(ip("192.0.2.1")) && !network("192.0.2.1").contains(ip("192.0.2.2")));
+        for text in ["", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0", "a/8"] {
+            assert_eq!(text.parse::<Network>(), Err(NotANetwork), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_listed_proxy_says_who_is_asking() {
+        let proxies = ["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()];
+        let client = |peer: &str, lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-for", HeaderValue::from_static(line));
+            }
+            client(ip(peer), &headers, &proxies).to_string()
+        };
+        assert_eq!(client("192.0.2.1", &["203.0.113.9"]), "192.0.2.1");
+        assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &["203.0.113.9"]), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["198.51.100.1, 203.0.113.9"]), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["198.51.100.1, 203.0.113.9, 10.9.9.9"]), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["198.51.100.1", "203.0.113.9"]), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["203.0.113.9, unknown"]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &["203.0.113.9:4711"]), "203.0.113.9");
+        assert_eq!(client("::1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(client("::ffff:10.0.0.1", &["203.0.113.9"]), "203.0.113.9");
+    }
+}
