@@ -1,0 +1,123 @@
+//! Every persisted shape that was ever shipped decodes for ever.
+//!
+//! A file below `golden/` is never changed: a new shape gets a new file. The last test fails when what is written today
+//! has no file yet.
+
+use countersign_core::{
+    AttemptId, Envelope, Secret, Timestamp, UserId,
+    flow::{Attempt, Purpose},
+    mark::{Mark, Marks},
+    method::{
+        Methods, State,
+        backup_codes::{self, BackupCode},
+        totp,
+    },
+    otp::{Algorithm, Digits, Key, Step},
+};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_767_268_800);
+
+fn envelope(file: &str) -> Envelope {
+    serde_json::from_str(file).unwrap()
+}
+
+fn totp(envelope: &Envelope) -> &totp::State {
+    let State::Totp(state) = &envelope.state else { panic!("not an authenticator app") };
+    state
+}
+
+#[test]
+fn an_authenticator_app_with_every_field() {
+    let envelope = envelope(include_str!("golden/envelope-totp.json"));
+    assert_eq!(envelope.marks, Marks::with_floor(58_908_960));
+    let state = totp(&envelope);
+    assert_eq!(state.key.as_bytes(), b"12345678901234567890");
+    assert_eq!((state.algorithm, state.digits, state.step), (Algorithm::Sha256, Digits::EIGHT, Step::new(60).unwrap()));
+    assert_eq!((state.t0, state.drift), (100, -2));
+}
+
+#[test]
+fn an_authenticator_app_with_the_fewest_fields() {
+    let envelope = envelope(include_str!("golden/envelope-totp-fewest-fields.json"));
+    assert_eq!(envelope.marks, Marks::default());
+    let state = totp(&envelope);
+    assert_eq!((state.algorithm, state.digits, state.step), (Algorithm::Sha1, Digits::SIX, Step::new(30).unwrap()));
+    assert_eq!((state.t0, state.drift), (0, 0));
+}
+
+#[test]
+fn backup_codes_with_one_used() {
+    let envelope = envelope(include_str!("golden/envelope-backup-codes.json"));
+    let State::BackupCodes(state) = &envelope.state else { panic!("not backup codes") };
+    assert_eq!((state.count(), envelope.marks.used()), (2, 1));
+    assert!(envelope.marks.is_spent(&Mark::Once { id: "0".into(), until: None }));
+    let device = countersign_core::Device {
+        id: countersign_core::DeviceId::new("device"),
+        user: UserId::new("ada"),
+        kind: countersign_core::Kind::BACKUP_CODES,
+        name: countersign_core::DeviceName::parse("Codes").unwrap(),
+        status: countersign_core::Status::Active,
+        version: 1,
+        throttle: countersign_core::throttle::Throttle::default(),
+        created: NOW,
+        last_used: None,
+        state: envelope.clone(),
+    };
+    let verifies = |code: u8| {
+        let attempt = AttemptId::new("attempt");
+        let case = countersign_core::Case {
+            device: &device,
+            attempt: &attempt,
+            throttle: &countersign_core::throttle::ThrottleRule::OFF,
+            methods: &Methods::default(),
+            stage: countersign_core::Status::Active,
+        };
+        let answer: Secret = BackupCode::new(&[code; 10]).text();
+        countersign_core::judge(case, &answer, NOW).draft().is_some()
+    };
+    assert_eq!(
+        [1, 2, 3].map(verifies),
+        [false, true, false],
+        "the first is used, the second is good, the third is none"
+    );
+}
+
+#[test]
+fn a_host_s_own_method() {
+    let envelope = envelope(include_str!("golden/envelope-foreign.json"));
+    let State::Foreign(state) = &envelope.state else { panic!("not a host's own method") };
+    assert_eq!(state.document["words"][1], "oyster");
+    assert_eq!(envelope.marks.used(), 2);
+}
+
+#[test]
+fn a_login_and_a_setup_under_way() {
+    let login: Attempt = serde_json::from_str(include_str!("golden/attempt-login.json")).unwrap();
+    assert_eq!((login.purpose, login.next.as_deref(), login.session), (Purpose::Login, Some("/secret"), None));
+    let enrol: Attempt = serde_json::from_str(include_str!("golden/attempt-enrol.json")).unwrap();
+    assert_eq!((enrol.purpose, enrol.started), (Purpose::Enrol, NOW));
+    assert!(enrol.session.is_some() && enrol.device.is_some());
+}
+
+#[test]
+fn what_is_written_today_has_a_golden_file() {
+    let state = totp::State {
+        key: Key::new(*b"12345678901234567890"),
+        algorithm: Algorithm::Sha256,
+        digits: Digits::EIGHT,
+        step: Step::new(60).unwrap(),
+        t0: 100,
+        drift: -2,
+    };
+    let app = Envelope { marks: Marks::with_floor(58_908_960), state: State::Totp(state) };
+    let mut marks = Marks::default();
+    marks.spend(Mark::Once { id: "0".into(), until: None }, NOW);
+    let codes = [1, 2].map(|code| BackupCode::new(&[code; 10]));
+    let codes = Envelope { marks, state: State::BackupCodes(backup_codes::State::new([9; 32], &codes)) };
+    for (today, golden) in [
+        (serde_json::to_string(&app), include_str!("golden/envelope-totp.json")),
+        (serde_json::to_string(&codes), include_str!("golden/envelope-backup-codes.json")),
+    ] {
+        assert_eq!(today.unwrap(), golden.trim_end());
+    }
+}
