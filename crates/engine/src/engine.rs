@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc};
 use countersign_core::{Policy, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod};
 use data_encoding::BASE64URL_NOPAD;
 
-use crate::{Clock, Fault, Keyring, Observer, Random, Store, Users, advance::AddressBudgets};
+use crate::{
+    Clock, Fault, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users, advance::AddressBudgets, port::Silent,
+};
 
 /// What an engine is made of.
 #[derive(Clone, Debug)]
@@ -26,6 +28,23 @@ pub struct Parts {
     pub policy: Policy,
     /// The host's own methods.
     pub foreign: Vec<Arc<dyn ForeignMethod>>,
+}
+
+impl Parts {
+    /// The parts every installation has to bring; the rest is the real clock, real chance, safe defaults and nobody who
+    /// wants to know.
+    pub fn new(store: Arc<dyn Store>, users: Arc<dyn Users>, keyring: Keyring) -> Self {
+        Self {
+            store,
+            users,
+            keyring,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            observer: Arc::new(Silent),
+            policy: Policy::default(),
+            foreign: vec![],
+        }
+    }
 }
 
 /// Two-factor authentication for one installation. Cloning it is cheap; all clones are one.

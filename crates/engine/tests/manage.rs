@@ -263,6 +263,7 @@ async fn exchanged_states_fail_closed() {
 
 #[tokio::test]
 async fn what_happened_is_written_down() {
+    use EventKind::{AnswerRefused, AnswerReplayed, BackupCodesMade, DeviceConfirmed, SignedIn};
     let world = World::new();
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
@@ -272,7 +273,6 @@ async fn what_happened_is_written_down() {
     let _ = ada.signs_in(&ada.wrong_code()).await;
     let events = world.store.events(&ada.user.id, 100).await.unwrap();
     let kinds: Vec<_> = events.iter().rev().map(|event| event.kind).collect();
-    use EventKind::{AnswerRefused, AnswerReplayed, BackupCodesMade, DeviceConfirmed, SignedIn};
     assert_eq!(kinds, [SignedIn, DeviceConfirmed, BackupCodesMade, SignedIn, AnswerReplayed, AnswerRefused]);
     assert_eq!(events[0].method, Some(Kind::TOTP));
 }

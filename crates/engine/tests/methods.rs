@@ -1,4 +1,5 @@
 //! Every method keeps the one contract, a host's own included.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use countersign_engine::core::{
         totp,
     },
     otp::Key,
-    throttle::Throttle,
+    throttle::{Throttle, ThrottleRule},
 };
 use countersign_testkit::{
     SoftApp,
@@ -140,7 +141,7 @@ proptest::proptest! {
             let case = countersign_engine::core::Case {
                 device: &case_device,
                 attempt: &attempt,
-                throttle: &Default::default(),
+                throttle: &ThrottleRule::default(),
                 methods: &Methods::default(),
                 stage: Status::Active,
             };

@@ -2,6 +2,7 @@
 //!
 //! Random scripts are played against the engine while a plain witness beside it keeps its own books: which codes were
 //! right, which were used, who proved what and when. Every grant has to be explained by the witness.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::HashSet;
 
@@ -132,7 +133,7 @@ impl Play {
 
     async fn answers(&mut self, run: usize, with: With) {
         let Some(run) = pick(&self.runs, run) else { return };
-        let (token, asked) = (run.token.clone(), self.device(run, with));
+        let (token, asked) = (run.token.clone(), device(run, with));
         let Some(device) = asked else { return };
         let answer = self.answer(with);
         let outcome = self.world.engine.answer(&token, &device, &answer.as_str().into(), &Visit::default()).await;
@@ -145,7 +146,7 @@ impl Play {
             return;
         }
         let Ok(run) = self.world.engine.begin_step_up(&session, None).await else { return };
-        let Some(device) = self.device(&run, with) else { return };
+        let Some(device) = device(&run, with) else { return };
         let answer = self.answer(with);
         let outcome =
             self.world.engine.step_up(&session, &run.token, &device, &answer.as_str().into(), &Visit::default()).await;
@@ -266,15 +267,6 @@ impl Play {
         self.codes.clear();
     }
 
-    fn device(&self, run: &Challenge, with: With) -> Option<countersign_engine::core::DeviceId> {
-        let devices: Vec<_> = [&run.view.device].into_iter().chain(&run.view.others).collect();
-        let kind = if matches!(with, With::BackupCode(_)) { Kind::BACKUP_CODES } else { Kind::TOTP };
-        match with {
-            With::OtherDevice => Some(countersign_engine::core::DeviceId::new("somebody-else-s")),
-            _ => devices.iter().find(|device| device.kind == kind).map(|device| device.id.clone()),
-        }
-    }
-
     fn answer(&self, with: With) -> String {
         let now = self.world.now();
         let app = self.apps.first();
@@ -287,6 +279,15 @@ impl Play {
                 self.codes.get(number).cloned().unwrap_or_else(|| "0000-0000-0000-0000-0".into())
             }
         }
+    }
+}
+
+fn device(run: &Challenge, with: With) -> Option<countersign_engine::core::DeviceId> {
+    let devices: Vec<_> = [&run.view.device].into_iter().chain(&run.view.others).collect();
+    let kind = if matches!(with, With::BackupCode(_)) { Kind::BACKUP_CODES } else { Kind::TOTP };
+    match with {
+        With::OtherDevice => Some(countersign_engine::core::DeviceId::new("somebody-else-s")),
+        _ => devices.iter().find(|device| device.kind == kind).map(|device| device.id.clone()),
     }
 }
 

@@ -117,7 +117,7 @@ mod tests {
             " ",
             "-",
             "\0",
-            // What the originals' integer parser let through (W-20), and its relatives.
+            // What a language's integer parser lets through, and its relatives.
             "45675",
             "+045675",
             "+45675",

@@ -10,7 +10,6 @@ use countersign_engine::{
     advance::{Challenge, SignIn, Visit},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, Timestamp, flow::Purpose},
     memory::MemoryStore,
-    port::Silent,
 };
 
 use crate::{SeededRandom, SoftApp, StillClock, TestUsers};
@@ -44,16 +43,8 @@ impl World {
         let clock = Arc::new(StillClock::at(Timestamp::from_seconds(1_767_268_800)));
         let users = Arc::new(TestUsers::default());
         let random = Arc::new(SeededRandom::new(1));
-        let mut parts = Parts {
-            store,
-            users: users.clone(),
-            clock: clock.clone(),
-            keyring: Keyring::parse(&Keyring::new_line(1, &*random)).expect("a new line is a keyring"),
-            random,
-            observer: Arc::new(Silent),
-            policy: countersign_engine::core::Policy::default(),
-            foreign: vec![],
-        };
+        let keyring = Keyring::parse(&Keyring::new_line(1, &*random)).expect("a new line is a keyring");
+        let mut parts = Parts { clock: clock.clone(), random, ..Parts::new(store, users.clone(), keyring) };
         change(&mut parts);
         Self { store: parts.store.clone(), engine: Engine::new(parts), clock, users }
     }
