@@ -1,1 +1,31 @@
 //! SQL: durable storage on SQLite.
+//!
+//! [`SqliteStore`] is the engine's [`Store`](countersign_engine::Store) on one file. It sees no secret, since device
+//! states come sealed, and decides nothing, since every condition comes with the change it belongs to. What it answers
+//! with a receipt is on the disk.
+//!
+//! ```no_run
+//! # use countersign_store::SqliteStore;
+//! let path = std::path::Path::new("countersign.db");
+//! SqliteStore::migrate(path)?;
+//! let store = SqliteStore::open(path)?;
+//! # Ok::<(), countersign_store::StoreError>(())
+//! ```
+
+mod commit;
+mod connection;
+mod error;
+mod migrate;
+mod pool;
+mod read;
+mod row;
+mod sqlite;
+mod statements;
+mod users;
+mod writer;
+
+pub use error::StoreError;
+pub use migrate::Migrated;
+pub use sqlite::SqliteStore;
+pub use users::{Activity, Insertion, NewPassword, UserRow, UserTable};
+pub use writer::WriterStats;

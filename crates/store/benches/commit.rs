@@ -1,0 +1,2 @@
+//! Durable commits and reads.
+fn main() {}

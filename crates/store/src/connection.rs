@@ -1,0 +1,76 @@
+//! Connections: how each one is opened, and what it may do.
+//!
+//! A writer is durable before it answers (`synchronous=FULL` on a write-ahead log) and overwrites what it deletes. A
+//! reader can write nothing, by its flags and by `query_only`. None creates a file, and none takes a path for an address
+//! or for a name of memory: paths are made absolute first.
+
+use std::{
+    path::{self, Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::StoreError;
+
+/// How long one waits for another process. In WAL mode readers wait for nobody.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// More than there are statements.
+const STATEMENTS: usize = 64;
+
+/// Pages are kept for the length of a transaction and a little longer; what is read often stays in the system's cache.
+/// The file is not mapped into memory: an I/O error would then end the process instead of one request.
+const WRITER: &str = "
+    PRAGMA synchronous = FULL;
+    PRAGMA fullfsync = ON;
+    PRAGMA secure_delete = ON;
+    PRAGMA foreign_keys = ON;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cache_size = -2048;
+    PRAGMA journal_size_limit = 8388608;";
+const READER: &str = "
+    PRAGMA query_only = ON;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cache_size = -1024;";
+
+/// A connection that may write. The journal mode is the database's own; see [`write_ahead`].
+pub(crate) fn writer(path: &Path) -> Result<Connection, StoreError> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER)
+}
+
+/// A connection that cannot write.
+pub(crate) fn reader(path: &Path) -> Result<Connection, StoreError> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER)
+}
+
+/// The path as connections need it.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
+    path::absolute(path).map_err(|cause| StoreError::File { doing: "find", path: path.to_owned(), cause })
+}
+
+/// Switches the database to a write-ahead log, unless it has one.
+pub(crate) fn write_ahead(connection: &Connection) -> Result<(), StoreError> {
+    let doing = "keep a write-ahead log";
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(|cause| StoreError::Sqlite { doing, cause })?;
+    if mode == "wal" { Ok(()) } else { Err(StoreError::NoWriteAhead { mode }) }
+}
+
+/// A transaction that may write from the start.
+pub(crate) fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+fn open(path: &Path, access: OpenFlags, settings: &str) -> Result<Connection, StoreError> {
+    let opened = || {
+        let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.execute_batch(settings)?;
+        Ok(connection)
+    };
+    opened().map_err(|cause| StoreError::Sqlite { doing: "open", cause })
+}

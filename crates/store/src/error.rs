@@ -1,0 +1,80 @@
+//! Why a database cannot be opened or migrated.
+//!
+//! Each text says what could not be done and, where somebody can do something about it, what to run. None holds anything
+//! that stands in the database.
+
+use std::{io, path::PathBuf};
+
+/// Why a database cannot be opened or migrated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file is not there.
+    #[error("there is no database at {}: run `countersign migrate` to create it", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// There is a database, but not one of ours yet.
+    #[error("the database at {} has no tables of Countersign's: run `countersign migrate` to create them", path.display())]
+    Empty {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// An older program has made the database.
+    #[error(
+        "the database at {} is at migration {found} and this program needs {known}: run `countersign migrate`",
+        path.display()
+    )]
+    Behind {
+        /// Where it is.
+        path: PathBuf,
+        /// The last migration it has.
+        found: u32,
+        /// The last migration this program knows.
+        known: u32,
+    },
+    /// A newer program has made the database.
+    #[error(
+        "the database at {} is at migration {found} and this program knows only {known}: \
+         run the version of Countersign that migrated it, or a newer one",
+        path.display()
+    )]
+    Ahead {
+        /// Where it is.
+        path: PathBuf,
+        /// The last migration it has.
+        found: u32,
+        /// The last migration this program knows.
+        known: u32,
+    },
+    /// The file system does not allow a write-ahead log.
+    #[error("could not keep a write-ahead log: the journal mode stays {mode}; put the database on a local disk")]
+    NoWriteAhead {
+        /// The mode it stays in.
+        mode: String,
+    },
+    /// The file could not be reached.
+    #[error("could not {doing} the database at {}", path.display())]
+    File {
+        /// What was to be done.
+        doing: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: io::Error,
+    },
+    /// The writing thread could not be started.
+    #[error("could not start the writer")]
+    Thread(#[source] io::Error),
+    /// SQLite said no.
+    #[error("could not {doing}")]
+    Sqlite {
+        /// What was to be done.
+        doing: &'static str,
+        /// Why not.
+        #[source]
+        cause: rusqlite::Error,
+    },
+}

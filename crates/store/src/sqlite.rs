@@ -1,0 +1,162 @@
+//! The store on SQLite: one writer, some readers, one file.
+//!
+//! Reads happen at once on the calling thread; every write goes to the writer and comes back durable. What a read sees
+//! includes every commit that was answered before it began. This file decides nothing: what a batch means stands in
+//! `commit.rs`, what a row means in `row.rs`.
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use countersign_engine::{
+    Fault, Store,
+    core::{
+        AttemptId, Batch, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Timestamp, UserId,
+    },
+};
+use rusqlite::{Connection, params};
+
+use crate::{
+    StoreError, UserTable, WriterStats, commit, connection,
+    migrate::{self, Migrated},
+    pool::Pool,
+    read, statements,
+    writer::{Outcome, Writer},
+};
+
+/// How many rows are forgotten in one piece of work, so that nobody waits long behind it.
+const SLICE: u32 = 500;
+
+/// A store on one SQLite file. Clones share the file; it is closed with the last of them.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    file: Arc<File>,
+}
+
+/// Readers are dropped before the writer, because the last connection to close tidies the log away, and only one that may
+/// write can do that.
+#[derive(Debug)]
+struct File {
+    readers: Pool,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, which must have been migrated by this version.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = connection::absolute(path)?;
+        if !path.exists() {
+            return Err(StoreError::Missing { path });
+        }
+        let connection = connection::writer(&path)?;
+        migrate::check(&connection, &path)?;
+        connection::write_ahead(&connection)?;
+        let writer = Writer::start(connection).map_err(StoreError::Thread)?;
+        Ok(Self { file: Arc::new(File { readers: Pool::new(path), writer }) })
+    }
+
+    /// Creates the database at `path` if there is none, readable by its owner alone, and brings it to the shape this
+    /// version knows. Harmless while others use it, and harmless to repeat.
+    pub fn migrate(path: &Path) -> Result<Migrated, StoreError> {
+        migrate::migrate(&connection::absolute(path)?)
+    }
+
+    /// The users of the stand-alone server.
+    pub fn users(&self) -> UserTable {
+        UserTable::new(self.clone())
+    }
+
+    /// What the writer has done since the store was opened.
+    pub fn writer_stats(&self) -> WriterStats {
+        self.file.writer.stats()
+    }
+
+    /// What SQLite finds wrong with the file; nothing if all is well. Reads all of it, on this thread.
+    pub fn integrity_check(&self) -> Result<Vec<String>, Fault> {
+        self.read("check the database", |connection| {
+            let mut statement = connection.prepare(statements::schema::INTEGRITY)?;
+            let mut complaints: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            complaints.retain(|complaint| complaint != "ok");
+            Ok(complaints)
+        })
+    }
+
+    pub(crate) fn read<T>(
+        &self,
+        doing: &'static str,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Fault> {
+        self.file.readers.read(doing, read)
+    }
+
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.file.writer.write(doing, work).await
+    }
+
+    /// Removes rows by `statement`, which takes a moment and a number of rows, a slice at a time.
+    async fn forget(&self, statement: &'static str, before: Timestamp) -> Result<u64, Fault> {
+        let mut gone = 0;
+        loop {
+            let slice = self.write("forget what is over", move |connection| {
+                connection.prepare_cached(statement)?.execute(params![before.as_millis(), SLICE])?;
+                let rows = connection.changes();
+                Ok(if rows == 0 { Outcome::Undo(rows) } else { Outcome::Keep(rows) })
+            });
+            let rows = slice.await?;
+            gone += rows;
+            if rows < u64::from(SLICE) {
+                return Ok(gone);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn factors(&self, user: &UserId) -> Result<Factors<Sealed>, Fault> {
+        self.read("read a user's factors", |connection| read::factors(connection, user))
+    }
+
+    async fn device(&self, device: &DeviceId) -> Result<Option<Device<Sealed>>, Fault> {
+        self.read("read a device", |connection| read::device(connection, device))
+    }
+
+    async fn attempt_spent(&self, attempt: &AttemptId) -> Result<bool, Fault> {
+        self.read("read whether an attempt is over", |connection| read::attempt_spent(connection, attempt))
+    }
+
+    async fn session(&self, key: &SessionKey) -> Result<Option<Session>, Fault> {
+        self.read("read a session", |connection| read::session(connection, key))
+    }
+
+    async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {
+        self.read("read a user's sessions", |connection| read::sessions(connection, user))
+    }
+
+    async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
+        self.read("read a user's events", |connection| read::events(connection, user, limit))
+    }
+
+    async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
+        self.write("commit a batch", move |connection| commit::write(connection, &batch)).await
+    }
+
+    async fn purge(
+        &self,
+        now: Timestamp,
+        sessions_before: Timestamp,
+        enrolments_before: Timestamp,
+    ) -> Result<u64, Fault> {
+        Ok(self.forget(statements::attempt::PURGE, now).await?
+            + self.forget(statements::budget::PURGE, now).await?
+            + self.forget(statements::session::PURGE, sessions_before).await?
+            + self.forget(statements::device::PURGE, enrolments_before).await?)
+    }
+
+    async fn ping(&self) -> Result<(), Fault> {
+        self.read("read anything at all", read::version).map(drop)
+    }
+}

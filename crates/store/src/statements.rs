@@ -1,0 +1,169 @@
+//! Every statement there is, as text.
+//!
+//! SQL stands here and in `migrations/`, and nowhere else. It never holds a value: values are bound to `$1`, `$2`, …,
+//! numbered in the order in which they first appear, which SQLite needs and PostgreSQL does not mind. Each condition that
+//! makes a commit conflict is a `WHERE` or an `ON CONFLICT` in this file, and the number of rows is the answer.
+
+/// Transactions and savepoints.
+pub(crate) mod transaction {
+    /// Takes the right to write, waiting for other processes; then what is read below stays true.
+    pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
+    pub(crate) const COMMIT: &str = "COMMIT";
+    pub(crate) const ROLLBACK: &str = "ROLLBACK";
+    pub(crate) const SAVEPOINT: &str = "SAVEPOINT member";
+    pub(crate) const RELEASE: &str = "RELEASE member";
+    pub(crate) const ROLLBACK_TO: &str = "ROLLBACK TO member";
+}
+
+/// A user's set of devices.
+pub(crate) mod account {
+    /// The account with its devices in one statement, so that both are read as of one moment. One row at least.
+    pub(crate) const FACTORS: &str = "
+        SELECT coalesce(account.factors, 0), account.preferred,
+               device.id, device.user_id, device.kind, device.name, device.status, device.version,
+               device.failures, device.last_failure, device.created, device.last_used, device.state
+        FROM (SELECT CAST($1 AS TEXT) AS user_id) AS asked
+        LEFT JOIN account ON account.user_id = asked.user_id
+        LEFT JOIN device ON device.user_id = asked.user_id
+        ORDER BY device.created, device.id";
+    pub(crate) const VERSION: &str = "SELECT factors FROM account WHERE user_id = $1";
+    pub(crate) const FIRST: &str = "
+        INSERT INTO account (user_id, factors, preferred) VALUES ($1, 1, $2)
+        ON CONFLICT (user_id) DO NOTHING";
+    pub(crate) const MOVE: &str = "
+        UPDATE account SET factors = factors + 1, preferred = $1 WHERE user_id = $2 AND factors = $3";
+}
+
+/// Devices.
+pub(crate) mod device {
+    pub(crate) const ONE: &str = "
+        SELECT id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state
+        FROM device WHERE id = $1";
+    pub(crate) const ADD: &str = "
+        INSERT INTO device
+            (id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        ON CONFLICT (id) DO NOTHING";
+    /// Owner, kind and birth stay what they were: the state is sealed to them.
+    pub(crate) const UPDATE: &str = "
+        UPDATE device
+        SET name = $1, status = $2, version = $3, failures = $4, last_failure = $5, last_used = $6, state = $7
+        WHERE id = $8 AND version = $9";
+    pub(crate) const REMOVE: &str = "DELETE FROM device WHERE id = $1 AND version = $2";
+    pub(crate) const REMOVE_ALL: &str = "DELETE FROM device WHERE user_id = $1";
+    pub(crate) const PURGE: &str = "
+        DELETE FROM device WHERE id IN
+            (SELECT id FROM device WHERE status = 'enrolling' AND created < $1 LIMIT $2)";
+}
+
+/// Sessions.
+pub(crate) mod session {
+    pub(crate) const ONE: &str = "
+        SELECT key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified
+        FROM session WHERE key = $1";
+    pub(crate) const OF_USER: &str = "
+        SELECT key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified
+        FROM session WHERE user_id = $1 ORDER BY last_seen DESC, key DESC";
+    pub(crate) const OPEN: &str = "
+        INSERT INTO session (key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (key) DO NOTHING";
+    pub(crate) const TOUCH: &str = "UPDATE session SET last_seen = $1 WHERE key = $2 AND last_seen < $1";
+    pub(crate) const END: &str = "DELETE FROM session WHERE key = $1";
+    pub(crate) const END_ALL: &str = "DELETE FROM session WHERE user_id = $1";
+    pub(crate) const PURGE: &str = "
+        DELETE FROM session WHERE key IN (SELECT key FROM session WHERE last_seen < $1 LIMIT $2)";
+}
+
+/// Runs of a flow that are over.
+pub(crate) mod attempt {
+    pub(crate) const ONE: &str = "SELECT 1 FROM spent_attempt WHERE id = $1";
+    pub(crate) const SPEND: &str = "
+        INSERT INTO spent_attempt (id, until) VALUES ($1, $2)
+        ON CONFLICT (id) DO NOTHING";
+    pub(crate) const PURGE: &str = "
+        DELETE FROM spent_attempt WHERE id IN (SELECT id FROM spent_attempt WHERE until <= $1 LIMIT $2)";
+}
+
+/// Budgets. One that has reached its `until` counts as empty, whether or not its row is still there.
+pub(crate) mod budget {
+    /// Key, amount, end of a window that opens now, now, limit. No row changes when the budget would hold too much; that
+    /// the amount alone is within the limit is for the caller to see.
+    pub(crate) const SPEND: &str = "
+        INSERT INTO budget (key, spent, until) VALUES ($1, $2, $3)
+        ON CONFLICT (key) DO UPDATE SET
+            spent = CASE WHEN budget.until > $4 THEN budget.spent + excluded.spent ELSE excluded.spent END,
+            until = CASE WHEN budget.until > $4 THEN budget.until ELSE excluded.until END
+        WHERE budget.until <= $4 OR budget.spent + excluded.spent <= $5";
+    pub(crate) const UNTIL: &str = "SELECT until FROM budget WHERE key = $1 AND until > $2";
+    pub(crate) const REFUND: &str = "
+        UPDATE budget SET spent = CASE WHEN spent > $1 THEN spent - $1 ELSE 0 END WHERE key = $2";
+    pub(crate) const PURGE: &str = "
+        DELETE FROM budget WHERE key IN (SELECT key FROM budget WHERE until <= $1 LIMIT $2)";
+}
+
+/// Events.
+pub(crate) mod event {
+    pub(crate) const OF_USER: &str = "
+        SELECT at, user_id, kind, device_id, method, attempt_id, address
+        FROM event WHERE user_id = $1 ORDER BY id DESC LIMIT $2";
+    pub(crate) const RECORD: &str = "
+        INSERT INTO event (at, user_id, kind, device_id, method, attempt_id, address)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+}
+
+/// The users of the stand-alone server.
+pub(crate) mod user {
+    pub(crate) const BY_ID: &str = "
+        SELECT id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed
+        FROM app_user WHERE id = $1";
+    pub(crate) const BY_CANONICAL_NAME: &str = "
+        SELECT id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed
+        FROM app_user WHERE canonical_name = $1";
+    pub(crate) const ALL: &str = "
+        SELECT id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed
+        FROM app_user ORDER BY canonical_name";
+    pub(crate) const INSERT: &str = "
+        INSERT INTO app_user
+            (id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT (canonical_name) DO NOTHING";
+    pub(crate) const SET_PASSWORD: &str = "
+        UPDATE app_user SET password_hash = $1, stamp = $2, password_changed = $3 WHERE id = $4
+        RETURNING id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed";
+    pub(crate) const SET_HASH_IF: &str = "
+        UPDATE app_user SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
+    pub(crate) const SET_ACTIVE: &str = "
+        UPDATE app_user SET active = $1 WHERE id = $2
+        RETURNING id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed";
+}
+
+/// What the database says of itself.
+pub(crate) mod schema {
+    pub(crate) const LEDGER: &str = "
+        CREATE TABLE IF NOT EXISTS countersign_migration (
+            version INTEGER NOT NULL PRIMARY KEY CHECK (version >= 1),
+            name    TEXT    NOT NULL UNIQUE
+        ) STRICT";
+    pub(crate) const HAS_LEDGER: &str = "
+        SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'countersign_migration'";
+    pub(crate) const NOTE: &str = "INSERT INTO countersign_migration (version, name) VALUES ($1, $2)";
+    pub(crate) const VERSION: &str = "SELECT coalesce(max(version), 0) FROM countersign_migration";
+    pub(crate) const INTEGRITY: &str = "PRAGMA integrity_check";
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn placeholders_are_numbered_in_the_order_in_which_they_first_appear() {
+        let statements = include_str!("statements.rs").split("const ").skip(1);
+        for statement in statements.map(|text| text.split("\";").next().unwrap()) {
+            let mut seen = 0;
+            for number in statement.split('$').skip(1).map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()) {
+                let number: u32 = number.unwrap().parse().unwrap();
+                assert!(number <= seen + 1, "${number} comes too early in {statement}");
+                seen = seen.max(number);
+            }
+        }
+    }
+}
