@@ -1,5 +1,5 @@
-//! Races through a gate: everybody has read before anybody writes. Each race also runs on a store that forgets what
-//! versions are for, where it must come out wrong: else it proves nothing.
+//! Races through a gate, in memory and on SQLite: everybody has read before anybody writes. Each race also runs on a store
+//! that forgets what versions are for, where it must come out wrong: else it proves nothing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -7,10 +7,12 @@ use std::sync::Arc;
 use countersign_engine::{
     Stop, Store,
     advance::Visit,
-    core::{Change, Refusal, flow::Purpose, throttle::ThrottleRule},
+    core::{Change, Refusal, Sealed, flow::Purpose, throttle::ThrottleRule},
     memory::MemoryStore,
 };
+use countersign_store::SqliteStore;
 use countersign_testkit::{Person, Rigged, World, all_at_once};
+use tempfile::TempDir;
 
 const RACERS: usize = 64;
 
@@ -33,23 +35,38 @@ fn tally<T>(outcomes: Vec<Result<T, Stop>>) -> Tally {
     tally
 }
 
-fn writes_a_device(change: &Change<countersign_engine::core::Sealed>) -> bool {
+fn writes_a_device(change: &Change<Sealed>) -> bool {
     matches!(change, Change::UpdateDevice(_))
 }
 
-fn moves_factors(change: &Change<countersign_engine::core::Sealed>) -> bool {
+fn moves_factors(change: &Change<Sealed>) -> bool {
     matches!(change, Change::MoveFactors { .. })
 }
 
-/// A world whose store can be put behind a gate once everybody is in place: the gate counts only what the race writes.
+/// Where a race is run: rows that can be put behind a gate once everybody is in place.
 struct Course {
     rows: Arc<dyn Store>,
     careless: bool,
+    _folder: Option<TempDir>,
 }
 
 impl Course {
-    fn new(careless: bool) -> Self {
-        Self { rows: Arc::new(MemoryStore::default()), careless }
+    /// In memory and on SQLite.
+    fn careful() -> [Self; 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("race.db");
+        SqliteStore::migrate(&file).unwrap();
+        let sqlite = Arc::new(SqliteStore::open(&file).unwrap());
+        let memory = Arc::new(MemoryStore::default());
+        [
+            Self { rows: memory, careless: false, _folder: None },
+            Self { rows: sqlite, careless: false, _folder: Some(folder) },
+        ]
+    }
+
+    /// The same, without versions.
+    fn careless() -> [Self; 2] {
+        Self::careful().map(|course| Self { careless: true, ..course })
     }
 
     /// The world in which people get ready.
@@ -58,12 +75,7 @@ impl Course {
     }
 
     /// The same rows and people, with a gate before every racer's commit.
-    fn gated(
-        &self,
-        world: &World,
-        racers: usize,
-        counted: fn(&Change<countersign_engine::core::Sealed>) -> bool,
-    ) -> World {
+    fn gated(&self, world: &World, racers: usize, counted: fn(&Change<Sealed>) -> bool) -> World {
         let rows: Arc<dyn Store> = if self.careless { Rigged::careless(self.rows.clone()) } else { self.rows.clone() };
         let gate = Rigged::gate(rows, racers, counted);
         World::built(gate, |parts| {
@@ -106,26 +118,39 @@ async fn answer_at_once(course: &Course, backup: bool, wrong: bool) -> (Tally, u
 #[tokio::test]
 async fn one_of_64_simultaneous_answers_is_accepted() {
     for backup in [false, true] {
-        let (tally, failures) = answer_at_once(&Course::new(false), backup, false).await;
-        assert_eq!((tally.accepted, failures), (1, 0), "{tally:?}");
-        assert_eq!(tally.refused, vec![Refusal::CodeUsed; RACERS - 1]);
-        let (tally, _) = answer_at_once(&Course::new(true), backup, false).await;
-        assert!(tally.accepted > 1, "without versions the race must be lost, or it shows nothing");
+        for course in Course::careful() {
+            let (tally, failures) = answer_at_once(&course, backup, false).await;
+            assert_eq!((tally.accepted, failures), (1, 0), "{tally:?}");
+            assert_eq!(tally.refused, vec![Refusal::CodeUsed; RACERS - 1]);
+        }
+        for course in Course::careless() {
+            let (tally, _) = answer_at_once(&course, backup, false).await;
+            assert!(tally.accepted > 1, "without versions the race must be lost, or it shows nothing");
+        }
     }
 }
 
 #[tokio::test]
 async fn every_one_of_64_simultaneous_wrong_codes_is_counted() {
-    let (tally, failures) = answer_at_once(&Course::new(false), false, true).await;
-    assert_eq!((tally.accepted, failures), (0, 64));
-    let (_, failures) = answer_at_once(&Course::new(true), false, true).await;
-    assert!(failures < 64, "without versions failures get lost, or the race shows nothing");
+    for course in Course::careful() {
+        let (tally, failures) = answer_at_once(&course, false, true).await;
+        assert_eq!((tally.accepted, failures), (0, 64));
+    }
+    for course in Course::careless() {
+        let (_, failures) = answer_at_once(&course, false, true).await;
+        assert!(failures < 64, "without versions failures get lost, or the race shows nothing");
+    }
 }
 
 /// T19, T24: with the throttle on, what is counted and what is refused unseen is all there is.
 #[tokio::test]
 async fn t19_t24_with_the_throttle_on_every_racer_is_counted_or_refused_unseen() {
-    let world = World::new();
+    for course in Course::careful() {
+        count_with_the_throttle_on(&course.ready()).await;
+    }
+}
+
+async fn count_with_the_throttle_on(world: &World) {
     let ada = world.user("ada");
     ada.sets_up().await;
     let mut runs = vec![];
@@ -171,10 +196,14 @@ async fn two_first_setups(course: &Course) -> (Tally, usize) {
 
 #[tokio::test]
 async fn of_two_first_setups_one_wins_and_the_other_is_refused() {
-    let (tally, active) = two_first_setups(&Course::new(false)).await;
-    assert_eq!((tally, active), (Tally { accepted: 1, refused: vec![Refusal::VerificationNeeded] }, 1));
-    let (tally, _) = two_first_setups(&Course::new(true)).await;
-    assert_eq!(tally.accepted, 2, "without versions both win, or the race shows nothing");
+    for course in Course::careful() {
+        let (tally, active) = two_first_setups(&course).await;
+        assert_eq!((tally, active), (Tally { accepted: 1, refused: vec![Refusal::VerificationNeeded] }, 1));
+    }
+    for course in Course::careless() {
+        let (tally, _) = two_first_setups(&course).await;
+        assert_eq!(tally.accepted, 2, "without versions both win, or the race shows nothing");
+    }
 }
 
 /// One session confirms a further device while another switches two-factor authentication off.
@@ -199,8 +228,8 @@ async fn disable_against_confirm(course: &Course) -> (bool, bool, usize) {
 
 #[tokio::test]
 async fn disabling_against_confirming_has_one_order_or_the_other() {
-    for _ in 0..8 {
-        let (confirmed, disabled, devices) = disable_against_confirm(&Course::new(false)).await;
+    for course in [Course::careful(), Course::careful(), Course::careful()].into_iter().flatten() {
+        let (confirmed, disabled, devices) = disable_against_confirm(&course).await;
         assert!(disabled, "whoever is second reads afresh: disabling takes the new device along");
         assert_eq!(devices, 0, "confirmed first and removed, or removed first and not confirmed: {confirmed}");
     }
@@ -209,7 +238,12 @@ async fn disabling_against_confirming_has_one_order_or_the_other() {
 /// Of two forms that make backup codes at once, both may, one after the other: one set is left, and only its codes work.
 #[tokio::test]
 async fn two_new_sets_of_backup_codes_leave_one() {
-    let course = Course::new(false);
+    for course in Course::careful() {
+        make_two_sets(&course).await;
+    }
+}
+
+async fn make_two_sets(course: &Course) {
     let world = course.ready();
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
