@@ -1,1 +1,197 @@
-//! The contract of a store.
+//! The contract of a store: what every one of them keeps, ours and a host's.
+//!
+//! Each rule is a sentence and gets a fresh store. The suite looks at a store only through its port, so it knows nothing of
+//! tables; and it goes to the edges of what the types can say, because that is where stores differ. It does not show that a
+//! commit is durable: that takes a crash.
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use countersign_engine::memory::MemoryStore;
+//! # async fn test() {
+//! countersign_testkit::contract::store::run(async || Arc::new(MemoryStore::default())).await;
+//! # }
+//! ```
+
+mod budget;
+mod conflict;
+mod purge;
+mod race;
+mod round_trip;
+mod session;
+
+use std::{pin::Pin, sync::Arc};
+
+use countersign_engine::{
+    Store,
+    core::{
+        AttemptId, Batch, Change, Device, DeviceId, DeviceName, Event, EventKind, Kind, Level, Sealed, Session,
+        SessionKey, Status, Timestamp, UserId, Written, throttle::Throttle,
+    },
+};
+
+type Rule = fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+macro_rules! rules {
+    ($($module:ident { $($rule:ident)* })*) => {
+        &[$($((stringify!($rule), |store| Box::pin($module::$rule(store)))),*),*]
+    };
+}
+
+/// Every rule, by its name.
+const RULES: &[(&str, Rule)] = rules! {
+    round_trip {
+        a_user_nobody_knows_has_an_empty_account
+        every_column_of_a_device_comes_back
+        every_column_of_a_device_can_change
+        every_column_of_a_session_comes_back
+        every_kind_of_event_comes_back
+        ids_are_what_they_are_letter_by_letter
+        devices_come_oldest_first
+        events_come_newest_first_and_no_more_than_asked
+        nobody_sees_what_is_anothers
+        a_store_that_works_says_so
+    }
+    conflict {
+        a_conflict_of_any_kind_undoes_the_whole_batch
+        a_deed_that_has_come_true_rests_on_what_it_saw
+        two_of_a_name_in_one_batch_conflict
+        removals_come_before_additions
+        ends_of_what_is_not_there_are_no_conflict
+        nothing_to_write_is_done
+        the_set_of_devices_counts_from_one
+    }
+    budget {
+        a_budget_holds_as_much_as_its_limit
+        a_budget_is_empty_again_at_the_end_of_its_window
+        a_charge_beyond_the_limit_is_refused_at_once
+        the_limit_is_the_one_of_the_charge
+        a_refund_goes_down_to_nothing_and_no_further
+        charges_of_one_batch_add_up
+        budgets_do_not_overflow
+        an_overspent_batch_is_undone
+    }
+    session {
+        sessions_come_newest_first
+        a_touch_never_goes_back
+        a_touch_of_nothing_is_nothing
+        ends_come_before_openings
+        ending_all_ends_those_of_one_user
+        an_ended_key_may_open_again
+    }
+    purge {
+        what_is_over_is_forgotten_to_the_millisecond
+        a_confirmed_device_is_never_forgotten
+        a_great_many_rows_are_forgotten
+        an_attempt_that_was_forgotten_may_be_spent_again
+    }
+    race {
+        one_of_many_updates_wins
+        one_of_many_openings_of_everything_wins
+        a_budget_is_not_overspent_by_many
+        neighbours_of_a_conflict_are_not_disturbed
+        what_was_answered_is_seen_at_once
+        factors_are_read_as_of_one_moment
+    }
+};
+
+/// Holds a store to every rule; `make` makes an empty one. Needs a runtime with more than one thread for the races to be
+/// worth their name.
+///
+/// # Panics
+///
+/// When a rule is broken: with the names of all that are.
+pub async fn run<S: Store + 'static>(make: impl AsyncFn() -> Arc<S>) {
+    let mut broken = Vec::new();
+    for (name, rule) in RULES {
+        let store = make().await;
+        if tokio::spawn(rule(store)).await.is_err() {
+            broken.push(*name);
+        }
+    }
+    assert!(broken.is_empty(), "the store breaks {} of {} rules: {broken:#?}", broken.len(), RULES.len());
+}
+
+/// A batch of changes whose devices are sealed already.
+///
+/// # Panics
+///
+/// Never.
+pub fn batch(changes: Vec<Change<Sealed>>) -> Batch<Sealed> {
+    let nothing = Batch::new(vec![]).seal(|device| Err(device.id.clone())).expect("there is nothing to seal");
+    nothing.with_changes(changes)
+}
+
+/// Writes these changes as one batch.
+async fn commit(store: &Arc<dyn Store>, changes: Vec<Change<Sealed>>) -> Written {
+    let receipt = store.commit(batch(changes)).await.expect("the store can write");
+    receipt.written().clone()
+}
+
+/// Writes these changes, which nothing stands against.
+async fn done(store: &Arc<dyn Store>, changes: Vec<Change<Sealed>>) {
+    assert_eq!(commit(store, changes).await, Written::Done);
+}
+
+/// Some moments after the epoch.
+const fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+fn ada() -> UserId {
+    UserId::new("ada")
+}
+
+/// An active device of version 1, made at the tenth second.
+fn device(id: &str, user: &UserId) -> Device<Sealed> {
+    Device {
+        id: DeviceId::new(id),
+        user: user.clone(),
+        kind: Kind::TOTP,
+        name: DeviceName::parse("Phone").expect("a name"),
+        status: Status::Active,
+        version: 1,
+        throttle: Throttle::default(),
+        created: at(10),
+        last_used: None,
+        state: Sealed(id.as_bytes().to_vec()),
+    }
+}
+
+/// A session with two factors, last used at the twentieth second.
+fn session(key: &str, user: &UserId) -> Session {
+    Session {
+        key: SessionKey::new(key),
+        user: user.clone(),
+        level: Level::Aal2,
+        stamp: "stamp".into(),
+        device: Some(DeviceId::new("phone")),
+        created: at(10),
+        last_seen: at(20),
+        signed_in: at(10),
+        verified: Some(at(11)),
+    }
+}
+
+fn event(user: &UserId, seconds: i64) -> Event {
+    Event::new(at(seconds), user.clone(), EventKind::SignedIn)
+}
+
+fn spend_attempt(id: &str) -> Change<Sealed> {
+    Change::SpendAttempt { attempt: AttemptId::new(id), until: at(600) }
+}
+
+fn move_factors(user: &UserId, seen: u64) -> Change<Sealed> {
+    Change::MoveFactors { user: user.clone(), seen, preferred: None }
+}
+
+async fn is_spent(store: &Arc<dyn Store>, attempt: &str) -> bool {
+    store.attempt_spent(&AttemptId::new(attempt)).await.expect("the store can read")
+}
+
+/// Everything of a user's that a store shows, as text that can be compared.
+async fn picture(store: &Arc<dyn Store>, user: &UserId) -> String {
+    let factors = store.factors(user).await.expect("the store can read");
+    let sessions = store.sessions(user).await.expect("the store can read");
+    let events = store.events(user, u32::MAX).await.expect("the store can read");
+    format!("{factors:?} {sessions:?} {events:?}")
+}

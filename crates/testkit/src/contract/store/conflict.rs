@@ -1,0 +1,182 @@
+//! All of a batch or none of it, and each change only on what it saw.
+
+use std::{sync::Arc, time::Duration};
+
+use countersign_engine::{
+    Store,
+    core::{AttemptId, Change, Device, DeviceId, Sealed, SessionKey, UserId, Written},
+};
+
+use super::{ada, at, commit, device, done, event, is_spent, move_factors, picture, session, spend_attempt};
+
+/// A place where something can go wrong: Ada has two devices, two sessions, an account of version 2, an attempt that is
+/// over and a budget that holds 3.
+async fn set_up(store: &Arc<dyn Store>) {
+    let phone = Device { version: 3, ..device("phone", &ada()) };
+    let changes = vec![
+        Change::AddDevice(phone),
+        Change::AddDevice(device("tablet", &ada())),
+        Change::OpenSession(session("here", &ada())),
+        Change::OpenSession(session("there", &ada())),
+        Change::Record(event(&ada(), 1)),
+        move_factors(&ada(), 0),
+        spend_attempt("over"),
+        charge(3),
+    ];
+    done(store, changes).await;
+    done(store, vec![move_factors(&ada(), 1)]).await;
+}
+
+/// A charge to a budget that may hold ten for an hour.
+fn charge(amount: u32) -> Change<Sealed> {
+    let window = Duration::from_hours(1);
+    Change::Spend { key: "messages".into(), amount, limit: 10, at: at(100), window }
+}
+
+fn update(id: &str, version: u64) -> Change<Sealed> {
+    Change::UpdateDevice(Device { version, ..device(id, &ada()) })
+}
+
+fn remove(id: &str, seen: u64) -> Change<Sealed> {
+    Change::RemoveDevice { device: DeviceId::new(id), seen }
+}
+
+fn expect_factors(user: &UserId, seen: u64) -> Change<Sealed> {
+    Change::ExpectFactors { user: user.clone(), seen }
+}
+
+/// Every way in which a change conflicts with the place set up.
+fn conflicts() -> Vec<(&'static str, Change<Sealed>)> {
+    let bob = UserId::new("bob");
+    vec![
+        ("an attempt that is over", spend_attempt("over")),
+        ("an attempt that is over, with another end", {
+            Change::SpendAttempt { attempt: AttemptId::new("over"), until: at(9_999) }
+        }),
+        ("a first set where there is one", move_factors(&ada(), 0)),
+        ("a set that was moved since", move_factors(&ada(), 1)),
+        ("a set from the future", move_factors(&ada(), 3)),
+        ("a set beyond all versions", move_factors(&ada(), u64::MAX)),
+        ("a set that is not there", move_factors(&bob, 1)),
+        ("expecting no set where there is one", expect_factors(&ada(), 0)),
+        ("expecting a set that was moved since", expect_factors(&ada(), 1)),
+        ("expecting a set from the future", expect_factors(&ada(), 3)),
+        ("expecting a set beyond all versions", expect_factors(&ada(), u64::MAX)),
+        ("expecting a set that is not there", expect_factors(&bob, 1)),
+        ("an update of what was updated since", update("phone", 3)),
+        ("an update that skips one", update("phone", 5)),
+        ("an update of nothing", update("watch", 2)),
+        ("an addition under a taken id", Change::AddDevice(device("phone", &ada()))),
+        ("an addition under another user's id", Change::AddDevice(device("phone", &bob))),
+        ("a removal of what was updated since", remove("phone", 2)),
+        ("a removal from the future", remove("phone", 4)),
+        ("a removal beyond all versions", remove("phone", u64::MAX)),
+        ("a removal of nothing", remove("watch", 1)),
+        ("a session under a taken key", Change::OpenSession(session("here", &ada()))),
+        ("a session under another user's key", Change::OpenSession(session("here", &bob))),
+    ]
+}
+
+/// One change of every kind that nothing stands against, and that would be seen.
+fn witnesses() -> Vec<Change<Sealed>> {
+    vec![
+        spend_attempt("new"),
+        move_factors(&UserId::new("carol"), 0),
+        Change::AddDevice(device("laptop", &ada())),
+        update("tablet", 2),
+        Change::AddDevice(device("key", &UserId::new("carol"))),
+        Change::EndSession(SessionKey::new("there")),
+        Change::OpenSession(session("new", &ada())),
+        Change::TouchSession { key: SessionKey::new("here"), at: at(500) },
+        Change::OpenSession(session("hers", &UserId::new("carol"))),
+        charge(1),
+        Change::Spend { key: "calls".into(), amount: 1, limit: 1, at: at(100), window: Duration::from_hours(1) },
+        Change::Record(event(&ada(), 2)),
+        Change::Record(event(&UserId::new("carol"), 2)),
+    ]
+}
+
+pub(super) async fn a_conflict_of_any_kind_undoes_the_whole_batch(store: Arc<dyn Store>) {
+    set_up(&store).await;
+    let users = [ada(), UserId::new("bob"), UserId::new("carol")];
+    let mut before = Vec::new();
+    for user in &users {
+        before.push(picture(&store, user).await);
+    }
+    for (what, conflict) in conflicts() {
+        let mut changes = witnesses();
+        changes.push(conflict);
+        assert_eq!(commit(&store, changes).await, Written::Conflict, "{what}");
+        for (user, before) in users.iter().zip(&before) {
+            assert_eq!(picture(&store, user).await, *before, "{what} left something behind");
+        }
+        assert!(!is_spent(&store, "new").await, "{what} spent an attempt");
+    }
+    // The budgets hold what they held: seven more, or one call.
+    let calls =
+        Change::Spend { key: "calls".into(), amount: 1, limit: 1, at: at(100), window: Duration::from_hours(1) };
+    done(&store, vec![charge(7), calls]).await;
+    assert!(matches!(commit(&store, vec![charge(1)]).await, Written::Overspent { .. }));
+}
+
+pub(super) async fn a_deed_that_has_come_true_rests_on_what_it_saw(store: Arc<dyn Store>) {
+    set_up(&store).await;
+    let mut changes = witnesses();
+    changes.push(update("phone", 4));
+    changes.push(expect_factors(&ada(), 2));
+    done(&store, changes.clone()).await;
+    assert_eq!(commit(&store, changes).await, Written::Conflict, "what was done once is not done twice");
+    assert!(is_spent(&store, "new").await);
+    let factors = store.factors(&ada()).await.expect("a read");
+    let versions: Vec<_> = factors.devices.iter().map(|device| (device.id.as_str(), device.version)).collect();
+    assert_eq!(versions, [("laptop", 1), ("phone", 4), ("tablet", 2)]);
+    done(&store, vec![remove("phone", 4)]).await;
+    assert_eq!(commit(&store, vec![update("phone", 5)]).await, Written::Conflict);
+}
+
+pub(super) async fn two_of_a_name_in_one_batch_conflict(store: Arc<dyn Store>) {
+    let add = Change::AddDevice(device("phone", &ada()));
+    let open = Change::OpenSession(session("key", &ada()));
+    for change in [spend_attempt("new"), add, open, move_factors(&ada(), 0)] {
+        assert_eq!(commit(&store, vec![change.clone(), change.clone()]).await, Written::Conflict, "{change:?}");
+        done(&store, vec![change]).await;
+    }
+}
+
+pub(super) async fn removals_come_before_additions(store: Arc<dyn Store>) {
+    set_up(&store).await;
+    // In whatever order they are said.
+    let again = Change::AddDevice(Device { version: 4, ..device("phone", &ada()) });
+    done(&store, vec![again, remove("phone", 3)]).await;
+    let only = Change::AddDevice(device("only", &ada()));
+    done(&store, vec![only, Change::RemoveDevices { user: ada() }]).await;
+    let devices = store.factors(&ada()).await.expect("a read").devices;
+    assert!(devices.iter().map(|device| device.id.as_str()).eq(["only"]));
+}
+
+pub(super) async fn ends_of_what_is_not_there_are_no_conflict(store: Arc<dyn Store>) {
+    let changes = vec![
+        Change::EndSession(SessionKey::new("none")),
+        Change::EndSessions { user: ada() },
+        Change::RemoveDevices { user: ada() },
+        Change::Refund { key: "none".into(), amount: 1 },
+    ];
+    done(&store, changes).await;
+}
+
+pub(super) async fn nothing_to_write_is_done(store: Arc<dyn Store>) {
+    done(&store, vec![]).await;
+}
+
+pub(super) async fn the_set_of_devices_counts_from_one(store: Arc<dyn Store>) {
+    let phone = Some(DeviceId::new("phone"));
+    done(&store, vec![expect_factors(&ada(), 0)]).await;
+    for (seen, preferred) in [(0, None), (1, phone.clone()), (2, phone), (3, None)] {
+        done(&store, vec![Change::MoveFactors { user: ada(), seen, preferred: preferred.clone() }]).await;
+        let account = store.factors(&ada()).await.expect("a read").account;
+        assert_eq!((account.factors, account.preferred), (seen + 1, preferred));
+        done(&store, vec![expect_factors(&ada(), seen + 1)]).await;
+    }
+    // Several moves of one batch follow each other.
+    done(&store, vec![move_factors(&ada(), 4), move_factors(&ada(), 5), expect_factors(&ada(), 6)]).await;
+}

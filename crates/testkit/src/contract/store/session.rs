@@ -1,0 +1,74 @@
+//! Sessions: opened once, touched forwards, ended before others open.
+
+use std::sync::Arc;
+
+use countersign_engine::{
+    Store,
+    core::{Change, Session, SessionKey, Timestamp, UserId},
+};
+
+use super::{ada, at, done, session};
+
+async fn keys(store: &Arc<dyn Store>, user: &UserId) -> Vec<String> {
+    let sessions = store.sessions(user).await.expect("a read");
+    sessions.iter().map(|session| session.key.to_string()).collect()
+}
+
+fn touch(key: &str, at: Timestamp) -> Change<countersign_engine::core::Sealed> {
+    Change::TouchSession { key: SessionKey::new(key), at }
+}
+
+pub(super) async fn sessions_come_newest_first(store: Arc<dyn Store>) {
+    for (key, last_seen) in [("b", 20), ("old", 10), ("c", 20), ("new", 30), ("a", 20)] {
+        done(&store, vec![Change::OpenSession(Session { last_seen: at(last_seen), ..session(key, &ada()) })]).await;
+    }
+    assert_eq!(keys(&store, &ada()).await, ["new", "c", "b", "a", "old"]);
+    done(&store, vec![touch("old", at(40))]).await;
+    assert_eq!(keys(&store, &ada()).await, ["old", "new", "c", "b", "a"]);
+}
+
+pub(super) async fn a_touch_never_goes_back(store: Arc<dyn Store>) {
+    let opened = session("key", &ada());
+    done(&store, vec![Change::OpenSession(opened.clone())]).await;
+    for (touched, expected) in [(19, 20), (20, 20), (21, 21), (5, 21), (1_000_000, 1_000_000), (999_999, 1_000_000)] {
+        done(&store, vec![touch("key", at(touched))]).await;
+        let read = store.session(&opened.key).await.expect("a read");
+        assert_eq!(read, Some(Session { last_seen: at(expected), ..opened.clone() }), "touched at {touched}");
+    }
+}
+
+pub(super) async fn a_touch_of_nothing_is_nothing(store: Arc<dyn Store>) {
+    done(&store, vec![touch("none", at(1))]).await;
+    assert_eq!(store.session(&SessionKey::new("none")).await.expect("a read"), None);
+}
+
+pub(super) async fn ends_come_before_openings(store: Arc<dyn Store>) {
+    for key in ["one", "two"] {
+        done(&store, vec![Change::OpenSession(session(key, &ada()))]).await;
+    }
+    // In whatever order they are said.
+    done(&store, vec![Change::OpenSession(session("new", &ada())), Change::EndSessions { user: ada() }]).await;
+    assert_eq!(keys(&store, &ada()).await, ["new"]);
+    let renew = vec![Change::OpenSession(session("newer", &ada())), Change::EndSession(SessionKey::new("new"))];
+    done(&store, renew).await;
+    assert_eq!(keys(&store, &ada()).await, ["newer"]);
+}
+
+pub(super) async fn ending_all_ends_those_of_one_user(store: Arc<dyn Store>) {
+    let bob = UserId::new("bob");
+    for (key, user) in [("one", ada()), ("two", ada()), ("his", bob.clone())] {
+        done(&store, vec![Change::OpenSession(session(key, &user))]).await;
+    }
+    done(&store, vec![Change::EndSessions { user: ada() }]).await;
+    assert!(keys(&store, &ada()).await.is_empty());
+    assert_eq!(keys(&store, &bob).await, ["his"]);
+    assert_eq!(store.session(&SessionKey::new("one")).await.expect("a read"), None);
+}
+
+pub(super) async fn an_ended_key_may_open_again(store: Arc<dyn Store>) {
+    let (end, open) = (Change::EndSession(SessionKey::new("key")), Change::OpenSession(session("key", &ada())));
+    done(&store, vec![open.clone()]).await;
+    done(&store, vec![open, end.clone()]).await;
+    done(&store, vec![end]).await;
+    assert!(keys(&store, &ada()).await.is_empty());
+}
