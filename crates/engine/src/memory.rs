@@ -189,10 +189,9 @@ impl Rows {
     fn spend(&mut self, key: String, amount: u32, limit: u32, at: Timestamp, until: Timestamp) -> Result<(), Stop> {
         let budget = self.budgets.get(&key).copied().filter(|budget| budget.until > at);
         let budget = budget.unwrap_or(Budget { spent: 0, until });
-        let spent = budget.spent.saturating_add(amount);
-        if spent > limit {
+        let Some(spent) = budget.spent.checked_add(amount).filter(|spent| *spent <= limit) else {
             return Err(Stop::Overspent(key, budget.until));
-        }
+        };
         self.budgets.insert(key, Budget { spent, ..budget });
         Ok(())
     }
