@@ -35,20 +35,26 @@ impl Pool {
         doing: &'static str,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Fault> {
-        let idle = self.idle().pop();
-        let connection = match idle {
+        let kept = self.lock().pop();
+        let connection = match kept {
             Some(connection) => connection,
             None => connection::reader(&self.path).map_err(|error| Fault::because(doing, error))?,
         };
         let found = read(&connection).map_err(|error| Fault::because(doing, error))?;
-        let mut idle = self.idle();
+        let mut idle = self.lock();
         if idle.len() < self.most_idle {
             idle.push(connection);
         }
         Ok(found)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many readers wait for the next read.
+    #[cfg(test)]
+    pub(crate) fn idle(&self) -> usize {
+        self.lock().len()
     }
 }

@@ -160,3 +160,62 @@ impl Store for SqliteStore {
         self.read("read anything at all", read::version).map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_settings_are_in_force_on_the_connections_that_are_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        SqliteStore::migrate(&path).unwrap();
+        let store = SqliteStore::open(&path).unwrap();
+        let setting = |connection: &Connection, name| {
+            connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+        };
+        let (on, wal) = (1.into(), "wal".to_owned().into());
+        let (full, memory) = (2.into(), 2.into());
+        for (name, value) in [
+            ("journal_mode", &wal),
+            ("synchronous", &full),
+            ("secure_delete", &on),
+            ("foreign_keys", &on),
+            ("temp_store", &memory),
+            ("trusted_schema", &0.into()),
+        ] {
+            let found = store.write("test", move |connection| setting(connection, name).map(Outcome::Undo));
+            assert_eq!(found.await.unwrap(), *value, "{name} of the writer");
+        }
+        for (name, value) in [("journal_mode", &wal), ("query_only", &on), ("trusted_schema", &0.into())] {
+            let found = store.read("test", |connection| setting(connection, name)).unwrap();
+            assert_eq!(found, *value, "{name} of a reader");
+        }
+        let written = store.read("test", |connection| connection.execute("DELETE FROM event", []));
+        assert!(written.is_err(), "a reader has written");
+    }
+
+    #[tokio::test]
+    async fn readers_are_kept_for_the_next_read_but_not_in_any_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        SqliteStore::migrate(&path).unwrap();
+        let store = SqliteStore::open(&path).unwrap();
+        store.ping().await.unwrap();
+        store.ping().await.unwrap();
+        assert_eq!(store.file.readers.idle(), 1);
+        nested(&store, 100);
+        assert!((2..=16).contains(&store.file.readers.idle()), "{}", store.file.readers.idle());
+    }
+
+    /// Reads while it reads while it reads.
+    fn nested(store: &SqliteStore, depth: u32) {
+        let inner = |_: &Connection| {
+            if depth > 0 {
+                nested(store, depth - 1);
+            }
+            Ok(())
+        };
+        store.read("test", inner).unwrap();
+    }
+}

@@ -154,6 +154,10 @@ pub(crate) mod schema {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
     #[test]
     fn placeholders_are_numbered_in_the_order_in_which_they_first_appear() {
         let statements = include_str!("statements.rs").split("const ").skip(1);
@@ -163,6 +167,44 @@ mod tests {
                 let number: u32 = number.unwrap().parse().unwrap();
                 assert!(number <= seen + 1, "${number} comes too early in {statement}");
                 seen = seen.max(number);
+            }
+        }
+    }
+
+    /// Everything but `user::ALL`, which is for the command line.
+    #[test]
+    fn no_statement_scans_a_table() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../migrations/sqlite/0001_first.sql")).unwrap();
+        let accounts = [account::FACTORS, account::VERSION, account::FIRST, account::MOVE];
+        let devices = [device::ONE, device::ADD, device::UPDATE, device::REMOVE, device::REMOVE_ALL, device::PURGE];
+        let sessions = [
+            session::ONE,
+            session::OF_USER,
+            session::OPEN,
+            session::TOUCH,
+            session::END,
+            session::END_ALL,
+            session::PURGE,
+        ];
+        let attempts = [attempt::ONE, attempt::SPEND, attempt::PURGE];
+        let budgets = [budget::SPEND, budget::UNTIL, budget::REFUND, budget::PURGE];
+        let events = [event::OF_USER, event::RECORD];
+        let users = [
+            user::BY_ID,
+            user::BY_CANONICAL_NAME,
+            user::INSERT,
+            user::SET_PASSWORD,
+            user::SET_HASH_IF,
+            user::SET_ACTIVE,
+        ];
+        let tables = ["account", "device", "session", "spent_attempt", "budget", "event", "app_user"];
+        for statement in [&accounts[..], &devices, &sessions, &attempts, &budgets, &events, &users].concat() {
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+            let steps = plan.raw_query().mapped(|row| row.get::<_, String>("detail"));
+            for step in steps.map(Result::unwrap) {
+                let scanned = tables.iter().find(|table| step.starts_with(&format!("SCAN {table}")));
+                assert!(scanned.is_none(), "{step}: {statement}");
             }
         }
     }

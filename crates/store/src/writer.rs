@@ -259,3 +259,6 @@ impl Thread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

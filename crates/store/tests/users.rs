@@ -1,0 +1,130 @@
+//! The users of the stand-alone server.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use countersign_engine::core::{Secret, Timestamp, UserId};
+use countersign_store::{Activity, Insertion, NewPassword, SqliteStore, UserRow, UserTable};
+use countersign_testkit::all_at_once;
+use tempfile::TempDir;
+
+const NOON: Timestamp = Timestamp::from_seconds(43_200);
+
+fn table() -> (TempDir, UserTable) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    SqliteStore::migrate(&path).unwrap();
+    let users = SqliteStore::open(&path).unwrap().users();
+    (folder, users)
+}
+
+fn ada() -> UserRow {
+    UserRow {
+        id: UserId::new("1"),
+        name: "Ada".into(),
+        canonical_name: "ada".into(),
+        email: Some("ada@example.org".into()),
+        password_hash: Secret::new("$argon2id$first"),
+        active: true,
+        staff: false,
+        stamp: "one".into(),
+        created: NOON,
+        password_changed: NOON,
+    }
+}
+
+/// Everything of a user, as text that can be compared.
+fn columns(row: &UserRow) -> String {
+    format!("{row:?} {}", row.password_hash.expose())
+}
+
+#[tokio::test]
+async fn a_user_comes_back_by_id_and_by_name() {
+    let (_folder, users) = table();
+    let zoe = UserRow {
+        id: UserId::new("2"),
+        name: "Zoë".into(),
+        canonical_name: "zoë".into(),
+        email: None,
+        active: false,
+        staff: true,
+        ..ada()
+    };
+    for row in [zoe.clone(), ada()] {
+        assert_eq!(users.insert(row.clone()).await.unwrap(), Insertion::Inserted);
+        let by_id = users.by_id(&row.id).await.unwrap().unwrap();
+        let by_name = users.by_canonical_name(&row.canonical_name).await.unwrap().unwrap();
+        assert_eq!([columns(&by_id), columns(&by_name)], [columns(&row), columns(&row)]);
+    }
+    let all: Vec<_> = users.list().await.unwrap().iter().map(columns).collect();
+    assert_eq!(all, [columns(&ada()), columns(&zoe)]);
+    assert!(users.by_id(&UserId::new("ada")).await.unwrap().is_none());
+    assert!(users.by_canonical_name("Ada").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_name_is_given_once_and_an_id_too() {
+    let (_folder, users) = table();
+    assert_eq!(users.insert(ada()).await.unwrap(), Insertion::Inserted);
+    let other = UserRow { id: UserId::new("2"), name: "ADA".into(), ..ada() };
+    assert_eq!(users.insert(other).await.unwrap(), Insertion::NameTaken);
+    let same_id = UserRow { canonical_name: "eve".into(), ..ada() };
+    users.insert(same_id).await.expect_err("an id is not given twice");
+    assert_eq!(users.list().await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_of_many_gets_the_name() {
+    let (_folder, users) = table();
+    let inserted = all_at_once(32, |number| {
+        let (users, row) = (users.clone(), UserRow { id: UserId::new(number.to_string()), ..ada() });
+        async move { users.insert(row).await.unwrap() }
+    });
+    assert_eq!(inserted.await.into_iter().filter(|insertion| *insertion == Insertion::Inserted).count(), 1);
+}
+
+#[tokio::test]
+async fn a_new_password_brings_a_new_stamp() {
+    let (_folder, users) = table();
+    users.insert(ada()).await.unwrap();
+    let later = Timestamp::from_seconds(50_000);
+    let password = NewPassword { hash: Secret::new("$argon2id$second"), stamp: "two".into(), at: later };
+    let row = users.set_password(&ada().id, password.clone()).await.unwrap().unwrap();
+    let expected = UserRow {
+        password_hash: Secret::new("$argon2id$second"),
+        stamp: "two".into(),
+        password_changed: later,
+        ..ada()
+    };
+    assert_eq!(columns(&row), columns(&expected));
+    assert_eq!(columns(&users.by_id(&ada().id).await.unwrap().unwrap()), columns(&expected));
+    assert!(users.set_password(&UserId::new("nobody"), password).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_better_hash_replaces_only_the_one_that_was_seen() {
+    let (_folder, users) = table();
+    users.insert(ada()).await.unwrap();
+    let (seen, better) = (Secret::new("$argon2id$first"), Secret::new("$argon2id$better"));
+    assert!(users.set_hash_if(&ada().id, &seen, &better).await.unwrap());
+    assert!(!users.set_hash_if(&ada().id, &seen, &better).await.unwrap());
+    let row = users.by_id(&ada().id).await.unwrap().unwrap();
+    assert_eq!(columns(&row), columns(&UserRow { password_hash: better, ..ada() }), "and the stamp stays");
+}
+
+#[tokio::test]
+async fn a_user_can_be_let_in_and_out() {
+    let (_folder, users) = table();
+    users.insert(ada()).await.unwrap();
+    for (activity, active) in [(Activity::Inactive, false), (Activity::Inactive, false), (Activity::Active, true)] {
+        let row = users.set_active(&ada().id, activity).await.unwrap().unwrap();
+        assert_eq!(columns(&row), columns(&UserRow { active, ..ada() }));
+        assert_eq!(users.by_id(&ada().id).await.unwrap().unwrap().active, active);
+    }
+    assert!(users.set_active(&UserId::new("nobody"), Activity::Active).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn no_hash_is_ever_printed() {
+    let (_folder, users) = table();
+    users.insert(ada()).await.unwrap();
+    assert!(!format!("{:?}", users.list().await.unwrap()).contains("argon2id"));
+}
