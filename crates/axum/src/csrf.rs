@@ -1,11 +1,77 @@
-//! Forms that only this site can have made.
+//! Forms that only this site can have made, for this browser.
+//!
+//! Every form carries a tag that only this installation can make, over what the browser already holds: its session, its
+//! pending login, or, where there is neither, a random value in a cookie. A form that another site made, or one made for
+//! another session, is refused before a handler sees a field of it. The check of `Origin` and `Sec-Fetch-Site` in the
+//! layer is a second fence, not a substitute.
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
-    http::{StatusCode, request::Parts},
+    http::request::Parts,
     response::Response,
 };
+use countersign_engine::{AttemptToken, Engine, core::SessionKey};
 use serde::de::DeserializeOwned;
+
+use crate::{Visitor, form};
+
+/// What a form is bound to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Bound {
+    /// The session, alive or not.
+    Session,
+    /// The login between its two steps.
+    Pending,
+    /// The random value in a cookie.
+    Nonce,
+    /// The first of these that there is.
+    Any,
+}
+
+/// That to which one browser's form is bound.
+pub(crate) enum Bond<'a> {
+    Session(SessionKey),
+    Pending(&'a AttemptToken),
+    Nonce(&'a str),
+}
+
+impl Bond<'_> {
+    pub(crate) fn tag(&self, engine: &Engine) -> String {
+        engine.tag(&self.parts())
+    }
+
+    fn tag_holds(&self, engine: &Engine, tag: &str) -> bool {
+        engine.tag_holds(&self.parts(), tag)
+    }
+
+    fn parts(&self) -> [&str; 3] {
+        match self {
+            Self::Session(key) => ["form", "session", key.as_str()],
+            Self::Pending(token) => ["form", "pending", token.expose()],
+            Self::Nonce(nonce) => ["form", "nonce", nonce],
+        }
+    }
+}
+
+impl Visitor {
+    /// What a form would be bound to, if this browser has it.
+    pub(crate) fn bond(&self, bound: Bound) -> Option<Bond<'_>> {
+        let cookies = self.cookies();
+        let session = || cookies.session.as_ref().map(|token| Bond::Session(token.key()));
+        let pending = || cookies.pending.as_ref().map(Bond::Pending);
+        match bound {
+            Bound::Session => session(),
+            Bound::Pending => pending(),
+            Bound::Nonce => Some(Bond::Nonce(self.nonce())),
+            Bound::Any => session().or_else(pending).or_else(|| Some(Bond::Nonce(self.nonce()))),
+        }
+    }
+
+    /// Whether `tag` was made for a form of this browser.
+    pub(crate) fn tag_holds(&self, bound: Bound, tag: &str) -> bool {
+        self.bond(bound).is_some_and(|bond| bond.tag_holds(self.engine(), tag))
+    }
+}
 
 /// The token for a form of a host's own page: the value of a hidden field named [`FormToken::FIELD`].
 #[derive(Clone, Debug)]
@@ -21,28 +87,24 @@ impl FormToken {
     }
 }
 
-/// The fields of a form whose token was checked.
+impl<S: Sync> FromRequestParts<S> for FormToken {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let visitor = Visitor::from_request_parts(parts, state).await?;
+        Ok(Self(visitor.tag(Bound::Any).unwrap_or_default()))
+    }
+}
+
+/// The fields of a host's own form, whose token was checked before they were read.
 #[derive(Clone, Debug)]
 pub struct CheckedForm<T>(pub T);
 
-impl<S: Send + Sync> FromRequestParts<S> for FormToken {
+impl<S: Sync, T: DeserializeOwned + Send> FromRequest<S> for CheckedForm<T> {
     type Rejection = Response;
 
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Response> {
-        Err(refused())
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        let (_, fields) = form::read(request, Bound::Any).await?;
+        Ok(Self(fields))
     }
-}
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for CheckedForm<T> {
-    type Rejection = Response;
-
-    async fn from_request(_: Request, _: &S) -> Result<Self, Response> {
-        Err(refused())
-    }
-}
-
-fn refused() -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    response
 }

@@ -1,20 +1,14 @@
-//! What a handler may take: the visitor, and the guards.
+//! What a handler may take: the guards, as extractors.
 //!
 //! Each is found through what [`Countersign::protect`](crate::Countersign::protect) put into the request; on a route
 //! without that layer every one of them refuses. The session is read at most once a request, and only if somebody asks.
 
-use std::convert::Infallible;
+use std::time::Duration;
 
-use axum::{
-    extract::FromRequestParts,
-    http::{StatusCode, request::Parts},
-    response::Response,
-};
+use axum::{extract::FromRequestParts, http::request::Parts, response::Response};
 use countersign_engine as engine;
 
-/// Whoever sent the request, signed in or not.
-#[derive(Clone, Debug)]
-pub struct Visitor(());
+use crate::{Visitor, guard::Demand};
 
 /// The user, at any level; whoever is not signed in is led to the login page.
 #[derive(Clone, Debug)]
@@ -32,52 +26,42 @@ pub struct VerifiedWithin<const SECONDS: u64>(pub engine::SignedIn);
 #[derive(Clone, Debug)]
 pub struct MaybeSignedIn(pub Option<engine::SignedIn>);
 
-fn refused() -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    response
+async fn demand<S: Sync>(parts: &mut Parts, state: &S, demand: Demand) -> Result<engine::SignedIn, Response> {
+    Visitor::from_request_parts(parts, state).await?.demand(demand).await
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+impl<S: Sync> FromRequestParts<S> for SignedIn {
     type Rejection = Response;
 
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Response> {
-        Err(refused())
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        demand(parts, state, Demand::SignedIn).await.map(Self)
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+impl<S: Sync> FromRequestParts<S> for Verified {
     type Rejection = Response;
 
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Response> {
-        Err(refused())
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        demand(parts, state, Demand::VERIFIED).await.map(Self)
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Verified {
+impl<S: Sync, const SECONDS: u64> FromRequestParts<S> for VerifiedWithin<SECONDS> {
     type Rejection = Response;
 
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Response> {
-        Err(refused())
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        demand(parts, state, Demand::Verified(Duration::from_secs(SECONDS))).await.map(Self)
     }
 }
 
-impl<S: Send + Sync, const SECONDS: u64> FromRequestParts<S> for VerifiedWithin<SECONDS> {
+impl<S: Sync> FromRequestParts<S> for MaybeSignedIn {
     type Rejection = Response;
 
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Response> {
-        Err(refused())
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let visitor = Visitor::from_request_parts(parts, state).await?;
+        match visitor.signed_in().await {
+            Ok(signed_in) => Ok(Self(signed_in.cloned())),
+            Err(fault) => Err(visitor.fault(&fault)),
+        }
     }
 }
-
-impl<S: Send + Sync> FromRequestParts<S> for MaybeSignedIn {
-    type Rejection = Response;
-
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Response> {
-        Err(refused())
-    }
-}
-
-/// Nothing can go wrong.
-#[expect(dead_code, reason = "the skeleton")]
-type Never = Infallible;

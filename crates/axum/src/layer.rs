@@ -1,54 +1,108 @@
 //! The layer around every page, a host's and ours.
+//!
+//! ```text
+//! request ─▶ is it for this site? ─▶ who is asking? ─▶ panics ─▶ origin of forms ─▶ handler
+//!                                                                                      │
+//! answer  ◀────────────────────────── security headers ◀──────────────────────────────┘
+//! ```
 
-use std::{fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
-use axum::{Router, response::Response};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{StatusCode, header::SET_COOKIE},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+};
 use countersign_engine::Engine;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    csrf::{CsrfLayer, ProtectionError},
+};
 
-use crate::{Settings, SettingsError, Visitor};
+use crate::{
+    Settings, SettingsError, Visitor, fault, headers,
+    hosts::{Addressed, addressed},
+    message::{self, Message},
+    page::Page,
+    routes,
+    site::Site,
+};
+
+/// The longest body that a host's handler reads unless its route says otherwise, in bytes. Our own forms are shorter.
+const LONGEST_BODY: usize = 256 * 1024;
 
 /// Two-factor authentication for one site. Cloning it is cheap; all clones are one.
 #[derive(Clone)]
 pub struct Countersign {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    engine: Engine,
-    settings: Settings,
+    site: Arc<Site>,
 }
 
 impl Countersign {
     /// Checks the settings and reads the templates and texts.
     pub fn new(engine: Engine, settings: Settings) -> Result<Self, SettingsError> {
-        Ok(Self { inner: Arc::new(Inner { engine, settings }) })
+        Ok(Self { site: Arc::new(Site::new(engine, settings)?) })
     }
 
     /// The engine.
     pub fn engine(&self) -> &Engine {
-        &self.inner.engine
+        &self.site.engine
     }
 
     /// All pages, at their full paths below the mount, protected. To be merged into a host's outermost router.
     pub fn routes(&self) -> Router {
-        self.protect(Router::new())
+        self.protect(routes::pages(&self.site.paths))
     }
 
     /// Puts the layer around a host's own routes: allowed hosts, sessions, the origin check on forms, security headers,
-    /// a limit on bodies, and the fault page for a panic. To be put around the outermost router.
+    /// a limit on bodies, and the fault page for a panic. To be put around the outermost router, since a guard remembers
+    /// the path it sees. A header that a handler sets itself is kept, and so is a body limit of a route of its own.
     pub fn protect(&self, router: Router) -> Router {
+        let site = Arc::clone(&self.site);
+        let caught = move |panic: Box<dyn Any + Send>| fault::panicked(&site, &*panic);
         router
+            .layer(DefaultBodyLimit::max(LONGEST_BODY))
+            .layer(CsrfLayer::new().with_rejection_response(empty))
+            .layer(CatchPanicLayer::custom(caught))
+            .layer(from_fn_with_state(Arc::clone(&self.site), around))
     }
 
-    /// A host's page that extends `base.html`. The visitor's name and the form to sign out are there without asking.
-    pub async fn render(&self, _visitor: &Visitor, _template: &str, _context: minijinja::Value) -> Response {
-        let _ = &self.inner.settings;
-        Response::default()
+    /// A host's page, usually one that extends `base.html`. Who is signed in, and the form to sign out, are there
+    /// without asking, as are `site`, `paths` and the function `t`.
+    pub async fn render(&self, visitor: &Visitor, template: &str, context: minijinja::Value) -> Response {
+        Page::new(template, context).show(visitor).await
     }
 }
 
 impl fmt::Debug for Countersign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Countersign").field("settings", &self.inner.settings).finish_non_exhaustive()
+        f.debug_struct("Countersign").finish_non_exhaustive()
     }
+}
+
+/// The outermost step: whom the request is for, who sent it, and what every answer carries.
+async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
+    let mut response = match addressed(&site.origins, request.uri(), request.headers()) {
+        Addressed::Here => {
+            let visitor = Visitor::new(Arc::clone(&site), &request);
+            request.extensions_mut().insert(visitor.clone());
+            let mut response = next.run(request).await;
+            if response.extensions().get::<ProtectionError>().is_some() {
+                response = Message::OtherSite.show(&visitor).await;
+            }
+            if let Some(cookie) = visitor.drawn_nonce() {
+                response.headers_mut().append(SET_COOKIE, cookie);
+            }
+            response
+        }
+        Addressed::Elsewhere => message::misdirected(&site, StatusCode::MISDIRECTED_REQUEST),
+        Addressed::Nowhere => message::misdirected(&site, StatusCode::BAD_REQUEST),
+    };
+    headers::harden(response.headers_mut(), site.origins.is_https());
+    response
+}
+
+fn empty(_: ProtectionError) -> Response {
+    Response::default()
 }

@@ -4,17 +4,34 @@
 //! for the host's own routes ([`Countersign::protect`]); a handler says what it needs by what it takes: [`SignedIn`],
 //! [`Verified`], [`VerifiedWithin`]. Nothing here decides about a second factor: pages parse, ask the engine, and render.
 
+mod asset;
+mod cookies;
 mod csrf;
 mod extract;
+mod fault;
+mod form;
+mod guard;
+mod headers;
 mod hosts;
 mod layer;
+mod message;
+mod page;
+mod problem;
+mod redirect;
+mod routes;
 mod settings;
+mod site;
+mod text;
+mod visitor;
+mod why;
 
 pub use countersign_engine as engine;
 pub use minijinja::{Value, context};
 
 pub use csrf::{CheckedForm, FormToken};
-pub use extract::{MaybeSignedIn, SignedIn, Verified, VerifiedWithin, Visitor};
+pub use extract::{MaybeSignedIn, SignedIn, Verified, VerifiedWithin};
 pub use hosts::{Network, NotANetwork, NotAnOrigin, Origin, Origins};
 pub use layer::Countersign;
+pub use redirect::LocalPath;
 pub use settings::{Settings, SettingsError};
+pub use visitor::Visitor;

@@ -1,0 +1,83 @@
+//! The pages over a store in memory, for looking at them: `cargo run -p countersign-axum --example trial`.
+//!
+//! Users are `ada`, `eve` (whose name tries what it can) and `long`, all with the password `trial`. Nothing is kept.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{Router, response::Response, routing::get};
+use countersign_axum::{Countersign, MaybeSignedIn, Origins, Settings, Verified, Visitor, context};
+use countersign_engine::{
+    Engine, Fault, Keyring, OsRandom, Parts, Stop, SystemClock, User, Users,
+    core::{Policy, Refusal, Secret, UserId},
+    memory::MemoryStore,
+    port::Silent,
+};
+
+/// Anything but that shows in the window.
+const PORT: u16 = 8777;
+
+#[derive(Debug)]
+struct Trial;
+
+fn user(id: &str) -> Option<User> {
+    let name = match id {
+        "ada" => "ada".to_owned(),
+        "eve" => "<b>eve</b>\u{202e}\"&amp;'".to_owned(),
+        "long" => "a-very-long-user-name-without-a-single-blank".repeat(4),
+        _ => return None,
+    };
+    Some(User { id: UserId::new(id), name, active: true, staff: false, stamp: "1".into() })
+}
+
+#[async_trait::async_trait]
+impl Users for Trial {
+    async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
+        Ok(user(name))
+    }
+
+    async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
+        Ok(user(id.as_str()))
+    }
+
+    async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+        Ok(user.is_some() && password.expose() == "trial")
+    }
+
+    async fn set_password(&self, _: &User, password: &Secret) -> Result<User, Stop> {
+        match password.expose().chars().count() {
+            ..15 => Err(Refusal::PasswordShort { shortest: 15 }.into()),
+            _ => Err(Refusal::PasswordElsewhere.into()),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let keyring = Keyring::parse(&Keyring::new_line(1, &OsRandom))?;
+    let engine = Engine::new(Parts {
+        store: Arc::new(MemoryStore::default()),
+        users: Arc::new(Trial),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+        observer: Arc::new(Silent),
+        keyring,
+        policy: Policy::default(),
+        foreign: vec![],
+    });
+    let home = "{% extends \"base.html\" %}{% block title %}Trial{% endblock %}\
+                {% block main %}<p><a href=\"{{ paths.account }}\">Account</a> <a href=\"/secret\">Secret</a></p>{% endblock %}";
+    let mut settings = Settings::new(Origins::Loopback { port: PORT });
+    settings.own_templates = vec![("home.html".into(), home.into())];
+    let countersign = Countersign::new(engine, settings)?;
+    let shown = countersign.clone();
+    let home = async move |visitor: Visitor, MaybeSignedIn(_): MaybeSignedIn| -> Response {
+        shown.render(&visitor, "home.html", context! {}).await
+    };
+    let own = Router::new()
+        .route("/", get(home))
+        .route("/secret", get(async |Verified(who): Verified| format!("{}\n", who.user().id)));
+    let app = countersign.protect(own).merge(countersign.routes());
+    let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], PORT))).await?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}

@@ -1,0 +1,167 @@
+# What the pages say. Arguments are named where they are used; names that people have typed are set apart by the page.
+
+## On every page
+
+skip = Skip to the content
+your-account = Your account
+account-of = Account:
+sign-out = Sign out
+title-problem = Error:
+back = Go back
+continue = Continue
+home = To the start page
+cancel = Cancel
+
+## Moments
+
+moment = { $day } { moment-month } { $year }, { $hour }:{ $minute } UTC
+moment-precise = { $day } { moment-month } { $year }, { $hour }:{ $minute }:{ $second } UTC
+moment-month = { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+}
+wait-until = Wait until
+wait-seconds = { $count ->
+    [one] one second from now
+   *[other] { $count } seconds from now
+}
+wait-minutes = { $count ->
+    [one] one minute from now
+   *[other] { $count } minutes from now
+}
+
+## Signing in
+
+sign-in = Sign in
+user-name = User name
+password = Password
+second-factor = One more step
+ask-totp = Open your authenticator app and type the code it shows for { $device }.
+ask-backup-codes = Type one of the backup codes you have saved. Each of them works once.
+ask-other = Answer with { $device }.
+code = Code
+code-digits = { $digits } digits
+code-backup = 17 letters and digits. Blanks, hyphens and capitals do not matter.
+backup-code = Backup code
+answer = Answer
+confirm = Confirm
+finish-by = Please finish by
+other-ways = Another way
+use-device = Use { $device }
+use-backup-code = Use a backup code
+backup-codes-left = { $left ->
+    [0] None left
+    [one] One left
+   *[other] { $left } left
+}
+start-over = Start over
+sign-out-question = Do you want to sign out?
+sign-out-text = You will need your password, and your second factor if you have one, to come back.
+
+## Proving it again
+
+verify = Is it still you?
+verify-text = The page you asked for needs a fresh proof.
+
+## The account page
+
+two-factor = Two-factor authentication
+two-factor-on = Two-factor authentication is on.
+two-factor-on-text = Whoever signs in as you needs one of your devices as well as your password.
+two-factor-off = Two-factor authentication is off.
+two-factor-off-text = Whoever learns your password can sign in as you. A second factor stops them.
+set-up = Set it up
+devices = Devices
+method-totp = Authenticator app
+method-backup-codes = Backup codes
+device-preferred = Asked first
+device-disabled = Disabled
+device-disabled-text = Too many wrong codes in a row have disabled it. Set it up again, then remove this entry.
+device-created = Added
+device-last-used = last used
+device-never-used = never used
+device-prefer = Ask this first
+device-prefer-which = Ask { $device } first
+device-remove = Remove
+device-remove-which = Remove { $device }
+device-add = Add another device
+backup-codes = Backup codes
+backup-codes-none = You have no backup codes. Without them you are locked out when you lose your device.
+backup-codes-some = { $left ->
+    [0] Every backup code is used. Make new ones before you need one.
+    [one] One backup code is left.
+   *[other] { $left } backup codes are left.
+}
+backup-codes-few = Make new ones soon.
+backup-codes-make = Make backup codes
+backup-codes-renew = Make new backup codes
+more = More
+change-password = Change your password
+two-factor-disable = Switch two-factor authentication off
+
+## Setting up
+
+setup = Set up a second factor
+setup-text = After your password, you will type a code that only your device can make. Whoever steals your password still cannot sign in.
+setup-needed = You need an authenticator app on your phone or computer. Any that reads a QR code will do.
+setup-method = Method
+setup-name = A name for it
+setup-name-hint = So that you can tell your devices apart.
+setup-begin = Begin
+device-name-totp = Authenticator app
+device-name-backup-codes = Backup codes
+confirm-setup = Connect your app
+confirm-scan = Scan the picture with your app
+qr-alt = QR code with the key. The key stands below as text.
+confirm-key = Or type this key into your app
+confirm-open = Open in an app on this device
+confirm-code = Type the code that your app shows now
+confirm-finish = Finish
+complete = Your second factor is set up
+complete-text = From now on you will be asked for a code after your password.
+complete-backup-codes = One thing is left: backup codes let you in when your device is lost or broken.
+
+## Backup codes
+
+backup-codes-text = A backup code stands in for your device when it is lost or broken. Each works once.
+backup-codes-old = The old ones stop working at once.
+backup-codes-verify = Prove it is you first
+backup-codes-made = Your new backup codes
+backup-codes-made-text = Save them now, on paper or in a password manager. They are shown this once and never again.
+backup-codes-print = Print
+backup-codes-copy = Copy
+backup-codes-copied = Copied
+backup-codes-print-hint = Your browser can print this page: only the codes will be on the paper.
+backup-codes-saved = I have saved them
+backup-codes-for = Backup codes for { $name } at { $site }
+
+## Switching off and removing
+
+disable = Switch two-factor authentication off
+disable-text = All your devices and backup codes will be removed, and you will be signed out everywhere else. After that your password alone lets anybody in.
+disable-sure = I am sure
+disable-do = Switch it off
+disable-keep = Keep it on
+remove = Remove a device
+remove-text = { $device } will not be accepted any more.
+remove-do = Remove it
+remove-keep = Keep it
+
+## Password
+
+password-text = You will be signed out everywhere else.
+password-current = Current password
+password-new = New password
+password-new-hint = Long beats complicated: a few words that nobody would put together.
+password-again = The new password again
+password-change = Change the password

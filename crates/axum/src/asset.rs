@@ -1,0 +1,81 @@
+//! Files that pages load: a style sheet, one small script, an icon.
+//!
+//! Each is served under a name that changes with its content, so browsers may keep it for ever. A file in the host's
+//! folder takes the place of the embedded one of the same name.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+use axum::{
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::{Settings, SettingsError, headers, redirect::LocalPath, text};
+
+const EMBEDDED: [(&str, &str, &str, HeaderValue); 3] = [
+    (
+        "countersign",
+        "css",
+        include_str!("../static/countersign.css"),
+        HeaderValue::from_static("text/css; charset=utf-8"),
+    ),
+    (
+        "countersign",
+        "js",
+        include_str!("../static/countersign.js"),
+        HeaderValue::from_static("text/javascript; charset=utf-8"),
+    ),
+    ("icon", "svg", include_str!("../static/icon.svg"), HeaderValue::from_static("image/svg+xml")),
+];
+
+/// The files of a site.
+#[derive(Debug)]
+pub(crate) struct Assets(Vec<Asset>);
+
+#[derive(Debug)]
+struct Asset {
+    /// Its file's name, by which templates ask for it.
+    name: String,
+    /// The name under which it is served.
+    served: String,
+    /// Its whole address.
+    address: String,
+    content: Arc<str>,
+    kind: HeaderValue,
+}
+
+impl Assets {
+    pub(crate) fn read(settings: &Settings, folder: &LocalPath) -> Result<Self, SettingsError> {
+        let asset = |(stem, ending, embedded, kind): (&str, &str, &str, HeaderValue)| {
+            let name = format!("{stem}.{ending}");
+            let theirs = settings.templates.as_deref().map_or(Ok(vec![]), |folder| text::files(folder, ending))?;
+            let theirs = theirs.into_iter().find_map(|(file, content)| (file == name).then_some(content));
+            let content: Arc<str> = theirs.unwrap_or_else(|| embedded.to_owned()).into();
+            let served = format!("{stem}-{}.{ending}", digest(&content));
+            Ok(Asset { address: format!("{folder}/{served}"), name, served, content, kind })
+        };
+        EMBEDDED.into_iter().map(asset).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Every file's name and address.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|asset| (asset.name.as_str(), asset.address.as_str()))
+    }
+
+    /// The file served under this name.
+    pub(crate) fn serve(&self, served: &str) -> Option<Response> {
+        let asset = self.0.iter().find(|asset| asset.served == served)?;
+        let headers = [(header::CONTENT_TYPE, asset.kind.clone()), (header::CACHE_CONTROL, headers::FOR_EVER)];
+        Some((headers, asset.content.to_string()).into_response())
+    }
+}
+
+/// Tells one version of a file from another. Nothing rests on it being hard to forge.
+fn digest(content: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}

@@ -1,0 +1,52 @@
+//! The answer when we could not decide: an incident number, and nothing about the cause.
+//!
+//! The cause goes to the log, with the same number. It is never a "no" and never a "yes": whatever the request wanted, it
+//! has not happened as far as this answer knows, and no session goes out with it.
+
+use std::{any::Any, fmt::Display, time::Duration};
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use fluent_bundle::FluentArgs;
+use minijinja::context;
+
+use crate::{page::HTML, site::Site};
+
+/// The answer to a fault met on `site`.
+pub(crate) fn answer(site: &Site, cause: &dyn Display, retry_after: Option<Duration>) -> Response {
+    let incident = incident(site);
+    tracing::error!(incident, cause = %cause, "a request could not be decided");
+    let context = context! { user => (), problem => (), why => (), incident => incident.as_str() };
+    let html = site.templates.render("fault.html", context).unwrap_or_else(|error| {
+        tracing::error!(incident, %error, "the page for faults could not be rendered");
+        format!("{}\n", site.templates.texts().say("incident", &FluentArgs::from_iter([("number", incident.as_str())])))
+    });
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, HTML)], html).into_response();
+    if let Some(span) = retry_after {
+        let seconds = u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// The answer to a panic in a handler.
+pub(crate) fn panicked(site: &Site, panic: &(dyn Any + Send)) -> Response {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word");
+    answer(site, &format!("a handler panicked: {said}"), None)
+}
+
+/// The answer of an extractor on a route that [`Countersign::protect`](crate::Countersign::protect) does not cover.
+pub(crate) fn unprotected() -> StatusCode {
+    tracing::error!("a route takes a guard of Countersign, but is not under its layer");
+    StatusCode::SERVICE_UNAVAILABLE
+}
+
+/// A random number that tells one incident from another, in letters that can be read out.
+fn incident(site: &Site) -> String {
+    let id = site.engine.new_id::<()>().as_str().to_ascii_uppercase();
+    let [first, second] = [0..4, 4..8].map(|part| id.get(part).unwrap_or_default());
+    format!("{first}-{second}")
+}

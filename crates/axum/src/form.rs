@@ -1,0 +1,141 @@
+//! The bodies of forms: bounded in length and in time, strictly read, and checked before anybody looks at a field.
+//!
+//! What is not a form, is too long, takes too long, has a broken escape, a NUL, a field twice or a field missing is
+//! answered with a page that says so and changes nothing. Fields that nobody asked for mean nothing.
+
+use std::time::Duration;
+
+use axum::{
+    body,
+    extract::{FromRequest, Request},
+    http::{HeaderValue, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use countersign_engine::core::Secret;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+
+use crate::{FormToken, Visitor, csrf::Bound, fault, message::Message};
+
+/// No form is longer than this, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// No password is longer than this, in bytes: nobody's hash is computed for more.
+pub(crate) const LONGEST_PASSWORD: usize = 4096;
+
+/// No browser takes longer than this to send one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A form of ours, with what it is bound to.
+pub(crate) trait Posted: DeserializeOwned + Send {
+    /// What its token is bound to.
+    const BOUND: Bound;
+}
+
+/// The fields of a form of ours, whose token was checked before they were read.
+pub(crate) struct Form<T> {
+    pub(crate) visitor: Visitor,
+    pub(crate) fields: T,
+}
+
+impl<S: Sync, T: Posted> FromRequest<S> for Form<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        let (visitor, fields) = read(request, T::BOUND).await?;
+        Ok(Self { visitor, fields })
+    }
+}
+
+/// Reads the form in a request.
+pub(crate) async fn read<T: DeserializeOwned>(request: Request, bound: Bound) -> Result<(Visitor, T), Response> {
+    let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
+        return Err(fault::unprotected().into_response());
+    };
+    match fields(request, &visitor, bound).await {
+        Ok(fields) => Ok((visitor, fields)),
+        Err(message) => Err(message.show(&visitor).await),
+    }
+}
+
+async fn fields<T: DeserializeOwned>(request: Request, visitor: &Visitor, bound: Bound) -> Result<T, Message> {
+    let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    if !kind.split(|c| *c == b';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case(KIND) {
+        return Err(Message::FormKind);
+    }
+    let body = tokio::time::timeout(PATIENCE, body::to_bytes(request.into_body(), LONGEST)).await;
+    let body = body.map_err(|_| Message::FormSlow)?.map_err(|_| Message::FormLong)?;
+    let text = std::str::from_utf8(&body).ok().filter(|text| is_well_formed(text)).ok_or(Message::FormBroken)?;
+    if !token(text).is_some_and(|tag| visitor.tag_holds(bound, tag)) {
+        return Err(Message::FormStale);
+    }
+    serde_html_form::from_str(text).map_err(|_| Message::FormFields)
+}
+
+const KIND: &[u8] = b"application/x-www-form-urlencoded";
+
+/// The token among the fields, if there is exactly one. Tokens have no character that would be escaped.
+fn token(form: &str) -> Option<&str> {
+    let mut tokens =
+        form.split('&').filter_map(|field| field.split_once('=')).filter(|(name, _)| *name == FormToken::FIELD);
+    let (_, token) = tokens.next()?;
+    if tokens.next().is_some() { None } else { Some(token) }
+}
+
+/// Whether the escapes are whole, and what they stand for is text without a NUL.
+fn is_well_formed(form: &str) -> bool {
+    let mut decoded = Vec::with_capacity(form.len());
+    let mut bytes = form.bytes();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => match (bytes.next().and_then(digit), bytes.next().and_then(digit)) {
+                (Some(high), Some(low)) => high << 4 | low,
+                _ => return false,
+            },
+            0..=b' ' | 0x7f.. => return false,
+            plain => plain,
+        });
+    }
+    !decoded.contains(&0) && std::str::from_utf8(&decoded).is_ok()
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// A field that must not be seen.
+pub(crate) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_form_is_well_formed_or_refused() {
+        for form in ["", "a=b", "a=%C3%A9&b=+%2B", "a", "=&=", "a=b=c"] {
+            assert!(is_well_formed(form), "{form}");
+        }
+        for form in ["%", "%4", "a=%zz", "a=%C3", "a=%C3&b=%A9", "a=%00", "a=\0", "a=b c", "a=é", "a=%ff", "a=\n"] {
+            assert!(!is_well_formed(form), "{form}");
+        }
+    }
+
+    #[test]
+    fn a_form_has_one_token() {
+        assert_eq!(token("a=b&form=x&c=d"), Some("x"));
+        for form in ["", "form", "a=b", "form=x&form=x", "Form=x", "xform=x"] {
+            assert_eq!(token(form), None, "{form}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_browser_sends_is_well_formed(fields in prop::collection::vec(("[^\0]*", "[^\0]*"), 0..4)) {
+            let form = serde_html_form::to_string(&fields).unwrap();
+            prop_assert!(is_well_formed(&form), "{form}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Short pages that say why there is nothing else to see.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use minijinja::context;
+
+use crate::{Visitor, page::Page, site::Site};
+
+/// What there is to say. The text of each is the message `message-<word>`, with what to do in its attribute `.next`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Message {
+    /// Nothing is at this address.
+    NotFound,
+    /// The method means nothing at this address.
+    MethodNotAllowed,
+    /// The request came from another site.
+    OtherSite,
+    /// The body is no form.
+    FormKind,
+    /// The form took too long.
+    FormSlow,
+    /// The form is too long.
+    FormLong,
+    /// The form cannot be read.
+    FormBroken,
+    /// The form was not made for this browser, or not for this session.
+    FormStale,
+    /// A field is missing, or there twice.
+    FormFields,
+    /// The backup codes that this form makes were made already.
+    CodesMade,
+}
+
+impl Message {
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 10] = [
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::OtherSite,
+        Self::FormKind,
+        Self::FormSlow,
+        Self::FormLong,
+        Self::FormBroken,
+        Self::FormStale,
+        Self::FormFields,
+        Self::CodesMade,
+    ];
+
+    /// The message that tells it.
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Self::NotFound => "message-not-found",
+            Self::MethodNotAllowed => "message-method-not-allowed",
+            Self::OtherSite => "message-other-site",
+            Self::FormKind => "message-form-kind",
+            Self::FormSlow => "message-form-slow",
+            Self::FormLong => "message-form-long",
+            Self::FormBroken => "message-form-broken",
+            Self::FormStale => "message-form-stale",
+            Self::FormFields => "message-form-fields",
+            Self::CodesMade => "message-codes-made",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::FormKind => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::FormSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::FormLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::FormBroken => StatusCode::BAD_REQUEST,
+            Self::OtherSite | Self::FormStale => StatusCode::FORBIDDEN,
+            Self::FormFields => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::CodesMade => StatusCode::GONE,
+        }
+    }
+
+    pub(crate) async fn show(self, visitor: &Visitor) -> Response {
+        Page::new("message.html", context! { message => self.id() }).status(self.status()).show(visitor).await
+    }
+}
+
+/// The answer to a request that is not for this site: a line of text, without anything from the request.
+pub(crate) fn misdirected(site: &Site, status: StatusCode) -> Response {
+    const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+    let text = site.templates.texts().say("misdirected", &fluent_bundle::FluentArgs::new());
+    (status, [(header::CONTENT_TYPE, TEXT)], text + "\n").into_response()
+}

@@ -1,0 +1,233 @@
+//! Pages: a template, what it shows, and what went wrong or is worth knowing.
+//!
+//! Templates are embedded; a file in the host's folder takes the place of the one with its name, and a host may bring its
+//! own that extend `base.html`. Everything is escaped. What a person has typed goes through the filter `typed`, which sets
+//! it apart from the text around it. A page that cannot be rendered is a fault.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use countersign_engine::core::Timestamp;
+use fluent_bundle::{FluentArgs, FluentValue};
+use minijinja::{
+    AutoEscape, Environment, ErrorKind, HtmlEscape, UndefinedBehavior, Value, context,
+    value::{Kwargs, ValueKind},
+};
+
+use crate::{
+    Settings, SettingsError, Visitor,
+    asset::Assets,
+    csrf::Bound,
+    fault, headers,
+    problem::Problem,
+    redirect::LocalPath,
+    site::Paths,
+    text::{self, Precise, Texts},
+    why::Why,
+};
+
+/// The embedded templates.
+pub(crate) const EMBEDDED: [(&str, &str); 21] = [
+    ("base.html", include_str!("../templates/base.html")),
+    ("problem.html", include_str!("../templates/problem.html")),
+    ("field.html", include_str!("../templates/field.html")),
+    ("login.html", include_str!("../templates/login.html")),
+    ("challenge.html", include_str!("../templates/challenge.html")),
+    ("others.html", include_str!("../templates/others.html")),
+    ("second_factor.html", include_str!("../templates/second_factor.html")),
+    ("verify.html", include_str!("../templates/verify.html")),
+    ("logout.html", include_str!("../templates/logout.html")),
+    ("account.html", include_str!("../templates/account.html")),
+    ("setup.html", include_str!("../templates/setup.html")),
+    ("confirm.html", include_str!("../templates/confirm.html")),
+    ("complete.html", include_str!("../templates/complete.html")),
+    ("backup_codes.html", include_str!("../templates/backup_codes.html")),
+    ("backup_codes_made.html", include_str!("../templates/backup_codes_made.html")),
+    ("disable.html", include_str!("../templates/disable.html")),
+    ("remove.html", include_str!("../templates/remove.html")),
+    ("password.html", include_str!("../templates/password.html")),
+    ("refused.html", include_str!("../templates/refused.html")),
+    ("message.html", include_str!("../templates/message.html")),
+    ("fault.html", include_str!("../templates/fault.html")),
+];
+
+/// The templates of a site, with their texts.
+pub(crate) struct Templates {
+    environment: Environment<'static>,
+    texts: Arc<Texts>,
+}
+
+impl Templates {
+    pub(crate) fn read(
+        settings: &Settings,
+        paths: &Paths,
+        home: &LocalPath,
+        assets: &Assets,
+    ) -> Result<Self, SettingsError> {
+        let texts = Arc::new(Texts::read(settings)?);
+        let mut environment = Environment::new();
+        environment.set_auto_escape_callback(|_| AutoEscape::Html);
+        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        let theirs = settings.templates.as_deref().map_or(Ok(vec![]), |folder| text::files(folder, "html"))?;
+        let ours = EMBEDDED.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned()));
+        // Later ones take the place of earlier ones.
+        for (name, source) in ours.chain(settings.own_templates.iter().cloned()).chain(theirs) {
+            let broken = |error| SettingsError::Template { name: name.clone(), source: Box::new(error) };
+            environment.add_template_owned(name.clone(), source).map_err(broken)?;
+        }
+        let (language, direction) = (texts.language(), texts.direction());
+        environment.add_global(
+            "site",
+            context! { name => settings.site_name.as_str(), home => home.as_str(), language, direction },
+        );
+        environment.add_global("paths", addresses(paths));
+        environment.add_global("assets", assets.addresses().map(named).collect::<BTreeMap<_, _>>());
+        environment.add_filter("typed", typed);
+        let said = Arc::clone(&texts);
+        environment.add_function("t", move |id: &str, args: Kwargs| say(&said, id, &args));
+        for (name, precise) in [("moment", Precise::Minute), ("moment_precise", Precise::Second)] {
+            let told = Arc::clone(&texts);
+            environment.add_filter(name, move |millis: i64| moment(&told, millis, precise));
+        }
+        Ok(Self { environment, texts })
+    }
+
+    /// The texts.
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// The page as text.
+    pub(crate) fn render(&self, template: &str, context: Value) -> Result<String, minijinja::Error> {
+        self.environment.get_template(template)?.render(context)
+    }
+}
+
+fn addresses(paths: &Paths) -> Value {
+    let Paths { mount: _, assets: _, .. } = paths;
+    let pages = [
+        ("login", &paths.login),
+        ("second_factor", &paths.second_factor),
+        ("restart", &paths.restart),
+        ("logout", &paths.logout),
+        ("account", &paths.account),
+        ("setup", &paths.setup),
+        ("confirm", &paths.confirm),
+        ("cancel", &paths.cancel),
+        ("qr_svg", &paths.qr_svg),
+        ("backup_codes", &paths.backup_codes),
+        ("disable", &paths.disable),
+        ("devices", &paths.devices),
+        ("password", &paths.password),
+        ("verify", &paths.verify),
+    ];
+    pages.into_iter().map(|(name, path)| named((name, path.as_str()))).collect::<BTreeMap<_, _>>().into()
+}
+
+/// A name and an address as templates have them.
+fn named((name, address): (&str, &str)) -> (String, String) {
+    (name.to_owned(), address.to_owned())
+}
+
+/// The function `t` of templates: a message, with arguments by name.
+fn say(texts: &Texts, id: &str, args: &Kwargs) -> Result<String, minijinja::Error> {
+    let mut filled = FluentArgs::new();
+    for name in args.args() {
+        let value: Value = args.get(name)?;
+        let value = match value.kind() {
+            ValueKind::Number => FluentValue::from(i64::try_from(value).unwrap_or(i64::MAX)),
+            ValueKind::String => text::isolated(value.as_str().unwrap_or_default()),
+            kind => return Err(minijinja::Error::new(ErrorKind::InvalidOperation, format!("{name} is a {kind}"))),
+        };
+        filled.set(name.to_owned(), value);
+    }
+    Ok(texts.say(id, &filled))
+}
+
+/// The filter `typed`: what a person has typed, set apart so that its direction is its own.
+fn typed(text: &str) -> Value {
+    let tamed: String = text.chars().filter(|c| !text::turns(*c)).collect();
+    Value::from_safe_string(format!("<bdi>{}</bdi>", HtmlEscape(&tamed)))
+}
+
+fn moment(texts: &Texts, millis: i64, precise: Precise) -> Value {
+    let moment = texts.moment(Timestamp::from_millis(millis), precise);
+    let (machine, text) = (HtmlEscape(&moment.machine), HtmlEscape(&moment.text));
+    Value::from_safe_string(format!("<time datetime=\"{machine}\">{text}</time>"))
+}
+
+/// A page about to be shown to a visitor.
+pub(crate) struct Page<'a> {
+    template: &'a str,
+    status: StatusCode,
+    scripted: bool,
+    problem: Option<Problem>,
+    why: Option<Why>,
+    context: Value,
+}
+
+impl<'a> Page<'a> {
+    pub(crate) fn new(template: &'a str, context: Value) -> Self {
+        Self { template, status: StatusCode::OK, scripted: false, problem: None, why: None, context }
+    }
+
+    /// With what went wrong, and the status that says so.
+    pub(crate) fn problem(mut self, problem: Option<Problem>) -> Self {
+        self.status = problem.as_ref().map_or(self.status, Problem::status);
+        self.problem = problem;
+        self
+    }
+
+    /// With a word about how one came here.
+    pub(crate) fn why(mut self, why: Option<Why>) -> Self {
+        self.why = why;
+        self
+    }
+
+    pub(crate) fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// With this site's script.
+    pub(crate) fn scripted(mut self) -> Self {
+        self.scripted = true;
+        self
+    }
+
+    pub(crate) async fn show(self, visitor: &Visitor) -> Response {
+        let site = visitor.site();
+        let signed_in = match visitor.signed_in().await {
+            Ok(signed_in) => signed_in,
+            Err(fault) => return fault::answer(site, &fault, fault.retry_after()),
+        };
+        let user = signed_in.map(|signed_in| {
+            context! {
+                name => signed_in.user().name.as_str(),
+                level => signed_in.level().as_str(),
+                sign_out => visitor.tag(Bound::Session),
+            }
+        });
+        let retry_after = self.problem.as_ref().and_then(|problem| problem.retry_after(site.engine.now()));
+        let problem = self.problem.map(|problem| problem.shown(site));
+        let why = self.why.map(Why::message);
+        let context = context! { user, problem, why, ..self.context };
+        let html = match site.templates.render(self.template, context) {
+            Ok(html) => html,
+            Err(error) => return fault::answer(site, &format!("could not render {}: {error:#}", self.template), None),
+        };
+        let mut response = (self.status, [(header::CONTENT_TYPE, HTML)], html).into_response();
+        if self.scripted {
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, headers::WITH_SCRIPT);
+        }
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");

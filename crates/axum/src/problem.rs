@@ -1,0 +1,106 @@
+//! What went wrong, as a page tells it: what happened, what to do next, at which field, and until when.
+
+use axum::http::StatusCode;
+use countersign_engine::core::{Refusal, Timestamp};
+use fluent_bundle::FluentArgs;
+use minijinja::{Value, context};
+
+use crate::site::Site;
+
+/// Something to be told in an alert.
+#[derive(Clone, Debug)]
+pub(crate) enum Problem {
+    /// We said no.
+    Refused(Refusal),
+    /// A box that has to be ticked was not.
+    NotSure,
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Problem {
+    /// The message that tells it; its attribute `.next` says what to do.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Refused(refusal) => format!("refusal-{}", refusal.code()),
+            Self::NotSure => "problem-not-sure".into(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        let Self::Refused(refusal) = self else { return StatusCode::UNPROCESSABLE_ENTITY };
+        match refusal {
+            Refusal::TooManyFailures { .. } | Refusal::DeviceLocked { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::SignInNeeded => StatusCode::UNAUTHORIZED,
+            Refusal::DeviceDisabled
+            | Refusal::VerificationNeeded
+            | Refusal::NotEnabled
+            | Refusal::LastDevice
+            | Refusal::PasswordElsewhere => StatusCode::FORBIDDEN,
+            Refusal::FactorsChanged => StatusCode::CONFLICT,
+            Refusal::AttemptOver => StatusCode::GONE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+
+    /// Seconds after which trying again could help.
+    pub(crate) fn retry_after(&self, now: Timestamp) -> Option<u64> {
+        let Self::Refused(refusal) = self else { return None };
+        refusal.retry_after(now).map(|span| u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX))
+    }
+
+    /// The field that it is about.
+    fn field(&self) -> Option<&'static str> {
+        let Self::Refused(refusal) = self else { return Some("sure") };
+        match refusal {
+            Refusal::CodeMalformed | Refusal::CodeMistyped | Refusal::CodeWrong | Refusal::CodeUsed => Some("code"),
+            Refusal::CredentialsWrong | Refusal::NameInvalid { .. } => Some("name"),
+            Refusal::PasswordWrong => Some("current"),
+            Refusal::PasswordShort { .. }
+            | Refusal::PasswordLong { .. }
+            | Refusal::PasswordCommon
+            | Refusal::PasswordPersonal
+            | Refusal::PasswordSame => Some("new"),
+            Refusal::PasswordsDiffer => Some("again"),
+            _ => None,
+        }
+    }
+
+    /// As templates have it.
+    pub(crate) fn shown(&self, site: &Site) -> Value {
+        let mut args = FluentArgs::new();
+        let mut until = None;
+        match self {
+            Self::Refused(Refusal::DeviceLocked { until: end, failures }) => {
+                args.set("failures", *failures);
+                until = Some(*end);
+            }
+            Self::Refused(Refusal::TooManyFailures { until: end }) => until = Some(*end),
+            Self::Refused(Refusal::NameInvalid { longest } | Refusal::PasswordLong { longest }) => {
+                args.set("longest", *longest);
+            }
+            Self::Refused(Refusal::PasswordShort { shortest }) => args.set("shortest", *shortest),
+            _ => {}
+        }
+        let texts = site.templates.texts();
+        let message = self.message();
+        let seconds = self.retry_after(site.engine.now());
+        context! {
+            what => texts.say(&message, &args),
+            next => texts.say(&format!("{message}.next"), &args),
+            field => self.field(),
+            until => until.map(whole_second),
+            seconds,
+            minutes => seconds.map(|seconds| seconds.div_ceil(60)),
+        }
+    }
+}
+
+/// The first whole second at which it is over, in milliseconds.
+fn whole_second(until: Timestamp) -> i64 {
+    until.as_millis().saturating_add(999).div_euclid(1000).saturating_mul(1000)
+}

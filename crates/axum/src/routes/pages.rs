@@ -1,0 +1,178 @@
+//! The pages for people. They work without script; every one that changes something is a form of its own.
+
+mod account;
+mod backup_codes;
+mod devices;
+mod disable;
+mod login;
+mod logout;
+mod password;
+mod qr;
+mod setup;
+mod verify;
+
+use axum::{
+    Router,
+    extract::{FromRequestParts, Path},
+    http::{HeaderValue, header::SET_COOKIE, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use countersign_engine::{
+    Grant, Stop,
+    core::{DeviceId, Refusal, Timestamp},
+};
+use serde::Deserialize;
+
+use crate::{Visitor, cookies::Name, message::Message, problem::Problem, redirect::LocalPath, site::Paths, why::Why};
+
+/// Every page, at its full path.
+pub(crate) fn router(paths: &Paths) -> Router {
+    let at = LocalPath::as_str;
+    let device = |deed: &str| format!("{}/{{id}}/{deed}", paths.devices);
+    Router::new()
+        .route(at(&paths.mount), get(account::lead))
+        .route(at(&paths.login), get(login::show).post(login::sign_in))
+        .route(at(&paths.second_factor), get(login::challenge).post(login::answer))
+        .route(at(&paths.restart), post(login::restart))
+        .route(at(&paths.logout), get(logout::show).post(logout::sign_out))
+        .route(at(&paths.verify), get(verify::show).post(verify::answer))
+        .route(at(&paths.account), get(account::show))
+        .route(at(&paths.setup), get(setup::show).post(setup::begin))
+        .route(at(&paths.confirm), get(setup::running).post(setup::confirm))
+        .route(at(&paths.cancel), post(setup::cancel))
+        .route(at(&paths.complete), get(setup::complete))
+        .route(at(&paths.qr_svg), get(qr::svg))
+        .route(at(&paths.qr_png), get(qr::png))
+        .route(at(&paths.backup_codes), get(backup_codes::show).post(backup_codes::make))
+        .route(at(&paths.disable), get(disable::show).post(disable::disable))
+        .route(&device("remove"), get(devices::show).post(devices::remove))
+        .route(&device("prefer"), post(devices::prefer))
+        .route(at(&paths.password), get(password::show).post(password::change))
+        .route(&format!("{}/{{file}}", paths.assets), get(asset))
+        .method_not_allowed_fallback(method_not_allowed)
+        .route(&format!("{}/", paths.mount), any(not_found))
+        .route(&format!("{}/{{*rest}}", paths.mount), any(not_found))
+}
+
+async fn not_found(visitor: Visitor) -> Response {
+    Message::NotFound.show(&visitor).await
+}
+
+async fn method_not_allowed(visitor: Visitor) -> Response {
+    Message::MethodNotAllowed.show(&visitor).await
+}
+
+async fn asset(visitor: Visitor, file: Part) -> Response {
+    match visitor.site().assets.serve(&file.0) {
+        Some(response) => response,
+        None => Message::NotFound.show(&visitor).await,
+    }
+}
+
+/// The one variable part of a path.
+struct Part(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Part {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(part)) => Ok(Self(part)),
+            Err(_) => Err(Message::NotFound.show(&Visitor::from_request_parts(parts, state).await?).await),
+        }
+    }
+}
+
+/// What a query may ask for. What cannot be read is as good as absent.
+#[derive(Default)]
+struct Asked {
+    next: Option<LocalPath>,
+    why: Option<Why>,
+    device: Option<DeviceId>,
+}
+
+impl Asked {
+    fn of(visitor: &Visitor) -> Self {
+        #[derive(Default, Deserialize)]
+        struct Query {
+            next: Option<String>,
+            why: Option<String>,
+            device: Option<String>,
+        }
+        let Query { next, why, device } = serde_html_form::from_str(visitor.query()).unwrap_or_default();
+        Self {
+            next: next.and_then(|next| visitor.site().next(&next)),
+            why: why.and_then(|why| Why::parse(&why)),
+            device: device.map(DeviceId::new),
+        }
+    }
+}
+
+/// The way to a page, keeping where one wants to go afterwards.
+fn on(page: &LocalPath, next: Option<&LocalPath>) -> LocalPath {
+    page.with(&[("next", next.map(LocalPath::as_str))])
+}
+
+/// The way to a page, saying why.
+fn because(page: &LocalPath, why: Why, next: Option<&LocalPath>) -> LocalPath {
+    page.with(&[("next", next.map(LocalPath::as_str)), ("why", Some(why.as_str()))])
+}
+
+impl Visitor {
+    /// Answers for a flow that gives nothing: leads to what is owed first, or says no, or that we could not say.
+    async fn stopped(&self, stop: Stop, here: &LocalPath) -> Response {
+        let paths = &self.site().paths;
+        match stop {
+            Stop::Faulted(fault) => self.fault(&fault),
+            Stop::Refused(Refusal::VerificationNeeded) => on(&paths.verify, Some(here)).into_response(),
+            Stop::Refused(Refusal::SignInNeeded) => because(&paths.login, Why::Recent, Some(here)).into_response(),
+            Stop::Refused(refusal @ Refusal::NotEnabled) => self.refused(refusal.into(), &paths.setup).await,
+            Stop::Refused(refusal) => self.refused(refusal.into(), here).await,
+        }
+    }
+
+    /// Lets the browser in: gives it the new session, takes away whatever led there, and leads on.
+    fn granted(&self, grant: &Grant, there: LocalPath) -> Response {
+        let mut response = there.into_response();
+        let names = self.site().names;
+        give(&mut response, names.give(Name::Session, grant.token().expose(), None));
+        if self.cookies().pending.is_some() {
+            give(&mut response, names.take(Name::Pending));
+        }
+        if self.cookies().setup.is_some() {
+            give(&mut response, names.take(Name::Setup));
+        }
+        response
+    }
+
+    /// The same, with a run that lasts until then in a cookie.
+    fn running(&self, name: Name, token: &str, until: Timestamp, there: LocalPath) -> Response {
+        let lasting = until.since(self.engine().now());
+        let mut response = there.into_response();
+        give(&mut response, self.site().names.give(name, token, Some(lasting)));
+        response
+    }
+
+    /// Takes the cookie of a run that is over away, with whatever comes next.
+    fn over(&self, name: Name, there: impl IntoResponse) -> Response {
+        let mut response = there.into_response();
+        give(&mut response, self.site().names.take(name));
+        response
+    }
+}
+
+fn give(response: &mut Response, cookie: HeaderValue) {
+    response.headers_mut().append(SET_COOKIE, cookie);
+}
+
+/// A refusal that is told at the form it came from; anything else ends there.
+fn told(stop: Stop) -> Result<Problem, Stop> {
+    match stop {
+        Stop::Refused(
+            Refusal::AttemptOver | Refusal::VerificationNeeded | Refusal::SignInNeeded | Refusal::NotEnabled,
+        )
+        | Stop::Faulted(_) => Err(stop),
+        Stop::Refused(refusal) => Ok(refusal.into()),
+    }
+}

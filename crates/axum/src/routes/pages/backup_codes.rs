@@ -1,0 +1,93 @@
+//! Backup codes: how many are left, and new ones.
+//!
+//! New codes are shown on the answer to the form that makes them, and nowhere else. The same form sent again, by a reload
+//! for one, makes none and shows none.
+
+use axum::response::{IntoResponse, Response};
+use countersign_engine::{
+    AttemptToken, Stop,
+    core::{DeviceName, Refusal, flow::Purpose},
+};
+use fluent_bundle::FluentArgs;
+use minijinja::{Value, context};
+use serde::Deserialize;
+
+use super::{Asked, on, told};
+use crate::{
+    SignedIn, Visitor,
+    csrf::Bound,
+    form::{Form, Posted},
+    message::Message,
+    page::Page,
+    problem::Problem,
+    redirect::LocalPath,
+};
+
+pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
+    let next = Asked::of(&visitor).next;
+    offer(&visitor, &signed_in, next.as_ref(), None).await
+}
+
+async fn offer(
+    visitor: &Visitor,
+    signed_in: &countersign_engine::SignedIn,
+    next: Option<&LocalPath>,
+    problem: Option<Problem>,
+) -> Response {
+    let here = on(&visitor.site().paths.backup_codes, next);
+    let left = match visitor.engine().factors(signed_in).await {
+        Ok(factors) => factors.backup_codes_left,
+        Err(fault) => return visitor.fault(&fault),
+    };
+    // Whoever has yet to prove a device may see the number, and is led to prove it when they want more.
+    let run = match visitor.engine().begin(signed_in, Purpose::BackupCodes).await {
+        Ok(run) => Some(run),
+        Err(Stop::Refused(Refusal::VerificationNeeded)) => None,
+        Err(stop) => return visitor.stopped(stop, &here).await,
+    };
+    let context = context! {
+        left,
+        run => run.as_ref().map(AttemptToken::expose),
+        verify => on(&visitor.site().paths.verify, Some(&here)).as_str(),
+        next => next.map(LocalPath::as_str),
+        form => visitor.tag(Bound::Session),
+    };
+    Page::new("backup_codes.html", context).problem(problem).show(visitor).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct Make {
+    run: String,
+    #[serde(default)]
+    next: String,
+}
+
+impl Posted for Make {
+    const BOUND: Bound = Bound::Session;
+}
+
+pub(super) async fn make(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Make>) -> Response {
+    let next = visitor.site().next(&fields.next);
+    let here = on(&visitor.site().paths.backup_codes, next.as_ref());
+    let run = AttemptToken::new(fields.run);
+    let name = visitor.site().templates.texts().say("device-name-backup-codes", &FluentArgs::new());
+    let made = match DeviceName::parse(&name) {
+        Ok(name) => visitor.engine().make_backup_codes(&signed_in, &run, name, &visitor.visit()).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    match made {
+        Ok(codes) => {
+            let context = context! {
+                codes => codes.iter().map(|code| Value::from(code.expose())).collect::<Vec<_>>(),
+                there => next.as_ref().unwrap_or(&visitor.site().paths.account).as_str(),
+            };
+            Page::new("backup_codes_made.html", context).scripted().show(&visitor).await
+        }
+        Err(Stop::Refused(Refusal::AttemptOver)) => Message::CodesMade.show(&visitor).await,
+        Err(stop) => match told(stop) {
+            Ok(problem) => offer(&visitor, &signed_in, next.as_ref(), Some(problem)).await,
+            Err(stop) => visitor.stopped(stop, &here).await,
+        },
+    }
+    .into_response()
+}

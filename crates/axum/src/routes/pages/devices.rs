@@ -1,0 +1,94 @@
+//! One device: removing it, or having it asked first.
+
+use axum::response::{IntoResponse, Response};
+use countersign_engine::{
+    self as engine, AttemptToken,
+    core::{DeviceId, flow::Purpose},
+};
+use minijinja::context;
+use serde::Deserialize;
+
+use super::{Part, account::device, because, told};
+use crate::{
+    SignedIn, Visitor,
+    csrf::Bound,
+    form::{Form, Posted},
+    message::Message,
+    page::Page,
+    problem::Problem,
+    redirect::LocalPath,
+    why::Why,
+};
+
+pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn, Part(id): Part) -> Response {
+    ask(&visitor, &signed_in, &DeviceId::new(id), None).await
+}
+
+async fn ask(visitor: &Visitor, signed_in: &engine::SignedIn, id: &DeviceId, problem: Option<Problem>) -> Response {
+    let known = match visitor.engine().factors(signed_in).await {
+        Ok(factors) => factors.devices.into_iter().find(|device| device.id == *id),
+        Err(fault) => return visitor.fault(&fault),
+    };
+    let Some(known) = known else { return Message::NotFound.show(visitor).await };
+    match visitor.engine().begin(signed_in, Purpose::RemoveDevice).await {
+        Ok(run) => {
+            let context = context! {
+                device => device(&known),
+                action => removal(visitor, id).as_str(),
+                run => run.expose(),
+                form => visitor.tag(Bound::Session),
+            };
+            Page::new("remove.html", context).problem(problem).show(visitor).await
+        }
+        Err(stop) => visitor.stopped(stop, &removal(visitor, id)).await,
+    }
+}
+
+/// The page that removes this device: one of the user's own, whose id is letters and digits.
+fn removal(visitor: &Visitor, id: &DeviceId) -> LocalPath {
+    let devices = &visitor.site().paths.devices;
+    LocalPath::parse(&format!("{devices}/{id}/remove")).unwrap_or_else(|| visitor.site().paths.account.clone())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Remove {
+    run: String,
+}
+
+impl Posted for Remove {
+    const BOUND: Bound = Bound::Session;
+}
+
+pub(super) async fn remove(
+    SignedIn(signed_in): SignedIn,
+    Part(id): Part,
+    Form { visitor, fields }: Form<Remove>,
+) -> Response {
+    let (id, run) = (DeviceId::new(id), AttemptToken::new(fields.run));
+    match visitor.engine().remove_device(&signed_in, &run, &id, &visitor.visit()).await {
+        Ok(()) => because(&visitor.site().paths.account, Why::Removed, None).into_response(),
+        Err(stop) => match told(stop) {
+            Ok(problem) => ask(&visitor, &signed_in, &id, Some(problem)).await,
+            Err(stop) => visitor.stopped(stop, &removal(&visitor, &id)).await,
+        },
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Prefer {}
+
+impl Posted for Prefer {
+    const BOUND: Bound = Bound::Session;
+}
+
+pub(super) async fn prefer(
+    SignedIn(signed_in): SignedIn,
+    Part(id): Part,
+    Form { visitor, .. }: Form<Prefer>,
+) -> Response {
+    let account = &visitor.site().paths.account;
+    match visitor.engine().prefer(&signed_in, &DeviceId::new(id)).await {
+        Ok(()) => because(account, Why::Preferred, None).into_response(),
+        Err(stop) => visitor.stopped(stop, account).await,
+    }
+}

@@ -1,0 +1,55 @@
+//! Switching two-factor authentication off, after a recent proof and an express word.
+
+use axum::response::Response;
+use countersign_engine::{self as engine, AttemptToken, core::flow::Purpose};
+use minijinja::context;
+use serde::Deserialize;
+
+use super::{because, told};
+use crate::{
+    SignedIn, Visitor,
+    csrf::Bound,
+    form::{Form, Posted},
+    page::Page,
+    problem::Problem,
+    why::Why,
+};
+
+pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
+    ask(&visitor, &signed_in, None).await
+}
+
+async fn ask(visitor: &Visitor, signed_in: &engine::SignedIn, problem: Option<Problem>) -> Response {
+    match visitor.engine().begin(signed_in, Purpose::Disable).await {
+        Ok(run) => {
+            let context = context! { run => run.expose(), form => visitor.tag(Bound::Session) };
+            Page::new("disable.html", context).problem(problem).show(visitor).await
+        }
+        Err(stop) => visitor.stopped(stop, &visitor.site().paths.disable).await,
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Disable {
+    run: String,
+    #[serde(default)]
+    sure: String,
+}
+
+impl Posted for Disable {
+    const BOUND: Bound = Bound::Session;
+}
+
+pub(super) async fn disable(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Disable>) -> Response {
+    if fields.sure != "yes" {
+        return ask(&visitor, &signed_in, Some(Problem::NotSure)).await;
+    }
+    let paths = &visitor.site().paths;
+    match visitor.engine().disable(&signed_in, &AttemptToken::new(fields.run), &visitor.visit()).await {
+        Ok(grant) => visitor.granted(&grant, because(&paths.account, Why::Disabled, None)),
+        Err(stop) => match told(stop) {
+            Ok(problem) => ask(&visitor, &signed_in, Some(problem)).await,
+            Err(stop) => visitor.stopped(stop, &paths.disable).await,
+        },
+    }
+}

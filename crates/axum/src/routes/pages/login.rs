@@ -1,0 +1,170 @@
+//! Signing in: name and password, then the second factor.
+//!
+//! ```text
+//! login ──password──▶ home, or next                       (no second factor)
+//!       ──password──▶ second-factor ──code──▶ home, or next
+//!                          └──restart──▶ login
+//! ```
+//!
+//! Between the two steps the browser holds the sealed run in a cookie, so reloading, leaving and coming back lose nothing
+//! until the run times out.
+
+use axum::response::{IntoResponse, Response};
+use countersign_engine::{
+    Stop,
+    advance::{Challenge, SignIn, Visit},
+    core::{DeviceId, Refusal, Secret},
+};
+use minijinja::context;
+use serde::Deserialize;
+
+use super::{Asked, account::device, because, on, told};
+use crate::{
+    Visitor,
+    cookies::Name,
+    csrf::Bound,
+    form::{Form, LONGEST_PASSWORD, Posted, secret},
+    page::Page,
+    problem::Problem,
+    redirect::LocalPath,
+    why::Why,
+};
+
+/// Asks for name and password, or for what is still owed after them.
+pub(super) async fn show(visitor: Visitor) -> Response {
+    let asked = Asked::of(&visitor);
+    if visitor.cookies().pending.is_some() && asked.why.is_none() {
+        return on(&visitor.site().paths.second_factor, asked.next.as_ref()).into_response();
+    }
+    credentials(&visitor, "", asked.next.as_ref(), asked.why, None).await
+}
+
+async fn credentials(
+    visitor: &Visitor,
+    name: &str,
+    next: Option<&LocalPath>,
+    why: Option<Why>,
+    problem: Option<Problem>,
+) -> Response {
+    let next = next.map(LocalPath::as_str);
+    let context = context! { name, next, form => visitor.tag(Bound::Nonce) };
+    Page::new("login.html", context).why(why).problem(problem).show(visitor).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct Credentials {
+    name: String,
+    #[serde(deserialize_with = "secret")]
+    password: Secret,
+    #[serde(default)]
+    next: String,
+}
+
+impl Posted for Credentials {
+    const BOUND: Bound = Bound::Nonce;
+}
+
+/// The first step.
+pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Response {
+    let Credentials { name, password, next } = fields;
+    let next = visitor.site().next(&next);
+    if password.expose().len() > LONGEST_PASSWORD {
+        return credentials(&visitor, &name, next.as_ref(), None, Some(Refusal::CredentialsWrong.into())).await;
+    }
+    let visit = Visit { next: next.as_ref().map(LocalPath::to_string), ..visitor.visit() };
+    match visitor.engine().sign_in(&name, &password, &visit).await {
+        Ok(SignIn::Granted(grant)) => visitor.granted(&grant, next.unwrap_or_else(|| visitor.site().home.clone())),
+        Ok(SignIn::Owed(challenge)) => {
+            let there = on(&visitor.site().paths.second_factor, next.as_ref());
+            visitor.running(Name::Pending, challenge.token.expose(), challenge.until, there)
+        }
+        Err(Stop::Faulted(fault)) => visitor.fault(&fault),
+        Err(Stop::Refused(refusal)) => credentials(&visitor, &name, next.as_ref(), None, Some(refusal.into())).await,
+    }
+}
+
+/// Asks for the second factor, with the device one chose.
+pub(super) async fn challenge(visitor: Visitor) -> Response {
+    let Asked { next, device, .. } = Asked::of(&visitor);
+    ask(&visitor, device.as_ref(), next.as_ref(), None).await
+}
+
+async fn ask(
+    visitor: &Visitor,
+    choice: Option<&DeviceId>,
+    next: Option<&LocalPath>,
+    problem: Option<Problem>,
+) -> Response {
+    let Some(token) = &visitor.cookies().pending else {
+        return on(&visitor.site().paths.login, next).into_response();
+    };
+    match visitor.engine().challenge(token, choice).await {
+        Ok(Challenge { view, until, .. }) => {
+            let context = context! {
+                device => device(&view.device),
+                others => view.others.iter().map(device).collect::<Vec<_>>(),
+                until => until.as_millis(),
+                next => next.map(LocalPath::as_str),
+                form => visitor.tag(Bound::Pending),
+            };
+            Page::new("second_factor.html", context).problem(problem).show(visitor).await
+        }
+        Err(stop) => ended(visitor, stop, next).await,
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Answer {
+    device: String,
+    #[serde(deserialize_with = "secret")]
+    code: Secret,
+    #[serde(default)]
+    next: String,
+}
+
+impl Posted for Answer {
+    const BOUND: Bound = Bound::Pending;
+}
+
+/// The second step.
+pub(super) async fn answer(Form { visitor, fields }: Form<Answer>) -> Response {
+    let site = visitor.site();
+    let next = site.next(&fields.next);
+    let Some(token) = &visitor.cookies().pending else { return on(&site.paths.login, next.as_ref()).into_response() };
+    let device = DeviceId::new(fields.device);
+    match visitor.engine().answer(token, &device, &fields.code, &visitor.visit()).await {
+        Ok((grant, sealed)) => {
+            let next = next.or_else(|| sealed.and_then(|sealed| site.next(&sealed)));
+            visitor.granted(&grant, next.unwrap_or_else(|| site.home.clone()))
+        }
+        Err(stop) => match told(stop) {
+            Ok(problem) => ask(&visitor, Some(&device), next.as_ref(), Some(problem)).await,
+            Err(stop) => ended(&visitor, stop, next.as_ref()).await,
+        },
+    }
+}
+
+/// A run that is over, or that nothing can be answered in, leads back to the start.
+async fn ended(visitor: &Visitor, stop: Stop, next: Option<&LocalPath>) -> Response {
+    let login = &visitor.site().paths.login;
+    match stop {
+        Stop::Faulted(fault) => visitor.fault(&fault),
+        Stop::Refused(Refusal::AttemptOver) => visitor.over(Name::Pending, because(login, Why::Over, next)),
+        Stop::Refused(refusal) => visitor.over(Name::Pending, visitor.refused(refusal.into(), login).await),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Restart {}
+
+impl Posted for Restart {
+    const BOUND: Bound = Bound::Pending;
+}
+
+/// Gives a login under way up, for good, and starts over.
+pub(super) async fn restart(Form { visitor, .. }: Form<Restart>) -> Response {
+    match visitor.engine().sign_out(None, visitor.cookies().pending.as_ref()).await {
+        Ok(()) => visitor.over(Name::Pending, on(&visitor.site().paths.login, None)),
+        Err(fault) => visitor.fault(&fault),
+    }
+}

@@ -1,0 +1,66 @@
+//! Changing the password: the current one is asked, and why a new one will not do is said.
+
+use axum::response::Response;
+use countersign_engine::core::{Refusal, Secret};
+use minijinja::context;
+use serde::Deserialize;
+
+use super::{because, told};
+use crate::{
+    SignedIn, Visitor,
+    csrf::Bound,
+    form::{Form, LONGEST_PASSWORD, Posted, secret},
+    page::Page,
+    problem::Problem,
+    why::Why,
+};
+
+pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
+    match visitor.engine().may_change_password(&signed_in).await {
+        Ok(()) => ask(&visitor, &signed_in, None).await,
+        Err(stop) => visitor.stopped(stop, &visitor.site().paths.password).await,
+    }
+}
+
+async fn ask(visitor: &Visitor, signed_in: &countersign_engine::SignedIn, problem: Option<Problem>) -> Response {
+    let context = context! { name => signed_in.user().name.as_str(), form => visitor.tag(Bound::Session) };
+    Page::new("password.html", context).problem(problem).show(visitor).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct Change {
+    #[serde(deserialize_with = "secret")]
+    current: Secret,
+    #[serde(deserialize_with = "secret")]
+    new: Secret,
+    #[serde(deserialize_with = "secret")]
+    again: Secret,
+}
+
+impl Posted for Change {
+    const BOUND: Bound = Bound::Session;
+}
+
+pub(super) async fn change(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Change>) -> Response {
+    let Change { current, new, again } = fields;
+    let slip = if new.expose() != again.expose() {
+        Some(Refusal::PasswordsDiffer)
+    } else if new.expose().len() > LONGEST_PASSWORD {
+        Some(Refusal::PasswordLong { longest: LONGEST_PASSWORD })
+    } else if current.expose().len() > LONGEST_PASSWORD {
+        Some(Refusal::PasswordWrong)
+    } else {
+        None
+    };
+    if let Some(refusal) = slip {
+        return ask(&visitor, &signed_in, Some(refusal.into())).await;
+    }
+    let paths = &visitor.site().paths;
+    match visitor.engine().change_password(&signed_in, &current, &new, &visitor.visit()).await {
+        Ok(grant) => visitor.granted(&grant, because(&paths.account, Why::PasswordChanged, None)),
+        Err(stop) => match told(stop) {
+            Ok(problem) => ask(&visitor, &signed_in, Some(problem)).await,
+            Err(stop) => visitor.stopped(stop, &paths.password).await,
+        },
+    }
+}

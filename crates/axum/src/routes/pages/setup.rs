@@ -1,0 +1,190 @@
+//! Setting up a device: an introduction, the key and its QR code, and a code that proves it.
+//!
+//! ```text
+//! setup ──begin──▶ confirm ──code──▶ complete ──▶ backup codes
+//!   ▲                 │  ▲─wrong code─┘
+//!   └─────cancel──────┘
+//! ```
+//!
+//! The running setup is in a cookie, sealed; its key stays the same until it is proved, given up, or times out.
+
+use axum::response::{IntoResponse, Response};
+use countersign_engine::{
+    self as engine, Stop,
+    core::{DeviceName, Kind, Refusal, Secret},
+};
+use minijinja::{Value, context};
+use serde::Deserialize;
+
+use super::{Asked, account::device, because, on, told};
+use crate::{
+    SignedIn, Verified, Visitor,
+    cookies::Name,
+    csrf::Bound,
+    form::{Form, Posted, secret},
+    page::Page,
+    problem::Problem,
+    redirect::LocalPath,
+    why::Why,
+};
+
+/// Introduces, and asks for a method and a name.
+pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
+    let Asked { next, why, .. } = Asked::of(&visitor);
+    let here = on(&visitor.site().paths.setup, next.as_ref());
+    if let Err(stop) = visitor.engine().may_enrol(&signed_in).await {
+        return visitor.stopped(stop, &here).await;
+    }
+    introduce(&visitor, None, next.as_ref(), why, None).await
+}
+
+async fn introduce(
+    visitor: &Visitor,
+    name: Option<&str>,
+    next: Option<&LocalPath>,
+    why: Option<Why>,
+    problem: Option<Problem>,
+) -> Response {
+    let methods = visitor.engine().enrollable();
+    let context = context! {
+        methods => methods.iter().map(|kind| Value::from(kind.as_str())).collect::<Vec<_>>(),
+        name,
+        longest => DeviceName::LONGEST,
+        next => next.map(LocalPath::as_str),
+        form => visitor.tag(Bound::Session),
+    };
+    Page::new("setup.html", context).why(why).problem(problem).show(visitor).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct Begin {
+    method: String,
+    name: String,
+    #[serde(default)]
+    next: String,
+}
+
+impl Posted for Begin {
+    const BOUND: Bound = Bound::Session;
+}
+
+pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Begin>) -> Response {
+    let Begin { method, name, next } = fields;
+    let next = visitor.site().next(&next);
+    let (paths, engine) = (&visitor.site().paths, visitor.engine());
+    if let Err(fault) = abandon(&visitor, &signed_in).await {
+        return visitor.fault(&fault);
+    }
+    let begun = match DeviceName::parse(&name) {
+        Ok(name) => engine.begin_enrolment(&signed_in, &Kind::new(method), name).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    match begun {
+        Ok(run) => {
+            let until = engine.now().after(engine.policy().login_timeout);
+            visitor.running(Name::Setup, run.expose(), until, on(&paths.confirm, next.as_ref()))
+        }
+        Err(stop) => match told(stop) {
+            Ok(problem) => introduce(&visitor, Some(&name), next.as_ref(), None, Some(problem)).await,
+            Err(stop) => visitor.stopped(stop, &on(&paths.setup, next.as_ref())).await,
+        },
+    }
+}
+
+/// Shows the key of the running setup, and asks for the first code.
+pub(super) async fn running(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
+    let Asked { next, .. } = Asked::of(&visitor);
+    reveal(&visitor, &signed_in, next.as_ref(), None).await
+}
+
+async fn reveal(
+    visitor: &Visitor,
+    signed_in: &engine::SignedIn,
+    next: Option<&LocalPath>,
+    problem: Option<Problem>,
+) -> Response {
+    let setup = on(&visitor.site().paths.setup, next);
+    let Some(run) = &visitor.cookies().setup else { return setup.into_response() };
+    match visitor.engine().setup(signed_in, run).await {
+        Ok(view) => {
+            let context = context! {
+                device => device(&view.device),
+                key => view.key.expose(),
+                uri => view.uri.expose(),
+                next => next.map(LocalPath::as_str),
+                form => visitor.tag(Bound::Session),
+            };
+            Page::new("confirm.html", context).problem(problem).show(visitor).await
+        }
+        Err(stop) => ended(visitor, stop, next).await,
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Proof {
+    #[serde(deserialize_with = "secret")]
+    code: Secret,
+    #[serde(default)]
+    next: String,
+}
+
+impl Posted for Proof {
+    const BOUND: Bound = Bound::Session;
+}
+
+pub(super) async fn confirm(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Proof>) -> Response {
+    let next = visitor.site().next(&fields.next);
+    let paths = &visitor.site().paths;
+    let Some(run) = &visitor.cookies().setup else { return on(&paths.setup, next.as_ref()).into_response() };
+    match visitor.engine().confirm_enrolment(&signed_in, run, &fields.code, &visitor.visit()).await {
+        Ok(grant) => visitor.granted(&grant, on(&paths.complete, next.as_ref())),
+        Err(stop) => match told(stop) {
+            Ok(problem) => reveal(&visitor, &signed_in, next.as_ref(), Some(problem)).await,
+            Err(stop) => ended(&visitor, stop, next.as_ref()).await,
+        },
+    }
+}
+
+/// A setup that is over leads back to its beginning.
+async fn ended(visitor: &Visitor, stop: Stop, next: Option<&LocalPath>) -> Response {
+    let setup = &visitor.site().paths.setup;
+    match stop {
+        Stop::Refused(Refusal::AttemptOver) => visitor.over(Name::Setup, because(setup, Why::Over, next)),
+        stop => visitor.stopped(stop, &on(setup, next)).await,
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Cancel {}
+
+impl Posted for Cancel {
+    const BOUND: Bound = Bound::Session;
+}
+
+/// Gives the running setup up.
+pub(super) async fn cancel(SignedIn(signed_in): SignedIn, Form { visitor, .. }: Form<Cancel>) -> Response {
+    if let Err(fault) = abandon(&visitor, &signed_in).await {
+        return visitor.fault(&fault);
+    }
+    visitor.over(Name::Setup, because(&visitor.site().paths.account, Why::Cancelled, None))
+}
+
+async fn abandon(visitor: &Visitor, signed_in: &engine::SignedIn) -> Result<(), engine::Fault> {
+    match &visitor.cookies().setup {
+        Some(run) => visitor.engine().abandon_enrolment(signed_in, run).await,
+        None => Ok(()),
+    }
+}
+
+/// Done: offers backup codes, and the way on.
+pub(super) async fn complete(visitor: Visitor, Verified(signed_in): Verified) -> Response {
+    let Asked { next, .. } = Asked::of(&visitor);
+    let left = match visitor.engine().factors(&signed_in).await {
+        Ok(factors) => factors.backup_codes_left,
+        Err(fault) => return visitor.fault(&fault),
+    };
+    let paths = &visitor.site().paths;
+    let there = next.as_ref().unwrap_or(&visitor.site().home).as_str();
+    let context = context! { left, there, backup_codes => on(&paths.backup_codes, next.as_ref()).as_str() };
+    Page::new("complete.html", context).show(&visitor).await
+}

@@ -1,0 +1,116 @@
+//! What all requests of one site share: the engine, the addresses of the pages, texts and templates. Made once.
+
+use countersign_engine::Engine;
+
+use crate::{
+    Settings, SettingsError,
+    asset::Assets,
+    cookies::Names,
+    hosts::{Network, Origins},
+    page::Templates,
+    redirect::LocalPath,
+};
+
+/// One site.
+pub(crate) struct Site {
+    pub(crate) engine: Engine,
+    pub(crate) origins: Origins,
+    pub(crate) proxies: Vec<Network>,
+    pub(crate) names: Names,
+    pub(crate) paths: Paths,
+    pub(crate) home: LocalPath,
+    pub(crate) assets: Assets,
+    pub(crate) templates: Templates,
+}
+
+/// Where the pages are.
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    pub(crate) mount: LocalPath,
+    pub(crate) login: LocalPath,
+    pub(crate) second_factor: LocalPath,
+    pub(crate) restart: LocalPath,
+    pub(crate) logout: LocalPath,
+    pub(crate) account: LocalPath,
+    pub(crate) setup: LocalPath,
+    pub(crate) confirm: LocalPath,
+    pub(crate) cancel: LocalPath,
+    pub(crate) complete: LocalPath,
+    pub(crate) qr_svg: LocalPath,
+    pub(crate) qr_png: LocalPath,
+    pub(crate) backup_codes: LocalPath,
+    pub(crate) disable: LocalPath,
+    pub(crate) devices: LocalPath,
+    pub(crate) password: LocalPath,
+    pub(crate) verify: LocalPath,
+    pub(crate) assets: LocalPath,
+}
+
+impl Site {
+    pub(crate) fn new(engine: Engine, settings: Settings) -> Result<Self, SettingsError> {
+        let paths = Paths::below(&settings.mount).ok_or_else(|| SettingsError::Mount(settings.mount.clone()))?;
+        let home = LocalPath::parse(&settings.home).ok_or_else(|| SettingsError::Home(settings.home.clone()))?;
+        let assets = Assets::read(&settings, &paths.assets)?;
+        let templates = Templates::read(&settings, &paths, &home, &assets)?;
+        let names = Names::new(settings.origins.is_https());
+        let Settings { origins, trusted_proxies: proxies, .. } = settings;
+        Ok(Self { engine, origins, proxies, names, paths, home, assets, templates })
+    }
+
+    /// Where somebody asked to go, if it is on this site and not a page of signing in or out, which would go in circles.
+    pub(crate) fn next(&self, text: &str) -> Option<LocalPath> {
+        let circles = [&self.paths.login, &self.paths.logout, &self.paths.verify];
+        let within = |path: &str, page: &LocalPath| {
+            path.strip_prefix(page.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        LocalPath::parse(text).filter(|next| !circles.iter().any(|page| within(next.path(), page)))
+    }
+}
+
+impl Paths {
+    /// The pages below this mount, if it is a plain path of one segment or more.
+    fn below(mount: &str) -> Option<Self> {
+        let plain = |c: u8| c.is_ascii_alphanumeric() || b"-_./".contains(&c);
+        let whole = |segment: &str| !matches!(segment, "" | "." | "..");
+        let inner = mount.strip_prefix('/')?;
+        if !mount.bytes().all(plain) || !inner.split('/').all(whole) {
+            return None;
+        }
+        let at = |page: &str| LocalPath::own(format!("{mount}{page}"));
+        Some(Self {
+            mount: at(""),
+            login: at("/login"),
+            second_factor: at("/login/second-factor"),
+            restart: at("/login/restart"),
+            logout: at("/logout"),
+            account: at("/two-factor"),
+            setup: at("/two-factor/setup"),
+            confirm: at("/two-factor/setup/confirm"),
+            cancel: at("/two-factor/setup/cancel"),
+            complete: at("/two-factor/setup/complete"),
+            qr_svg: at("/two-factor/qr.svg"),
+            qr_png: at("/two-factor/qr.png"),
+            backup_codes: at("/two-factor/backup-codes"),
+            disable: at("/two-factor/disable"),
+            devices: at("/two-factor/devices"),
+            password: at("/password"),
+            verify: at("/verify"),
+            assets: at("/static"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_is_a_plain_path() {
+        for mount in ["/account", "/a/b-c_d.e"] {
+            assert!(Paths::below(mount).is_some(), "{mount}");
+        }
+        for mount in ["", "/", "account", "/account/", "//a", "/a//b", "/a/../b", "/{a}", "/a b", "/é", "/a?b"] {
+            assert!(Paths::below(mount).is_none(), "{mount}");
+        }
+    }
+}
