@@ -20,7 +20,8 @@ fn benches(c: &mut Criterion) {
     group.bench_function("bare HMAC-SHA-1", |b| b.iter(bare));
     let device = device();
     let (methods, throttle, attempt) = (Methods::default(), ThrottleRule::default(), AttemptId::new("attempt"));
-    let case = Case { device: &device, attempt: &attempt, throttle: &throttle, methods: &methods, stage: Status::Active };
+    let case =
+        Case { device: &device, attempt: &attempt, throttle: &throttle, methods: &methods, stage: Status::Active };
     for (name, answer) in [("judge, right", right()), ("judge, wrong", Secret::new("000000"))] {
         group.bench_function(name, |b| b.iter(|| judge(black_box(case), black_box(&answer), black_box(NOW))));
     }

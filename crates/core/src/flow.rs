@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AttemptId, DeviceId, Refusal, SessionKey, Timestamp, UserId};
 
+/// How much the clocks of two nodes may differ.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
+
 /// What a run of a flow is for. An attempt made for one purpose is void for every other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -81,7 +84,8 @@ impl Attempt {
         self.started.after(timeout)
     }
 
-    /// Refuses a run that has timed out, began in the future, or began under other credentials or in another session.
+    /// Refuses a run that has timed out, began in the future (but for what clocks of several nodes may differ by), or
+    /// began under other credentials or in another session.
     pub fn check(
         &self,
         now: Timestamp,
@@ -89,8 +93,40 @@ impl Attempt {
         stamp: &str,
         session: Option<&SessionKey>,
     ) -> Result<(), Refusal> {
-        let alive =
-            self.started <= now && now < self.end(timeout) && self.stamp == stamp && self.session.as_ref() == session;
+        let alive = self.started <= now.after(CLOCKS_DIFFER)
+            && now < self.end(timeout)
+            && self.stamp == stamp
+            && self.session.as_ref() == session;
         if alive { Ok(()) } else { Err(Refusal::AttemptOver) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_alive_in_its_time_under_its_stamp_and_in_its_session() {
+        const NOON: Timestamp = Timestamp::from_seconds(43_200);
+        let timeout = Duration::from_mins(10);
+        let run = Attempt {
+            id: AttemptId::new("run"),
+            purpose: Purpose::StepUp,
+            user: UserId::new("ada"),
+            stamp: "stamp".into(),
+            started: NOON,
+            session: Some(SessionKey::new("session")),
+            device: None,
+            next: None,
+        };
+        let (here, elsewhere) = (SessionKey::new("session"), SessionKey::new("other"));
+        let alive = |now, stamp, session| run.check(now, timeout, stamp, session).is_ok();
+        assert!(alive(NOON, "stamp", Some(&here)));
+        assert!(alive(NOON.before(CLOCKS_DIFFER), "stamp", Some(&here)));
+        assert!(!alive(NOON.before(CLOCKS_DIFFER * 2), "stamp", Some(&here)));
+        assert!(alive(NOON.after(timeout).before(Duration::from_millis(1)), "stamp", Some(&here)));
+        assert!(!alive(NOON.after(timeout), "stamp", Some(&here)));
+        assert!(!alive(NOON, "other", Some(&here)));
+        assert!(!alive(NOON, "stamp", Some(&elsewhere)) && !alive(NOON, "stamp", None));
     }
 }
