@@ -1,0 +1,173 @@
+//! How much is in a password, counted in pieces that an attacker tries early.
+//!
+//! The list is a text file; what can be computed (walks, repetitions, digits) is not in it. A text's weight is the
+//! least number of pieces it can be cut into; a piece is an entry of the list, a walk, up to four digits, or any one
+//! character. Words of the context weigh nothing. A text that repeats a shorter one weighs what the shorter one does.
+
+use std::{collections::HashSet, ops::Range, sync::LazyLock};
+
+use unicode_normalization::UnicodeNormalization as _;
+
+const LIST: &str = include_str!("../../data/common-passwords.txt");
+
+/// Rows that fingers and counting walk along, in either direction.
+const LINES: [&str; 13] = [
+    "abcdefghijklmnopqrstuvwxyz",
+    "0123456789012345678901234567890123456789",
+    "1234567890qwertyuiopasdfghjklzxcvbnm",
+    "qwertzuiopasdfghjklyxcvbnm",
+    "azertyuiopqsdfghjklmwxcvbn",
+    "йцукенгшщзхъфывапролджэячсмитьбю",
+    "!@#$%^&*()_+",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
+    "1q2w3e4r5t6y7u8i9o0p",
+    "qawsedrftgyhujikolp",
+    "qazwsxedcrfvtgbyhnujmikolp",
+    "zaqxswcdevfrbgtnhymjukilop",
+    "zaq1xsw2cde3vfr4bgt5nhy6mju7",
+];
+
+/// The longest piece looked for, in characters.
+const LONGEST_PIECE: usize = 40;
+/// A longer text than this is not made of two pieces; only whether it repeats itself is looked at.
+const LONGEST_TEXT: usize = 2 * LONGEST_PIECE;
+/// As many digits as people put behind a word: a year, a day and a month.
+const DIGITS: usize = 4;
+
+/// The entries, and how each reads when digits stand for letters.
+static COMMON: LazyLock<(HashSet<&str>, HashSet<String>)> = LazyLock::new(|| {
+    let entries: HashSet<&str> = entries().collect();
+    let plain = entries.iter().map(|entry| plain(entry)).collect();
+    (entries, plain)
+});
+
+fn entries() -> impl Iterator<Item = &'static str> {
+    LIST.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace)
+}
+
+/// The form in which texts are compared: lower case, one form for all that look or mean the same, no marks and blanks
+/// unless there is little else.
+pub(super) fn fold(text: &str) -> String {
+    let whole: String = text.nfkc().flat_map(char::to_lowercase).collect();
+    let bare: String = whole.chars().map(unmark).filter(|letter| letter.is_alphanumeric()).collect();
+    if bare.chars().count() * 2 < whole.chars().count() { whole } else { bare }
+}
+
+/// The letter that a mark stands for, where it stands for one.
+fn unmark(letter: char) -> char {
+    match letter {
+        '@' => 'a',
+        '$' => 's',
+        '€' => 'e',
+        _ => letter,
+    }
+}
+
+/// A folded text with one sign for each letter and the digits that stand for it.
+fn plain(text: &str) -> String {
+    let plain = |letter| match letter {
+        '0' => 'o',
+        '1' | 'l' => 'i',
+        '3' => 'e',
+        '4' => 'a',
+        '5' => 's',
+        '7' => 't',
+        '8' => 'b',
+        letter => letter,
+    };
+    text.chars().map(plain).collect()
+}
+
+/// The least number of common pieces in a folded text; more than any limit if that is not worth knowing.
+pub(super) fn weight(text: &str, context: &[String]) -> usize {
+    let letters: Vec<Range<usize>> = text.char_indices().map(|(at, letter)| at..at + letter.len_utf8()).collect();
+    let unit = period(&letters, text);
+    let letters = letters.get(..unit).unwrap_or_default();
+    if letters.len() > LONGEST_TEXT {
+        return usize::MAX;
+    }
+    let mut least = vec![0_usize];
+    for end in 1..=letters.len() {
+        let starts = end.saturating_sub(LONGEST_PIECE)..end;
+        let through = starts.filter_map(|start| {
+            let piece = text.get(letters.get(start)?.start..letters.get(end - 1)?.end)?;
+            Some(least.get(start)? + piece_weight(piece, end - start, context)?)
+        });
+        least.push(through.min().unwrap_or(usize::MAX));
+    }
+    least.pop().unwrap_or_default()
+}
+
+/// The number of letters after which the text begins again, and goes on to its end; all of them if it never does.
+fn period(letters: &[Range<usize>], text: &str) -> usize {
+    let begins_again = |unit: &usize| {
+        let rest = letters.get(*unit).and_then(|letter| text.get(letter.start..));
+        rest.is_some_and(|rest| text.starts_with(rest))
+    };
+    (1..=letters.len() / 2).find(begins_again).unwrap_or(letters.len())
+}
+
+/// What one piece weighs, if it is one.
+fn piece_weight(piece: &str, letters: usize, context: &[String]) -> Option<usize> {
+    let (entries, plain_entries) = &*COMMON;
+    if context.iter().any(|word| word == piece || plain(word) == plain(piece)) {
+        return Some(0);
+    }
+    let common = letters == 1
+        || letters <= DIGITS && piece.bytes().all(|byte| byte.is_ascii_digit())
+        || entries.contains(piece)
+        || is_walk(piece, letters)
+        || plain_entries.contains(&plain(piece));
+    common.then_some(1)
+}
+
+/// Three or more letters along a line, either way, or one letter again and again.
+fn is_walk(piece: &str, letters: usize) -> bool {
+    let back: String = piece.chars().rev().collect();
+    let is_one_letter = piece.chars().zip(piece.chars().skip(1)).all(|(one, next)| one == next);
+    letters > 2 && (is_one_letter || LINES.iter().any(|line| line.contains(piece) || line.contains(&back)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_long_and_every_entry_can_be_met() {
+        let all: Vec<&str> = entries().collect();
+        assert!(all.len() >= 3000, "{}", all.len());
+        assert_eq!(COMMON.0.len(), all.len(), "an entry stands twice");
+        for entry in all {
+            assert_eq!(fold(entry), entry);
+            assert!(entry.chars().count() <= LONGEST_PIECE, "{entry}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_counted() {
+        for (text, pieces) in [
+            ("", 0),
+            ("password", 1),
+            ("passwordpassword", 1),
+            ("passwordpasswordpass", 1),
+            ("aaaaaaaaaaaaaaaaaaa", 1),
+            ("letmeindragon", 2),
+            ("qwertyuiop12345", 2),
+            ("p455w0rd2024", 2),
+            ("zyxwvutsrqponmlk", 1),
+            ("123456789012345", 1),
+            ("dragonmonkeyshadow", 3),
+        ] {
+            assert_eq!(weight(text, &[]), pieces, "{text}");
+        }
+        assert!(weight("vqxnztkbwhrfjmpd", &[]) > 10);
+        assert_eq!(weight(&"vqxnztkbwh".repeat(20), &[]), weight("vqxnztkbwh", &[]));
+    }
+
+    #[test]
+    fn context_weighs_nothing() {
+        let context = ["lovelace".to_owned()];
+        assert_eq!(weight("lovelace1843", &context), 1);
+        assert_eq!(weight("l0ve1ace", &context), 0);
+    }
+}
