@@ -1,0 +1,174 @@
+//! The built-in users: the `Users` port over the store's table.
+//!
+//! A name is one name in every spelling that Unicode and case allow. A password is kept as an Argon2id hash and as
+//! nothing else; a name that nobody has costs the same hash. The stamp is 128 new random bits at every change of a
+//! password and whenever a user is shut out, so what rested on the old state ends in every running server at once.
+
+mod name;
+
+use async_trait::async_trait;
+use countersign_engine::{
+    Clock as _, Fault, OsRandom, Random as _, Stop, SystemClock, User, Users,
+    core::{Refusal, Secret, UserId},
+};
+use countersign_store::{Activity, Insertion, NewPassword, UserRow, UserTable};
+use data_encoding::BASE64URL_NOPAD;
+
+pub(crate) use self::name::{UserName, email};
+use crate::{
+    hashing::{Hashing, Match, NOBODY},
+    password::{Owner, Rules},
+};
+
+/// The users of this server.
+#[derive(Clone, Debug)]
+pub(crate) struct BuiltInUsers {
+    table: UserTable,
+    hashing: Hashing,
+    rules: Rules,
+}
+
+/// Somebody to be added.
+#[derive(Debug)]
+pub(crate) struct NewUser {
+    pub(crate) name: UserName,
+    pub(crate) email: Option<String>,
+    pub(crate) staff: bool,
+    pub(crate) password: Secret,
+}
+
+/// What became of a new user.
+#[derive(Debug)]
+pub(crate) enum Added {
+    User(UserRow),
+    NameTaken,
+}
+
+impl BuiltInUsers {
+    pub(crate) fn new(table: UserTable, hashing: Hashing, rules: Rules) -> Self {
+        Self { table, hashing, rules }
+    }
+
+    /// The user of this name, in any spelling.
+    pub(crate) async fn find(&self, name: &str) -> Result<Option<UserRow>, Fault> {
+        self.table.by_canonical_name(&name::canonical(name)).await
+    }
+
+    /// Everybody, by name.
+    pub(crate) async fn all(&self) -> Result<Vec<UserRow>, Fault> {
+        self.table.list().await
+    }
+
+    /// Adds a user whose password keeps the rules.
+    pub(crate) async fn add(&self, new: NewUser) -> Result<Added, Stop> {
+        let owner = Owner { name: new.name.as_str(), email: new.email.as_deref() };
+        self.rules.check(&new.password, owner)?;
+        let now = SystemClock.now();
+        let row = UserRow {
+            id: UserId::random(draw()),
+            canonical_name: name::canonical(new.name.as_str()),
+            name: new.name.into(),
+            email: new.email,
+            password_hash: self.hashing.hash(&new.password, draw()).await?.into(),
+            active: true,
+            staff: new.staff,
+            stamp: new_stamp(),
+            created: now,
+            password_changed: now,
+        };
+        Ok(match self.table.insert(row.clone()).await? {
+            Insertion::Inserted => Added::User(row),
+            Insertion::NameTaken => Added::NameTaken,
+        })
+    }
+
+    /// Whether this is the user's password.
+    pub(crate) async fn has_password(&self, user: &UserRow, password: &Secret) -> Result<bool, Fault> {
+        Ok(self.hashing.compare(password, user.password_hash.expose()).await? != Match::Different)
+    }
+
+    /// Sets a new password that keeps the rules; everything that rested on the old one ends.
+    pub(crate) async fn renew_password(&self, user: &UserRow, password: &Secret) -> Result<UserRow, Stop> {
+        self.rules.check(password, Owner { name: &user.name, email: user.email.as_deref() })?;
+        if self.has_password(user, password).await? {
+            return Err(Refusal::PasswordSame.into());
+        }
+        let hash = self.hashing.hash(password, draw()).await?.into();
+        let new = NewPassword { hash, stamp: new_stamp(), at: SystemClock.now() };
+        Ok(self.table.set_password(&user.id, new).await?.ok_or_else(|| Fault::new("find the user again"))?)
+    }
+
+    /// Shuts a user out: nothing of theirs opens any more, and nothing of before opens again when they are let in.
+    pub(crate) async fn deactivate(&self, user: &UserRow) -> Result<UserRow, Fault> {
+        let row = self.table.set_active(&user.id, Activity::Inactive).await?;
+        let row = row.ok_or_else(|| Fault::new("find the user again"))?;
+        let same = NewPassword { hash: row.password_hash, stamp: new_stamp(), at: row.password_changed };
+        self.table.set_password(&row.id, same).await?.ok_or_else(|| Fault::new("find the user again"))
+    }
+
+    /// Lets a user in again.
+    pub(crate) async fn activate(&self, user: &UserRow) -> Result<UserRow, Fault> {
+        let row = self.table.set_active(&user.id, Activity::Active).await?;
+        row.ok_or_else(|| Fault::new("find the user again"))
+    }
+
+    /// Hashes a right password again at today's cost. The login does not depend on it.
+    async fn renew_hash(&self, user: &UserRow, password: &Secret) {
+        let renewed = async {
+            let next = self.hashing.hash(password, draw()).await?.into();
+            self.table.set_hash_if(&user.id, &user.password_hash, &next).await
+        };
+        if let Err(fault) = renewed.await {
+            tracing::warn!(%fault, "a password keeps its outdated hash");
+        }
+    }
+}
+
+#[async_trait]
+impl Users for BuiltInUsers {
+    async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
+        Ok(self.find(name).await?.map(seen))
+    }
+
+    fn canonical(&self, name: &str) -> String {
+        name::canonical(name)
+    }
+
+    async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
+        Ok(self.table.by_id(id).await?.map(seen))
+    }
+
+    async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+        // Somebody or nobody: one read and one hash.
+        let id = user.map_or_else(|| UserId::new("nobody"), |user| user.id.clone());
+        let row = self.table.by_id(&id).await?;
+        let hash = row.as_ref().map_or(NOBODY, |row| row.password_hash.expose());
+        let verdict = self.hashing.compare(password, hash).await?;
+        let Some(row) = row else { return Ok(false) };
+        if verdict == Match::Outdated {
+            self.renew_hash(&row, password).await;
+        }
+        Ok(verdict != Match::Different)
+    }
+
+    async fn set_password(&self, user: &User, password: &Secret) -> Result<User, Stop> {
+        let row = self.table.by_id(&user.id).await?.ok_or_else(|| Fault::new("find the user"))?;
+        Ok(seen(self.renew_password(&row, password).await?))
+    }
+}
+
+/// The user as the engine sees them.
+pub(crate) fn seen(row: UserRow) -> User {
+    let UserRow { id, name, active, staff, stamp, .. } = row;
+    User { id, name, active, staff, stamp }
+}
+
+fn new_stamp() -> String {
+    BASE64URL_NOPAD.encode(&draw())
+}
+
+fn draw() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    OsRandom.fill(&mut bytes);
+    bytes
+}
