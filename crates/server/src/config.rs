@@ -1,0 +1,162 @@
+//! The settings: which there are, where each was said, and what is in effect.
+//!
+//! A setting has one name. `login_timeout` is that in the configuration file, `COUNTERSIGN_LOGIN_TIMEOUT` in the
+//! environment, and `--login-timeout` where a command takes it as a flag. A flag goes before the environment, the
+//! environment before the file, the file before the default. A name that is not in the list is an error, wherever it
+//! stands, because a misspelt safety is none. Everything is read and checked before anything happens.
+
+mod setting;
+mod source;
+mod value;
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread};
+
+use anyhow::{Context as _, Result, ensure};
+use countersign_axum::{Network, Origin, Origins};
+use countersign_engine::core::Policy;
+
+use self::setting::SETTINGS;
+pub(crate) use self::source::{Source, Sources};
+use crate::password::Rules;
+
+/// What an installation is run with.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) database: Option<PathBuf>,
+    pub(crate) key_file: Option<PathBuf>,
+    pub(crate) bind: SocketAddr,
+    /// Where browsers reach the site; nothing if that is this machine only, at the port of `bind`.
+    pub(crate) public_url: Option<PublicUrl>,
+    pub(crate) trusted_proxies: Vec<Network>,
+    pub(crate) templates: Option<PathBuf>,
+    pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
+    /// How many connections may be open at once.
+    pub(crate) connections: NonZeroUsize,
+    pub(crate) hashing_threads: NonZeroUsize,
+    pub(crate) password_minimum: usize,
+    /// What the rules read; its issuer is the name of the site.
+    pub(crate) policy: Policy,
+}
+
+/// Where browsers reach the site.
+#[derive(Clone, Debug)]
+pub(crate) struct PublicUrl {
+    pub(crate) origin: Origin,
+    /// Whether that is the browser's own machine.
+    pub(crate) is_loopback: bool,
+}
+
+/// What a line of the log looks like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// A setting as it is in effect.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) name: &'static str,
+    pub(crate) value: Option<String>,
+    pub(crate) source: Source,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database: None,
+            key_file: None,
+            bind: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            public_url: None,
+            trusted_proxies: vec![],
+            templates: None,
+            log: "info".into(),
+            log_format: LogFormat::Text,
+            connections: NonZeroUsize::MIN.saturating_add(511),
+            hashing_threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            password_minimum: Rules::USUAL,
+            policy: Policy::default(),
+        }
+    }
+}
+
+impl Config {
+    /// What these sources say, with the default for what none of them says.
+    pub(crate) fn from(sources: &Sources) -> Result<Self> {
+        let mut config = Self::default();
+        for setting in SETTINGS {
+            let Some((text, source)) = sources.look_up(setting.name) else { continue };
+            (setting.set)(&mut config, text)
+                .with_context(|| format!("could not use {} = {text:?} from {source}", setting.name))?;
+        }
+        Ok(config)
+    }
+
+    /// Every setting as it is in effect, and who says so.
+    pub(crate) fn show(sources: &Sources) -> Vec<Shown> {
+        let defaults = Self::default();
+        let shown = SETTINGS.iter().map(|setting| match sources.look_up(setting.name) {
+            Some((text, source)) => Shown { name: setting.name, value: Some(text.into()), source },
+            None => Shown { name: setting.name, value: (setting.default)(&defaults), source: Source::Default },
+        });
+        shown.collect()
+    }
+
+    /// Where the database is, or what to do about it.
+    pub(crate) fn database(&self) -> Result<&PathBuf> {
+        self.database.as_ref().context(
+            "no database is set: give --database-url, COUNTERSIGN_DATABASE_URL, or database_url in the configuration \
+             file, as in sqlite:///var/lib/countersign/countersign.db",
+        )
+    }
+
+    /// Where the keys are, or what to do about it.
+    pub(crate) fn key_file(&self) -> Result<&PathBuf> {
+        self.key_file.as_ref().context(
+            "no key file is set: make one with `countersign keys new FILE`, and name it by --key-file, \
+             COUNTERSIGN_KEY_FILE, or key_file in the configuration file",
+        )
+    }
+
+    /// What is asked of new passwords.
+    pub(crate) fn password_rules(&self) -> Rules {
+        Rules { shortest: self.password_minimum, site: self.policy.issuer.clone() }
+    }
+
+    /// Where browsers reach the site.
+    pub(crate) fn origins(&self) -> Origins {
+        match &self.public_url {
+            Some(url) => Origins::Public(url.origin.clone()),
+            None => Origins::Loopback { port: self.bind.port() },
+        }
+    }
+
+    /// An error if a password would travel over a network as plain text.
+    pub(crate) fn refuse_plain_http(&self) -> Result<()> {
+        if self.bind.ip().is_loopback() {
+            let plain = self.public_url.as_ref().filter(|url| !url.origin.is_https() && !url.is_loopback);
+            ensure!(
+                plain.is_none(),
+                "a public_url of plain http would send passwords in clear: make it https, with a proxy in front that \
+                 ends TLS"
+            );
+            return Ok(());
+        }
+        ensure!(
+            self.public_url.as_ref().is_some_and(|url| url.origin.is_https()),
+            "{} can be reached from other machines, and plain http would send passwords in clear: set public_url to \
+             the https address of the proxy in front, or bind to 127.0.0.1",
+            self.bind
+        );
+        ensure!(
+            !self.trusted_proxies.is_empty(),
+            "{} can be reached from other machines: list the proxy that ends TLS in trusted_proxies, or bind to \
+             127.0.0.1",
+            self.bind
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! The list of settings: for each its name, its default as one would write it, and how its text is taken.
+
+use std::{num::NonZeroU32, num::NonZeroUsize, time::Duration};
+
+use anyhow::{Result, bail, ensure};
+use countersign_engine::core::{Policy, method::totp::TotpRule};
+
+use super::{
+    Config, LogFormat,
+    value::{self, number, show_span, span},
+};
+use crate::{password::Rules, telemetry};
+
+/// One setting.
+pub(super) struct Setting {
+    pub(super) name: &'static str,
+    /// What is in effect if nobody says anything; nothing if the setting then is not there.
+    pub(super) default: fn(&Config) -> Option<String>,
+    pub(super) set: fn(&mut Config, &str) -> Result<()>,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_hours(24);
+const YEAR: Duration = DAY.saturating_mul(365);
+
+/// Every setting there is, in the order in which they are shown.
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "database_url",
+        default: |_| None,
+        set: |config, text| value::sqlite(text).map(|path| config.database = Some(path)),
+    },
+    Setting {
+        name: "key_file",
+        default: |_| None,
+        set: |config, text| value::path(text).map(|path| config.key_file = Some(path)),
+    },
+    Setting {
+        name: "bind",
+        default: |config| Some(config.bind.to_string()),
+        set: |config, text| {
+            value::parse(text, "an address and a port, as in 127.0.0.1:8000").map(|bind| config.bind = bind)
+        },
+    },
+    Setting {
+        name: "public_url",
+        default: |_| None,
+        set: |config, text| value::public_url(text).map(|url| config.public_url = Some(url)),
+    },
+    Setting {
+        name: "trusted_proxies",
+        default: |_| None,
+        set: |config, text| {
+            let proxies = value::list(text, "addresses or networks, as in 10.0.0.5 or 10.0.0.0/8")?;
+            config.trusted_proxies = proxies;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "site_name",
+        default: |config| Some(config.policy.issuer.clone()),
+        set: |config, text| {
+            let name = text.trim();
+            let fits = (1..=64).contains(&name.chars().count()) && !name.contains(|c: char| c.is_control() || c == ':');
+            ensure!(fits, "it has to be 1 to 64 characters, without a colon");
+            config.policy.issuer = name.into();
+            Ok(())
+        },
+    },
+    Setting {
+        name: "template_dir",
+        default: |_| None,
+        set: |config, text| value::path(text).map(|path| config.templates = Some(path)),
+    },
+    Setting {
+        name: "log",
+        default: |config| Some(config.log.clone()),
+        set: |config, text| {
+            telemetry::filter(text)?;
+            config.log = text.into();
+            Ok(())
+        },
+    },
+    Setting {
+        name: "log_format",
+        default: |_| Some("text".into()),
+        set: |config, text| {
+            config.log_format = match text.trim() {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => bail!("it has to be text or json"),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "max_connections",
+        default: |config| Some(config.connections.to_string()),
+        set: |config, text| number(text, NonZeroUsize::MIN, NonZeroUsize::MAX).map(|most| config.connections = most),
+    },
+    Setting {
+        name: "hashing_threads",
+        default: |config| Some(config.hashing_threads.to_string()),
+        set: |config, text| {
+            number(text, NonZeroUsize::MIN, NonZeroUsize::MIN.saturating_add(1023))
+                .map(|threads| config.hashing_threads = threads)
+        },
+    },
+    Setting {
+        name: "password_minimum",
+        default: |config| Some(config.password_minimum.to_string()),
+        set: |config, text| number(text, Rules::LEAST, 128).map(|shortest| config.password_minimum = shortest),
+    },
+    Setting {
+        name: "login_timeout",
+        default: |config| Some(show_span(config.policy.login_timeout)),
+        set: |config, text| {
+            span(text, SECOND, Policy::LONGEST_LOGIN).map(|timeout| config.policy.login_timeout = timeout)
+        },
+    },
+    Setting {
+        name: "recent",
+        default: |config| Some(show_span(config.policy.recent)),
+        set: |config, text| span(text, SECOND, DAY).map(|recent| config.policy.recent = recent),
+    },
+    Setting {
+        name: "one_factor_session_idle",
+        default: |config| Some(show_span(config.policy.lifetimes.aal1.idle)),
+        set: |config, text| span(text, SECOND, YEAR).map(|idle| config.policy.lifetimes.aal1.idle = idle),
+    },
+    Setting {
+        name: "one_factor_session",
+        default: |config| Some(show_span(config.policy.lifetimes.aal1.absolute)),
+        set: |config, text| span(text, SECOND, YEAR).map(|whole| config.policy.lifetimes.aal1.absolute = whole),
+    },
+    Setting {
+        name: "two_factor_session_idle",
+        default: |config| Some(show_span(config.policy.lifetimes.aal2.idle)),
+        set: |config, text| span(text, SECOND, YEAR).map(|idle| config.policy.lifetimes.aal2.idle = idle),
+    },
+    Setting {
+        name: "two_factor_session",
+        default: |config| Some(show_span(config.policy.lifetimes.aal2.absolute)),
+        set: |config, text| span(text, SECOND, YEAR).map(|whole| config.policy.lifetimes.aal2.absolute = whole),
+    },
+    Setting {
+        name: "throttle_factor",
+        default: |config| Some(show_span(config.policy.throttle.factor)),
+        set: |config, text| span(text, Duration::ZERO, DAY).map(|factor| config.policy.throttle.factor = factor),
+    },
+    Setting {
+        name: "throttle_ceiling",
+        default: |config| Some(show_span(config.policy.throttle.ceiling)),
+        set: |config, text| span(text, Duration::ZERO, DAY).map(|ceiling| config.policy.throttle.ceiling = ceiling),
+    },
+    Setting {
+        name: "throttle_cap",
+        default: |config| config.policy.throttle.cap.map(|cap| cap.to_string()),
+        set: |config, text| {
+            number(text, NonZeroU32::MIN, MOST_FAILURES).map(|cap| config.policy.throttle.cap = Some(cap))
+        },
+    },
+    Setting {
+        name: "totp_strict",
+        default: |_| Some("false".into()),
+        set: |config, text| {
+            config.policy.totp = if value::switch(text)? { TotpRule::STRICT } else { TotpRule::default() };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "first_step_per_account",
+        default: |config| Some(config.policy.first_step.per_account.to_string()),
+        set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.first_step.per_account = most),
+    },
+    Setting {
+        name: "first_step_per_address",
+        default: |config| Some(config.policy.first_step.per_address.to_string()),
+        set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.first_step.per_address = most),
+    },
+    Setting {
+        name: "first_step_window",
+        default: |config| Some(show_span(config.policy.first_step.window)),
+        set: |config, text| span(text, SECOND, DAY).map(|window| config.policy.first_step.window = window),
+    },
+];
+
+/// More failures in a row than this no authenticator may have (NIST SP 800-63B-4 §3.2.2).
+const MOST_FAILURES: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_default_is_what_its_own_text_gives() {
+        let defaults = Config::default();
+        for setting in SETTINGS {
+            let Some(text) = (setting.default)(&defaults) else { continue };
+            let mut config = Config::default();
+            (setting.set)(&mut config, &text).unwrap();
+            assert_eq!(format!("{config:?}"), format!("{defaults:?}"), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn no_name_stands_twice() {
+        let names: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        assert_eq!(names.len(), SETTINGS.len());
+    }
+}

@@ -1,0 +1,212 @@
+//! Where settings are said: flags, the environment, a file. All are read as text, under the names of the list.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::setting::SETTINGS;
+
+/// What the names of environment variables begin with.
+const PREFIX: &str = "COUNTERSIGN_";
+/// Names the file; the command line takes it, and it is no setting.
+const CONFIG: &str = "COUNTERSIGN_CONFIG";
+
+/// How alike two names have to be for one to be offered for the other: 0 for nothing in common, 1 for the same.
+const ALIKE: f64 = 0.7;
+
+/// Everything that was said, not yet understood.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    flags: BTreeMap<&'static str, String>,
+    environment: BTreeMap<String, String>,
+    file: BTreeMap<String, String>,
+    path: PathBuf,
+}
+
+/// Who said so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Source {
+    Flag,
+    Environment,
+    File(PathBuf),
+    Default,
+}
+
+impl Sources {
+    /// Reads the environment and, if one is named, the file.
+    pub(crate) fn read(
+        flags: BTreeMap<&'static str, String>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Result<Self> {
+        let path = file.unwrap_or(Path::new("")).to_owned();
+        let file = file.map(read_file).transpose()?.unwrap_or_default();
+        Ok(Self { flags, environment: known(environment)?, file, path })
+    }
+
+    /// The text of a setting and who said it, if anybody did.
+    pub(super) fn look_up(&self, name: &str) -> Option<(&str, Source)> {
+        let flag = self.flags.get(name).map(|text| (text, Source::Flag));
+        let environment = || self.environment.get(name).map(|text| (text, Source::Environment));
+        let file = || self.file.get(name).map(|text| (text, Source::File(self.path.clone())));
+        flag.or_else(environment).or_else(file).map(|(text, source)| (text.as_str(), source))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("the command line"),
+            Self::Environment => f.write_str("the environment"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Default => f.write_str("the default"),
+        }
+    }
+}
+
+/// The variables that are settings, under the settings' names.
+fn known(environment: impl IntoIterator<Item = (String, String)>) -> Result<BTreeMap<String, String>> {
+    let ours = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX) && name != CONFIG);
+    let settings = ours.map(|(variable, text)| {
+        let name = variable.trim_start_matches(PREFIX).to_ascii_lowercase();
+        if is_setting(&name) && variable == in_environment(&name) {
+            return Ok((name, text));
+        }
+        let hint = nearest(&name).map(|near| format!(": did you mean {}?", in_environment(near)));
+        bail!("unknown setting {variable} in the environment{}", hint.unwrap_or_else(see_all))
+    });
+    settings.collect()
+}
+
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("could not read the configuration file {}", path.display()))?;
+    parse_file(&text).with_context(|| format!("could not use the configuration file {}", path.display()))
+}
+
+fn parse_file(text: &str) -> Result<BTreeMap<String, String>> {
+    let table: toml::Table = toml::from_str(text).map_err(|error| in_one_line(&error, text))?;
+    let settings = table.into_iter().map(|(name, value)| {
+        if !is_setting(&name) {
+            let hint = nearest(&name).map(|near| format!(": did you mean {near}?"));
+            bail!("unknown setting {name}{}", hint.unwrap_or_else(see_all));
+        }
+        let text = plain(value).with_context(|| format!("{name} has to be a text, a number, true, false or a list"))?;
+        Ok((name, text))
+    });
+    settings.collect()
+}
+
+/// What is wrong with a file and in which line, without the drawing that the parser makes of it.
+fn in_one_line(error: &toml::de::Error, text: &str) -> anyhow::Error {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count().saturating_add(1);
+    let message = error.message().lines().next().unwrap_or_default().to_owned();
+    anyhow::anyhow!("line {line}: {message}")
+}
+
+/// A value as it would be written in the environment.
+fn plain(value: toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(switch) => Some(switch.to_string()),
+        toml::Value::Array(values) => {
+            let entries: Option<Vec<String>> = values.into_iter().map(plain).collect();
+            entries.map(|entries| entries.join(","))
+        }
+        toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => None,
+    }
+}
+
+fn is_setting(name: &str) -> bool {
+    SETTINGS.iter().any(|setting| setting.name == name)
+}
+
+fn in_environment(name: &str) -> String {
+    format!("{PREFIX}{}", name.to_ascii_uppercase())
+}
+
+/// The setting whose name is most like this one, if any is like it at all.
+fn nearest(name: &str) -> Option<&'static str> {
+    let alike = |known: &str| strsim::jaro_winkler(name, known);
+    let near = SETTINGS.iter().map(|setting| (alike(setting.name), setting.name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    near.filter(|(alike, _)| *alike >= ALIKE).map(|(_, name)| name)
+}
+
+fn see_all() -> String {
+    ": `countersign config show` lists the settings there are".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Result<Sources> {
+        let pairs = pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Sources::read(BTreeMap::new(), pairs, None)
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_environment_and_that_before_the_file() {
+        let both = Sources {
+            file: BTreeMap::from([
+                ("bind".into(), "3".into()),
+                ("log".into(), "3".into()),
+                ("recent".into(), "3".into()),
+            ]),
+            environment: BTreeMap::from([("bind".into(), "2".into()), ("log".into(), "2".into())]),
+            flags: BTreeMap::from([("bind", "1".into())]),
+            path: "c.toml".into(),
+        };
+        assert_eq!(both.look_up("bind"), Some(("1", Source::Flag)));
+        assert_eq!(both.look_up("log"), Some(("2", Source::Environment)));
+        assert_eq!(both.look_up("recent"), Some(("3", Source::File("c.toml".into()))));
+        assert_eq!(both.look_up("key_file"), None);
+    }
+
+    #[test]
+    fn an_unknown_variable_is_an_error_that_names_the_nearest() {
+        for (name, hint) in [
+            ("COUNTERSIGN_BINDD", ": did you mean COUNTERSIGN_BIND?"),
+            ("COUNTERSIGN_LOGINTIMEOUT", ": did you mean COUNTERSIGN_LOGIN_TIMEOUT?"),
+            ("COUNTERSIGN_bind", ": did you mean COUNTERSIGN_BIND?"),
+            ("COUNTERSIGN_XYZZY", ": `countersign config show` lists the settings there are"),
+        ] {
+            let error = environment(&[(name, "x")]).unwrap_err().to_string();
+            assert_eq!(error, format!("unknown setting {name} in the environment{hint}"));
+        }
+    }
+
+    #[test]
+    fn variables_of_others_and_the_name_of_the_file_are_left_alone() {
+        let sources = environment(&[("BIND", "x"), ("COUNTERSIGN_CONFIG", "x"), ("COUNTERSIGN_BIND", "y")]).unwrap();
+        assert_eq!(sources.look_up("bind"), Some(("y", Source::Environment)));
+        assert_eq!(sources.environment.len(), 1);
+    }
+
+    #[test]
+    fn a_file_says_what_is_wrong_and_where() {
+        for (text, error) in [
+            ("bimd = 1", "unknown setting bimd: did you mean bind?"),
+            ("[throttle]\nfactor = 1", "unknown setting throttle: did you mean throttle_cap?"),
+            ("recent = 1.5", "recent has to be a text, a number, true, false or a list"),
+            ("log = \"info\"\nbind = ", "line 2: string values must be quoted, expected literal string"),
+        ] {
+            assert_eq!(parse_file(text).unwrap_err().to_string(), error);
+        }
+    }
+
+    #[test]
+    fn numbers_switches_and_lists_are_texts_too() {
+        let file = parse_file("password_minimum = 20\ntotp_strict = true\ntrusted_proxies = [\"::1\", \"10.0.0.0/8\"]");
+        let file = file.unwrap();
+        assert_eq!(file.get("password_minimum").unwrap(), "20");
+        assert_eq!(file.get("totp_strict").unwrap(), "true");
+        assert_eq!(file.get("trusted_proxies").unwrap(), "::1,10.0.0.0/8");
+    }
+}

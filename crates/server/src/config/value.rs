@@ -1,0 +1,135 @@
+//! What the text of a setting may be, and how a value is written back.
+
+use std::{fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use axum::http::Uri;
+use countersign_axum::Origin;
+
+use super::PublicUrl;
+
+/// Units of time, longest first.
+const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+
+/// A value of a type that reads itself; `what` says what it should have been.
+pub(super) fn parse<T: FromStr>(text: &str, what: &'static str) -> Result<T> {
+    text.trim().parse().ok().with_context(|| format!("it has to be {what}"))
+}
+
+/// A whole number from `least` to `most`.
+pub(super) fn number<T: FromStr + PartialOrd + Display + Copy>(text: &str, least: T, most: T) -> Result<T> {
+    let number = text.trim().parse().ok().filter(|number| (&least..=&most).contains(&number));
+    number.with_context(|| format!("it has to be a whole number from {least} to {most}"))
+}
+
+/// A span of time, from `least` to `most`.
+pub(super) fn span(text: &str, least: Duration, most: Duration) -> Result<Duration> {
+    let known = seconds(text).map(Duration::from_secs);
+    let span = known.context("it has to be a time such as 90s, 10m, 12h or 7d")?;
+    ensure!((least..=most).contains(&span), "it has to be from {} to {}", show_span(least), show_span(most));
+    Ok(span)
+}
+
+fn seconds(text: &str) -> Option<u64> {
+    let text = text.trim();
+    if text == "0" {
+        return Some(0);
+    }
+    let (count, unit) = UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
+    count.trim_end().parse::<u64>().ok()?.checked_mul(*unit)
+}
+
+/// A span as it would be written: in the largest unit that gives a whole number.
+pub(super) fn show_span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let unit = UNITS.iter().find(|(_, unit)| seconds > 0 && seconds.is_multiple_of(*unit));
+    unit.map_or_else(|| format!("{seconds}s"), |(name, unit)| format!("{}{name}", seconds / unit))
+}
+
+pub(super) fn switch(text: &str) -> Result<bool> {
+    match text.trim() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => bail!("it has to be true or false"),
+    }
+}
+
+/// A path that is not empty.
+pub(super) fn path(text: &str) -> Result<PathBuf> {
+    ensure!(!text.is_empty(), "it has to be a path");
+    Ok(text.into())
+}
+
+/// The file behind `sqlite://PATH`. Three slashes begin an absolute path.
+pub(super) fn sqlite(text: &str) -> Result<PathBuf> {
+    let path = text.strip_prefix("sqlite://").filter(|path| !path.is_empty() && !path.contains(['?', '#']));
+    path.map(PathBuf::from).context("it has to be sqlite:// and a path, as in sqlite:///var/lib/countersign.db")
+}
+
+/// An origin, and whether it is on the same machine as the browser.
+pub(super) fn public_url(text: &str) -> Result<PublicUrl> {
+    let origin: Origin = parse(text, "an address such as https://id.example.org, without a path")?;
+    let uri: Uri = parse(text, "an address such as https://id.example.org, without a path")?;
+    let host = uri.host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let is_loopback = host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback());
+    Ok(PublicUrl { origin, is_loopback })
+}
+
+/// Entries with commas between them.
+pub(super) fn list<T: FromStr>(text: &str, what: &'static str) -> Result<Vec<T>> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(|entry| parse(entry, what)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_units() {
+        for (text, seconds) in [("90s", 90), ("10m", 600), ("12 h", 43_200), ("7d", 604_800), ("0", 0), ("0s", 0)] {
+            assert_eq!(seconds_of(text), Some(seconds), "{text}");
+        }
+        for text in ["", "10", "m", "1.5h", "-1h", "10 minutes", "1h30m", "99999999999999999999d"] {
+            assert_eq!(seconds_of(text), None, "{text}");
+        }
+    }
+
+    fn seconds_of(text: &str) -> Option<u64> {
+        span(text, Duration::ZERO, Duration::MAX).ok().map(|span| span.as_secs())
+    }
+
+    #[test]
+    fn spans_are_written_as_one_would() {
+        for text in ["90s", "10m", "12h", "7d", "0s"] {
+            assert_eq!(show_span(span(text, Duration::ZERO, Duration::MAX).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn bounds_are_told() {
+        let error = span("13h", Duration::from_secs(1), Duration::from_hours(12)).unwrap_err();
+        assert_eq!(error.to_string(), "it has to be from 1s to 12h");
+        assert_eq!(number("101", 1, 100).unwrap_err().to_string(), "it has to be a whole number from 1 to 100");
+        assert!(number::<u8>("-1", 0, 9).is_err() && number("100", 1, 100).is_ok());
+    }
+
+    #[test]
+    fn a_database_is_a_path() {
+        assert_eq!(sqlite("sqlite:///var/lib/c.db").unwrap(), PathBuf::from("/var/lib/c.db"));
+        assert_eq!(sqlite("sqlite://c.db").unwrap(), PathBuf::from("c.db"));
+        for text in ["", "c.db", "sqlite://", "sqlite:c.db", "postgres://host/c", "sqlite://c.db?mode=ro"] {
+            assert!(sqlite(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_told_from_the_world() {
+        for text in ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:80/", "http://LOCALHOST"] {
+            assert!(public_url(text).unwrap().is_loopback, "{text}");
+        }
+        for text in ["http://example.org", "https://localhost.example.org", "http://10.0.0.1", "http://[2001:db8::1]"] {
+            assert!(!public_url(text).unwrap().is_loopback, "{text}");
+        }
+    }
+}
