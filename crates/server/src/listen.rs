@@ -1,0 +1,138 @@
+//! Connections: accepted, bounded in number and in time, and ended in order.
+//!
+//! Neither many nor slow clients can hold the server: there is a most of connections, a deadline for the headers of each
+//! request, which also ends idle connections, and a bound on their size. A request that has come in when the server is
+//! told to stop is answered. The server speaks plain http, so it answers only its own machine and listed proxies.
+
+use std::{convert::Infallible, io, net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request, State},
+    http::StatusCode,
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use countersign_axum::Network;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
+use tower::Service as _;
+
+use crate::config::Config;
+
+/// How long a client may take from one request, or the beginning, to the last header of the next one.
+const HEADERS_WITHIN: Duration = Duration::from_secs(15);
+/// The most that is kept of a request before its headers are whole, in bytes.
+const LONGEST_HEAD: usize = 32 * 1024;
+/// How long requests may go on after the server was told to stop.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+/// How long to wait when the machine has no room for another connection.
+const NO_ROOM: Duration = Duration::from_millis(100);
+
+/// Who may speak plain http with this server.
+#[derive(Clone, Debug)]
+pub(crate) struct Neighbours {
+    proxies: Arc<[Network]>,
+}
+
+impl Neighbours {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self { proxies: config.trusted_proxies.clone().into() }
+    }
+
+    fn include(&self, peer: SocketAddr) -> bool {
+        let address = peer.ip().to_canonical();
+        address.is_loopback() || self.proxies.iter().any(|network| network.contains(address))
+    }
+}
+
+/// Answers nobody else, whatever they ask: what they sent has travelled in clear.
+pub(crate) async fn refuse_strangers(
+    State(neighbours): State<Neighbours>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if neighbours.include(peer) { next.run(request).await } else { StatusCode::FORBIDDEN.into_response() }
+}
+
+/// Serves until `stop` comes, and then no longer than the last answers may take.
+pub(crate) async fn serve(listener: TcpListener, app: Router, most: NonZeroUsize, stop: impl Future<Output = ()>) {
+    let room = Arc::new(Semaphore::new(most.get().min(Semaphore::MAX_PERMITS)));
+    let connections = GracefulShutdown::new();
+    let http = http();
+    let mut stop = pin!(stop);
+    loop {
+        let (stream, peer, place) = tokio::select! {
+            () = &mut stop => break,
+            accepted = accept(&listener, &room) => accepted,
+        };
+        let app = app.clone();
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let mut app = app.clone();
+            async move { Ok::<_, Infallible>(answer(app.call(request.map(Body::new)).await)) }
+        });
+        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // That a client is slow, gone or not speaking http is the client's affair.
+            if let Err(cause) = connection.await {
+                tracing::debug!(%cause, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if time::timeout(LAST_ANSWERS, connections.shutdown()).await.is_err() {
+        tracing::warn!("some requests were still running and were dropped");
+    }
+}
+
+fn http() -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).max_buf_size(LONGEST_HEAD);
+    http
+}
+
+fn answer(answer: Result<Response, Infallible>) -> Response {
+    match answer {
+        Ok(response) => response,
+    }
+}
+
+/// The next connection, as soon as there is room for it.
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
+    let place = Arc::clone(room).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Pages are small: waiting for more to send only makes them late.
+                let _ = stream.set_nodelay(true);
+                return (stream, peer, place);
+            }
+            Err(cause) if is_the_clients(&cause) => {}
+            Err(cause) => {
+                tracing::error!(%cause, "could not accept a connection");
+                time::sleep(NO_ROOM).await;
+            }
+        }
+    }
+}
+
+/// Whether a connection failed by itself, before it was accepted.
+fn is_the_clients(cause: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(cause.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

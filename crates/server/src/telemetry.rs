@@ -1,0 +1,60 @@
+//! Logs: one line for each request, and whatever else has to be told.
+//!
+//! A line says the method, the route that matched, the status, how long it took and the request's id. It never says a
+//! path as it was asked for, a query, a body, a cookie, a code or a name: what is not written cannot leak, and nobody can
+//! forge a line with what they send.
+
+use std::io;
+
+use anyhow::{Context as _, Result};
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::Method,
+    middleware::Next,
+    response::Response,
+};
+use countersign_engine::{Engine, core::id::Id};
+use tracing::Instrument as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+
+/// What to log, as in `info` or `warn,countersign=debug`.
+pub(crate) fn filter(text: &str) -> Result<EnvFilter> {
+    let filter = EnvFilter::builder().parse(text);
+    filter.ok().context("it has to be a level or a list of them, as in info or warn,countersign_server=debug")
+}
+
+/// Begins to log, to the standard error.
+pub(crate) fn start(log: &str, format: LogFormat) -> Result<()> {
+    let log = tracing_subscriber::fmt().with_env_filter(filter(log)?).with_writer(io::stderr);
+    let started = match format {
+        LogFormat::Text => log.with_target(false).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).with_target(false).try_init(),
+    };
+    started.map_err(|cause| anyhow::anyhow!("could not start to log: {cause}"))
+}
+
+/// Writes the line for a request when it has been answered.
+pub(crate) async fn request_line(State(engine): State<Engine>, request: Request, next: Next) -> Response {
+    let id: Id<Request> = engine.new_id();
+    let span = tracing::info_span!("request", %id);
+    async move {
+        let method = known(request.method());
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let start = engine.now();
+        let response = next.run(request).await;
+        let duration_ms = engine.now().since(start).as_millis();
+        let route = route.as_ref().map_or("-", MatchedPath::as_str);
+        tracing::info!(method, route, status = response.status().as_u16(), duration_ms, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// The method's name, if HTTP has one of that name: anybody can invent others.
+fn known(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    known.into_iter().find(|name| method == name).unwrap_or("-")
+}
