@@ -1,3 +1,16 @@
 //! The Countersign server and its command line.
 
-fn main() {}
+mod cli;
+mod config;
+mod hashing;
+mod home;
+mod key_file;
+mod listen;
+mod password;
+mod telemetry;
+mod users;
+mod wire;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -1,0 +1,206 @@
+//! The command line.
+//!
+//! Data goes to the standard output, as text or with `--json`; everything else to the standard error, errors in one line
+//! that says what could not be done and what to do. The status is 0, 1 after an error, or 2 if the command line itself is
+//! wrong. A password or a code comes in by the standard input and never as an argument, where every user of the machine
+//! could read it; the demo's password is the one exception, and guards nothing.
+
+mod backup_codes;
+mod config;
+mod demo;
+mod keys;
+mod migrate;
+mod secret;
+mod serve;
+mod two_factor;
+mod user;
+
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    thread,
+};
+
+use anyhow::{Result, anyhow, bail};
+use clap::{Args, Parser, Subcommand};
+use countersign_engine::{Stop, core::Refusal};
+use countersign_store::UserRow;
+use serde::Serialize;
+
+use crate::{
+    config::{Config, Sources},
+    users::BuiltInUsers,
+};
+
+/// Complete two-factor authentication: a server, and the commands to run it.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, disable_help_subcommand = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try it out: a server on this machine, with everything in one folder and a user to sign in as
+    Demo(demo::Arguments),
+    /// Run the server
+    Serve(serve::Arguments),
+    /// Create the database, or bring it to the shape this version needs
+    Migrate(migrate::Arguments),
+    /// Add, show and change users
+    User(user::Arguments),
+    /// See and switch off users' second factors
+    TwoFactor(two_factor::Arguments),
+    /// Give a code to a user who has lost every device
+    BackupCodes(backup_codes::Arguments),
+    /// See and check the settings
+    Config(config::Arguments),
+    /// Make the keys that seal what is secret in the database
+    Keys(keys::Arguments),
+}
+
+/// Where the settings come from. What stands here goes before the environment, and that before the file.
+#[derive(Args, Debug)]
+struct SettingFlags {
+    /// The configuration file, in TOML
+    #[arg(long, global = true, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
+    config: Option<PathBuf>,
+    /// The database, as in sqlite:///var/lib/countersign/countersign.db
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// The file with the keys
+    #[arg(long, global = true, value_name = "FILE")]
+    key_file: Option<String>,
+}
+
+/// How a command tells what it found.
+#[derive(Args, Clone, Copy, Debug)]
+struct Form {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command that the process was started with.
+pub(crate) fn run() -> ExitCode {
+    match Line::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "countersign: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<()> {
+        match self {
+            Self::Demo(arguments) => many_threads()?.block_on(demo::run(arguments)),
+            Self::Serve(arguments) => many_threads()?.block_on(serve::run(arguments)),
+            Self::Migrate(arguments) => migrate::run(&arguments),
+            Self::User(arguments) => one_thread()?.block_on(user::run(arguments)),
+            Self::TwoFactor(arguments) => one_thread()?.block_on(two_factor::run(arguments)),
+            Self::BackupCodes(arguments) => one_thread()?.block_on(backup_codes::run(arguments)),
+            Self::Config(arguments) => config::run(&arguments),
+            Self::Keys(arguments) => keys::run(&arguments),
+        }
+    }
+}
+
+impl SettingFlags {
+    fn sources(&self) -> Result<Sources> {
+        self.sources_with([])
+    }
+
+    /// With flags that only one command takes.
+    fn sources_with<const N: usize>(&self, more: [(&'static str, &Option<String>); N]) -> Result<Sources> {
+        let all = [("database_url", &self.database_url), ("key_file", &self.key_file)].into_iter().chain(more);
+        let given: BTreeMap<_, _> = all.filter_map(|(name, text)| Some((name, text.clone()?))).collect();
+        // A variable that is not Unicode is none of ours.
+        let environment = std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text)));
+        let environment = environment.map(|(name, text)| (name, text.to_string_lossy().into_owned()));
+        Sources::read(given, environment, self.config.as_deref())
+    }
+
+    fn config(&self) -> Result<Config> {
+        Config::from(&self.sources()?)
+    }
+}
+
+impl Form {
+    /// Prints `data` as JSON, or `text`.
+    fn print(self, data: &impl Serialize, text: impl Display) -> Result<()> {
+        let text = if self.json { serde_json::to_string_pretty(data)? } else { text.to_string() };
+        print(&text)
+    }
+}
+
+/// Prints a text and ends its line. A reader who has gone away has read enough.
+fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(anyhow!(cause).context("could not print")),
+        _ => Ok(()),
+    }
+}
+
+/// Every one of these users, or an error that names those who are not there.
+async fn all_of(users: &BuiltInUsers, names: &[String]) -> Result<Vec<UserRow>> {
+    let (mut rows, mut unknown) = (vec![], vec![]);
+    for name in names {
+        match users.find(name).await? {
+            Some(row) => rows.push(row),
+            None => unknown.push(format!("{name:?}")),
+        }
+    }
+    match unknown.as_slice() {
+        [] => Ok(rows),
+        [name] => bail!("there is no user {name}: `countersign user list` shows who there is"),
+        names => bail!("there are no users {}: `countersign user list` shows who there is", names.join(", ")),
+    }
+}
+
+/// The user of this name, or an error.
+async fn one_of(users: &BuiltInUsers, name: &str) -> Result<UserRow> {
+    let rows = all_of(users, &[name.to_owned()]).await?;
+    rows.into_iter().next().ok_or_else(|| anyhow!("there is no user {name:?}"))
+}
+
+/// Why the engine or the users gave nothing, for whoever runs the command.
+fn told(stop: Stop) -> anyhow::Error {
+    match stop {
+        Stop::Faulted(fault) => fault.into(),
+        Stop::Refused(refusal) => anyhow!(reason(&refusal)),
+    }
+}
+
+fn reason(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::PasswordShort { shortest } => format!("the password is too short: it needs {shortest} characters"),
+        Refusal::PasswordLong { longest } => format!("the password is too long: {longest} characters are kept"),
+        Refusal::PasswordCommon => "the password is too common: choose one that nobody would guess early".into(),
+        Refusal::PasswordPersonal => {
+            "the password is made of the user's name or address, or the site's: choose another".into()
+        }
+        Refusal::PasswordSame => "that is the password already: choose another".into(),
+        Refusal::NotEnabled => "two-factor authentication is not set up: the password is enough to sign in".into(),
+        Refusal::CodeMalformed => {
+            "the code does not have the form of a backup code: leave it out to have one made".into()
+        }
+        Refusal::CodeMistyped => "the code's last character does not fit the others: look for a slip".into(),
+        other => format!("refused: {}", other.code()),
+    }
+}
+
+fn many_threads() -> Result<tokio::runtime::Runtime> {
+    let threads = thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?)
+}
+
+fn one_thread() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}

@@ -1,0 +1,48 @@
+//! `countersign backup-codes`: one more code, for a user who has lost every device and is known to be who they say.
+
+use anyhow::{Result, anyhow};
+use clap::{Args, Subcommand};
+use countersign_engine::core::DeviceName;
+use serde_json::json;
+
+use super::{Form, SettingFlags, one_of, reason, secret, told};
+use crate::{users::seen, wire::Installation};
+
+/// What the codes are called if the user has no set of them yet.
+const SET: &str = "Backup codes";
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    settings: SettingFlags,
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Debug, Subcommand)]
+enum Deed {
+    /// Add one code, which is printed once
+    Add(Add),
+}
+
+#[derive(Args, Debug)]
+struct Add {
+    /// The user's name
+    name: String,
+    /// Read the code from the first line of the standard input, instead of making a random one
+    #[arg(long)]
+    code_stdin: bool,
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) async fn run(Arguments { settings, deed: Deed::Add(arguments) }: Arguments) -> Result<()> {
+    let Add { name, code_stdin, form } = arguments;
+    let installation = Installation::open(&settings.config()?)?;
+    let user = seen(one_of(&installation.users, &name).await?);
+    let given = code_stdin.then(secret::read_line).transpose()?;
+    let set = DeviceName::parse(SET).map_err(|refusal| anyhow!(reason(&refusal)))?;
+    let code = installation.engine.add_backup_code(&user, set, given.as_ref()).await.map_err(told)?;
+    let code = code.expose();
+    form.print(&json!({ "name": user.name, "code": code }), format!("{}: {code} (printed this once)", user.name))
+}

@@ -1,0 +1,121 @@
+//! `countersign demo`: a server to click through, from one command.
+//!
+//! Everything is in one folder, which nobody else may read; started again, it goes on with what is there. It takes no
+//! settings but its own flags, and speaks only with this machine.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use countersign_engine::core::Secret;
+use countersign_store::SqliteStore;
+
+use super::{
+    print,
+    secret::draw_password,
+    serve::{bind_to, serve},
+    told,
+};
+use crate::{
+    config::Config,
+    key_file, telemetry,
+    users::{Added, BuiltInUsers, NewUser, UserName},
+    wire::Installation,
+};
+
+/// Whom one signs in as.
+const NAME: &str = "demo";
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The folder that everything is in; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = "./countersign-demo")]
+    dir: PathBuf,
+    /// Where to listen; only this machine can be reached
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    bind: SocketAddr,
+    /// The password of the user `demo`; a random one is made and printed if there is none yet
+    #[arg(long, value_name = "PASSWORD")]
+    password: Option<Secret>,
+}
+
+/// What there is to say of the user's password.
+enum Password {
+    /// This one, which was made just now.
+    Made(Secret),
+    /// The one that was given.
+    Given,
+    /// The one that was given, in place of another.
+    Changed,
+    /// The one there was.
+    AsBefore,
+}
+
+pub(super) async fn run(Arguments { dir, bind, password }: Arguments) -> Result<()> {
+    ensure!(
+        bind.ip().is_loopback(),
+        "the demo speaks plain http and so only with this machine: bind it to 127.0.0.1 or [::1], or see \
+         `countersign serve --help`"
+    );
+    let (database, key_file) = (dir.join("countersign.db"), dir.join("countersign.key"));
+    make_folder(&dir)?;
+    if !key_file.exists() {
+        key_file::create(&key_file)?;
+    }
+    SqliteStore::migrate(&database)?;
+    let config = Config { database: Some(database), key_file: Some(key_file), bind, ..Config::default() };
+    telemetry::start("warn", config.log_format)?;
+    let (listener, config) = bind_to(config).await?;
+    let installation = Installation::open(&config)?;
+    let password = provide_user(&installation.users, password).await?;
+    print(&greeting(&config, &dir, &password))?;
+    serve(&installation, listener, &config).await
+}
+
+fn make_folder(dir: &Path) -> Result<()> {
+    let mut folder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    match folder.create(dir) {
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        made => made.with_context(|| format!("could not make the folder {}", dir.display())),
+    }
+}
+
+/// The user to sign in as, with the password that was given, the one there was, or a random one.
+async fn provide_user(users: &BuiltInUsers, given: Option<Secret>) -> Result<Password> {
+    let Some(user) = users.find(NAME).await? else {
+        let said = given.as_ref().map(|_| Password::Given);
+        let password = given.unwrap_or_else(draw_password);
+        let (name, password) = (UserName::parse(NAME)?, password);
+        let new = NewUser { name, email: None, staff: true, password: password.clone() };
+        return match users.add(new).await.map_err(told)? {
+            Added::User(_) => Ok(said.unwrap_or(Password::Made(password))),
+            Added::NameTaken => Ok(Password::AsBefore),
+        };
+    };
+    match given {
+        None => Ok(Password::AsBefore),
+        Some(given) if users.has_password(&user, &given).await? => Ok(Password::Given),
+        Some(given) => users.renew_password(&user, &given).await.map_err(told).map(|_| Password::Changed),
+    }
+}
+
+fn greeting(config: &Config, dir: &Path, password: &Password) -> String {
+    let password = match password {
+        Password::Made(password) => format!("{}   (printed this once)", password.expose()),
+        Password::Given => "as given".into(),
+        Password::Changed => "as given, in place of the one before".into(),
+        Password::AsBefore => "as before   (--password sets another)".into(),
+    };
+    format!(
+        "Countersign demo, in {dir}. Stop it with Ctrl-C; started again, it goes on with what is there.\n\n  \
+         open      http://{address}/\n  user      {NAME}\n  password  {password}\n",
+        dir = dir.display(),
+        address = config.bind,
+    )
+}

@@ -1,0 +1,53 @@
+//! Secrets that come in by the standard input, and passwords drawn for somebody.
+
+use std::io::{self, BufRead as _, Read as _};
+
+use anyhow::{Context as _, Result, ensure};
+use countersign_engine::{OsRandom, Random as _, core::Secret};
+use zeroize::Zeroizing;
+
+/// More than any password or code has, in bytes.
+const LONGEST: u64 = 64 * 1024;
+
+/// Letters that are not taken for one another: 32 of them, so each is worth five bits.
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// The first line of the standard input.
+pub(super) fn read_line() -> Result<Secret> {
+    let mut line = Zeroizing::new(String::with_capacity(1024));
+    io::stdin().lock().take(LONGEST).read_line(&mut line).context("could not read the standard input")?;
+    let secret = line.strip_suffix('\n').unwrap_or(&line);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    ensure!(!secret.is_empty(), "the standard input is empty: a line with the secret was to come");
+    Ok(Secret::new(secret))
+}
+
+/// A new password of 125 random bits, in groups that can be copied by hand.
+pub(super) fn draw_password() -> Secret {
+    let mut bytes = Zeroizing::new([0; 25]);
+    OsRandom.fill(&mut *bytes);
+    let mut text = Zeroizing::new(String::with_capacity(30));
+    for (place, byte) in bytes.iter().enumerate() {
+        if place > 0 && place % 5 == 0 {
+            text.push('-');
+        }
+        text.extend(LETTERS.get(usize::from(byte % 32)).map(|letter| char::from(*letter)));
+    }
+    Secret::new(text.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::password::{Owner, Rules};
+
+    #[test]
+    fn a_drawn_password_keeps_the_rules_and_is_never_the_same() {
+        let rules = Rules { shortest: Rules::USUAL, site: "Countersign".into() };
+        let owner = Owner { name: "demo", email: None };
+        let (one, other) = (draw_password(), draw_password());
+        assert_eq!(one.expose().len(), 29);
+        assert!(rules.check(&one, owner).is_ok());
+        assert_ne!(one.expose(), other.expose());
+    }
+}

@@ -1,0 +1,198 @@
+//! `countersign user`: who there is. What is changed here holds at once in every running server.
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use countersign_engine::{TwoFactorStatus, core::Secret};
+use countersign_store::UserRow;
+use serde::Serialize;
+
+use super::{Form, SettingFlags, one_of, secret, told};
+use crate::{
+    users::{Added, BuiltInUsers, NewUser, UserName, email},
+    wire::{self, Installation},
+};
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    settings: SettingFlags,
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Debug, Subcommand)]
+enum Deed {
+    /// Add a user, with a random password that is printed once
+    Add(Add),
+    /// List every user
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Show one user
+    Show(One),
+    /// Give a user another password; their sessions end
+    SetPassword(SetPassword),
+    /// Shut a user out; their sessions end
+    Deactivate(One),
+    /// Let a user in again
+    Activate(One),
+}
+
+#[derive(Args, Debug)]
+struct One {
+    /// The user's name
+    name: String,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Args, Debug)]
+struct Add {
+    /// The name to sign in with
+    name: String,
+    /// Where mail for the user goes
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// The user runs the place
+    #[arg(long)]
+    staff: bool,
+    #[command(flatten)]
+    password: PasswordFrom,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Args, Debug)]
+struct SetPassword {
+    /// The user's name
+    name: String,
+    #[command(flatten)]
+    password: PasswordFrom,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+struct PasswordFrom {
+    /// Read the password from the first line of the standard input, instead of making a random one
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+/// A user, as data.
+#[derive(Debug, Serialize)]
+struct Shown {
+    id: String,
+    name: String,
+    email: Option<String>,
+    active: bool,
+    staff: bool,
+    /// Milliseconds since 1970, as everywhere in the database.
+    created: i64,
+    password_changed: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    two_factor: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
+    let config = settings.config()?;
+    if let Deed::Show(One { name, form }) = deed {
+        return show(&Installation::open(&config)?, &name, form).await;
+    }
+    let users = wire::users(&config)?;
+    match deed {
+        Deed::Add(arguments) => add(&users, arguments).await,
+        Deed::List { form } => list(&users, form).await,
+        Deed::SetPassword(arguments) => set_password(&users, arguments).await,
+        Deed::Deactivate(One { name, form }) => {
+            let user = users.deactivate(&one_of(&users, &name).await?).await?;
+            form.print(&Shown::from(&user), format!("{}: shut out", user.name))
+        }
+        Deed::Activate(One { name, form }) | Deed::Show(One { name, form }) => {
+            let user = users.activate(&one_of(&users, &name).await?).await?;
+            form.print(&Shown::from(&user), format!("{}: let in again", user.name))
+        }
+    }
+}
+
+async fn add(users: &BuiltInUsers, Add { name, email: address, staff, password, form }: Add) -> Result<()> {
+    let email = address.as_deref().map(email).transpose()?;
+    let (password, drawn) = password.take()?;
+    let new = NewUser { name: UserName::parse(&name)?, email, staff, password };
+    let Added::User(user) = users.add(new).await.map_err(told)? else {
+        bail!("there is a user {name:?} already, in this spelling or another");
+    };
+    let shown = Shown { password: drawn, ..Shown::from(&user) };
+    let text = format!("{}: added{}", user.name, told_once(&shown));
+    form.print(&shown, text)
+}
+
+async fn set_password(users: &BuiltInUsers, SetPassword { name, password, form }: SetPassword) -> Result<()> {
+    let user = one_of(users, &name).await?;
+    let (password, drawn) = password.take()?;
+    let user = users.renew_password(&user, &password).await.map_err(told)?;
+    let shown = Shown { password: drawn, ..Shown::from(&user) };
+    let text = format!("{}: password set{}", user.name, told_once(&shown));
+    form.print(&shown, text)
+}
+
+async fn list(users: &BuiltInUsers, form: Form) -> Result<()> {
+    let users: Vec<Shown> = users.all().await?.iter().map(Shown::from).collect();
+    let lines: Vec<String> = users.iter().map(Shown::line).collect();
+    form.print(&users, lines.join("\n"))
+}
+
+async fn show(installation: &Installation, name: &str, form: Form) -> Result<()> {
+    let user = one_of(&installation.users, name).await?;
+    let two_factor = match installation.engine.two_factor_status(&user.id).await? {
+        TwoFactorStatus::Enabled => "enabled",
+        TwoFactorStatus::Disabled => "disabled",
+    };
+    let shown = Shown { two_factor: Some(two_factor), ..Shown::from(&user) };
+    let text = format!("{}, two-factor authentication {two_factor}", shown.line());
+    form.print(&shown, text)
+}
+
+impl PasswordFrom {
+    /// The password, and once more as text if it was made here and has to be told.
+    fn take(self) -> Result<(Secret, Option<String>)> {
+        if self.password_stdin {
+            return Ok((secret::read_line()?, None));
+        }
+        let password = secret::draw_password();
+        let text = password.expose().to_owned();
+        Ok((password, Some(text)))
+    }
+}
+
+impl From<&UserRow> for Shown {
+    fn from(row: &UserRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            name: row.name.clone(),
+            email: row.email.clone(),
+            active: row.active,
+            staff: row.staff,
+            created: row.created.as_millis(),
+            password_changed: row.password_changed.as_millis(),
+            two_factor: None,
+            password: None,
+        }
+    }
+}
+
+impl Shown {
+    fn line(&self) -> String {
+        let marks = [(self.staff, "staff"), (!self.active, "shut out")];
+        let email = self.email.iter().map(|email| format!("<{email}>"));
+        let marks = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark.to_owned());
+        [self.name.clone()].into_iter().chain(email.collect::<Vec<_>>()).chain(marks).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn told_once(shown: &Shown) -> String {
+    shown.password.as_ref().map_or_else(String::new, |password| format!(", password {password} (printed this once)"))
+}

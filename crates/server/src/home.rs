@@ -1,0 +1,61 @@
+//! The server's own pages: who you are, a page for those who have proved a second factor, and two probes.
+//!
+//! `/healthz` says that the process answers, `/readyz` that the database does too. Neither says anything else, to anybody.
+
+use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
+use countersign_axum::{Countersign, MaybeSignedIn, Verified, Visitor, context};
+use countersign_engine::Engine;
+
+/// The pages, to be protected.
+pub(crate) fn pages(site: Countersign) -> Router {
+    Router::new().route("/", get(home)).route("/secret", get(secret)).fallback(nothing).with_state(site)
+}
+
+/// What a supervisor asks; it needs no session and is for no browser.
+pub(crate) fn probes(engine: Engine) -> Router {
+    Router::new()
+        .route("/healthz", get(async || StatusCode::NO_CONTENT))
+        .route("/readyz", get(ready))
+        .with_state(engine)
+}
+
+/// Templates by name; each can be replaced by a file of its name.
+pub(crate) fn templates() -> Vec<(String, String)> {
+    let templates = [
+        ("home.html", include_str!("../templates/home.html")),
+        ("secret.html", include_str!("../templates/secret.html")),
+    ];
+    templates.map(|(name, source)| (name.into(), source.into())).into()
+}
+
+/// The texts of these pages.
+pub(crate) fn texts() -> Vec<String> {
+    vec![include_str!("../locales/en/server.ftl").into()]
+}
+
+async fn home(State(site): State<Countersign>, visitor: Visitor, MaybeSignedIn(user): MaybeSignedIn) -> Response {
+    let level = user.as_ref().map(|user| user.level().as_str());
+    site.render(&visitor, "home.html", context! { level }).await
+}
+
+async fn secret(State(site): State<Countersign>, visitor: Visitor, Verified(_): Verified) -> Response {
+    site.render(&visitor, "secret.html", context! {}).await
+}
+
+async fn nothing(State(site): State<Countersign>, visitor: Visitor) -> Response {
+    let mut response = site.render(&visitor, "message.html", context! { message => "message-not-found" }).await;
+    if response.status().is_success() {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}
+
+async fn ready(State(engine): State<Engine>) -> StatusCode {
+    match engine.ready().await {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(fault) => {
+            tracing::error!(%fault, "not ready");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
+}
