@@ -47,7 +47,7 @@ fn chore(words: &[&str]) -> Result<()> {
 }
 
 fn bench_login(arguments: &[&str]) -> Result<()> {
-    let bench = ["bench", "-p", "countersign-server", "--bench", "login", "--"];
+    let bench = ["bench", "-p", "trials", "--bench", "login", "--"];
     command::run(cargo().args(bench).args(arguments))
 }
 

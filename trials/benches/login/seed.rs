@@ -1,0 +1,126 @@
+//! A database full of people with authenticator apps, and logins that wait for their second factor.
+//!
+//! The people are made through the engine itself, an hour ago by a clock that stands still, with a password that is never
+//! hashed. The pending logins are made now, and sealed with the server's own key: what the server then has to do for each
+//! is exactly what it has to do for a person.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use countersign_engine::{
+    AttemptToken, Clock, Engine, Fault, Keyring, Parts, SystemClock, User, Users,
+    advance::{SignIn, Visit},
+    core::{DeviceId, DeviceName, Kind, Secret, Timestamp, UserId},
+};
+use countersign_store::{Insertion, SqliteStore, UserRow};
+use countersign_testkit::{SoftApp, StillClock};
+
+/// Somebody with an authenticator app.
+#[derive(Debug)]
+pub(crate) struct Someone {
+    pub(crate) name: String,
+    pub(crate) app: SoftApp,
+    pub(crate) device: DeviceId,
+}
+
+/// The server's users, any of whom is let in with any password: here, and nowhere else.
+#[derive(Debug)]
+struct Everybody(SqliteStore);
+
+#[async_trait]
+impl Users for Everybody {
+    async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
+        Ok(self.0.users().by_canonical_name(name).await?.map(user))
+    }
+
+    async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
+        Ok(self.0.users().by_id(id).await?.map(user))
+    }
+
+    async fn password_matches(&self, _: Option<&User>, _: &Secret) -> Result<bool, Fault> {
+        Ok(true)
+    }
+}
+
+fn user(row: UserRow) -> User {
+    User { id: row.id, name: row.name, active: row.active, staff: row.staff, stamp: row.stamp }
+}
+
+/// An engine on the server's database, with the server's key.
+pub(crate) fn engine(store: &SqliteStore, key_file: &Path, clock: Arc<dyn Clock>) -> Engine {
+    let keyring = Keyring::parse(&std::fs::read_to_string(key_file).unwrap()).unwrap();
+    let parts = Parts::new(Arc::new(store.clone()), Arc::new(Everybody(store.clone())), keyring);
+    Engine::new(Parts { clock, ..parts })
+}
+
+/// Adds people whose password is the one behind `hash`.
+pub(crate) async fn people(store: &SqliteStore, key_file: &Path, count: usize, hash: &Secret) -> Vec<Someone> {
+    let an_hour_ago = SystemClock.now().before(Duration::from_hours(1));
+    let engine = engine(store, key_file, Arc::new(StillClock::at(an_hour_ago)));
+    let made = in_parallel(count, {
+        let (store, hash) = (store.clone(), hash.clone());
+        move |number| add(store.clone(), engine.clone(), number, hash.clone(), an_hour_ago)
+    });
+    made.await
+}
+
+async fn add(store: SqliteStore, engine: Engine, number: usize, hash: Secret, now: Timestamp) -> Someone {
+    let name = format!("person{number:06}");
+    let row = UserRow {
+        id: UserId::new(format!("id{number:024}")),
+        name: name.clone(),
+        canonical_name: name.clone(),
+        email: None,
+        password_hash: hash,
+        active: true,
+        staff: false,
+        stamp: format!("{number:026}"),
+        created: now,
+        password_changed: now,
+    };
+    assert_eq!(store.users().insert(row).await.unwrap(), Insertion::Inserted);
+    let visit = Visit::default();
+    let Ok(SignIn::Granted(grant)) = engine.sign_in(&name, &"any".into(), &visit).await else { panic!("not let in") };
+    let run = engine.begin_enrolment(grant.signed_in(), &Kind::TOTP, DeviceName::parse("Authenticator app").unwrap());
+    let run = run.await.unwrap();
+    let setup = engine.setup(grant.signed_in(), &run).await.unwrap();
+    let app = SoftApp::with_key(setup.key.expose());
+    let code = Secret::new(app.code_at(now));
+    engine.confirm_enrolment(grant.signed_in(), &run, &code, &visit).await.unwrap();
+    Someone { name, app, device: setup.device.id }
+}
+
+/// Logins that wait for their second factor, one for each of these people.
+pub(crate) async fn pending(engine: &Engine, names: Vec<String>) -> Vec<AttemptToken> {
+    let engine = engine.clone();
+    let names = Arc::new(names);
+    in_parallel(names.len(), move |number| {
+        let (engine, names) = (engine.clone(), names.clone());
+        async move {
+            match engine.sign_in(&names[number], &"any".into(), &Visit::default()).await {
+                Ok(SignIn::Owed(challenge)) => challenge.token,
+                other => panic!("{} is not asked for a device: {other:?}", names[number]),
+            }
+        }
+    })
+    .await
+}
+
+/// Runs `count` tasks, many at a time, and gives their results in order.
+async fn in_parallel<T, F>(count: usize, task: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    const AT_ONCE: usize = 256;
+    let mut results = Vec::with_capacity(count);
+    let mut begun = 0;
+    while begun < count {
+        let tasks: Vec<_> = (begun..count.min(begun + AT_ONCE)).map(|number| tokio::spawn(task(number))).collect();
+        begun += tasks.len();
+        for task in tasks {
+            results.push(task.await.unwrap());
+        }
+    }
+    results
+}

@@ -1,0 +1,97 @@
+//! The yardstick: a bare axum handler that reads one row and writes the same rows as a login, in grouped, fsynced commits.
+//!
+//! It is a floor, not a product: no form, no cookie, no check, no seal, no template. It runs as a process of its own, so
+//! that it shares the cores with the load in the same way as the real server.
+
+use std::{cell::OnceCell, env, net::SocketAddr, path::PathBuf, sync::mpsc, thread};
+
+use axum::{Router, extract::Path, http::StatusCode, routing::post};
+use rusqlite::{Connection, OpenFlags, params};
+use tokio::sync::oneshot;
+
+/// What one login writes, besides what is the same for all.
+struct Rows {
+    device: String,
+    version: i64,
+    state: Vec<u8>,
+    attempt: String,
+    session: String,
+    answered: oneshot::Sender<()>,
+}
+
+thread_local! {
+    static READER: OnceCell<Connection> = const { OnceCell::new() };
+}
+
+/// Serves until it is killed. The database's path comes first, then the address.
+pub(crate) fn serve() {
+    let path = PathBuf::from(env::args().nth(2).unwrap());
+    let address: SocketAddr = env::args().nth(3).unwrap().parse().unwrap();
+    let writer = writer(&path);
+    let app = Router::new()
+        .route("/ready", axum::routing::get(|| async { "ready" }))
+        .route("/{user}/{run}", post(move |path_of| handle(path.clone(), writer.clone(), path_of)));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        let listener = axum::serve::ListenerExt::tap_io(listener, |socket| socket.set_nodelay(true).unwrap());
+        axum::serve(listener, app).await.unwrap();
+    });
+}
+
+async fn handle(database: PathBuf, writer: mpsc::Sender<Rows>, Path((user, run)): Path<(String, String)>) -> StatusCode {
+    let (device, version, state) = READER.with(|reader| {
+        let reader = reader.get_or_init(|| Connection::open_with_flags(&database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap());
+        let mut statement = reader.prepare_cached("SELECT id, version, state FROM device WHERE user_id = ?1").unwrap();
+        statement.query_row([&user], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+    });
+    let (answered, answer) = oneshot::channel();
+    let rows = Rows { device, version, state, attempt: format!("{run:0>26}"), session: format!("{run:0>64}"), answered };
+    writer.send(rows).unwrap();
+    answer.await.unwrap();
+    StatusCode::SEE_OTHER
+}
+
+fn writer(path: &std::path::Path) -> mpsc::Sender<Rows> {
+    let connection = Connection::open(path).unwrap();
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;").unwrap();
+    let (sender, waiting) = mpsc::channel::<Rows>();
+    thread::spawn(move || {
+        while let Ok(first) = waiting.recv() {
+            let group: Vec<_> = std::iter::once(first).chain(waiting.try_iter().take(255)).collect();
+            connection.prepare_cached("BEGIN IMMEDIATE").unwrap().execute([]).unwrap();
+            for rows in &group {
+                write(&connection, rows);
+            }
+            connection.prepare_cached("COMMIT").unwrap().execute([]).unwrap();
+            for rows in group {
+                let _ = rows.answered.send(());
+            }
+        }
+    });
+    sender
+}
+
+fn write(connection: &Connection, rows: &Rows) {
+    let now = 1_800_000_000_000_i64;
+    let run = |statement: &str, values: &[&dyn rusqlite::ToSql]| {
+        connection.prepare_cached(statement).unwrap().execute(values).unwrap();
+    };
+    run(
+        "UPDATE device SET name = ?1, status = ?2, version = ?3, failures = ?4, last_failure = ?5, last_used = ?6, state = ?7
+         WHERE id = ?8 AND version = ?9",
+        params![
+            "Authenticator app", "active", rows.version + 1, 0, None::<i64>, now, rows.state, rows.device, rows.version
+        ],
+    );
+    run(
+        "INSERT INTO session (key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![rows.session, rows.device, "aal2", "0123456789abcdefghijklmnop", rows.device, now, now, now, now],
+    );
+    run("INSERT INTO spent_attempt (id, until) VALUES (?1, ?2)", params![rows.attempt, now]);
+    run(
+        "INSERT INTO event (at, user_id, kind, device_id, method, attempt_id, address) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![now, rows.device, "signed-in", rows.device, "totp", rows.attempt, "127.0.0.1"],
+    );
+}

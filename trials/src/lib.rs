@@ -1,0 +1,21 @@
+//! The real binary, as a person, an attacker and a power cut meet it.
+//!
+//! What is tried here is the program that is shipped: over sockets, in a real browser, under `strace`, and with SIGKILL.
+//! What a trial needs and does not find makes it fail; nothing is skipped. `cargo xtask test` builds the program and
+//! installs the rest.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a trial fails by panicking"
+)]
+#![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
+
+mod running;
+mod walk;
+mod webdriver;
+
+pub use running::{PASSWORD, Server, Socket, free_port, program, try_request};
+pub use walk::{Walk, code_of, wait_for_a_fresh_code};
+pub use webdriver::{Person, Scripts};

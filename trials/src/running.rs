@@ -1,0 +1,184 @@
+//! A running server, and a browser-like client that reaches it over a socket.
+
+use std::{
+    convert::Infallible,
+    env,
+    future::{Ready, ready},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    thread,
+    time::{Duration, Instant},
+};
+
+use countersign_testkit::Browser;
+use http::{Request, Response};
+
+/// The password of the demo's user in these tests.
+pub const PASSWORD: &str = "marmalade umbrella kiosk";
+
+/// The program under test: the release build that `cargo xtask test` names, or else the last debug build.
+pub fn program() -> PathBuf {
+    let named = env::var_os("COUNTERSIGN_BIN").map(PathBuf::from);
+    let program = named.unwrap_or_else(|| env::current_exe().unwrap().with_file_name("../countersign"));
+    assert!(program.exists(), "there is no {}: run `cargo build -p countersign-server` first", program.display());
+    program
+}
+
+/// A running `countersign demo`, killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// `127.0.0.1:PORT`.
+    pub address: String,
+    output: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// Starts a demo on this folder and waits until it answers.
+    pub fn demo(folder: &Path) -> Self {
+        Self::run(Command::new(program()), folder)
+    }
+
+    /// Starts `command` with the demo's arguments added and waits until it answers.
+    pub fn run(mut command: Command, folder: &Path) -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        command.args(["demo", "--password", PASSWORD, "--bind", &address, "--dir"]).arg(folder);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = Arc::new(Mutex::new(String::new()));
+        keep(child.stdout.take().unwrap(), &output);
+        keep(child.stderr.take().unwrap(), &output);
+        let server = Self { child, address, output };
+        server.wait_until_it_answers();
+        server
+    }
+
+    fn wait_until_it_answers(&self) {
+        let give_up = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < give_up {
+            if try_request(&self.address, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n").is_some() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the server does not answer within 30 s:\n{}", self.output());
+    }
+
+    /// A browser that reaches this server, without cookies.
+    pub fn browser(&self) -> Browser<Socket> {
+        Browser::at(Socket { address: self.address.clone() }, &self.address)
+    }
+
+    /// Everything it has printed so far.
+    pub fn output(&self) -> String {
+        self.output.lock().unwrap().clone()
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a power cut does: SIGKILL, no last words.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The most memory it has had resident so far, in KiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn keep(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
+    let output = output.clone();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut output = output.lock().unwrap();
+            output.push_str(&line);
+            output.push('\n');
+        }
+    });
+}
+
+/// A port that nobody uses at present.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Sends a request head and gives the raw answer; `None` if there is no connection or no answer.
+pub fn try_request(address: &str, head: &str) -> Option<Vec<u8>> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+    stream.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).ok()?;
+    let mut answer = vec![];
+    stream.read_to_end(&mut answer).ok()?;
+    (!answer.is_empty()).then_some(answer)
+}
+
+/// A site behind a socket, one connection a request. A request that gets no answer gets status 599 here.
+#[derive(Clone, Debug)]
+pub struct Socket {
+    address: String,
+}
+
+impl tower::Service<Request<String>> for Socket {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<String>) -> Self::Future {
+        ready(Ok(self.exchange(&request).unwrap_or_else(no_answer)))
+    }
+}
+
+impl Socket {
+    fn exchange(&self, request: &Request<String>) -> Option<Response<String>> {
+        let mut text = format!("{} {} HTTP/1.1\r\n", request.method(), request.uri());
+        for (name, value) in request.headers() {
+            text += &format!("{name}: {}\r\n", value.to_str().unwrap());
+        }
+        text += &format!("content-length: {}\r\nconnection: close\r\n\r\n{}", request.body().len(), request.body());
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+        stream.write_all(text.as_bytes()).ok()?;
+        let mut answer = vec![];
+        stream.read_to_end(&mut answer).ok()?;
+        parse(&answer)
+    }
+}
+
+fn parse(answer: &[u8]) -> Option<Response<String>> {
+    let text = String::from_utf8_lossy(answer);
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut lines = head.lines();
+    let status: u16 = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let mut response = Response::builder().status(status);
+    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+        response = response.header(name, value);
+    }
+    response.body(body.to_owned()).ok()
+}
+
+fn no_answer() -> Response<String> {
+    let mut response = Response::new(String::new());
+    *response.status_mut() = http::StatusCode::from_u16(599).unwrap();
+    response
+}

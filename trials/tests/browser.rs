@@ -1,0 +1,171 @@
+//! The whole way of a person, in a real browser: once without scripts, once on a small screen in the dark hours.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
+
+use trials::{PASSWORD, Person, Scripts, Server, code_of, wait_for_a_fresh_code};
+
+const DESK: (u32, u32) = (1100, 900);
+const PHONE: (u32, u32) = (320, 640);
+
+/// Signs in as far as the password goes.
+async fn gives_password(person: &Person) {
+    person.opens("/account/login").await;
+    person.types("name", "demo").await;
+    person.types("password", PASSWORD).await;
+    person.clicks("main form button[type=submit]").await;
+}
+
+/// Sets up an authenticator app from the key that the page shows as text, and gives the key.
+async fn sets_up(person: &Person) -> String {
+    person.opens("/account/two-factor").await;
+    person.takes_a_picture("two-factor-off").await;
+    person.clicks("main a[href$='/setup']").await;
+    person.takes_a_picture("setup").await;
+    person.clicks("main form button[type=submit]").await;
+    person.takes_a_picture("setup-confirm").await;
+    let key = person.text("code.key").await;
+    person.types("code", "000000").await;
+    person.clicks("main form button[type=submit]").await;
+    assert!(person.sees("[role=alert]").await, "a wrong code is told");
+    person.takes_a_picture("setup-wrong-code").await;
+    assert_eq!(person.text("code.key").await, key, "the key stays the same over a wrong code");
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    person.types("code", &code_of(&key)).await;
+    person.clicks("main form button[type=submit]").await;
+    assert_eq!(person.path().await, "/account/two-factor/setup/complete");
+    person.takes_a_picture("setup-complete").await;
+    key
+}
+
+async fn makes_backup_codes(person: &Person) -> Vec<String> {
+    person.opens("/account/two-factor/backup-codes").await;
+    person.takes_a_picture("backup-codes").await;
+    person.clicks("main form button[type=submit]").await;
+    person.takes_a_picture("backup-codes-made").await;
+    person.texts("#codes code").await
+}
+
+async fn signs_out(person: &Person) {
+    person.opens("/account/logout").await;
+    person.clicks("main form button[type=submit]").await;
+    person.opens("/secret").await;
+    assert_eq!(person.path().await, "/account/login", "signed out");
+}
+
+/// Answers the second factor that is asked.
+async fn answers(person: &Person, code: &str) {
+    person.types("code", code).await;
+    person.clicks("main form button[type=submit]").await;
+}
+
+#[tokio::test]
+async fn a_person_without_scripts_goes_the_whole_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::demo(folder.path());
+    let person = Person::at(&server.address, Scripts::Off, DESK).await;
+
+    person.opens("/").await;
+    person.takes_a_picture("home-signed-out").await;
+    person.opens("/account/login").await;
+    person.takes_a_picture("login").await;
+    person.types("name", "demo").await;
+    person.types("password", "not the password").await;
+    person.clicks("main form button[type=submit]").await;
+    assert!(person.sees("[role=alert]").await, "a wrong password is told");
+    person.takes_a_picture("login-refused").await;
+    gives_password(&person).await;
+    assert_eq!(person.path().await, "/");
+    person.takes_a_picture("home-password-only").await;
+    person.opens("/secret").await;
+    assert_eq!(person.path().await, "/account/two-factor/setup", "a password alone leads to setting up");
+
+    let key = sets_up(&person).await;
+    let codes = makes_backup_codes(&person).await;
+    assert_eq!(codes.len(), 10);
+    person.reloads().await;
+    assert!(!person.source().await.contains(&codes[0]), "a reload shows no code again");
+    person.takes_a_picture("backup-codes-reloaded").await;
+    person.opens("/account/two-factor").await;
+    person.takes_a_picture("two-factor-on").await;
+    person.opens("/secret").await;
+    assert_eq!(person.path().await, "/secret");
+    person.takes_a_picture("secret").await;
+    signs_out(&person).await;
+
+    wait_for_a_fresh_code();
+    gives_password(&person).await;
+    person.takes_a_picture("second-factor").await;
+    person.opens("/secret").await;
+    assert_ne!(person.path().await, "/secret", "a login under way opens nothing");
+    person.opens("/account/login").await;
+    let code = code_of(&key);
+    answers(&person, &code).await;
+    assert_eq!(person.path().await, "/", "the code lets in");
+    person.opens("/secret").await;
+    assert_eq!(person.path().await, "/secret");
+    signs_out(&person).await;
+
+    gives_password(&person).await;
+    answers(&person, &code).await;
+    assert!(person.sees("[role=alert]").await, "the same code is refused");
+    person.takes_a_picture("code-used").await;
+    person.clicks_on("backup code").await;
+    person.takes_a_picture("second-factor-backup-code").await;
+    answers(&person, &codes[4].to_lowercase()).await;
+    assert_eq!(person.path().await, "/", "a backup code lets in");
+    person.takes_a_picture("home-verified").await;
+    signs_out(&person).await;
+
+    gives_password(&person).await;
+    person.clicks_on("backup code").await;
+    answers(&person, &codes[4]).await;
+    assert!(person.sees("[role=alert]").await, "the same backup code is refused");
+    answers(&person, &codes[5]).await;
+    assert_eq!(person.path().await, "/");
+
+    person.opens("/account/password").await;
+    person.takes_a_picture("password").await;
+    person.opens("/account/two-factor/disable").await;
+    person.takes_a_picture("disable").await;
+    person.clicks("main form button[type=submit]").await;
+    assert!(person.sees("[role=alert]").await, "nobody disables by a slip");
+    person.ticks("sure").await;
+    person.clicks("main form button[type=submit]").await;
+    person.takes_a_picture("disabled").await;
+    signs_out(&person).await;
+    gives_password(&person).await;
+    assert_eq!(person.path().await, "/", "a password is enough again");
+    person.leaves().await;
+}
+
+/// On a screen 320 pixels wide nothing sticks out sideways, on any page of the way.
+#[tokio::test]
+async fn a_person_at_a_small_screen_sees_every_page_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::demo(folder.path());
+    let person = Person::at(&server.address, Scripts::On, PHONE).await;
+    let mut wide = vec![];
+    person.opens("/account/login").await;
+    wide.extend(person.sticks_out().await);
+    person.takes_a_picture("small-login").await;
+    gives_password(&person).await;
+    person.opens("/account/two-factor/setup").await;
+    wide.extend(person.sticks_out().await);
+    person.clicks("main form button[type=submit]").await;
+    wide.extend(person.sticks_out().await);
+    person.takes_a_picture("small-setup-confirm").await;
+    let key = person.text("code.key").await;
+    answers(&person, &code_of(&key)).await;
+    wide.extend(person.sticks_out().await);
+    person.opens("/account/two-factor/backup-codes").await;
+    person.clicks("main form button[type=submit]").await;
+    wide.extend(person.sticks_out().await);
+    person.takes_a_picture("small-backup-codes-made").await;
+    for page in ["/account/two-factor", "/account/password", "/account/two-factor/disable", "/", "/nowhere"] {
+        person.opens(page).await;
+        wide.extend(person.sticks_out().await);
+    }
+    person.opens("/account/two-factor").await;
+    person.takes_a_picture("small-two-factor").await;
+    assert!(wide.is_empty(), "wider than the screen: {wide:?}");
+    person.leaves().await;
+}
