@@ -40,6 +40,7 @@ impl Pool {
             Some(connection) => connection,
             None => connection::reader(&self.path).map_err(|error| Fault::because(doing, error))?,
         };
+        // A connection on which a read has failed is closed.
         let found = read(&connection).map_err(|error| Fault::because(doing, error))?;
         let mut idle = self.lock();
         if idle.len() < self.most_idle {

@@ -11,7 +11,6 @@
 //! ```
 
 use std::{
-    error::Error as _,
     io,
     panic::{self, AssertUnwindSafe},
     sync::{
@@ -88,7 +87,7 @@ impl Writer {
         work: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>> + Send + 'static,
     ) -> Result<T, Fault> {
         let (answer, answered) = oneshot::channel();
-        let member = Waiting { doing, work: Some(work), result: Err(Fault::new(doing)), answer };
+        let member = Waiting { doing, work: Some(work), result: None, answer };
         let queue = self.queue.as_ref().ok_or_else(|| Fault::new(doing))?;
         queue.try_send(Box::new(member)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Fault::busy(doing, COME_BACK),
@@ -120,7 +119,7 @@ impl Drop for Writer {
 struct Waiting<W, T> {
     doing: &'static str,
     work: Option<W>,
-    result: Result<T, Fault>,
+    result: Option<Result<T, Fault>>,
     answer: oneshot::Sender<Result<T, Fault>>,
 }
 
@@ -152,15 +151,18 @@ where
             Ok(Err(error)) => (Err(Fault::because(self.doing, error)), Fate::Undo),
             Err(_) => (Err(Fault::because(self.doing, "its work panicked")), Fate::Undo),
         };
-        self.result = result;
+        self.result = Some(result);
         fate
     }
 
     fn answer(self: Box<Self>, group: &Result<(), GroupError>) {
-        let answer = match group {
-            Ok(()) => self.result,
-            Err(GroupError::Busy) => Err(Fault::busy(self.doing, COME_BACK)),
-            Err(error) => Err(Fault::because(self.doing, error.clone())),
+        let answer = match (group, self.result) {
+            (Ok(()), Some(result)) => result,
+            (Ok(()), None) => Err(Fault::new(self.doing)),
+            // What failed by itself has the better story to tell, and may be why the group failed.
+            (Err(_), Some(Err(own))) => Err(own),
+            (Err(GroupError::Busy), _) => Err(Fault::busy(self.doing, COME_BACK)),
+            (Err(error), _) => Err(Fault::because(self.doing, error.clone())),
         };
         // Whoever asked may have left.
         let _ = self.answer.send(answer);
@@ -194,7 +196,8 @@ impl Thread {
         while self.waiting.blocking_recv_many(&mut group, LARGEST_GROUP) > 0 {
             let written = self.write(&mut group);
             if let Err(error) = &written {
-                tracing::error!(%error, cause = error.source().map(ToString::to_string), members = group.len(), "a group was not written");
+                let error = error as &(dyn std::error::Error + 'static);
+                tracing::error!(error, members = group.len(), "a group was not written");
                 // A failed COMMIT leaves its transaction open; if this fails too, the next BEGIN will say so.
                 let _ = self.run_statement(ROLLBACK);
             }
