@@ -89,3 +89,16 @@ pub(crate) fn misdirected(site: &Site, status: StatusCode) -> Response {
     let text = site.templates.texts().say("misdirected", &fluent_bundle::FluentArgs::new());
     (status, [(header::CONTENT_TYPE, TEXT)], text + "\n").into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_has_its_own_text() {
+        let ids: BTreeSet<_> = Message::ALL.iter().map(|message| message.id()).collect();
+        assert_eq!(ids.len(), Message::ALL.len());
+    }
+}

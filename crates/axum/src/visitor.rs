@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, Request},
+    extract::{ConnectInfo, FromRequestParts, Request, connect_info::MockConnectInfo},
     http::{HeaderValue, Method, Uri, header::ACCEPT, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -44,13 +44,15 @@ struct Known {
 impl Visitor {
     pub(crate) fn new(site: Arc<Site>, request: &Request) -> Self {
         let headers = request.headers();
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        let extensions = request.extensions();
+        let peer = extensions.get().map(|ConnectInfo(peer)| peer);
+        let peer: Option<&SocketAddr> = peer.or_else(|| extensions.get().map(|MockConnectInfo(peer)| peer));
         let accept = headers.get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
         Self(Arc::new(Known {
             method: request.method().clone(),
             uri: request.uri().clone(),
             reads_html: accept.windows(HTML.len()).any(|part| part == HTML),
-            address: peer.map(|peer| hosts::client(peer, headers, &site.proxies)),
+            address: peer.map(|peer| hosts::client(peer.ip(), headers, &site.proxies)),
             cookies: site.names.read(headers),
             session: OnceCell::new(),
             nonce: OnceLock::new(),

@@ -9,6 +9,7 @@ sign-out = Sign out
 title-problem = Error:
 back = Go back
 continue = Continue
+refused = Not now
 home = To the start page
 cancel = Cancel
 

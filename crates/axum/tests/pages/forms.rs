@@ -1,0 +1,303 @@
+//! Forms: who made them, and in which order they are sent. No field decides anything that it was not made for.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use countersign_testkit::{Form, Page, SoftApp};
+
+use crate::site::{Guest, NONCE, PENDING, SESSION, Site, key};
+
+const EVERY_FORM: &[&str] = &[
+    "login",
+    "second factor",
+    "restart",
+    "logout",
+    "begin",
+    "codes",
+    "password",
+    "disable",
+    "verify",
+    "confirm",
+    "cancel",
+    "prefer",
+    "remove",
+];
+
+/// Somebody who has a form before them, filled in as would be right.
+async fn form(site: &Site, name: &str) -> (Guest, Form) {
+    let user = name.replace(' ', "-");
+    match name {
+        "login" => {
+            let mut guest = site.guest(&user);
+            let form = guest.browser.get("/account/login").await.form_with("password");
+            let password = guest.person.password.clone();
+            (guest, filled(form, &[("name", &user), ("password", &password)]))
+        }
+        "second factor" => {
+            let mut guest = site.halfway(&user).await;
+            let form = guest.browser.get("/account/login/second-factor").await.form_with("code");
+            let code = guest.person.code();
+            (guest, filled(form, &[("code", &code)]))
+        }
+        "restart" => {
+            let mut guest = site.halfway(&user).await;
+            let form = guest.browser.get("/account/login/second-factor").await.form_to("/account/login/restart");
+            (guest, form)
+        }
+        "logout" => {
+            let mut guest = site.member(&user).await;
+            let form = guest.browser.get("/account/two-factor").await.form_to("/account/logout");
+            (guest, form)
+        }
+        "begin" => {
+            let mut guest = site.member(&user).await;
+            let form = guest.browser.get("/account/two-factor/setup").await.form_with("method");
+            (guest, form)
+        }
+        "codes" => {
+            let mut guest = site.member(&user).await;
+            let form = guest.browser.get("/account/two-factor/backup-codes").await.form_with("run");
+            (guest, form)
+        }
+        "password" => {
+            let mut guest = site.member(&user).await;
+            let form = guest.browser.get("/account/password").await.form_with("again");
+            let (current, new) = (guest.person.password.clone(), "a new long password");
+            (guest, filled(form, &[("current", &current), ("new", new), ("again", new)]))
+        }
+        "disable" => {
+            let mut guest = site.member(&user).await;
+            let form = guest.browser.get("/account/two-factor/disable").await.form_with("run");
+            (guest, filled(form, &[("sure", "yes")]))
+        }
+        "verify" => {
+            let mut guest = site.member(&user).await;
+            let form = guest.browser.get("/account/verify").await.form_with("code");
+            let code = guest.person.code();
+            (guest, filled(form, &[("code", &code)]))
+        }
+        "confirm" | "cancel" => {
+            let mut guest = site.newcomer(&user).await;
+            let page = guest.browser.get("/account/two-factor/setup").await;
+            let page = guest.browser.submit(&page.form_with("method"), "", &[]).await;
+            let page = guest.browser.follow(page).await;
+            if name == "cancel" {
+                return (guest, page.form_to("/account/two-factor/setup/cancel"));
+            }
+            let code = SoftApp::with_key(&key(&page)).code_at(site.world.now());
+            (guest, filled(page.form_with("code"), &[("code", &code)]))
+        }
+        "prefer" | "remove" => {
+            let mut guest = site.member(&user).await;
+            guest.sets_up(&site.world).await;
+            let page = guest.browser.get("/account/two-factor").await;
+            let prefer = page.forms().into_iter().find(|form| form.action.ends_with("/prefer")).unwrap();
+            if name == "prefer" {
+                return (guest, prefer);
+            }
+            let action = prefer.action.replace("/prefer", "/remove");
+            let form = guest.browser.get(&action).await.form_to(&action);
+            (guest, form)
+        }
+        other => panic!("there is no form {other}"),
+    }
+}
+
+fn filled(mut form: Form, values: &[(&str, &str)]) -> Form {
+    for (name, value) in values {
+        form.fields.retain(|(field, _)| field != name);
+        form.fields.push(((*name).into(), (*value).into()));
+    }
+    form
+}
+
+fn with(form: &Form, name: &str, value: Option<&str>) -> Form {
+    let mut form = form.clone();
+    form.fields.retain(|(field, _)| field != name);
+    form.fields.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+    form
+}
+
+fn gives_a_session(page: &Page) -> bool {
+    let given = page.headers.get_all("set-cookie").iter();
+    given
+        .map(|cookie| cookie.to_str().unwrap())
+        .any(|cookie| cookie.starts_with("countersign=") && !cookie.contains("Max-Age=0"))
+}
+
+#[tokio::test]
+async fn no_form_is_taken_that_was_not_made_for_this_browser() {
+    let site = Site::new();
+    let mut stranger = site.browser();
+    let foreign = stranger.get("/account/login").await.form_with("password").fields[0].1.clone();
+    for name in EVERY_FORM.iter().copied() {
+        let (mut guest, form) = form(&site, name).await;
+        let cookies = guest.browser.cookies.clone();
+        for tag in [None, Some(""), Some("x"), Some(&*foreign)] {
+            let page = guest.browser.submit(&with(&form, "form", tag), "", &[]).await;
+            assert_eq!(page.status, StatusCode::FORBIDDEN, "{name} with the token {tag:?}");
+            assert!(page.says("no longer valid") && !gives_a_session(&page), "{name}");
+        }
+        for (header, value, status) in [
+            ("sec-fetch-site", "cross-site", StatusCode::FORBIDDEN),
+            ("sec-fetch-site", "same-site", StatusCode::FORBIDDEN),
+            ("origin", "http://evil.example", StatusCode::FORBIDDEN),
+            ("origin", "null", StatusCode::FORBIDDEN),
+        ] {
+            let headers = guest.browser.headers.clone();
+            guest.browser.headers.insert(HeaderName::from_static(header), HeaderValue::from_static(value));
+            let page = guest.browser.submit(&form, "", &[]).await;
+            assert_eq!(page.status, status, "{name} with {header}: {value}");
+            assert!(page.says("another site") && !gives_a_session(&page), "{name}");
+            guest.browser.headers = headers;
+        }
+        guest.browser.cookies = cookies;
+        guest.browser.headers.insert("origin", HeaderValue::from_static("http://localhost:8000"));
+        guest.browser.headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
+        let page = guest.browser.submit(&form, "", &[]).await;
+        assert!(
+            page.status.is_redirection() || name == "codes" && page.status == StatusCode::OK,
+            "{name}: {}",
+            page.body
+        );
+    }
+}
+
+#[tokio::test]
+async fn t12_no_step_can_be_left_out_or_taken_from_another_flow() {
+    let site = Site::new();
+    for name in EVERY_FORM.iter().copied() {
+        let (mut guest, form) = form(&site, name).await;
+        // Sent without the cookie it rests on, a form does nothing.
+        let resting_on = match name {
+            "login" => NONCE,
+            "second factor" | "restart" => PENDING,
+            _ => SESSION,
+        };
+        let cookies = guest.browser.cookies.clone();
+        guest.browser.cookies.remove(resting_on);
+        let page = guest.browser.submit(&form, "", &[]).await;
+        assert!(matches!(page.status, StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED), "{name}: {}", page.status);
+        assert!(!gives_a_session(&page), "{name}");
+        guest.browser.cookies = cookies.clone();
+        // Sent to every other address, it does nothing either.
+        for path in [
+            "/account/login/second-factor",
+            "/account/verify",
+            "/account/two-factor/setup/confirm",
+            "/account/two-factor/disable",
+            "/account/two-factor/backup-codes",
+            "/account/two-factor/devices/x/remove",
+            "/account/two-factor/devices/x/prefer",
+            "/account/password",
+        ] {
+            if path == form.action {
+                continue;
+            }
+            let mut other = form.clone();
+            other.action = path.into();
+            let page = guest.browser.submit(&other, "", &[]).await;
+            let harmless = page.status.is_client_error()
+                || page
+                    .location()
+                    .is_some_and(|way| way.starts_with("/account/two-factor/setup") || way.contains("why=over"));
+            assert!(harmless && !gives_a_session(&page), "{name} at {path}: {} {:?}", page.status, page.location());
+            guest.browser.cookies = cookies.clone();
+        }
+    }
+}
+
+#[tokio::test]
+async fn t12_finished_flows_do_not_run_again() {
+    let site = Site::new();
+    for name in EVERY_FORM.iter().copied() {
+        let (mut guest, form) = form(&site, name).await;
+        let cookies = guest.browser.cookies.clone();
+        guest.browser.submit(&form, "", &[]).await;
+        guest.browser.cookies = cookies;
+        let page = guest.browser.submit(&form, "", &[]).await;
+        let repeatable = matches!(name, "login" | "logout" | "begin" | "prefer" | "restart" | "cancel");
+        assert!(repeatable || !gives_a_session(&page), "{name}: {}", page.status);
+        assert!(page.status != StatusCode::OK && !page.status.is_server_error(), "{name}: {}", page.status);
+    }
+}
+
+#[tokio::test]
+async fn t8_a_field_nobody_asked_for_decides_nothing() {
+    let site = Site::new();
+    let wishes = [
+        "skip",
+        "skip_second_factor",
+        "skipEmailVerification",
+        "verified",
+        "is_verified",
+        "mfa",
+        "trusted",
+        "remember",
+        "level",
+        "admin",
+        "staff",
+        "user",
+        "user_id",
+        "confirmed",
+        "enabled",
+        "bypass",
+        "status",
+        "factors",
+        "recent",
+    ];
+    let mut ada = site.halfway("ada").await;
+    let page = ada.browser.get("/account/login/second-factor").await;
+    let wrong = ada.person.wrong_code();
+    for wish in wishes {
+        for value in ["1", "true", "yes", "aal2", "id-ada"] {
+            let form = with(&filled(page.form_with("code"), &[("code", &wrong)]), wish, Some(value));
+            let page = ada.browser.submit(&form, "", &[]).await;
+            assert!(page.status.is_client_error() && !gives_a_session(&page), "{wish}={value}");
+        }
+    }
+    let mut newcomer = site.newcomer("new").await;
+    for wish in wishes {
+        let query = format!("/secret?{wish}=1&{wish}=true");
+        assert!(newcomer.browser.get(&query).await.status.is_redirection(), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn w01_a_password_alone_never_changes_factors_that_exist() {
+    let site = Site::new();
+    // Two password-only sessions; one of them sets up a device.
+    let mut ada = site.newcomer("ada").await;
+    let page = ada.browser.get("/account/two-factor/setup").await;
+    let begin = page.form_with("method");
+    let page = ada.browser.submit(&begin, "", &[]).await;
+    let page = ada.browser.follow(page).await;
+    let confirm = page.form_with("code");
+    let app = SoftApp::with_key(&key(&page));
+    let mut thief = std::mem::replace(&mut ada.browser, site.browser());
+    ada.signs_in("").await;
+    ada.sets_up(&site.world).await;
+    for (form, value) in [(&confirm, app.code_at(site.world.now())), (&begin, String::new())] {
+        let page = thief.submit(form, "", &[("code", &value)]).await;
+        assert!(
+            !gives_a_session(&page) && page.status == StatusCode::UNAUTHORIZED,
+            "the first setup ended this session"
+        );
+    }
+    // A verified session that has grown old begins nothing either.
+    let begin = ada.browser.get("/account/two-factor/setup").await.form_with("method");
+    site.world.pass(601);
+    let page = ada.browser.submit(&begin, "", &[]).await;
+    assert_eq!(page.location().as_deref(), Some("/account/verify?next=%2Faccount%2Ftwo-factor%2Fsetup"));
+}
+
+#[tokio::test]
+async fn a_hosts_own_form_is_checked_too() {
+    let site = Site::new();
+    let mut stranger = site.browser();
+    let token = stranger.get("/own").await.body;
+    assert_eq!(stranger.post("/own", &[("form", &token), ("word", "hello")]).await.body, "hello");
+    assert_eq!(stranger.post("/own", &[("word", "hello")]).await.status, StatusCode::FORBIDDEN);
+    let mut ada = site.newcomer("ada").await;
+    assert_eq!(ada.browser.post("/own", &[("form", &token), ("word", "hello")]).await.status, StatusCode::FORBIDDEN);
+    let token = ada.browser.get("/own").await.body;
+    assert_eq!(ada.browser.post("/own", &[("form", &token), ("word", "hello")]).await.body, "hello");
+}

@@ -1,0 +1,132 @@
+//! For whom a request is, and what it says of itself.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use countersign_axum::Origins;
+use countersign_testkit::Browser;
+
+use crate::site::Site;
+
+#[tokio::test]
+async fn a_request_for_another_site_gets_nothing() {
+    let site = Site::new();
+    for (host, status) in [
+        ("localhost:8000", StatusCode::OK),
+        ("127.0.0.1:8000", StatusCode::OK),
+        ("[::1]:8000", StatusCode::OK),
+        ("localhost", StatusCode::MISDIRECTED_REQUEST),
+        ("localhost:8001", StatusCode::MISDIRECTED_REQUEST),
+        ("evil.example", StatusCode::MISDIRECTED_REQUEST),
+        ("evil.example:8000", StatusCode::MISDIRECTED_REQUEST),
+        ("localhost:8000.evil.example", StatusCode::MISDIRECTED_REQUEST),
+        ("localhost:8000@evil.example", StatusCode::MISDIRECTED_REQUEST),
+        ("", StatusCode::MISDIRECTED_REQUEST),
+    ] {
+        let mut browser = Browser::at(site.app.clone(), host);
+        for path in ["/", "/account/login", "/account/nothing"] {
+            let page = browser.get(path).await;
+            let expected =
+                if path == "/account/nothing" && status == StatusCode::OK { StatusCode::NOT_FOUND } else { status };
+            assert_eq!(page.status, expected, "{host:?} {path}");
+            assert!(page.headers.contains_key("content-security-policy"));
+            assert!(
+                !page.says("evil")
+                    && !page.headers.values().any(|value| value.as_bytes().windows(4).any(|part| part == b"evil"))
+            );
+        }
+    }
+    let mut browser = Browser::at(site.app.clone(), "localhost:8000");
+    assert_eq!(browser.get("http://evil.example/account/login").await.status, StatusCode::MISDIRECTED_REQUEST);
+    browser.headers.append("host", HeaderValue::from_static("localhost:8000"));
+    browser.headers.append("host", HeaderValue::from_static("evil.example"));
+    assert!(browser.get("/account/login").await.status.is_client_error());
+}
+
+#[tokio::test]
+async fn forged_headers_change_no_link() {
+    let site =
+        Site::built(|_| {}, |settings| settings.origins = Origins::Public("https://example.org".parse().unwrap()));
+    let plain = Browser::at(site.app.clone(), "example.org").get("/account/login?next=%2Fsecret").await;
+    for (name, value) in [
+        ("x-forwarded-host", "evil.example"),
+        ("x-forwarded-proto", "http"),
+        ("x-forwarded-port", "81"),
+        ("x-forwarded-for", "203.0.113.9"),
+        ("x-forwarded-prefix", "//evil.example"),
+        ("forwarded", "for=203.0.113.9;host=evil.example;proto=http"),
+        ("x-original-url", "/account/nothing"),
+        ("x-rewrite-url", "//evil.example"),
+        ("x-host", "evil.example"),
+        ("referer", "https://evil.example/"),
+    ] {
+        let mut browser = Browser::at(site.app.clone(), "example.org");
+        browser.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        let page = browser.get("/account/login?next=%2Fsecret").await;
+        let token =
+            |body: &str| body.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        assert_eq!(page.body.replace(&token(&page.body), ""), plain.body.replace(&token(&plain.body), ""), "{name}");
+        let page = browser.get("/account/two-factor/setup/confirm").await;
+        assert!(page.location().is_none_or(|way| way.starts_with("/account/")), "{name}");
+        browser.headers.insert("accept", HeaderValue::from_static("text/html"));
+        assert_eq!(browser.get("/secret").await.location().as_deref(), Some("/account/login?next=%2Fsecret"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn no_next_leaves_the_site_at_any_door() {
+    let site = Site::new();
+    let mut ada = site.member("ada").await;
+    for next in [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "/%2f%2fevil.example",
+        "javascript:alert(1)",
+        "/a\r\nb",
+        "/account/login",
+        "/account/logout?x",
+        "/account/verify",
+    ] {
+        let query = serde_html_form::to_string([("next", next)]).unwrap();
+        ada.browser = site.browser();
+        let page = ada.signs_in(&format!("?{query}")).await;
+        assert_eq!(page.location().as_deref(), Some("/account/login/second-factor"), "{next:?}");
+        let page = ada.browser.get(&format!("/account/login/second-factor?{query}")).await;
+        let page =
+            ada.browser.submit(&page.form_with("code"), "", &[("code", &ada.person.code()), ("next", next)]).await;
+        assert_eq!(page.location().as_deref(), Some("/"), "{next:?}");
+        let page = ada.browser.get(&format!("/account/verify?{query}")).await;
+        site.world.pass(30);
+        let page =
+            ada.browser.submit(&page.form_with("code"), "", &[("code", &ada.person.code()), ("next", next)]).await;
+        assert_eq!(page.location().as_deref(), Some("/account/two-factor"), "{next:?}");
+        let page = ada.browser.get(&format!("/account/two-factor/setup/complete?{query}")).await;
+        assert!(!page.says("evil") && !page.says("javascript"), "{next:?}");
+        let page = ada.browser.get(&format!("/account/two-factor/backup-codes?{query}")).await;
+        assert!(!page.says("evil") && !page.says("javascript"), "{next:?}");
+        site.world.pass(30);
+    }
+}
+
+#[tokio::test]
+async fn failures_count_against_the_peer_and_not_against_what_it_says() {
+    let site = Site::built(|parts| parts.policy.first_step.per_address = 3, |_| {});
+    let mut browser = site.browser();
+    let form = browser.get("/account/login").await.form_with("password");
+    let mut statuses = vec![];
+    for (number, name) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
+        browser.headers.insert("x-forwarded-for", HeaderValue::from_str(&format!("203.0.113.{number}")).unwrap());
+        statuses.push(browser.submit(&form, "", &[("name", name), ("password", "wrong")]).await.status.as_u16());
+    }
+    assert_eq!(statuses, [422, 422, 422, 429, 429]);
+    let proxied = Site::built(
+        |parts| parts.policy.first_step.per_address = 1,
+        |settings| settings.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()],
+    );
+    let mut browser = proxied.browser();
+    let form = browser.get("/account/login").await.form_with("password");
+    for (client, status) in [("203.0.113.1", 422), ("203.0.113.2", 422), ("203.0.113.1", 429)] {
+        browser.headers.insert("x-forwarded-for", HeaderValue::from_str(&format!("198.51.100.7, {client}")).unwrap());
+        let page = browser.submit(&form, "", &[("name", "a"), ("password", "wrong")]).await;
+        assert_eq!(page.status.as_u16(), status, "{client}");
+    }
+}

@@ -1,0 +1,18 @@
+//! The pages, driven as a browser drives them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod body;
+mod forms;
+mod guards;
+mod headers;
+mod hosts;
+mod names;
+mod pending;
+mod site;
+mod walk;
