@@ -22,7 +22,7 @@ pub const PASSWORD: &str = "marmalade umbrella kiosk";
 
 /// The program under test: the release build that `cargo xtask test` names, or else the last debug build.
 pub fn program() -> PathBuf {
-    let named = env::var_os("COUNTERSIGN_BIN").map(PathBuf::from);
+    let named = env::var_os("TRIALS_BIN").map(PathBuf::from);
     let program = named.unwrap_or_else(|| env::current_exe().unwrap().with_file_name("../countersign"));
     assert!(program.exists(), "there is no {}: run `cargo build -p countersign-server` first", program.display());
     program

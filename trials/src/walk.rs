@@ -35,6 +35,9 @@ pub trait Walk {
 
     /// Answers with a backup code instead.
     async fn answers_with_backup_code(&mut self, code: &str) -> Page;
+
+    /// Answers with a backup code if the page that asks for one comes at all.
+    async fn answers_with_backup_code_if_asked(&mut self, code: &str) -> Option<Page>;
 }
 
 impl<S, B> Walk for Browser<S>
@@ -72,12 +75,17 @@ where
     }
 
     async fn answers_with_backup_code(&mut self, code: &str) -> Page {
+        self.answers_with_backup_code_if_asked(code).await.expect("backup codes are offered")
+    }
+
+    async fn answers_with_backup_code_if_asked(&mut self, code: &str) -> Option<Page> {
         let page = self.get(SECOND_FACTOR).await;
-        let others = between(&page, "id=\"others\"", "</section>");
-        let (_, other) = others.split_once("name=\"device\" value=\"").unwrap();
-        let other = other.split('"').next().unwrap();
-        let form = self.get(&format!("{SECOND_FACTOR}?device={other}")).await.form_with("device");
-        self.submit(&form, SECOND_FACTOR, &[("code", code)]).await
+        let (_, others) = page.body.split_once("id=\"others\"")?;
+        let (_, other) = others.split_once("name=\"device\" value=\"")?;
+        let other = other.split('"').next()?;
+        let page = self.get(&format!("{SECOND_FACTOR}?device={other}")).await;
+        let form = page.forms().into_iter().find(|form| form.fields.iter().any(|(name, _)| name == "device"))?;
+        Some(self.submit(&form, SECOND_FACTOR, &[("code", code)]).await)
     }
 }
 

@@ -193,7 +193,7 @@ async fn connect(port: u16, scripts: Scripts, (width, height): (u32, u32)) -> Cl
 
 /// Where pictures go.
 fn artefacts() -> PathBuf {
-    let folder = std::env::var_os("COUNTERSIGN_ARTEFACTS")
+    let folder = std::env::var_os("TRIALS_ARTEFACTS")
         .map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target/artefacts").into(), PathBuf::from);
     fs::create_dir_all(&folder).unwrap();
     folder

@@ -40,8 +40,8 @@ fn suite(workspace: &Workspace) -> Result<(Tally, ExitStatus)> {
     let artefacts = workspace.target.join("artefacts");
     fs::create_dir_all(&artefacts).with_context(|| format!("could not create {}", artefacts.display()))?;
     let mut tests = at(workspace, &["test", "--workspace"])
-        .env("COUNTERSIGN_BIN", server_binary(workspace))
-        .env("COUNTERSIGN_ARTEFACTS", artefacts)
+        .env("TRIALS_BIN", server_binary(workspace))
+        .env("TRIALS_ARTEFACTS", artefacts)
         .stdout(Stdio::piped())
         .spawn()
         .context("could not start `cargo test`")?;
