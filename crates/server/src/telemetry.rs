@@ -4,7 +4,7 @@
 //! path as it was asked for, a query, a body, a cookie, a code or a name: what is not written cannot leak, and nobody can
 //! forge a line with what they send.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use anyhow::{Context as _, Result};
 use axum::{
@@ -27,10 +27,14 @@ pub(crate) fn filter(text: &str) -> Result<EnvFilter> {
 
 /// Begins to log, to the standard error.
 pub(crate) fn start(log: &str, format: LogFormat) -> Result<()> {
-    let log = tracing_subscriber::fmt().with_env_filter(filter(log)?).with_writer(io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter(log)?)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false);
     let started = match format {
-        LogFormat::Text => log.with_target(false).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).with_target(false).try_init(),
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).try_init(),
     };
     started.map_err(|cause| anyhow::anyhow!("could not start to log: {cause}"))
 }

@@ -1,0 +1,231 @@
+//! A folder with an installation in it, the commands that are run there, and its server.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read, Write as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A password that keeps every rule.
+pub(crate) const PASSWORD: &str = "marmalade umbrella kiosk";
+/// Another one.
+pub(crate) const OTHER_PASSWORD: &str = "velvet tractor almanac";
+
+/// A folder with an installation in it.
+pub(crate) struct House {
+    folder: TempDir,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// A running server; it is killed with the value.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    child: Child,
+    log: Arc<Mutex<String>>,
+}
+
+impl House {
+    /// An empty folder.
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A folder with keys and a migrated database.
+    pub(crate) fn founded() -> Self {
+        let house = Self::empty();
+        house.run("keys new").succeeds();
+        house.run("migrate").succeeds();
+        house
+    }
+
+    /// One in which there are these users, all with the same password.
+    pub(crate) fn of(names: &[&str]) -> Self {
+        let house = Self::founded();
+        for name in names {
+            house.run_with(&format!("user add {name} --password-stdin"), PASSWORD).succeeds();
+        }
+        house
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Runs a command line.
+    pub(crate) fn run(&self, line: &str) -> Told {
+        self.run_with(line, "")
+    }
+
+    /// Runs a command line with this line on the standard input.
+    pub(crate) fn run_with(&self, line: &str, input: &str) -> Told {
+        self.finish(self.command(line), input)
+    }
+
+    /// Runs a command line with nothing in its environment but these.
+    pub(crate) fn run_in(&self, environment: &[(&str, &str)], line: &str) -> Told {
+        let mut command = bare(self.folder.path(), line);
+        command.envs(environment.iter().copied());
+        self.finish(command, "")
+    }
+
+    fn finish(&self, mut command: Command, input: &str) -> Told {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.current_dir(self.folder.path()).spawn().unwrap();
+        // A command that reads nothing may be gone before it is written to.
+        let _ = writeln!(child.stdin.take().unwrap(), "{input}");
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let [out, err] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        Told { status: status.code().unwrap(), out, err }
+    }
+
+    /// Starts `serve`, on a port of its own.
+    pub(crate) fn serves(&self) -> Server {
+        self.serves_with("serve --bind 127.0.0.1:0", &[])
+    }
+
+    /// Starts `serve` as this command line says, with these settings besides.
+    pub(crate) fn serves_with(&self, line: &str, environment: &[(&str, &str)]) -> Server {
+        let mut command = self.command(line);
+        command.envs(environment.iter().copied());
+        Server::start(command, "listening")
+    }
+
+    /// Starts `demo`, on a port of its own.
+    pub(crate) fn demo(&self, flags: &str) -> Server {
+        Server::start(bare(self.folder.path(), &format!("demo --bind 127.0.0.1:0 {flags}")), "http://")
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = bare(self.folder.path(), line);
+        command.env("COUNTERSIGN_DATABASE_URL", format!("sqlite://{}", self.path("countersign.db").display()));
+        command.env("COUNTERSIGN_KEY_FILE", self.path("countersign.key"));
+        command
+    }
+}
+
+/// The binary in this folder, with these arguments and no environment.
+fn bare(folder: &Path, line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.args(arguments(line)).current_dir(folder).env_clear();
+    command
+}
+
+/// Words, or what stands between single quotes.
+fn arguments(line: &str) -> Vec<&str> {
+    let (quoted, plain): (Vec<_>, Vec<_>) = line.split('\'').enumerate().partition(|(place, _)| place % 2 == 1);
+    let mut all: Vec<(usize, &str)> = quoted;
+    all.extend(plain.into_iter().flat_map(|(place, text)| text.split_whitespace().map(move |word| (place, word))));
+    all.sort_by_key(|(place, _)| *place);
+    all.into_iter().map(|(_, word)| word).collect()
+}
+
+impl Told {
+    /// What it printed, if all went well.
+    #[track_caller]
+    pub(crate) fn succeeds(&self) -> &str {
+        assert_eq!((self.status, self.err.as_str()), (0, ""), "{self:?}");
+        self.out.trim_end()
+    }
+
+    /// The JSON that it printed.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(self.succeeds()).unwrap()
+    }
+
+    /// The one line of its error, after the name of the program; it printed nothing else.
+    #[track_caller]
+    pub(crate) fn fails(&self) -> &str {
+        assert_eq!((self.status, self.out.as_str()), (1, ""), "{self:?}");
+        let line = self.err.strip_prefix("countersign: ").and_then(|error| error.strip_suffix('\n'));
+        let line = line.unwrap_or_else(|| panic!("no error of ours: {self:?}"));
+        assert!(!line.contains('\n'), "an error is one line: {line}");
+        line
+    }
+}
+
+impl Server {
+    /// Starts a server and waits until it has said where it listens, in the line with `sign`.
+    fn start(mut command: Command, sign: &str) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        collect(child.stdout.take().unwrap(), Arc::clone(&log));
+        collect(child.stderr.take().unwrap(), Arc::clone(&log));
+        let mut server = Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), child, log };
+        let line = server.wait_for(sign);
+        let port = line.split("127.0.0.1:").nth(1).unwrap().split(|letter: char| !letter.is_ascii_digit()).next();
+        server.address.set_port(port.unwrap().parse().unwrap());
+        server
+    }
+
+    /// Everything it has written.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The first line with this in it.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, text: &str) -> String {
+        let line = || self.log().lines().find(|line| line.contains(text)).map(str::to_owned);
+        patiently(line).unwrap_or_else(|| panic!("no {text:?} in the log:\n{}", self.log()))
+    }
+
+    /// Sends it a signal, as `kill` does.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// The status with which it ends.
+    pub(crate) fn ends(&mut self) -> Option<i32> {
+        let status = patiently(|| self.child.try_wait().unwrap());
+        status.unwrap_or_else(|| panic!("it does not end:\n{}", self.log())).code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What comes within twenty seconds.
+fn patiently<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    (0..4000).find_map(|_| {
+        let found = look();
+        if found.is_none() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        found
+    })
+}
+
+fn collect(from: impl Read + Send + 'static, log: Arc<Mutex<String>>) {
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            let mut log = log.lock().unwrap();
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+}

@@ -1,0 +1,166 @@
+//! Settings: where they come from, what is refused, and what is shown.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use crate::house::House;
+
+#[test]
+fn a_misspelt_setting_is_an_error_that_names_the_nearest() {
+    let house = House::founded();
+    house.write("typo.toml", "login_timout = \"5m\"\n");
+    house.write("wild.toml", "bind = \"127.0.0.1:0\"\nxyzzy = 1\n");
+    for (environment, line, error) in [
+        (
+            &[][..],
+            "config show --config typo.toml",
+            "could not use the configuration file typo.toml: unknown setting login_timout: did you mean login_timeout?",
+        ),
+        (
+            &[("COUNTERSIGN_CONFIG", "wild.toml")],
+            "config show",
+            "could not use the configuration file wild.toml: unknown setting xyzzy: `countersign config show` lists the \
+             settings there are",
+        ),
+        (
+            &[("COUNTERSIGN_DATABASE_UR", "x")],
+            "user list",
+            "unknown setting COUNTERSIGN_DATABASE_UR in the environment: did you mean COUNTERSIGN_DATABASE_URL?",
+        ),
+        (
+            &[("COUNTERSIGN_LOGIN_TIMEOUT", "13h")],
+            "serve",
+            "could not use login_timeout = \"13h\" from the environment: it has to be from 1s to 12h",
+        ),
+        (
+            &[("COUNTERSIGN_BIND", "localhost")],
+            "serve",
+            "could not use bind = \"localhost\" from the environment: it has to be an address and a port, as in \
+             127.0.0.1:8000",
+        ),
+        (
+            &[],
+            "migrate --config none.toml",
+            "could not read the configuration file none.toml: No such file or directory (os error 2)",
+        ),
+    ] {
+        assert_eq!(house.run_in(environment, line).fails(), error, "{line}");
+    }
+}
+
+#[test]
+fn what_is_in_effect_is_shown_with_its_source() {
+    let house = House::founded();
+    house.write(
+        "c.toml",
+        "site_name = \"Analytical Engine\"\nrecent = \"5m\"\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]",
+    );
+    let environment =
+        [("COUNTERSIGN_RECENT", "6m"), ("COUNTERSIGN_KEY_FILE", "other.key"), ("COUNTERSIGN_CONFIG", "c.toml")];
+    let shown = house.run_in(&environment, "config show --json --key-file countersign.key").json();
+    for (name, value, source) in [
+        ("site_name", "Analytical Engine", "c.toml"),
+        ("recent", "6m", "the environment"),
+        ("key_file", "countersign.key", "the command line"),
+        ("trusted_proxies", "10.0.0.0/8,::1", "c.toml"),
+        ("login_timeout", "10m", "the default"),
+        ("throttle_cap", "100", "the default"),
+        ("password_minimum", "15", "the default"),
+    ] {
+        let setting = shown.as_array().unwrap().iter().find(|setting| setting["name"] == name).unwrap();
+        assert_eq!((setting["value"].as_str().unwrap(), setting["source"].as_str().unwrap()), (value, source));
+    }
+    let text = house.run_in(&environment, "config show");
+    assert!(text.succeeds().contains("recent                  = 6m   (the environment)"), "{}", text.out);
+    assert!(text.out.contains("public_url              = not set   (the default)"), "{}", text.out);
+}
+
+#[test]
+fn plain_http_is_served_to_nobody_but_this_machine_and_a_listed_proxy() {
+    let house = House::founded();
+    let check = |settings: &str| {
+        house.write("c.toml", settings);
+        house.run("config check --config c.toml")
+    };
+    for fine in [
+        "",
+        "bind = \"[::1]:0\"",
+        "public_url = \"http://localhost:8000\"",
+        "public_url = \"https://id.example.org\"",
+        "bind = \"0.0.0.0:0\"\npublic_url = \"https://id.example.org\"\ntrusted_proxies = [\"10.0.0.5\"]",
+    ] {
+        assert_eq!(check(fine).succeeds(), "the server would start with these settings", "{fine}");
+    }
+    for (open, error) in [
+        (
+            "public_url = \"http://id.example.org\"",
+            "a public_url of plain http would send passwords in clear: make it https, with a proxy in front that ends TLS",
+        ),
+        (
+            "bind = \"0.0.0.0:8000\"",
+            "0.0.0.0:8000 can be reached from other machines, and plain http would send passwords in clear: set \
+             public_url to the https address of the proxy in front, or bind to 127.0.0.1",
+        ),
+        (
+            "bind = \"0.0.0.0:8000\"\npublic_url = \"http://localhost:8000\"",
+            "0.0.0.0:8000 can be reached from other machines, and plain http would send passwords in clear: set \
+             public_url to the https address of the proxy in front, or bind to 127.0.0.1",
+        ),
+        (
+            "bind = \"[::]:8000\"\npublic_url = \"https://id.example.org\"",
+            "[::]:8000 can be reached from other machines: list the proxy that ends TLS in trusted_proxies, or bind to \
+             127.0.0.1",
+        ),
+    ] {
+        assert_eq!(check(open).fails(), error);
+        assert_eq!(house.run("serve --config c.toml").fails(), error);
+    }
+}
+
+#[test]
+fn a_server_without_its_parts_says_what_to_run() {
+    let house = House::empty();
+    let database = format!("sqlite://{}", house.path("countersign.db").display());
+    let set = [("COUNTERSIGN_DATABASE_URL", database.as_str()), ("COUNTERSIGN_KEY_FILE", "countersign.key")];
+    assert!(
+        house.run_in(&set[..1], "serve").fails().starts_with("no key file is set: make one with `countersign keys new")
+    );
+    assert_eq!(
+        house.run_in(&set, "serve").fails(),
+        "there is no key file at countersign.key: run `countersign keys new countersign.key` to make one"
+    );
+    house.run_in(&set, "keys new").succeeds();
+    assert!(house.run_in(&set[1..], "serve").fails().starts_with("no database is set: give --database-url"));
+    let error = house.run_in(&set, "serve");
+    assert!(error.fails().ends_with("countersign.db: run `countersign migrate` to create it"), "{error:?}");
+    fs::write(house.path("countersign.db"), "").unwrap();
+    let error = house.run_in(&set, "serve");
+    assert!(error.fails().ends_with("run `countersign migrate` to create them"), "{error:?}");
+    house.run_in(&set, "migrate").succeeds();
+    house.run_in(&set, "config check").succeeds();
+}
+
+#[test]
+fn migrate_says_what_it_did_and_may_be_repeated() {
+    let house = House::empty();
+    let first = house.run("migrate --json").json();
+    assert_eq!(first["from"], 0);
+    assert_eq!(house.run("migrate --json").json()["from"], first["to"]);
+    assert!(house.run("migrate").succeeds().ends_with("already"));
+}
+
+#[test]
+fn a_key_file_is_made_once_and_for_its_owner() {
+    let house = House::empty();
+    house.run("keys new some.key").succeeds();
+    let made = fs::read_to_string(house.path("some.key")).unwrap();
+    assert_eq!(fs::metadata(house.path("some.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    let again = house.run("keys new some.key");
+    assert!(again.fails().starts_with("could not make the key file some.key: "), "{again:?}");
+    assert_eq!(fs::read_to_string(house.path("some.key")).unwrap(), made, "it stays as it was");
+    assert_eq!(house.run("keys new other.key --json").json()["key_file"], "other.key");
+
+    fs::set_permissions(house.path("some.key"), fs::Permissions::from_mode(0o640)).unwrap();
+    house.run("migrate").succeeds();
+    let open = house.run("config check --key-file some.key");
+    assert_eq!(open.fails(), "others can read the key file some.key: run `chmod 600 some.key`");
+}

@@ -1,0 +1,177 @@
+//! `user`, and what it means for whoever is signed in.
+
+use serde_json::json;
+
+use crate::{
+    house::{House, OTHER_PASSWORD, PASSWORD},
+    person::Person,
+};
+
+#[test]
+fn a_user_is_added_listed_and_shown() {
+    let house = House::founded();
+    let added = house.run("user add 'Ada Lovelace' --email ada@example.org --staff --json").json();
+    assert_eq!(added["name"], "Ada Lovelace");
+    assert_eq!(added["password"].as_str().unwrap().len(), 29);
+    let id = added["id"].as_str().unwrap().to_owned();
+
+    house.run_with("user add grace --password-stdin", PASSWORD).succeeds();
+    assert_eq!(house.run("user list").succeeds(), "Ada Lovelace, <ada@example.org>, staff\ngrace");
+    let all = house.run("user list --json").json();
+    assert_eq!(all.as_array().unwrap().len(), 2);
+    assert!(all[0].get("password").is_none() && !all.to_string().contains("argon2"), "{all}");
+
+    let shown = house.run("user show 'ada LOVELACE' --json").json();
+    assert!(shown["created"].as_i64().unwrap() > 0 && shown["created"] == shown["password_changed"]);
+    for (field, value) in [
+        ("id", json!(id)),
+        ("email", json!("ada@example.org")),
+        ("active", json!(true)),
+        ("staff", json!(true)),
+        ("two_factor", json!("disabled")),
+    ] {
+        assert_eq!(shown[field], value, "{field}");
+    }
+    assert_eq!(house.run("user show grace").succeeds(), "grace, two-factor authentication disabled");
+}
+
+#[test]
+fn a_password_that_was_made_is_printed_once_and_one_that_was_given_never() {
+    let house = House::founded();
+    let made = house.run("user add ada");
+    assert!(
+        made.succeeds().starts_with("ada: added, password ") && made.out.contains("(printed this once)"),
+        "{made:?}"
+    );
+    let given = house.run_with("user add grace --password-stdin", PASSWORD);
+    assert_eq!(given.succeeds(), "grace: added");
+    let again = house.run_with("user set-password grace --password-stdin --json", OTHER_PASSWORD).json();
+    assert!(again.get("password").is_none());
+}
+
+#[test]
+fn every_way_to_set_a_password_keeps_the_rules() {
+    let house = House::of(&["grace"]);
+    for command in ["user add ada", "user set-password grace"] {
+        for (password, reason) in [
+            ("fourteen chars", "the password is too short: it needs 15 characters"),
+            (&"vqxnztkbwhrfjmpd".repeat(65), "the password is too long: 1024 characters are kept"),
+            ("passwordpassword", "the password is too common: choose one that nobody would guess early"),
+            ("Countersign.2024!", "the password is made of the user's name or address, or the site's: choose another"),
+            ("", "the standard input is empty: a line with the secret was to come"),
+        ] {
+            assert_eq!(house.run_with(&format!("{command} --password-stdin"), password).fails(), reason);
+        }
+    }
+    let same = house.run_with("user set-password grace --password-stdin", PASSWORD);
+    assert_eq!(same.fails(), "that is the password already: choose another");
+    let name = house.run_with("user set-password grace --password-stdin", "Grace-grace-grace-1");
+    assert!(name.fails().starts_with("the password is made of the user's name"));
+    assert_eq!(house.run("user list").succeeds(), "grace", "nobody was added");
+}
+
+#[test]
+fn a_name_is_one_name_in_every_spelling() {
+    let house = House::of(&["Ådmin"]);
+    let taken = house.run("user add A\u{30a}DMIN");
+    assert_eq!(taken.fails(), "there is a user \"A\\u{30a}DMIN\" already, in this spelling or another");
+    assert_eq!(house.run("user show a\u{30a}dmin").succeeds(), "Ådmin, two-factor authentication disabled");
+}
+
+#[test]
+fn what_is_no_name_and_no_address_is_refused() {
+    let house = House::founded();
+    for (line, reason) in [
+        ("user add ' '", "a name has 1 to 150 characters, in at most 320 bytes"),
+        ("user add 'a\tb'", "a name has no control characters"),
+        ("user add ada --email ada", "\"ada\" is not an e-mail address"),
+    ] {
+        assert_eq!(house.run(line).fails(), reason, "{line}");
+    }
+}
+
+#[test]
+fn an_unknown_user_is_an_error() {
+    let house = House::founded();
+    for deed in
+        ["user show", "user set-password", "user deactivate", "user activate", "two-factor status", "backup-codes add"]
+    {
+        let told = house.run(&format!("{deed} nobody"));
+        assert_eq!(told.fails(), "there is no user \"nobody\": `countersign user list` shows who there is", "{deed}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_status_2() {
+    let house = House::empty();
+    for line in ["", "users", "user", "user add", "two-factor disable", "serve --port 1", "demo --bind here"] {
+        assert_eq!(house.run(line).status, 2, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn shutting_a_user_out_ends_everything_at_once_and_for_good() {
+    let house = House::of(&["ada", "grace"]);
+    let server = house.serves();
+    let (mut ada, mut grace) = (Person::at(&server, "ada"), Person::at(&server, "grace"));
+    ada.signs_in(PASSWORD).await;
+    grace.signs_in(PASSWORD).await;
+    assert!(ada.is_signed_in().await);
+
+    assert_eq!(house.run("user deactivate ada").succeeds(), "ada: shut out");
+    assert!(!ada.is_signed_in().await, "the session ends at once");
+    assert!(Person::at(&server, "ada").signs_in(PASSWORD).await.says("do not belong together"));
+    assert!(grace.is_signed_in().await, "nobody else's does");
+    assert_eq!(house.run("user list").succeeds(), "ada, shut out\ngrace");
+
+    assert_eq!(house.run("user activate ada --json").json()["active"], true);
+    assert!(!ada.is_signed_in().await, "what ended does not come back");
+    assert!(ada.signs_in(PASSWORD).await.says("You are signed in"));
+}
+
+#[tokio::test]
+async fn a_new_password_ends_sessions_at_once() {
+    let house = House::of(&["ada"]);
+    let server = house.serves();
+    let mut ada = Person::at(&server, "ada");
+    ada.signs_in(PASSWORD).await;
+    house.run_with("user set-password ada --password-stdin", OTHER_PASSWORD).succeeds();
+    assert!(!ada.is_signed_in().await);
+    assert!(ada.signs_in(PASSWORD).await.says("do not belong together"));
+    assert!(ada.signs_in(OTHER_PASSWORD).await.says("You are signed in"));
+}
+
+#[tokio::test]
+async fn whoever_changes_the_password_on_the_page_meets_the_same_rules() {
+    let house = House::of(&["ada"]);
+    let server = house.serves();
+    let mut ada = Person::at(&server, "ada");
+    ada.signs_in(PASSWORD).await;
+    let page = ada.browser.get("/account/password").await;
+    let form = page.form_with("current");
+    for (new, reason) in [
+        ("fourteen chars", "too short"),
+        ("qwertyuiop123456", "many people use"),
+        ("Ada-ada-ada-2024", "your own name"),
+        (PASSWORD, "the one you have"),
+    ] {
+        let fields = [("current", PASSWORD), ("new", new), ("again", new)];
+        let page = ada.browser.submit(&form, "", &fields).await;
+        assert!(page.says(reason), "{new}: {}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn nobody_and_a_wrong_password_get_one_answer() {
+    let house = House::of(&["ada"]);
+    let server = house.serves();
+    let wrong = Person::at(&server, "ada").signs_in(OTHER_PASSWORD).await;
+    let nobody = Person::at(&server, "adb").signs_in(OTHER_PASSWORD).await;
+    let plain = |body: &str, name: &str| {
+        let form = |part: &str| part.split('"').skip(1).collect::<Vec<_>>().join("\"");
+        let whole: Vec<String> = body.split("name=\"form\" value=\"").map(str::to_owned).collect();
+        let (first, rest) = whole.split_first().unwrap();
+        (first.clone() + &rest.iter().map(|part| form(part)).collect::<String>()).replace(name, "NAME")
+    };
+    assert_eq!((wrong.status, plain(&wrong.body, "ada")), (nobody.status, plain(&nobody.body, "adb")));
+}
