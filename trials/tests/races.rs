@@ -1,0 +1,112 @@
+//! Races over HTTP, through the real pages, in memory and on SQLite.
+//!
+//! Sixty-four browsers, each with a login of its own under way, send the same answer at once. What happens between reading
+//! and writing is forced apart in the engine's own races; here the whole way is run as it is.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
+
+use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, task};
+
+use countersign_axum::{Countersign, Origins, Settings};
+use countersign_engine::{Store, core::throttle::ThrottleRule, memory::MemoryStore};
+use countersign_store::SqliteStore;
+use countersign_testkit::{Browser, Person, World, all_at_once};
+use http::{Request, Response, StatusCode};
+use tempfile::TempDir;
+use tower::Service;
+use trials::Walk;
+
+const RACERS: usize = 64;
+
+/// The pages, as a service over requests with text bodies.
+#[derive(Clone)]
+struct Site(axum::Router);
+
+impl Service<Request<String>> for Site {
+    type Response = Response<axum::body::Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut task::Context<'_>) -> task::Poll<Result<(), Infallible>> {
+        <axum::Router as Service<Request<axum::body::Body>>>::poll_ready(&mut self.0, context)
+    }
+
+    fn call(&mut self, request: Request<String>) -> Self::Future {
+        Box::pin(self.0.call(request.map(axum::body::Body::from)))
+    }
+}
+
+impl Site {
+    fn of(world: &World) -> Self {
+        let settings = Settings::new(Origins::Loopback { port: 8000 });
+        Self(Countersign::new(world.engine.clone(), settings).unwrap().routes())
+    }
+
+    fn browser(&self) -> Browser<Self> {
+        Browser::at(self.clone(), "localhost:8000")
+    }
+}
+
+/// In memory and on SQLite, with the throttle as given.
+fn worlds(throttle: ThrottleRule) -> Vec<(World, Option<TempDir>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("race.db");
+    SqliteStore::migrate(&file).unwrap();
+    let sqlite: Arc<dyn Store> = Arc::new(SqliteStore::open(&file).unwrap());
+    let memory: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let world = |store| World::built(store, |parts| parts.policy.throttle = throttle);
+    vec![(world(memory), None), (world(sqlite), Some(folder))]
+}
+
+/// Everybody gives the password, and then all give the same answer at once: the statuses.
+async fn race(world: &World, ada: &Person, code: &str, backup: bool) -> Vec<StatusCode> {
+    let site = Site::of(world);
+    let mut browsers = vec![];
+    for _ in 0..RACERS {
+        let mut browser = site.browser();
+        browser.gives_password("ada", &ada.password).await;
+        browsers.push(browser);
+    }
+    let code = code.to_owned();
+    all_at_once(RACERS, move |number| {
+        let (mut browser, code) = (browsers[number].clone(), code.clone());
+        async move {
+            let page =
+                if backup { browser.answers_with_backup_code(&code).await } else { browser.answers(&code).await };
+            page.status
+        }
+    })
+    .await
+}
+
+fn accepted(statuses: &[StatusCode]) -> usize {
+    statuses.iter().filter(|status| status.is_redirection()).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t16_one_of_64_simultaneous_submissions_is_accepted() {
+    for (world, _folder) in worlds(ThrottleRule::default()) {
+        let ada = world.user("ada");
+        let signed_in = ada.sets_up().await;
+        let codes = ada.makes_backup_codes(&signed_in).await;
+        let before = world.store.sessions(&ada.user.id).await.unwrap().len();
+        assert_eq!(accepted(&race(&world, &ada, &ada.code(), false).await), 1);
+        assert_eq!(accepted(&race(&world, &ada, &codes[0], true).await), 1);
+        assert_eq!(world.store.sessions(&ada.user.id).await.unwrap().len(), before + 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn simultaneous_wrong_codes_are_all_counted_or_refused_unseen() {
+    for throttle in [ThrottleRule::OFF, ThrottleRule::default()] {
+        for (world, _folder) in worlds(throttle) {
+            let ada = world.user("ada");
+            ada.sets_up().await;
+            let statuses = race(&world, &ada, &ada.wrong_code(), false).await;
+            let unseen = statuses.iter().filter(|status| **status == StatusCode::TOO_MANY_REQUESTS).count();
+            let device = world.store.factors(&ada.user.id).await.unwrap().devices.remove(0);
+            assert_eq!(accepted(&statuses), 0);
+            assert_eq!(usize::try_from(device.throttle.failures).unwrap() + unseen, RACERS);
+            assert_eq!(unseen == 0, throttle == ThrottleRule::OFF);
+        }
+    }
+}
