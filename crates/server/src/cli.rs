@@ -63,17 +63,20 @@ enum Command {
     Keys(keys::Arguments),
 }
 
+/// What these flags stand under in the help.
+const SETTINGS: &str = "Settings";
+
 /// Where the settings come from. What stands here goes before the environment, and that before the file.
 #[derive(Args, Debug)]
 struct SettingFlags {
     /// The configuration file, in TOML
-    #[arg(long, global = true, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
+    #[arg(long, global = true, help_heading = SETTINGS, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
     config: Option<PathBuf>,
     /// The database, as in sqlite:///var/lib/countersign/countersign.db
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = SETTINGS, value_name = "URL")]
     database_url: Option<String>,
     /// The file with the keys
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = SETTINGS, value_name = "FILE")]
     key_file: Option<String>,
 }
 

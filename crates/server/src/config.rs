@@ -1,8 +1,8 @@
 //! The settings: which there are, where each was said, and what is in effect.
 //!
-//! A setting has one name. `login_timeout` is that in the configuration file, `COUNTERSIGN_LOGIN_TIMEOUT` in the
-//! environment, and `--login-timeout` where a command takes it as a flag. A flag goes before the environment, the
-//! environment before the file, the file before the default. A name that is not in the list is an error, wherever it
+//! A setting has one name: `key_file` is `key_file` in the configuration file, `COUNTERSIGN_KEY_FILE` in the environment,
+//! and `--key-file` where a command takes it as a flag. A flag goes before the environment, the environment before the
+//! file, the file before the default. A name that is not in the list is an error, wherever it
 //! stands, because a misspelt safety is none. Everything is read and checked before anything happens.
 
 mod setting;
@@ -60,6 +60,7 @@ pub(crate) enum LogFormat {
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
     pub(crate) value: Option<String>,
     pub(crate) source: Source,
 }
@@ -98,9 +99,12 @@ impl Config {
     /// Every setting as it is in effect, and who says so.
     pub(crate) fn show(sources: &Sources) -> Vec<Shown> {
         let defaults = Self::default();
-        let shown = SETTINGS.iter().map(|setting| match sources.look_up(setting.name) {
-            Some((text, source)) => Shown { name: setting.name, value: Some(text.into()), source },
-            None => Shown { name: setting.name, value: (setting.default)(&defaults), source: Source::Default },
+        let shown = SETTINGS.iter().map(|setting| {
+            let (value, source) = match sources.look_up(setting.name) {
+                Some((text, source)) => (Some(text.into()), source),
+                None => ((setting.default)(&defaults), Source::Default),
+            };
+            Shown { name: setting.name, about: setting.about, value, source }
         });
         shown.collect()
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Form, SettingFlags};
 use crate::{
@@ -25,7 +25,7 @@ enum Deed {
         #[command(flatten)]
         form: Form,
     },
-    /// Show every setting in effect, and where it was set
+    /// Show every setting in effect and where it was set, in the form of a configuration file
     Show {
         #[command(flatten)]
         form: Form,
@@ -46,13 +46,17 @@ pub(super) fn run(Arguments { settings, deed }: &Arguments) -> Result<()> {
 }
 
 fn show(settings: &[Shown], form: Form) -> Result<()> {
-    let data: Vec<Value> = settings
-        .iter()
-        .map(|Shown { name, value, source }| json!({ "name": name, "value": value, "source": source.to_string() }))
-        .collect();
-    let width = settings.iter().map(|setting| setting.name.len()).max().unwrap_or_default();
-    let line = |Shown { name, value, source }: &Shown| {
-        format!("{name:width$} = {}   ({source})", value.as_deref().unwrap_or("not set"))
-    };
-    form.print(&data, settings.iter().map(line).collect::<Vec<_>>().join("\n"))
+    let data = settings.iter().map(|Shown { name, about, value, source }| {
+        json!({ "name": name, "value": value, "source": source.to_string(), "about": about })
+    });
+    let text = settings.iter().map(in_toml).collect::<Vec<_>>().join("\n\n");
+    form.print(&data.collect::<Vec<_>>(), text)
+}
+
+/// A setting as it would stand in the configuration file.
+fn in_toml(Shown { name, about, value, source }: &Shown) -> String {
+    match value {
+        Some(value) => format!("# {about}\n{name} = {} # {source}", toml::Value::from(value.as_str())),
+        None => format!("# {about}\n# {name} is not set"),
+    }
 }

@@ -5,32 +5,24 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use countersign_engine::Engine;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    time,
-};
+use tokio::{net::TcpListener, time};
 
-use super::SettingFlags;
-use crate::{
-    config::Config,
-    listen::{self},
-    telemetry,
-    wire::Installation,
-};
+use super::{SETTINGS, SettingFlags};
+use crate::{config::Config, listen, telemetry, wire::Installation};
 
-/// How often what is over is forgotten.
+/// How often what is over is forgotten, and how long after the start for the first time.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
+const PURGE_FIRST: Duration = Duration::from_mins(1);
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
     /// Where to listen, as in 127.0.0.1:8000
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, help_heading = SETTINGS, value_name = "ADDRESS")]
     bind: Option<String>,
     /// Where browsers reach the site, as in https://id.example.org
-    #[arg(long, value_name = "URL")]
+    #[arg(long, help_heading = SETTINGS, value_name = "URL")]
     public_url: Option<String>,
 }
 
@@ -56,30 +48,44 @@ pub(super) async fn bind_to(config: Config) -> Result<(TcpListener, Config)> {
 
 /// Serves until the process is told to stop.
 pub(super) async fn serve(installation: &Installation, listener: TcpListener, config: &Config) -> Result<()> {
+    let stop = told_to_stop()?;
+    let purging = tokio::spawn(purge(installation.engine.clone()));
+    listen::serve(listener, installation.router(config)?, config.connections, stop).await;
+    purging.abort();
+    Ok(())
+}
+
+/// Ends when somebody types Ctrl-C or a supervisor wants the process to end. It listens from now on.
+#[cfg(unix)]
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let told = async {
+    Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         tracing::info!("stopping");
-    };
-    let purging = tokio::spawn(purge(installation.engine.clone()));
-    listen::serve(listener, installation.router(config)?, config.connections, told).await;
-    purging.abort();
-    Ok(())
+    })
+}
+
+/// Ends when somebody types Ctrl-C.
+#[cfg(not(unix))]
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+        tracing::info!("stopping");
+    })
 }
 
 /// Forgets what is over, again and again.
 async fn purge(engine: Engine) {
-    let mut hours = time::interval(PURGE_EVERY);
-    // The first one comes at once; whoever has just started the server has better things to wait for.
-    hours.tick().await;
+    time::sleep(PURGE_FIRST).await;
     loop {
-        hours.tick().await;
         match engine.purge().await {
             Ok(rows) => tracing::debug!(rows, "forgot what is over"),
             Err(fault) => tracing::warn!(%fault, "could not forget what is over"),
         }
+        time::sleep(PURGE_EVERY).await;
     }
 }

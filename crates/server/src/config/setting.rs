@@ -14,6 +14,8 @@ use crate::{password::Rules, telemetry};
 /// One setting.
 pub(super) struct Setting {
     pub(super) name: &'static str,
+    /// What it is, in a sentence for whoever sets it.
+    pub(super) about: &'static str,
     /// What is in effect if nobody says anything; nothing if the setting then is not there.
     pub(super) default: fn(&Config) -> Option<String>,
     pub(super) set: fn(&mut Config, &str) -> Result<()>,
@@ -27,16 +29,19 @@ const YEAR: Duration = DAY.saturating_mul(365);
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "database_url",
+        about: "Where the database is, as in sqlite:///var/lib/countersign/countersign.db.",
         default: |_| None,
         set: |config, text| value::sqlite(text).map(|path| config.database = Some(path)),
     },
     Setting {
         name: "key_file",
+        about: "The file with the keys that seal what is secret in the database.",
         default: |_| None,
         set: |config, text| value::path(text).map(|path| config.key_file = Some(path)),
     },
     Setting {
         name: "bind",
+        about: "Where to listen, by plain http.",
         default: |config| Some(config.bind.to_string()),
         set: |config, text| {
             value::parse(text, "an address and a port, as in 127.0.0.1:8000").map(|bind| config.bind = bind)
@@ -44,11 +49,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "public_url",
+        about: "Where browsers reach the site; by https, unless that is this machine only.",
         default: |_| None,
         set: |config, text| value::public_url(text).map(|url| config.public_url = Some(url)),
     },
     Setting {
         name: "trusted_proxies",
+        about: "The proxies, as addresses or networks, that may speak plain http with us and say who is asking.",
         default: |_| None,
         set: |config, text| {
             let proxies = value::list(text, "addresses or networks, as in 10.0.0.5 or 10.0.0.0/8")?;
@@ -58,6 +65,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "site_name",
+        about: "What the site is called, on its pages and in authenticator apps.",
         default: |config| Some(config.policy.issuer.clone()),
         set: |config, text| {
             let name = text.trim();
@@ -69,11 +77,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "template_dir",
+        about: "A folder whose files take the place of the templates of the same name.",
         default: |_| None,
         set: |config, text| value::path(text).map(|path| config.templates = Some(path)),
     },
     Setting {
         name: "log",
+        about: "What to log: a level, or a list such as warn,countersign_store=debug.",
         default: |config| Some(config.log.clone()),
         set: |config, text| {
             telemetry::filter(text)?;
@@ -83,6 +93,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "log_format",
+        about: "How to log: text, or json with one object a line.",
         default: |_| Some("text".into()),
         set: |config, text| {
             config.log_format = match text.trim() {
@@ -95,11 +106,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max_connections",
+        about: "How many connections may be open at once; more of them wait.",
         default: |config| Some(config.connections.to_string()),
         set: |config, text| number(text, NonZeroUsize::MIN, NonZeroUsize::MAX).map(|most| config.connections = most),
     },
     Setting {
         name: "hashing_threads",
+        about: "How many passwords are hashed at once; each takes 19 MiB meanwhile.",
         default: |config| Some(config.hashing_threads.to_string()),
         set: |config, text| {
             number(text, NonZeroUsize::MIN, NonZeroUsize::MIN.saturating_add(1023))
@@ -108,11 +121,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "password_minimum",
+        about: "The fewest characters of a new password; under 15 only where a password alone lets nobody in.",
         default: |config| Some(config.password_minimum.to_string()),
         set: |config, text| number(text, Rules::LEAST, 128).map(|shortest| config.password_minimum = shortest),
     },
     Setting {
         name: "login_timeout",
+        about: "How long one may take from the password to the second factor, and for a setup; 12h at most.",
         default: |config| Some(show_span(config.policy.login_timeout)),
         set: |config, text| {
             span(text, SECOND, Policy::LONGEST_LOGIN).map(|timeout| config.policy.login_timeout = timeout)
@@ -120,41 +135,49 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "recent",
+        about: "How long after a proof one may change factors without another one.",
         default: |config| Some(show_span(config.policy.recent)),
         set: |config, text| span(text, SECOND, DAY).map(|recent| config.policy.recent = recent),
     },
     Setting {
         name: "one_factor_session_idle",
+        about: "How long a session with one factor lives without being used.",
         default: |config| Some(show_span(config.policy.lifetimes.aal1.idle)),
         set: |config, text| span(text, SECOND, YEAR).map(|idle| config.policy.lifetimes.aal1.idle = idle),
     },
     Setting {
         name: "one_factor_session",
+        about: "How long a session with one factor lives in all.",
         default: |config| Some(show_span(config.policy.lifetimes.aal1.absolute)),
         set: |config, text| span(text, SECOND, YEAR).map(|whole| config.policy.lifetimes.aal1.absolute = whole),
     },
     Setting {
         name: "two_factor_session_idle",
+        about: "How long a session with two factors lives without being used.",
         default: |config| Some(show_span(config.policy.lifetimes.aal2.idle)),
         set: |config, text| span(text, SECOND, YEAR).map(|idle| config.policy.lifetimes.aal2.idle = idle),
     },
     Setting {
         name: "two_factor_session",
+        about: "How long a session with two factors lives in all.",
         default: |config| Some(show_span(config.policy.lifetimes.aal2.absolute)),
         set: |config, text| span(text, SECOND, YEAR).map(|whole| config.policy.lifetimes.aal2.absolute = whole),
     },
     Setting {
         name: "throttle_factor",
+        about: "How long a device is locked after its first wrong code; it doubles with each one. 0 switches it off.",
         default: |config| Some(show_span(config.policy.throttle.factor)),
         set: |config, text| span(text, Duration::ZERO, DAY).map(|factor| config.policy.throttle.factor = factor),
     },
     Setting {
         name: "throttle_ceiling",
+        about: "The longest that a device is locked.",
         default: |config| Some(show_span(config.policy.throttle.ceiling)),
         set: |config, text| span(text, Duration::ZERO, DAY).map(|ceiling| config.policy.throttle.ceiling = ceiling),
     },
     Setting {
         name: "throttle_cap",
+        about: "The number of wrong codes in a row that disables a device; 100 at most.",
         default: |config| config.policy.throttle.cap.map(|cap| cap.to_string()),
         set: |config, text| {
             number(text, NonZeroU32::MIN, MOST_FAILURES).map(|cap| config.policy.throttle.cap = Some(cap))
@@ -162,6 +185,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "totp_strict",
+        about: "Whether codes of a clock ahead of ours are refused, and no drift of clocks is learned.",
         default: |_| Some("false".into()),
         set: |config, text| {
             config.policy.totp = if value::switch(text)? { TotpRule::STRICT } else { TotpRule::default() };
@@ -170,16 +194,19 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "first_step_per_account",
+        about: "How many wrong passwords an account may have in a window.",
         default: |config| Some(config.policy.first_step.per_account.to_string()),
         set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.first_step.per_account = most),
     },
     Setting {
         name: "first_step_per_address",
+        about: "How many wrong passwords may come from an address in a window.",
         default: |config| Some(config.policy.first_step.per_address.to_string()),
         set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.first_step.per_address = most),
     },
     Setting {
         name: "first_step_window",
+        about: "How long that window is.",
         default: |config| Some(show_span(config.policy.first_step.window)),
         set: |config, text| span(text, SECOND, DAY).map(|window| config.policy.first_step.window = window),
     },

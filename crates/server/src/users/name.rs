@@ -8,7 +8,7 @@ const LONGEST: (usize, usize) = (150, 320);
 /// The most characters of an address (RFC 5321 §4.5.3.1.3, without the brackets).
 const LONGEST_EMAIL: usize = 254;
 
-/// A name as its owner writes it: NFC, no blanks around it, no control characters.
+/// A name as its owner writes it: NFC, no blanks around it, nothing in it that cannot be seen or turns the writing round.
 #[derive(Clone, Debug)]
 pub(crate) struct UserName(String);
 
@@ -18,7 +18,7 @@ impl UserName {
         let (characters, bytes) = LONGEST;
         let fits = (1..=characters).contains(&name.chars().count()) && name.len() <= bytes;
         ensure!(fits, "a name has 1 to {characters} characters, in at most {bytes} bytes");
-        ensure!(!name.chars().any(char::is_control), "a name has no control characters");
+        ensure!(!name.chars().any(is_unseen), "a name has no control characters");
         Ok(Self(name))
     }
 
@@ -31,6 +31,12 @@ impl From<UserName> for String {
     fn from(name: UserName) -> Self {
         name.0
     }
+}
+
+/// Control characters, those that turn the writing round, and spaces without width. Joiners stay: some scripts need them.
+fn is_unseen(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The one spelling that stands for all of a name.
@@ -73,7 +79,8 @@ mod tests {
         for good in ["a", "Ada Lovelace", "ada@example.org", "艾达", &"a".repeat(150)] {
             assert!(UserName::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "  ", "a\0", "a\nb", "a\u{7f}", &"a".repeat(151), &"艾".repeat(107)] {
+        for bad in ["", "  ", "a\0", "a\nb", "a\u{7f}", "a\u{202e}b", "a\u{200b}", &"a".repeat(151), &"艾".repeat(107)]
+        {
             assert!(UserName::parse(bad).is_err(), "{bad:?}");
         }
         assert_eq!(UserName::parse(" e\u{301} ").unwrap().as_str(), "é");

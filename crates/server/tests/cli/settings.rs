@@ -69,9 +69,16 @@ fn what_is_in_effect_is_shown_with_its_source() {
         let setting = shown.as_array().unwrap().iter().find(|setting| setting["name"] == name).unwrap();
         assert_eq!((setting["value"].as_str().unwrap(), setting["source"].as_str().unwrap()), (value, source));
     }
-    let text = house.run_in(&environment, "config show");
-    assert!(text.succeeds().contains("recent                  = 6m   (the environment)"), "{}", text.out);
-    assert!(text.out.contains("public_url              = not set   (the default)"), "{}", text.out);
+    let text = house.run_in(&environment, "config show").succeeds().to_owned();
+    assert!(text.contains("\nrecent = \"6m\" # the environment\n"), "{text}");
+    assert!(text.contains("\n# public_url is not set\n"), "{text}");
+    house.write("shown.toml", &text);
+    let again = house.run_in(&[], "config show --config shown.toml --json").json();
+    let values = |shown: &serde_json::Value| -> Vec<_> {
+        shown.as_array().unwrap().iter().map(|setting| setting["value"].clone()).collect()
+    };
+    let without_flag = house.run_in(&environment, "config show --json").json();
+    assert_eq!(values(&again), values(&without_flag), "what is shown is a configuration file");
 }
 
 #[test]

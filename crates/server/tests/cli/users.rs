@@ -1,5 +1,8 @@
 //! `user`, and what it means for whoever is signed in.
 
+use std::time::Duration;
+
+use countersign_engine::{Clock as _, SystemClock};
 use serde_json::json;
 
 use crate::{
@@ -127,6 +130,20 @@ async fn shutting_a_user_out_ends_everything_at_once_and_for_good() {
     assert_eq!(house.run("user activate ada --json").json()["active"], true);
     assert!(!ada.is_signed_in().await, "what ended does not come back");
     assert!(ada.signs_in(PASSWORD).await.says("You are signed in"));
+}
+
+#[tokio::test]
+async fn a_login_under_way_does_not_survive_being_shut_out() {
+    let house = House::of(&["ada"]);
+    let server = house.serves();
+    let app = Person::at(&server, "ada").sets_up().await;
+    let mut ada = Person::at(&server, "ada");
+    let page = ada.signs_in(PASSWORD).await;
+    house.run("user deactivate ada").succeeds();
+    house.run("user activate ada").succeeds();
+    let next = SystemClock.now().after(Duration::from_secs(30));
+    let page = ada.answers(&page, &app.code_at(next)).await;
+    assert!(!page.says("You are signed in") && !ada.is_signed_in().await, "{}", page.body);
 }
 
 #[tokio::test]
