@@ -16,6 +16,7 @@ use axum::{
     response::Response,
 };
 use countersign_engine::Engine;
+use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     csrf::{CsrfLayer, ProtectionError},
@@ -61,11 +62,13 @@ impl Countersign {
     pub fn protect(&self, router: Router) -> Router {
         let site = Arc::clone(&self.site);
         let caught = move |panic: Box<dyn Any + Send>| fault::panicked(&site, &*panic);
-        router
-            .layer(DefaultBodyLimit::max(LONGEST_BODY))
-            .layer(CsrfLayer::new().with_rejection_response(empty))
-            .layer(CatchPanicLayer::custom(caught))
+        // One layer, since each costs a box a request.
+        let layers = ServiceBuilder::new()
             .layer(from_fn_with_state(Arc::clone(&self.site), around))
+            .layer(CatchPanicLayer::custom(caught))
+            .layer(CsrfLayer::new().with_rejection_response(empty))
+            .layer(DefaultBodyLimit::max(LONGEST_BODY));
+        router.layer(layers)
     }
 
     /// A host's page, usually one that extends `base.html`. Who is signed in, and the form to sign out, are there

@@ -15,7 +15,7 @@ pub struct Settings {
     pub home: String,
     /// What the site is called, in titles and headings.
     pub site_name: String,
-    /// The language of the pages, as a BCP 47 tag.
+    /// The language of the pages, as a BCP 47 tag. What it has no text for is said in English.
     pub language: String,
     /// A folder whose files take the place of the embedded templates of the same name. Read once, at the start.
     pub templates: Option<PathBuf>,

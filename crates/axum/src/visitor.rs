@@ -84,9 +84,10 @@ impl Visitor {
         &self.0.cookies
     }
 
-    /// Where the browser is, to come back to: nowhere, if it is on no path that one could be sent to.
+    /// Where the browser is, to come back to: nowhere, if it sent something, or is on no path that one could be sent to.
     pub(crate) fn here(&self) -> Option<LocalPath> {
-        self.0.uri.path_and_query().and_then(|here| self.0.site.next(here.as_str()))
+        let here = self.0.uri.path_and_query().filter(|_| self.opens());
+        here.and_then(|here| self.0.site.next(here.as_str()))
     }
 
     pub(crate) fn query(&self) -> &str {
@@ -95,7 +96,11 @@ impl Visitor {
 
     /// Whether this is somebody looking at a page, who can be led elsewhere.
     pub(crate) fn is_looking(&self) -> bool {
-        self.0.reads_html && matches!(self.0.method, Method::GET | Method::HEAD)
+        self.0.reads_html && self.opens()
+    }
+
+    fn opens(&self) -> bool {
+        matches!(self.0.method, Method::GET | Method::HEAD)
     }
 
     /// What the engine is told of the request.
