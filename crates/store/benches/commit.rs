@@ -35,15 +35,14 @@ impl Place {
         SqliteStore::migrate(&path).unwrap();
         let store = SqliteStore::open(&path).unwrap();
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        for user in 0..USERS {
-            let moved = Change::MoveFactors { user: id(user), seen: 0, preferred: None };
-            let changes = vec![
+        let users = (0..USERS).flat_map(|user| {
+            [
                 Change::AddDevice(device(user, Kind::TOTP, 300)),
                 Change::AddDevice(device(user, Kind::BACKUP_CODES, 900)),
-                moved,
-            ];
-            runtime.block_on(store.commit(batch(changes))).unwrap();
-        }
+                Change::MoveFactors { user: id(user), seen: 0, preferred: None },
+            ]
+        });
+        runtime.block_on(store.commit(batch(users.collect()))).unwrap();
         Self { _folder: folder, store, runtime }
     }
 }

@@ -39,7 +39,7 @@ CREATE TABLE session (
     signed_in INTEGER NOT NULL,
     verified  INTEGER,
     CHECK (level = 'aal1' OR verified IS NOT NULL)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX session_of_user ON session (user_id);
 CREATE INDEX session_idle ON session (last_seen);
@@ -75,7 +75,8 @@ CREATE TABLE event (
     address    TEXT
 ) STRICT;
 
-CREATE INDEX event_of_user ON event (user_id, id);
+-- An index ends with the id of its row, so this one is in the order of events.
+CREATE INDEX event_of_user ON event (user_id);
 
 -- The users of the stand-alone server. A host has its own, and leaves this table empty.
 CREATE TABLE app_user (
