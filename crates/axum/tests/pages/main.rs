@@ -8,10 +8,12 @@
 )]
 
 mod body;
+mod faults;
 mod forms;
 mod guards;
 mod headers;
 mod hosts;
+mod look;
 mod names;
 mod pending;
 mod site;

@@ -112,6 +112,36 @@ async fn a_second_device_is_added_preferred_and_removed() {
 }
 
 #[tokio::test]
+async fn t38_a_setup_that_is_given_up_changes_nothing() {
+    let site = Site::new();
+    let mut ada = site.member("ada").await;
+    let page = ada.browser.get("/account/two-factor/setup").await;
+    let page = ada.browser.submit(&page.form_with("method"), "", &[("name", "Tablet")]).await;
+    let page = ada.browser.follow(page).await;
+    let abandoned = countersign_testkit::SoftApp::with_key(&key(&page));
+    assert!(!ada.browser.get("/account/two-factor").await.says("Tablet"));
+    ada.browser = site.browser();
+    ada.signs_in("").await;
+    let code = abandoned.code_at(site.world.now());
+    assert!(ada.answers(&code).await.says("That code is wrong"));
+    site.world.pass(30);
+    assert_eq!(ada.answers(&ada.person.code()).await.location().as_deref(), Some("/"));
+}
+
+#[tokio::test]
+async fn somebody_else_signs_in_over_a_session() {
+    let site = Site::new();
+    let mut ada = site.member("ada").await;
+    let old = ada.browser.clone();
+    let mut eve = site.guest("eve");
+    eve.browser = ada.browser.clone();
+    eve.signs_in("").await;
+    assert_eq!(eve.browser.get("/who").await.body, "eve");
+    ada.browser = old;
+    assert!(ada.browser.get("/who").await.status.is_redirection(), "the session it took the place of is over");
+}
+
+#[tokio::test]
 async fn a_password_is_changed_and_why_not_is_said() {
     let site = Site::new();
     let mut ada = site.member("ada").await;

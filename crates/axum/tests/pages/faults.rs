@@ -1,0 +1,124 @@
+//! When we could not decide, the answer is neither yes nor no.
+
+use std::{
+    io::Write,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use axum::http::StatusCode;
+use countersign_engine::{
+    Fault, Stop, User, Users,
+    core::{Secret, UserId},
+};
+
+use crate::site::{SESSION, Site};
+
+/// Users behind a line that is down at times.
+#[derive(Debug)]
+struct Line {
+    users: Arc<dyn Users>,
+    down: Arc<AtomicBool>,
+}
+
+impl Line {
+    fn up(&self) -> Result<(), Fault> {
+        let down = self.down.load(Ordering::SeqCst);
+        if down { Err(Fault::busy("reach the users at ldap.internal", Duration::from_millis(2100))) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Users for Line {
+    async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
+        self.up()?;
+        self.users.by_name(name).await
+    }
+
+    async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
+        self.up()?;
+        self.users.by_id(id).await
+    }
+
+    async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+        self.up()?;
+        self.users.password_matches(user, password).await
+    }
+
+    async fn set_password(&self, user: &User, password: &Secret) -> Result<User, Stop> {
+        self.up()?;
+        self.users.set_password(user, password).await
+    }
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_fault_is_an_incident_and_its_cause_goes_to_the_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let down = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&down);
+    let site =
+        Site::built(|parts| parts.users = Arc::new(Line { users: Arc::clone(&parts.users), down: switch }), |_| {});
+    let mut ada = site.member("ada").await;
+    let mut stranger = site.guest("eve");
+    let (login, mut half) = (stranger.browser.get("/account/login").await, site.halfway("half").await);
+    let challenge = half.browser.get("/account/login/second-factor").await;
+    down.store(true, Ordering::SeqCst);
+    let code = half.person.code();
+    for page in [
+        ada.browser.get("/secret").await,
+        ada.browser.get("/account/two-factor").await,
+        stranger.browser.submit(&login.form_with("password"), "", &[("name", "eve"), ("password", "x")]).await,
+        half.browser.get("/account/login/second-factor").await,
+        half.browser.submit(&challenge.form_with("code"), "", &[("code", &code)]).await,
+    ] {
+        assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(page.headers["retry-after"], "3");
+        assert!(page.headers.get("set-cookie").is_none() && page.location().is_none());
+        assert!(!page.says("ldap"), "a stranger never sees a cause: {}", page.body);
+        let incident = page.body.split("<code class=\"key\">").nth(1).unwrap().split('<').next().unwrap();
+        let line = log.text().lines().find(|line| line.contains(incident)).unwrap().to_owned();
+        assert!(line.contains("ERROR") && line.contains("could not reach the users at ldap.internal"), "{line}");
+    }
+    down.store(false, Ordering::SeqCst);
+    assert_eq!(ada.browser.get("/secret").await.body, "secret", "the session has survived");
+    let page = half.browser.submit(&challenge.form_with("code"), "", &[("code", &code)]).await;
+    assert_eq!(page.location().as_deref(), Some("/"), "and so has the pending login");
+    assert!(half.browser.cookies.contains_key(SESSION));
+}
+
+#[tokio::test]
+async fn a_panic_is_a_fault_too() {
+    let site = Site::new();
+    let mut ada = site.member("ada").await;
+    let held = ada.browser.cookies.clone();
+    let page = ada.browser.get("/panic").await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.says("Something is wrong on our side") && !page.says("a secret in a panic"));
+    assert_eq!(ada.browser.cookies, held);
+}

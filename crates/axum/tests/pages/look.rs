@@ -1,0 +1,110 @@
+//! What a host may change about the pages, and what every page is made of.
+
+use std::fs;
+
+use axum::http::StatusCode;
+use countersign_axum::{Countersign, Origins, Settings};
+use countersign_testkit::World;
+
+use crate::site::Site;
+
+#[tokio::test]
+async fn a_folder_overrides_templates_files_and_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = "<!doctype html><title>{% block title %}{% endblock %}</title><link href={{ assets[\"countersign.css\"] }}>\
+                {% block main %}{% endblock %}";
+    fs::write(folder.path().join("base.html"), base).unwrap();
+    fs::write(folder.path().join("countersign.css"), "/* ours */").unwrap();
+    fs::write(folder.path().join("more.ftl"), "sign-in = Step inside\n").unwrap();
+    fs::write(folder.path().join("home.html"), "theirs: {{ word }}").unwrap();
+    let site = Site::built(
+        |_| {},
+        |settings| {
+            settings.templates = Some(folder.path().into());
+            settings.locales = Some(folder.path().into());
+        },
+    );
+    let mut browser = site.browser();
+    let page = browser.get("/account/login").await;
+    assert!(page.body.starts_with("<!doctype html><title>Step inside</title>"), "{}", page.body);
+    let style = page.body.split("<link href=").nth(1).unwrap().split('>').next().unwrap().replace("&#x2f;", "/");
+    let style = browser.get(&style).await;
+    assert_eq!((style.status, &*style.body), (StatusCode::OK, "/* ours */"));
+    assert_eq!(browser.get("/").await.body, "theirs: welcome");
+}
+
+#[test]
+fn settings_that_cannot_be_used_say_why() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("login.html"), "{% if %}").unwrap();
+    let error = |change: &dyn Fn(&mut Settings)| {
+        let mut settings = Settings::new(Origins::Loopback { port: 8000 });
+        change(&mut settings);
+        Countersign::new(World::new().engine, settings).unwrap_err().to_string()
+    };
+    assert_eq!(
+        error(&|settings| settings.mount = "account".into()),
+        "the mount \"account\" is not a path such as /account"
+    );
+    assert_eq!(error(&|settings| settings.home = "//evil".into()), "home \"//evil\" is not a path on this site");
+    assert_eq!(error(&|settings| settings.language = "?".into()), "the language \"?\" is not a language tag");
+    assert_eq!(
+        error(&|settings| settings.templates = Some(folder.path().into())),
+        "the template login.html does not parse"
+    );
+    assert!(error(&|settings| settings.own_texts = vec!["a b = c".into()]).starts_with("the texts in own texts 1"));
+    assert_eq!(error(&|settings| settings.locales = Some("no/such".into())), "could not read no/such");
+}
+
+#[tokio::test]
+async fn a_language_is_written_in_its_direction() {
+    let site = Site::built(|_| {}, |settings| settings.language = "ar-EG".into());
+    assert!(site.browser().get("/account/login").await.says("<html lang=\"ar-EG\" dir=\"rtl\">"));
+}
+
+#[tokio::test]
+async fn every_page_has_its_landmarks() {
+    let site = Site::new();
+    let mut halfway = site.halfway("half").await.browser;
+    let mut newcomer = site.newcomer("new").await.browser;
+    let mut member = site.member("member").await.browser;
+    let pages = [
+        site.browser().get("/account/login").await,
+        halfway.get("/account/login/second-factor").await,
+        newcomer.get("/account/two-factor").await,
+        newcomer.get("/account/two-factor/setup").await,
+        member.get("/account/two-factor").await,
+        member.get("/account/two-factor/setup/complete").await,
+        member.get("/account/two-factor/backup-codes").await,
+        member.get("/account/two-factor/disable").await,
+        member.get("/account/password").await,
+        member.get("/account/verify").await,
+        member.get("/account/logout").await,
+        member.get("/account/nothing").await,
+        member.get("/panic").await,
+        member.post("/account/password", &[]).await,
+    ];
+    for page in pages {
+        assert!(
+            page.says("<html lang=\"en\" dir=\"ltr\">") && page.says("<a class=\"skip\" href=\"#main\">"),
+            "{}",
+            page.body
+        );
+        for once in ["<h1>", "<main id=\"main\"", "<title>", "<header>", "</html>"] {
+            assert_eq!(page.body.matches(once).count(), 1, "{once} in {}", page.body);
+        }
+        let title = page.body.split("<title>").nth(1).unwrap().split('<').next().unwrap();
+        let heading = page.body.split("<h1>").nth(1).unwrap().split('<').next().unwrap();
+        assert!(!heading.is_empty() && title.contains(heading), "{title:?} {heading:?}");
+        let mut ids: Vec<_> = page.body.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "{}", page.body);
+        for named in
+            page.body.split("aria-describedby=\"").skip(1).flat_map(|rest| rest.split('"').next().unwrap().split(' '))
+        {
+            assert!(ids.contains(&named), "nothing is called {named:?}: {}", page.body);
+        }
+    }
+}
