@@ -163,4 +163,25 @@ impl Config {
         );
         Ok(())
     }
+
+    /// What may be set like this and yet be a mistake, each with what to do.
+    pub(crate) fn doubts(&self) -> Vec<&'static str> {
+        let https = self.public_url.as_ref().is_some_and(|url| url.origin.is_https());
+        let doubts = [
+            (
+                https && self.trusted_proxies.is_empty(),
+                "trusted_proxies is empty: everybody seems to come from the proxy's address, and shares its budget of \
+                 wrong passwords; list the proxy, 127.0.0.1 included",
+            ),
+            (
+                self.policy.throttle.factor.is_zero(),
+                "throttle_factor is 0: nothing slows down whoever guesses codes; set it to 1s",
+            ),
+            (
+                self.password_minimum < Rules::USUAL,
+                "password_minimum is under 15: that is enough only where nobody gets in by a password alone",
+            ),
+        ];
+        doubts.into_iter().filter(|(holds, _)| *holds).map(|(_, doubt)| doubt).collect()
+    }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use countersign_engine::{Keyring, OsRandom};
+use countersign_engine::{Keyring, Random};
 use zeroize::Zeroizing;
 
 /// The keys in the file at `path`.
@@ -27,20 +27,20 @@ pub(crate) fn read(path: &Path) -> Result<Keyring> {
 }
 
 /// Makes a key file with one new key, durable before this returns. What is there already stays as it is.
-pub(crate) fn create(path: &Path) -> Result<()> {
+pub(crate) fn create(path: &Path, random: &dyn Random) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path).and_then(|file| write(file, path));
+    let written = options.open(path).and_then(|file| write(file, path, random));
     written.with_context(|| format!("could not make the key file {}", path.display()))
 }
 
-fn write(mut file: File, path: &Path) -> io::Result<()> {
+fn write(mut file: File, path: &Path, random: &dyn Random) -> io::Result<()> {
     file.write_all(
         b"# Countersign's keys. Without them no second factor can be read. Keep a copy apart from the database.\n",
     )?;
-    file.write_all(Keyring::new_line(1, &OsRandom).as_bytes())?;
+    file.write_all(Keyring::new_line(1, random).as_bytes())?;
     file.sync_all()?;
     #[cfg(unix)]
     if let Some(folder) = path.parent() {

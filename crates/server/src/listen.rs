@@ -4,11 +4,10 @@
 //! request, which also ends idle connections, and a bound on their size. A request that has come in when the server is
 //! told to stop is answered. The server speaks plain http, so it answers only its own machine and listed proxies.
 
-use std::{convert::Infallible, io, net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::Body,
     extract::{ConnectInfo, Request, State},
     http::StatusCode,
     middleware::Next,
@@ -79,8 +78,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, most: NonZeroUsize
         let app = app.clone();
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            let mut app = app.clone();
-            async move { Ok::<_, Infallible>(answer(app.call(request.map(Body::new)).await)) }
+            app.clone().call(request)
         });
         let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
@@ -101,12 +99,6 @@ fn http() -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).max_buf_size(LONGEST_HEAD);
     http
-}
-
-fn answer(answer: Result<Response, Infallible>) -> Response {
-    match answer {
-        Ok(response) => response,
-    }
 }
 
 /// The next connection, as soon as there is room for it.
@@ -135,4 +127,23 @@ async fn accept(
 fn is_the_clients(cause: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(cause.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_are_told_from_neighbours() {
+        let proxies = ["10.0.0.0/8", "2001:db8::5"].map(|text| text.parse().unwrap()).into();
+        let neighbours = Neighbours::of(&Config { trusted_proxies: proxies, ..Config::default() });
+        for peer in
+            ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "10.1.2.3:1", "[::ffff:10.1.2.3]:1", "[2001:db8::5]:1"]
+        {
+            assert!(neighbours.include(peer.parse().unwrap()), "{peer}");
+        }
+        for peer in ["192.0.2.1:1", "11.0.0.1:1", "[2001:db8::6]:1", "[::ffff:192.0.2.1]:1"] {
+            assert!(!neighbours.include(peer.parse().unwrap()), "{peer}");
+        }
+    }
 }

@@ -6,9 +6,11 @@
 
 mod name;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use countersign_engine::{
-    Clock as _, Fault, OsRandom, Random as _, Stop, SystemClock, User, Users,
+    Clock, Fault, Random, Stop, User, Users,
     core::{Refusal, Secret, UserId},
 };
 use countersign_store::{Activity, Insertion, NewPassword, UserRow, UserTable};
@@ -23,9 +25,11 @@ use crate::{
 /// The users of this server.
 #[derive(Clone, Debug)]
 pub(crate) struct BuiltInUsers {
-    table: UserTable,
-    hashing: Hashing,
-    rules: Rules,
+    pub(crate) table: UserTable,
+    pub(crate) hashing: Hashing,
+    pub(crate) rules: Rules,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
 }
 
 /// Somebody to be added.
@@ -45,10 +49,6 @@ pub(crate) enum Added {
 }
 
 impl BuiltInUsers {
-    pub(crate) fn new(table: UserTable, hashing: Hashing, rules: Rules) -> Self {
-        Self { table, hashing, rules }
-    }
-
     /// The user of this name, in any spelling.
     pub(crate) async fn find(&self, name: &str) -> Result<Option<UserRow>, Fault> {
         self.table.by_canonical_name(&name::canonical(name)).await
@@ -63,16 +63,16 @@ impl BuiltInUsers {
     pub(crate) async fn add(&self, new: NewUser) -> Result<Added, Stop> {
         let owner = Owner { name: new.name.as_str(), email: new.email.as_deref() };
         self.rules.check(&new.password, owner)?;
-        let now = SystemClock.now();
+        let now = self.clock.now();
         let row = UserRow {
-            id: UserId::random(draw()),
+            id: UserId::random(self.draw()),
             canonical_name: name::canonical(new.name.as_str()),
             name: new.name.into(),
             email: new.email,
-            password_hash: self.hashing.hash(&new.password, draw()).await?.into(),
+            password_hash: self.hashing.hash(&new.password, self.draw()).await?.into(),
             active: true,
             staff: new.staff,
-            stamp: new_stamp(),
+            stamp: self.new_stamp(),
             created: now,
             password_changed: now,
         };
@@ -93,8 +93,8 @@ impl BuiltInUsers {
         if self.has_password(user, password).await? {
             return Err(Refusal::PasswordSame.into());
         }
-        let hash = self.hashing.hash(password, draw()).await?.into();
-        let new = NewPassword { hash, stamp: new_stamp(), at: SystemClock.now() };
+        let hash = self.hashing.hash(password, self.draw()).await?.into();
+        let new = NewPassword { hash, stamp: self.new_stamp(), at: self.clock.now() };
         Ok(self.table.set_password(&user.id, new).await?.ok_or_else(|| Fault::new("find the user again"))?)
     }
 
@@ -102,7 +102,7 @@ impl BuiltInUsers {
     pub(crate) async fn deactivate(&self, user: &UserRow) -> Result<UserRow, Fault> {
         let row = self.table.set_active(&user.id, Activity::Inactive).await?;
         let row = row.ok_or_else(|| Fault::new("find the user again"))?;
-        let same = NewPassword { hash: row.password_hash, stamp: new_stamp(), at: row.password_changed };
+        let same = NewPassword { hash: row.password_hash, stamp: self.new_stamp(), at: row.password_changed };
         self.table.set_password(&row.id, same).await?.ok_or_else(|| Fault::new("find the user again"))
     }
 
@@ -112,10 +112,20 @@ impl BuiltInUsers {
         row.ok_or_else(|| Fault::new("find the user again"))
     }
 
+    fn new_stamp(&self) -> String {
+        BASE64URL_NOPAD.encode(&self.draw())
+    }
+
+    fn draw(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        bytes
+    }
+
     /// Hashes a right password again at today's cost. The login does not depend on it.
     async fn renew_hash(&self, user: &UserRow, password: &Secret) {
         let renewed = async {
-            let next = self.hashing.hash(password, draw()).await?.into();
+            let next = self.hashing.hash(password, self.draw()).await?.into();
             self.table.set_hash_if(&user.id, &user.password_hash, &next).await
         };
         if let Err(fault) = renewed.await {
@@ -161,14 +171,4 @@ impl Users for BuiltInUsers {
 pub(crate) fn seen(row: UserRow) -> User {
     let UserRow { id, name, active, staff, stamp, .. } = row;
     User { id, name, active, staff, stamp }
-}
-
-fn new_stamp() -> String {
-    BASE64URL_NOPAD.encode(&draw())
-}
-
-fn draw() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    OsRandom.fill(&mut bytes);
-    bytes
 }

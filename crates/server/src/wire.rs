@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context as _, Result};
 use axum::{Router, http::StatusCode, middleware};
 use countersign_axum::{Countersign, Settings};
-use countersign_engine::{Engine, Parts};
+use countersign_engine::{Engine, OsRandom, Parts, SystemClock};
 use countersign_store::SqliteStore;
 use tower_http::timeout::TimeoutLayer;
 
@@ -60,7 +60,13 @@ pub(crate) fn users(config: &Config) -> Result<BuiltInUsers> {
 }
 
 fn users_of(store: &SqliteStore, config: &Config) -> BuiltInUsers {
-    BuiltInUsers::new(store.users(), Hashing::new(config.hashing_threads), config.password_rules())
+    BuiltInUsers {
+        table: store.users(),
+        hashing: Hashing::new(config.hashing_threads),
+        rules: config.password_rules(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+    }
 }
 
 fn settings(config: &Config) -> Settings {
@@ -71,5 +77,47 @@ fn settings(config: &Config) -> Settings {
         own_templates: home::templates(),
         own_texts: home::texts(),
         ..Settings::new(config.origins())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::{
+        body::Body,
+        extract::{ConnectInfo, Request},
+    };
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    /// What somebody at this address is answered.
+    async fn status(app: &Router, peer: &str, path: &str) -> u16 {
+        let peer: SocketAddr = peer.parse().unwrap();
+        let mut request = Request::get(path).header("host", "127.0.0.1:8000").body(Body::empty()).unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        app.clone().oneshot(request).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn a_stranger_sees_the_probes_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let [database, keys] = ["database", "keys"].map(|name| folder.path().join(name));
+        SqliteStore::migrate(&database).unwrap();
+        key_file::create(&keys, &OsRandom).unwrap();
+        let proxies = vec!["10.0.0.5".parse().unwrap()];
+        let config =
+            Config { database: Some(database), key_file: Some(keys), trusted_proxies: proxies, ..Config::default() };
+        let app = Installation::open(&config).unwrap().router(&config).unwrap();
+        for path in ["/", "/account/login", "/nothing"] {
+            assert_eq!(status(&app, "192.0.2.1:4711", path).await, 403, "{path}");
+            for neighbour in ["127.0.0.1:4711", "10.0.0.5:4711"] {
+                assert_ne!(status(&app, neighbour, path).await, 403, "{path} {neighbour}");
+            }
+        }
+        for probe in ["/healthz", "/readyz"] {
+            assert_eq!(status(&app, "192.0.2.1:4711", probe).await, 204, "{probe}");
+        }
     }
 }

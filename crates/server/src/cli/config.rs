@@ -39,7 +39,9 @@ pub(super) fn run(Arguments { settings, deed }: &Arguments) -> Result<()> {
         Deed::Check { form } => {
             config.refuse_plain_http()?;
             let _ = Installation::open(&config)?.router(&config)?;
-            form.print(&json!({ "ok": true }), "the server would start with these settings")
+            let doubts = config.doubts();
+            let lines = ["the server would start with these settings"].into_iter().chain(doubts.iter().copied());
+            form.print(&json!({ "ok": true, "doubts": doubts }), lines.collect::<Vec<_>>().join("\n"))
         }
         Deed::Show { form } => show(&Config::show(&sources), *form),
     }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use countersign_engine::core::Secret;
+use countersign_engine::{OsRandom, core::Secret};
 use countersign_store::SqliteStore;
 
 use super::{
@@ -64,7 +64,7 @@ pub(super) async fn run(Arguments { dir, bind, password }: Arguments) -> Result<
     let (database, key_file) = (dir.join("countersign.db"), dir.join("countersign.key"));
     make_folder(&dir)?;
     if !key_file.exists() {
-        key_file::create(&key_file)?;
+        key_file::create(&key_file, &OsRandom)?;
     }
     SqliteStore::migrate(&database)?;
     let config = Config { database: Some(database), key_file: Some(key_file), bind, ..Config::default() };
@@ -90,9 +90,8 @@ fn make_folder(dir: &Path) -> Result<()> {
 async fn provide_user(users: &BuiltInUsers, given: Option<Secret>) -> Result<Password> {
     let Some(user) = users.find(NAME).await? else {
         let said = given.as_ref().map(|_| Password::Given);
-        let password = given.unwrap_or_else(draw_password);
-        let (name, password) = (UserName::parse(NAME)?, password);
-        let new = NewUser { name, email: None, staff: true, password: password.clone() };
+        let password = given.unwrap_or_else(|| draw_password(&OsRandom));
+        let new = NewUser { name: UserName::parse(NAME)?, email: None, staff: true, password: password.clone() };
         return match users.add(new).await.map_err(told)? {
             Added::User(_) => Ok(said.unwrap_or(Password::Made(password))),
             Added::NameTaken => Ok(Password::AsBefore),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use countersign_engine::OsRandom;
 use serde_json::json;
 
 use super::{Form, SettingFlags};
@@ -33,7 +34,7 @@ pub(super) fn run(Arguments { settings, deed: Deed::New { file, form } }: &Argum
         Some(file) => file.clone(),
         None => settings.config()?.key_file()?.clone(),
     };
-    key_file::create(&file)?;
+    key_file::create(&file, &OsRandom)?;
     let text = format!("{} has a new key: keep a copy of it apart from the database", file.display());
     form.print(&json!({ "key_file": file }), text)
 }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _, Read as _};
 
 use anyhow::{Context as _, Result, ensure};
-use countersign_engine::{OsRandom, Random as _, core::Secret};
+use countersign_engine::{Random, core::Secret};
 use zeroize::Zeroizing;
 
 /// More than any password or code has, in bytes.
@@ -23,9 +23,9 @@ pub(super) fn read_line() -> Result<Secret> {
 }
 
 /// A new password of 125 random bits, in groups that can be copied by hand.
-pub(super) fn draw_password() -> Secret {
+pub(super) fn draw_password(random: &dyn Random) -> Secret {
     let mut bytes = Zeroizing::new([0; 25]);
-    OsRandom.fill(&mut *bytes);
+    random.fill(&mut *bytes);
     let mut text = Zeroizing::new(String::with_capacity(30));
     for (place, byte) in bytes.iter().enumerate() {
         if place > 0 && place % 5 == 0 {
@@ -38,6 +38,8 @@ pub(super) fn draw_password() -> Secret {
 
 #[cfg(test)]
 mod tests {
+    use countersign_engine::OsRandom;
+
     use super::*;
     use crate::password::{Owner, Rules};
 
@@ -45,7 +47,7 @@ mod tests {
     fn a_drawn_password_keeps_the_rules_and_is_never_the_same() {
         let rules = Rules { shortest: Rules::USUAL, site: "Countersign".into() };
         let owner = Owner { name: "demo", email: None };
-        let (one, other) = (draw_password(), draw_password());
+        let (one, other) = (draw_password(&OsRandom), draw_password(&OsRandom));
         assert_eq!(one.expose().len(), 29);
         assert!(rules.check(&one, owner).is_ok());
         assert_ne!(one.expose(), other.expose());

@@ -30,6 +30,9 @@ pub(super) async fn run(Arguments { settings, bind, public_url }: Arguments) -> 
     let config = Config::from(&settings.sources_with([("bind", &bind), ("public_url", &public_url)])?)?;
     config.refuse_plain_http()?;
     telemetry::start(&config.log, config.log_format)?;
+    for doubt in config.doubts() {
+        tracing::warn!("{doubt}");
+    }
     let installation = Installation::open(&config)?;
     let (listener, config) = bind_to(config).await?;
     tracing::info!(address = %config.bind, "listening");

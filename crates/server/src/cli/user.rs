@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use countersign_engine::{TwoFactorStatus, core::Secret};
+use countersign_engine::{OsRandom, TwoFactorStatus, core::Secret};
 use countersign_store::UserRow;
 use serde::Serialize;
 
@@ -99,22 +99,14 @@ struct Shown {
 
 pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
     let config = settings.config()?;
-    if let Deed::Show(One { name, form }) = deed {
-        return show(&Installation::open(&config)?, &name, form).await;
-    }
-    let users = wire::users(&config)?;
+    let users = || wire::users(&config);
     match deed {
-        Deed::Add(arguments) => add(&users, arguments).await,
-        Deed::List { form } => list(&users, form).await,
-        Deed::SetPassword(arguments) => set_password(&users, arguments).await,
-        Deed::Deactivate(One { name, form }) => {
-            let user = users.deactivate(&one_of(&users, &name).await?).await?;
-            form.print(&Shown::from(&user), format!("{}: shut out", user.name))
-        }
-        Deed::Activate(One { name, form }) | Deed::Show(One { name, form }) => {
-            let user = users.activate(&one_of(&users, &name).await?).await?;
-            form.print(&Shown::from(&user), format!("{}: let in again", user.name))
-        }
+        Deed::Add(arguments) => add(&users()?, arguments).await,
+        Deed::List { form } => list(&users()?, form).await,
+        Deed::Show(One { name, form }) => show(&Installation::open(&config)?, &name, form).await,
+        Deed::SetPassword(arguments) => set_password(&users()?, arguments).await,
+        Deed::Deactivate(arguments) => deactivate(&users()?, arguments).await,
+        Deed::Activate(arguments) => activate(&users()?, arguments).await,
     }
 }
 
@@ -137,6 +129,16 @@ async fn set_password(users: &BuiltInUsers, SetPassword { name, password, form }
     let shown = Shown { password: drawn, ..Shown::from(&user) };
     let text = format!("{}: password set{}", user.name, told_once(&shown));
     form.print(&shown, text)
+}
+
+async fn deactivate(users: &BuiltInUsers, One { name, form }: One) -> Result<()> {
+    let user = users.deactivate(&one_of(users, &name).await?).await?;
+    form.print(&Shown::from(&user), format!("{}: shut out", user.name))
+}
+
+async fn activate(users: &BuiltInUsers, One { name, form }: One) -> Result<()> {
+    let user = users.activate(&one_of(users, &name).await?).await?;
+    form.print(&Shown::from(&user), format!("{}: let in again", user.name))
 }
 
 async fn list(users: &BuiltInUsers, form: Form) -> Result<()> {
@@ -162,7 +164,7 @@ impl PasswordFrom {
         if self.password_stdin {
             return Ok((secret::read_line()?, None));
         }
-        let password = secret::draw_password();
+        let password = secret::draw_password(&OsRandom);
         let text = password.expose().to_owned();
         Ok((password, Some(text)))
     }

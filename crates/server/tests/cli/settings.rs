@@ -92,7 +92,7 @@ fn plain_http_is_served_to_nobody_but_this_machine_and_a_listed_proxy() {
         "",
         "bind = \"[::1]:0\"",
         "public_url = \"http://localhost:8000\"",
-        "public_url = \"https://id.example.org\"",
+        "public_url = \"https://id.example.org\"\ntrusted_proxies = [\"127.0.0.1\"]",
         "bind = \"0.0.0.0:0\"\npublic_url = \"https://id.example.org\"\ntrusted_proxies = [\"10.0.0.5\"]",
     ] {
         assert_eq!(check(fine).succeeds(), "the server would start with these settings", "{fine}");
@@ -120,6 +120,23 @@ fn plain_http_is_served_to_nobody_but_this_machine_and_a_listed_proxy() {
     ] {
         assert_eq!(check(open).fails(), error);
         assert_eq!(house.run("serve --config c.toml").fails(), error);
+    }
+}
+
+#[test]
+fn what_may_be_a_mistake_is_said() {
+    let house = House::founded();
+    let settings = [
+        ("COUNTERSIGN_PUBLIC_URL", "https://id.example.org"),
+        ("COUNTERSIGN_THROTTLE_FACTOR", "0"),
+        ("COUNTERSIGN_PASSWORD_MINIMUM", "8"),
+    ];
+    let server = house.serves_with("serve --bind 127.0.0.1:0", &settings);
+    house.write("c.toml", "public_url = \"https://id.example.org\"\nthrottle_factor = 0\npassword_minimum = 8");
+    let doubts = house.run("config check --config c.toml --json").json()["doubts"].as_array().unwrap().clone();
+    assert_eq!(doubts.len(), 3);
+    for doubt in doubts {
+        server.wait_for(doubt.as_str().unwrap());
     }
 }
 
