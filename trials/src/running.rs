@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     env,
+    fmt::Write as _,
     future::{Ready, ready},
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
@@ -153,9 +154,10 @@ impl Socket {
     fn exchange(&self, request: &Request<String>) -> Option<Response<String>> {
         let mut text = format!("{} {} HTTP/1.1\r\n", request.method(), request.uri());
         for (name, value) in request.headers() {
-            text += &format!("{name}: {}\r\n", value.to_str().unwrap());
+            write!(text, "{name}: {}\r\n", value.to_str().unwrap()).ok()?;
         }
-        text += &format!("content-length: {}\r\nconnection: close\r\n\r\n{}", request.body().len(), request.body());
+        let body = request.body();
+        write!(text, "content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).ok()?;
         let mut stream = TcpStream::connect(&self.address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
         stream.write_all(text.as_bytes()).ok()?;

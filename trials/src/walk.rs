@@ -75,7 +75,7 @@ where
     }
 
     async fn answers_with_backup_code(&mut self, code: &str) -> Page {
-        self.answers_with_backup_code_if_asked(code).await.expect("backup codes are offered")
+        self.answers_with_backup_code_if_asked(code).await.unwrap()
     }
 
     async fn answers_with_backup_code_if_asked(&mut self, code: &str) -> Option<Page> {

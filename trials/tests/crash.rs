@@ -87,7 +87,8 @@ async fn what_was_accepted_stays_accepted_through_power_cuts() {
         }
         is_whole(folder.path());
         let server = Server::demo(folder.path());
-        for code in accepted.lock().unwrap().clone() {
+        let so_far = accepted.lock().unwrap().clone();
+        for code in so_far {
             is_refused(&server, &people, &code).await;
         }
     }

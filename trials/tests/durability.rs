@@ -2,7 +2,7 @@
 //!
 //! The write-ahead log is synced after the last byte of an accepted login went into it and before the first byte of the
 //! accepting answer goes out. The same look at the same program with `synchronous` lowered finds no such sync.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
 use std::{
     fs,

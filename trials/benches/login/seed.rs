@@ -53,13 +53,19 @@ pub(crate) fn engine(store: &SqliteStore, key_file: &Path, clock: Arc<dyn Clock>
     Engine::new(Parts { clock, ..parts })
 }
 
-/// Adds people whose password is the one behind `hash`.
-pub(crate) async fn people(store: &SqliteStore, key_file: &Path, count: usize, hash: &Secret) -> Vec<Someone> {
+/// Adds so many people, numbered from `first`, whose password is the one behind `hash`.
+pub(crate) async fn people(
+    store: &SqliteStore,
+    key_file: &Path,
+    first: usize,
+    count: usize,
+    hash: &Secret,
+) -> Vec<Someone> {
     let an_hour_ago = SystemClock.now().before(Duration::from_hours(1));
     let engine = engine(store, key_file, Arc::new(StillClock::at(an_hour_ago)));
     let made = in_parallel(count, {
         let (store, hash) = (store.clone(), hash.clone());
-        move |number| add(store.clone(), engine.clone(), number, hash.clone(), an_hour_ago)
+        move |number| add(store.clone(), engine.clone(), first + number, hash.clone(), an_hour_ago)
     });
     made.await
 }

@@ -39,14 +39,20 @@ pub(crate) fn serve() {
     });
 }
 
-async fn handle(database: PathBuf, writer: mpsc::Sender<Rows>, Path((user, run)): Path<(String, String)>) -> StatusCode {
+async fn handle(
+    database: PathBuf,
+    writer: mpsc::Sender<Rows>,
+    Path((user, run)): Path<(String, String)>,
+) -> StatusCode {
     let (device, version, state) = READER.with(|reader| {
-        let reader = reader.get_or_init(|| Connection::open_with_flags(&database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap());
+        let reader =
+            reader.get_or_init(|| Connection::open_with_flags(&database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap());
         let mut statement = reader.prepare_cached("SELECT id, version, state FROM device WHERE user_id = ?1").unwrap();
         statement.query_row([&user], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
     });
     let (answered, answer) = oneshot::channel();
-    let rows = Rows { device, version, state, attempt: format!("{run:0>26}"), session: format!("{run:0>64}"), answered };
+    let rows =
+        Rows { device, version, state, attempt: format!("{run:0>26}"), session: format!("{run:0>64}"), answered };
     writer.send(rows).unwrap();
     answer.await.unwrap();
     StatusCode::SEE_OTHER
@@ -54,7 +60,9 @@ async fn handle(database: PathBuf, writer: mpsc::Sender<Rows>, Path((user, run))
 
 fn writer(path: &std::path::Path) -> mpsc::Sender<Rows> {
     let connection = Connection::open(path).unwrap();
-    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;").unwrap();
+    connection
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;")
+        .unwrap();
     let (sender, waiting) = mpsc::channel::<Rows>();
     thread::spawn(move || {
         while let Ok(first) = waiting.recv() {
