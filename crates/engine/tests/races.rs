@@ -7,7 +7,7 @@ use std::sync::Arc;
 use countersign_engine::{
     Stop, Store,
     advance::Visit,
-    core::{Change, Refusal, Sealed, flow::Purpose, throttle::ThrottleRule},
+    core::{Change, Level, Refusal, Sealed, flow::Purpose, throttle::ThrottleRule},
     memory::MemoryStore,
 };
 use countersign_store::SqliteStore;
@@ -263,4 +263,25 @@ async fn make_two_sets(course: &Course) {
     let first = works(&ada, sets[0][0].expose()).await;
     world.pass(1);
     assert_ne!(first, works(&ada, sets[1][0].expose()).await);
+}
+
+/// A login with the password alone against the confirmation of the first device: the session rests on there being none.
+#[tokio::test]
+async fn a_password_only_session_never_outlives_the_first_device() {
+    for course in (0..8).flat_map(|_| Course::careful()) {
+        let world = course.ready();
+        let ada = world.user("ada");
+        let signed_in = ada.signs_in_with_password().await;
+        let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
+        let code = app.code_at(world.now());
+        let engine = course.gated(&world, 2, |change| matches!(change, Change::OpenSession(_))).engine;
+        let confirming = engine.clone();
+        let confirm = tokio::spawn(async move {
+            confirming.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &Visit::default()).await
+        });
+        let login = engine.sign_in("ada", &ada.password.as_str().into(), &Visit::default()).await.unwrap();
+        confirm.await.unwrap().unwrap();
+        let sessions = course.rows.sessions(&ada.user.id).await.unwrap();
+        assert!(sessions.iter().all(|session| session.level == Level::Aal2), "{login:?}");
+    }
 }

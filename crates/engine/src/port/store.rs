@@ -39,9 +39,9 @@ pub trait Store: Debug + Send + Sync {
     /// [`Batch::conflict`] or [`Batch::overspent`] of this very batch.
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault>;
 
-    /// Forgets sessions created before `sessions_before` or idle since then, attempts that would have ended before
-    /// `now`, budgets that are empty, and devices whose enrolment began before `enrolments_before`. Returns the number
-    /// of rows gone.
+    /// Forgets sessions that were last used before `sessions_before`, attempts that would have ended by `now`, budgets
+    /// that are empty by then, and devices whose enrolment began before `enrolments_before`. Returns the number of rows
+    /// gone. Need not be one transaction.
     async fn purge(
         &self,
         now: Timestamp,
