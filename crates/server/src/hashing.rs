@@ -34,6 +34,7 @@ pub(crate) const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$Y291bnRlcnNpZ246bm9ib2R5$pW0k0YbtpZcKXyVQxZ7m2y8Nq1JrT5cHfLsE4uGdvAo";
 
 /// How much lower than the rest of the process the threads are scheduled.
+#[cfg(target_os = "linux")]
 const GIVES_WAY_BY: i32 = 10;
 /// How many passwords may wait for each thread: about a second's work.
 const QUEUE_PER_THREAD: usize = 64;

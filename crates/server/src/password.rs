@@ -146,11 +146,28 @@ mod tests {
             "correct horse battery staple",
             "Administrator2024!",
             "letmeinletmeinletmein",
+            "LetMeIn-LetMeIn-1",
             "!@#$%^&*()!@#$%^&*()",
             "................",
             "ｐａｓｓｗｏｒｄｐａｓｓｗｏｒｄ",
         ] {
             assert_eq!(verdict(common), Err(Refusal::PasswordCommon), "{common}");
+        }
+    }
+
+    #[test]
+    fn a_random_one_is_never_refused() {
+        let mut seed = 1_u64;
+        let mut draw = move |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) % below
+        };
+        for letters in ["abcdefghijklmnopqrstuvwxyz", "0123456789abcdef", "ABCDEFGHJKLMNPQRSTUVWXYZ23456789!?-_"] {
+            for _ in 0..300 {
+                let letter = |place: u64| letters.chars().nth(place.try_into().unwrap()).unwrap();
+                let password: String = (0..15).map(|_| letter(draw(letters.len().try_into().unwrap()))).collect();
+                assert_eq!(verdict(&password), Ok(()), "{password}");
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! least number of pieces it can be cut into; a piece is an entry of the list, a walk, up to four digits, or any one
 //! character. Words of the context weigh nothing. A text that repeats a shorter one weighs what the shorter one does.
 
-use std::{collections::HashSet, ops::Range, sync::LazyLock};
+use std::{collections::HashSet, sync::LazyLock};
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -80,31 +80,28 @@ fn plain(text: &str) -> String {
 
 /// The least number of common pieces in a folded text; more than any limit if that is not worth knowing.
 pub(super) fn weight(text: &str, context: &[String]) -> usize {
-    let letters: Vec<Range<usize>> = text.char_indices().map(|(at, letter)| at..at + letter.len_utf8()).collect();
-    let unit = period(&letters, text);
-    let letters = letters.get(..unit).unwrap_or_default();
-    if letters.len() > LONGEST_TEXT {
+    let text = unit(text);
+    let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    if ends.len() > LONGEST_TEXT {
         return usize::MAX;
     }
-    let mut least = vec![0_usize];
-    for end in 1..=letters.len() {
-        let starts = end.saturating_sub(LONGEST_PIECE)..end;
+    let mut least: Vec<usize> = vec![0];
+    for (letters, end) in ends.iter().enumerate().skip(1) {
+        let starts = letters.saturating_sub(LONGEST_PIECE)..letters;
         let through = starts.filter_map(|start| {
-            let piece = text.get(letters.get(start)?.start..letters.get(end - 1)?.end)?;
-            Some(least.get(start)? + piece_weight(piece, end - start, context)?)
+            let piece = text.get(*ends.get(start)?..*end)?;
+            Some(least.get(start)?.saturating_add(piece_weight(piece, letters - start, context)?))
         });
         least.push(through.min().unwrap_or(usize::MAX));
     }
     least.pop().unwrap_or_default()
 }
 
-/// The number of letters after which the text begins again, and goes on to its end; all of them if it never does.
-fn period(letters: &[Range<usize>], text: &str) -> usize {
-    let begins_again = |unit: &usize| {
-        let rest = letters.get(*unit).and_then(|letter| text.get(letter.start..));
-        rest.is_some_and(|rest| text.starts_with(rest))
-    };
-    (1..=letters.len() / 2).find(begins_again).unwrap_or(letters.len())
+/// The beginning of a text that the rest repeats, the last time perhaps not to its end; all of it if nothing is repeated.
+fn unit(text: &str) -> &str {
+    let mut places = text.char_indices().map(|(at, _)| at).filter(|at| *at > 0 && at * 2 <= text.len());
+    let again = places.find(|at| text.get(*at..).is_some_and(|rest| text.starts_with(rest)));
+    again.and_then(|at| text.get(..at)).unwrap_or(text)
 }
 
 /// What one piece weighs, if it is one.
@@ -113,19 +110,22 @@ fn piece_weight(piece: &str, letters: usize, context: &[String]) -> Option<usize
     if context.iter().any(|word| word == piece || plain(word) == plain(piece)) {
         return Some(0);
     }
+    let unit = unit(piece);
+    if unit.len() < piece.len() {
+        return Some(weight(unit, context));
+    }
     let common = letters == 1
         || letters <= DIGITS && piece.bytes().all(|byte| byte.is_ascii_digit())
         || entries.contains(piece)
-        || is_walk(piece, letters)
+        || letters > 2 && is_walk(piece)
         || plain_entries.contains(&plain(piece));
     common.then_some(1)
 }
 
-/// Three or more letters along a line, either way, or one letter again and again.
-fn is_walk(piece: &str, letters: usize) -> bool {
+/// Whether fingers or counting go along a line, either way.
+fn is_walk(piece: &str) -> bool {
     let back: String = piece.chars().rev().collect();
-    let is_one_letter = piece.chars().zip(piece.chars().skip(1)).all(|(one, next)| one == next);
-    letters > 2 && (is_one_letter || LINES.iter().any(|line| line.contains(piece) || line.contains(&back)))
+    LINES.iter().any(|line| line.contains(piece) || line.contains(&back))
 }
 
 #[cfg(test)]
@@ -152,6 +152,9 @@ mod tests {
             ("passwordpasswordpass", 1),
             ("aaaaaaaaaaaaaaaaaaa", 1),
             ("letmeindragon", 2),
+            ("letmeinletmein1", 2),
+            ("password1password1a", 3),
+            ("dragon2024dragon2024", 2),
             ("qwertyuiop12345", 2),
             ("p455w0rd2024", 2),
             ("zyxwvutsrqponmlk", 1),
