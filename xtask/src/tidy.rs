@@ -9,6 +9,7 @@ mod entrances;
 mod papers;
 mod refusals;
 mod rooms;
+mod secrets;
 mod traces;
 mod tree;
 
@@ -39,6 +40,7 @@ fn complaints(tree: &Tree, edges: &Edges, core_dependencies: &str) -> Vec<String
         entrances::shortcuts(tree),
         refusals::unspoken(tree),
         rooms::misshapen(tree),
+        secrets::compared(tree),
         traces::of_a_machine(tree),
     ]
     .concat()
@@ -55,7 +57,10 @@ mod tests {
 
     #[test]
     fn every_rule_has_its_say() {
-        let tree = Tree::of([("mod.rs", &format!("// see /{}/ada", "home"))]);
+        let tree = Tree::of([
+            ("mod.rs", &format!("// see /{}/ada", "home")),
+            ("crates/x/src/lib.rs", "a.expose() == b.expose()"),
+        ]);
         let complaints = complaints(&tree, &Edges::new(), "tokio v1.0.0");
         for (rule, complaint) in [
             ("arrows", "there is no ARCHITECTURE.md"),
@@ -64,6 +69,7 @@ mod tests {
             ("entrances", "there is no entrance under crates/axum/src/routes/"),
             ("refusals", "there is no crates/core/src/refusal.rs"),
             ("rooms", "mod.rs: a module `foo` lives in foo.rs"),
+            ("secrets", "crates/x/src/lib.rs:1 compares a secret in variable time"),
             ("traces", "mod.rs:1 names a folder of one machine"),
         ] {
             assert!(complaints.iter().any(|said| said == complaint), "{rule} is silent: {complaints:#?}");

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// Secret text: wiped on drop, never printed, never compared with `==`.
@@ -20,6 +21,11 @@ impl Secret {
     /// The text. Every caller is a place where the secret may leak.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both are the same text, in a time that depends on their lengths only.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 }
 
@@ -38,5 +44,18 @@ impl From<String> for Secret {
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
         Self::new(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_compared_but_never_printed() {
+        let secret = Secret::new("marmalade");
+        assert!(secret.is_same(&"marmalade".into()) && !secret.is_same(&"marmalada".into()));
+        assert!(!secret.is_same(&"marmalad".into()) && !secret.is_same(&"".into()));
+        assert_eq!(format!("{secret:?}"), "[redacted]");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, convert::Infallible};
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use tower::{Service, ServiceExt};
 
@@ -43,9 +43,10 @@ where
     B: http_body::Body,
     B::Error: std::fmt::Debug,
 {
-    /// A browser without cookies at `host`.
+    /// A browser without cookies at `host`, for somebody who reads pages.
     pub fn at(site: S, host: &str) -> Self {
-        Self { site, host: host.into(), cookies: BTreeMap::new(), headers: HeaderMap::new() }
+        let headers = [(header::ACCEPT, HeaderValue::from_static("text/html"))].into_iter().collect();
+        Self { site, host: host.into(), cookies: BTreeMap::new(), headers }
     }
 
     /// Opens a page; redirects are not followed.

@@ -116,10 +116,8 @@ pub(crate) async fn run(
                     let sent = Instant::now();
                     let answer = connection.exchange(&bytes).await;
                     own.push(sent.elapsed());
-                    if !good(&answer) {
-                        if refused.fetch_add(1, Ordering::Relaxed) == 0 {
-                            eprintln!("first refusal: {} {}", answer.head, answer.body);
-                        }
+                    if !good(&answer) && refused.fetch_add(1, Ordering::Relaxed) == 0 {
+                        eprintln!("first refusal: {} {}", answer.head, answer.body);
                     }
                 }
                 times.lock().unwrap().extend(own);

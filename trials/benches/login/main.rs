@@ -29,6 +29,7 @@ use std::{
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use countersign_engine::{Clock, SystemClock};
 use countersign_store::SqliteStore;
+use countersign_testkit::SoftApp;
 use load::{Answer, Connection, Report};
 use seed::Someone;
 use trials::{PASSWORD, free_port, program, try_request};
@@ -232,40 +233,32 @@ async fn bare_run(yardstick: &Process, connections: usize, first: usize, count: 
 
 /// A login that waits for its second factor: everything of the request but the code.
 struct Waiting {
+    address: String,
     pending: String,
     form: String,
-    someone: usize,
+    device: String,
+    app: SoftApp,
 }
 
-async fn second_factor_requests(
-    database: &Path,
-    key: &Path,
-    server: &Process,
-    people: &[Someone],
-) -> Arc<(Vec<Waiting>, Vec<(countersign_testkit::SoftApp, String)>, String)> {
+async fn second_factor_requests(database: &Path, key: &Path, server: &Process, people: &[Someone]) -> Vec<Waiting> {
     let store = SqliteStore::open(database).unwrap();
     let engine = seed::engine(&store, key, Arc::new(SystemClock));
     let names = people.iter().map(|someone| someone.name.clone()).collect();
     let tokens = seed::pending(&engine, names).await;
-    let waiting = tokens.iter().enumerate().map(|(someone, token)| {
-        let pending = token.expose().to_owned();
-        let form = engine.tag(&["form", "pending", &pending]);
-        Waiting { pending, form, someone }
+    let waiting = tokens.iter().zip(people).map(|(token, someone)| Waiting {
+        address: server.address.clone(),
+        pending: token.expose().to_owned(),
+        form: engine.tag(&["form", "pending", token.expose()]),
+        device: someone.device.to_string(),
+        app: someone.app.clone(),
     });
-    let apps = people.iter().map(|someone| (someone.app.clone(), someone.device.to_string())).collect();
-    Arc::new((waiting.collect(), apps, server.address.clone()))
+    waiting.collect()
 }
 
-async fn run_second_factors(
-    server: &Process,
-    connections: usize,
-    requests: Arc<(Vec<Waiting>, Vec<(countersign_testkit::SoftApp, String)>, String)>,
-) -> Report {
-    let count = requests.0.len();
+async fn run_second_factors(server: &Process, connections: usize, waiting: Vec<Waiting>) -> Report {
+    let count = waiting.len();
     let request = move |number: usize| {
-        let (waiting, apps, address) = &*requests;
-        let Waiting { pending, form, someone } = &waiting[number];
-        let (app, device) = &apps[*someone];
+        let Waiting { address, pending, form, device, app } = &waiting[number];
         second_factor(address, pending, form, device, &app.code_at(SystemClock.now()))
     };
     load::run(&server.address, connections, count, request, |answer| answer.status == 303).await

@@ -159,7 +159,7 @@ impl Engine {
             return Err(Refusal::PasswordWrong.into());
         }
         self.refund(budget, visit).await?;
-        if current.expose() == new.expose() {
+        if current.is_same(new) {
             return Err(Refusal::PasswordSame.into());
         }
         let user = self.users().set_password(user, new).await?;

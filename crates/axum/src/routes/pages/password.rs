@@ -43,7 +43,7 @@ impl Posted for Change {
 
 pub(super) async fn change(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Change>) -> Response {
     let Change { current, new, again } = fields;
-    let slip = if new.expose() != again.expose() {
+    let slip = if !new.is_same(&again) {
         Some(Refusal::PasswordsDiffer)
     } else if new.expose().len() > LONGEST_PASSWORD {
         Some(Refusal::PasswordLong { longest: LONGEST_PASSWORD })

@@ -1,0 +1,59 @@
+//! The smallest application with a second factor.
+//!
+//! It has a users table and a password check of its own ([`People`]), one page for everybody, and one that needs a second
+//! factor. What Countersign keeps (devices, sessions, events) is in a database beside its own.
+
+mod people;
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    sync::Arc,
+};
+
+use axum::{Router, response::Html, routing::get};
+use countersign::{
+    Countersign, MaybeSignedIn, Origins, Settings, Verified,
+    engine::{Engine, Keyring, OsRandom, Parts},
+};
+use countersign_store::SqliteStore;
+
+pub use people::People;
+
+/// The application: its own routes, and Countersign's below `/sign-in`.
+pub fn app(people: People, folder: &Path, port: u16) -> anyhow::Result<Router> {
+    let database = folder.join("countersign.db");
+    SqliteStore::migrate(&database)?;
+    let store = SqliteStore::open(&database)?;
+    let engine = Engine::new(Parts::new(Arc::new(store), Arc::new(people), keyring(&folder.join("key"))?));
+    let settings = Settings {
+        mount: "/sign-in".into(),
+        site_name: "Hello".into(),
+        home: "/vault".into(),
+        ..Settings::new(Origins::Loopback { port })
+    };
+    let countersign = Countersign::new(engine, settings)?;
+    let own = Router::new().route("/", get(hello)).route("/vault", get(vault));
+    Ok(countersign.protect(own).merge(countersign.routes()))
+}
+
+async fn hello(MaybeSignedIn(visitor): MaybeSignedIn) -> Html<String> {
+    let name = visitor.map_or_else(|| "stranger".into(), |visitor| visitor.user().name.clone());
+    Html(format!("<!doctype html><title>Hello</title><p>Hello, {name}! <a href=\"/vault\">Open the vault</a>"))
+}
+
+/// Nobody gets here with a password alone: the argument says so.
+async fn vault(Verified(visitor): Verified) -> Html<String> {
+    Html(format!("<!doctype html><title>Vault</title><p>The vault is open, {}.", visitor.user().name))
+}
+
+/// The key that seals devices: made at the first start, and as secret as a password.
+fn keyring(file: &Path) -> anyhow::Result<Keyring> {
+    if !file.exists() {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+        file.write_all(Keyring::new_line(1, &OsRandom).as_bytes())?;
+    }
+    Ok(Keyring::parse(&fs::read_to_string(file)?)?)
+}
