@@ -23,59 +23,62 @@ const EVERY_FORM: &[&str] = &[
 
 /// Somebody who has a form before them, filled in as would be right.
 async fn form(site: &Site, name: &str) -> (Guest, Form) {
-    let user = name.replace(' ', "-");
+    form_of(site, name, &name.replace(' ', "-")).await
+}
+
+async fn form_of(site: &Site, name: &str, user: &str) -> (Guest, Form) {
     match name {
         "login" => {
-            let mut guest = site.guest(&user);
+            let mut guest = site.guest(user);
             let form = guest.browser.get("/account/login").await.form_with("password");
             let password = guest.person.password.clone();
-            (guest, filled(form, &[("name", &user), ("password", &password)]))
+            (guest, filled(form, &[("name", user), ("password", &password)]))
         }
         "second factor" => {
-            let mut guest = site.halfway(&user).await;
+            let mut guest = site.halfway(user).await;
             let form = guest.browser.get("/account/login/second-factor").await.form_with("code");
             let code = guest.person.code();
             (guest, filled(form, &[("code", &code)]))
         }
         "restart" => {
-            let mut guest = site.halfway(&user).await;
+            let mut guest = site.halfway(user).await;
             let form = guest.browser.get("/account/login/second-factor").await.form_to("/account/login/restart");
             (guest, form)
         }
         "logout" => {
-            let mut guest = site.member(&user).await;
+            let mut guest = site.member(user).await;
             let form = guest.browser.get("/account/two-factor").await.form_to("/account/logout");
             (guest, form)
         }
         "begin" => {
-            let mut guest = site.member(&user).await;
+            let mut guest = site.member(user).await;
             let form = guest.browser.get("/account/two-factor/setup").await.form_with("method");
             (guest, form)
         }
         "codes" => {
-            let mut guest = site.member(&user).await;
+            let mut guest = site.member(user).await;
             let form = guest.browser.get("/account/two-factor/backup-codes").await.form_with("run");
             (guest, form)
         }
         "password" => {
-            let mut guest = site.member(&user).await;
+            let mut guest = site.member(user).await;
             let form = guest.browser.get("/account/password").await.form_with("again");
             let (current, new) = (guest.person.password.clone(), "a new long password");
             (guest, filled(form, &[("current", &current), ("new", new), ("again", new)]))
         }
         "disable" => {
-            let mut guest = site.member(&user).await;
+            let mut guest = site.member(user).await;
             let form = guest.browser.get("/account/two-factor/disable").await.form_with("run");
             (guest, filled(form, &[("sure", "yes")]))
         }
         "verify" => {
-            let mut guest = site.member(&user).await;
+            let mut guest = site.member(user).await;
             let form = guest.browser.get("/account/verify").await.form_with("code");
             let code = guest.person.code();
             (guest, filled(form, &[("code", &code)]))
         }
         "confirm" | "cancel" => {
-            let mut guest = site.newcomer(&user).await;
+            let mut guest = site.newcomer(user).await;
             let page = guest.browser.get("/account/two-factor/setup").await;
             let page = guest.browser.submit(&page.form_with("method"), "", &[]).await;
             let page = guest.browser.follow(page).await;
@@ -86,7 +89,7 @@ async fn form(site: &Site, name: &str) -> (Guest, Form) {
             (guest, filled(page.form_with("code"), &[("code", &code)]))
         }
         "prefer" | "remove" => {
-            let mut guest = site.member(&user).await;
+            let mut guest = site.member(user).await;
             guest.sets_up(&site.world).await;
             let page = guest.browser.get("/account/two-factor").await;
             let prefer = page.forms().into_iter().find(|form| form.action.ends_with("/prefer")).unwrap();
@@ -131,7 +134,10 @@ async fn no_form_is_taken_that_was_not_made_for_this_browser() {
     for name in EVERY_FORM.iter().copied() {
         let (mut guest, form) = form(&site, name).await;
         let cookies = guest.browser.cookies.clone();
-        for tag in [None, Some(""), Some("x"), Some(&*foreign)] {
+        // The same form, made for somebody else, is as void as one made for nobody.
+        let (_, others) = form_of(&site, name, "somebody-else").await;
+        let others = others.fields.iter().find(|(field, _)| field == "form").unwrap().1.clone();
+        for tag in [None, Some(""), Some("x"), Some(&*foreign), Some(&*others)] {
             let page = guest.browser.submit(&with(&form, "form", tag), "", &[]).await;
             assert_eq!(page.status, StatusCode::FORBIDDEN, "{name} with the token {tag:?}");
             assert!(page.says("no longer valid") && !gives_a_session(&page), "{name}");

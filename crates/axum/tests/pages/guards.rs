@@ -111,6 +111,14 @@ async fn deeds_on_factors_ask_for_a_fresh_proof_first() {
 }
 
 #[tokio::test]
+async fn nobody_is_told_that_a_setup_is_complete_before_it_is() {
+    let site = Site::new();
+    let mut ada = site.newcomer("ada").await;
+    let way = ada.browser.get("/account/two-factor/setup/complete").await.location().unwrap();
+    assert!(way.starts_with("/account/two-factor/setup?"), "{way}");
+}
+
+#[tokio::test]
 async fn a_route_outside_the_layer_refuses() {
     let app = axum::Router::new()
         .route("/", axum::routing::get(async |countersign_axum::SignedIn(_): countersign_axum::SignedIn| "in"));

@@ -46,7 +46,9 @@ async fn a_person_sets_up_uses_and_gives_up_a_second_factor() {
 
     // Out, and in again: the code of the setup is spent, the next one is not, and that one only once.
     let page = ada.browser.get("/account/two-factor").await;
+    let signed_in = ada.browser.clone();
     let page = ada.browser.submit(&page.form_to("/account/logout"), "", &[]).await;
+    assert!(signed_in.clone().get("/who").await.status.is_redirection(), "the server has forgotten the session, too");
     assert!(ada.browser.cookies.is_empty(), "{:?}", ada.browser.cookies);
     assert!(ada.browser.follow(page).await.says("You are signed out"));
     let page = ada.signs_in("?next=%2Fsecret%3Fa%3Db").await;
@@ -185,6 +187,18 @@ async fn a_locked_user_is_told_until_when() {
     assert!(page.says("one second from now") && page.says("aria-describedby"));
     site.world.pass(30);
     assert_eq!(ada.answers(&ada.person.code()).await.location().as_deref(), Some("/"));
+}
+
+#[tokio::test]
+async fn a_password_of_any_length_is_no_way_to_make_work() {
+    let site = Site::built(|parts| parts.policy.first_step.per_account = 1, |_| {});
+    let mut ada = site.guest("ada");
+    let form = ada.browser.get("/account/login").await.form_with("password");
+    for _ in 0..3 {
+        let page = ada.browser.submit(&form, "", &[("name", "ada"), ("password", &"x".repeat(4097))]).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert_eq!(ada.signs_in("").await.location().as_deref(), Some("/"), "none of them was looked at");
 }
 
 #[tokio::test]
