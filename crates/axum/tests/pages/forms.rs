@@ -135,7 +135,7 @@ async fn no_form_is_taken_that_was_not_made_for_this_browser() {
         let (mut guest, form) = form(&site, name).await;
         let cookies = guest.browser.cookies.clone();
         // The same form, made for somebody else, is as void as one made for nobody.
-        let (_, others) = form_of(&site, name, "somebody-else").await;
+        let (_, others) = form_of(&site, name, &format!("not-{}", name.replace(' ', "-"))).await;
         let others = others.fields.iter().find(|(field, _)| field == "form").unwrap().1.clone();
         for tag in [None, Some(""), Some("x"), Some(&*foreign), Some(&*others)] {
             let page = guest.browser.submit(&with(&form, "form", tag), "", &[]).await;
