@@ -15,7 +15,7 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
-use countersign_engine::Engine;
+use countersign_engine::{Engine, Fault};
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -75,6 +75,11 @@ impl Countersign {
     /// without asking, as are `site`, `paths` and the function `t`.
     pub async fn render(&self, visitor: &Visitor, template: &str, context: minijinja::Value) -> Response {
         Page::new(template, context).show(visitor).await
+    }
+
+    /// The answer to a fault of a host's own: an incident number, under which the log has the cause.
+    pub fn fault(&self, fault: &Fault) -> Response {
+        fault::answer(&self.site, fault, fault.retry_after())
     }
 }
 

@@ -100,15 +100,16 @@ impl BuiltInUsers {
 
     /// Shuts a user out: nothing of theirs opens any more, and nothing of before opens again when they are let in.
     pub(crate) async fn deactivate(&self, user: &UserRow) -> Result<UserRow, Fault> {
-        let row = self.table.set_active(&user.id, Activity::Inactive).await?;
-        let row = row.ok_or_else(|| Fault::new("find the user again"))?;
-        let same = NewPassword { hash: row.password_hash, stamp: self.new_stamp(), at: row.password_changed };
-        self.table.set_password(&row.id, same).await?.ok_or_else(|| Fault::new("find the user again"))
+        self.set_activity(user, Activity::Inactive).await
     }
 
     /// Lets a user in again.
     pub(crate) async fn activate(&self, user: &UserRow) -> Result<UserRow, Fault> {
-        let row = self.table.set_active(&user.id, Activity::Active).await?;
+        self.set_activity(user, Activity::Active).await
+    }
+
+    async fn set_activity(&self, user: &UserRow, activity: Activity) -> Result<UserRow, Fault> {
+        let row = self.table.set_active(&user.id, activity, self.new_stamp()).await?;
         row.ok_or_else(|| Fault::new("find the user again"))
     }
 

@@ -5,11 +5,15 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use axum::{Router, http::StatusCode, middleware};
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::Response,
+};
 use countersign_axum::{Countersign, Settings};
-use countersign_engine::{Engine, OsRandom, Parts, SystemClock};
+use countersign_engine::{Engine, Fault, OsRandom, Parts, SystemClock};
 use countersign_store::SqliteStore;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::{
     config::Config,
@@ -22,6 +26,8 @@ use crate::{
 
 /// How long a request may take in all; a full queue of passwords takes about a second of it.
 const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+/// When to come back after a request that took too long.
+const COME_BACK: Duration = Duration::from_secs(5);
 
 /// One installation: its database, its keys and its users.
 #[derive(Clone, Debug)]
@@ -49,9 +55,15 @@ impl Installation {
         Ok(pages
             .layer(middleware::from_fn_with_state(neighbours, listen::refuse_strangers))
             .merge(home::probes(self.engine.clone()))
-            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
+            .layer(middleware::from_fn_with_state(site, answer_in_time))
             .layer(middleware::from_fn_with_state(self.engine.clone(), telemetry::request_line)))
     }
+}
+
+/// Gives a request up that takes too long: that is a fault like any other.
+async fn answer_in_time(State(site): State<Countersign>, request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await;
+    answer.unwrap_or_else(|_| site.fault(&Fault::busy("answer a request in time", COME_BACK)))
 }
 
 /// The users alone, for whom no key is needed.

@@ -134,7 +134,7 @@ pub(crate) mod user {
     pub(crate) const SET_HASH_IF: &str = "
         UPDATE app_user SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
     pub(crate) const SET_ACTIVE: &str = "
-        UPDATE app_user SET active = $1 WHERE id = $2
+        UPDATE app_user SET active = $1, stamp = $2 WHERE id = $3
         RETURNING id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed";
 }
 

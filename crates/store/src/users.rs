@@ -148,12 +148,13 @@ impl UserTable {
             .await
     }
 
-    /// Lets a user sign in or not, and returns the user as they are then; `None` if there is no such user.
-    pub async fn set_active(&self, id: &UserId, activity: Activity) -> Result<Option<UserRow>, Fault> {
+    /// Lets a user sign in or not, under a new stamp, and returns the user as they are then; `None` if there is no such
+    /// user.
+    pub async fn set_active(&self, id: &UserId, activity: Activity, stamp: String) -> Result<Option<UserRow>, Fault> {
         let id = id.clone();
         self.store
             .write("let a user sign in or not", move |connection| {
-                changed(connection, user::SET_ACTIVE, params![activity == Activity::Active, id.as_str()])
+                changed(connection, user::SET_ACTIVE, params![activity == Activity::Active, stamp, id.as_str()])
             })
             .await
     }

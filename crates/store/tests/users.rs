@@ -115,11 +115,12 @@ async fn a_user_can_be_let_in_and_out() {
     let (_folder, users) = table();
     users.insert(ada()).await.unwrap();
     for (activity, active) in [(Activity::Inactive, false), (Activity::Inactive, false), (Activity::Active, true)] {
-        let row = users.set_active(&ada().id, activity).await.unwrap().unwrap();
-        assert_eq!(columns(&row), columns(&UserRow { active, ..ada() }));
+        let stamp = format!("stamp of {activity:?}");
+        let row = users.set_active(&ada().id, activity, stamp.clone()).await.unwrap().unwrap();
+        assert_eq!(columns(&row), columns(&UserRow { active, stamp, ..ada() }));
         assert_eq!(users.by_id(&ada().id).await.unwrap().unwrap().active, active);
     }
-    assert!(users.set_active(&UserId::new("nobody"), Activity::Active).await.unwrap().is_none());
+    assert!(users.set_active(&UserId::new("nobody"), Activity::Active, "stamp".into()).await.unwrap().is_none());
 }
 
 #[tokio::test]
