@@ -122,3 +122,14 @@ async fn a_panic_is_a_fault_too() {
     assert!(page.says("Something is wrong on our side") && !page.says("a secret in a panic"));
     assert_eq!(ada.browser.cookies, held);
 }
+
+#[tokio::test]
+async fn a_page_that_cannot_be_rendered_is_a_fault() {
+    let site = Site::built(
+        |_| {},
+        |settings| settings.own_templates.push(("home.html".into(), "{{ nothing.at.all }}".into())),
+    );
+    let page = site.browser().get("/").await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.says("Something is wrong on our side") && !page.says("at.all"), "{}", page.body);
+}
