@@ -37,7 +37,7 @@ fn bare() -> u32 {
         let bytes = mac.finalize().into_bytes();
         let place = usize::from(bytes.last().copied().unwrap_or(0) & 15);
         let four = bytes.get(place..place + 4).and_then(|four| four.try_into().ok()).unwrap_or([0; 4]);
-        sum ^ (u32::from_be_bytes(four) & 0x7fff_ffff) % 1_000_000
+        sum ^ ((u32::from_be_bytes(four) & 0x7fff_ffff) % 1_000_000)
     })
 }
 
