@@ -2,7 +2,7 @@
 //!
 //! A method's whole memory is its [`State`]. It checks one answer against that memory and names the [`Mark`] that
 //! accepting uses up; it never counts failures, never remembers marks and never writes: `ruling.rs` does, for every
-//! method alike. To add a method, write its file here and its line in [`Methods::check`].
+//! method alike. To add a method, write its file here and its line in `Methods::check`.
 
 pub mod backup_codes;
 pub mod foreign;
