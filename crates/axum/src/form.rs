@@ -19,9 +19,6 @@ use crate::{FormToken, Visitor, csrf::Bound, fault, message::Message};
 /// No form is longer than this, in bytes.
 const LONGEST: usize = 16 * 1024;
 
-/// No password is longer than this, in bytes: nobody's hash is computed for more.
-pub(crate) const LONGEST_PASSWORD: usize = 4096;
-
 /// No browser takes longer than this to send one.
 const PATIENCE: Duration = Duration::from_secs(10);
 

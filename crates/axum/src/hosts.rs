@@ -65,6 +65,12 @@ impl Origins {
         matches!(self, Self::Public(origin) if origin.https)
     }
 
+    /// Whether `origin`, as a browser names the page that sent a form, is this site: scheme and all.
+    pub(crate) fn sent(&self, origin: &str) -> bool {
+        let scheme = if self.is_https() { "https://" } else { "http://" };
+        origin.strip_prefix(scheme).is_some_and(|authority| self.include(authority))
+    }
+
     /// Whether a request addressed to `authority` is meant for this site.
     pub(crate) fn include(&self, authority: &str) -> bool {
         let Some(authority) = normal(authority, self.is_https()) else { return false };

@@ -11,7 +11,10 @@ use std::{any::Any, fmt, sync::Arc};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{StatusCode, header::SET_COOKIE},
+    http::{
+        StatusCode,
+        header::{ORIGIN, SET_COOKIE},
+    },
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
@@ -79,7 +82,9 @@ impl Countersign {
 
     /// The answer to a fault of a host's own: an incident number, under which the log has the cause.
     pub fn fault(&self, fault: &Fault) -> Response {
-        fault::answer(&self.site, fault, fault.retry_after())
+        let mut response = fault::answer(&self.site, fault, fault.retry_after());
+        headers::harden(response.headers_mut(), self.site.origins.is_https());
+        response
     }
 }
 
@@ -95,8 +100,9 @@ async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next)
         Addressed::Here => {
             let visitor = Visitor::new(Arc::clone(&site), &request);
             request.extensions_mut().insert(visitor.clone());
-            let mut response = next.run(request).await;
-            if response.extensions().get::<ProtectionError>().is_some() {
+            let foreign = is_foreign(&site, &request);
+            let mut response = if foreign { Response::default() } else { next.run(request).await };
+            if foreign || response.extensions().get::<ProtectionError>().is_some() {
                 response = Message::OtherSite.show(&visitor).await;
             }
             if let Some(cookie) = visitor.drawn_nonce() {
@@ -109,6 +115,13 @@ async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     };
     headers::harden(response.headers_mut(), site.origins.is_https());
     response
+}
+
+/// Whether a page of another origin sent this. The layer of tower-http compares hosts; a plain http page of the same host
+/// is another origin too.
+fn is_foreign(site: &Site, request: &Request) -> bool {
+    let Some(origin) = request.headers().get(ORIGIN) else { return false };
+    !request.method().is_safe() && !origin.to_str().is_ok_and(|origin| site.origins.sent(origin))
 }
 
 fn empty(_: ProtectionError) -> Response {

@@ -69,6 +69,8 @@ impl Templates {
     ) -> Result<Self, SettingsError> {
         let texts = Arc::new(Texts::read(settings)?);
         let mut environment = Environment::new();
+        // What a template knows of when it fails may be a key or a code: no error is to quote it.
+        environment.set_debug(false);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         let theirs = settings.templates.as_deref().map_or(Ok(vec![]), |folder| text::files(folder, "html"))?;
@@ -217,7 +219,7 @@ impl<'a> Page<'a> {
         let context = context! { user, problem, why, ..self.context };
         let html = match site.templates.render(self.template, context) {
             Ok(html) => html,
-            Err(error) => return fault::answer(site, &format!("could not render {}: {error:#}", self.template), None),
+            Err(error) => return fault::answer(site, &format!("could not render {}: {error}", self.template), None),
         };
         let mut response = (self.status, [(header::CONTENT_TYPE, HTML)], html).into_response();
         if self.scripted {

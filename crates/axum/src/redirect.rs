@@ -31,6 +31,12 @@ impl LocalPath {
         (plain && !slash && escapes_are_harmless(text) && !path.split('/').any(climbs)).then(|| Self(text.into()))
     }
 
+    /// Whether it fits into a cookie beside what else is sealed there.
+    pub(crate) fn is_short(&self) -> bool {
+        const SHORT: usize = 900;
+        self.0.len() <= SHORT
+    }
+
     /// A path of our own making.
     pub(crate) fn own(text: String) -> Self {
         Self(text.into())

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use countersign_core::{
-    AttemptId, Case, Device, DeviceId, DeviceName, Envelope, Kind, Secret, Status, Timestamp, UserId, judge,
+    Account, AttemptId, Case, Device, DeviceId, DeviceName, Envelope, Kind, Secret, Status, Timestamp, UserId, judge,
     method::{Methods, State, totp},
     otp::{Key, Totp},
     throttle::{Throttle, ThrottleRule},
@@ -20,8 +20,16 @@ fn benches(c: &mut Criterion) {
     group.bench_function("bare HMAC-SHA-1", |b| b.iter(bare));
     let device = device();
     let (methods, throttle, attempt) = (Methods::default(), ThrottleRule::default(), AttemptId::new("attempt"));
-    let case =
-        Case { device: &device, attempt: &attempt, throttle: &throttle, methods: &methods, stage: Status::Active };
+    let account = Account::new(device.user.clone());
+    let case = Case {
+        device: &device,
+        account: &account,
+        attempt: &attempt,
+        throttle: &throttle,
+        methods: &methods,
+        stage: Status::Active,
+        address: None,
+    };
     for (name, answer) in [("judge, right", right()), ("judge, wrong", Secret::new("000000"))] {
         group.bench_function(name, |b| b.iter(|| judge(black_box(case), black_box(&answer), black_box(NOW))));
     }

@@ -1,8 +1,8 @@
 //! What must be written.
 //!
 //! A [`Change`] names the version it saw; a store writes a whole [`Batch`] or nothing, and answers [`Written::Conflict`]
-//! when any version has moved. Only a store that holds the batch can make its [`Receipt`], and a receipt settles only the
-//! ruling whose batch it names. `S` is the state of devices: open where rules run, sealed where stores write.
+//! when any version has moved. A [`Receipt`] is made from the sealed batch, which only a store is given, and settles only
+//! the ruling whose batch it names. `S` is the state of devices: open where rules run, sealed where stores write.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -53,6 +53,8 @@ pub enum Change<S = Envelope> {
     AddDevice(Device<S>),
     /// Writes a device anew. Conflicts unless the version of the row is one below the device's own.
     UpdateDevice(Device<S>),
+    /// The deed rests on a session that must still be there. Conflicts if it has ended.
+    ExpectSession(SessionKey),
     /// Ends one session, if it is there.
     EndSession(SessionKey),
     /// Ends every session of a user.
@@ -103,12 +105,13 @@ impl<S> Change<S> {
             Self::RemoveDevices { user } => (2, user.as_str()),
             Self::RemoveDevice { device, .. } => (3, device.as_str()),
             Self::AddDevice(device) | Self::UpdateDevice(device) => (4, device.id.as_str()),
-            Self::EndSessions { user } => (5, user.as_str()),
-            Self::EndSession(key) => (6, key.as_str()),
-            Self::OpenSession(session) => (7, session.key.as_str()),
-            Self::TouchSession { key, .. } => (8, key.as_str()),
-            Self::Spend { key, .. } | Self::Refund { key, .. } => (9, key),
-            Self::Record(event) => (10, event.user.as_str()),
+            Self::ExpectSession(key) => (5, key.as_str()),
+            Self::EndSessions { user } => (6, user.as_str()),
+            Self::EndSession(key) => (7, key.as_str()),
+            Self::OpenSession(session) => (8, session.key.as_str()),
+            Self::TouchSession { key, .. } => (9, key.as_str()),
+            Self::Spend { key, .. } | Self::Refund { key, .. } => (10, key),
+            Self::Record(event) => (11, event.user.as_str()),
         }
     }
 }
@@ -145,6 +148,7 @@ impl Change {
             Self::ExpectFactors { user, seen } => Change::ExpectFactors { user, seen },
             Self::RemoveDevice { device, seen } => Change::RemoveDevice { device, seen },
             Self::RemoveDevices { user } => Change::RemoveDevices { user },
+            Self::ExpectSession(key) => Change::ExpectSession(key),
             Self::EndSession(key) => Change::EndSession(key),
             Self::EndSessions { user } => Change::EndSessions { user },
             Self::OpenSession(session) => Change::OpenSession(session),
@@ -172,21 +176,6 @@ impl<S> Batch<S> {
         self.changes.is_empty()
     }
 
-    /// The store's word that every change of this batch was written, durably.
-    pub fn done(&self) -> Receipt {
-        Receipt { batch: self.id, written: Written::Done }
-    }
-
-    /// The store's word that nothing was written, because something had moved.
-    pub fn conflict(&self) -> Receipt {
-        Receipt { batch: self.id, written: Written::Conflict }
-    }
-
-    /// The store's word that nothing was written, because the budget `key` is spent until the moment given.
-    pub fn overspent(&self, key: String, until: Timestamp) -> Receipt {
-        Receipt { batch: self.id, written: Written::Overspent { key, until } }
-    }
-
     /// The same batch, which the same receipts settle, with other changes: for stores that stand before stores in tests.
     #[must_use]
     pub fn with_changes(self, mut changes: Vec<Change<S>>) -> Self {
@@ -202,6 +191,23 @@ impl<S> Batch<S> {
         let mut changes = self.changes;
         changes.extend(more);
         Self { id: self.id, changes: vec![] }.with_changes(changes)
+    }
+}
+
+impl Batch<Sealed> {
+    /// The store's word that every change of this batch was written, durably.
+    pub fn done(&self) -> Receipt {
+        Receipt { batch: self.id, written: Written::Done }
+    }
+
+    /// The store's word that nothing was written, because something had moved.
+    pub fn conflict(&self) -> Receipt {
+        Receipt { batch: self.id, written: Written::Conflict }
+    }
+
+    /// The store's word that nothing was written, because the budget `key` is spent until the moment given.
+    pub fn overspent(&self, key: String, until: Timestamp) -> Receipt {
+        Receipt { batch: self.id, written: Written::Overspent { key, until } }
     }
 }
 

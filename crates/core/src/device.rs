@@ -96,6 +96,11 @@ impl Kind {
         &self.0
     }
 
+    /// Whether the method is one of ours.
+    pub fn is_ours(&self) -> bool {
+        [Self::TOTP, Self::BACKUP_CODES].contains(self)
+    }
+
     /// Whether devices of this kind only stand in for others: alone they do not switch two-factor authentication on.
     pub fn is_fallback(&self) -> bool {
         *self == Self::BACKUP_CODES

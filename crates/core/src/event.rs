@@ -44,8 +44,6 @@ pub enum EventKind {
     Verified,
     /// Gave a wrong answer for a device.
     AnswerRefused,
-    /// Gave an answer that had been accepted before.
-    AnswerReplayed,
     /// A device was disabled by too many failures in a row.
     DeviceDisabled,
     /// A device was proved and counts from now on.
@@ -62,12 +60,11 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 10] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::Verified,
         Self::AnswerRefused,
-        Self::AnswerReplayed,
         Self::DeviceDisabled,
         Self::DeviceConfirmed,
         Self::DeviceRemoved,
@@ -83,7 +80,6 @@ impl EventKind {
             Self::SignedOut => "signed-out",
             Self::Verified => "verified",
             Self::AnswerRefused => "answer-refused",
-            Self::AnswerReplayed => "answer-replayed",
             Self::DeviceDisabled => "device-disabled",
             Self::DeviceConfirmed => "device-confirmed",
             Self::DeviceRemoved => "device-removed",

@@ -31,6 +31,8 @@ pub enum State {
 /// What a method says of one answer.
 #[derive(Debug)]
 pub enum Check {
+    /// There is no such method here, so nobody can say.
+    Unknown,
     /// It does not have the form of an answer: nobody guesses like that, so it costs nothing.
     Malformed,
     /// It carries a check character that does not fit: a slip, which costs nothing.
@@ -62,7 +64,7 @@ impl Methods {
             State::Totp(state) => totp::check(state, self.totp, answer, now),
             State::BackupCodes(state) => backup_codes::check(state, answer),
             State::Foreign(state) => {
-                self.foreign(&device.kind).map_or(Check::Wrong, |method| foreign::check(method, state, answer, now))
+                self.foreign(&device.kind).map_or(Check::Unknown, |method| foreign::check(method, state, answer, now))
             }
         }
     }
@@ -72,7 +74,8 @@ impl Methods {
         self.foreign(kind).map_or(Level::Aal2, ForeignMethod::level)
     }
 
-    fn foreign(&self, kind: &Kind) -> Option<&dyn ForeignMethod> {
-        self.foreign.iter().map(Arc::as_ref).find(|method| method.kind() == *kind)
+    /// The host's own method of this kind, if there is one. A kind of ours is never a host's.
+    pub fn foreign(&self, kind: &Kind) -> Option<&dyn ForeignMethod> {
+        self.foreign.iter().map(Arc::as_ref).find(|method| method.kind() == *kind).filter(|_| !kind.is_ours())
     }
 }

@@ -7,14 +7,16 @@
 //!
 //! ```text
 //!              locked, disabled, malformed ──▶ refused, nothing to write
-//! judge ──────▶ wrong ──▶ refused, one failure more (at the cap: disabled)
+//! judge ──────▶ wrong ──▶ refused, one failure more (at the cap: disabled; a device never proved goes)
 //!              right, mark spent ──▶ refused as used, no failure counted
 //!              right, mark fresh ──▶ verified, mark spent, failures forgotten
 //! ```
 
+use std::net::IpAddr;
+
 use crate::{
-    AttemptId, Batch, Change, Device, DeviceId, Event, EventKind, Kind, Level, Receipt, Refusal, Secret, Status,
-    Timestamp, UserId, Written,
+    Account, AttemptId, Batch, Change, Device, DeviceId, Event, EventKind, Kind, Level, Receipt, Refusal, Secret,
+    Status, Timestamp, UserId, Written,
     mark::Mark,
     method::{Check, Methods},
     throttle::{Throttle, ThrottleRule},
@@ -25,6 +27,8 @@ use crate::{
 pub struct Case<'a> {
     /// The device that is asked. No other device is touched, whatever the answer.
     pub device: &'a Device,
+    /// The account of its user: disabling a device changes the set.
+    pub account: &'a Account,
     /// The run of the flow in which it is asked.
     pub attempt: &'a AttemptId,
     /// How failures slow a guesser down.
@@ -33,6 +37,8 @@ pub struct Case<'a> {
     pub methods: &'a Methods,
     /// Which devices may answer: active ones to verify their owner, enrolling ones to be confirmed.
     pub stage: Status,
+    /// Where the answer came from, for the record.
+    pub address: Option<IpAddr>,
 }
 
 /// Judges one answer. Pure: the same case, answer and moment give the same ruling. A right answer makes the device
@@ -43,13 +49,12 @@ pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
         return Ruling::refused(refusal, vec![]);
     }
     match case.methods.check(device, answer, now) {
+        Check::Unknown => Ruling::refused(Refusal::MethodUnknown, vec![]),
         Check::Malformed => Ruling::refused(Refusal::CodeMalformed, vec![]),
         Check::Mistyped => Ruling::refused(Refusal::CodeMistyped, vec![]),
         Check::Wrong => wrong(&case, now),
-        Check::Right { mark, .. } if device.state.marks.is_spent(&mark) => {
-            let event = event(&case, EventKind::AnswerReplayed, now);
-            Ruling::refused(Refusal::CodeUsed, vec![Change::Record(event)])
-        }
+        // Nothing is written: whoever repeats a code for ever is to cost no row and no sync.
+        Check::Right { mark, .. } if device.state.marks.is_spent(&mark) => Ruling::refused(Refusal::CodeUsed, vec![]),
         Check::Right { mark, next } => right(&case, mark, next, now),
     }
 }
@@ -72,15 +77,24 @@ fn locked(throttle: Throttle, rule: &ThrottleRule, now: Timestamp) -> Option<Ref
 fn wrong(case: &Case<'_>, now: Timestamp) -> Ruling {
     let mut device = next_version(case.device);
     device.throttle = device.throttle.failed(now);
-    let mut changes = vec![Change::Record(event(case, EventKind::AnswerRefused, now))];
-    let mut refusal = Refusal::CodeWrong;
-    if case.throttle.disables(device.throttle.failures) {
-        device.status = Status::Disabled;
-        refusal = Refusal::DeviceDisabled;
-        changes.push(Change::Record(event(case, EventKind::DeviceDisabled, now)));
+    let refused = Change::Record(event(case, EventKind::AnswerRefused, now));
+    if !case.throttle.disables(device.throttle.failures) {
+        return Ruling::refused(Refusal::CodeWrong, vec![refused, Change::UpdateDevice(device)]);
     }
-    changes.push(Change::UpdateDevice(device));
-    Ruling::refused(refusal, changes)
+    if case.stage == Status::Enrolling {
+        // A device that was never proved binds nobody: it goes, and its setup with it.
+        let removal = Change::RemoveDevice { device: device.id, seen: case.device.version };
+        return Ruling::refused(Refusal::AttemptOver, vec![refused, removal]);
+    }
+    device.status = Status::Disabled;
+    let Account { user, factors, preferred } = case.account.clone();
+    let changes = vec![
+        refused,
+        Change::Record(event(case, EventKind::DeviceDisabled, now)),
+        Change::MoveFactors { user, seen: factors, preferred },
+        Change::UpdateDevice(device),
+    ];
+    Ruling::refused(Refusal::DeviceDisabled, changes)
 }
 
 fn right(case: &Case<'_>, mark: Mark, next: Option<crate::method::State>, now: Timestamp) -> Ruling {
@@ -114,6 +128,7 @@ fn event(case: &Case<'_>, kind: EventKind, now: Timestamp) -> Event {
         device: Some(case.device.id.clone()),
         method: Some(case.device.kind.clone()),
         attempt: Some(case.attempt.clone()),
+        address: case.address,
         ..Event::new(now, case.device.user.clone(), kind)
     }
 }
@@ -157,6 +172,14 @@ impl Ruling {
     /// What must be written for this ruling to count.
     pub fn batch(&self) -> &Batch {
         &self.batch
+    }
+
+    /// Opens a refusal that costs nothing, so that there is nothing to write; everything else comes back as it was.
+    pub fn settle_unwritten(self) -> Result<Refusal, Self> {
+        match self.outcome {
+            Outcome::Refused(refusal) if self.batch.is_empty() => Ok(refusal),
+            outcome => Err(Self { batch: self.batch, outcome }),
+        }
     }
 
     /// Opens the outcome, if the receipt says that this ruling's own batch was written. A receipt of another batch

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use countersign_core::{
-    AttemptId, Case, Change, Device, DeviceId, DeviceName, Envelope, Kind, Secret, Status, Timestamp, UserId, judge,
+    Account, AttemptId, Case, Change, Device, DeviceId, DeviceName, Envelope, Kind, Secret, Status, Timestamp, UserId,
+    judge,
     method::{Methods, State, totp, totp::TotpRule},
     otp::{Key, Totp},
     throttle::{Throttle, ThrottleRule},
@@ -40,13 +41,15 @@ impl App {
         let State::Totp(state) = &self.device.state.state else { panic!("not an authenticator app") };
         let code: Secret = state.totp().value(&state.key, step).as_str().into();
         let methods = Methods { totp: self.rule, ..Methods::default() };
-        let attempt = AttemptId::new("attempt");
+        let (attempt, account) = (AttemptId::new("attempt"), Account::new(self.device.user.clone()));
         let case = Case {
             device: &self.device,
+            account: &account,
             attempt: &attempt,
             throttle: &ThrottleRule::OFF,
             methods: &methods,
             stage: Status::Active,
+            address: None,
         };
         let ruling = judge(case, &code, now);
         let taken = ruling.draft().is_some();

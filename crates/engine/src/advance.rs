@@ -26,7 +26,7 @@ use countersign_core::{
 use crate::{AttemptToken, Engine, SessionToken, SignedIn, Stop};
 
 pub(crate) use address::AddressBudgets;
-pub use login::SignIn;
+pub use login::{LONGEST_PASSWORD, SignIn};
 
 /// What an entrance knows of a request besides its words.
 #[derive(Clone, Debug, Default)]

@@ -147,6 +147,13 @@ impl Rows {
                 self.devices.insert(device.id.clone(), device);
                 Ok(())
             }
+            Change::ExpectSession(key) => {
+                if self.sessions.contains_key(&key) {
+                    Ok(())
+                } else {
+                    Err(Stop::Conflict)
+                }
+            }
             Change::EndSession(key) => {
                 self.sessions.remove(&key);
                 Ok(())

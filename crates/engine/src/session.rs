@@ -81,7 +81,10 @@ impl Engine {
         let Some(user) = user.filter(|user| user.active && user.stamp == session.stamp) else { return Ok(None) };
         if now.since(session.last_seen) >= TOUCH_EVERY {
             let touch = Change::TouchSession { key: session.key.clone(), at: now };
-            self.commit(&Batch::new(vec![touch])).await?;
+            // Who is signed in does not depend on whether this can be noted.
+            if let Err(fault) = self.commit(&Batch::new(vec![touch])).await {
+                tracing::warn!(%fault, "the use of a session was not noted");
+            }
         }
         Ok(Some(SignedIn { session, user }))
     }

@@ -3,15 +3,19 @@
 //! Staff can take factors away and hand out one emergency code; they never learn or set a secret that is in use. What
 //! they do holds at once in every running server, because devices, users and sessions are never cached.
 
+use std::time::Duration;
+
 use countersign_core::{
-    Batch, Change, Device, DeviceName, Event, EventKind, Kind, Refusal, Secret, UserId,
+    Batch, Change, Device, DeviceId, DeviceName, Envelope, Event, EventKind, Kind, Refusal, Secret, Status, UserId,
     method::{
         State,
         backup_codes::{BackupCode, Slip},
+        foreign,
     },
+    throttle::Throttle,
 };
 
-use crate::{Engine, Fault, Stop, User};
+use crate::{Engine, Fault, Stop, User, verify::Ground};
 
 /// Whether a user's second factor is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +35,7 @@ impl Engine {
 
     /// Removes every device of this user, confirmed or not, and ends every session.
     pub async fn disable_two_factor(&self, user: &User) -> Result<(), Stop> {
-        self.settle(user, |factors, now| {
+        self.settle(user, Ground::Staff, |factors, now| {
             let changes = vec![
                 Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
                 Change::RemoveDevices { user: user.id.clone() },
@@ -53,16 +57,17 @@ impl Engine {
             None => self.draw_backup_code(),
         };
         let fresh = self.backup_code_device(&user.id, name, std::slice::from_ref(&code));
-        loop {
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
             let factors = self.open_factors(&user.id).await?;
             if !factors.enabled() {
                 return Err(Refusal::NotEnabled.into());
             }
-            let change = match factors.of_kind(&Kind::BACKUP_CODES).find_map(|device| with_code(device, &code)) {
-                Some(device) => Change::UpdateDevice(device),
+            let change = match factors.of_kind(&Kind::BACKUP_CODES).next() {
+                Some(device) => Change::UpdateDevice(with_code(device, &code).ok_or(Refusal::CodeUsed)?),
                 None => Change::AddDevice(fresh.clone()),
             };
-            let event = Event::new(self.now(), user.id.clone(), EventKind::BackupCodesMade);
+            let event = Event::new(now, user.id.clone(), EventKind::BackupCodesMade);
             let account = factors.account;
             let moved =
                 Change::MoveFactors { user: user.id.clone(), seen: account.factors, preferred: account.preferred };
@@ -70,6 +75,61 @@ impl Engine {
             if *receipt.written() == countersign_core::Written::Done {
                 return Ok(code.text());
             }
+        }
+        Err(Fault::busy("add a backup code in time", Duration::from_secs(1)).into())
+    }
+
+    /// Gives a user a device of a host's own method, which counts at once: the host has proved it in its own way.
+    pub async fn add_foreign_device(
+        &self,
+        user: &User,
+        kind: &Kind,
+        name: DeviceName,
+        document: serde_json::Value,
+    ) -> Result<DeviceId, Stop> {
+        if self.methods().foreign(kind).is_none() {
+            return Err(Refusal::MethodUnknown.into());
+        }
+        let state = State::Foreign(foreign::State { document });
+        let device = self.new_device(&user.id, kind.clone(), name, Status::Active, state);
+        let id = device.id.clone();
+        self.settle(user, Ground::Staff, |factors, now| {
+            let preferred = factors.account.preferred.clone().or_else(|| Some(device.id.clone()));
+            let mut confirmed = Event::new(now, user.id.clone(), EventKind::DeviceConfirmed);
+            confirmed.device = Some(device.id.clone());
+            confirmed.method = Some(kind.clone());
+            let changes = vec![
+                Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred },
+                Change::AddDevice(device.clone()),
+                Change::EndSessions { user: user.id.clone() },
+                Change::Record(confirmed),
+            ];
+            Ok((changes, ()))
+        })
+        .await?;
+        Ok(id)
+    }
+
+    /// A device that has accepted nothing and failed nothing.
+    pub(crate) fn new_device(
+        &self,
+        user: &UserId,
+        kind: Kind,
+        name: DeviceName,
+        status: Status,
+        state: State,
+    ) -> Device {
+        Device {
+            id: self.new_id(),
+            user: user.clone(),
+            kind,
+            name,
+            status,
+            version: 1,
+            throttle: Throttle::default(),
+            created: self.now(),
+            last_used: None,
+            state: Envelope::new(state),
         }
     }
 
@@ -92,6 +152,6 @@ fn with_code(device: &Device, code: &BackupCode) -> Option<Device> {
     let State::BackupCodes(state) = &device.state.state else { return None };
     let mut device = device.clone();
     device.version = device.version.saturating_add(1);
-    device.state.state = State::BackupCodes(state.clone().with(code));
+    device.state.state = State::BackupCodes(state.clone().with(code)?);
     Some(device)
 }

@@ -1,8 +1,8 @@
 //! THE verification path: every answer of every entrance and every flow comes through here.
 //!
 //! Load, judge, commit, settle; when something moved meanwhile, again from the start. A proof comes out only after the
-//! batch that holds its device, its session and its event was written. If that cannot be had in [`ROUNDS`] rounds or
-//! [`PATIENCE`], it is a fault.
+//! batch that holds its device, its session and its event was written. A run inside a session also names that session: one
+//! that was signed out meanwhile can do nothing any more. What cannot be had in so many rounds, or in time, is a fault.
 //!
 //! ```text
 //!   ┌────────────────────────── moved ◀───────────────────────────┐
@@ -13,11 +13,11 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Case, Change, DeviceId, Factors, Refusal, Sealed, Secret, Session, Settled, Status, Timestamp, Verified,
-    flow::Attempt, judge, ruling::Draft,
+    Batch, Case, Change, DeviceId, Factors, Refusal, Sealed, Secret, Session, SessionKey, Settled, Status, Timestamp,
+    Verified, Written, flow::Attempt, judge, ruling::Draft,
 };
 
-use crate::{Engine, Fault, Stop, User};
+use crate::{Engine, Fault, Stop, User, advance::Visit};
 
 const ROUNDS: u32 = 1000;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +30,8 @@ pub(crate) struct Question<'a> {
     pub(crate) attempt: &'a Attempt,
     /// What they answer.
     pub(crate) answer: &'a Secret,
+    /// What is known of the request.
+    pub(crate) visit: &'a Visit,
     /// Whether a device is to verify its owner or to be confirmed.
     pub(crate) stage: Status,
     /// The flow's own rule: which device may answer, if one may.
@@ -49,26 +51,22 @@ pub(crate) struct Success {
 
 impl Engine {
     pub(crate) async fn verify(&self, question: Question<'_>) -> Result<(Verified, Session), Stop> {
-        let Question { user, attempt, answer, stage, permit, grant } = question;
-        let deadline = self.now().after(PATIENCE);
-        for _ in 0..ROUNDS {
-            let now = self.now();
-            if now > deadline {
-                break;
-            }
-            if self.store().attempt_spent(&attempt.id).await? {
-                return Err(Refusal::AttemptOver.into());
-            }
+        let Question { user, attempt, answer, visit, stage, permit, grant } = question;
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
+            self.is_alive(attempt).await?;
             let factors = self.store().factors(&user.id).await?;
             let asked = permit(&factors, now)?;
             let device = factors.device(&asked).ok_or(Refusal::DeviceUnknown)?;
             let device = self.open_device(device.clone())?;
             let case = Case {
                 device: &device,
+                account: &factors.account,
                 attempt: &attempt.id,
                 throttle: &self.policy().throttle,
                 methods: self.methods(),
                 stage,
+                address: visit.address,
             };
             let mut ruling = judge(case, answer, now);
             let mut granted = None;
@@ -76,14 +74,16 @@ impl Engine {
                 let Success { session, mut changes } = grant(&draft, &factors, now);
                 self.observer().before_grant(user, &session).await?;
                 changes.push(self.spend(attempt));
+                changes.extend(attempt.session.clone().map(Change::ExpectSession));
                 changes.push(Change::OpenSession(session.clone()));
                 granted = Some(session);
                 ruling = ruling.if_verified(changes);
             }
-            let receipt = match ruling.batch() {
-                batch if batch.is_empty() => batch.done(),
-                batch => self.commit(batch).await?,
+            ruling = match ruling.settle_unwritten() {
+                Ok(refusal) => return Err(refusal.into()),
+                Err(ruling) => ruling,
             };
+            let receipt = self.commit(ruling.batch()).await?;
             match (ruling.settle(&receipt), granted) {
                 (Settled::Verified(proof), Some(session)) => return Ok((proof, session)),
                 (Settled::Refused(refusal), _) => return Err(refusal.into()),
@@ -93,32 +93,88 @@ impl Engine {
         Err(Fault::busy("decide on an answer in time", Duration::from_secs(1)).into())
     }
 
+    /// Refuses a run that is over, or whose session is.
+    async fn is_alive(&self, attempt: &Attempt) -> Result<(), Stop> {
+        if self.store().attempt_spent(&attempt.id).await? {
+            return Err(Refusal::AttemptOver.into());
+        }
+        match &attempt.session {
+            Some(key) => self.is_open(key).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a session that was ended.
+    async fn is_open(&self, key: &SessionKey) -> Result<(), Stop> {
+        if self.store().session(key).await?.is_some() { Ok(()) } else { Err(Refusal::SignInNeeded.into()) }
+    }
+
     /// The change that ends a run.
     pub(crate) fn spend(&self, attempt: &Attempt) -> Change {
         Change::SpendAttempt { attempt: attempt.id.clone(), until: attempt.end(self.policy().login_timeout) }
     }
 
-    /// Writes what `changes` makes of a state read afresh, until nothing has moved between reading and writing.
+    /// Writes what `changes` makes of a state read afresh, until nothing has moved between reading and writing, and only
+    /// while what it rests on is alive.
     pub(crate) async fn settle<T>(
         &self,
         user: &User,
+        ground: Ground<'_>,
         changes: impl Fn(Factors<Sealed>, Timestamp) -> Result<(Vec<Change>, T), Refusal>,
     ) -> Result<T, Stop> {
-        let deadline = self.now().after(PATIENCE);
-        for _ in 0..ROUNDS {
-            let now = self.now();
-            if now > deadline {
-                break;
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
+            match ground {
+                Ground::Staff => {}
+                Ground::Session(key) => self.is_open(key).await?,
+                Ground::Run(attempt) => self.is_alive(attempt).await?,
             }
-            let (changes, outcome) = changes(self.store().factors(&user.id).await?, now)?;
-            match self.commit(&Batch::new(changes)).await?.written() {
-                countersign_core::Written::Done => return Ok(outcome),
-                countersign_core::Written::Overspent { until, .. } => {
-                    return Err(Refusal::TooManyFailures { until: *until }.into());
+            let (mut changes, outcome) = changes(self.store().factors(&user.id).await?, now)?;
+            match ground {
+                Ground::Staff => {}
+                Ground::Session(key) => changes.push(Change::ExpectSession(key.clone())),
+                Ground::Run(attempt) => {
+                    changes.push(self.spend(attempt));
+                    changes.extend(attempt.session.clone().map(Change::ExpectSession));
                 }
-                countersign_core::Written::Conflict => {}
+            }
+            match self.commit(&Batch::new(changes)).await?.written() {
+                Written::Done => return Ok(outcome),
+                Written::Overspent { until, .. } => return Err(Refusal::TooManyFailures { until: *until }.into()),
+                Written::Conflict => {}
             }
         }
         Err(Fault::busy("write a change in time", Duration::from_secs(1)).into())
+    }
+
+    /// The moments of so many rounds as there is patience for.
+    pub(crate) fn rounds(&self) -> Rounds<'_> {
+        Rounds { engine: self, left: ROUNDS, deadline: self.now().after(PATIENCE) }
+    }
+}
+
+/// What a deed rests on, and dies with.
+#[derive(Clone, Copy)]
+pub(crate) enum Ground<'a> {
+    /// Nothing: staff do it.
+    Staff,
+    /// A session.
+    Session(&'a SessionKey),
+    /// A run, which ends with the deed, and its session.
+    Run(&'a Attempt),
+}
+
+/// How often one may try again, and until when.
+pub(crate) struct Rounds<'a> {
+    engine: &'a Engine,
+    left: u32,
+    deadline: Timestamp,
+}
+
+impl Rounds<'_> {
+    /// The moment of the next round, if there is to be one.
+    pub(crate) fn next(&mut self) -> Option<Timestamp> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.engine.now()).filter(|now| *now <= self.deadline)
     }
 }

@@ -1,4 +1,5 @@
 //! Signing in, told as scenes.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -9,6 +10,7 @@ use countersign_engine::{
     core::{Level, Refusal, Secret, Session, Timestamp},
     memory::MemoryStore,
 };
+use countersign_store::SqliteStore;
 use countersign_testkit::{World, refusal};
 
 #[tokio::test]
@@ -145,7 +147,7 @@ async fn t6_a_pending_login_dies_with_its_credentials() {
         ("deactivation", &|| world.users.change(&ada.user.id, |user| user.active = false)),
     ];
     let out = ada.is_asked().await;
-    world.engine.sign_out(None, Some(&out.token)).await.unwrap();
+    world.engine.sign_out(None, Some(&out.token), &Visit::default()).await.unwrap();
     assert_eq!(refusal(ada.answers(&out.token, &out.view.device.id, &ada.code()).await), Refusal::AttemptOver);
     for (how, kill) in kills {
         let pending = ada.is_asked().await;
@@ -245,29 +247,45 @@ async fn t5_a_failing_hook_lets_nobody_in() {
     ada.answers(&challenge.token, &challenge.view.device.id, &ada.code()).await.unwrap();
 }
 
-/// T26: the failure count survives a client that goes away and a handler that breaks off.
+/// T26: the failure count survives a client that goes away while it is being written, and a handler that breaks off.
 #[tokio::test]
 async fn t26_a_counted_failure_stays_counted() {
-    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("failures.db");
+    SqliteStore::migrate(&file).unwrap();
+    let world = World::on(Arc::new(SqliteStore::open(&file).unwrap()));
     let ada = world.user("ada");
     ada.sets_up().await;
-    let challenge = ada.is_asked().await;
-    let device = challenge.view.device.id.clone();
-    let _ = ada.answers(&challenge.token, &device, &ada.wrong_code()).await;
-    drop(challenge);
-    world.pass(10);
-    let code = ada.wrong_code();
-    let again = ada.is_asked().await;
-    let task = tokio::spawn({
-        let engine = world.engine.clone();
-        async move {
-            let _ = engine.answer(&again.token, &device, &code.into(), &Visit::default()).await;
-            panic!("the handler breaks off")
+    let run = ada.is_asked().await;
+    let (engine, device, code) = (world.engine.clone(), run.view.device.id.clone(), ada.wrong_code());
+
+    // The disk is taken, so the commit waits; meanwhile the client goes away and its task is dropped.
+    let taken = rusqlite::Connection::open(&file).unwrap();
+    taken.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (token, asked) = (run.token.clone(), device.clone());
+    let answering = tokio::spawn(async move { engine.answer(&token, &asked, &code.into(), &Visit::default()).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!answering.is_finished(), "the answer waits for the disk");
+    answering.abort();
+    assert!(answering.await.unwrap_err().is_cancelled());
+    taken.execute_batch("COMMIT").unwrap();
+    let failures = async || world.store.device(&device).await.unwrap().unwrap().throttle.failures;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if failures().await == 1 {
+            break;
         }
+    }
+    assert_eq!(failures().await, 1);
+
+    world.pass(10);
+    let (engine, asked, code) = (world.engine.clone(), device.clone(), ada.wrong_code());
+    let broken = tokio::spawn(async move {
+        let _ = engine.answer(&run.token, &asked, &code.into(), &Visit::default()).await;
+        panic!("the handler breaks off")
     });
-    assert!(task.await.unwrap_err().is_panic());
-    let factors = world.store.factors(&ada.user.id).await.unwrap();
-    assert_eq!(factors.devices[0].throttle.failures, 2);
+    assert!(broken.await.unwrap_err().is_panic());
+    assert_eq!(failures().await, 2);
 }
 
 #[tokio::test]

@@ -1,8 +1,17 @@
 //! Setting up, making codes, removing, disabling, changing the password: who may, and what it ends.
 
+use std::sync::Arc;
+
 use countersign_engine::{
+    Store,
     advance::{SignIn, Visit},
-    core::{DeviceName, EventKind, Kind, Level, Refusal, flow::Purpose},
+    core::{
+        DeviceName, EventKind, Kind, Level, Refusal, Secret, Timestamp,
+        flow::Purpose,
+        mark::Mark,
+        method::foreign::{ForeignMethod, Word},
+    },
+    memory::MemoryStore,
 };
 use countersign_testkit::{World, refusal};
 
@@ -22,7 +31,7 @@ async fn a_password_only_session_never_adds_a_second_factor_where_one_exists() {
     world.engine.confirm_enrolment(&old, &run, &code.as_str().into(), &visit()).await.unwrap();
     let code = rival.code_at(world.now());
     let refused = world.engine.confirm_enrolment(&other, &begun, &code.as_str().into(), &visit()).await;
-    assert_eq!(refusal(refused), Refusal::VerificationNeeded);
+    assert_eq!(refusal(refused), Refusal::SignInNeeded, "the session has ended with the first device");
     assert_eq!(refusal(ada.begins_setup(&other).await), Refusal::VerificationNeeded);
     for purpose in [Purpose::BackupCodes, Purpose::Disable, Purpose::RemoveDevice] {
         assert_eq!(refusal(world.engine.begin(&other, purpose).await), Refusal::VerificationNeeded);
@@ -263,7 +272,7 @@ async fn exchanged_states_fail_closed() {
 
 #[tokio::test]
 async fn what_happened_is_written_down() {
-    use EventKind::{AnswerRefused, AnswerReplayed, BackupCodesMade, DeviceConfirmed, SignedIn};
+    use EventKind::{AnswerRefused, BackupCodesMade, DeviceConfirmed, SignedIn};
     let world = World::new();
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
@@ -273,6 +282,139 @@ async fn what_happened_is_written_down() {
     let _ = ada.signs_in(&ada.wrong_code()).await;
     let events = world.store.events(&ada.user.id, 100).await.unwrap();
     let kinds: Vec<_> = events.iter().rev().map(|event| event.kind).collect();
-    assert_eq!(kinds, [SignedIn, DeviceConfirmed, BackupCodesMade, SignedIn, AnswerReplayed, AnswerRefused]);
+    assert_eq!(kinds, [SignedIn, DeviceConfirmed, BackupCodesMade, SignedIn, AnswerRefused]);
     assert_eq!(events[0].method, Some(Kind::TOTP));
+}
+
+/// A device that was never proved binds nobody, however many wrong codes its setup is given.
+#[tokio::test]
+async fn a_setup_at_its_cap_is_over_and_switches_nothing_on() {
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| {
+        parts.policy.throttle.cap = std::num::NonZeroU32::new(3);
+    });
+    let ada = world.user("ada");
+    let signed_in = ada.signs_in_with_password().await;
+    let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
+    let confirm = async |code: String| {
+        world.pass(10);
+        refusal(world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &visit()).await)
+    };
+    for expected in [Refusal::CodeWrong, Refusal::CodeWrong, Refusal::AttemptOver] {
+        assert_eq!(confirm(app.wrong_code_at(world.now())).await, expected);
+    }
+    assert!(matches!(ada.enters_password().await, Ok(SignIn::Granted(_))), "the password is still enough");
+    ada.sets_up().await;
+}
+
+/// Whoever was signed out meanwhile does nothing any more.
+#[tokio::test]
+async fn a_deed_dies_with_its_session() {
+    let world = World::new();
+    let ada = world.user("ada");
+    ada.sets_up().await;
+    let signed_in = ada.signs_in(&ada.code()).await.unwrap().signed_in().clone();
+    world.pass(30);
+    let step = world.engine.begin_step_up(&signed_in, None).await.unwrap();
+    let (setup, app) = ada.begins_setup(&signed_in).await.unwrap();
+    let off = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
+    let device = step.view.device.id.clone();
+    world.engine.sign_out(Some(&signed_in), None, &visit()).await.unwrap();
+    let stepped = world.engine.step_up(&signed_in, &step.token, &device, &ada.code().into(), &visit()).await;
+    assert_eq!(refusal(stepped), Refusal::SignInNeeded);
+    let code = app.code_at(world.now());
+    let confirmed = world.engine.confirm_enrolment(&signed_in, &setup, &code.into(), &visit()).await;
+    assert_eq!(refusal(confirmed), Refusal::SignInNeeded);
+    assert_eq!(refusal(world.engine.disable(&signed_in, &off, &visit()).await), Refusal::SignInNeeded);
+    assert_eq!(refusal(world.engine.prefer(&signed_in, &device).await), Refusal::SignInNeeded);
+    let (old, new) = (Secret::new(&*ada.password), Secret::new("a new long password"));
+    let changed = world.engine.change_password(&signed_in, &old, &new, &visit()).await;
+    assert_eq!(refusal(changed), Refusal::SignInNeeded);
+}
+
+/// Signing out ends the session even if the login that was under way has just been finished elsewhere.
+#[tokio::test]
+async fn signing_out_ends_the_session_whatever_becomes_of_the_pending_login() {
+    let world = World::new();
+    let ada = world.user("ada");
+    ada.sets_up().await;
+    let grant = ada.signs_in(&ada.code()).await.unwrap();
+    world.pass(30);
+    let pending = ada.is_asked().await;
+    ada.answers(&pending.token, &pending.view.device.id, &ada.code()).await.unwrap();
+    world.engine.sign_out(Some(grant.signed_in()), Some(&pending.token), &visit()).await.unwrap();
+    assert!(ada.session(grant.token()).await.is_none());
+}
+
+/// A removed device takes the other sessions along that it verified.
+#[tokio::test]
+async fn a_removed_device_leaves_no_session_behind() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let signed_in = ada.sets_up().await;
+    let stolen = ada.signs_in(&ada.code()).await.unwrap();
+    let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
+    let code = app.code_at(world.now());
+    let mine = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &visit()).await.unwrap();
+    let lost = stolen.signed_in().session().device.clone().unwrap();
+    let run = world.engine.begin(mine.signed_in(), Purpose::RemoveDevice).await.unwrap();
+    world.engine.remove_device(mine.signed_in(), &run, &lost, &visit()).await.unwrap();
+    assert!(ada.session(stolen.token()).await.is_none() && ada.session(mine.token()).await.is_some());
+}
+
+#[tokio::test]
+async fn no_backup_code_is_made_valid_again_by_adding_it_once_more() {
+    let world = World::new();
+    let ada = world.user("ada");
+    ada.sets_up().await;
+    let name = || DeviceName::parse("Codes").unwrap();
+    let code = world.engine.add_backup_code(&ada.user, name(), None).await.unwrap();
+    ada.signs_in_with_backup_code(code.expose()).await.unwrap();
+    let again = world.engine.add_backup_code(&ada.user, name(), Some(&code)).await;
+    assert_eq!(refusal(again), Refusal::CodeUsed);
+    assert_eq!(refusal(ada.signs_in_with_backup_code(code.expose()).await), Refusal::CodeUsed);
+}
+
+/// A host's own method: its devices are given by the host, count at once, and are judged by the host's method; without
+/// the method nobody can say, and nothing is counted.
+#[tokio::test]
+async fn a_host_s_own_method_counts_like_ours() {
+    #[derive(Debug)]
+    struct Riddle;
+
+    impl ForeignMethod for Riddle {
+        fn kind(&self) -> Kind {
+            Kind::new("riddle")
+        }
+
+        fn check(&self, document: &serde_json::Value, answer: &Secret, _: Timestamp) -> Word {
+            match document["answer"] == answer.expose() {
+                true => Word::Right { mark: Mark::Once { id: answer.expose().into(), until: None }, next: None },
+                false => Word::Wrong,
+            }
+        }
+    }
+
+    let rows: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let world = World::built(rows.clone(), |parts| parts.foreign = vec![Arc::new(Riddle)]);
+    let ada = world.user("ada");
+    let before = ada.signs_in_with_password().await;
+    let (name, document) = (DeviceName::parse("Riddle").unwrap(), serde_json::json!({ "answer": "a candle" }));
+    let kind = Kind::new("riddle");
+    let added = world.engine.add_foreign_device(&ada.user, &kind, name.clone(), document.clone()).await;
+    let device = added.unwrap();
+    assert_eq!(refusal(world.engine.begin(&before, Purpose::Disable).await), Refusal::VerificationNeeded);
+    let ours = world.engine.add_foreign_device(&ada.user, &Kind::TOTP, name, document).await;
+    assert_eq!(refusal(ours), Refusal::MethodUnknown);
+
+    let run = ada.is_asked().await;
+    let without = World::built(rows, |parts| {
+        parts.users = world.users.clone();
+        parts.clock = world.clock.clone();
+    });
+    let lost = without.engine.answer(&run.token, &device, &"a candle".into(), &visit()).await;
+    assert_eq!(refusal(lost.map(|_| ())), Refusal::MethodUnknown);
+    assert_eq!(refusal(ada.answers(&run.token, &device, "a torch").await), Refusal::CodeWrong);
+    world.pass(1);
+    ada.answers(&run.token, &device, "a candle").await.unwrap();
+    assert_eq!(refusal(ada.signs_in("a candle").await), Refusal::CodeUsed);
 }

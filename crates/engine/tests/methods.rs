@@ -140,10 +140,12 @@ proptest::proptest! {
             let attempt = countersign_engine::core::AttemptId::new("attempt");
             let case = countersign_engine::core::Case {
                 device: &case_device,
+                account: &countersign_engine::core::Account::new(UserId::new("ada")),
                 attempt: &attempt,
                 throttle: &ThrottleRule::default(),
                 methods: &Methods::default(),
                 stage: Status::Active,
+                address: None,
             };
             let ruling = countersign_engine::core::judge(case, &text.as_str().into(), Timestamp::from_millis(now));
             proptest::prop_assert!(ruling.draft().is_none() || text.chars().any(|c| c.is_ascii_digit()));

@@ -104,7 +104,7 @@ impl Play {
             Input::ChangePassword { session, right } => self.changes_password(session, right).await,
             Input::SignOut { session, run } => {
                 let (session, run) = (pick(&self.sessions, session), pick(&self.runs, run));
-                self.world.engine.sign_out(session, run.map(|run| &run.token)).await.unwrap();
+                self.world.engine.sign_out(session, run.map(|run| &run.token), &Visit::default()).await.unwrap();
             }
             Input::StaffDisable => {
                 self.world.engine.disable_two_factor(&self.ada.user).await.unwrap();

@@ -198,7 +198,7 @@ async fn two_first_setups(course: &Course) -> (Tally, usize) {
 async fn of_two_first_setups_one_wins_and_the_other_is_refused() {
     for course in Course::careful() {
         let (tally, active) = two_first_setups(&course).await;
-        assert_eq!((tally, active), (Tally { accepted: 1, refused: vec![Refusal::VerificationNeeded] }, 1));
+        assert_eq!((tally, active), (Tally { accepted: 1, refused: vec![Refusal::SignInNeeded] }, 1));
     }
     for course in Course::careless() {
         let (tally, _) = two_first_setups(&course).await;

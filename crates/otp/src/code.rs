@@ -79,7 +79,7 @@ impl fmt::Debug for Code {
     }
 }
 
-/// A text that cannot be a code: it is never looked up, but it is a failed attempt all the same. It does not hold the text.
+/// A text that cannot be a code. Whether that counts as a failed attempt is the caller's rule. It does not hold the text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the text is not a code of the expected number of digits")]
 pub struct MalformedCode;

@@ -195,6 +195,7 @@ fn reason(refusal: &Refusal) -> String {
             "the code does not have the form of a backup code: leave it out to have one made".into()
         }
         Refusal::CodeMistyped => "the code's last character does not fit the others: look for a slip".into(),
+        Refusal::CodeUsed => "the user has this code already, used or not: leave it out to have one made".into(),
         other => format!("refused: {}", other.code()),
     }
 }

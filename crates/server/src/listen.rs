@@ -1,8 +1,11 @@
 //! Connections: accepted, bounded in number and in time, and ended in order.
 //!
-//! Neither many nor slow clients can hold the server: there is a most of connections, a deadline for the headers of each
-//! request, which also ends idle connections, and a bound on their size. A request that has come in when the server is
+//! Neither many nor slow clients can hold the server for long: there is a most of connections, a deadline for the headers
+//! of each request, which also ends idle connections, a bound on their size, and a deadline for whoever does not read what
+//! they asked for. Who is who among the clients of a proxy is for the proxy to tell apart. A request that has come in when the server is
 //! told to stop is answered. The server speaks plain http, so it answers only its own machine and listed proxies.
+
+mod patient;
 
 use std::{io, net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
@@ -26,6 +29,7 @@ use tokio::{
 };
 use tower::Service as _;
 
+use self::patient::Patient;
 use crate::config::Config;
 
 /// How long a client may take from one request, or the beginning, to the last header of the next one.
@@ -80,7 +84,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, most: NonZeroUsize
             request.extensions_mut().insert(ConnectInfo(peer));
             app.clone().call(request)
         });
-        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+        let connection = connections.watch(http.serve_connection(TokioIo::new(Patient::with(stream)), service));
         tokio::spawn(async move {
             // That a client is slow, gone or not speaking http is the client's affair.
             if let Err(cause) = connection.await {

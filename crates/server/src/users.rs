@@ -95,7 +95,7 @@ impl BuiltInUsers {
         }
         let hash = self.hashing.hash(password, self.draw()).await?.into();
         let new = NewPassword { hash, stamp: self.new_stamp(), at: self.clock.now() };
-        Ok(self.table.set_password(&user.id, new).await?.ok_or_else(|| Fault::new("find the user again"))?)
+        Ok(self.table.set_password(&user.id, &user.stamp, new).await?.ok_or(Refusal::AttemptOver)?)
     }
 
     /// Shuts a user out: nothing of theirs opens any more, and nothing of before opens again when they are let in.
@@ -164,6 +164,9 @@ impl Users for BuiltInUsers {
 
     async fn set_password(&self, user: &User, password: &Secret) -> Result<User, Stop> {
         let row = self.table.by_id(&user.id).await?.ok_or_else(|| Fault::new("find the user"))?;
+        if row.stamp != user.stamp {
+            return Err(Refusal::AttemptOver.into());
+        }
         Ok(seen(self.renew_password(&row, password).await?))
     }
 }

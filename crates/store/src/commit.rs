@@ -5,7 +5,7 @@
 //! Nothing is read and then written on the strength of it but inside the writer's own transaction.
 
 use countersign_engine::core::{
-    AttemptId, Batch, Change, Device, DeviceId, Event, Kind, Receipt, Sealed, Session, Timestamp, UserId,
+    AttemptId, Batch, Change, Device, DeviceId, Event, Kind, Receipt, Sealed, Session, SessionKey, Timestamp, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
@@ -57,6 +57,7 @@ impl Transaction<'_> {
             Change::RemoveDevices { user } => self.any_rows(device::REMOVE_ALL, [user.as_str()]),
             Change::AddDevice(device) => self.add_device(device),
             Change::UpdateDevice(device) => self.update_device(device),
+            Change::ExpectSession(key) => self.expect_session(key),
             Change::EndSession(key) => self.any_rows(session::END, [key.as_str()]),
             Change::EndSessions { user } => self.any_rows(session::END_ALL, [user.as_str()]),
             Change::OpenSession(session) => self.open_session(session),
@@ -81,6 +82,10 @@ impl Transaction<'_> {
         let mut statement = self.0.prepare_cached(account::VERSION)?;
         let version: Option<i64> = statement.query_row([user.as_str()], |row| row.get(0)).optional()?;
         if version.unwrap_or(0) == there(seen)? { Ok(()) } else { Err(Stop::Conflict) }
+    }
+
+    fn expect_session(&self, key: &SessionKey) -> Written {
+        if self.0.prepare_cached(session::THERE)?.exists([key.as_str()])? { Ok(()) } else { Err(Stop::Conflict) }
     }
 
     fn add_device(&self, device: &Device<Sealed>) -> Written {

@@ -61,6 +61,7 @@ pub(crate) mod session {
     pub(crate) const ONE: &str = "
         SELECT key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified
         FROM session WHERE key = $1";
+    pub(crate) const THERE: &str = "SELECT 1 FROM session WHERE key = $1";
     pub(crate) const OF_USER: &str = "
         SELECT key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified
         FROM session WHERE user_id = $1 ORDER BY last_seen DESC, key DESC";
@@ -129,7 +130,7 @@ pub(crate) mod user {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT (canonical_name) DO NOTHING";
     pub(crate) const SET_PASSWORD: &str = "
-        UPDATE app_user SET password_hash = $1, stamp = $2, password_changed = $3 WHERE id = $4
+        UPDATE app_user SET password_hash = $1, stamp = $2, password_changed = $3 WHERE id = $4 AND stamp = $5
         RETURNING id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed";
     pub(crate) const SET_HASH_IF: &str = "
         UPDATE app_user SET password_hash = $1 WHERE id = $2 AND password_hash = $3";

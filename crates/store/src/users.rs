@@ -122,13 +122,15 @@ impl UserTable {
             .await
     }
 
-    /// Sets a password, and returns the user as they are then; `None` if there is no such user.
-    pub async fn set_password(&self, id: &UserId, password: NewPassword) -> Result<Option<UserRow>, Fault> {
-        let id = id.clone();
+    /// Sets a password if the user's stamp is still `seen`, and returns the user as they are then; `None` if there is no
+    /// such user, or their credentials have changed since.
+    pub async fn set_password(&self, id: &UserId, seen: &str, password: NewPassword) -> Result<Option<UserRow>, Fault> {
+        let (id, seen) = (id.clone(), seen.to_owned());
         self.store
             .write("set a password", move |connection| {
                 let NewPassword { hash, stamp, at } = &password;
-                changed(connection, user::SET_PASSWORD, params![hash.expose(), stamp, at.as_millis(), id.as_str()])
+                let values = params![hash.expose(), stamp, at.as_millis(), id.as_str(), seen];
+                changed(connection, user::SET_PASSWORD, values)
             })
             .await
     }

@@ -87,7 +87,7 @@ async fn a_new_password_brings_a_new_stamp() {
     users.insert(ada()).await.unwrap();
     let later = Timestamp::from_seconds(50_000);
     let password = NewPassword { hash: Secret::new("$argon2id$second"), stamp: "two".into(), at: later };
-    let row = users.set_password(&ada().id, password.clone()).await.unwrap().unwrap();
+    let row = users.set_password(&ada().id, &ada().stamp, password.clone()).await.unwrap().unwrap();
     let expected = UserRow {
         password_hash: Secret::new("$argon2id$second"),
         stamp: "two".into(),
@@ -96,7 +96,9 @@ async fn a_new_password_brings_a_new_stamp() {
     };
     assert_eq!(columns(&row), columns(&expected));
     assert_eq!(columns(&users.by_id(&ada().id).await.unwrap().unwrap()), columns(&expected));
-    assert!(users.set_password(&UserId::new("nobody"), password).await.unwrap().is_none());
+    let late = users.set_password(&ada().id, &ada().stamp, password.clone()).await.unwrap();
+    assert!(late.is_none(), "a change under way does not undo one that came between");
+    assert!(users.set_password(&UserId::new("nobody"), &ada().stamp, password).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use countersign_engine::{
     Fault, Stop, User, Users,
-    core::{Secret, UserId},
+    core::{Refusal, Secret, UserId},
 };
 
 /// The users of a test world.
@@ -64,6 +64,9 @@ impl Users for TestUsers {
     async fn set_password(&self, user: &User, password: &Secret) -> Result<User, Stop> {
         let mut entries = self.entries();
         let entry = entries.iter_mut().find(|entry| entry.user.id == user.id).expect("the user is here");
+        if entry.user.stamp != user.stamp {
+            return Err(Refusal::AttemptOver.into());
+        }
         entry.changes += 1;
         entry.password = password.clone();
         entry.user.stamp = format!("stamp-{}", entry.changes);

@@ -12,6 +12,7 @@ use countersign::engine::{
     core::{Secret, UserId},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use tokio::sync::Semaphore;
 
 /// A hash that no password has, for names that nobody has: looking at it takes as long.
 const NOBODY: &str =
@@ -21,6 +22,8 @@ const NOBODY: &str =
 #[derive(Clone, Debug)]
 pub struct People {
     table: Arc<Mutex<Connection>>,
+    /// As many hashes at once as there are cores: each takes 19 MiB.
+    hashing: Arc<Semaphore>,
 }
 
 impl People {
@@ -32,7 +35,8 @@ impl People {
                 id INTEGER PRIMARY KEY, name TEXT UNIQUE, hash TEXT, password_changes INTEGER DEFAULT 0
             )",
         )?;
-        Ok(Self { table: Arc::new(Mutex::new(table)) })
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self { table: Arc::new(Mutex::new(table)), hashing: Arc::new(Semaphore::new(cores)) })
     }
 
     /// Adds somebody, unless the name is taken.
@@ -93,6 +97,7 @@ impl Users for People {
             Some(user) => self.find("id", user.id.as_str())?,
             None => None,
         };
+        let _place = self.hashing.acquire().await.map_err(|error| Fault::because("wait for a core", error))?;
         let (hash, password) = (person.map_or_else(|| NOBODY.into(), |person| person.hash), password.clone());
         let check = tokio::task::spawn_blocking(move || {
             let hash = PasswordHash::new(&hash).map_err(|error| Fault::because("read a password hash", error))?;

@@ -42,11 +42,26 @@ impl State {
         Self { key, digests }
     }
 
-    /// The same set with one code more.
-    #[must_use]
-    pub fn with(mut self, code: &BackupCode) -> Self {
+    /// The same set with one code more; `None` if the code is in it already, used or not.
+    pub fn with(mut self, code: &BackupCode) -> Option<Self> {
+        if self.place(code).is_some() {
+            return None;
+        }
         self.digests.push(self.key.digest(code));
-        self
+        Some(self)
+    }
+
+    /// Where the code stands in the set. Every digest is compared, whichever matches.
+    fn place(&self, code: &BackupCode) -> Option<u32> {
+        let wanted = self.key.digest(code);
+        let mut place = 0_u32;
+        let mut found = Choice::from(0);
+        for (index, digest) in (0_u32..).zip(&self.digests) {
+            let hit = digest.0.as_bytes().ct_eq(wanted.0.as_bytes());
+            place.conditional_assign(&index, hit);
+            found |= hit;
+        }
+        bool::from(found).then_some(place)
     }
 
     /// How many codes the set had when it was new.
@@ -61,18 +76,9 @@ pub(super) fn check(state: &State, answer: &Secret) -> Check {
         Err(Slip::Malformed) => return Check::Malformed,
         Err(Slip::Mistyped) => return Check::Mistyped,
     };
-    let typed = state.key.digest(&code);
-    let mut place = 0_u32;
-    let mut found = Choice::from(0);
-    for (index, digest) in (0_u32..).zip(&state.digests) {
-        let hit = digest.0.as_bytes().ct_eq(typed.0.as_bytes());
-        place.conditional_assign(&index, hit);
-        found |= hit;
-    }
-    if bool::from(found) {
-        Check::Right { mark: Mark::Once { id: place.to_string(), until: None }, next: None }
-    } else {
-        Check::Wrong
+    match state.place(&code) {
+        Some(place) => Check::Right { mark: Mark::Once { id: place.to_string(), until: None }, next: None },
+        None => Check::Wrong,
     }
 }
 

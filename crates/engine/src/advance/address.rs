@@ -1,8 +1,8 @@
 //! Budgets of failed first steps by address, held by this node.
 //!
 //! They slow down whoever tries many names from one place; the account's own budget, in the store, is the one that
-//! counts. IPv6 addresses count by /64, since whoever has one has them all. The table is bounded: when it is full of
-//! live entries the oldest window goes first.
+//! counts. IPv6 addresses count by /64, since whoever has one has them all. The table is bounded: while it is full of live
+//! entries, addresses that are not in it are not counted, and nobody's entry makes room for another's.
 
 use std::{
     collections::HashMap,
@@ -30,7 +30,10 @@ impl AddressBudgets {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let network = network(address);
         if windows.len() >= MOST && !windows.contains_key(&network) {
-            make_room(&mut windows, now);
+            windows.retain(|_, window| window.until > now);
+            if windows.len() >= MOST {
+                return Ok(());
+            }
         }
         let window = windows.entry(network).or_insert(Window { spent: 0, until: now });
         if window.until <= now {
@@ -49,15 +52,6 @@ impl AddressBudgets {
         if let Some(window) = windows.get_mut(&network(address)) {
             window.spent = window.spent.saturating_sub(1);
         }
-    }
-}
-
-fn make_room(windows: &mut HashMap<IpAddr, Window>, now: Timestamp) {
-    windows.retain(|_, window| window.until > now);
-    if windows.len() >= MOST
-        && let Some(oldest) = windows.iter().min_by_key(|(_, window)| window.until).map(|(network, _)| *network)
-    {
-        windows.remove(&oldest);
     }
 }
 

@@ -9,11 +9,9 @@ use std::time::Duration;
 
 use countersign_core::{
     Batch, Change, Device, DeviceName, EventKind, Factors, Kind, Refusal, Sealed, Secret, Status, Timestamp, Written,
-    device::Envelope,
     flow::{Attempt, Purpose, manage},
     method::{State, totp},
     otp::{Key, Otpauth},
-    throttle::Throttle,
     view::{DeviceView, SetupView},
 };
 use zeroize::Zeroizing;
@@ -22,7 +20,7 @@ use super::{Visit, event};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     session::{self, Terms},
-    verify::{Question, Success},
+    verify::{Ground, Question, Success},
 };
 
 /// How many runs of setup a user may have at once; the oldest gives way.
@@ -54,18 +52,8 @@ impl Engine {
         let factors = self.store().factors(&signed_in.user().id).await?;
         manage::may_change(signed_in.session(), &factors, self.policy(), now)?;
         let key = Zeroizing::new(self.draw::<{ totp::State::KEY_BYTES }>());
-        let device = Device {
-            id: self.new_id(),
-            user: signed_in.user().id.clone(),
-            kind: kind.clone(),
-            name,
-            status: Status::Enrolling,
-            version: 1,
-            throttle: Throttle::default(),
-            created: now,
-            last_used: None,
-            state: Envelope::new(State::Totp(totp::State::new(Key::new(key.to_vec())))),
-        };
+        let state = State::Totp(totp::State::new(Key::new(key.to_vec())));
+        let device = self.new_device(&signed_in.user().id, kind.clone(), name, Status::Enrolling, state);
         let attempt = Attempt { device: Some(device.id.clone()), ..self.attempt(signed_in, Purpose::Enrol, now) };
         let mut changes = stale(&factors, self.policy().login_timeout, now);
         changes.push(Change::AddDevice(device));
@@ -115,6 +103,7 @@ impl Engine {
                 user,
                 attempt: &attempt,
                 answer,
+                visit,
                 stage: Status::Enrolling,
                 permit: &|factors, now| {
                     manage::may_change(old, factors, self.policy(), now)?;
@@ -154,14 +143,17 @@ impl Engine {
             Err(Stop::Refused(_)) => return Ok(()),
             Err(Stop::Faulted(fault)) => return Err(fault),
         };
-        let mut changes = vec![self.spend(&attempt)];
-        let device = match &attempt.device {
-            Some(id) => self.store().device(id).await?,
-            None => None,
-        };
-        let running = device.filter(|device| device.status == Status::Enrolling);
-        changes.extend(running.map(|device| Change::RemoveDevice { device: device.id, seen: device.version }));
-        self.commit(&Batch::new(changes)).await.map(drop)
+        let abandoned = self.settle(signed_in.user(), Ground::Run(&attempt), |factors, _| {
+            let device = attempt.device.as_ref().and_then(|id| factors.device(id));
+            let running = device.filter(|device| device.status == Status::Enrolling);
+            let removal =
+                |device: &Device<Sealed>| Change::RemoveDevice { device: device.id.clone(), seen: device.version };
+            Ok((running.map(removal).into_iter().collect(), ()))
+        });
+        match abandoned.await {
+            Ok(()) | Err(Stop::Refused(_)) => Ok(()),
+            Err(Stop::Faulted(fault)) => Err(fault),
+        }
     }
 }
 

@@ -4,8 +4,10 @@
 //! guesses are never free. Every failed first step gets one and the same refusal. Between the two steps there is no row:
 //! the run is in the browser's hands, sealed.
 
+use std::time::Duration;
+
 use countersign_core::{
-    Batch, Change, DeviceId, EventKind, Factors, Refusal, Secret, Status, Timestamp, Written,
+    Batch, Change, DeviceId, Event, EventKind, Factors, Refusal, Secret, Status, Timestamp, Written,
     flow::{Attempt, Purpose, login},
     view::ChallengeView,
 };
@@ -17,8 +19,14 @@ use crate::{
     verify::{Question, Success},
 };
 
-/// No user has a longer name than this, in bytes.
+/// No user has a longer name than this, in bytes of its one spelling.
 const LONGEST_NAME: usize = 320;
+
+/// Nothing longer is hashed, in bytes: hashing a novel is a favour to nobody.
+pub const LONGEST_PASSWORD: usize = 4096;
+
+/// When to come back after a lost race that would not end.
+const COME_BACK: Duration = Duration::from_secs(1);
 
 /// What a right password leads to.
 #[derive(Debug)]
@@ -32,20 +40,39 @@ pub enum SignIn {
 impl Engine {
     /// The first step: a name and a password.
     pub async fn sign_in(&self, name: &str, password: &Secret, visit: &Visit) -> Result<SignIn, Stop> {
-        let user = if name.len() <= LONGEST_NAME { self.users().by_name(name).await? } else { None };
+        let canonical = self.users().canonical(name);
+        let user = if canonical.len() <= LONGEST_NAME { self.users().by_name(&canonical).await? } else { None };
         let budget = self.charge(user.as_ref(), name, visit).await?;
-        let matches = self.users().password_matches(user.as_ref(), password).await?;
+        let matches = self.checked(user.as_ref(), password, &budget, visit).await?;
         let Some(user) = user.filter(|user| matches && user.active) else {
             return Err(Refusal::CredentialsWrong.into());
         };
-        self.refund(budget, visit).await?;
+        self.refund(&budget, visit).await?;
         self.after_password(&user, visit).await
+    }
+
+    /// Whether this is the password. Nobody pays for what we were too busy to look at.
+    pub(super) async fn checked(
+        &self,
+        user: Option<&User>,
+        password: &Secret,
+        budget: &str,
+        visit: &Visit,
+    ) -> Result<bool, Fault> {
+        if password.expose().len() > LONGEST_PASSWORD {
+            return Ok(false);
+        }
+        let checked = self.users().password_matches(user, password).await;
+        if checked.as_ref().is_err_and(|fault| fault.retry_after().is_some()) {
+            self.refund(budget, visit).await?;
+        }
+        checked
     }
 
     /// What a user who has proved the password gets: a session, or the question for a device.
     async fn after_password(&self, user: &User, visit: &Visit) -> Result<SignIn, Stop> {
-        loop {
-            let now = self.now();
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
             let factors = self.open_factors(&user.id).await?;
             let attempt = Attempt {
                 id: self.new_id(),
@@ -69,6 +96,7 @@ impl Engine {
                 }
             }
         }
+        Err(Fault::busy("let somebody in in time", COME_BACK).into())
     }
 
     /// Writes a session that rests on the user having no second factor; `None` if that has changed meanwhile.
@@ -124,6 +152,7 @@ impl Engine {
                 user: &user,
                 attempt: &attempt,
                 answer,
+                visit,
                 stage: Status::Active,
                 permit: &|factors, _| owed_exactly(factors, choice),
                 grant: &|draft, _, now| {
@@ -145,22 +174,23 @@ impl Engine {
         Ok((Grant::new(token, session, user), attempt.next))
     }
 
-    /// Signs out: ends the session and the run of a login that is under way.
-    pub async fn sign_out(&self, signed_in: Option<&SignedIn>, pending: Option<&AttemptToken>) -> Result<(), Fault> {
-        let mut changes = vec![];
+    /// Signs out: ends the session, and the run of a login that is under way. Each is written by itself, so that nothing
+    /// that happens to the one keeps the other alive.
+    pub async fn sign_out(
+        &self,
+        signed_in: Option<&SignedIn>,
+        pending: Option<&AttemptToken>,
+        visit: &Visit,
+    ) -> Result<(), Fault> {
         if let Some(signed_in) = signed_in {
             let session = signed_in.session();
-            let event = countersign_core::Event::new(self.now(), session.user.clone(), EventKind::SignedOut);
-            changes.extend([Change::EndSession(session.key.clone()), Change::Record(event)]);
+            let event = Event::new(self.now(), session.user.clone(), EventKind::SignedOut);
+            let event = Event { address: visit.address, ..event };
+            self.commit(&Batch::new(vec![Change::EndSession(session.key.clone()), Change::Record(event)])).await?;
         }
-        let pending = pending.and_then(|token| self.open_attempt(token, Purpose::Login));
-        if let Some(attempt) = pending
-            && !self.store().attempt_spent(&attempt.id).await?
-        {
-            changes.push(self.spend(&attempt));
-        }
-        if !changes.is_empty() {
-            self.commit(&Batch::new(changes)).await?;
+        if let Some(attempt) = pending.and_then(|token| self.open_attempt(token, Purpose::Login)) {
+            // A conflict says that it is over already.
+            self.commit(&Batch::new(vec![self.spend(&attempt)])).await?;
         }
         Ok(())
     }
@@ -199,11 +229,11 @@ impl Engine {
     }
 
     /// Takes the charge of a right password back.
-    pub(super) async fn refund(&self, key: String, visit: &Visit) -> Result<(), Fault> {
+    pub(super) async fn refund(&self, key: &str, visit: &Visit) -> Result<(), Fault> {
         if let Some(address) = visit.address {
             self.addresses().refund(address);
         }
-        self.commit(&Batch::new(vec![Change::Refund { key, amount: 1 }])).await.map(drop)
+        self.commit(&Batch::new(vec![Change::Refund { key: key.to_owned(), amount: 1 }])).await.map(drop)
     }
 }
 

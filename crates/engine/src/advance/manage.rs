@@ -4,22 +4,21 @@
 //! form sent twice, or an answer page reloaded, does nothing the second time and shows no code again.
 
 use countersign_core::{
-    Change, Device, DeviceId, DeviceName, EventKind, Kind, Level, Refusal, Secret, Session, Status, Timestamp,
-    device::Envelope,
+    Change, Device, DeviceId, DeviceName, EventKind, Kind, Level, Refusal, Secret, Session, Status, Timestamp, UserId,
     flow::{Purpose, manage},
     method::{
         State,
         backup_codes::{self, BackupCode},
     },
-    throttle::Throttle,
     view::FactorsView,
 };
 use zeroize::Zeroizing;
 
-use super::{PASSWORD_ONLY, Visit, event};
+use super::{LONGEST_PASSWORD, PASSWORD_ONLY, Visit, event};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop,
     session::{self, Terms},
+    verify::Ground,
 };
 
 impl Engine {
@@ -49,13 +48,12 @@ impl Engine {
         let user = signed_in.user();
         let codes: Vec<BackupCode> = (0..backup_codes::COUNT).map(|_| self.draw_backup_code()).collect();
         let set = self.backup_code_device(&user.id, name, &codes);
-        self.settle(user, |factors, now| {
+        self.settle(user, Ground::Run(&attempt), |factors, now| {
             manage::may_use(signed_in.session(), &factors, self.policy(), now)?;
             let old = factors.devices.iter().filter(|device| device.kind == Kind::BACKUP_CODES);
             let mut changes: Vec<_> =
                 old.map(|device| Change::RemoveDevice { device: device.id.clone(), seen: device.version }).collect();
             changes.extend([
-                self.spend(&attempt),
                 Change::MoveFactors {
                     user: user.id.clone(),
                     seen: factors.account.factors,
@@ -73,7 +71,7 @@ impl Engine {
     /// Has this device asked first from now on.
     pub async fn prefer(&self, signed_in: &SignedIn, device: &DeviceId) -> Result<(), Stop> {
         let user = signed_in.user();
-        self.settle(user, |factors, now| {
+        self.settle(user, Ground::Session(&signed_in.session().key), |factors, now| {
             manage::may_use(signed_in.session(), &factors, self.policy(), now)?;
             let known = factors.device(device).filter(|device| device.is_active() && !device.kind.is_fallback());
             let preferred = Some(known.ok_or(Refusal::DeviceUnknown)?.id.clone());
@@ -82,7 +80,7 @@ impl Engine {
         .await
     }
 
-    /// Removes one device, but not the last one.
+    /// Removes one device, but not the last one, and ends the other sessions that it verified.
     pub async fn remove_device(
         &self,
         signed_in: &SignedIn,
@@ -92,7 +90,11 @@ impl Engine {
     ) -> Result<(), Stop> {
         let attempt = self.resume(signed_in, token, Purpose::RemoveDevice).await?;
         let user = signed_in.user();
-        self.settle(user, |factors, now| {
+        let verified_by_it = self.store().sessions(&user.id).await?.into_iter();
+        let verified_by_it = verified_by_it.filter(|session| session.device.as_ref() == Some(device));
+        let others: Vec<_> =
+            verified_by_it.map(|session| session.key).filter(|key| *key != signed_in.session().key).collect();
+        self.settle(user, Ground::Run(&attempt), |factors, now| {
             manage::may_use(signed_in.session(), &factors, self.policy(), now)?;
             manage::may_remove(&factors, device)?;
             let known = factors.device(device).ok_or(Refusal::DeviceUnknown)?;
@@ -100,12 +102,12 @@ impl Engine {
             removed.device = Some(known.id.clone());
             removed.method = Some(known.kind.clone());
             let preferred = factors.account.preferred.clone().filter(|preferred| preferred != device);
-            let changes = vec![
-                self.spend(&attempt),
+            let mut changes = vec![
                 Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred },
                 Change::RemoveDevice { device: known.id.clone(), seen: known.version },
                 Change::Record(removed),
             ];
+            changes.extend(others.iter().cloned().map(Change::EndSession));
             Ok((changes, ()))
         })
         .await
@@ -118,13 +120,12 @@ impl Engine {
         let token = self.draw_token();
         let old = signed_in.session();
         let session = self
-            .settle(user, |factors, now| {
+            .settle(user, Ground::Run(&attempt), |factors, now| {
                 manage::may_use(old, &factors, self.policy(), now)?;
                 let terms =
                     Terms { user, level: PASSWORD_ONLY, device: None, signed_in: old.signed_in, verified: None };
                 let session = session::row(&token, terms, now);
                 let changes = vec![
-                    self.spend(&attempt),
                     Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
                     Change::RemoveDevices { user: user.id.clone() },
                     Change::EndSessions { user: user.id.clone() },
@@ -155,20 +156,28 @@ impl Engine {
         self.may_change_password(signed_in).await?;
         let user = signed_in.user();
         let budget = self.charge(Some(user), &user.name, visit).await?;
-        if !self.users().password_matches(Some(user), current).await? {
+        if !self.checked(Some(user), current, &budget, visit).await? {
             return Err(Refusal::PasswordWrong.into());
         }
-        self.refund(budget, visit).await?;
+        self.refund(&budget, visit).await?;
+        if new.expose().len() > LONGEST_PASSWORD {
+            return Err(Refusal::PasswordLong { longest: LONGEST_PASSWORD }.into());
+        }
         if current.is_same(new) {
             return Err(Refusal::PasswordSame.into());
         }
+        // Asked again, now that the hashing of the old password is over: a second factor may have come meanwhile.
+        self.may_change_password(signed_in).await?;
         let user = self.users().set_password(user, new).await?;
         let token = self.draw_token();
         let session = self
-            .settle(&user, |_, now| {
+            .settle(&user, Ground::Session(&signed_in.session().key), |factors, now| {
+                // The new session is no surer than the old one was, so what it rests on is asked again.
+                manage::may_change_password(signed_in.session(), &factors)?;
                 let session = renewed(&token, &user, signed_in.session(), now);
                 let event = countersign_core::Event::new(now, user.id.clone(), EventKind::PasswordChanged);
                 let changes = vec![
+                    Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
                     Change::EndSessions { user: user.id.clone() },
                     Change::OpenSession(session.clone()),
                     Change::Record(countersign_core::Event { address: visit.address, ..event }),
@@ -184,24 +193,9 @@ impl Engine {
     }
 
     /// A new set of these codes that counts at once.
-    pub(crate) fn backup_code_device(
-        &self,
-        user: &countersign_core::UserId,
-        name: DeviceName,
-        codes: &[BackupCode],
-    ) -> Device {
-        Device {
-            id: self.new_id(),
-            user: user.clone(),
-            kind: Kind::BACKUP_CODES,
-            name,
-            status: Status::Active,
-            version: 1,
-            throttle: Throttle::default(),
-            created: self.now(),
-            last_used: None,
-            state: Envelope::new(State::BackupCodes(backup_codes::State::new(self.draw(), codes))),
-        }
+    pub(crate) fn backup_code_device(&self, user: &UserId, name: DeviceName, codes: &[BackupCode]) -> Device {
+        let state = State::BackupCodes(backup_codes::State::new(self.draw(), codes));
+        self.new_device(user, Kind::BACKUP_CODES, name, Status::Active, state)
     }
 }
 

@@ -48,6 +48,7 @@ impl Engine {
                 user,
                 attempt: &attempt,
                 answer,
+                visit,
                 stage: Status::Active,
                 permit: &|factors, _| {
                     step_up::asked(factors, Some(choice))?;

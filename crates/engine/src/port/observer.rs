@@ -10,12 +10,15 @@ use crate::{Fault, User};
 /// Is told of grants and events. Runs inside the request, so it should be quick.
 #[async_trait]
 pub trait Observer: Debug + Send + Sync {
-    /// A session is about to be written for `user`. A fault here, or a panic, stops the grant: no session comes to be.
+    /// Somebody is about to be let in, or to become surer: by a sign-in, a step-up or a setup. A fault here, or a panic,
+    /// stops that, and no session comes to be. May be asked more than once for one grant, and a grant that was asked
+    /// about may still lose a race and not come true.
     async fn before_grant(&self, _user: &User, _session: &Session) -> Result<(), Fault> {
         Ok(())
     }
 
-    /// These events were written.
+    /// These events were written. Not told if the client has gone away in that very moment: what must not be missed is in
+    /// the store.
     async fn after_commit(&self, _events: &[&Event]) {}
 }
 

@@ -26,10 +26,10 @@ pub struct User {
 /// Finds users and checks passwords.
 #[async_trait]
 pub trait Users: Debug + Send + Sync {
-    /// The user who signs in with this name, in whatever spelling the host takes for the same name.
+    /// The user who signs in with this name, given in its one spelling.
     async fn by_name(&self, name: &str) -> Result<Option<User>, Fault>;
 
-    /// The one spelling of a name, so that all spellings of it share one budget of failures.
+    /// The one spelling of a name: all spellings of it are one user and share one budget of failures.
     fn canonical(&self, name: &str) -> String {
         name.trim().to_lowercase()
     }
@@ -42,7 +42,8 @@ pub trait Users: Debug + Send + Sync {
     async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault>;
 
     /// Sets a new password and with it a new stamp, and returns the user as they are then. Keeps its own rules for
-    /// passwords and refuses with a reason.
+    /// passwords and refuses with a reason; refuses with [`Refusal::AttemptOver`] if the stamp is no longer the one in
+    /// `user`, so that a change under way does not undo one that came between.
     async fn set_password(&self, _user: &User, _password: &Secret) -> Result<User, Stop> {
         Err(Refusal::PasswordElsewhere.into())
     }

@@ -66,7 +66,7 @@ CREATE TABLE event (
     at         INTEGER NOT NULL,
     user_id    TEXT    NOT NULL CHECK (length(user_id) >= 1),
     kind       TEXT    NOT NULL CHECK (kind IN (
-        'signed-in', 'signed-out', 'verified', 'answer-refused', 'answer-replayed', 'device-disabled',
+        'signed-in', 'signed-out', 'verified', 'answer-refused', 'device-disabled',
         'device-confirmed', 'device-removed', 'two-factor-disabled', 'backup-codes-made', 'password-changed'
     )),
     device_id  TEXT,

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use countersign_engine::core::{
-    AttemptId, Batch, Case, Change, Device, Refusal, Ruling, Secret, Settled, Status, Timestamp, judge,
-    method::Methods, throttle::ThrottleRule,
+    Account, AttemptId, Batch, Case, Change, Device, Refusal, Ruling, Sealed, Secret, Settled, Status, Timestamp,
+    judge, method::Methods, throttle::ThrottleRule,
 };
 
 /// A method under test: a device, and answers to it.
@@ -44,17 +44,27 @@ impl Subject<'_> {
         self.costs_nothing_when_malformed();
         self.does_not_listen_while_locked();
         self.is_disabled_at_the_cap();
+        self.goes_at_the_cap_while_it_is_enrolled();
         self.counts_only_in_its_stage();
         self.opens_nothing_with_a_strange_receipt();
     }
 
     fn judge(&self, device: &Device, answer: &Secret, now: Timestamp) -> Ruling {
-        let attempt = AttemptId::new("attempt");
-        judge(self.case(device, &attempt, Status::Active), answer, now)
+        self.judged(device, answer, now, Status::Active)
     }
 
-    fn case<'a>(&'a self, device: &'a Device, attempt: &'a AttemptId, stage: Status) -> Case<'a> {
-        Case { device, attempt, throttle: &RULE, methods: &self.methods, stage }
+    fn judged(&self, device: &Device, answer: &Secret, now: Timestamp, stage: Status) -> Ruling {
+        let (attempt, account) = (AttemptId::new("attempt"), Account::new(device.user.clone()));
+        let case = Case {
+            device,
+            account: &account,
+            attempt: &attempt,
+            throttle: &RULE,
+            methods: &self.methods,
+            stage,
+            address: None,
+        };
+        judge(case, answer, now)
     }
 
     fn accepts_each_answer_once(&self) {
@@ -67,9 +77,9 @@ impl Subject<'_> {
             let next = written(first.batch()).expect("accepting writes the device");
             assert_eq!(next.version, device.version + 1, "a verdict names the version it saw");
             assert_eq!(next.last_used, Some(moment));
-            let conflict = racer.batch().conflict();
+            let conflict = stored(racer.batch()).conflict();
             assert!(matches!(racer.settle(&conflict), Settled::Again), "a lost race verifies nobody");
-            let receipt = first.batch().done();
+            let receipt = stored(first.batch()).done();
             let Settled::Verified(proof) = first.settle(&receipt) else { panic!("right answer {number} is refused") };
             assert_eq!((proof.user(), proof.device()), (&device.user, &device.id));
             device = next;
@@ -123,20 +133,35 @@ impl Subject<'_> {
         let (refusal, disabled) = refused(self.judge(&device, &self.wrong, moment));
         let disabled = disabled.expect("counted");
         assert_eq!((refusal, disabled.status), (Refusal::DeviceDisabled, Status::Disabled));
+        let moves = |change: &Change| matches!(change, Change::MoveFactors { .. });
+        let again = self.judge(&device, &self.wrong, moment);
+        assert!(again.batch().changes().iter().any(moves), "disabling a device changes the set");
         let moment = moment.after(RULE.ceiling);
         let right = self.right.answer(0, moment);
         free(self.judge(&disabled, &right, moment), &Refusal::DeviceDisabled);
     }
 
+    fn goes_at_the_cap_while_it_is_enrolled(&self) {
+        let mut device = Device { status: Status::Enrolling, ..self.device.clone() };
+        let mut moment = self.now;
+        for _ in 0..4 {
+            device = refused(self.judged(&device, &self.wrong, moment, Status::Enrolling)).1.expect("counted");
+            moment = moment.after(RULE.ceiling);
+        }
+        let ruling = self.judged(&device, &self.wrong, moment, Status::Enrolling);
+        let goes = |change: &Change| matches!(change, Change::RemoveDevice { seen, .. } if *seen == device.version);
+        assert!(ruling.batch().changes().iter().any(goes), "a device that was never proved binds nobody");
+        free(ruling, &Refusal::AttemptOver);
+    }
+
     fn counts_only_in_its_stage(&self) {
-        let attempt = AttemptId::new("attempt");
         let answer = self.right.answer(0, self.now);
         let enrolling = Device { status: Status::Enrolling, ..self.device.clone() };
-        let login = judge(self.case(&enrolling, &attempt, Status::Active), &answer, self.now);
+        let login = self.judged(&enrolling, &answer, self.now, Status::Active);
         free(login, &Refusal::DeviceUnknown);
-        let again = judge(self.case(&self.device, &attempt, Status::Enrolling), &answer, self.now);
+        let again = self.judged(&self.device, &answer, self.now, Status::Enrolling);
         free(again, &Refusal::DeviceUnknown);
-        let confirmed = judge(self.case(&enrolling, &attempt, Status::Enrolling), &answer, self.now);
+        let confirmed = self.judged(&enrolling, &answer, self.now, Status::Enrolling);
         let device = written(confirmed.batch()).expect("confirming is written");
         assert_eq!(device.status, Status::Active);
         free(self.judge(&device, &answer, self.now), &Refusal::CodeUsed);
@@ -145,9 +170,15 @@ impl Subject<'_> {
     fn opens_nothing_with_a_strange_receipt(&self) {
         let answer = self.right.answer(0, self.now);
         let ruling = self.judge(&self.device, &answer, self.now);
-        let strange = Batch::new(vec![]).done();
+        let strange = stored(&Batch::new(vec![])).done();
         assert!(matches!(ruling.settle(&strange), Settled::Again));
     }
+}
+
+/// The batch as a store is given it.
+fn stored(batch: &Batch) -> Batch<Sealed> {
+    let Ok(sealed) = batch.seal(|_| Ok::<_, std::convert::Infallible>(Sealed(vec![])));
+    sealed
 }
 
 fn written(batch: &Batch) -> Option<Device> {
@@ -163,7 +194,7 @@ fn written(batch: &Batch) -> Option<Device> {
 /// The refusal in a ruling, and the device as it would be written.
 fn refused(ruling: Ruling) -> (Refusal, Option<Device>) {
     let device = written(ruling.batch());
-    let receipt = ruling.batch().done();
+    let receipt = stored(ruling.batch()).done();
     match ruling.settle(&receipt) {
         Settled::Refused(refusal) => (refusal, device),
         other => panic!("not a refusal: {other:?}"),

@@ -9,7 +9,7 @@ use super::{because, told};
 use crate::{
     SignedIn, Visitor,
     csrf::Bound,
-    form::{Form, LONGEST_PASSWORD, Posted, secret},
+    form::{Form, Posted, secret},
     page::Page,
     problem::Problem,
     why::Why,
@@ -43,17 +43,8 @@ impl Posted for Change {
 
 pub(super) async fn change(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Change>) -> Response {
     let Change { current, new, again } = fields;
-    let slip = if !new.is_same(&again) {
-        Some(Refusal::PasswordsDiffer)
-    } else if new.expose().len() > LONGEST_PASSWORD {
-        Some(Refusal::PasswordLong { longest: LONGEST_PASSWORD })
-    } else if current.expose().len() > LONGEST_PASSWORD {
-        Some(Refusal::PasswordWrong)
-    } else {
-        None
-    };
-    if let Some(refusal) = slip {
-        return ask(&visitor, &signed_in, Some(refusal.into())).await;
+    if !new.is_same(&again) {
+        return ask(&visitor, &signed_in, Some(Refusal::PasswordsDiffer.into())).await;
     }
     let paths = &visitor.site().paths;
     match visitor.engine().change_password(&signed_in, &current, &new, &visitor.visit()).await {
