@@ -44,28 +44,43 @@ impl Server {
         Self::run(Command::new(program()), folder)
     }
 
-    /// Starts `command` with the demo's arguments added and waits until it answers.
+    /// Starts `command` with the demo's arguments added and waits until it answers. A port that somebody else took in the
+    /// meantime ends the server at once; then another one is tried.
     pub fn run(mut command: Command, folder: &Path) -> Self {
-        let address = format!("127.0.0.1:{}", free_port());
-        command.args(["demo", "--password", PASSWORD, "--bind", &address, "--dir"]).arg(folder);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let output = Arc::new(Mutex::new(String::new()));
-        keep(child.stdout.take().unwrap(), &output);
-        keep(child.stderr.take().unwrap(), &output);
-        let server = Self { child, address, output };
-        server.wait_until_it_answers();
-        server
+        let words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        let program = command.get_program().to_owned();
+        for _ in 0..5 {
+            let address = format!("127.0.0.1:{}", free_port());
+            command = Command::new(&program);
+            command.args(&words).args(["demo", "--password", PASSWORD, "--bind", &address, "--dir"]).arg(folder);
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let output = Arc::new(Mutex::new(String::new()));
+            keep(child.stdout.take().unwrap(), &output);
+            keep(child.stderr.take().unwrap(), &output);
+            let mut server = Self { child, address, output };
+            if server.answers() {
+                return server;
+            }
+            assert!(server.output().contains("in use"), "the server does not answer:\n{}", server.output());
+        }
+        panic!("no port is free")
     }
 
-    fn wait_until_it_answers(&self) {
+    /// Waits until it answers; whether it does.
+    fn answers(&mut self) -> bool {
         let give_up = Instant::now() + Duration::from_secs(30);
         while Instant::now() < give_up {
             if try_request(&self.address, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n").is_some() {
-                return;
+                return true;
+            }
+            if self.child.try_wait().unwrap().is_some() {
+                // Its last words may still be on their way.
+                thread::sleep(Duration::from_millis(100));
+                return false;
             }
             thread::sleep(Duration::from_millis(10));
         }
-        panic!("the server does not answer within 30 s:\n{}", self.output());
+        false
     }
 
     /// A browser that reaches this server, without cookies.

@@ -11,7 +11,7 @@ use std::{
     process::{Command, Stdio},
     sync::{Arc, Mutex},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -33,7 +33,7 @@ struct Someone {
 #[derive(Clone, Debug)]
 enum Accepted {
     Backup { person: usize, code: String },
-    Totp { person: usize, code: String },
+    Totp { person: usize, code: String, at: Instant },
 }
 
 fn add_user(folder: &Path, name: &str, password: &str) {
@@ -128,7 +128,7 @@ async fn sign_in_over_and_over(
         let totp = code_of(key);
         let answer = browser.submit(&form, "/account/login/second-factor", &[("code", &totp)]).await;
         if answer.status.is_redirection() {
-            accepted.lock().unwrap().push(Accepted::Totp { person, code: totp });
+            accepted.lock().unwrap().push(Accepted::Totp { person, code: totp, at: Instant::now() });
             continue;
         }
         if answer.status.as_u16() == 599 {
@@ -141,7 +141,11 @@ async fn sign_in_over_and_over(
     }
 }
 
+/// The code is known as used. An app's code that has run out by itself proves nothing and would count as wrong.
 async fn is_refused(server: &Server, people: &[Someone], accepted: &Accepted) {
+    if matches!(accepted, Accepted::Totp { at, .. } if at.elapsed() > Duration::from_secs(25)) {
+        return;
+    }
     let (Accepted::Backup { person, .. } | Accepted::Totp { person, .. }) = accepted;
     let mut browser = server.browser();
     browser.gives_password(&people[*person].name, &people[*person].password).await;
@@ -149,7 +153,12 @@ async fn is_refused(server: &Server, people: &[Someone], accepted: &Accepted) {
         Accepted::Backup { code, .. } => browser.answers_with_backup_code(code).await,
         Accepted::Totp { code, .. } => browser.answers(code).await,
     };
-    assert!(answer.status.is_client_error(), "{accepted:?} was accepted again: {}", answer.status);
+    assert!(
+        answer.says("has been used already"),
+        "{accepted:?} is not known as used: {}\n{}",
+        answer.status,
+        answer.body
+    );
 }
 
 fn is_whole(folder: &Path) {
@@ -158,7 +167,7 @@ fn is_whole(folder: &Path) {
     assert_eq!(word, "ok");
 }
 
-/// A code that was accepted is not forgotten by a clean stop either, nor by the next time step.
+/// The same for one code and one cut, with the code still in its time.
 #[tokio::test]
 async fn a_used_code_stays_used_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
@@ -175,5 +184,5 @@ async fn a_used_code_stays_used_over_a_restart() {
     let server = Server::demo(folder.path());
     let mut browser = server.browser();
     browser.gives_password("demo", trials::PASSWORD).await;
-    assert!(browser.answers(&code).await.status.is_client_error());
+    assert!(browser.answers(&code).await.says("has been used already"));
 }
