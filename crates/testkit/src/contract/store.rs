@@ -75,6 +75,7 @@ const RULES: &[(&str, Rule)] = rules! {
         a_touch_never_goes_back
         a_touch_of_nothing_is_nothing
         ends_come_before_openings
+        a_deed_may_rest_on_the_session_it_ends
         ending_all_ends_those_of_one_user
         an_ended_key_may_open_again
     }

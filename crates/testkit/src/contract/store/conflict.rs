@@ -72,6 +72,7 @@ fn conflicts() -> Vec<(&'static str, Change<Sealed>)> {
         ("a removal from the future", remove("phone", 4)),
         ("a removal beyond all versions", remove("phone", u64::MAX)),
         ("a removal of nothing", remove("watch", 1)),
+        ("a deed whose session has ended", Change::ExpectSession(SessionKey::new("none"))),
         ("a session under a taken key", Change::OpenSession(session("here", &ada()))),
         ("a session under another user's key", Change::OpenSession(session("here", &bob))),
     ]

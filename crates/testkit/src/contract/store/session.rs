@@ -54,6 +54,15 @@ pub(super) async fn ends_come_before_openings(store: Arc<dyn Store>) {
     assert_eq!(keys(&store, &ada()).await, ["newer"]);
 }
 
+pub(super) async fn a_deed_may_rest_on_the_session_it_ends(store: Arc<dyn Store>) {
+    done(&store, vec![Change::OpenSession(session("old", &ada()))]).await;
+    let old = || SessionKey::new("old");
+    let replaced =
+        vec![Change::EndSession(old()), Change::OpenSession(session("new", &ada())), Change::ExpectSession(old())];
+    done(&store, replaced).await;
+    assert_eq!(keys(&store, &ada()).await, ["new"]);
+}
+
 pub(super) async fn ending_all_ends_those_of_one_user(store: Arc<dyn Store>) {
     let bob = UserId::new("bob");
     for (key, user) in [("one", ada()), ("two", ada()), ("his", bob.clone())] {
