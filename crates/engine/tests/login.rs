@@ -262,8 +262,8 @@ async fn t26_a_counted_failure_stays_counted() {
     // The disk is taken, so the commit waits; meanwhile the client goes away and its task is dropped.
     let taken = rusqlite::Connection::open(&file).unwrap();
     taken.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let (token, asked) = (run.token.clone(), device.clone());
-    let answering = tokio::spawn(async move { engine.answer(&token, &asked, &code.into(), &Visit::default()).await });
+    let (pending, asked) = (run.token.clone(), device.clone());
+    let answering = tokio::spawn(async move { engine.answer(&pending, &asked, &code.into(), &Visit::default()).await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(!answering.is_finished(), "the answer waits for the disk");
     answering.abort();

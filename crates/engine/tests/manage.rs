@@ -387,10 +387,10 @@ async fn a_host_s_own_method_counts_like_ours() {
         }
 
         fn check(&self, document: &serde_json::Value, answer: &Secret, _: Timestamp) -> Word {
-            match document["answer"] == answer.expose() {
-                true => Word::Right { mark: Mark::Once { id: answer.expose().into(), until: None }, next: None },
-                false => Word::Wrong,
+            if document["answer"] != answer.expose() {
+                return Word::Wrong;
             }
+            Word::Right { mark: Mark::Once { id: answer.expose().into(), until: None }, next: None }
         }
     }
 
