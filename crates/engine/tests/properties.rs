@@ -81,15 +81,20 @@ struct Play {
     apps: Vec<SoftApp>,
     codes: Vec<String>,
     used: HashSet<String>,
+    /// A device of somebody else, and the app behind it.
+    bobs: countersign_engine::core::DeviceId,
+    bob: Person,
 }
 
 impl Play {
-    fn new() -> Self {
+    async fn new() -> Self {
         let world = World::new();
-        let ada = world.user("ada");
+        let (ada, bob) = (world.user("ada"), world.user("bob"));
+        bob.sets_up().await;
+        let bobs = bob.is_asked().await.view.device.id;
         let password = ada.password.clone();
         let (runs, sessions, setups, apps, codes) = Default::default();
-        Self { world, ada, password, runs, sessions, setups, apps, codes, used: HashSet::new() }
+        Self { world, ada, password, runs, sessions, setups, apps, codes, used: HashSet::new(), bobs, bob }
     }
 
     async fn take(&mut self, input: Input) {
@@ -133,7 +138,7 @@ impl Play {
 
     async fn answers(&mut self, run: usize, with: With) {
         let Some(run) = pick(&self.runs, run) else { return };
-        let (token, asked) = (run.token.clone(), device(run, with));
+        let (token, asked) = (run.token.clone(), device(run, with, &self.bobs));
         let Some(device) = asked else { return };
         let answer = self.answer(with);
         let outcome = self.world.engine.answer(&token, &device, &answer.as_str().into(), &Visit::default()).await;
@@ -146,7 +151,7 @@ impl Play {
             return;
         }
         let Ok(run) = self.world.engine.begin_step_up(&session, None).await else { return };
-        let Some(device) = device(&run, with) else { return };
+        let Some(device) = device(&run, with, &self.bobs) else { return };
         let answer = self.answer(with);
         let outcome =
             self.world.engine.step_up(&session, &run.token, &device, &answer.as_str().into(), &Visit::default()).await;
@@ -161,7 +166,7 @@ impl Play {
             Err(Stop::Faulted(fault)) => panic!("{fault}"),
         };
         assert_eq!(grant.signed_in().level(), Level::Aal2);
-        assert!(self.used.insert(answer.to_owned()), "{with:?} was taken twice");
+        assert!(self.used.insert(self.mark_of(answer)), "{with:?} was taken twice");
         match with {
             With::RightCode | With::EarlierCode => {
                 let near = |app: &SoftApp| (-1..=1).any(|step| app.code_at(shifted(self.world.now(), step)) == answer);
@@ -171,6 +176,22 @@ impl Play {
             With::WrongCode | With::OtherDevice => panic!("{with:?} was taken"),
         }
         self.sessions.push(grant.signed_in().clone());
+    }
+
+    /// What an answer uses up: six digits may come again, a step of an app does not.
+    fn mark_of(&self, answer: &str) -> String {
+        self.apps
+            .iter()
+            .map(|app| self.mark_by(app, answer))
+            .find(|mark| mark != answer)
+            .unwrap_or_else(|| answer.into())
+    }
+
+    /// The app and its step that show this code now, or the code itself if none does.
+    fn mark_by(&self, app: &SoftApp, code: &str) -> String {
+        let moments = (-1..=1).map(|step| shifted(self.world.now(), step));
+        let shown = moments.clone().find(|moment| app.code_at(*moment) == code);
+        shown.map_or_else(|| code.into(), |moment| format!("{app:?} {code} at step {}", moment.as_seconds() / 30))
     }
 
     async fn begins_setup(&mut self, session: usize) {
@@ -195,7 +216,7 @@ impl Play {
             self.world.engine.confirm_enrolment(&session, &run, &code.as_str().into(), &Visit::default()).await;
         if let Ok(grant) = outcome {
             assert!(right && self.may_change(&session), "a factor was added without the proofs that are owed");
-            self.used.insert(code);
+            self.used.insert(self.mark_by(&app, &code));
             self.apps.push(app);
             self.sessions.push(grant.signed_in().clone());
         }
@@ -272,7 +293,9 @@ impl Play {
         let app = self.apps.first();
         let code = |at| app.map_or_else(|| "123456".into(), |app| app.code_at(at));
         match with {
-            With::RightCode | With::OtherDevice => code(now),
+            With::RightCode => code(now),
+            // The right code for somebody else's device.
+            With::OtherDevice => self.bob.code(),
             With::EarlierCode => code(shifted(now, -1)),
             With::WrongCode => app.map_or_else(|| "123456".into(), |app| app.wrong_code_at(now)),
             With::BackupCode(number) => {
@@ -282,11 +305,15 @@ impl Play {
     }
 }
 
-fn device(run: &Challenge, with: With) -> Option<countersign_engine::core::DeviceId> {
+fn device(
+    run: &Challenge,
+    with: With,
+    bob: &countersign_engine::core::DeviceId,
+) -> Option<countersign_engine::core::DeviceId> {
     let devices: Vec<_> = [&run.view.device].into_iter().chain(&run.view.others).collect();
     let kind = if matches!(with, With::BackupCode(_)) { Kind::BACKUP_CODES } else { Kind::TOTP };
     match with {
-        With::OtherDevice => Some(countersign_engine::core::DeviceId::new("somebody-else-s")),
+        With::OtherDevice => Some(bob.clone()),
         _ => devices.iter().find(|device| device.kind == kind).map(|device| device.id.clone()),
     }
 }
@@ -306,7 +333,7 @@ proptest! {
     fn no_script_reaches_a_grant_without_its_proofs(script in prop::collection::vec(input(), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let mut play = Play::new();
+            let mut play = Play::new().await;
             for input in script {
                 play.take(input).await;
             }
@@ -331,7 +358,7 @@ fn scripts_do_get_somewhere() {
     ];
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let mut play = Play::new();
+        let mut play = Play::new().await;
         for (number, input) in script.into_iter().enumerate() {
             play.take(input).await;
             assert!(number < 7 || !play.used.is_empty());
