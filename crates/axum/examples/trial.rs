@@ -7,10 +7,9 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{Router, response::Response, routing::get};
 use countersign_axum::{Countersign, MaybeSignedIn, Origins, Settings, Verified, Visitor, context};
 use countersign_engine::{
-    Engine, Fault, Keyring, OsRandom, Parts, Stop, SystemClock, User, Users,
-    core::{Policy, Refusal, Secret, UserId},
+    Engine, Fault, Keyring, OsRandom, Parts, Stop, User, Users,
+    core::{Refusal, Secret, UserId},
     memory::MemoryStore,
-    port::Silent,
 };
 
 /// Anything but that shows in the window.
@@ -54,16 +53,7 @@ impl Users for Trial {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keyring = Keyring::parse(&Keyring::new_line(1, &OsRandom))?;
-    let engine = Engine::new(Parts {
-        store: Arc::new(MemoryStore::default()),
-        users: Arc::new(Trial),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-        observer: Arc::new(Silent),
-        keyring,
-        policy: Policy::default(),
-        foreign: vec![],
-    });
+    let engine = Engine::new(Parts::new(Arc::new(MemoryStore::default()), Arc::new(Trial), keyring))?;
     let home = "{% extends \"base.html\" %}{% block title %}Trial{% endblock %}\
                 {% block main %}<p><a href=\"{{ paths.account }}\">Account</a> <a href=\"/secret\">Secret</a></p>{% endblock %}";
     let mut settings = Settings::new(Origins::Loopback { port: PORT });

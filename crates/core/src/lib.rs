@@ -34,7 +34,7 @@ pub use device::{Device, DeviceName, Envelope, Kind, Sealed, Status};
 pub use event::{Event, EventKind};
 pub use factors::Factors;
 pub use id::{AttemptId, DeviceId, Id, UserId};
-pub use policy::Policy;
+pub use policy::{Policy, PolicyError};
 pub use refusal::Refusal;
 pub use ruling::{Case, Ruling, Settled, Verified, judge};
 pub use secret::Secret;

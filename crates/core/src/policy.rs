@@ -34,9 +34,41 @@ pub struct FirstStepRule {
     pub window: Duration,
 }
 
+/// Why a policy cannot be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// Authenticator apps would show codes without saying what for.
+    #[error("the issuer is empty")]
+    NoIssuer,
+    /// A login would never end, or end before it began.
+    #[error("a login has to be finished within 1 second to 12 hours")]
+    LoginTimeout,
+    /// A device would be disabled later than NIST SP 800-63B-4 §3.2.2 allows.
+    #[error("a device has to be disabled after at most 100 failures in a row")]
+    Cap,
+}
+
 impl Policy {
     /// The longest `login_timeout` that may be set.
     pub const LONGEST_LOGIN: Duration = Duration::from_hours(12);
+    /// The most failures in a row that a cap may allow (NIST SP 800-63B-4 §3.2.2).
+    pub const MOST_FAILURES: u32 = 100;
+
+    /// Whether the policy can be used. Switching delay and cap off altogether is possible, and for tests.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let login = Duration::from_secs(1)..=Self::LONGEST_LOGIN;
+        if self.issuer.trim().is_empty() {
+            return Err(PolicyError::NoIssuer);
+        }
+        if !login.contains(&self.login_timeout) {
+            return Err(PolicyError::LoginTimeout);
+        }
+        if self.throttle.cap.is_some_and(|cap| cap.get() > Self::MOST_FAILURES) {
+            return Err(PolicyError::Cap);
+        }
+        Ok(())
+    }
 }
 
 impl Default for Policy {
@@ -50,6 +82,30 @@ impl Default for Policy {
             throttle: ThrottleRule::default(),
             totp: TotpRule::default(),
             first_step: FirstStepRule { per_account: 20, per_address: 200, window: Duration::from_mins(15) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn the_default_can_be_used_and_what_breaks_a_limit_cannot() {
+        let default = Policy::default();
+        assert_eq!(default.check(), Ok(()));
+        let off = Policy { throttle: ThrottleRule::OFF, ..default.clone() };
+        assert_eq!(off.check(), Ok(()));
+        let cap = ThrottleRule { cap: NonZeroU32::new(101), ..default.throttle };
+        for (policy, error) in [
+            (Policy { issuer: " ".into(), ..default.clone() }, PolicyError::NoIssuer),
+            (Policy { login_timeout: Duration::ZERO, ..default.clone() }, PolicyError::LoginTimeout),
+            (Policy { login_timeout: Duration::from_secs(43_201), ..default.clone() }, PolicyError::LoginTimeout),
+            (Policy { throttle: cap, ..default.clone() }, PolicyError::Cap),
+        ] {
+            assert_eq!(policy.check(), Err(error));
         }
     }
 }

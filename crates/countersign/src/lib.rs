@@ -25,7 +25,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // A durable store and a key file take the place of these two outside of trials.
 //! let keyring = Keyring::parse(&Keyring::new_line(1, &OsRandom))?;
-//! let engine = Engine::new(Parts::new(Arc::new(MemoryStore::default()), Arc::new(MyUsers), keyring));
+//! let engine = Engine::new(Parts::new(Arc::new(MemoryStore::default()), Arc::new(MyUsers), keyring))?;
 //! let countersign = Countersign::new(engine, Settings::new(Origins::Loopback { port: 3000 }))?;
 //!
 //! let mine = Router::new()

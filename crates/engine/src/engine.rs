@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use countersign_core::{Policy, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod};
+use countersign_core::{Policy, PolicyError, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod};
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::{
@@ -60,10 +60,11 @@ struct Inner {
 }
 
 impl Engine {
-    /// An engine made of these parts.
-    pub fn new(parts: Parts) -> Self {
+    /// An engine made of these parts, if their policy can be used.
+    pub fn new(parts: Parts) -> Result<Self, PolicyError> {
+        parts.policy.check()?;
         let methods = Methods { totp: parts.policy.totp, foreign: parts.foreign.clone() };
-        Self { inner: Arc::new(Inner { methods, addresses: AddressBudgets::default(), parts }) }
+        Ok(Self { inner: Arc::new(Inner { methods, addresses: AddressBudgets::default(), parts }) })
     }
 
     /// What the installation asks for.

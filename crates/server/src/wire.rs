@@ -44,7 +44,7 @@ impl Installation {
         let users = users_of(&store, config);
         let mut parts = Parts::new(Arc::new(store), Arc::new(users.clone()), keyring);
         parts.policy = config.policy.clone();
-        Ok(Self { engine: Engine::new(parts), users })
+        Ok(Self { engine: Engine::new(parts).context("could not use the settings")?, users })
     }
 
     /// Everything that is served.

@@ -46,7 +46,12 @@ impl World {
         let keyring = Keyring::parse(&Keyring::new_line(1, &*random)).expect("a new line is a keyring");
         let mut parts = Parts { clock: clock.clone(), random, ..Parts::new(store, users.clone(), keyring) };
         change(&mut parts);
-        Self { store: parts.store.clone(), engine: Engine::new(parts), clock, users }
+        Self {
+            store: parts.store.clone(),
+            engine: Engine::new(parts).expect("a policy that can be used"),
+            clock,
+            users,
+        }
     }
 
     /// The moment it is.

@@ -27,7 +27,7 @@ pub fn app(people: People, folder: &Path, port: u16) -> anyhow::Result<Router> {
     let database = folder.join("countersign.db");
     SqliteStore::migrate(&database)?;
     let store = SqliteStore::open(&database)?;
-    let engine = Engine::new(Parts::new(Arc::new(store), Arc::new(people), keyring(&folder.join("key"))?));
+    let engine = Engine::new(Parts::new(Arc::new(store), Arc::new(people), keyring(&folder.join("key"))?))?;
     let settings = Settings {
         mount: "/sign-in".into(),
         site_name: "Hello".into(),

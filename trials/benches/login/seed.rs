@@ -50,7 +50,7 @@ fn user(row: UserRow) -> User {
 pub(crate) fn engine(store: &SqliteStore, key_file: &Path, clock: Arc<dyn Clock>) -> Engine {
     let keyring = Keyring::parse(&std::fs::read_to_string(key_file).unwrap()).unwrap();
     let parts = Parts::new(Arc::new(store.clone()), Arc::new(Everybody(store.clone())), keyring);
-    Engine::new(Parts { clock, ..parts })
+    Engine::new(Parts { clock, ..parts }).unwrap()
 }
 
 /// Adds so many people, numbered from `first`, whose password is the one behind `hash`.

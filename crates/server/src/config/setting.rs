@@ -213,7 +213,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 ];
 
 /// More failures in a row than this no authenticator may have (NIST SP 800-63B-4 §3.2.2).
-const MOST_FAILURES: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+const MOST_FAILURES: NonZeroU32 = NonZeroU32::MIN.saturating_add(Policy::MOST_FAILURES - 1);
 
 #[cfg(test)]
 mod tests {
