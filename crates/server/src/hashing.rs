@@ -40,6 +40,10 @@ const GIVES_WAY_BY: i32 = 10;
 const QUEUE_PER_THREAD: usize = 64;
 /// When to come back if the queue is full.
 const COME_BACK: Duration = Duration::from_secs(2);
+/// Room for so many blocks of 1 KiB is more than the 32 MiB up to which glibc may serve a request from an arena of the
+/// thread's, where it would stay: a larger one goes back to the system as soon as it is freed. What is not used of it is
+/// address space and no memory.
+const GIVEN_BACK_WHOLE: usize = 33 * 1024;
 /// How long a thread waits for work before it gives its memory back.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -140,12 +144,12 @@ impl Shared {
     fn work(&self) {
         #[cfg(target_os = "linux")]
         let _ = rustix::process::nice(GIVES_WAY_BY);
-        let mut memory = Vec::new();
+        let mut memory = Vec::with_capacity(GIVEN_BACK_WHOLE);
         while let Some(job) = self.next() {
             // A panic is dropped with the job's reply, and whoever waits for that is told of a fault.
             let _ = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
         }
-        memory.zeroize();
+        memory.iter_mut().zeroize();
     }
 
     /// The next job, or nothing if this thread has counted itself out.
