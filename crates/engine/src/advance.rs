@@ -20,7 +20,7 @@ mod step_up;
 use std::net::IpAddr;
 
 use countersign_core::{
-    Event, EventKind, Level, Refusal, Timestamp, flow::Attempt, flow::Purpose, view::ChallengeView,
+    Event, EventKind, Level, Refusal, Timestamp, flow::Attempt, flow::Purpose, ruling::Draft, view::ChallengeView,
 };
 
 use crate::{AttemptToken, Engine, SessionToken, SignedIn, Stop};
@@ -82,6 +82,12 @@ impl Engine {
 /// An event of a run.
 fn event(kind: EventKind, attempt: &Attempt, visit: &Visit, now: Timestamp) -> Event {
     Event { attempt: Some(attempt.id.clone()), address: visit.address, ..Event::new(now, attempt.user.clone(), kind) }
+}
+
+/// An event of a run in which a device was proved.
+fn proved(kind: EventKind, attempt: &Attempt, draft: &Draft<'_>, visit: &Visit, now: Timestamp) -> Event {
+    let (device, method) = (Some(draft.device().clone()), Some(draft.kind().clone()));
+    Event { device, method, ..event(kind, attempt, visit, now) }
 }
 
 /// The level of a session whose holder has proved a password and, if they owe none, nothing more.

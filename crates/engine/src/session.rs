@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use countersign_core::{Batch, Change, DeviceId, Level, Session, Timestamp};
+use countersign_core::{Batch, Change, DeviceId, Level, Session, Timestamp, ruling::Draft};
 
 use crate::{Engine, Fault, SessionToken, User};
 
@@ -67,6 +67,13 @@ pub(crate) struct Terms<'a> {
     /// When the password was last proved; the absolute limit counts from here.
     pub(crate) signed_in: Timestamp,
     pub(crate) verified: Option<Timestamp>,
+}
+
+impl<'a> Terms<'a> {
+    /// The terms of whoever has just proved a device.
+    pub(crate) fn proved(user: &'a User, draft: &Draft<'_>, signed_in: Timestamp, now: Timestamp) -> Self {
+        Self { user, level: draft.level(), device: Some(draft.device().clone()), signed_in, verified: Some(now) }
+    }
 }
 
 impl Engine {

@@ -16,7 +16,7 @@ use countersign_core::{
 };
 use zeroize::Zeroizing;
 
-use super::{Visit, event};
+use super::{Visit, proved};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     session::{self, Terms},
@@ -110,16 +110,8 @@ impl Engine {
                     attempt.device.clone().ok_or(Refusal::AttemptOver)
                 },
                 grant: &|draft, factors, now| {
-                    let terms = Terms {
-                        user,
-                        level: draft.level(),
-                        device: Some(draft.device().clone()),
-                        signed_in: old.signed_in,
-                        verified: Some(now),
-                    };
-                    let mut confirmed = event(EventKind::DeviceConfirmed, &attempt, visit, now);
-                    confirmed.device = Some(draft.device().clone());
-                    confirmed.method = Some(draft.kind().clone());
+                    let terms = Terms::proved(user, draft, old.signed_in, now);
+                    let confirmed = proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now);
                     let changes = vec![
                         joined(user, factors, draft.device()),
                         if factors.enabled() {

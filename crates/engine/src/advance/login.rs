@@ -12,7 +12,7 @@ use countersign_core::{
     view::ChallengeView,
 };
 
-use super::{Challenge, PASSWORD_ONLY, Visit, event};
+use super::{Challenge, PASSWORD_ONLY, Visit, event, proved};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     session::{self, Terms},
@@ -156,16 +156,8 @@ impl Engine {
                 stage: Status::Active,
                 permit: &|factors, _| owed_exactly(factors, choice),
                 grant: &|draft, _, now| {
-                    let terms = Terms {
-                        user: &user,
-                        level: draft.level(),
-                        device: Some(draft.device().clone()),
-                        signed_in: attempt.started,
-                        verified: Some(now),
-                    };
-                    let mut signed_in = event(EventKind::SignedIn, &attempt, visit, now);
-                    signed_in.device = Some(draft.device().clone());
-                    signed_in.method = Some(draft.kind().clone());
+                    let terms = Terms::proved(&user, draft, attempt.started, now);
+                    let signed_in = proved(EventKind::SignedIn, &attempt, draft, visit, now);
                     let changes = replaced(visit).into_iter().chain([Change::Record(signed_in)]).collect();
                     Success { session: session::row(&token, terms, now), changes }
                 },

@@ -8,7 +8,7 @@ use countersign_core::{
     view::ChallengeView,
 };
 
-use super::{Challenge, Visit, event};
+use super::{Challenge, Visit, proved};
 use crate::{
     AttemptToken, Engine, Grant, SignedIn, Stop,
     session::{self, Terms},
@@ -55,16 +55,8 @@ impl Engine {
                     factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
                 },
                 grant: &|draft, _, now| {
-                    let terms = Terms {
-                        user,
-                        level: draft.level(),
-                        device: Some(draft.device().clone()),
-                        signed_in: old.signed_in,
-                        verified: Some(now),
-                    };
-                    let mut verified = event(EventKind::Verified, &attempt, visit, now);
-                    verified.device = Some(draft.device().clone());
-                    verified.method = Some(draft.kind().clone());
+                    let terms = Terms::proved(user, draft, old.signed_in, now);
+                    let verified = proved(EventKind::Verified, &attempt, draft, visit, now);
                     let changes = vec![Change::EndSession(old.key.clone()), Change::Record(verified)];
                     Success { session: session::row(&token, terms, now), changes }
                 },
