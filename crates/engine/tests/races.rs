@@ -8,7 +8,7 @@ use std::sync::Arc;
 use countersign_engine::{
     Stop, Store,
     advance::Visit,
-    core::{Change, Level, Refusal, Sealed, flow::Purpose, throttle::ThrottleRule},
+    core::{Change, EventKind, Level, Refusal, Sealed, flow::Purpose, throttle::ThrottleRule},
     memory::MemoryStore,
 };
 use countersign_store::SqliteStore;
@@ -298,4 +298,46 @@ async fn a_password_only_session_never_outlives_the_first_device() {
         let sessions = course.rows.sessions(&ada.user.id).await.unwrap();
         assert!(sessions.iter().all(|session| session.level == Level::Aal2), "{login:?}");
     }
+}
+
+/// Signing out against a deed of the same session, whichever arrives first: what was signed out does nothing afterwards.
+#[tokio::test]
+async fn no_deed_comes_true_after_its_session_was_signed_out() {
+    for deed in [EventKind::Verified, EventKind::TwoFactorDisabled] {
+        for out_first in [true, false] {
+            for course in Course::careful() {
+                sign_out_against(&course, deed, out_first).await;
+            }
+        }
+    }
+}
+
+async fn sign_out_against(course: &Course, deed: EventKind, out_first: bool) {
+    let world = course.ready();
+    let ada = world.user(deed.as_str());
+    ada.sets_up().await;
+    let signed_in = ada.signs_in(&ada.code()).await.unwrap().signed_in().clone();
+    world.pass(30);
+    let step = world.engine.begin_step_up(&signed_in, None).await.unwrap();
+    let off = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
+    let engine =
+        course.gated(&world, 2, |change| matches!(change, Change::EndSession(_) | Change::EndSessions { .. })).engine;
+    let (out, code, session) = (engine.clone(), ada.code(), signed_in.clone());
+    let signs_out = async move { out.sign_out(Some(&session), None, &Visit::default()).await.unwrap() };
+    let does = async move {
+        let (device, visit) = (&step.view.device.id, Visit::default());
+        let _ = match deed {
+            EventKind::Verified => engine.step_up(&signed_in, &step.token, device, &code.into(), &visit).await,
+            _ => engine.disable(&signed_in, &off, &visit).await,
+        };
+    };
+    // The one that arrives last at the gate goes through it first.
+    if out_first {
+        tokio::join!(does, signs_out);
+    } else {
+        tokio::join!(signs_out, does);
+    }
+    let events = course.rows.events(&ada.user.id, 2).await.unwrap();
+    let latest: Vec<_> = events.iter().map(|event| event.kind).collect();
+    assert_eq!(latest.first(), Some(&EventKind::SignedOut), "{deed:?} came true after the sign-out: {latest:?}");
 }
