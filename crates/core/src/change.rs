@@ -227,6 +227,15 @@ pub enum Written {
     },
 }
 
+/// A budget that has been charged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// How much it holds.
+    pub spent: u32,
+    /// When it is empty again.
+    pub until: Timestamp,
+}
+
 /// A store's word on one batch. It settles that batch only.
 #[derive(Debug)]
 pub struct Receipt {

@@ -29,7 +29,7 @@ pub mod view;
 
 pub use account::Account;
 pub use assurance::Level;
-pub use change::{Batch, Change, Receipt, Written};
+pub use change::{Batch, Budget, Change, Receipt, Written};
 pub use device::{Device, DeviceName, Envelope, Kind, Sealed, Status};
 pub use event::{Event, EventKind};
 pub use factors::Factors;

@@ -13,6 +13,7 @@
 
 mod address;
 mod enrol;
+mod guess;
 mod login;
 mod manage;
 mod step_up;
@@ -26,7 +27,9 @@ use countersign_core::{
 use crate::{AttemptToken, Engine, SessionToken, SignedIn, Stop};
 
 pub(crate) use address::AddressBudgets;
-pub use login::{LONGEST_PASSWORD, SignIn};
+pub(crate) use guess::Guesses;
+pub use guess::LONGEST_PASSWORD;
+pub use login::SignIn;
 
 /// What an entrance knows of a request besides its words.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,9 @@ use countersign_core::{Policy, PolicyError, Timestamp, id::Id, method::Methods, 
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::{
-    Clock, Fault, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users, advance::AddressBudgets, port::Silent,
+    Clock, Fault, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users,
+    advance::{AddressBudgets, Guesses},
+    port::Silent,
 };
 
 /// What an engine is made of.
@@ -57,6 +59,7 @@ struct Inner {
     parts: Parts,
     methods: Methods,
     addresses: AddressBudgets,
+    guesses: Guesses,
 }
 
 impl Engine {
@@ -64,7 +67,14 @@ impl Engine {
     pub fn new(parts: Parts) -> Result<Self, PolicyError> {
         parts.policy.check()?;
         let methods = Methods { totp: parts.policy.totp, foreign: parts.foreign.clone() };
-        Ok(Self { inner: Arc::new(Inner { methods, addresses: AddressBudgets::default(), parts }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                methods,
+                addresses: AddressBudgets::default(),
+                guesses: Guesses::default(),
+                parts,
+            }),
+        })
     }
 
     /// What the installation asks for.
@@ -124,6 +134,10 @@ impl Engine {
 
     pub(crate) fn addresses(&self) -> &AddressBudgets {
         &self.inner.addresses
+    }
+
+    pub(crate) fn guesses(&self) -> &Guesses {
+        &self.inner.guesses
     }
 
     pub(crate) fn draw<const BYTES: usize>(&self) -> [u8; BYTES] {

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use countersign_core::{
-    Account, AttemptId, Batch, Change, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Status,
-    Timestamp, UserId,
+    Account, AttemptId, Batch, Budget, Change, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey,
+    Status, Timestamp, UserId,
 };
 
 use crate::{Fault, Store};
@@ -30,12 +30,6 @@ struct Rows {
     sessions: BTreeMap<SessionKey, Session>,
     budgets: BTreeMap<String, Budget>,
     events: Vec<Event>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Budget {
-    spent: u32,
-    until: Timestamp,
 }
 
 /// Why a batch is not written.
@@ -81,6 +75,10 @@ impl Store for MemoryStore {
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(self.rows().events.iter().rev().filter(|event| event.user == *user).take(limit).cloned().collect())
+    }
+
+    async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {
+        Ok(self.rows().budgets.get(key).copied())
     }
 
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {

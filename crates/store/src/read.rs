@@ -4,13 +4,13 @@
 //! scans: each finds its rows by a key or an index.
 
 use countersign_engine::core::{
-    Account, AttemptId, Device, DeviceId, Event, Factors, Sealed, Session, SessionKey, UserId,
+    Account, AttemptId, Budget, Device, DeviceId, Event, Factors, Sealed, Session, SessionKey, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, Result, ToSql};
 
 use crate::{
     row::{Columns, FromColumns},
-    statements::{account, attempt, device, event, schema, session},
+    statements::{account, attempt, budget, device, event, schema, session},
 };
 
 pub(crate) fn factors(connection: &Connection, user: &UserId) -> Result<Factors<Sealed>> {
@@ -46,6 +46,10 @@ pub(crate) fn sessions(connection: &Connection, user: &UserId) -> Result<Vec<Ses
 
 pub(crate) fn events(connection: &Connection, user: &UserId, limit: u32) -> Result<Vec<Event>> {
     all(connection, event::OF_USER, &[&user.as_str(), &limit])
+}
+
+pub(crate) fn budget(connection: &Connection, key: &str) -> Result<Option<Budget>> {
+    one(connection, budget::ONE, key)
 }
 
 /// The number of the last migration that was applied.

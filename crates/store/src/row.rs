@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use countersign_engine::core::{
-    Device, DeviceName, Event, EventKind, Id, Kind, Level, Sealed, Secret, Session, Status, Timestamp,
+    Budget, Device, DeviceName, Event, EventKind, Id, Kind, Level, Sealed, Secret, Session, Status, Timestamp,
     throttle::Throttle,
 };
 use rusqlite::{
@@ -66,6 +66,12 @@ impl FromColumns for Event {
             attempt: columns.id_if_any()?,
             address: columns.address_if_any()?,
         })
+    }
+}
+
+impl FromColumns for Budget {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
+        Ok(Self { spent: columns.number("spent")?, until: columns.time()? })
     }
 }
 

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Timestamp, UserId,
+        AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Timestamp,
+        UserId,
     },
 };
 use rusqlite::{Connection, params};
@@ -138,6 +139,10 @@ impl Store for SqliteStore {
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
         self.read("read a user's events", |connection| read::events(connection, user, limit))
+    }
+
+    async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {
+        self.read("read a budget", |connection| read::budget(connection, key))
     }
 
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {

@@ -96,6 +96,7 @@ pub(crate) mod budget {
             spent = CASE WHEN budget.until > $4 THEN budget.spent + excluded.spent ELSE excluded.spent END,
             until = CASE WHEN budget.until > $4 THEN budget.until ELSE excluded.until END
         WHERE budget.until <= $4 OR budget.spent + excluded.spent <= $5";
+    pub(crate) const ONE: &str = "SELECT spent, until FROM budget WHERE key = $1";
     pub(crate) const UNTIL: &str = "SELECT until FROM budget WHERE key = $1 AND until > $2";
     pub(crate) const REFUND: &str = "
         UPDATE budget SET spent = CASE WHEN spent > $1 THEN spent - $1 ELSE 0 END WHERE key = $2";
@@ -189,7 +190,7 @@ mod tests {
             session::PURGE,
         ];
         let attempts = [attempt::ONE, attempt::SPEND, attempt::PURGE];
-        let budgets = [budget::SPEND, budget::UNTIL, budget::REFUND, budget::PURGE];
+        let budgets = [budget::ONE, budget::SPEND, budget::UNTIL, budget::REFUND, budget::PURGE];
         let events = [event::OF_USER, event::RECORD];
         let users = [
             user::BY_ID,

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Change, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Timestamp,
-        UserId,
+        AttemptId, Batch, Budget, Change, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey,
+        Timestamp, UserId,
     },
 };
 use tokio::sync::{Barrier, Mutex};
@@ -125,6 +125,10 @@ impl Store for Rigged {
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
         self.store.events(user, limit).await
+    }
+
+    async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {
+        self.store.budget(key).await
     }
 
     async fn purge(&self, now: Timestamp, sessions: Timestamp, enrolments: Timestamp) -> Result<u64, Fault> {

@@ -1,8 +1,7 @@
 //! Signing in: the password, what is owed after it, and the answer.
 //!
-//! A failed first step is charged *before* the password is looked at and taken back when it was right, so parallel
-//! guesses are never free. Every failed first step gets one and the same refusal. Between the two steps there is no row:
-//! the run is in the browser's hands, sealed.
+//! Every failed first step gets one and the same refusal. Between the two steps there is no row: the run is in the
+//! browser's hands, sealed. So a sign-in with a second factor is one commit, the one that grants it.
 
 use std::time::Duration;
 
@@ -22,9 +21,6 @@ use crate::{
 /// No user has a longer name than this, in bytes of its one spelling.
 const LONGEST_NAME: usize = 320;
 
-/// Nothing longer is hashed, in bytes: hashing a novel is a favour to nobody.
-pub const LONGEST_PASSWORD: usize = 4096;
-
 /// When to come back after a lost race that would not end.
 const COME_BACK: Duration = Duration::from_secs(1);
 
@@ -42,31 +38,11 @@ impl Engine {
     pub async fn sign_in(&self, name: &str, password: &Secret, visit: &Visit) -> Result<SignIn, Stop> {
         let canonical = self.users().canonical(name);
         let user = if canonical.len() <= LONGEST_NAME { self.users().by_name(&canonical).await? } else { None };
-        let budget = self.charge(user.as_ref(), name, visit).await?;
-        let matches = self.checked(user.as_ref(), password, &budget, visit).await?;
-        let Some(user) = user.filter(|user| matches && user.active) else {
+        let matches = self.try_password(user.as_ref(), &canonical, password, visit).await?;
+        let Some(user) = user.filter(|_| matches) else {
             return Err(Refusal::CredentialsWrong.into());
         };
-        self.refund(&budget, visit).await?;
         self.after_password(&user, visit).await
-    }
-
-    /// Whether this is the password. Nobody pays for what we were too busy to look at.
-    pub(super) async fn checked(
-        &self,
-        user: Option<&User>,
-        password: &Secret,
-        budget: &str,
-        visit: &Visit,
-    ) -> Result<bool, Fault> {
-        if password.expose().len() > LONGEST_PASSWORD {
-            return Ok(false);
-        }
-        let checked = self.users().password_matches(user, password).await;
-        if checked.as_ref().is_err_and(|fault| fault.retry_after().is_some()) {
-            self.refund(budget, visit).await?;
-        }
-        checked
     }
 
     /// What a user who has proved the password gets: a session, or the question for a device.
@@ -198,34 +174,6 @@ impl Engine {
     fn challenge_of(&self, attempt: &Attempt, view: ChallengeView) -> Result<Challenge, Fault> {
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: self.seal_attempt(attempt)?, view, until, next: attempt.next.clone() })
-    }
-
-    /// Charges one failed first step, before anybody knows whether it fails.
-    pub(super) async fn charge(&self, user: Option<&User>, name: &str, visit: &Visit) -> Result<String, Stop> {
-        let (now, rule) = (self.now(), &self.policy().first_step);
-        if let Some(address) = visit.address {
-            self.addresses().spend(address, rule, now).map_err(|until| Refusal::TooManyFailures { until })?;
-        }
-        // Names that nobody has are charged like those that somebody has, or the budget would tell them apart.
-        let key = match user {
-            Some(user) => format!("password/user/{}", user.id),
-            None => format!("password/name/{}", self.tag(&["name", &self.users().canonical(name)])),
-        };
-        let (amount, limit, window) = (1, rule.per_account, rule.window);
-        let spend = Change::Spend { key: key.clone(), amount, limit, at: now, window };
-        match self.commit(&Batch::new(vec![spend])).await?.written() {
-            Written::Done => Ok(key),
-            Written::Overspent { until, .. } => Err(Refusal::TooManyFailures { until: *until }.into()),
-            Written::Conflict => Err(Fault::new("charge a budget").into()),
-        }
-    }
-
-    /// Takes the charge of a right password back.
-    pub(super) async fn refund(&self, key: &str, visit: &Visit) -> Result<(), Fault> {
-        if let Some(address) = visit.address {
-            self.addresses().refund(address);
-        }
-        self.commit(&Batch::new(vec![Change::Refund { key: key.to_owned(), amount: 1 }])).await.map(drop)
     }
 }
 

@@ -155,11 +155,9 @@ impl Engine {
     ) -> Result<Grant, Stop> {
         self.may_change_password(signed_in).await?;
         let user = signed_in.user();
-        let budget = self.charge(Some(user), &user.name, visit).await?;
-        if !self.checked(Some(user), current, &budget, visit).await? {
+        if !self.try_password(Some(user), &user.name, current, visit).await? {
             return Err(Refusal::PasswordWrong.into());
         }
-        self.refund(&budget, visit).await?;
         if new.expose().len() > LONGEST_PASSWORD {
             return Err(Refusal::PasswordLong { longest: LONGEST_PASSWORD }.into());
         }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use countersign_core::{
-    AttemptId, Batch, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Timestamp, UserId,
+    AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Timestamp, UserId,
 };
 
 use crate::Fault;
@@ -34,6 +34,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// The latest events of a user, newest first, at most `limit`.
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault>;
+
+    /// The budget of this name, if it was ever charged; its window may be over.
+    async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault>;
 
     /// Writes the batch: all or nothing, durable before the answer. The receipt is [`Batch::done`],
     /// [`Batch::conflict`] or [`Batch::overspent`] of this very batch.

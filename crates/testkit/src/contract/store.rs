@@ -62,6 +62,7 @@ const RULES: &[(&str, Rule)] = rules! {
     }
     budget {
         a_budget_holds_as_much_as_its_limit
+        a_budget_shows_what_it_holds
         a_budget_is_empty_again_at_the_end_of_its_window
         a_charge_beyond_the_limit_is_refused_at_once
         the_limit_is_the_one_of_the_charge

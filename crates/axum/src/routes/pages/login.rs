@@ -11,7 +11,7 @@
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
-    Fault, Stop,
+    Stop,
     advance::{Challenge, SignIn, Visit},
     core::{DeviceId, Refusal, Secret},
 };
@@ -70,7 +70,7 @@ pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Resp
     let next = visitor.site().next(&next);
     let visit =
         Visit { next: next.as_ref().filter(|next| next.is_short()).map(LocalPath::to_string), ..visitor.visit() };
-    match check(&visitor, name.clone(), password, visit).await {
+    match visitor.engine().sign_in(&name, &password, &visit).await {
         Ok(SignIn::Granted(grant)) => visitor.granted(&grant, next.unwrap_or_else(|| visitor.site().home.clone())),
         Ok(SignIn::Owed(challenge)) => {
             let there = on(&visitor.site().paths.second_factor, next.as_ref());
@@ -79,16 +79,6 @@ pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Resp
         Err(Stop::Faulted(fault)) => visitor.fault(&fault),
         Err(Stop::Refused(refusal)) => credentials(&visitor, &name, next.as_ref(), None, Some(refusal.into())).await,
     }
-}
-
-/// Has the password looked at, to the end even if the browser hangs up: a right one is never charged as a failure.
-async fn check(visitor: &Visitor, name: String, password: Secret, visit: Visit) -> Result<SignIn, Stop> {
-    let engine = visitor.engine().clone();
-    let checked = tokio::spawn(async move { engine.sign_in(&name, &password, &visit).await });
-    checked.await.unwrap_or_else(|ended| match ended.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(ended) => Err(Fault::because("look at a password", ended).into()),
-    })
 }
 
 /// Asks for the second factor, with the device one chose.

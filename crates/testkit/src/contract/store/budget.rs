@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{Change, Sealed, Timestamp, Written},
+    core::{Budget, Change, Sealed, Timestamp, Written},
 };
 
 use super::{ada, at, commit, done, event};
@@ -36,6 +36,17 @@ pub(super) async fn a_budget_holds_as_much_as_its_limit(store: Arc<dyn Store>) {
     assert_eq!(commit(&store, vec![charge(1, 10, 120)]).await, overspent_until(at(3600)));
     done(&store, vec![charge(0, 10, 120)]).await;
     done(&store, vec![charge_to("another", 10, 10, 120)]).await;
+}
+
+pub(super) async fn a_budget_shows_what_it_holds(store: Arc<dyn Store>) {
+    assert_eq!(store.budget("budget").await.expect("the store can read"), None);
+    done(&store, vec![charge(4, 10, 0), charge(2, 10, 60), charge_to("another", 9, 9, 60)]).await;
+    let shown = async || store.budget("budget").await.expect("the store can read");
+    assert_eq!(shown().await, Some(Budget { spent: 6, until: at(3600) }));
+    done(&store, vec![charge(1, 10, 3600)]).await;
+    assert_eq!(shown().await, Some(Budget { spent: 1, until: at(7200) }), "a new window begins at nothing");
+    assert_eq!(commit(&store, vec![charge(10, 10, 3601)]).await, overspent_until(at(7200)));
+    assert_eq!(shown().await, Some(Budget { spent: 1, until: at(7200) }), "what was not charged is not held");
 }
 
 pub(super) async fn a_budget_is_empty_again_at_the_end_of_its_window(store: Arc<dyn Store>) {

@@ -1,0 +1,145 @@
+//! Trying a password, and what that costs.
+//!
+//! A password is looked at only while its budget has room for it and for every other one that is being looked at. What came
+//! of it is told only after a wrong one was charged, durably, so guesses that run beside each other are never free; a right
+//! one costs nothing and writes nothing. Budgets of accounts are in the store and are the ones that count; how many guesses
+//! are under way, and the budgets of addresses, each node knows for itself.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use countersign_core::{Batch, Change, Refusal, Secret, Written};
+
+use super::Visit;
+use crate::{Engine, Fault, Stop, User};
+
+/// Nothing longer is hashed, in bytes: hashing a novel is a favour to nobody.
+pub const LONGEST_PASSWORD: usize = 4096;
+
+/// When to come back if too many passwords of one user are being looked at.
+const COME_BACK: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Whether this is the password of `user`, who may sign in, or of nobody, whose canonical name was given. What is not
+    /// is charged.
+    pub(super) async fn try_password(
+        &self,
+        user: Option<&User>,
+        canonical: &str,
+        password: &Secret,
+        visit: &Visit,
+    ) -> Result<bool, Stop> {
+        let rule = &self.policy().first_step;
+        // Names that nobody has are charged like those that somebody has, or the budget would tell them apart.
+        let key = match user {
+            Some(user) => format!("password/user/{}", user.id),
+            None => format!("password/name/{}", self.tag(&["name", canonical])),
+        };
+        if let Some(address) = visit.address {
+            let charged = self.addresses().spend(address, rule, self.now());
+            charged.map_err(|until| Refusal::TooManyFailures { until })?;
+        }
+        let under_way = self.guesses().begin(&key);
+        let matches = match self.room(&key, under_way.beside).await {
+            Ok(()) => self.matches(user, password).await.map_err(Stop::from),
+            Err(stop) => Err(stop),
+        };
+        match matches {
+            Ok(false) => self.charge(key).await.map(|()| false),
+            Ok(true) => {
+                self.address_spared(visit);
+                // Other nodes may have used the budget up meanwhile.
+                self.room(&key, 0).await.map(|()| true)
+            }
+            // Nobody pays for what we were too busy to look at.
+            Err(Stop::Faulted(fault)) => {
+                self.address_spared(visit);
+                Err(fault.into())
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
+    async fn matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+        if password.expose().len() > LONGEST_PASSWORD {
+            return Ok(false);
+        }
+        let matches = self.users().password_matches(user, password).await?;
+        Ok(matches && user.is_some_and(|user| user.active))
+    }
+
+    /// Refuses unless the budget has room for one more guess beside those under way.
+    async fn room(&self, key: &str, beside: u32) -> Result<(), Stop> {
+        let limit = self.policy().first_step.per_account;
+        let now = self.now();
+        let spent = match self.store().budget(key).await? {
+            Some(budget) if budget.until > now && budget.spent >= limit => {
+                return Err(Refusal::TooManyFailures { until: budget.until }.into());
+            }
+            Some(budget) if budget.until > now => budget.spent,
+            _ => 0,
+        };
+        if spent.saturating_add(beside) >= limit {
+            return Err(Fault::busy("look at so many passwords of one user at once", COME_BACK).into());
+        }
+        Ok(())
+    }
+
+    /// Writes one wrong guess down.
+    async fn charge(&self, key: String) -> Result<(), Stop> {
+        let rule = &self.policy().first_step;
+        let spend = Change::Spend { key, amount: 1, limit: rule.per_account, at: self.now(), window: rule.window };
+        match self.commit(&Batch::new(vec![spend])).await?.written() {
+            Written::Done => Ok(()),
+            Written::Overspent { until, .. } => Err(Refusal::TooManyFailures { until: *until }.into()),
+            Written::Conflict => Err(Fault::new("charge a budget").into()),
+        }
+    }
+
+    fn address_spared(&self, visit: &Visit) {
+        if let Some(address) = visit.address {
+            self.addresses().refund(address);
+        }
+    }
+}
+
+/// How many passwords are being looked at, by budget.
+#[derive(Debug, Default)]
+pub(crate) struct Guesses(Mutex<HashMap<String, u32>>);
+
+impl Guesses {
+    fn begin(&self, key: &str) -> Guess<'_> {
+        let mut counts = self.counts();
+        let count = counts.entry(key.to_owned()).or_insert(0);
+        let beside = *count;
+        *count = count.saturating_add(1);
+        Guess { guesses: self, key: key.to_owned(), beside }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<String, u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One password that is being looked at; over when it is dropped.
+struct Guess<'g> {
+    guesses: &'g Guesses,
+    key: String,
+    /// How many others there were when it began.
+    beside: u32,
+}
+
+impl Drop for Guess<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.guesses.counts();
+        if let Some(count) = counts.get_mut(&self.key) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&self.key);
+            }
+        }
+    }
+}
