@@ -1,6 +1,6 @@
 //! The answer when we could not decide: an incident number, and nothing about the cause.
 //!
-//! The cause goes to the log, with the same number. It is never a "no" and never a "yes": whatever the request wanted, it
+//! The cause goes to the log, with the same number: that of the request, where the server gives requests numbers. It is never a "no" and never a "yes": whatever the request wanted, it
 //! has not happened as far as this answer knows, and no session goes out with it.
 
 use std::{any::Any, fmt::Display, time::Duration};
@@ -12,16 +12,17 @@ use axum::{
 use fluent_bundle::FluentArgs;
 use minijinja::context;
 
-use crate::{page::HTML, site::Site};
+use crate::{RequestNumber, page::HTML, site::Site};
 
 /// The answer to a fault met on `site`.
 pub(crate) fn answer(site: &Site, cause: &dyn Display, retry_after: Option<Duration>) -> Response {
-    let incident = incident(site);
+    let number = RequestNumber::current(&site.engine);
+    let incident = number.as_str();
     tracing::error!(incident, cause = %cause, "a request could not be decided");
-    let context = context! { user => (), problem => (), why => (), incident => incident.as_str() };
+    let context = context! { user => (), problem => (), why => (), incident => incident };
     let html = site.templates.render("fault.html", context).unwrap_or_else(|error| {
         tracing::error!(incident, %error, "the page for faults could not be rendered");
-        format!("{}\n", site.templates.texts().say("incident", &FluentArgs::from_iter([("number", incident.as_str())])))
+        format!("{}\n", site.templates.texts().say("incident", &FluentArgs::from_iter([("number", incident)])))
     });
     let mut response = (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, HTML)], html).into_response();
     if let Some(span) = retry_after {
@@ -42,11 +43,4 @@ pub(crate) fn panicked(site: &Site, panic: &(dyn Any + Send)) -> Response {
 pub(crate) fn unprotected() -> StatusCode {
     tracing::error!("a route takes a guard of Countersign, but is not under its layer");
     StatusCode::SERVICE_UNAVAILABLE
-}
-
-/// A random number that tells one incident from another, in letters that can be read out.
-fn incident(site: &Site) -> String {
-    let id = site.engine.new_id::<()>().as_str().to_ascii_uppercase();
-    let [first, second] = [0..4, 4..8].map(|part| id.get(part).unwrap_or_default());
-    format!("{first}-{second}")
 }

@@ -24,5 +24,5 @@ pub use keyring::{Keyring, KeyringError, SealingKey};
 pub use port::{Clock, Observer, Random, Store, User, Users};
 pub use session::{Grant, SignedIn};
 pub use staff::TwoFactorStatus;
-pub use system::{OsRandom, SystemClock};
+pub use system::{OsRandom, Stopwatch, SystemClock};
 pub use token::{AttemptToken, SessionToken};

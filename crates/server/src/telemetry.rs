@@ -1,7 +1,7 @@
 //! Logs: one line for each request, and whatever else has to be told.
 //!
-//! A line says the method, the route that matched, the status, how long it took and the request's id. It never says a
-//! path as it was asked for, a query, a body, a cookie, a code or a name: what is not written cannot leak, and nobody can
+//! Every line that belongs to a request carries the request's number, the one that a page about a fault shows. The last
+//! line says the method, the route that matched, the status, and how long it took. No line says a path as it was asked for, a query, a body, a cookie, a code or a name: what is not written cannot leak, and nobody can
 //! forge a line with what they send.
 
 use std::io::{self, IsTerminal as _};
@@ -13,7 +13,8 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use countersign_engine::{Engine, core::id::Id};
+use countersign_axum::RequestNumber;
+use countersign_engine::{Engine, Stopwatch};
 use tracing::Instrument as _;
 use tracing_subscriber::EnvFilter;
 
@@ -39,22 +40,23 @@ pub(crate) fn start(log: &str, format: LogFormat) -> Result<()> {
     started.map_err(|cause| anyhow::anyhow!("could not start to log: {cause}"))
 }
 
-/// Writes the line for a request when it has been answered.
+/// Gives the request its number, and writes its line when it has been answered.
 pub(crate) async fn request_line(State(engine): State<Engine>, request: Request, next: Next) -> Response {
-    let id: Id<Request> = engine.new_id();
-    let span = tracing::info_span!("request", %id);
-    async move {
+    let number = RequestNumber::draw(&engine);
+    let span = tracing::info_span!("request", id = %number);
+    let answered = async {
         let method = known(request.method());
         let route = request.extensions().get::<MatchedPath>().cloned();
-        let start = engine.now();
+        let watch = Stopwatch::start();
         let response = next.run(request).await;
-        let duration_ms = engine.now().since(start).as_millis();
+        let duration = watch.elapsed();
         let route = route.as_ref().map_or("-", MatchedPath::as_str);
-        tracing::info!(method, route, status = response.status().as_u16(), duration_ms, "answered");
+        let status = response.status().as_u16();
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(method, route, status, duration_ms, "answered");
         response
-    }
-    .instrument(span)
-    .await
+    };
+    number.during(answered).instrument(span).await
 }
 
 /// The method's name, if HTTP has one of that name: anybody can invent others.

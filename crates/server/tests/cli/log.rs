@@ -59,3 +59,24 @@ async fn a_request_is_one_line_without_anything_of_it() {
         assert!(!line.contains("forged") && !line.contains("999"), "{line}");
     }
 }
+
+#[tokio::test]
+async fn the_number_that_a_person_reads_out_leads_to_every_line_of_the_request() {
+    for (format, answered) in [("text", "status=503"), ("json", "\"status\":503")] {
+        let house = House::of(&["ada"]);
+        let server = house.serves_with("serve --bind 127.0.0.1:0", &[("COUNTERSIGN_LOG_FORMAT", format)]);
+        let mut ada = Person::at(&server, "ada");
+        let form = ada.browser.get("/account/login").await.form_with("password");
+        drop(house);
+        let page = ada.browser.submit(&form, "", &[("name", "ada"), ("password", PASSWORD)]).await;
+        assert_eq!(page.status, http::StatusCode::SERVICE_UNAVAILABLE, "without a database");
+        let number = page.body.split("<code class=\"key\">").nth(1).unwrap().split('<').next().unwrap();
+        assert_eq!(number.len(), 9, "{number}");
+        server.wait_for(answered);
+        let log = server.log();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(number)).collect();
+        assert_eq!(lines.len(), 2, "{number}: {log}");
+        assert!(lines[0].contains("could not be decided") && lines[0].contains("could not read"), "{log}");
+        assert!(lines[1].contains("answered") && lines[1].contains(answered), "{log}");
+    }
+}
