@@ -34,6 +34,7 @@ pub use extract::{MaybeSignedIn, SignedIn, Verified, VerifiedWithin};
 pub use hosts::{Network, NotANetwork, NotAnOrigin, Origin, Origins};
 pub use layer::Countersign;
 pub use number::RequestNumber;
+pub use problem::Refused;
 pub use redirect::LocalPath;
 pub use settings::{Settings, SettingsError};
 pub use visitor::Visitor;

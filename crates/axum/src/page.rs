@@ -213,6 +213,7 @@ impl<'a> Page<'a> {
                 sign_out => visitor.tag(Bound::Session),
             }
         });
+        let refused = self.problem.as_ref().and_then(Problem::refused);
         let retry_after = self.problem.as_ref().and_then(|problem| problem.retry_after(site.engine.now()));
         let problem = self.problem.map(|problem| problem.shown(site));
         let why = self.why.map(Why::message);
@@ -222,6 +223,9 @@ impl<'a> Page<'a> {
             Err(error) => return fault::answer(site, &format!("could not render {}: {error}", self.template), None),
         };
         let mut response = (self.status, [(header::CONTENT_TYPE, HTML)], html).into_response();
+        if let Some(refused) = refused {
+            response.extensions_mut().insert(refused);
+        }
         if self.scripted {
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, headers::WITH_SCRIPT);
         }

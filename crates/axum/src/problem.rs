@@ -7,6 +7,16 @@ use minijinja::{Value, context};
 
 use crate::site::Site;
 
+/// In the extensions of every answer that says no: the refusal's code, for whoever counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refused(pub &'static str);
+
+impl From<&Refusal> for Refused {
+    fn from(refusal: &Refusal) -> Self {
+        Self(refusal.code())
+    }
+}
+
 /// Something to be told in an alert.
 #[derive(Clone, Debug)]
 pub(crate) enum Problem {
@@ -29,6 +39,11 @@ impl Problem {
             Self::Refused(refusal) => format!("refusal-{}", refusal.code()),
             Self::NotSure => "problem-not-sure".into(),
         }
+    }
+
+    /// What is counted of it.
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        if let Self::Refused(refusal) = self { Some(refusal.into()) } else { None }
     }
 
     pub(crate) fn status(&self) -> StatusCode {

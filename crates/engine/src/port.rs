@@ -9,6 +9,6 @@ mod store;
 mod users;
 
 pub use chance::{Clock, Random};
-pub use observer::{Observer, Silent};
+pub use observer::{Answered, Observer, Silent};
 pub use store::Store;
 pub use users::{User, Users};

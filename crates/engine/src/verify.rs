@@ -13,11 +13,11 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Case, Change, DeviceId, Factors, Refusal, Sealed, Secret, Session, SessionKey, Settled, Status, Timestamp,
-    Verified, Written, flow::Attempt, judge, ruling::Draft,
+    Batch, Case, Change, DeviceId, Factors, Kind, Refusal, Sealed, Secret, Session, SessionKey, Settled, Status,
+    Timestamp, Verified, Written, flow::Attempt, judge, ruling::Draft,
 };
 
-use crate::{Engine, Fault, Stop, User, advance::Visit};
+use crate::{Engine, Fault, Stop, User, advance::Visit, port::Answered};
 
 const ROUNDS: u32 = 1000;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -49,16 +49,37 @@ pub(crate) struct Success {
     pub(crate) changes: Vec<Change>,
 }
 
+/// How far a decision has come, for whoever counts.
+#[derive(Default)]
+struct Course {
+    method: Option<Kind>,
+    rounds: u32,
+}
+
 impl Engine {
     pub(crate) async fn verify(&self, question: Question<'_>) -> Result<(Verified, Session), Stop> {
+        let mut course = Course::default();
+        let decided = self.decide(question, &mut course).await;
+        let refusal = match &decided {
+            Ok(_) => None,
+            Err(Stop::Refused(refusal)) => Some(refusal),
+            Err(Stop::Faulted(_)) => return decided,
+        };
+        self.observer().answered(&Answered { method: course.method.as_ref(), refusal, rounds: course.rounds });
+        decided
+    }
+
+    async fn decide(&self, question: Question<'_>, course: &mut Course) -> Result<(Verified, Session), Stop> {
         let Question { user, attempt, answer, visit, stage, permit, grant } = question;
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
+            course.rounds = course.rounds.saturating_add(1);
             self.is_alive(attempt).await?;
             let factors = self.store().factors(&user.id).await?;
             let asked = permit(&factors, now)?;
             let device = factors.device(&asked).ok_or(Refusal::DeviceUnknown)?;
             let device = self.open_device(device.clone())?;
+            course.method = Some(device.kind.clone());
             let case = Case {
                 device: &device,
                 account: &factors.account,

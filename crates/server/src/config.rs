@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) database: Option<PathBuf>,
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) bind: SocketAddr,
+    /// Where figures are told; nowhere, unless it is set.
+    pub(crate) metrics_bind: Option<SocketAddr>,
     /// Where browsers reach the site; nothing if that is this machine only, at the port of `bind`.
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) trusted_proxies: Vec<Network>,
@@ -71,6 +73,7 @@ impl Default for Config {
             database: None,
             key_file: None,
             bind: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            metrics_bind: None,
             public_url: None,
             trusted_proxies: vec![],
             templates: None,
@@ -172,6 +175,11 @@ impl Config {
                 https && self.trusted_proxies.is_empty(),
                 "trusted_proxies is empty: everybody seems to come from the proxy's address, and shares its budget of \
                  wrong passwords; list the proxy, 127.0.0.1 included",
+            ),
+            (
+                self.metrics_bind.is_some_and(|bind| !bind.ip().is_loopback()),
+                "metrics_bind can be reached from other machines, and figures are told to whoever asks: bind it to \
+                 127.0.0.1, or let a firewall keep everybody away but the one that collects them",
             ),
             (
                 self.policy.throttle.factor.is_zero(),

@@ -53,6 +53,15 @@ pub(crate) struct Hashing {
     shared: Arc<Shared>,
 }
 
+/// How busy the threads are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Passwords that wait.
+    pub(crate) waiting: usize,
+    /// Threads there are at present.
+    pub(crate) threads: usize,
+}
+
 /// What comparing a password with a hash told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Match {
@@ -84,6 +93,12 @@ impl Hashing {
     pub(crate) fn new(threads: NonZeroUsize) -> Self {
         let shared = Shared { most_threads: threads.get(), queue: Mutex::default(), work: Condvar::new() };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// How busy the threads are.
+    pub(crate) fn load(&self) -> Load {
+        let queue = self.shared.queue();
+        Load { waiting: queue.jobs.len(), threads: queue.threads }
     }
 
     /// The hash of `password` under this salt, as a PHC string.

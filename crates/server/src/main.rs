@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod figures;
 mod hashing;
 mod home;
 mod key_file;

@@ -18,7 +18,7 @@ use countersign_engine::{Engine, Stopwatch};
 use tracing::Instrument as _;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::LogFormat;
+use crate::{config::LogFormat, figures};
 
 /// What to log, as in `info` or `warn,countersign=debug`.
 pub(crate) fn filter(text: &str) -> Result<EnvFilter> {
@@ -40,7 +40,7 @@ pub(crate) fn start(log: &str, format: LogFormat) -> Result<()> {
     started.map_err(|cause| anyhow::anyhow!("could not start to log: {cause}"))
 }
 
-/// Gives the request its number, and writes its line when it has been answered.
+/// Gives the request its number, and writes its line and counts it when it has been answered.
 pub(crate) async fn request_line(State(engine): State<Engine>, request: Request, next: Next) -> Response {
     let number = RequestNumber::draw(&engine);
     let span = tracing::info_span!("request", id = %number);
@@ -54,6 +54,7 @@ pub(crate) async fn request_line(State(engine): State<Engine>, request: Request,
         let status = response.status().as_u16();
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(method, route, status, duration_ms, "answered");
+        figures::count_request(method, route, status, duration, response.extensions().get());
         response
     };
     number.during(answered).instrument(span).await

@@ -14,9 +14,11 @@ use axum::{
 use countersign_axum::{Countersign, Settings};
 use countersign_engine::{Engine, Fault, OsRandom, Parts, SystemClock};
 use countersign_store::SqliteStore;
+use metrics::{counter, gauge};
 
 use crate::{
     config::Config,
+    figures::{Counting, Gauges, Measured},
     hashing::Hashing,
     home, key_file,
     listen::{self, Neighbours},
@@ -34,6 +36,8 @@ const COME_BACK: Duration = Duration::from_secs(5);
 pub(crate) struct Installation {
     pub(crate) engine: Engine,
     pub(crate) users: BuiltInUsers,
+    /// What is looked at when figures are read.
+    pub(crate) gauges: Gauges,
 }
 
 impl Installation {
@@ -42,9 +46,14 @@ impl Installation {
         let keyring = key_file::read(config.key_file()?)?;
         let store = SqliteStore::open(config.database()?)?;
         let users = users_of(&store, config);
+        let gauges = gauges(&store, &users);
         let mut parts = Parts::new(Arc::new(store), Arc::new(users.clone()), keyring);
         parts.policy = config.policy.clone();
-        Ok(Self { engine: Engine::new(parts).context("could not use the settings")?, users })
+        if config.metrics_bind.is_some() {
+            parts.store = Arc::new(Measured::new(parts.store));
+            parts.observer = Arc::new(Counting);
+        }
+        Ok(Self { engine: Engine::new(parts).context("could not use the settings")?, users, gauges })
     }
 
     /// Everything that is served.
@@ -79,6 +88,29 @@ fn users_of(store: &SqliteStore, config: &Config) -> BuiltInUsers {
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
     }
+}
+
+/// What the store and the hashing threads tell of themselves.
+fn gauges(store: &SqliteStore, users: &BuiltInUsers) -> Gauges {
+    let mut gauges = Gauges::default();
+    let store = store.clone();
+    gauges.add(move || {
+        let stats = store.writer_stats();
+        counter!("countersign_writer_groups_total").absolute(stats.groups);
+        counter!("countersign_writer_members_total").absolute(stats.members);
+        gauge!("countersign_writer_waiting").set(figure(stats.waiting));
+    });
+    let hashing = users.hashing.clone();
+    gauges.add(move || {
+        let load = hashing.load();
+        gauge!("countersign_hashing_waiting").set(figure(load.waiting));
+        gauge!("countersign_hashing_threads").set(figure(load.threads));
+    });
+    gauges
+}
+
+fn figure(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 fn settings(config: &Config) -> Settings {

@@ -24,7 +24,15 @@ use countersign_engine::{
 };
 use serde::Deserialize;
 
-use crate::{Visitor, cookies::Name, message::Message, problem::Problem, redirect::LocalPath, site::Paths, why::Why};
+use crate::{
+    Visitor,
+    cookies::Name,
+    message::Message,
+    problem::{Problem, Refused},
+    redirect::LocalPath,
+    site::Paths,
+    why::Why,
+};
 
 /// Every page, at its full path.
 pub(crate) fn router(paths: &Paths) -> Router {
@@ -119,14 +127,23 @@ fn because(page: &LocalPath, why: Why, next: Option<&LocalPath>) -> LocalPath {
     page.with(&[("next", next.map(LocalPath::as_str)), ("why", Some(why.as_str()))])
 }
 
+/// Leads to another page because of a refusal.
+fn led(refusal: &Refusal, there: LocalPath) -> Response {
+    let mut response = there.into_response();
+    response.extensions_mut().insert(Refused::from(refusal));
+    response
+}
+
 impl Visitor {
     /// Answers for a flow that gives nothing: leads to what is owed first, or says no, or that we could not say.
     async fn stopped(&self, stop: Stop, here: &LocalPath) -> Response {
         let paths = &self.site().paths;
         match stop {
             Stop::Faulted(fault) => self.fault(&fault),
-            Stop::Refused(Refusal::VerificationNeeded) => on(&paths.verify, Some(here)).into_response(),
-            Stop::Refused(Refusal::SignInNeeded) => because(&paths.login, Why::Recent, Some(here)).into_response(),
+            Stop::Refused(refusal @ Refusal::VerificationNeeded) => led(&refusal, on(&paths.verify, Some(here))),
+            Stop::Refused(refusal @ Refusal::SignInNeeded) => {
+                led(&refusal, because(&paths.login, Why::Recent, Some(here)))
+            }
             Stop::Refused(refusal @ Refusal::NotEnabled) => self.refused(refusal.into(), &paths.setup).await,
             Stop::Refused(refusal) => self.refused(refusal.into(), here).await,
         }

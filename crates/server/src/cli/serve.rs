@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use countersign_engine::Engine;
-use tokio::{net::TcpListener, time};
+use tokio::{net::TcpListener, task::JoinHandle, time};
 
 use super::{SETTINGS, SettingFlags};
-use crate::{config::Config, listen, telemetry, wire::Installation};
+use crate::{config::Config, figures, listen, telemetry, wire::Installation};
 
 /// How often what is over is forgotten, and how long after the start for the first time.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
@@ -52,9 +52,15 @@ pub(super) async fn bind_to(config: Config) -> Result<(TcpListener, Config)> {
 /// Serves until the process is told to stop.
 pub(super) async fn serve(installation: &Installation, listener: TcpListener, config: &Config) -> Result<()> {
     let stop = told_to_stop()?;
+    let router = installation.router(config)?;
+    let figures = match config.metrics_bind {
+        Some(bind) => Some(figures::serve(bind, installation.gauges.clone()).await?),
+        None => None,
+    };
     let purging = tokio::spawn(purge(installation.engine.clone()));
-    listen::serve(listener, installation.router(config)?, config.connections, stop).await;
+    listen::serve(listener, router, config.connections, stop).await;
     purging.abort();
+    figures.inspect(JoinHandle::abort);
     Ok(())
 }
 

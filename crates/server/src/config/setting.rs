@@ -48,6 +48,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "metrics_bind",
+        about: "Where to tell figures to Prometheus, as in 127.0.0.1:9464; a listener of its own, or none.",
+        default: |_| None,
+        set: |config, text| {
+            let bind = value::parse(text, "an address and a port, as in 127.0.0.1:9464")?;
+            config.metrics_bind = Some(bind);
+            Ok(())
+        },
+    },
+    Setting {
         name: "public_url",
         about: "Where browsers reach the site; by https, unless that is this machine only.",
         default: |_| None,

@@ -3,6 +3,7 @@
 
 mod demo;
 mod factors;
+mod figures;
 mod house;
 mod log;
 mod person;

@@ -18,7 +18,7 @@ use countersign_engine::{
 use minijinja::context;
 use serde::Deserialize;
 
-use super::{Asked, account::device, because, on, told};
+use super::{Asked, account::device, because, led, on, told};
 use crate::{
     Visitor,
     cookies::Name,
@@ -147,7 +147,9 @@ async fn ended(visitor: &Visitor, stop: Stop, next: Option<&LocalPath>) -> Respo
     let login = &visitor.site().paths.login;
     match stop {
         Stop::Faulted(fault) => visitor.fault(&fault),
-        Stop::Refused(Refusal::AttemptOver) => visitor.over(Name::Pending, because(login, Why::Over, next)),
+        Stop::Refused(refusal @ Refusal::AttemptOver) => {
+            visitor.over(Name::Pending, led(&refusal, because(login, Why::Over, next)))
+        }
         Stop::Refused(refusal) => visitor.over(Name::Pending, visitor.refused(refusal.into(), login).await),
     }
 }

@@ -16,7 +16,7 @@ use countersign_engine::{
 use minijinja::{Value, context};
 use serde::Deserialize;
 
-use super::{Asked, account::device, because, on, told};
+use super::{Asked, account::device, because, led, on, told};
 use crate::{
     SignedIn, Verified, Visitor,
     cookies::Name,
@@ -149,7 +149,9 @@ pub(super) async fn confirm(SignedIn(signed_in): SignedIn, Form { visitor, field
 async fn ended(visitor: &Visitor, stop: Stop, next: Option<&LocalPath>) -> Response {
     let setup = &visitor.site().paths.setup;
     match stop {
-        Stop::Refused(Refusal::AttemptOver) => visitor.over(Name::Setup, because(setup, Why::Over, next)),
+        Stop::Refused(refusal @ Refusal::AttemptOver) => {
+            visitor.over(Name::Setup, led(&refusal, because(setup, Why::Over, next)))
+        }
         stop => visitor.stopped(stop, &on(setup, next)).await,
     }
 }

@@ -1,6 +1,6 @@
 //! Proving a device again in a running session, on the way to somewhere that asks for it.
 
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use countersign_engine::{
     self as engine, AttemptToken, Stop,
     core::{DeviceId, Refusal, Secret},
@@ -8,7 +8,7 @@ use countersign_engine::{
 use minijinja::context;
 use serde::Deserialize;
 
-use super::{Asked, account::device, because, told};
+use super::{Asked, account::device, because, led, told};
 use crate::{
     SignedIn, Visitor,
     csrf::Bound,
@@ -39,8 +39,8 @@ async fn ask(
 ) -> Response {
     let challenge = match visitor.engine().begin_step_up(signed_in, choice).await {
         Ok(challenge) => challenge,
-        Err(Stop::Refused(Refusal::SignInNeeded)) => {
-            return because(&visitor.site().paths.login, Why::Recent, next).into_response();
+        Err(Stop::Refused(refusal @ Refusal::SignInNeeded)) => {
+            return led(&refusal, because(&visitor.site().paths.login, Why::Recent, next));
         }
         Err(stop) => return visitor.stopped(stop, next.unwrap_or(&visitor.site().paths.account)).await,
     };
@@ -73,8 +73,8 @@ pub(super) async fn answer(SignedIn(signed_in): SignedIn, Form { visitor, fields
     let (run, device) = (AttemptToken::new(fields.run), DeviceId::new(fields.device));
     match visitor.engine().step_up(&signed_in, &run, &device, &fields.code, &visitor.visit()).await {
         Ok(grant) => visitor.granted(&grant, next.unwrap_or_else(|| visitor.site().paths.account.clone())),
-        Err(Stop::Refused(Refusal::AttemptOver)) => {
-            because(&visitor.site().paths.verify, Why::Over, next.as_ref()).into_response()
+        Err(Stop::Refused(refusal @ Refusal::AttemptOver)) => {
+            led(&refusal, because(&visitor.site().paths.verify, Why::Over, next.as_ref()))
         }
         Err(stop) => match told(stop) {
             Ok(problem) => {

@@ -1,0 +1,140 @@
+//! Figures of a running server, as Prometheus reads them.
+//!
+//! They are told on a listener of their own, which is off unless it is set and is never the one that browsers reach. A
+//! label is a word out of a short list: a method, a route's template, a status, a code. No figure names a user, an
+//! address or a path as it was asked for. Where nobody asks for figures, nothing is counted.
+
+mod counting;
+mod measured;
+
+use std::{fmt, future, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, anyhow};
+use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
+use countersign_axum::Refused;
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::{net::TcpListener, task::JoinHandle, time};
+
+pub(crate) use self::{counting::Counting, measured::Measured};
+use crate::listen;
+
+/// The bounds of the histograms, in seconds.
+const BOUNDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// How often an answer may have to be judged, for its histogram.
+const ROUNDS: [f64; 7] = [1.0, 2.0, 3.0, 5.0, 10.0, 50.0, 1000.0];
+/// How often the histograms are kept small while nobody reads them.
+const UPKEEP: Duration = Duration::from_secs(30);
+/// Readers of figures are few.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+
+/// Where the version of the text format is said.
+const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Things that are looked at when somebody reads, rather than counted as they happen.
+#[derive(Clone, Default)]
+pub(crate) struct Gauges {
+    looks: Vec<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl Gauges {
+    /// Has `look` set its figures before each reading.
+    pub(crate) fn add(&mut self, look: impl Fn() + Send + Sync + 'static) {
+        self.looks.push(Arc::new(look));
+    }
+}
+
+impl fmt::Debug for Gauges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gauges").field("looks", &self.looks.len()).finish()
+    }
+}
+
+/// Where figures are read.
+#[derive(Clone)]
+struct Reading {
+    handle: PrometheusHandle,
+    gauges: Gauges,
+}
+
+/// Begins to count, and tells the figures at this address until the task is given up.
+pub(crate) async fn serve(bind: SocketAddr, gauges: Gauges) -> Result<JoinHandle<()>> {
+    let listener = TcpListener::bind(bind).await;
+    let listener = listener.with_context(|| format!("could not listen on {bind} for figures: change metrics_bind"))?;
+    let address = listener.local_addr()?;
+    let handle = count()?;
+    let reading = Reading { handle: handle.clone(), gauges };
+    let router = Router::new().route("/metrics", get(read)).with_state(reading);
+    tracing::info!(%address, "figures are told");
+    Ok(tokio::spawn(async move {
+        let upkeep = async {
+            loop {
+                time::sleep(UPKEEP).await;
+                handle.run_upkeep();
+            }
+        };
+        tokio::select! {
+            () = upkeep => {}
+            () = listen::serve(listener, router, CONNECTIONS, future::pending()) => {}
+        }
+    }))
+}
+
+async fn read(State(Reading { handle, gauges }): State<Reading>) -> impl IntoResponse {
+    for look in &gauges.looks {
+        look();
+    }
+    ([(header::CONTENT_TYPE, FORMAT)], handle.render())
+}
+
+fn count() -> Result<PrometheusHandle> {
+    let rounds = metrics_exporter_prometheus::Matcher::Full("countersign_answer_rounds".into());
+    let builder = PrometheusBuilder::new()
+        .set_buckets(&BOUNDS)
+        .and_then(|builder| builder.set_buckets_for_metric(rounds, &ROUNDS));
+    let recorder = builder.context("could not make the histograms")?.build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).map_err(|_| anyhow!("somebody else counts in this process already"))?;
+    describe();
+    gauge!("countersign_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}
+
+/// Counts a request that has been answered.
+pub(crate) fn count_request(
+    method: &'static str,
+    route: &str,
+    status: u16,
+    duration: Duration,
+    refused: Option<&Refused>,
+) {
+    let route = || route.to_owned();
+    counter!("countersign_requests_total", "method" => method, "route" => route(), "status" => status.to_string())
+        .increment(1);
+    histogram!("countersign_request_seconds", "route" => route()).record(duration);
+    if let Some(Refused(code)) = refused {
+        counter!("countersign_refusals_total", "code" => *code).increment(1);
+    }
+}
+
+fn describe() {
+    describe_gauge!("countersign_build_info", "1, with the version of this server");
+    describe_counter!("countersign_requests_total", "Requests answered, by method, route and status");
+    describe_histogram!("countersign_request_seconds", Unit::Seconds, "How long requests took, by route");
+    describe_counter!("countersign_refusals_total", "Answers that said no, by the code of the refusal");
+    describe_counter!("countersign_sign_ins_total", "Sign-ins, by the method of the second factor, or none");
+    describe_counter!("countersign_events_total", "Events written down, by kind");
+    describe_counter!("countersign_answers_total", "Answers for a device, by its method and what became of them");
+    describe_histogram!(
+        "countersign_answer_rounds",
+        "How often an answer was judged until nothing had moved meanwhile"
+    );
+    describe_counter!("countersign_commits_total", "Commits, by outcome: done, conflict, overspent, fault");
+    describe_histogram!("countersign_commit_seconds", Unit::Seconds, "How long a commit took until it was durable");
+    describe_counter!("countersign_store_faults_total", "Operations of the database that failed, by operation");
+    describe_counter!("countersign_writer_groups_total", "Transactions of the writer, each with one fsync (SQLite)");
+    describe_counter!("countersign_writer_members_total", "Pieces of work in all those transactions (SQLite)");
+    describe_gauge!("countersign_writer_waiting", "Pieces of work that wait for the writer (SQLite)");
+    describe_gauge!("countersign_hashing_waiting", "Passwords that wait to be hashed");
+    describe_gauge!("countersign_hashing_threads", "Threads that hash passwords at present");
+}

@@ -1,0 +1,87 @@
+//! A store, measured: how long commits take and what comes of them, and which operations fail.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use countersign_engine::{
+    Fault, Stopwatch, Store,
+    core::{
+        AttemptId, Batch, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Timestamp, UserId,
+        Written,
+    },
+};
+use metrics::{counter, histogram};
+
+/// A store whose commits are timed and whose failures are counted. What it answers is the inner store's answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    inner: Arc<dyn Store>,
+}
+
+impl Measured {
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner }
+    }
+}
+
+/// The same answer, counted if it is a fault.
+fn counted<T>(operation: &'static str, answer: Result<T, Fault>) -> Result<T, Fault> {
+    if answer.is_err() {
+        counter!("countersign_store_faults_total", "operation" => operation).increment(1);
+    }
+    answer
+}
+
+#[async_trait]
+impl Store for Measured {
+    async fn factors(&self, user: &UserId) -> Result<Factors<Sealed>, Fault> {
+        counted("factors", self.inner.factors(user).await)
+    }
+
+    async fn device(&self, device: &DeviceId) -> Result<Option<Device<Sealed>>, Fault> {
+        counted("device", self.inner.device(device).await)
+    }
+
+    async fn attempt_spent(&self, attempt: &AttemptId) -> Result<bool, Fault> {
+        counted("attempt_spent", self.inner.attempt_spent(attempt).await)
+    }
+
+    async fn session(&self, key: &SessionKey) -> Result<Option<Session>, Fault> {
+        counted("session", self.inner.session(key).await)
+    }
+
+    async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {
+        counted("sessions", self.inner.sessions(user).await)
+    }
+
+    async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
+        counted("events", self.inner.events(user, limit).await)
+    }
+
+    async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
+        let watch = Stopwatch::start();
+        let receipt = self.inner.commit(batch).await;
+        histogram!("countersign_commit_seconds").record(watch.elapsed());
+        let outcome = match receipt.as_ref().map(Receipt::written) {
+            Ok(Written::Done) => "done",
+            Ok(Written::Conflict) => "conflict",
+            Ok(Written::Overspent { .. }) => "overspent",
+            Err(_) => "fault",
+        };
+        counter!("countersign_commits_total", "outcome" => outcome).increment(1);
+        counted("commit", receipt)
+    }
+
+    async fn purge(
+        &self,
+        now: Timestamp,
+        sessions_before: Timestamp,
+        enrolments_before: Timestamp,
+    ) -> Result<u64, Fault> {
+        counted("purge", self.inner.purge(now, sessions_before, enrolments_before).await)
+    }
+
+    async fn ping(&self) -> Result<(), Fault> {
+        counted("ping", self.inner.ping().await)
+    }
+}

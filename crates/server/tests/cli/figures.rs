@@ -1,0 +1,121 @@
+//! The figures that a running server tells, and where it tells them.
+
+use countersign_engine::{Clock as _, SystemClock};
+
+use crate::{
+    house::{House, OTHER_PASSWORD, PASSWORD, Server},
+    person::{Person, Socket},
+};
+
+const FIGURES: [(&str, &str); 1] = [("COUNTERSIGN_METRICS_BIND", "127.0.0.1:0")];
+
+/// The figures of a server, by name and labels.
+struct Figures(String);
+
+impl Figures {
+    fn of(server: &Server) -> Self {
+        Self(get(metrics_address(server), "/metrics"))
+    }
+
+    /// The figure that stands under exactly this name with these labels.
+    #[track_caller]
+    fn figure(&self, name: &str) -> f64 {
+        self.any(name).unwrap_or_else(|| panic!("no {name} in:\n{}", self.0))
+    }
+
+    fn any(&self, name: &str) -> Option<f64> {
+        self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+}
+
+fn metrics_address(server: &Server) -> Socket {
+    let line = server.wait_for("figures are told");
+    Socket(line.split("address=").nth(1).unwrap().trim().parse().unwrap())
+}
+
+fn get(socket: Socket, path: &str) -> String {
+    socket.send(&format!("GET {path} HTTP/1.1\r\nhost: any\r\nconnection: close\r\n\r\n"))
+}
+
+#[tokio::test]
+async fn what_happened_is_counted_once_each() {
+    let house = House::of(&["ada-of-the-figures"]);
+    let server = house.serves_with("serve --bind 127.0.0.1:0", &[FIGURES[0], ("COUNTERSIGN_THROTTLE_FACTOR", "0")]);
+    let mut ada = Person::at(&server, "ada-of-the-figures");
+    ada.signs_in(OTHER_PASSWORD).await;
+    let app = ada.sets_up().await;
+    let mut again = Person::at(&server, "ada-of-the-figures");
+    let page = again.signs_in(PASSWORD).await;
+    let later = SystemClock.now().after(std::time::Duration::from_secs(30));
+    let right = app.code_at(later);
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    let page = again.answers(&page, wrong).await;
+    again.answers(&page, &right).await;
+    let mut third = Person::at(&server, "ada-of-the-figures");
+    let page = third.signs_in(PASSWORD).await;
+    third.answers(&page, &right).await;
+    third.browser.get("/nothing/of-this-name").await;
+
+    let figures = Figures::of(&server);
+    for (name, expected) in [
+        ("countersign_sign_ins_total{method=\"none\"}", 1.0),
+        ("countersign_sign_ins_total{method=\"totp\"}", 1.0),
+        ("countersign_answers_total{method=\"totp\",outcome=\"accepted\"}", 2.0),
+        ("countersign_answers_total{method=\"totp\",outcome=\"code-wrong\"}", 1.0),
+        ("countersign_answers_total{method=\"totp\",outcome=\"code-used\"}", 1.0),
+        ("countersign_refusals_total{code=\"credentials-wrong\"}", 1.0),
+        ("countersign_refusals_total{code=\"code-wrong\"}", 1.0),
+        ("countersign_refusals_total{code=\"code-used\"}", 1.0),
+        ("countersign_events_total{kind=\"answer-refused\"}", 1.0),
+        ("countersign_events_total{kind=\"device-confirmed\"}", 1.0),
+        ("countersign_requests_total{method=\"POST\",route=\"/account/login\",status=\"422\"}", 1.0),
+        ("countersign_requests_total{method=\"GET\",route=\"-\",status=\"404\"}", 1.0),
+        ("countersign_writer_waiting", 0.0),
+        ("countersign_hashing_waiting", 0.0),
+    ] {
+        assert_eq!(figures.figure(name).to_bits(), f64::to_bits(expected), "{name} in:\n{}", figures.0);
+    }
+    let done = figures.figure("countersign_commits_total{outcome=\"done\"}");
+    assert!(done >= 8.0 && figures.any("countersign_commits_total{outcome=\"fault\"}").is_none(), "{}", figures.0);
+    assert!(figures.figure("countersign_commit_seconds_count") >= done);
+    assert!(figures.figure("countersign_commit_seconds_bucket{le=\"+Inf\"}") >= done);
+    assert!(figures.figure("countersign_writer_groups_total") <= figures.figure("countersign_writer_members_total"));
+    assert!(figures.figure("countersign_answer_rounds_count") >= 4.0);
+    for secret in ["ada", "of-this-name", PASSWORD, &right, "127.0.0.1"] {
+        assert!(!figures.0.contains(secret), "{secret} is in the figures:\n{}", figures.0);
+    }
+}
+
+#[tokio::test]
+async fn requests_to_a_thousand_paths_are_one_figure() {
+    let house = House::founded();
+    let server = house.serves_with("serve --bind 127.0.0.1:0", &FIGURES);
+    let lines = |figures: &Figures| figures.0.lines().count();
+    let ask = |path: &str| get(Socket(server.address), path);
+    ask("/nothing");
+    ask("/account/static/nothing");
+    Socket(server.address).send("FORGED / HTTP/1.1\r\nhost: any\r\nconnection: close\r\n\r\n");
+    let before = lines(&Figures::of(&server));
+    for number in 0..100 {
+        ask(&format!("/nothing/{number}"));
+        ask(&format!("/account/static/{number}"));
+        let forged = format!("FORGED{number} / HTTP/1.1\r\nhost: any\r\nconnection: close\r\n\r\n");
+        Socket(server.address).send(&forged);
+    }
+    let after = Figures::of(&server);
+    assert_eq!(lines(&after), before, "{}", after.0);
+}
+
+#[tokio::test]
+async fn figures_are_told_only_where_that_was_asked_for() {
+    let house = House::founded();
+    let server = house.serves();
+    assert!(get(Socket(server.address), "/metrics").starts_with("HTTP/1.1 4"));
+    assert!(!server.log().contains("figures are told"));
+    let server = house.serves_with("serve --bind 127.0.0.1:0", &FIGURES);
+    assert!(!get(Socket(server.address), "/metrics").contains("countersign_"), "on the public listener");
+    let figures = metrics_address(&server);
+    assert!(get(figures, "/metrics").contains("content-type: text/plain; version=0.0.4"));
+    assert!(get(figures, "/account/login").starts_with("HTTP/1.1 404"));
+    assert!(get(figures, "/metrics").contains("countersign_build_info{version=\""));
+}
