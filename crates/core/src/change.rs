@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{AttemptId, Device, DeviceId, Envelope, Event, Session, SessionKey, Timestamp, UserId, device::Sealed};
+use crate::{
+    AttemptId, Device, DeviceId, Envelope, Event, Node, NodeId, Session, SessionKey, Timestamp, UserId, device::Sealed,
+};
 
 /// One thing to write.
 #[derive(Clone, Debug)]
@@ -93,11 +95,25 @@ pub enum Change<S = Envelope> {
     },
     /// Writes an event down.
     Record(Event),
+    /// A node says of itself that it runs, in place of what it said before.
+    ReportNode(Node),
+    /// A node takes on, or keeps, a task that one node does at a time. Conflicts while another has it.
+    TakeLease {
+        /// The task.
+        name: String,
+        /// The node.
+        holder: NodeId,
+        /// The moment it is: what somebody else has until then is over.
+        at: Timestamp,
+        /// Until when it has the task.
+        until: Timestamp,
+    },
 }
 
 impl<S> Change<S> {
     /// Where this change stands in the one order in which all batches are applied, so that batches never deadlock:
-    /// attempts, accounts, devices (removals first), sessions (ends first), budgets, events; each by the name of its row.
+    /// attempts, accounts, devices (removals first), sessions (ends first), budgets, events, nodes, leases; each by the name
+    /// of its row.
     fn order(&self) -> (u8, &str) {
         match self {
             Self::SpendAttempt { attempt, .. } => (0, attempt.as_str()),
@@ -112,6 +128,8 @@ impl<S> Change<S> {
             Self::TouchSession { key, .. } => (9, key.as_str()),
             Self::Spend { key, .. } | Self::Refund { key, .. } => (10, key),
             Self::Record(event) => (11, event.user.as_str()),
+            Self::ReportNode(node) => (12, node.id.as_str()),
+            Self::TakeLease { name, .. } => (13, name),
         }
     }
 }
@@ -156,6 +174,8 @@ impl Change {
             Self::Spend { key, amount, limit, at, window } => Change::Spend { key, amount, limit, at, window },
             Self::Refund { key, amount } => Change::Refund { key, amount },
             Self::Record(event) => Change::Record(event),
+            Self::ReportNode(node) => Change::ReportNode(node),
+            Self::TakeLease { name, holder, at, until } => Change::TakeLease { name, holder, at, until },
         })
     }
 }

@@ -15,6 +15,9 @@ pub type DeviceId = Id<marker::Device>;
 /// The name of one run of a flow.
 pub type AttemptId = Id<marker::Attempt>;
 
+/// The name of a running server.
+pub type NodeId = Id<marker::Node>;
+
 /// What an id may name.
 pub mod marker {
     /// Marks the id of a user.
@@ -26,6 +29,9 @@ pub mod marker {
     /// Marks the id of an attempt.
     #[derive(Debug)]
     pub enum Attempt {}
+    /// Marks the id of a node.
+    #[derive(Debug)]
+    pub enum Node {}
 }
 
 /// The text that names one `T`.

@@ -15,6 +15,8 @@ pub struct Policy {
     pub recent: Duration,
     /// How long sessions live.
     pub lifetimes: Lifetimes,
+    /// How long events are kept; for ever if nothing is given.
+    pub keep_events: Option<Duration>,
     /// How failures slow a guesser down.
     pub throttle: ThrottleRule,
     /// How time-based codes are judged.
@@ -72,13 +74,14 @@ impl Policy {
 }
 
 impl Default for Policy {
-    /// Ten minutes for a login and for "recent"; everything else as its own type says.
+    /// Ten minutes for a login and for "recent", 400 days for events; everything else as its own type says.
     fn default() -> Self {
         Self {
             issuer: "Countersign".into(),
             login_timeout: Duration::from_mins(10),
             recent: Duration::from_mins(10),
             lifetimes: Lifetimes::default(),
+            keep_events: Some(Duration::from_hours(24 * 400)),
             throttle: ThrottleRule::default(),
             totp: TotpRule::default(),
             first_step: FirstStepRule { per_account: 20, per_address: 200, window: Duration::from_mins(15) },

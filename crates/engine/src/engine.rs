@@ -1,6 +1,9 @@
 //! The engine: the ports, the keys and the policy, in one hand that can be cloned.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use countersign_core::{Policy, PolicyError, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod};
 use data_encoding::BASE64URL_NOPAD;
@@ -24,7 +27,7 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// Whoever wants to know.
     pub observer: Arc<dyn Observer>,
-    /// The keys that seal.
+    /// The keys to begin with.
     pub keyring: Keyring,
     /// What the installation asks for.
     pub policy: Policy,
@@ -60,6 +63,15 @@ struct Inner {
     methods: Methods,
     addresses: AddressBudgets,
     guesses: Guesses,
+    ring: RwLock<Ring>,
+}
+
+/// The keys in use. The lock is held for as long as it takes to take or to change them, never for work.
+#[derive(Clone, Debug)]
+pub(crate) struct Ring {
+    pub(crate) keys: Arc<Keyring>,
+    /// Since when the first of them seals.
+    pub(crate) sealing_since: Timestamp,
 }
 
 impl Engine {
@@ -67,14 +79,9 @@ impl Engine {
     pub fn new(parts: Parts) -> Result<Self, PolicyError> {
         parts.policy.check()?;
         let methods = Methods { totp: parts.policy.totp, foreign: parts.foreign.clone() };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                methods,
-                addresses: AddressBudgets::default(),
-                guesses: Guesses::default(),
-                parts,
-            }),
-        })
+        let ring = Ring { keys: Arc::new(parts.keyring.clone()), sealing_since: parts.clock.now() };
+        let (addresses, guesses, ring) = (AddressBudgets::default(), Guesses::default(), RwLock::new(ring));
+        Ok(Self { inner: Arc::new(Inner { parts, methods, addresses, guesses, ring }) })
     }
 
     /// What the installation asks for.
@@ -116,8 +123,22 @@ impl Engine {
         &*self.inner.parts.users
     }
 
-    pub(crate) fn keyring(&self) -> &Keyring {
-        &self.inner.parts.keyring
+    /// Puts other keys in the place of those in use: what is sealed from now on is sealed by their first one. Seals of
+    /// keys that are not among them do not open any more, which is a fault where it is met.
+    pub fn replace_keys(&self, keyring: Keyring) {
+        let mut ring = self.inner.ring.write().unwrap_or_else(PoisonError::into_inner);
+        if ring.keys.seals() != keyring.seals() {
+            ring.sealing_since = self.now();
+        }
+        ring.keys = Arc::new(keyring);
+    }
+
+    pub(crate) fn keyring(&self) -> Arc<Keyring> {
+        self.ring().keys
+    }
+
+    pub(crate) fn ring(&self) -> Ring {
+        self.inner.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn random(&self) -> &dyn Random {

@@ -2,15 +2,16 @@
 //!
 //! A keyring holds several keys, each with an id: the first seals, all open. Every purpose has a sub-key of its own
 //! (HKDF-SHA-256), and every seal binds the place it belongs to as associated data, so a ciphertext can neither be read
-//! nor moved to another row, cookie or purpose. A seal is `1 ‖ key id (4) ‖ nonce (24) ‖ XChaCha20-Poly1305`.
+//! nor moved to another row, cookie or purpose. A seal is `key id ‖ nonce (24) ‖ XChaCha20-Poly1305`, where the id is a
+//! byte 2 and the eight letters of a name, or a byte 1 and the four bytes of a number, as older key files have them.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use data_encoding::HEXLOWER_PERMISSIVE;
+use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -18,8 +19,10 @@ use zeroize::Zeroizing;
 
 use crate::Random;
 
-const FORMAT: u8 = 1;
-const ID: usize = 4;
+const NUMBERED: u8 = 1;
+const NUMBER: usize = 4;
+const NAMED: u8 = 2;
+const NAME: usize = 8;
 const NONCE: usize = 24;
 const KEY: usize = 32;
 /// The block of SHA-256, the length at which HMAC takes a key as it is.
@@ -34,10 +37,106 @@ pub(crate) enum Use {
     Attempt,
 }
 
+/// What a key file calls a key. It is no secret: it stands in every seal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(Inner);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Inner {
+    Number(u32),
+    /// Lower-case base32, the first one a letter.
+    Name([u8; NAME]),
+}
+
+impl KeyId {
+    /// A random name of eight characters, so that a search for it finds nothing else.
+    pub fn draw(random: &dyn Random) -> Self {
+        let mut bytes = [0; 5];
+        random.fill(&mut bytes);
+        let mut name = [0; NAME];
+        for (place, letter) in name.iter_mut().zip(BASE32_NOPAD.encode(&bytes).bytes()) {
+            *place = letter.to_ascii_lowercase();
+        }
+        // A name that begins with a digit could be taken for a number.
+        if let Some(first) = name.first_mut().filter(|first| first.is_ascii_digit()) {
+            *first = first.saturating_sub(b'2').saturating_add(b'a');
+        }
+        Self(Inner::Name(name))
+    }
+
+    /// The id at the beginning of a seal, and what comes after it.
+    fn split(sealed: &[u8]) -> Option<(Self, &[u8])> {
+        let (format, rest) = sealed.split_first()?;
+        match *format {
+            NUMBERED => {
+                let (number, rest) = rest.split_first_chunk::<NUMBER>()?;
+                Some((Self(Inner::Number(u32::from_be_bytes(*number))), rest))
+            }
+            NAMED => {
+                let (name, rest) = rest.split_first_chunk::<NAME>()?;
+                Some((Self(Inner::Name(*name)).checked()?, rest))
+            }
+            _ => None,
+        }
+    }
+
+    /// The id as a seal begins with it.
+    fn bytes(&self) -> Vec<u8> {
+        match &self.0 {
+            Inner::Number(number) => [&[NUMBERED][..], &number.to_be_bytes()].concat(),
+            Inner::Name(name) => [&[NAMED][..], name].concat(),
+        }
+    }
+
+    fn checked(self) -> Option<Self> {
+        let Inner::Name(name) = &self.0 else { return Some(self) };
+        let fits = name.iter().all(|letter| matches!(letter, b'a'..=b'z' | b'2'..=b'7'));
+        (fits && name.first().is_some_and(u8::is_ascii_lowercase)).then_some(self)
+    }
+}
+
+impl From<u32> for KeyId {
+    fn from(number: u32) -> Self {
+        Self(Inner::Number(number))
+    }
+}
+
+/// The text is no id of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the id of a key is a number, or eight letters and digits")]
+pub struct NotAKeyId;
+
+impl FromStr for KeyId {
+    type Err = NotAKeyId;
+
+    fn from_str(text: &str) -> Result<Self, NotAKeyId> {
+        if text.bytes().all(|letter| letter.is_ascii_digit()) {
+            return text.parse().map(|number| Self(Inner::Number(number))).map_err(|_| NotAKeyId);
+        }
+        let name = text.as_bytes().try_into().map_err(|_| NotAKeyId)?;
+        Self(Inner::Name(name)).checked().ok_or(NotAKeyId)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Inner::Number(number) => write!(f, "{number}"),
+            Inner::Name(name) => f.pad(&String::from_utf8_lossy(name)),
+        }
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// One key of the ring, with the sub-keys made from it.
 #[derive(Clone)]
 pub struct SealingKey {
-    id: [u8; ID],
+    id: KeyId,
     device_state: XChaCha20Poly1305,
     attempt: XChaCha20Poly1305,
     forms: Hmac<Sha256>,
@@ -45,8 +144,8 @@ pub struct SealingKey {
 
 impl SealingKey {
     /// A key from 256 random bits, under an id that a key file gives it.
-    pub fn new(id: u32, bytes: &[u8; KEY]) -> Self {
-        let id = id.to_be_bytes();
+    pub fn new(id: impl Into<KeyId>, bytes: &[u8; KEY]) -> Self {
+        let id = id.into();
         let parent = Hkdf::<Sha256>::new(Some(b"countersign"), bytes);
         let cipher = |purpose| XChaCha20Poly1305::new((&*child::<KEY>(&parent, purpose)).into());
         Self {
@@ -68,7 +167,7 @@ fn child<const BYTES: usize>(parent: &Hkdf<Sha256>, purpose: &str) -> Zeroizing<
 
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SealingKey({}, [redacted])", u32::from_be_bytes(self.id))
+        write!(f, "SealingKey({}, [redacted])", self.id)
     }
 }
 
@@ -86,7 +185,7 @@ pub enum KeyringError {
     #[error("there is no key in the key file")]
     Empty,
     /// A line is not `ID:HEX` with 64 hexadecimal digits.
-    #[error("line {0} of the key file is not a number, a colon and 64 hexadecimal digits")]
+    #[error("line {0} of the key file is not an id, a colon and 64 hexadecimal digits")]
     Malformed(usize),
     /// Two keys have the same id.
     #[error("line {0} of the key file gives an id that another key has")]
@@ -118,8 +217,14 @@ impl Keyring {
         Ok(Self { first, others: keys.collect() })
     }
 
+    /// The id of the key in this line of a key file, if there is one in it.
+    pub fn key_in(line: &str) -> Option<KeyId> {
+        line.split('#').next().and_then(|line| line.split_once(':')).and_then(|(id, _)| id.trim().parse().ok())
+    }
+
     /// One line for a key file, with a new random key.
-    pub fn new_line(id: u32, random: &dyn Random) -> Zeroizing<String> {
+    pub fn new_line(id: impl Into<KeyId>, random: &dyn Random) -> Zeroizing<String> {
+        let id = id.into();
         let mut bytes = Zeroizing::new([0; KEY]);
         random.fill(&mut *bytes);
         let digits = Zeroizing::new(data_encoding::HEXLOWER.encode(&*bytes));
@@ -132,15 +237,14 @@ impl Keyring {
         random.fill(&mut nonce);
         let payload = Payload { msg: plain, aad: &associated(place) };
         let cipher = self.first.cipher(used).encrypt(&XNonce::from(nonce), payload).ok()?;
-        Some([&[FORMAT][..], &self.first.id, &nonce, &cipher].concat())
+        Some([&self.first.id.bytes()[..], &nonce, &cipher].concat())
     }
 
     /// Opens what was sealed for this use at this place; nothing else opens.
     pub(crate) fn open(&self, used: Use, place: &[&str], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let (format, rest) = sealed.split_first()?;
-        let (id, rest) = rest.split_first_chunk::<ID>()?;
+        let (id, rest) = KeyId::split(sealed)?;
         let (nonce, cipher) = rest.split_first_chunk::<NONCE>()?;
-        let key = self.keys().find(|key| key.id == *id).filter(|_| *format == FORMAT)?;
+        let key = self.keys().find(|key| key.id == id)?;
         let payload = Payload { msg: cipher, aad: &associated(place) };
         key.cipher(used).decrypt(&XNonce::from(*nonce), payload).ok().map(Zeroizing::new)
     }
@@ -154,6 +258,21 @@ impl Keyring {
     pub(crate) fn mac_holds(&self, parts: &[&str], mac: &[u8]) -> bool {
         use subtle::ConstantTimeEq;
         self.keys().map(|key| key.mac(parts).ct_eq(mac)).fold(subtle::Choice::from(0), |any, one| any | one).into()
+    }
+
+    /// The id of the key that seals.
+    pub fn seals(&self) -> KeyId {
+        self.first.id
+    }
+
+    /// The ids of all keys; the first one seals.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.keys().map(|key| key.id)
+    }
+
+    /// The id of the key that sealed this, whoever has it; nothing if it is no seal.
+    pub(crate) fn sealed_by(sealed: &[u8]) -> Option<KeyId> {
+        KeyId::split(sealed).map(|(id, _)| id)
     }
 
     fn keys(&self) -> impl Iterator<Item = &SealingKey> {
@@ -189,7 +308,8 @@ fn associated(place: &[&str]) -> Vec<u8> {
 fn parse_key(line: &str) -> Option<SealingKey> {
     let (id, digits) = line.split_once(':')?;
     let bytes = Zeroizing::new(HEXLOWER_PERMISSIVE.decode(digits.trim().as_bytes()).ok()?);
-    Some(SealingKey::new(id.trim().parse().ok()?, bytes.as_slice().try_into().ok()?))
+    let id: KeyId = id.trim().parse().ok()?;
+    Some(SealingKey::new(id, bytes.as_slice().try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -247,5 +367,39 @@ mod tests {
         assert_eq!(error("# nothing\n\n"), KeyringError::Empty);
         assert_eq!(error("\n1:abc"), KeyringError::Malformed(2));
         assert_eq!(error(&format!("{}{}", *line, *line)), KeyringError::Duplicate(2));
+        assert_eq!(error(&line.replace("1:", "key:")), KeyringError::Malformed(1));
+    }
+
+    #[test]
+    fn an_id_is_a_number_or_a_name_and_both_seal() {
+        for id in [KeyId::from(0), KeyId::from(u32::MAX), KeyId::draw(&OsRandom), KeyId::draw(&OsRandom)] {
+            assert_eq!(id.to_string().parse(), Ok(id));
+            let ring = Keyring::parse(&Keyring::new_line(id, &OsRandom)).unwrap();
+            let sealed = ring.seal(Use::Attempt, &[], b"text", &OsRandom).unwrap();
+            assert_eq!(ring.open(Use::Attempt, &[], &sealed).unwrap().as_slice(), b"text");
+            assert_eq!((Keyring::sealed_by(&sealed), ring.seals()), (Some(id), id));
+        }
+        for no_id in ["", "-1", "4294967296", "abcdefg", "abcdefghi", "Abcdefgh", "2bcdefgh", "abcdefg1", "abcdefgü"] {
+            assert_eq!(no_id.parse::<KeyId>(), Err(NotAKeyId), "{no_id}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_key_stands_in_what_it_seals_and_in_its_line() {
+        let id = KeyId::draw(&OsRandom);
+        let line = Keyring::new_line(id, &OsRandom);
+        assert_eq!(Keyring::key_in(&line), Some(id));
+        assert_eq!(Keyring::key_in("# a1b2c3d4: no key"), None);
+        let sealed = Keyring::parse(&line).unwrap().seal(Use::DeviceState, &[], b"x", &OsRandom).unwrap();
+        assert!(sealed.windows(8).any(|part| part == id.to_string().as_bytes()));
+    }
+
+    /// What was sealed once opens for ever: this seal was made when ids were numbers only.
+    #[test]
+    fn a_seal_of_a_numbered_key_keeps_its_form() {
+        let ring = Keyring::new(SealingKey::new(7, &[9; KEY]));
+        let sealed = ring.seal(Use::DeviceState, &["device"], b"state", &OsRandom).unwrap();
+        assert_eq!(sealed[..5], [1, 0, 0, 0, 7]);
+        assert_eq!(sealed.len(), 1 + 4 + NONCE + 5 + 16);
     }
 }

@@ -10,11 +10,11 @@ use std::{
 
 use async_trait::async_trait;
 use countersign_core::{
-    Account, AttemptId, Batch, Budget, Change, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey,
-    Status, Timestamp, UserId,
+    Account, AttemptId, Batch, Budget, Change, Device, DeviceId, Event, Factors, Node, NodeId, Receipt, Sealed,
+    Session, SessionKey, Status, Timestamp, UserId,
 };
 
-use crate::{Fault, Store};
+use crate::{Fault, Store, port::Horizon};
 
 /// Rows in memory.
 #[derive(Debug, Default)]
@@ -30,6 +30,8 @@ struct Rows {
     sessions: BTreeMap<SessionKey, Session>,
     budgets: BTreeMap<String, Budget>,
     events: Vec<Event>,
+    nodes: BTreeMap<NodeId, Node>,
+    leases: BTreeMap<String, (NodeId, Timestamp)>,
 }
 
 /// Why a batch is not written.
@@ -95,18 +97,27 @@ impl Store for MemoryStore {
         Ok(batch.done())
     }
 
-    async fn purge(
-        &self,
-        now: Timestamp,
-        sessions_before: Timestamp,
-        enrolments_before: Timestamp,
-    ) -> Result<u64, Fault> {
+    async fn nodes(&self) -> Result<Vec<Node>, Fault> {
+        Ok(self.rows().nodes.values().cloned().collect())
+    }
+
+    async fn devices_after(&self, cursor: Option<&DeviceId>, limit: u32) -> Result<Vec<Device<Sealed>>, Fault> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let rows = self.rows();
+        let after = rows.devices.values().filter(|device| cursor.is_none_or(|cursor| device.id > *cursor));
+        Ok(after.take(limit).cloned().collect())
+    }
+
+    async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
+        let Horizon { now, sessions_before, enrolments_before, events_before, nodes_before } = *horizon;
         let mut rows = self.rows();
         let before = rows.count();
         rows.attempts.retain(|_, until| *until > now);
         rows.budgets.retain(|_, budget| budget.until > now);
         rows.sessions.retain(|_, session| session.last_seen >= sessions_before);
         rows.devices.retain(|_, device| device.status != Status::Enrolling || device.created >= enrolments_before);
+        rows.events.retain(|event| events_before.is_none_or(|before| event.at >= before));
+        rows.nodes.retain(|_, node| node.seen >= nodes_before);
         Ok(u64::try_from(before.saturating_sub(rows.count())).unwrap_or(u64::MAX))
     }
 
@@ -117,7 +128,8 @@ impl Store for MemoryStore {
 
 impl Rows {
     fn count(&self) -> usize {
-        [self.attempts.len(), self.budgets.len(), self.sessions.len(), self.devices.len()].into_iter().sum()
+        let Self { attempts, accounts: _, devices, sessions, budgets, events, nodes, leases: _ } = self;
+        [attempts.len(), devices.len(), sessions.len(), budgets.len(), events.len(), nodes.len()].into_iter().sum()
     }
 
     fn apply(&mut self, change: &Change<Sealed>) -> Result<(), Stop> {
@@ -176,6 +188,18 @@ impl Rows {
             }
             Change::Record(event) => {
                 self.events.push(event);
+                Ok(())
+            }
+            Change::ReportNode(node) => {
+                self.nodes.insert(node.id.clone(), node);
+                Ok(())
+            }
+            Change::TakeLease { name, holder, at, until } => {
+                let taken = self.leases.get(&name).is_some_and(|(other, until)| *other != holder && *until > at);
+                if taken {
+                    return Err(Stop::Conflict);
+                }
+                self.leases.insert(name, (holder, until));
                 Ok(())
             }
         }

@@ -10,5 +10,5 @@ mod users;
 
 pub use chance::{Clock, Random};
 pub use observer::{Answered, Observer, Silent};
-pub use store::Store;
+pub use store::{Horizon, Store};
 pub use users::{User, Users};

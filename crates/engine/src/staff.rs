@@ -15,7 +15,7 @@ use countersign_core::{
     throttle::Throttle,
 };
 
-use crate::{Engine, Fault, Stop, User, verify::Ground};
+use crate::{Engine, Fault, Stop, User, port::Horizon, verify::Ground};
 
 /// Whether a user's second factor is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,13 +138,20 @@ impl Engine {
         self.commit(&Batch::new(vec![Change::EndSessions { user: user.clone() }])).await.map(drop)
     }
 
-    /// Forgets what nothing can use any more: ended sessions, runs that are over, abandoned setups, empty budgets.
-    /// Returns the number of rows gone.
+    /// Forgets what nothing can use any more: ended sessions, runs that are over, abandoned setups, empty budgets, nodes
+    /// that are gone, and events that are older than they are kept. Returns the number of rows gone.
     pub async fn purge(&self) -> Result<u64, Fault> {
         let now = self.now();
         let policy = self.policy();
         let longest = policy.lifetimes.aal1.idle.max(policy.lifetimes.aal2.idle);
-        self.store().purge(now, now.before(longest), now.before(policy.login_timeout)).await
+        let horizon = Horizon {
+            now,
+            sessions_before: now.before(longest),
+            enrolments_before: now.before(policy.login_timeout),
+            events_before: policy.keep_events.map(|span| now.before(span)),
+            nodes_before: now.before(self.nodes_kept()),
+        };
+        self.store().purge(&horizon).await
     }
 }
 

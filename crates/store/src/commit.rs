@@ -5,12 +5,13 @@
 //! Nothing is read and then written on the strength of it but inside the writer's own transaction.
 
 use countersign_engine::core::{
-    AttemptId, Batch, Change, Device, DeviceId, Event, Kind, Receipt, Sealed, Session, SessionKey, Timestamp, UserId,
+    AttemptId, Batch, Change, Device, DeviceId, Event, Kind, Node, Receipt, Sealed, Session, SessionKey, Timestamp,
+    UserId,
 };
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use crate::{
-    statements::{account, attempt, budget, device, event, session},
+    statements::{account, attempt, budget, device, event, lease, node, session},
     writer::Outcome,
 };
 
@@ -67,6 +68,10 @@ impl Transaction<'_> {
             }
             Change::Refund { key, amount } => self.any_rows(budget::REFUND, params![amount, key]),
             Change::Record(event) => self.record(event),
+            Change::ReportNode(node) => self.report(node),
+            Change::TakeLease { name, holder, at, until } => {
+                self.one_row(lease::TAKE, params![name, holder.as_str(), until.as_millis(), at.as_millis()])
+            }
         }
     }
 
@@ -164,6 +169,20 @@ impl Transaction<'_> {
                 event.method.as_ref().map(Kind::as_str),
                 event.attempt.as_ref().map(AttemptId::as_str),
                 event.address.map(|address| address.to_string()),
+            ],
+        )
+    }
+
+    fn report(&self, node: &Node) -> Written {
+        self.one_row(
+            node::REPORT,
+            params![
+                node.id.as_str(),
+                node.started.as_millis(),
+                node.seen.as_millis(),
+                node.version,
+                node.keys.join(" "),
+                node.sealing_since.as_millis(),
             ],
         )
     }

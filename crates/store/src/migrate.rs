@@ -24,8 +24,10 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "first", text: include_str!("../migrations/sqlite/0001_first.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "first", text: include_str!("../migrations/sqlite/0001_first.sql") },
+    Migration { version: 3, name: "nodes", text: include_str!("../migrations/sqlite/0003_nodes.sql") },
+];
 
 /// How often another process may be in the way of the change to WAL mode, which does not wait by itself.
 const PATIENCE: u32 = 500;
@@ -43,6 +45,12 @@ pub struct Migrated {
 /// The number of the last migration this program knows.
 pub(crate) fn newest() -> u32 {
     MIGRATIONS.last().map_or(0, |migration| migration.version)
+}
+
+/// Every migration, in order.
+#[cfg(test)]
+pub(crate) fn texts() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.iter().map(|migration| migration.text)
 }
 
 /// Creates the file if it is not there, readable by its owner alone, and applies what is missing.

@@ -4,13 +4,13 @@
 //! scans: each finds its rows by a key or an index.
 
 use countersign_engine::core::{
-    Account, AttemptId, Budget, Device, DeviceId, Event, Factors, Sealed, Session, SessionKey, UserId,
+    Account, AttemptId, Budget, Device, DeviceId, Event, Factors, Node, Sealed, Session, SessionKey, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, Result, ToSql};
 
 use crate::{
     row::{Columns, FromColumns},
-    statements::{account, attempt, budget, device, event, schema, session},
+    statements::{account, attempt, budget, device, event, node, schema, session},
 };
 
 pub(crate) fn factors(connection: &Connection, user: &UserId) -> Result<Factors<Sealed>> {
@@ -50,6 +50,19 @@ pub(crate) fn events(connection: &Connection, user: &UserId, limit: u32) -> Resu
 
 pub(crate) fn budget(connection: &Connection, key: &str) -> Result<Option<Budget>> {
     one(connection, budget::ONE, key)
+}
+
+pub(crate) fn nodes(connection: &Connection) -> Result<Vec<Node>> {
+    all(connection, node::ALL, &[])
+}
+
+/// No id is empty, so every device comes after the empty one.
+pub(crate) fn devices_after(
+    connection: &Connection,
+    cursor: Option<&DeviceId>,
+    limit: u32,
+) -> Result<Vec<Device<Sealed>>> {
+    all(connection, device::AFTER, &[&cursor.map_or("", DeviceId::as_str), &limit])
 }
 
 /// The number of the last migration that was applied.

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use countersign_engine::core::{
-    Budget, Device, DeviceName, Event, EventKind, Id, Kind, Level, Sealed, Secret, Session, Status, Timestamp,
+    Budget, Device, DeviceName, Event, EventKind, Id, Kind, Level, Node, Sealed, Secret, Session, Status, Timestamp,
     throttle::Throttle,
 };
 use rusqlite::{
@@ -72,6 +72,19 @@ impl FromColumns for Event {
 impl FromColumns for Budget {
     fn read(columns: &mut Columns<'_>) -> Result<Self> {
         Ok(Self { spent: columns.number("spent")?, until: columns.time()? })
+    }
+}
+
+impl FromColumns for Node {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            started: columns.time()?,
+            seen: columns.time()?,
+            version: columns.take()?,
+            keys: columns.take::<String>()?.split_whitespace().map(str::to_owned).collect(),
+            sealing_since: columns.time()?,
+        })
     }
 }
 

@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Timestamp,
-        UserId,
+        AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey,
+        Timestamp, UserId,
     },
+    port::Horizon,
 };
 use rusqlite::{Connection, params};
 
@@ -149,16 +150,25 @@ impl Store for SqliteStore {
         self.write("commit a batch", move |connection| commit::write(connection, &batch)).await
     }
 
-    async fn purge(
-        &self,
-        now: Timestamp,
-        sessions_before: Timestamp,
-        enrolments_before: Timestamp,
-    ) -> Result<u64, Fault> {
-        Ok(self.forget(statements::attempt::PURGE, now).await?
-            + self.forget(statements::budget::PURGE, now).await?
-            + self.forget(statements::session::PURGE, sessions_before).await?
-            + self.forget(statements::device::PURGE, enrolments_before).await?)
+    async fn nodes(&self) -> Result<Vec<Node>, Fault> {
+        self.read("read the nodes", read::nodes)
+    }
+
+    async fn devices_after(&self, cursor: Option<&DeviceId>, limit: u32) -> Result<Vec<Device<Sealed>>, Fault> {
+        self.read("read devices", |connection| read::devices_after(connection, cursor, limit))
+    }
+
+    async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
+        let events = match horizon.events_before {
+            Some(before) => self.forget(statements::event::PURGE, before).await?,
+            None => 0,
+        };
+        Ok(events
+            + self.forget(statements::attempt::PURGE, horizon.now).await?
+            + self.forget(statements::budget::PURGE, horizon.now).await?
+            + self.forget(statements::session::PURGE, horizon.sessions_before).await?
+            + self.forget(statements::device::PURGE, horizon.enrolments_before).await?
+            + self.forget(statements::node::PURGE, horizon.nodes_before).await?)
     }
 
     async fn ping(&self) -> Result<(), Fault> {

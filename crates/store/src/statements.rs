@@ -39,6 +39,9 @@ pub(crate) mod device {
     pub(crate) const ONE: &str = "
         SELECT id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state
         FROM device WHERE id = $1";
+    pub(crate) const AFTER: &str = "
+        SELECT id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state
+        FROM device WHERE id > $1 ORDER BY id LIMIT $2";
     pub(crate) const ADD: &str = "
         INSERT INTO device
             (id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state)
@@ -112,6 +115,30 @@ pub(crate) mod event {
     pub(crate) const RECORD: &str = "
         INSERT INTO event (at, user_id, kind, device_id, method, attempt_id, address)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    /// Looks at the oldest events only, so that no index by time is needed: one in every commit would be dear.
+    pub(crate) const PURGE: &str = "
+        DELETE FROM event WHERE at < $1 AND id IN (SELECT id FROM event ORDER BY id LIMIT $2)";
+}
+
+/// The running servers.
+pub(crate) mod node {
+    pub(crate) const ALL: &str = "SELECT id, started, seen, version, keys, sealing_since FROM node ORDER BY id";
+    pub(crate) const REPORT: &str = "
+        INSERT INTO node (id, started, seen, version, keys, sealing_since) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (id) DO UPDATE SET
+            started = excluded.started, seen = excluded.seen, version = excluded.version,
+            keys = excluded.keys, sealing_since = excluded.sealing_since";
+    pub(crate) const PURGE: &str = "
+        DELETE FROM node WHERE id IN (SELECT id FROM node WHERE seen < $1 LIMIT $2)";
+}
+
+/// Tasks that one node does at a time.
+pub(crate) mod lease {
+    /// Name, holder, end, now. No row changes while somebody else has it.
+    pub(crate) const TAKE: &str = "
+        INSERT INTO lease (name, holder, until) VALUES ($1, $2, $3)
+        ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+        WHERE lease.holder = excluded.holder OR lease.until <= $4";
 }
 
 /// The users of the stand-alone server.
@@ -173,13 +200,22 @@ mod tests {
         }
     }
 
-    /// Everything but `user::ALL`, which is for the command line.
+    /// Everything but `user::ALL`, which is for the command line, what is about the few rows of nodes and leases, and
+    /// `event::PURGE`, which goes no further than its limit.
     #[test]
     fn no_statement_scans_a_table() {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("../migrations/sqlite/0001_first.sql")).unwrap();
+        crate::migrate::texts().try_for_each(|text| connection.execute_batch(text)).unwrap();
         let accounts = [account::FACTORS, account::VERSION, account::FIRST, account::MOVE];
-        let devices = [device::ONE, device::ADD, device::UPDATE, device::REMOVE, device::REMOVE_ALL, device::PURGE];
+        let devices = [
+            device::ONE,
+            device::AFTER,
+            device::ADD,
+            device::UPDATE,
+            device::REMOVE,
+            device::REMOVE_ALL,
+            device::PURGE,
+        ];
         let sessions = [
             session::ONE,
             session::OF_USER,

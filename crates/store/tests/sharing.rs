@@ -13,6 +13,7 @@ use std::{
 use countersign_engine::{
     Store,
     core::{AttemptId, Change, Event, EventKind, Sealed, Timestamp, UserId, Written},
+    port::Horizon,
 };
 use countersign_store::SqliteStore;
 use countersign_testkit::{all_at_once, contract::store::batch};
@@ -207,7 +208,14 @@ async fn after_a_torture_the_file_is_sound() {
                 done += usize::from(is_done(&store, changes).await);
                 if round % 10 == 9 {
                     let now = Timestamp::from_seconds(600);
-                    store.purge(now, now, now).await.unwrap();
+                    let horizon = Horizon {
+                        now,
+                        sessions_before: now,
+                        enrolments_before: now,
+                        events_before: None,
+                        nodes_before: now,
+                    };
+                    store.purge(&horizon).await.unwrap();
                 }
             }
             done

@@ -13,9 +13,10 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Change, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey,
-        Timestamp, UserId,
+        AttemptId, Batch, Budget, Change, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey,
+        UserId,
     },
+    port::Horizon,
 };
 use tokio::sync::{Barrier, Mutex};
 
@@ -131,8 +132,16 @@ impl Store for Rigged {
         self.store.budget(key).await
     }
 
-    async fn purge(&self, now: Timestamp, sessions: Timestamp, enrolments: Timestamp) -> Result<u64, Fault> {
-        self.store.purge(now, sessions, enrolments).await
+    async fn nodes(&self) -> Result<Vec<Node>, Fault> {
+        self.store.nodes().await
+    }
+
+    async fn devices_after(&self, cursor: Option<&DeviceId>, limit: u32) -> Result<Vec<Device<Sealed>>, Fault> {
+        self.store.devices_after(cursor, limit).await
+    }
+
+    async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
+        self.store.purge(horizon).await
     }
 
     async fn ping(&self) -> Result<(), Fault> {

@@ -4,10 +4,26 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use countersign_core::{
-    AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Timestamp, UserId,
+    AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey, Timestamp,
+    UserId,
 };
 
 use crate::Fault;
+
+/// What may be forgotten.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Horizon {
+    /// The moment it is: attempts that would have ended by now, and budgets that are empty by now.
+    pub now: Timestamp,
+    /// Sessions that were last used before this.
+    pub sessions_before: Timestamp,
+    /// Devices that are not confirmed, and whose enrolment began before this.
+    pub enrolments_before: Timestamp,
+    /// Events from before this; none if nothing is given.
+    pub events_before: Option<Timestamp>,
+    /// Nodes that last reported before this.
+    pub nodes_before: Timestamp,
+}
 
 /// A few reads by need and one write.
 ///
@@ -42,15 +58,16 @@ pub trait Store: Debug + Send + Sync {
     /// [`Batch::conflict`] or [`Batch::overspent`] of this very batch.
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault>;
 
-    /// Forgets sessions that were last used before `sessions_before`, attempts that would have ended by `now`, budgets
-    /// that are empty by then, and devices whose enrolment began before `enrolments_before`. Returns the number of rows
-    /// gone. Need not be one transaction.
-    async fn purge(
-        &self,
-        now: Timestamp,
-        sessions_before: Timestamp,
-        enrolments_before: Timestamp,
-    ) -> Result<u64, Fault>;
+    /// Every node that was not forgotten, by its id.
+    async fn nodes(&self) -> Result<Vec<Node>, Fault>;
+
+    /// The devices whose ids come after `cursor`, or the first ones; by their ids, at most `limit`. Ids are in the order
+    /// of their bytes.
+    async fn devices_after(&self, cursor: Option<&DeviceId>, limit: u32) -> Result<Vec<Device<Sealed>>, Fault>;
+
+    /// Forgets what lies before the horizon, and returns the number of rows gone. Need not be one transaction. Events are
+    /// written in nearly the order of time, and one that is out of it may be forgotten later than others.
+    async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault>;
 
     /// A fault unless a read works.
     async fn ping(&self) -> Result<(), Fault>;

@@ -174,6 +174,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, text| span(text, SECOND, YEAR).map(|whole| config.policy.lifetimes.aal2.absolute = whole),
     },
     Setting {
+        name: "event_retention",
+        about: "How long the events of a user are kept; 0 for ever.",
+        default: |config| config.policy.keep_events.map(show_span),
+        set: |config, text| {
+            let kept = span(text, Duration::ZERO, YEAR.saturating_mul(100))?;
+            config.policy.keep_events = (!kept.is_zero()).then_some(kept);
+            Ok(())
+        },
+    },
+    Setting {
         name: "throttle_factor",
         about: "How long a device is locked after its first wrong code; it doubles with each one. 0 switches it off.",
         default: |config| Some(show_span(config.policy.throttle.factor)),

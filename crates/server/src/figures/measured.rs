@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Stopwatch, Store,
     core::{
-        AttemptId, Batch, Device, DeviceId, Event, Factors, Receipt, Sealed, Session, SessionKey, Timestamp, UserId,
+        AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey, UserId,
         Written,
     },
+    port::Horizon,
 };
 use metrics::{counter, histogram};
 
@@ -72,13 +73,20 @@ impl Store for Measured {
         counted("commit", receipt)
     }
 
-    async fn purge(
-        &self,
-        now: Timestamp,
-        sessions_before: Timestamp,
-        enrolments_before: Timestamp,
-    ) -> Result<u64, Fault> {
-        counted("purge", self.inner.purge(now, sessions_before, enrolments_before).await)
+    async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {
+        counted("budget", self.inner.budget(key).await)
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>, Fault> {
+        counted("nodes", self.inner.nodes().await)
+    }
+
+    async fn devices_after(&self, cursor: Option<&DeviceId>, limit: u32) -> Result<Vec<Device<Sealed>>, Fault> {
+        counted("devices_after", self.inner.devices_after(cursor, limit).await)
+    }
+
+    async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
+        counted("purge", self.inner.purge(horizon).await)
     }
 
     async fn ping(&self) -> Result<(), Fault> {

@@ -14,6 +14,7 @@
 
 mod budget;
 mod conflict;
+mod node;
 mod purge;
 mod race;
 mod round_trip;
@@ -24,8 +25,8 @@ use std::{pin::Pin, sync::Arc};
 use countersign_engine::{
     Store,
     core::{
-        AttemptId, Batch, Change, Device, DeviceId, DeviceName, Event, EventKind, Kind, Level, Sealed, Session,
-        SessionKey, Status, Timestamp, UserId, Written, throttle::Throttle,
+        AttemptId, Batch, Change, Device, DeviceId, DeviceName, Event, EventKind, Kind, Level, Node, NodeId, Sealed,
+        Session, SessionKey, Status, Timestamp, UserId, Written, throttle::Throttle,
     },
 };
 
@@ -80,7 +81,17 @@ const RULES: &[(&str, Rule)] = rules! {
         ending_all_ends_those_of_one_user
         an_ended_key_may_open_again
     }
+    node {
+        every_column_of_a_node_comes_back
+        a_report_takes_the_place_of_the_one_before
+        a_task_is_one_nodes_until_its_end
+        a_task_is_given_back_by_ending_it
+        what_was_to_be_written_with_a_task_is_not_written_without_it
+        one_of_many_nodes_has_the_task
+        devices_come_by_their_ids_and_each_once
+    }
     purge {
+        events_are_kept_for_ever_if_that_is_wanted
         what_is_over_is_forgotten_to_the_millisecond
         a_confirmed_device_is_never_forgotten
         a_great_many_rows_are_forgotten
@@ -176,6 +187,18 @@ fn session(key: &str, user: &UserId) -> Session {
 
 fn event(user: &UserId, seconds: i64) -> Event {
     Event::new(at(seconds), user.clone(), EventKind::SignedIn)
+}
+
+/// A node that was started at the tenth second.
+fn node(id: &str) -> Node {
+    Node {
+        id: NodeId::new(id),
+        started: at(10),
+        seen: at(20),
+        version: "1.2.3".into(),
+        keys: vec!["first".into(), "2".into()],
+        sealing_since: at(15),
+    }
 }
 
 fn spend_attempt(id: &str) -> Change<Sealed> {

@@ -4,18 +4,32 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{AttemptId, Change, Device, Sealed, Session, Status, Timestamp, Written},
+    core::{AttemptId, Change, Device, Event, Node, Sealed, Session, Status, Timestamp, Written},
+    port::Horizon,
 };
 
-use super::{ada, at, commit, device, done, event, is_spent, session};
+use super::{ada, at, commit, device, done, event, is_spent, node, session};
 
 const NOW: Timestamp = at(1_000_000);
 const SESSIONS: Timestamp = at(900_000);
 const ENROLMENTS: Timestamp = at(800_000);
+const EVENTS: Timestamp = at(700_000);
+const NODES: Timestamp = at(600_000);
 const MOMENT: Duration = Duration::from_millis(1);
 
 async fn purge(store: &Arc<dyn Store>) -> u64 {
-    store.purge(NOW, SESSIONS, ENROLMENTS).await.expect("the store can forget")
+    purge_to(store, Some(EVENTS)).await
+}
+
+async fn purge_to(store: &Arc<dyn Store>, events_before: Option<Timestamp>) -> u64 {
+    let horizon = Horizon {
+        now: NOW,
+        sessions_before: SESSIONS,
+        enrolments_before: ENROLMENTS,
+        events_before,
+        nodes_before: NODES,
+    };
+    store.purge(&horizon).await.expect("the store can forget")
 }
 
 fn attempt(id: &str, until: Timestamp) -> Change<Sealed> {
@@ -34,6 +48,14 @@ fn enrolling(id: &str, created: Timestamp) -> Change<Sealed> {
     Change::AddDevice(Device { status: Status::Enrolling, created, ..device(id, &ada()) })
 }
 
+fn happened(at: Timestamp) -> Change<Sealed> {
+    Change::Record(Event { at, ..event(&ada(), 0) })
+}
+
+fn reported(id: &str, seen: Timestamp) -> Change<Sealed> {
+    Change::ReportNode(Node { seen, ..node(id) })
+}
+
 pub(super) async fn what_is_over_is_forgotten_to_the_millisecond(store: Arc<dyn Store>) {
     let ends_now = NOW.before(Duration::from_hours(1));
     let over = vec![
@@ -42,20 +64,23 @@ pub(super) async fn what_is_over_is_forgotten_to_the_millisecond(store: Arc<dyn 
         charge("ends now", ends_now),
         seen("idle", SESSIONS.before(MOMENT)),
         enrolling("abandoned", ENROLMENTS.before(MOMENT)),
+        happened(EVENTS.before(MOMENT)),
+        reported("gone", NODES.before(MOMENT)),
     ];
     let running = vec![
         attempt("running", NOW.after(MOMENT)),
         charge("running", ends_now.after(MOMENT)),
         seen("used", SESSIONS),
         enrolling("running", ENROLMENTS),
-        Change::Record(event(&ada(), 1)),
+        happened(EVENTS),
+        reported("running", NODES),
         super::move_factors(&ada(), 0),
     ];
     done(&store, running).await;
-    let before = super::picture(&store, &ada()).await;
+    let before = (super::picture(&store, &ada()).await, store.nodes().await.expect("a read"));
     done(&store, over).await;
-    assert_eq!(purge(&store).await, 5);
-    assert_eq!(super::picture(&store, &ada()).await, before);
+    assert_eq!(purge(&store).await, 7);
+    assert_eq!((super::picture(&store, &ada()).await, store.nodes().await.expect("a read")), before);
     assert!(
         is_spent(&store, "running").await && !is_spent(&store, "over").await && !is_spent(&store, "ends now").await
     );
@@ -73,13 +98,23 @@ pub(super) async fn a_confirmed_device_is_never_forgotten(store: Arc<dyn Store>)
     assert_eq!(store.factors(&ada()).await.expect("a read").devices.len(), 2);
 }
 
+pub(super) async fn events_are_kept_for_ever_if_that_is_wanted(store: Arc<dyn Store>) {
+    done(&store, vec![happened(at(0))]).await;
+    assert_eq!(purge_to(&store, None).await, 0);
+    assert_eq!(store.events(&ada(), 9).await.expect("a read").len(), 1);
+    assert_eq!(purge(&store).await, 1);
+    assert!(store.events(&ada(), 9).await.expect("a read").is_empty());
+}
+
 pub(super) async fn a_great_many_rows_are_forgotten(store: Arc<dyn Store>) {
     const MANY: usize = 2_345;
     done(&store, (0..MANY).map(|number| attempt(&format!("attempt {number}"), NOW)).collect()).await;
     done(&store, (0..MANY).map(|number| seen(&format!("session {number}"), at(0))).collect()).await;
-    done(&store, vec![attempt("running", NOW.after(MOMENT))]).await;
-    assert_eq!(purge(&store).await, 2 * u64::try_from(MANY).unwrap_or(0));
+    done(&store, (0..MANY).map(|_| happened(at(0))).collect()).await;
+    done(&store, vec![attempt("running", NOW.after(MOMENT)), happened(EVENTS)]).await;
+    assert_eq!(purge(&store).await, 3 * u64::try_from(MANY).unwrap_or(0));
     assert!(store.sessions(&ada()).await.expect("a read").is_empty());
+    assert_eq!(store.events(&ada(), u32::MAX).await.expect("a read").len(), 1);
     assert!(is_spent(&store, "running").await);
 }
 

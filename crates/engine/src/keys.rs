@@ -1,0 +1,199 @@
+//! Changing keys while everybody goes on working.
+//!
+//! ```text
+//! a new key, last ──▶ every node has it ──▶ it is first ──▶ every state is sealed by it ──▶ the old key is removed
+//!   (it opens)         (nodes report)       (it seals)        (reseal, row by row)           (nothing rests on it)
+//! ```
+//!
+//! A state is sealed anew by the same compare-and-swap as every other change of a device: whoever is signing in with the
+//! device meanwhile wins or tries again, and neither write undoes the other. Interrupted, the work goes on where it is
+//! not done yet, because each seal says which key made it. What cannot be opened stays as it is and is told.
+
+use std::collections::BTreeMap;
+
+use countersign_core::{Batch, Change, Device, DeviceId, Node, Sealed, Timestamp, Written};
+
+use crate::{Engine, Fault, KeyId, Keyring, node::LIVE_FOR};
+
+/// How many devices are read at once when they are only looked at.
+const PAGE: u32 = 1000;
+
+/// How many states each key has sealed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Seals {
+    /// By the key's id, whether or not we have that key.
+    pub by_key: BTreeMap<KeyId, u64>,
+    /// States that are no seal at all.
+    pub broken: u64,
+}
+
+impl Seals {
+    /// How many states there are.
+    pub fn total(&self) -> u64 {
+        self.by_key.values().fold(self.broken, |sum, count| sum.saturating_add(*count))
+    }
+}
+
+/// What became of some devices in a row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resealed {
+    /// The last of them: where to go on.
+    pub last: DeviceId,
+    /// How many were looked at.
+    pub looked_at: u64,
+    /// How many were sealed anew.
+    pub resealed: u64,
+    /// Those that do not open: their key is gone, or they were tampered with. They stay as they are.
+    pub closed: Vec<DeviceId>,
+}
+
+/// Why a key has to be kept for now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Keeping {
+    /// It is the one that seals.
+    Seals,
+    /// There are states sealed by it.
+    Needed {
+        /// How many.
+        states: u64,
+    },
+    /// A node that runs seals with it.
+    SealsAt(Node),
+    /// Logins and setups that were begun under it may still be under way.
+    Pending {
+        /// The moment at which they are over.
+        until: Timestamp,
+    },
+}
+
+/// What trying to seal a few devices anew came to.
+enum Swap {
+    Done,
+    Closed,
+}
+
+impl Engine {
+    /// The id of the key that seals here.
+    pub fn sealing_key(&self) -> KeyId {
+        self.keyring().seals()
+    }
+
+    /// Counts the states by the keys that have sealed them. Reads every device.
+    pub async fn count_seals(&self) -> Result<Seals, Fault> {
+        let mut seals = Seals::default();
+        let mut cursor: Option<DeviceId> = None;
+        loop {
+            let devices = self.store().devices_after(cursor.as_ref(), PAGE).await?;
+            let Some(last) = devices.last() else { return Ok(seals) };
+            cursor = Some(last.id.clone());
+            for device in &devices {
+                let count = match Keyring::sealed_by(&device.state.0) {
+                    Some(id) => seals.by_key.entry(id).or_default(),
+                    None => &mut seals.broken,
+                };
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    /// Seals the states of the next devices, at most `limit`, by the key that seals now; those that are, stay. Nothing if
+    /// no device comes after `cursor`.
+    pub async fn reseal(&self, cursor: Option<&DeviceId>, limit: u32) -> Result<Option<Resealed>, Fault> {
+        let devices = self.store().devices_after(cursor, limit).await?;
+        let Some(last) = devices.last().map(|device| device.id.clone()) else { return Ok(None) };
+        let looked_at = u64::try_from(devices.len()).unwrap_or(u64::MAX);
+        let (mut ids, mut changes, mut closed) = (vec![], vec![], vec![]);
+        for device in devices.into_iter().filter(|device| self.is_outdated(device)) {
+            let id = device.id.clone();
+            match self.open_device(device) {
+                Ok(device) => {
+                    ids.push(id);
+                    changes.push(moved(device));
+                }
+                Err(fault) => {
+                    tracing::error!(%fault, "a state cannot be sealed anew");
+                    closed.push(id);
+                }
+            }
+        }
+        let mut resealed = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+        if !changes.is_empty() && *self.commit(&Batch::new(changes)).await?.written() != Written::Done {
+            // Somebody was at one of them. Nothing was written; now each by itself.
+            resealed = 0;
+            for id in ids {
+                match self.reseal_one(&id).await? {
+                    Swap::Done => resealed = resealed.saturating_add(1),
+                    Swap::Closed => closed.push(id),
+                }
+            }
+        }
+        Ok(Some(Resealed { last, looked_at, resealed, closed }))
+    }
+
+    /// Reads and writes one device until nobody came between.
+    async fn reseal_one(&self, id: &DeviceId) -> Result<Swap, Fault> {
+        let mut rounds = self.rounds();
+        while rounds.next().is_some() {
+            let device = self.store().device(id).await?;
+            let Some(device) = device.filter(|device| self.is_outdated(device)) else { return Ok(Swap::Done) };
+            let Ok(device) = self.open_device(device) else { return Ok(Swap::Closed) };
+            if *self.commit(&Batch::new(vec![moved(device)])).await?.written() == Written::Done {
+                return Ok(Swap::Done);
+            }
+        }
+        Err(Fault::busy("seal a state anew in time", std::time::Duration::from_secs(1)))
+    }
+
+    fn is_outdated(&self, device: &Device<Sealed>) -> bool {
+        Keyring::sealed_by(&device.state.0) != Some(self.keyring().seals())
+    }
+
+    /// The running nodes that do not have this key, and so could not open what it seals.
+    pub async fn nodes_without(&self, key: KeyId) -> Result<Vec<Node>, Fault> {
+        let id = key.to_string();
+        let nodes = self.nodes().await?;
+        Ok(nodes.into_iter().filter(|node| self.is_live(node) && !node.keys.contains(&id)).collect())
+    }
+
+    /// The running nodes that do not seal with the key that seals here.
+    pub async fn nodes_behind(&self) -> Result<Vec<Node>, Fault> {
+        let id = self.sealing_key().to_string();
+        let nodes = self.nodes().await?;
+        Ok(nodes.into_iter().filter(|node| self.is_live(node) && node.keys.first() != Some(&id)).collect())
+    }
+
+    /// Why this key has to be kept; nothing if nothing rests on it any more.
+    pub async fn keeping(&self, key: KeyId) -> Result<Option<Keeping>, Fault> {
+        if key == self.sealing_key() {
+            return Ok(Some(Keeping::Seals));
+        }
+        let (id, now, timeout) = (key.to_string(), self.now(), self.policy().login_timeout);
+        let mut pending = None;
+        // Nodes first: one that seals with it may seal a state at any moment.
+        for node in self.nodes().await? {
+            let seals = node.keys.first() == Some(&id);
+            if seals && self.is_live(&node) {
+                return Ok(Some(Keeping::SealsAt(node)));
+            }
+            // One that is gone may have sealed until shortly after its last report; one that has changed keys while it
+            // ran may have sealed with this one until then.
+            let last = match (seals, node.sealing_since > node.started) {
+                (true, _) => Some(node.seen.after(LIVE_FOR)),
+                (false, true) => Some(node.sealing_since),
+                (false, false) => None,
+            };
+            pending = pending.max(last.map(|last| last.after(timeout)));
+        }
+        if let Some(until) = pending.filter(|until| *until > now) {
+            return Ok(Some(Keeping::Pending { until }));
+        }
+        let states = self.count_seals().await?.by_key.get(&key).copied();
+        Ok(states.map(|states| Keeping::Needed { states }))
+    }
+}
+
+/// The change that writes a device anew, as it is.
+fn moved(mut device: Device) -> Change {
+    device.version = device.version.saturating_add(1);
+    Change::UpdateDevice(device)
+}

@@ -1,0 +1,77 @@
+//! Nodes: each reports that it runs and with which keys, and tasks are for one of them at a time.
+//!
+//! Nothing that anybody is let in by rests on this. It is there for changing keys with many nodes, for a task that would
+//! only be wasted if every node did it, and for whoever looks after the installation.
+
+use std::time::Duration;
+
+use countersign_core::{Batch, Change, Node, NodeId, Timestamp, Written};
+
+use crate::{Engine, Fault};
+
+/// How often a node reports.
+pub const REPORT_EVERY: Duration = Duration::from_secs(10);
+/// How long after its last report a node counts as running.
+pub const LIVE_FOR: Duration = Duration::from_mins(1);
+/// The least that a report is kept.
+const KEPT: Duration = Duration::from_hours(1);
+
+/// A node, from its start on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Running {
+    /// Names the node until it ends.
+    pub id: NodeId,
+    /// When it was started.
+    pub started: Timestamp,
+    /// Which version it runs.
+    pub version: &'static str,
+}
+
+impl Engine {
+    /// A node that is started now.
+    pub fn start_node(&self, version: &'static str) -> Running {
+        Running { id: self.new_id(), started: self.now(), version }
+    }
+
+    /// Says that this node runs, and with which keys.
+    pub async fn report(&self, running: &Running) -> Result<(), Fault> {
+        let ring = self.ring();
+        let node = Node {
+            id: running.id.clone(),
+            started: running.started,
+            seen: self.now(),
+            version: running.version.to_owned(),
+            keys: ring.keys.ids().map(|id| id.to_string()).collect(),
+            // Keys that were there before the node was started have sealed nothing in it.
+            sealing_since: ring.sealing_since.max(running.started),
+        };
+        self.commit(&Batch::new(vec![Change::ReportNode(node)])).await.map(drop)
+    }
+
+    /// Every node that was not forgotten.
+    pub async fn nodes(&self) -> Result<Vec<Node>, Fault> {
+        self.store().nodes().await
+    }
+
+    /// Whether a node counts as running.
+    pub fn is_live(&self, node: &Node) -> bool {
+        self.now().since(node.seen) <= LIVE_FOR
+    }
+
+    /// Forgets what nothing can use any more, unless another node has done so less than `every` ago. Returns the number
+    /// of rows gone, or nothing if it was not this node's turn.
+    pub async fn purge_in_turn(&self, running: &Running, every: Duration) -> Result<Option<u64>, Fault> {
+        let at = self.now();
+        let (name, holder) = ("purge".to_owned(), running.id.clone());
+        let lease = Change::TakeLease { name, holder, at, until: at.after(every) };
+        match self.commit(&Batch::new(vec![lease])).await?.written() {
+            Written::Done => self.purge().await.map(Some),
+            Written::Conflict | Written::Overspent { .. } => Ok(None),
+        }
+    }
+
+    /// How long reports are kept: at least for as long as a login may rest on a key that their node sealed with.
+    pub(crate) fn nodes_kept(&self) -> Duration {
+        KEPT.max(self.policy().login_timeout.saturating_add(LIVE_FOR.saturating_mul(2)))
+    }
+}
