@@ -78,6 +78,11 @@ impl Engine {
         self.keyring().seals()
     }
 
+    /// The ids of the keys in use; the first one seals.
+    pub fn key_ids(&self) -> Vec<KeyId> {
+        self.keyring().ids().collect()
+    }
+
     /// Counts the states by the keys that have sealed them. Reads every device.
     pub async fn count_seals(&self) -> Result<Seals, Fault> {
         let mut seals = Seals::default();

@@ -59,7 +59,7 @@ enum Command {
     BackupCodes(backup_codes::Arguments),
     /// See and check the settings
     Config(config::Arguments),
-    /// Make the keys that seal what is secret in the database
+    /// Make, see and change the keys that seal what is secret in the database
     Keys(keys::Arguments),
 }
 
@@ -109,7 +109,7 @@ impl Command {
             Self::TwoFactor(arguments) => one_thread()?.block_on(two_factor::run(arguments)),
             Self::BackupCodes(arguments) => one_thread()?.block_on(backup_codes::run(arguments)),
             Self::Config(arguments) => config::run(&arguments),
-            Self::Keys(arguments) => keys::run(&arguments),
+            Self::Keys(arguments) => one_thread()?.block_on(keys::run(arguments)),
         }
     }
 }

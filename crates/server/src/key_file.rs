@@ -1,20 +1,30 @@
-//! The key file: read whole, and made once.
+//! The key file: read whole, and changed whole.
 //!
 //! It holds the keys that seal device states and runs of flows; whoever has it and the database has every second factor.
-//! It is made for its owner's eyes only, never written over, and refused when others could read it.
+//! It is made for its owner's eyes only, and refused when others could read it. A change is written beside it, made
+//! durable and then put in its place, so that whoever reads it finds the old keys or the new ones and never half of
+//! them. Remarks in it stay where they are.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
-use countersign_engine::{Keyring, Random};
+use anyhow::{Context as _, Result, bail, ensure};
+use countersign_engine::{KeyId, Keyring, Random};
 use zeroize::Zeroizing;
+
+/// What stands at the head of a new file.
+const HEAD: &str = "# Countersign's keys: the first one seals, all of them open. Without them no second factor can be read.\n\
+                    # Keep a copy apart from the database.\n";
 
 /// The keys in the file at `path`.
 pub(crate) fn read(path: &Path) -> Result<Keyring> {
+    parse(path, &text_of(path)?)
+}
+
+fn text_of(path: &Path) -> Result<Zeroizing<String>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => Zeroizing::new(text),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
@@ -23,30 +33,157 @@ pub(crate) fn read(path: &Path) -> Result<Keyring> {
         Err(cause) => return Err(cause).with_context(|| format!("could not read the key file {}", path.display())),
     };
     refuse_open(path)?;
-    Keyring::parse(&text).with_context(|| format!("could not use the key file {}", path.display()))
+    Ok(text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Keyring> {
+    Keyring::parse(text).with_context(|| format!("could not use the key file {}", path.display()))
 }
 
 /// Makes a key file with one new key, durable before this returns. What is there already stays as it is.
-pub(crate) fn create(path: &Path, random: &dyn Random) -> Result<()> {
+pub(crate) fn create(path: &Path, random: &dyn Random) -> Result<KeyId> {
+    let id = KeyId::draw(random);
+    let line = Keyring::new_line(id, random);
+    let text = Zeroizing::new([HEAD, &line].concat());
+    let written = private().open(path).and_then(|file| write(file, &text)).and_then(|_| sync_folder(path));
+    written.with_context(|| format!("could not make the key file {}", path.display()))?;
+    Ok(id)
+}
+
+/// Adds a new key as the last one: it opens what it has sealed elsewhere, and does not seal here.
+pub(crate) fn add(path: &Path, random: &dyn Random) -> Result<KeyId> {
+    let id = KeyId::draw(random);
+    change(path, |lines| {
+        let line = Keyring::new_line(id, random);
+        let mut lines: Vec<&str> = lines.to_vec();
+        lines.push(line.trim_end());
+        Ok(joined(&lines))
+    })?;
+    Ok(id)
+}
+
+/// Makes this key the first one, so that it seals.
+pub(crate) fn promote(path: &Path, id: KeyId) -> Result<()> {
+    change(path, |lines| {
+        let (mut others, line) = without(lines, id)?;
+        let first = others.iter().position(|line| is_key(line)).unwrap_or(others.len());
+        others.insert(first, line);
+        Ok(joined(&others))
+    })
+}
+
+/// Takes this key out.
+pub(crate) fn remove(path: &Path, id: KeyId) -> Result<()> {
+    change(path, |lines| without(lines, id).map(|(others, _)| joined(&others)))
+}
+
+/// The lines without the one of this key, and that one.
+fn without<'a>(lines: &[&'a str], id: KeyId) -> Result<(Vec<&'a str>, &'a str)> {
+    let line = lines.iter().find(|line| Keyring::key_in(line) == Some(id)).copied();
+    let line = line.with_context(|| format!("there is no key {id} in the key file"))?;
+    Ok((lines.iter().filter(|line| Keyring::key_in(line) != Some(id)).copied().collect(), line))
+}
+
+fn is_key(line: &str) -> bool {
+    Keyring::key_in(line).is_some()
+}
+
+fn joined(lines: &[&str]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(lines.iter().map(|line| line.len().saturating_add(1)).sum()));
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+/// Puts what `edit` makes of the lines in the place of the file, for the same owner, if it is a keyring.
+fn change(path: &Path, edit: impl FnOnce(&[&str]) -> Result<Zeroizing<String>>) -> Result<()> {
+    // The file itself is replaced, not a link that leads there.
+    let path = fs::canonicalize(path).with_context(|| format!("could not find the key file {}", path.display()))?;
+    let doing = || format!("could not change the key file {}", path.display());
+    let before = File::open(&path).with_context(doing)?;
+    before
+        .try_lock()
+        .map_err(io::Error::from)
+        .with_context(|| format!("{}: another command is at it, run this one again", doing()))?;
+    ensure!(same(&before, &path).with_context(doing)?, "{}: it was changed meanwhile, run this again", doing());
+    let text = text_of(&path)?;
+    let lines: Vec<&str> = text.lines().collect();
+    let text = edit(&lines)?;
+    parse(&path, &text)?;
+    let beside = beside(&path);
+    // What an interrupted change has left behind is nobody's.
+    let _ = fs::remove_file(&beside);
+    let replaced = private()
+        .open(&beside)
+        .and_then(|file| write(file, &text))
+        .and_then(|file| give_to_owner(&file, &before))
+        .and_then(|()| fs::rename(&beside, &path))
+        .and_then(|()| sync_folder(&path));
+    if replaced.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    replaced.with_context(doing)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}
+
+/// A file that is not there yet, and that nobody else will be able to read.
+fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path).and_then(|file| write(file, path, random));
-    written.with_context(|| format!("could not make the key file {}", path.display()))
+    options
 }
 
-fn write(mut file: File, path: &Path, random: &dyn Random) -> io::Result<()> {
-    file.write_all(
-        b"# Countersign's keys. Without them no second factor can be read. Keep a copy apart from the database.\n",
-    )?;
-    file.write_all(Keyring::new_line(1, random).as_bytes())?;
+fn write(mut file: File, text: &str) -> io::Result<File> {
+    file.write_all(text.as_bytes())?;
     file.sync_all()?;
+    Ok(file)
+}
+
+/// Makes the name as durable as what is in the file.
+fn sync_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         File::open(folder)?.sync_all()?;
     }
+    Ok(())
+}
+
+/// Whether this is still the file at `path`.
+#[cfg(unix)]
+fn same(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (open, there) = (file.metadata()?, fs::metadata(path)?);
+    Ok((open.dev(), open.ino()) == (there.dev(), there.ino()))
+}
+
+#[cfg(not(unix))]
+fn same(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// Whoever could read the old file can read the new one: root may change the keys of a server that is not root.
+#[cfg(unix)]
+fn give_to_owner(file: &File, before: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let (old, new) = (before.metadata()?, file.metadata()?);
+    if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+        fchown(file, Some(old.uid()), Some(old.gid()))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn give_to_owner(_: &File, _: &File) -> io::Result<()> {
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod duties;
 mod figures;
 mod hashing;
 mod home;

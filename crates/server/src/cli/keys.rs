@@ -1,14 +1,32 @@
-//! `countersign keys`: the keys that seal what is secret in the database.
+//! `countersign keys`: the keys that seal what is secret in the database, and changing them while the server runs.
+//!
+//! ```text
+//! new ──▶ copy the file to every node ──▶ promote ──▶ copy it again ──▶ rotate ──▶ login_timeout ──▶ remove
+//! ```
+//!
+//! Each step refuses to run before the one before it is complete, as far as the database can tell.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use clap::{Args, Subcommand};
-use countersign_engine::OsRandom;
+use countersign_engine::{
+    Keeping, KeyId, OsRandom, Stopwatch,
+    core::{Node, Timestamp},
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use serde_json::json;
+use tokio::time;
 
 use super::{Form, SettingFlags};
-use crate::key_file;
+use crate::{key_file, wire::Installation};
+
+/// How many devices are sealed anew in one commit.
+const PAGE: u32 = 100;
+/// How long `rotate` waits for nodes that are about to read their key file.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -20,21 +38,232 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Deed {
-    /// Make a key file; one that is there stays as it is
+    /// Make a key file, or add a key to one: the new key opens, and does not seal yet
     New {
         /// Where; the key file of the settings, if it is left out
         file: Option<PathBuf>,
         #[command(flatten)]
         form: Form,
     },
+    /// Show the keys, how many devices each has sealed, and which nodes have it
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Make a key the one that seals
+    Promote {
+        /// Its id
+        #[arg(value_name = "ID")]
+        key: KeyId,
+        /// Even if a running node does not have it: there, whoever signs in meets a fault until it does
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Seal every device by the key that seals, while everybody goes on working
+    Rotate {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Take a key out of the key file, once nothing rests on it
+    Remove {
+        /// Its id
+        #[arg(value_name = "ID")]
+        key: KeyId,
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
-pub(super) fn run(Arguments { settings, deed: Deed::New { file, form } }: &Arguments) -> Result<()> {
-    let file = match file {
-        Some(file) => file.clone(),
-        None => settings.config()?.key_file()?.clone(),
+pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
+    match deed {
+        Deed::New { file, form } => {
+            let file = match file {
+                Some(file) => file,
+                None => settings.config()?.key_file()?.clone(),
+            };
+            new(&file, form)
+        }
+        Deed::List { form } => list(&settings, form).await,
+        Deed::Promote { key, force, form } => promote(&settings, key, force, form).await,
+        Deed::Rotate { form } => rotate(&settings, form).await,
+        Deed::Remove { key, form } => remove(&settings, key, form).await,
+    }
+}
+
+fn new(file: &PathBuf, form: Form) -> Result<()> {
+    let (key, text) = if file.exists() {
+        let key = key_file::add(file, &OsRandom)?;
+        let next = "copy the file to every node, then run `countersign keys promote`";
+        (key, format!("{} has a new key, {key}, which opens and does not seal yet: {next}", file.display()))
+    } else {
+        let key = key_file::create(file, &OsRandom)?;
+        (key, format!("{} has a new key, {key}: keep a copy of it apart from the database", file.display()))
     };
-    key_file::create(&file, &OsRandom)?;
-    let text = format!("{} has a new key: keep a copy of it apart from the database", file.display());
-    form.print(&json!({ "key_file": file }), text)
+    form.print(&json!({ "key_file": file, "key": key.to_string() }), text)
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    id: String,
+    /// Whether it is in the key file.
+    here: bool,
+    seals: bool,
+    devices: u64,
+    /// The running nodes that have it.
+    nodes: Vec<String>,
+}
+
+async fn list(settings: &SettingFlags, form: Form) -> Result<()> {
+    let installation = Installation::open(&settings.config()?)?;
+    let engine = &installation.engine;
+    let seals = engine.count_seals().await?;
+    let nodes: Vec<Node> = engine.nodes().await?.into_iter().filter(|node| engine.is_live(node)).collect();
+    let mut ids = engine.key_ids();
+    ids.extend(seals.by_key.keys().filter(|id| !engine.key_ids().contains(id)));
+    let listed = ids.into_iter().map(|id| Listed {
+        id: id.to_string(),
+        here: engine.key_ids().contains(&id),
+        seals: id == engine.sealing_key(),
+        devices: seals.by_key.get(&id).copied().unwrap_or_default(),
+        nodes: nodes.iter().filter(|node| node.keys.contains(&id.to_string())).map(short).collect(),
+    });
+    let listed: Vec<Listed> = listed.collect();
+    let mut lines: Vec<String> = listed.iter().map(|key| in_a_line(key, nodes.len())).collect();
+    if seals.broken > 0 {
+        lines.push(format!("{} devices hold something that no key has sealed", seals.broken));
+    }
+    let nodes: Vec<_> = nodes.iter().map(|node| json!({ "id": node.id.as_str(), "keys": node.keys })).collect();
+    form.print(&json!({ "keys": listed, "nodes": nodes, "broken": seals.broken }), lines.join("\n"))
+}
+
+fn in_a_line(Listed { id, here, seals, devices, nodes }: &Listed, running: usize) -> String {
+    let role = match (here, seals) {
+        (true, true) => "seals",
+        (true, false) => "opens",
+        (false, _) => "MISSING from the key file",
+    };
+    format!("{id}  {role}, {devices} devices, at {} of {running} running nodes", nodes.len())
+}
+
+async fn promote(settings: &SettingFlags, key: KeyId, force: bool, form: Form) -> Result<()> {
+    let config = settings.config()?;
+    let installation = Installation::open(&config)?;
+    let engine = &installation.engine;
+    ensure!(
+        engine.key_ids().contains(&key),
+        "there is no key {key} in the key file: `countersign keys list` shows them"
+    );
+    let without = engine.nodes_without(key).await?;
+    if let (Some(node), false) = (without.first(), force) {
+        bail!(
+            "{} running nodes do not have key {key}, the first of them {}: they could not open what is sealed by it, and \
+             whoever signs in there would meet a fault; copy the key file to them and wait a moment (one that was stopped \
+             is forgotten after a minute), or insist with --force",
+            without.len(),
+            short(node)
+        );
+    }
+    key_file::promote(config.key_file()?, key)?;
+    let text = format!(
+        "key {key} seals at every node that has this file, within seconds: copy it to the others, then run `countersign \
+         keys rotate`"
+    );
+    form.print(&json!({ "seals": key.to_string(), "without": without.len() }), text)
+}
+
+async fn rotate(settings: &SettingFlags, form: Form) -> Result<()> {
+    let installation = Installation::open(&settings.config()?)?;
+    let engine = &installation.engine;
+    let key = engine.sealing_key();
+    wait_for_nodes(&installation).await?;
+    let seals = engine.count_seals().await?;
+    let done = seals.by_key.get(&key).copied().unwrap_or_default();
+    let bar = progress(seals.total());
+    let (mut cursor, mut resealed, mut closed) = (None, 0_u64, vec![]);
+    loop {
+        let watch = Stopwatch::start();
+        let Some(page) = engine.reseal(cursor.as_ref(), PAGE).await? else { break };
+        bar.inc(page.looked_at);
+        resealed = resealed.saturating_add(page.resealed);
+        closed.extend(page.closed);
+        cursor = Some(page.last);
+        // Those who sign in meanwhile come first: half of the time is theirs.
+        if page.resealed > 0 {
+            time::sleep(watch.elapsed()).await;
+        }
+    }
+    bar.finish_and_clear();
+    if let Some(first) = closed.first() {
+        bail!(
+            "{} devices could not be opened, the first of them {first}: their keys are not in the key file, or they were \
+             tampered with; `countersign keys list` shows which keys are missing ({resealed} others were sealed by key {key})",
+            closed.len()
+        );
+    }
+    let text = format!("{resealed} devices were sealed anew by key {key}; {done} were before");
+    form.print(&json!({ "key": key.to_string(), "resealed": resealed, "before": done }), text)
+}
+
+/// Waits until every running node seals with the key that seals here: what they seal meanwhile would be missed.
+async fn wait_for_nodes(installation: &Installation) -> Result<()> {
+    let watch = Stopwatch::start();
+    loop {
+        let behind = installation.engine.nodes_behind().await?;
+        let Some(node) = behind.first() else { return Ok(()) };
+        ensure!(
+            watch.elapsed() < PATIENCE,
+            "{} running nodes seal with another key, the first of them {}: copy the key file to them, and run this again \
+             (one that was stopped is forgotten after a minute)",
+            behind.len(),
+            short(node)
+        );
+        time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// A bar on a terminal, and nothing elsewhere.
+fn progress(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} devices, {eta} to go");
+    let bar = ProgressBar::new(total);
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
+}
+
+async fn remove(settings: &SettingFlags, key: KeyId, form: Form) -> Result<()> {
+    let config = settings.config()?;
+    let installation = Installation::open(&config)?;
+    let engine = &installation.engine;
+    ensure!(
+        engine.key_ids().contains(&key),
+        "there is no key {key} in the key file: `countersign keys list` shows them"
+    );
+    if let Some(keeping) = engine.keeping(key).await? {
+        bail!("key {key} has to stay: {}", why(&keeping, engine.now()));
+    }
+    key_file::remove(config.key_file()?, key)?;
+    let text = format!(
+        "key {key} is out of the key file: take it out of the other nodes' and of what is kept apart, but keep it as long \
+         as backups that need it"
+    );
+    form.print(&json!({ "removed": key.to_string() }), text)
+}
+
+fn why(keeping: &Keeping, now: Timestamp) -> String {
+    match keeping {
+        Keeping::Seals => "it is the one that seals; promote another one first".into(),
+        Keeping::Needed { states } => format!("{states} devices are sealed by it; run `countersign keys rotate`"),
+        Keeping::SealsAt(node) => {
+            format!("node {} seals with it; copy the key file there, then rotate once more", short(node))
+        }
+        Keeping::Pending { until } => format!(
+            "logins and setups that began under it may be under way for another {} seconds",
+            until.since(now).as_secs().saturating_add(1)
+        ),
+    }
+}
+
+/// Enough of a node's id to tell it from others.
+fn short(node: &Node) -> String {
+    node.id.as_str().chars().take(8).collect()
 }

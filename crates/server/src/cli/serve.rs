@@ -1,18 +1,11 @@
 //! `countersign serve`: the server, until it is told to stop.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result};
 use clap::Args;
-use countersign_engine::Engine;
-use tokio::{net::TcpListener, task::JoinHandle, time};
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{SETTINGS, SettingFlags};
-use crate::{config::Config, figures, listen, telemetry, wire::Installation};
-
-/// How often what is over is forgotten, and how long after the start for the first time.
-const PURGE_EVERY: Duration = Duration::from_hours(1);
-const PURGE_FIRST: Duration = Duration::from_mins(1);
+use crate::{config::Config, duties, figures, listen, telemetry, wire::Installation};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -57,9 +50,9 @@ pub(super) async fn serve(installation: &Installation, listener: TcpListener, co
         Some(bind) => Some(figures::serve(bind, installation.gauges.clone()).await?),
         None => None,
     };
-    let purging = tokio::spawn(purge(installation.engine.clone()));
+    let duties = tokio::spawn(duties::perform(installation.engine.clone(), config.key_file()?.clone()));
     listen::serve(listener, router, config.connections, stop).await;
-    purging.abort();
+    duties.abort();
     figures.inspect(JoinHandle::abort);
     Ok(())
 }
@@ -85,16 +78,4 @@ fn told_to_stop() -> Result<impl Future<Output = ()>> {
         let _ = tokio::signal::ctrl_c().await;
         tracing::info!("stopping");
     })
-}
-
-/// Forgets what is over, again and again.
-async fn purge(engine: Engine) {
-    time::sleep(PURGE_FIRST).await;
-    loop {
-        match engine.purge().await {
-            Ok(rows) => tracing::debug!(rows, "forgot what is over"),
-            Err(fault) => tracing::warn!(%fault, "could not forget what is over"),
-        }
-        time::sleep(PURGE_EVERY).await;
-    }
 }

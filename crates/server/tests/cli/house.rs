@@ -87,6 +87,13 @@ impl House {
         self.finish(command, "")
     }
 
+    /// Runs a command line with these settings besides those of the house.
+    pub(crate) fn run_in_place(&self, line: &str, environment: &[(&str, &str)]) -> Told {
+        let mut command = self.command(line);
+        command.envs(environment.iter().copied());
+        self.finish(command, "")
+    }
+
     fn finish(&self, mut command: Command, input: &str) -> Told {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.current_dir(self.folder.path()).spawn().unwrap();
@@ -210,7 +217,7 @@ impl Drop for Server {
 }
 
 /// What comes within twenty seconds.
-fn patiently<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) fn patiently<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     (0..4000).find_map(|_| {
         let found = look();
         if found.is_none() {

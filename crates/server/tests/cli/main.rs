@@ -1,10 +1,11 @@
 //! The real binary, as somebody runs it: every command, and a server that is watched from outside.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod demo;
 mod factors;
 mod figures;
 mod house;
+mod keys;
 mod log;
 mod person;
 mod serving;

@@ -80,7 +80,12 @@ fn parsed(text: &str) -> Response<String> {
 
 impl Person {
     pub(crate) fn at(server: &Server, name: &str) -> Self {
-        Self { browser: Browser::at(Socket(server.address), &server.address.to_string()), name: name.into() }
+        Self::reaching(server.address, name)
+    }
+
+    /// The same, at the server that listens there.
+    pub(crate) fn reaching(address: SocketAddr, name: &str) -> Self {
+        Self { browser: Browser::at(Socket(address), &address.to_string()), name: name.into() }
     }
 
     /// Gives name and password, and gets the page after them.
@@ -109,6 +114,22 @@ impl Person {
     pub(crate) async fn answers(&mut self, page: &Page, code: &str) -> Page {
         let page = self.browser.submit(&page.form_with("code"), "", &[("code", code)]).await;
         self.browser.follow(page).await
+    }
+
+    /// Makes ten backup codes, in a session that is verified.
+    pub(crate) async fn makes_backup_codes(&mut self) -> Vec<String> {
+        let form = self.browser.get("/account/two-factor/backup-codes").await.form_with("run");
+        let page = self.browser.submit(&form, "", &[]).await;
+        let codes = page.body.split("<li><code>").skip(1).filter_map(|rest| rest.split_once("</code>"));
+        codes.map(|(code, _)| code.to_owned()).collect()
+    }
+
+    /// Answers with a backup code instead of what is asked for.
+    pub(crate) async fn answers_with_backup_code(&mut self, page: &Page, code: &str) -> Page {
+        let others = page.body.split_once("id=\"others\"").unwrap_or_else(|| panic!("nothing else: {page:?}")).1;
+        let device = others.split_once("name=\"device\" value=\"").unwrap().1.split('"').next().unwrap();
+        let page = self.browser.get(&format!("/account/login/second-factor?device={device}")).await;
+        self.answers(&page, code).await
     }
 
     /// Whether the browser is signed in, as the start page says.

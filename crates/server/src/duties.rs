@@ -1,0 +1,105 @@
+//! What a running server does besides answering: it reports itself, reads its key file again when that has changed, and
+//! takes its turn at forgetting what is over.
+//!
+//! None of it can stop the server. A key file that cannot be used is told, and the keys that were in use stay in use.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use countersign_engine::{Engine, KeyId, REPORT_EVERY, Running};
+use tokio::time;
+
+use crate::key_file;
+
+/// How often the key file is looked at. A change is taken over when it has been there unchanged for as long.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often what is over is forgotten, and how long after the start for the first time.
+const PURGE_EVERY: Duration = Duration::from_hours(1);
+const PURGE_FIRST: Duration = Duration::from_mins(1);
+
+/// Does all of it until it is dropped.
+pub(crate) async fn perform(engine: Engine, key_file: PathBuf) {
+    let running = engine.start_node(env!("CARGO_PKG_VERSION"));
+    report(&engine, &running).await;
+    tokio::join!(keep_keys(&engine, &running, &key_file), take_turns(&engine, &running));
+}
+
+async fn report(engine: &Engine, running: &Running) {
+    if let Err(fault) = engine.report(running).await {
+        tracing::warn!(%fault, "could not report that this node runs");
+    }
+}
+
+/// Looks at the key file and reports, again and again.
+async fn keep_keys(engine: &Engine, running: &Running, path: &Path) {
+    let looks_per_report = REPORT_EVERY.as_secs().checked_div(LOOK_EVERY.as_secs()).unwrap_or(1);
+    let (mut read, mut seen) = (None, None);
+    for look in 1_u64.. {
+        time::sleep(LOOK_EVERY).await;
+        let now = Stamp::of(path);
+        let settled = seen == Some(now) && read != Some(now);
+        seen = Some(now);
+        let changed = settled && {
+            read = Some(now);
+            take_over(engine, path)
+        };
+        if changed || look.is_multiple_of(looks_per_report) {
+            report(engine, running).await;
+        }
+    }
+}
+
+/// Reads the keys again; whether they are others now.
+fn take_over(engine: &Engine, path: &Path) -> bool {
+    let keyring = match key_file::read(path) {
+        Ok(keyring) => keyring,
+        Err(error) => {
+            tracing::error!("{error:#}; the keys that were in use stay in use");
+            return false;
+        }
+    };
+    let ids: Vec<KeyId> = keyring.ids().collect();
+    if ids == engine.key_ids() {
+        return false;
+    }
+    engine.replace_keys(keyring);
+    tracing::info!(keys = ?ids, "the keys have changed; the first one seals");
+    true
+}
+
+/// What a file shows of itself without being read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stamp(Option<(u64, Option<SystemTime>, u64)>);
+
+impl Stamp {
+    fn of(path: &Path) -> Self {
+        Self(fs::metadata(path).ok().map(|file| (file.len(), file.modified().ok(), inode(&file))))
+    }
+}
+
+#[cfg(unix)]
+fn inode(file: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(file)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &fs::Metadata) -> u64 {
+    0
+}
+
+/// Forgets what is over whenever it is this node's turn.
+async fn take_turns(engine: &Engine, running: &Running) {
+    time::sleep(PURGE_FIRST).await;
+    loop {
+        // The next turn begins when the last one is over, so a little later is early enough.
+        match engine.purge_in_turn(running, PURGE_EVERY).await {
+            Ok(Some(rows)) => tracing::debug!(rows, "forgot what is over"),
+            Ok(None) => tracing::debug!("another node forgets what is over"),
+            Err(fault) => tracing::warn!(%fault, "could not forget what is over"),
+        }
+        time::sleep(PURGE_EVERY).await;
+    }
+}

@@ -1,0 +1,204 @@
+//! Keys, changed at a running server.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use rusqlite::Connection;
+
+use crate::{
+    house::{House, PASSWORD, Server, Told, patiently},
+    person::Person,
+};
+
+/// The id of the key that a command has made.
+fn new_key(house: &House) -> String {
+    house.run("keys new --json").json()["key"].as_str().unwrap().to_owned()
+}
+
+/// What `keys list` says of this key.
+fn listed(house: &House, key: &str) -> serde_json::Value {
+    let all = house.run("keys list --json").json();
+    let found = all["keys"].as_array().unwrap().iter().find(|listed| listed["id"] == key).cloned();
+    found.unwrap_or_else(|| panic!("no key {key} in {all}"))
+}
+
+/// Runs a command until it succeeds.
+#[track_caller]
+fn in_the_end(house: &House, line: &str) -> Told {
+    patiently(|| Some(house.run(line)).filter(|told| told.status == 0))
+        .unwrap_or_else(|| panic!("{line}: {:?}", house.run(line)))
+}
+
+/// Whether these bytes are in a file, or in what stands beside a database.
+fn is_in(path: &Path, bytes: &str) -> bool {
+    ["", "-wal"].iter().any(|end| {
+        let found = fs::read(format!("{}{end}", path.display())).unwrap_or_default();
+        found.windows(bytes.len()).any(|part| part == bytes.as_bytes())
+    })
+}
+
+fn first_key(house: &House) -> String {
+    let text = fs::read_to_string(house.path("countersign.key")).unwrap();
+    text.lines().find(|line| !line.starts_with('#')).unwrap().split(':').next().unwrap().to_owned()
+}
+
+/// People who sign in with a backup code each time, until they have none.
+struct People {
+    threads: Vec<thread::JoinHandle<()>>,
+    signed_in: Arc<AtomicUsize>,
+    hurry: Arc<AtomicBool>,
+}
+
+impl People {
+    async fn at(server: &Server, names: &[&str]) -> Self {
+        let (signed_in, hurry) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let mut threads = vec![];
+        for name in names {
+            let mut person = Person::at(server, name);
+            person.sets_up().await;
+            let codes = person.makes_backup_codes().await;
+            assert_eq!(codes.len(), 10);
+            let (address, name) = (server.address, (*name).to_owned());
+            let (signed_in, hurry) = (Arc::clone(&signed_in), Arc::clone(&hurry));
+            threads.push(thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                for code in codes {
+                    let mut person = Person::reaching(address, &name);
+                    let page = runtime.block_on(person.signs_in(PASSWORD));
+                    let page = runtime.block_on(person.answers_with_backup_code(&page, &code));
+                    assert!(page.says("You are signed in"), "{name} is not let in: {page:?}");
+                    assert!(runtime.block_on(person.is_verified()), "{name}");
+                    signed_in.fetch_add(1, Ordering::SeqCst);
+                    if !hurry.load(Ordering::SeqCst) {
+                        thread::sleep(Duration::from_millis(700));
+                    }
+                }
+            }));
+        }
+        Self { threads, signed_in, hurry }
+    }
+
+    /// How many times somebody was let in so far.
+    fn signed_in(&self) -> usize {
+        self.signed_in.load(Ordering::SeqCst)
+    }
+
+    /// Waits until everybody has used all their codes; everybody must have been let in every time.
+    fn finish(self) -> usize {
+        self.hurry.store(true, Ordering::SeqCst);
+        for thread in self.threads {
+            thread.join().unwrap();
+        }
+        self.signed_in.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test]
+async fn keys_are_changed_under_load_and_the_old_one_leaves_no_trace() {
+    const NAMES: [&str; 6] = ["ada", "bob", "eve", "joe", "kim", "zoe"];
+    let house = House::of(&NAMES);
+    let old = first_key(&house);
+    let mut server = house.serves_with("serve --bind 127.0.0.1:0", &[("COUNTERSIGN_LOGIN_TIMEOUT", "8s")]);
+    let people = People::at(&server, &NAMES).await;
+    assert!(is_in(&house.path("countersign.db"), &old), "the search would find it");
+    assert_eq!(listed(&house, &old)["devices"], 12);
+
+    let new = new_key(&house);
+    assert_eq!(first_key(&house), old, "a new key does not seal yet");
+    in_the_end(&house, &format!("keys promote {new}"));
+    assert_eq!(first_key(&house), new);
+    assert_eq!(fs::metadata(house.path("countersign.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = people.signed_in();
+    let resealed = house.run("keys rotate --json").json();
+    assert_eq!(resealed["key"], new.as_str());
+    assert!(resealed["resealed"].as_u64().unwrap() <= 12);
+    assert_eq!(
+        (listed(&house, &old)["devices"].clone(), listed(&house, &new)["devices"].clone()),
+        (0.into(), 12.into())
+    );
+    assert_eq!(house.run("keys rotate --json").json()["resealed"], 0, "what is done is done once");
+
+    let early = house.run_in_place(&format!("keys remove {old}"), &[("COUNTERSIGN_LOGIN_TIMEOUT", "8s")]);
+    assert!(early.fails().contains("may be under way"), "{early:?}");
+    let told = patiently(|| {
+        let told = house.run_in_place(&format!("keys remove {old}"), &[("COUNTERSIGN_LOGIN_TIMEOUT", "8s")]);
+        Some(told).filter(|told| told.status == 0)
+    });
+    told.expect("the old key can go").succeeds();
+    server.wait_for(&format!("keys=[{new}]"));
+    assert!(people.signed_in() > before, "nobody has signed in meanwhile");
+    assert_eq!(people.finish(), 60, "everybody, every time");
+
+    let now = Person::at(&server, "ada").signs_in(PASSWORD).await;
+    assert!(now.says("code"), "{now:?}");
+    // The node's report names its keys; it is renewed within seconds.
+    in_the_end(&house, "keys list");
+    server.signal("TERM");
+    server.ends();
+    Connection::open(house.path("countersign.db")).unwrap().execute_batch("VACUUM").unwrap();
+    assert!(!is_in(&house.path("countersign.db"), &old) && is_in(&house.path("countersign.db"), &new));
+    assert!(!server.log().contains("could not be decided"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn no_key_is_promoted_that_a_running_node_does_not_have() {
+    let house = House::of(&["ada"]);
+    let server = house.serves();
+    fs::copy(house.path("countersign.key"), house.path("other.key")).unwrap();
+    let key = house.run("keys new other.key --json").json()["key"].as_str().unwrap().to_owned();
+    let refused = house.run(&format!("keys promote {key} --key-file other.key"));
+    assert!(refused.fails().starts_with(&format!("1 running nodes do not have key {key}, ")), "{refused:?}");
+    assert!(refused.err.contains("--force"));
+    house.run(&format!("keys promote {key} --key-file other.key --force")).succeeds();
+    let behind = house.run(&format!("keys remove {} --key-file other.key", first_key(&house)));
+    assert!(behind.fails().contains("seals with it"), "{behind:?}");
+    assert_eq!(
+        house.run("keys promote abcdefgh").fails(),
+        "there is no key abcdefgh in the key file: `countersign keys list` shows them"
+    );
+    let only = first_key(&house);
+    assert!(house.run(&format!("keys remove {only}")).fails().contains("it is the one that seals"));
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_broken_key_file_is_told_and_the_keys_in_use_stay() {
+    let house = House::of(&["ada"]);
+    let server = house.serves();
+    let mut ada = Person::at(&server, "ada");
+    ada.sets_up().await;
+    let good = fs::read_to_string(house.path("countersign.key")).unwrap();
+    fs::write(house.path("countersign.key"), "this is no key\n").unwrap();
+    server.wait_for("the keys that were in use stay in use");
+    assert!(Person::at(&server, "ada").signs_in(PASSWORD).await.says("code"), "the device can be opened");
+    fs::write(house.path("countersign.key"), &good).unwrap();
+    let key = new_key(&house);
+    server.wait_for(&key);
+}
+
+#[tokio::test]
+async fn a_key_that_is_lost_is_told_and_is_no_way_in() {
+    let house = House::of(&["ada"]);
+    let lost = first_key(&house);
+    let server = house.serves();
+    Person::at(&server, "ada").sets_up().await;
+    drop(server);
+    fs::remove_file(house.path("countersign.key")).unwrap();
+    house.run("keys new").succeeds();
+    let missing = listed(&house, &lost);
+    assert_eq!((missing["here"].clone(), missing["devices"].clone()), (false.into(), 1.into()));
+    assert!(house.run("keys list").succeeds().contains("MISSING"));
+    let server = house.serves();
+    let page = Person::at(&server, "ada").signs_in(PASSWORD).await;
+    assert_eq!(page.status, http::StatusCode::SERVICE_UNAVAILABLE, "{page:?}");
+    server.wait_for("could not open the sealed state of a device");
+}
