@@ -5,11 +5,13 @@
 //! wrong. A password or a code comes in by the standard input and never as an argument, where every user of the machine
 //! could read it; the demo's password is the one exception, and guards nothing.
 
+mod backup;
 mod backup_codes;
 mod config;
 mod demo;
 mod keys;
 mod migrate;
+mod purge;
 mod secret;
 mod serve;
 mod two_factor;
@@ -57,6 +59,12 @@ enum Command {
     TwoFactor(two_factor::Arguments),
     /// Give a code to a user who has lost every device
     BackupCodes(backup_codes::Arguments),
+    /// Forget ended sessions, abandoned setups and old events now; a running server does so every hour
+    Purge(purge::Arguments),
+    /// Copy the database into one file, also while the server runs
+    Backup(backup::BackupArguments),
+    /// Put a backup in the place of the database, while no server runs
+    Restore(backup::RestoreArguments),
     /// See and check the settings
     Config(config::Arguments),
     /// Make, see and change the keys that seal what is secret in the database
@@ -108,6 +116,9 @@ impl Command {
             Self::User(arguments) => one_thread()?.block_on(user::run(arguments)),
             Self::TwoFactor(arguments) => one_thread()?.block_on(two_factor::run(arguments)),
             Self::BackupCodes(arguments) => one_thread()?.block_on(backup_codes::run(arguments)),
+            Self::Purge(arguments) => one_thread()?.block_on(purge::run(arguments)),
+            Self::Backup(arguments) => backup::back_up(&arguments),
+            Self::Restore(arguments) => backup::restore(&arguments),
             Self::Config(arguments) => config::run(&arguments),
             Self::Keys(arguments) => one_thread()?.block_on(keys::run(arguments)),
         }

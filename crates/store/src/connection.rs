@@ -38,6 +38,10 @@ const READER: &str = "
     PRAGMA temp_store = MEMORY;
     PRAGMA cache_size = -256;";
 
+const COPIER: &str = "
+    PRAGMA trusted_schema = OFF;
+    PRAGMA cache_size = -2048;";
+
 /// A connection that may write. The journal mode is the database's own; see [`write_ahead`].
 pub(crate) fn writer(path: &Path) -> Result<Connection, StoreError> {
     open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER)
@@ -46,6 +50,25 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, StoreError> {
 /// A connection that cannot write.
 pub(crate) fn reader(path: &Path) -> Result<Connection, StoreError> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER)
+}
+
+/// A connection that reads a database to copy it, and writes nothing to that.
+pub(crate) fn copier(path: &Path) -> Result<Connection, StoreError> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, COPIER)
+}
+
+/// Has a database for itself alone, from now until the connection is closed; busy if anybody else has it open. What the
+/// log held is in the database then.
+pub(crate) fn alone(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(()))?;
+    // Only who is alone can leave the write-ahead log.
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get(0))?;
+    if mode == "delete" { Ok(()) } else { Err(busy()) }
+}
+
+fn busy() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)
 }
 
 /// The path as connections need it.

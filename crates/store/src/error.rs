@@ -48,6 +48,30 @@ pub enum StoreError {
         /// The last migration this program knows.
         known: u32,
     },
+    /// A file that was to be made is there already.
+    #[error("there is a file at {} already, and it stays as it is", path.display())]
+    Exists {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A file that was to be copied is not there.
+    #[error("there is no file at {}", path.display())]
+    NoFile {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// Somebody uses the database that was to be replaced.
+    #[error("the database at {} is in use: stop every server on it first", path.display())]
+    InUse {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A copy is not whole.
+    #[error("the database is damaged, and was not copied: {complaint}")]
+    Damaged {
+        /// The first thing that SQLite finds wrong.
+        complaint: String,
+    },
     /// The file system does not allow a write-ahead log.
     #[error("could not keep a write-ahead log: the journal mode stays {mode}; put the database on a local disk")]
     NoWriteAhead {

@@ -12,6 +12,7 @@
 //! # Ok::<(), countersign_store::StoreError>(())
 //! ```
 
+mod backup;
 mod commit;
 mod connection;
 mod error;
@@ -24,6 +25,7 @@ mod statements;
 mod users;
 mod writer;
 
+pub use backup::{Existing, Restored};
 pub use error::StoreError;
 pub use migrate::Migrated;
 pub use sqlite::SqliteStore;

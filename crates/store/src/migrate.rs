@@ -62,16 +62,21 @@ pub(crate) fn migrate(path: &Path) -> Result<Migrated, StoreError> {
     Ok(Migrated { from, to: newest() })
 }
 
-/// An error unless the database has exactly the shape this program knows.
-pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// The number of the last migration of a database that may be older than this program but not newer.
+pub(crate) fn found(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
     let known = newest();
     let found = if has_ledger(connection)? { read::version(connection).map_err(reading)? } else { 0 };
     match found {
         0 => Err(StoreError::Empty { path: path.to_owned() }),
-        found if found < known => Err(StoreError::Behind { path: path.to_owned(), found, known }),
         found if found > known => Err(StoreError::Ahead { path: path.to_owned(), found, known }),
-        _ => Ok(()),
+        found => Ok(found),
     }
+}
+
+/// An error unless the database has exactly the shape this program knows.
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let (found, known) = (found(connection, path)?, newest());
+    if found < known { Err(StoreError::Behind { path: path.to_owned(), found, known }) } else { Ok(()) }
 }
 
 fn apply(connection: &mut Connection) -> Result<u32, StoreError> {

@@ -75,6 +75,8 @@ pub(crate) mod session {
     pub(crate) const TOUCH: &str = "UPDATE session SET last_seen = $1 WHERE key = $2 AND last_seen < $1";
     pub(crate) const END: &str = "DELETE FROM session WHERE key = $1";
     pub(crate) const END_ALL: &str = "DELETE FROM session WHERE user_id = $1";
+    /// For a database that was put back: whoever signed out since then stays out.
+    pub(crate) const END_EVERY: &str = "DELETE FROM session";
     pub(crate) const PURGE: &str = "
         DELETE FROM session WHERE key IN (SELECT key FROM session WHERE last_seen < $1 LIMIT $2)";
 }
@@ -179,6 +181,8 @@ pub(crate) mod schema {
     pub(crate) const NOTE: &str = "INSERT INTO countersign_migration (version, name) VALUES ($1, $2)";
     pub(crate) const VERSION: &str = "SELECT coalesce(max(version), 0) FROM countersign_migration";
     pub(crate) const INTEGRITY: &str = "PRAGMA integrity_check";
+    /// Copies the database, as of one moment and without what is free, into an empty file.
+    pub(crate) const COPY: &str = "VACUUM INTO $1";
 }
 
 #[cfg(test)]

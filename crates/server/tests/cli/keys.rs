@@ -1,21 +1,12 @@
 //! Keys, changed at a running server.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use rusqlite::Connection;
 
 use crate::{
-    house::{House, PASSWORD, Server, Told, patiently},
+    crowd::People,
+    house::{House, PASSWORD, Told, patiently},
     person::Person,
 };
 
@@ -49,57 +40,6 @@ fn is_in(path: &Path, bytes: &str) -> bool {
 fn first_key(house: &House) -> String {
     let text = fs::read_to_string(house.path("countersign.key")).unwrap();
     text.lines().find(|line| !line.starts_with('#')).unwrap().split(':').next().unwrap().to_owned()
-}
-
-/// People who sign in with a backup code each time, until they have none.
-struct People {
-    threads: Vec<thread::JoinHandle<()>>,
-    signed_in: Arc<AtomicUsize>,
-    hurry: Arc<AtomicBool>,
-}
-
-impl People {
-    async fn at(server: &Server, names: &[&str]) -> Self {
-        let (signed_in, hurry) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
-        let mut threads = vec![];
-        for name in names {
-            let mut person = Person::at(server, name);
-            person.sets_up().await;
-            let codes = person.makes_backup_codes().await;
-            assert_eq!(codes.len(), 10);
-            let (address, name) = (server.address, (*name).to_owned());
-            let (signed_in, hurry) = (Arc::clone(&signed_in), Arc::clone(&hurry));
-            threads.push(thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-                for code in codes {
-                    let mut person = Person::reaching(address, &name);
-                    let page = runtime.block_on(person.signs_in(PASSWORD));
-                    let page = runtime.block_on(person.answers_with_backup_code(&page, &code));
-                    assert!(page.says("You are signed in"), "{name} is not let in: {page:?}");
-                    assert!(runtime.block_on(person.is_verified()), "{name}");
-                    signed_in.fetch_add(1, Ordering::SeqCst);
-                    if !hurry.load(Ordering::SeqCst) {
-                        thread::sleep(Duration::from_millis(700));
-                    }
-                }
-            }));
-        }
-        Self { threads, signed_in, hurry }
-    }
-
-    /// How many times somebody was let in so far.
-    fn signed_in(&self) -> usize {
-        self.signed_in.load(Ordering::SeqCst)
-    }
-
-    /// Waits until everybody has used all their codes; everybody must have been let in every time.
-    fn finish(self) -> usize {
-        self.hurry.store(true, Ordering::SeqCst);
-        for thread in self.threads {
-            thread.join().unwrap();
-        }
-        self.signed_in.load(Ordering::SeqCst)
-    }
 }
 
 #[tokio::test]
@@ -144,6 +84,8 @@ async fn keys_are_changed_under_load_and_the_old_one_leaves_no_trace() {
     in_the_end(&house, "keys list");
     server.signal("TERM");
     server.ends();
+    house.run("backup later.db").succeeds();
+    assert!(!is_in(&house.path("later.db"), &old) && is_in(&house.path("later.db"), &new));
     Connection::open(house.path("countersign.db")).unwrap().execute_batch("VACUUM").unwrap();
     assert!(!is_in(&house.path("countersign.db"), &old) && is_in(&house.path("countersign.db"), &new));
     assert!(!server.log().contains("could not be decided"), "{}", server.log());

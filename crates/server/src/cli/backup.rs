@@ -1,0 +1,63 @@
+//! `countersign backup` and `countersign restore`: the database in one file, taken while the server runs, and put back
+//! while it does not.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use countersign_store::{Existing, Restored, SqliteStore, StoreError};
+use serde_json::json;
+
+use super::{Form, SettingFlags};
+
+#[derive(Args, Debug)]
+pub(super) struct BackupArguments {
+    #[command(flatten)]
+    settings: SettingFlags,
+    /// The file to make; nothing may be there
+    file: PathBuf,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RestoreArguments {
+    #[command(flatten)]
+    settings: SettingFlags,
+    /// The file that `countersign backup` has made
+    file: PathBuf,
+    /// Replace the database that is there; what is in it is lost
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) fn back_up(BackupArguments { settings, file, form }: &BackupArguments) -> Result<()> {
+    let config = settings.config()?;
+    let database = config.database()?;
+    SqliteStore::back_up(database, file).context("could not make a backup")?;
+    let text = format!(
+        "{} has the database, whole and durable: it opens only with the keys that sealed it, so keep those, apart from it",
+        file.display()
+    );
+    form.print(&json!({ "backup": file }), text)
+}
+
+pub(super) fn restore(RestoreArguments { settings, file, replace, form }: &RestoreArguments) -> Result<()> {
+    let config = settings.config()?;
+    let database = config.database()?;
+    let existing = if *replace { Existing::Replace } else { Existing::Keep };
+    let Restored { migration, sessions_ended } = match SqliteStore::restore(file, database, existing) {
+        Err(StoreError::Exists { path }) if path.file_name() == database.file_name() => {
+            bail!("there is a database at {}: --replace puts the backup in its place", path.display())
+        }
+        restored => restored.with_context(|| format!("could not restore {}", file.display()))?,
+    };
+    let text = format!(
+        "{} is as it was when the backup was made, at migration {migration}, with {sessions_ended} sessions ended: run \
+         `countersign migrate`, then `countersign doctor`",
+        database.display()
+    );
+    form.print(&json!({ "migration": migration, "sessions_ended": sessions_ended }), text)
+}

@@ -1,0 +1,21 @@
+//! `countersign purge`: forgets what is over, at once. A running server does so by itself every hour.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use super::{Form, SettingFlags};
+use crate::wire::Installation;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    settings: SettingFlags,
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) async fn run(Arguments { settings, form }: Arguments) -> Result<()> {
+    let rows = Installation::open(&settings.config()?)?.engine.purge().await?;
+    form.print(&json!({ "rows": rows }), format!("{rows} rows were over and are gone"))
+}

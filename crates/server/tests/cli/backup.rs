@@ -1,0 +1,134 @@
+//! Copies of the database, taken and put back; and what is over, forgotten.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, thread, time::Duration};
+
+use rusqlite::Connection;
+
+use crate::{
+    crowd::People,
+    house::{House, PASSWORD},
+    person::Person,
+};
+
+fn count(database: &Path, query: &str) -> usize {
+    let count: i64 = Connection::open(database).unwrap().query_row(query, [], |row| row.get(0)).unwrap();
+    usize::try_from(count).unwrap()
+}
+
+const LOGINS: &str = "SELECT count(*) FROM event WHERE kind = 'signed-in' AND method = 'backup-codes'";
+
+#[tokio::test]
+async fn a_backup_taken_under_load_has_every_login_that_was_answered_before() {
+    const NAMES: [&str; 6] = ["ada", "bob", "eve", "joe", "kim", "zoe"];
+    let house = House::of(&NAMES);
+    let server = house.serves();
+    let people = People::at(&server, &NAMES).await;
+    let mut last = 0;
+    for round in 0..4 {
+        thread::sleep(Duration::from_millis(600));
+        let (before, name) = (people.signed_in(), format!("backup-{round}.db"));
+        house.run(&format!("backup {name}")).succeeds();
+        let copy = house.path(&name);
+        assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+        let whole: String =
+            Connection::open(&copy).unwrap().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(whole, "ok");
+        let (found, after) = (count(&copy, LOGINS), people.signed_in());
+        assert!((before..=after + NAMES.len()).contains(&found), "{before} {found} {after}");
+        assert!(found >= last);
+        last = found;
+    }
+    assert!(last > 0, "nobody has signed in meanwhile");
+    assert_eq!(people.finish(), 60);
+    let left: Vec<_> = fs::read_dir(house.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains(".part")), "{left:?}");
+}
+
+#[tokio::test]
+async fn what_was_backed_up_comes_back_and_ends_the_sessions_in_it() {
+    let house = House::of(&["ada"]);
+    let mut server = house.serves();
+    let mut ada = Person::at(&server, "ada");
+    ada.sets_up().await;
+    let codes = ada.makes_backup_codes().await;
+    house.run("backup saved.db").succeeds();
+    let saved = fs::read(house.path("saved.db")).unwrap();
+
+    let again = house.run("backup saved.db");
+    assert!(again.fails().ends_with("saved.db already, and it stays as it is"), "{again:?}");
+    let there = house.run("restore saved.db");
+    assert!(there.fails().ends_with("countersign.db: --replace puts the backup in its place"), "{there:?}");
+    let used = house.run("restore saved.db --replace");
+    assert!(used.fails().ends_with("is in use: stop every server on it first"), "{used:?}");
+    assert!(ada.is_verified().await, "nothing has changed");
+    let mut other = Person::at(&server, "ada");
+    let page = other.signs_in(PASSWORD).await;
+    assert!(other.answers_with_backup_code(&page, &codes[0]).await.says("You are signed in"));
+
+    server.signal("TERM");
+    server.ends();
+    let logins = count(&house.path("countersign.db"), LOGINS);
+    assert_eq!(logins, 1);
+    let told = house.run("restore saved.db --replace --json").json();
+    assert_eq!(told["sessions_ended"], 1);
+    assert_eq!(count(&house.path("countersign.db"), LOGINS), 0, "it is as it was");
+    assert_eq!(fs::read(house.path("saved.db")).unwrap(), saved, "the backup stays as it is");
+    let server = house.serves();
+    ada.browser = Person::at(&server, "ada").browser;
+    let page = ada.signs_in(PASSWORD).await;
+    assert!(ada.answers_with_backup_code(&page, &codes[1]).await.says("You are signed in"));
+    drop(server);
+
+    let fresh = [("COUNTERSIGN_DATABASE_URL", "sqlite://fresh.db"), ("COUNTERSIGN_KEY_FILE", "countersign.key")];
+    house.run_in(&fresh, "restore saved.db").succeeds();
+    assert_eq!(fs::metadata(house.path("fresh.db")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(count(&house.path("fresh.db"), "SELECT count(*) FROM session"), 0);
+    house.run_in(&fresh, "config check").succeeds();
+}
+
+#[test]
+fn what_is_no_backup_is_not_restored() {
+    let house = House::founded();
+    house.run("backup good.db").succeeds();
+    let before = fs::read(house.path("countersign.db")).unwrap();
+    house.write("garbage.db", &"this is no database ".repeat(500));
+    house.write("empty.db", "");
+    fs::copy(house.path("good.db"), house.path("newer.db")).unwrap();
+    let newer = Connection::open(house.path("newer.db")).unwrap();
+    newer.execute("INSERT INTO countersign_migration VALUES (99, 'from the future')", []).unwrap();
+    drop(newer);
+    let mut damaged = fs::read(house.path("good.db")).unwrap();
+    for byte in damaged.iter_mut().skip(4096 * 2).take(4096 * 6) {
+        *byte = 0xa5;
+    }
+    fs::write(house.path("damaged.db"), damaged).unwrap();
+    for (name, reason) in [
+        ("missing.db", "there is no file at"),
+        ("garbage.db", "file is not a database"),
+        ("empty.db", "has no tables of Countersign's"),
+        ("newer.db", "is at migration 99 and this program knows only"),
+        ("damaged.db", "malformed"),
+    ] {
+        let told = house.run(&format!("restore {name} --replace"));
+        assert!(told.fails().contains(reason), "{name}: {told:?}");
+        assert!(!house.path("countersign.db.part").exists(), "{name}");
+    }
+    assert_eq!(fs::read(house.path("countersign.db")).unwrap(), before);
+    house.run("config check").succeeds();
+}
+
+#[test]
+fn what_is_over_is_forgotten_on_demand() {
+    let house = House::founded();
+    let database = Connection::open(house.path("countersign.db")).unwrap();
+    let rows = "
+        INSERT INTO spent_attempt VALUES ('over', 1), ('running', 99999999999999);
+        INSERT INTO event (at, user_id, kind) VALUES (1, 'ada', 'signed-in'), (99999999999999, 'ada', 'signed-in');
+        INSERT INTO node VALUES ('gone', 1, 1, '0.1.0', 'a', 1);";
+    database.execute_batch(rows).unwrap();
+    let kept = house.run_in_place("purge --json", &[("COUNTERSIGN_EVENT_RETENTION", "0")]);
+    assert_eq!(kept.json()["rows"], 2);
+    assert_eq!(house.run("purge").succeeds(), "1 rows were over and are gone");
+    assert_eq!(house.run("purge --json").json()["rows"], 0);
+    assert_eq!(count(&house.path("countersign.db"), "SELECT count(*) FROM event"), 1);
+}

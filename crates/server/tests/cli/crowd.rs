@@ -1,0 +1,66 @@
+//! Several people who sign in again and again while something else happens.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    house::{PASSWORD, Server},
+    person::Person,
+};
+
+/// People who sign in with a backup code each time, until they have none.
+pub(crate) struct People {
+    threads: Vec<thread::JoinHandle<()>>,
+    signed_in: Arc<AtomicUsize>,
+    hurry: Arc<AtomicBool>,
+}
+
+impl People {
+    pub(crate) async fn at(server: &Server, names: &[&str]) -> Self {
+        let (signed_in, hurry) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let mut threads = vec![];
+        for name in names {
+            let mut person = Person::at(server, name);
+            person.sets_up().await;
+            let codes = person.makes_backup_codes().await;
+            assert_eq!(codes.len(), 10);
+            let (address, name) = (server.address, (*name).to_owned());
+            let (signed_in, hurry) = (Arc::clone(&signed_in), Arc::clone(&hurry));
+            threads.push(thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                for code in codes {
+                    let mut person = Person::reaching(address, &name);
+                    let page = runtime.block_on(person.signs_in(PASSWORD));
+                    let page = runtime.block_on(person.answers_with_backup_code(&page, &code));
+                    assert!(page.says("You are signed in"), "{name} is not let in: {page:?}");
+                    assert!(runtime.block_on(person.is_verified()), "{name}");
+                    signed_in.fetch_add(1, Ordering::SeqCst);
+                    if !hurry.load(Ordering::SeqCst) {
+                        thread::sleep(Duration::from_millis(700));
+                    }
+                }
+            }));
+        }
+        Self { threads, signed_in, hurry }
+    }
+
+    /// How many times somebody was let in so far.
+    pub(crate) fn signed_in(&self) -> usize {
+        self.signed_in.load(Ordering::SeqCst)
+    }
+
+    /// Waits until everybody has used all their codes; everybody must have been let in every time.
+    pub(crate) fn finish(self) -> usize {
+        self.hurry.store(true, Ordering::SeqCst);
+        for thread in self.threads {
+            thread.join().unwrap();
+        }
+        self.signed_in.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,181 @@
+//! Copies of a database, made and put back while its server runs or does not.
+//!
+//! A copy is made in one read transaction, so it is the database as of one moment, with every commit that was answered
+//! before. It is checked, made durable, and only then given its name: a file of that name is whole. Putting a copy back
+//! ends every session in it, because somebody may have signed out since it was made.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{ErrorCode, backup::Backup};
+
+use crate::{
+    SqliteStore, StoreError, connection, migrate,
+    statements::{schema, session},
+};
+
+/// What to do about a database that is there already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Existing {
+    /// It stays, and nothing is restored.
+    Keep,
+    /// Its contents are replaced, unless somebody uses it.
+    Replace,
+}
+
+/// What was put back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Restored {
+    /// The last migration that the copy has; `migrate` brings it to what this program knows.
+    pub migration: u32,
+    /// How many sessions were ended.
+    pub sessions_ended: usize,
+}
+
+impl SqliteStore {
+    /// Copies the database at `path` into a new file at `copy`, readable by its owner alone. Harmless while others use
+    /// the database.
+    pub fn back_up(path: &Path, copy: &Path) -> Result<(), StoreError> {
+        let (path, copy) = (connection::absolute(path)?, connection::absolute(copy)?);
+        refuse_missing(&path)?;
+        refuse_existing(&copy)?;
+        let part = Part::of(&path, &copy)?;
+        part.check()?;
+        part.take_place(&copy)
+    }
+
+    /// Puts the copy at `copy` in the place of the database at `path`, which nobody may be using.
+    pub fn restore(copy: &Path, path: &Path, existing: Existing) -> Result<Restored, StoreError> {
+        let (path, copy) = (connection::absolute(path)?, connection::absolute(copy)?);
+        refuse_missing(&copy)?;
+        if existing == Existing::Keep {
+            refuse_existing(&path)?;
+        }
+        let part = Part::of(&copy, &path)?;
+        part.check()?;
+        let migration = migrate::found(&connection::copier(&part.path)?, &copy)?;
+        let sessions_ended = part.end_sessions()?;
+        if path.symlink_metadata().is_ok() {
+            part.replace_contents(&path)?;
+        } else {
+            part.take_place(&path)?;
+        }
+        Ok(Restored { migration, sessions_ended })
+    }
+}
+
+/// A copy that has not got its name yet. It is removed with the value.
+struct Part {
+    path: PathBuf,
+}
+
+impl Part {
+    /// Copies a database to a file beside `place`.
+    fn of(database: &Path, place: &Path) -> Result<Self, StoreError> {
+        let source = connection::copier(database)?;
+        migrate::found(&source, database)?;
+        let mut name = place.as_os_str().to_owned();
+        name.push(".part");
+        let path = PathBuf::from(name);
+        create(&path)?;
+        let part = Self { path };
+        source.execute(schema::COPY, [part.path.to_string_lossy()]).map_err(sqlite("copy the database"))?;
+        Ok(part)
+    }
+
+    /// An error unless SQLite finds the copy whole.
+    fn check(&self) -> Result<(), StoreError> {
+        let connection = connection::copier(&self.path)?;
+        let mut statement = connection.prepare(schema::INTEGRITY).map_err(sqlite("check the copy"))?;
+        let found = statement.query_map([], |row| row.get(0)).and_then(Iterator::collect::<Result<Vec<String>, _>>);
+        match found.map_err(sqlite("check the copy"))?.as_slice() {
+            [fine] if fine == "ok" => Ok(()),
+            complaints => Err(StoreError::Damaged { complaint: complaints.first().cloned().unwrap_or_default() }),
+        }
+    }
+
+    fn end_sessions(&self) -> Result<usize, StoreError> {
+        connection::writer(&self.path)?.execute(session::END_EVERY, []).map_err(sqlite("end the sessions"))
+    }
+
+    /// Gives the copy its name, unless something has that name by now.
+    fn take_place(self, place: &Path) -> Result<(), StoreError> {
+        let placed = File::open(&self.path)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| give_name(&self.path, place))
+            .and_then(|()| sync_folder(place));
+        placed.map_err(|cause| StoreError::File { doing: "put a copy of", path: place.to_owned(), cause })
+    }
+
+    /// Writes the copy into a database that is there, in one transaction, and only if nobody else has it open.
+    fn replace_contents(self, path: &Path) -> Result<(), StoreError> {
+        let in_use = |cause: rusqlite::Error| match cause.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse { path: path.to_owned() },
+            _ => StoreError::Sqlite { doing: "replace the database", cause },
+        };
+        let mut target = connection::writer(path)?;
+        connection::alone(&target).map_err(in_use)?;
+        let source = connection::copier(&self.path)?;
+        let copied = Backup::new(&source, &mut target).and_then(|backup| backup.step(-1)).map_err(in_use)?;
+        if copied == rusqlite::backup::StepResult::Done {
+            Ok(())
+        } else {
+            Err(StoreError::InUse { path: path.to_owned() })
+        }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        for end in ["", "-journal", "-wal", "-shm"] {
+            let mut name = self.path.as_os_str().to_owned();
+            name.push(end);
+            // Most of them are not there.
+            let _ = fs::remove_file(PathBuf::from(name));
+        }
+    }
+}
+
+fn refuse_missing(path: &Path) -> Result<(), StoreError> {
+    if path.exists() { Ok(()) } else { Err(StoreError::NoFile { path: path.to_owned() }) }
+}
+
+fn refuse_existing(path: &Path) -> Result<(), StoreError> {
+    if path.symlink_metadata().is_ok() { Err(StoreError::Exists { path: path.to_owned() }) } else { Ok(()) }
+}
+
+/// A link never takes the place of anything; where the file system knows no links, a look before renaming has to do.
+fn give_name(part: &Path, place: &Path) -> io::Result<()> {
+    match fs::hard_link(part, place) {
+        Ok(()) => fs::remove_file(part),
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists || place.symlink_metadata().is_ok() => Err(cause),
+        Err(_) => fs::rename(part, place),
+    }
+}
+
+/// An empty file that nobody else can read, for SQLite to fill.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|cause| match cause.kind() {
+        io::ErrorKind::AlreadyExists => StoreError::Exists { path: path.to_owned() },
+        _ => StoreError::File { doing: "put a copy of", path: path.to_owned(), cause },
+    })
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn sqlite(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
+    move |cause| StoreError::Sqlite { doing, cause }
+}
