@@ -101,6 +101,22 @@ impl Engine {
         }
     }
 
+    /// How many states do not open although we have the keys that they say have sealed them. Opens every device.
+    pub async fn count_closed(&self) -> Result<u64, Fault> {
+        let (ids, mut closed, mut cursor) = (self.key_ids(), 0_u64, None::<DeviceId>);
+        loop {
+            let devices = self.store().devices_after(cursor.as_ref(), PAGE).await?;
+            let Some(last) = devices.last() else { return Ok(closed) };
+            cursor = Some(last.id.clone());
+            for device in devices {
+                let ours = Keyring::sealed_by(&device.state.0).is_some_and(|id| ids.contains(&id));
+                if ours && self.open_device(device).is_err() {
+                    closed = closed.saturating_add(1);
+                }
+            }
+        }
+    }
+
     /// Seals the states of the next devices, at most `limit`, by the key that seals now; those that are, stay. Nothing if
     /// no device comes after `cursor`.
     pub async fn reseal(&self, cursor: Option<&DeviceId>, limit: u32) -> Result<Option<Resealed>, Fault> {

@@ -9,6 +9,7 @@ mod backup;
 mod backup_codes;
 mod config;
 mod demo;
+mod doctor;
 mod keys;
 mod migrate;
 mod purge;
@@ -65,6 +66,8 @@ enum Command {
     Backup(backup::BackupArguments),
     /// Put a backup in the place of the database, while no server runs
     Restore(backup::RestoreArguments),
+    /// Look for everything that may be wrong, and say what to do
+    Doctor(doctor::Arguments),
     /// See and check the settings
     Config(config::Arguments),
     /// Make, see and change the keys that seal what is secret in the database
@@ -117,6 +120,7 @@ impl Command {
             Self::TwoFactor(arguments) => one_thread()?.block_on(two_factor::run(arguments)),
             Self::BackupCodes(arguments) => one_thread()?.block_on(backup_codes::run(arguments)),
             Self::Purge(arguments) => one_thread()?.block_on(purge::run(arguments)),
+            Self::Doctor(arguments) => one_thread()?.block_on(doctor::run(arguments)),
             Self::Backup(arguments) => backup::back_up(&arguments),
             Self::Restore(arguments) => backup::restore(&arguments),
             Self::Config(arguments) => config::run(&arguments),

@@ -9,7 +9,12 @@ mod setting;
 mod source;
 mod value;
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroUsize,
+    path::PathBuf,
+    thread,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use countersign_axum::{Network, Origin, Origins};
@@ -167,6 +172,21 @@ impl Config {
         Ok(())
     }
 
+    /// Whether a network of theirs holds addresses from all over the world.
+    fn trusts_everybody(&self) -> bool {
+        let far_apart = [
+            [IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)), IpAddr::V4(Ipv4Addr::new(126, 1, 1, 1))],
+            [IpAddr::V4(Ipv4Addr::new(128, 1, 1, 1)), IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1))],
+            [
+                IpAddr::V6(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 1)),
+                IpAddr::V6(Ipv6Addr::new(0x2a00, 0, 0, 0, 0, 0, 0, 1)),
+            ],
+        ];
+        let spans =
+            |network: &Network| far_apart.iter().any(|pair| pair.iter().all(|address| network.contains(*address)));
+        self.trusted_proxies.iter().any(spans)
+    }
+
     /// What may be set like this and yet be a mistake, each with what to do.
     pub(crate) fn doubts(&self) -> Vec<&'static str> {
         let https = self.public_url.as_ref().is_some_and(|url| url.origin.is_https());
@@ -175,6 +195,11 @@ impl Config {
                 https && self.trusted_proxies.is_empty(),
                 "trusted_proxies is empty: everybody seems to come from the proxy's address, and shares its budget of \
                  wrong passwords; list the proxy, 127.0.0.1 included",
+            ),
+            (
+                self.trusts_everybody(),
+                "trusted_proxies has networks that nearly everybody is in: whoever reaches the server can say to be anybody, \
+                 and no address has a budget of its own; list the proxies alone",
             ),
             (
                 self.metrics_bind.is_some_and(|bind| !bind.ip().is_loopback()),

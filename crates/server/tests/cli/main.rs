@@ -4,6 +4,7 @@
 mod backup;
 mod crowd;
 mod demo;
+mod doctor;
 mod factors;
 mod figures;
 mod house;

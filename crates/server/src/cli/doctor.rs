@@ -1,0 +1,262 @@
+//! `countersign doctor`: everything that can be wrong with an installation and be seen from here, each with what to do.
+//!
+//! It changes nothing, and may be run beside a server. `fail` is what people will meet as a fault, or what lets somebody
+//! in who should not be; `warn` is what will be regretted one day. What hinders one check does not hinder the others.
+
+mod place;
+
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Display},
+    path::Path,
+};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use countersign_engine::{Engine, Fault, KeyId, LIVE_FOR, core::Node};
+use countersign_store::SqliteStore;
+use serde::Serialize;
+
+use super::{Form, SettingFlags};
+use crate::{config::Config, key_file, wire::Installation};
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    settings: SettingFlags,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// What one check has found.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    state: State,
+    /// What is so, and, unless all is well, what to do.
+    found: String,
+}
+
+#[derive(Debug, Default)]
+struct Report(Vec<Finding>);
+
+impl Report {
+    fn say(&mut self, state: State, check: &'static str, found: impl Display) {
+        self.0.push(Finding { check, state, found: found.to_string() });
+    }
+
+    fn ok(&mut self, check: &'static str, found: impl Display) {
+        self.say(State::Ok, check, found);
+    }
+
+    fn warn(&mut self, check: &'static str, found: impl Display) {
+        self.say(State::Warn, check, found);
+    }
+
+    fn fail(&mut self, check: &'static str, found: impl Display) {
+        self.say(State::Fail, check, found);
+    }
+
+    fn count(&self, state: State) -> usize {
+        self.0.iter().filter(|finding| finding.state == state).count()
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, Finding { check, state, found }) in self.0.iter().enumerate() {
+            let state = match state {
+                State::Ok => "ok",
+                State::Warn => "warn",
+                State::Fail => "FAIL",
+            };
+            let end = if place == 0 { "" } else { "\n" };
+            write!(f, "{end}{state:<5} {check}: {found}")?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn run(Arguments { settings, form }: Arguments) -> Result<()> {
+    let mut report = Report::default();
+    match settings.config() {
+        Ok(config) => examine(&config, &mut report).await,
+        Err(error) => report.fail("settings", format_args!("{error:#}")),
+    }
+    form.print(&report.0, &report)?;
+    match report.count(State::Fail) {
+        0 => Ok(()),
+        1 => bail!("one check has failed"),
+        failed => bail!("{failed} checks have failed"),
+    }
+}
+
+async fn examine(config: &Config, report: &mut Report) {
+    settings(config, report);
+    keys(config, report);
+    database(config, report);
+    if let Ok(installation) = Installation::open(config) {
+        let engine = &installation.engine;
+        for (check, examined) in [("states", states(engine, report).await), ("nodes", nodes(engine, report).await)] {
+            if let Err(fault) = examined {
+                report.fail(check, fault);
+            }
+        }
+    }
+}
+
+fn settings(config: &Config, report: &mut Report) {
+    let doubts = config.doubts();
+    match config.refuse_plain_http() {
+        Err(error) => report.fail("settings", format_args!("{error:#}")),
+        Ok(()) if doubts.is_empty() => report.ok("settings", "they can be used"),
+        Ok(()) => {}
+    }
+    for doubt in doubts {
+        report.warn("settings", doubt);
+    }
+    match &config.public_url {
+        Some(url) if url.origin.is_https() => report.ok("address", "browsers come by https"),
+        Some(_) | None => report.warn(
+            "address",
+            "only browsers on this machine reach the site, by plain http: set public_url to the https address of the proxy \
+             in front",
+        ),
+    }
+    if let Some(folder) = config.templates.as_deref().filter(|folder| !folder.is_dir()) {
+        report.fail("templates", format_args!("template_dir {} is no folder", folder.display()));
+    }
+}
+
+fn keys(config: &Config, report: &mut Report) {
+    let read = config.key_file().and_then(|path| key_file::read(path).map(|ring| (path, ring)));
+    let (path, ring) = match read {
+        Ok(read) => read,
+        Err(error) => return report.fail("keys", format_args!("{error:#}")),
+    };
+    let count = ring.ids().count();
+    report.ok("keys", format_args!("{count} in {}, for its owner's eyes only; {} seals", path.display(), ring.seals()));
+    let folder = |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+    let beside = config.database.as_deref().and_then(folder);
+    if beside.is_some() && beside == folder(path) {
+        report.warn(
+            "keys",
+            "the key file is in the database's folder, and whoever copies that has every secret: keep it elsewhere",
+        );
+    }
+}
+
+fn database(config: &Config, report: &mut Report) {
+    let opened = config.database().and_then(|path| Ok((path, SqliteStore::open(path)?)));
+    let (path, store) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return report.fail("database", format_args!("{error:#}")),
+    };
+    report.ok("schema", "it is the one that this version needs");
+    match store.integrity_check() {
+        Ok(complaints) if complaints.is_empty() => report.ok("database", "SQLite finds it whole"),
+        Ok(complaints) => report.fail(
+            "database",
+            format_args!("it is damaged ({}): restore a backup", complaints.first().map_or("", String::as_str)),
+        ),
+        Err(fault) => report.fail("database", fault),
+    }
+    match place::doubt(path) {
+        None => report.ok("durability", "on a disk of this machine, with a log that is synced before each answer"),
+        Some(doubt) => report.warn("durability", doubt),
+    }
+    if place::others_can_read(path) {
+        report.warn("database", format_args!("others can read {0}: run `chmod 600 {0}`", path.display()));
+    }
+}
+
+/// Whether every device opens.
+async fn states(engine: &Engine, report: &mut Report) -> Result<(), Fault> {
+    let seals = engine.count_seals().await?;
+    let (ids, first) = (engine.key_ids(), engine.sealing_key());
+    for (id, count) in seals.by_key.iter().filter(|(id, _)| !ids.contains(id)) {
+        report.fail(
+            "states",
+            format_args!(
+                "{count} devices are sealed by key {id}, which is not in the key file: whoever has one meets a fault; put \
+                 the key back, from the copy that was kept apart"
+            ),
+        );
+    }
+    let closed = engine.count_closed().await?;
+    if closed > 0 {
+        report.fail(
+            "states",
+            format_args!(
+                "{closed} devices do not open although their keys are there: their rows were changed by somebody else; \
+                 restore a backup, or take them away with `countersign two-factor disable`"
+            ),
+        );
+    }
+    let others = |id: &&KeyId| **id != first && ids.contains(id);
+    let behind: u64 = seals.by_key.keys().filter(others).filter_map(|id| seals.by_key.get(id)).sum();
+    if behind > 0 {
+        report.warn(
+            "states",
+            format_args!(
+                "{behind} devices are sealed by a key that does not seal any more: run `countersign keys rotate`"
+            ),
+        );
+    }
+    if closed == 0 && seals.by_key.keys().all(|id| ids.contains(id)) && seals.broken == 0 {
+        report.ok("states", format_args!("all {} devices open", seals.total()));
+    }
+    if seals.broken > 0 {
+        report.fail("states", format_args!("{} devices hold something that no key has sealed", seals.broken));
+    }
+    Ok(())
+}
+
+/// Whether those that run are alike.
+async fn nodes(engine: &Engine, report: &mut Report) -> Result<(), Fault> {
+    let nodes = engine.nodes().await?;
+    let now = engine.now();
+    let ahead = nodes.iter().filter(|node| node.seen > now.after(LIVE_FOR / 6)).count();
+    if ahead > 0 {
+        report.warn(
+            "clock",
+            format_args!(
+                "{ahead} nodes have reported from the future: their clocks or this one are wrong, and codes from \
+                 authenticator apps with them; run a time service on every node"
+            ),
+        );
+    } else {
+        report.ok("clock", "no node is ahead of this clock");
+    }
+    let running: Vec<Node> = nodes.into_iter().filter(|node| engine.is_live(node)).collect();
+    if running.is_empty() {
+        report.ok("nodes", "no server runs on this database");
+        return Ok(());
+    }
+    let versions: BTreeSet<&str> = running.iter().map(|node| node.version.as_str()).collect();
+    let keys: BTreeSet<&Vec<String>> = running.iter().map(|node| &node.keys).collect();
+    let here: Vec<String> = engine.key_ids().iter().map(KeyId::to_string).collect();
+    if versions.len() > 1 {
+        let versions: Vec<&str> = versions.into_iter().collect();
+        report.warn("nodes", format_args!("they run versions {}: finish the upgrade", versions.join(" and ")));
+    } else if versions.iter().all(|version| *version != env!("CARGO_PKG_VERSION")) {
+        report.warn("nodes", "they run another version than this command: restart them, or use theirs");
+    }
+    if keys.len() > 1 {
+        report.warn("nodes", "they have different keys: copy one key file to all of them");
+    } else if keys.iter().all(|keys| **keys != here) {
+        report.warn("nodes", "they have other keys than the key file here: copy it to them, or theirs to here");
+    }
+    if !report.0.iter().any(|finding| finding.check == "nodes") {
+        report.ok("nodes", format_args!("{} run, of one version and with the same keys", running.len()));
+    }
+    Ok(())
+}

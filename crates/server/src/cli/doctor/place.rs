@@ -1,0 +1,40 @@
+//! Where a file lies: whether what is written there stays, and who can read it.
+
+use std::{fs, path::Path};
+
+/// Why what is written here may not stay, if anything is to be feared.
+#[cfg(target_os = "linux")]
+pub(super) fn doubt(path: &Path) -> Option<&'static str> {
+    // The kernel's `magic.h`.
+    const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
+    const NETWORK: [u64; 4] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x517b];
+    const LAYERS: u64 = 0x794c_7630;
+    let kind = rustix::fs::statfs(path).ok().and_then(|found| u64::try_from(found.f_type).ok())?;
+    if MEMORY.contains(&kind) {
+        return Some("the database is in memory and ends with the machine: put it on a disk");
+    }
+    if NETWORK.contains(&kind) {
+        return Some(
+            "the database is on a network file system, where SQLite's locks cannot be relied on: put it on a local disk",
+        );
+    }
+    (kind == LAYERS).then_some("the database is in a container's own layer and ends with it: put it on a volume")
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn doubt(_: &Path) -> Option<&'static str> {
+    None
+}
+
+/// Whether anybody but its owner can read the file.
+#[cfg(unix)]
+pub(super) fn others_can_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+pub(super) fn others_can_read(path: &Path) -> bool {
+    let _ = fs::metadata(path);
+    false
+}

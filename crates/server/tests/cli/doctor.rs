@@ -1,0 +1,145 @@
+//! What the doctor finds, and that it finds nothing where there is nothing.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::{
+    house::{House, Told},
+    person::Person,
+};
+
+/// The findings of one kind, as `check: found`.
+fn findings(told: &Told, state: &str) -> Vec<String> {
+    let all: Value = serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{told:?}"));
+    let all = all.as_array().unwrap().iter().filter(|finding| finding["state"] == state);
+    all.map(|finding| format!("{}: {}", finding["check"].as_str().unwrap(), finding["found"].as_str().unwrap()))
+        .collect()
+}
+
+#[track_caller]
+fn finds(told: &Told, state: &str, text: &str) {
+    assert!(findings(told, state).iter().any(|finding| finding.contains(text)), "no {state} with {text:?}: {told:?}");
+    assert_eq!(told.status, i32::from(!findings(told, "fail").is_empty()), "{told:?}");
+}
+
+fn doctor(house: &House) -> Told {
+    house.run("doctor --json")
+}
+
+#[tokio::test]
+async fn a_healthy_installation_is_told_so_also_beside_its_server() {
+    let house = House::of(&["ada"]);
+    fs::create_dir(house.path("keys")).unwrap();
+    fs::rename(house.path("countersign.key"), house.path("keys/countersign.key")).unwrap();
+    let settings = [
+        ("COUNTERSIGN_KEY_FILE", "keys/countersign.key"),
+        ("COUNTERSIGN_PUBLIC_URL", "https://id.example.org"),
+        ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let idle = house.run_in_place("doctor --json", &settings);
+    finds(&idle, "ok", "nodes: no server runs");
+    let server = house.serves_with("serve --bind 127.0.0.1:0", &settings);
+    let told = house.run_in_place("doctor --json", &settings);
+    assert_eq!((told.status, told.err.as_str(), findings(&told, "fail").len()), (0, "", 0), "{told:?}");
+    for text in [
+        "settings: they can be used",
+        "address: browsers come by https",
+        "keys: 1 in keys/countersign.key",
+        "schema: it is the one",
+        "database: SQLite finds it whole",
+        "states: all 0 devices open",
+        "clock: no node is ahead",
+        "nodes: 1 run, of one version and with the same keys",
+    ] {
+        finds(&told, "ok", text);
+    }
+    // Where the tests run may be a place for nothing that lasts, which is then rightly said.
+    let warned = findings(&told, "warn");
+    assert!(warned.iter().all(|finding| finding.starts_with("durability: ")), "{warned:?}");
+    let text = house.run_in_place("doctor", &settings);
+    assert!(text.succeeds().starts_with("ok    settings: they can be used\nok    address: "), "{text:?}");
+    drop(server);
+}
+
+#[test]
+fn nothing_set_is_two_failures_and_no_crash() {
+    let house = House::empty();
+    let told = house.run_in(&[], "doctor --json");
+    finds(&told, "fail", "keys: no key file is set");
+    finds(&told, "fail", "database: no database is set");
+    assert_eq!(told.err, "countersign: 2 checks have failed\n");
+    let told = house.run_in(&[("COUNTERSIGN_BIND", "nowhere")], "doctor --json");
+    finds(&told, "fail", "settings: could not use bind");
+}
+
+#[test]
+fn files_and_settings_that_let_others_in_are_found() {
+    let house = House::founded();
+    finds(&doctor(&house), "warn", "keys: the key file is in the database's folder");
+    fs::set_permissions(house.path("countersign.db"), fs::Permissions::from_mode(0o644)).unwrap();
+    finds(&doctor(&house), "warn", "others can read");
+    fs::set_permissions(house.path("countersign.key"), fs::Permissions::from_mode(0o640)).unwrap();
+    finds(&doctor(&house), "fail", "keys: others can read the key file");
+    for (settings, state, text) in [
+        (&[("COUNTERSIGN_TRUSTED_PROXIES", "0.0.0.0/0")][..], "warn", "nearly everybody"),
+        (&[("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.1,::/0")], "warn", "nearly everybody"),
+        (&[("COUNTERSIGN_PUBLIC_URL", "http://id.example.org")], "fail", "passwords in clear"),
+        (&[("COUNTERSIGN_METRICS_BIND", "0.0.0.0:9464")], "warn", "figures are told to whoever asks"),
+        (&[("COUNTERSIGN_TEMPLATE_DIR", "nowhere")], "fail", "is no folder"),
+    ] {
+        finds(&house.run_in_place("doctor --json", settings), state, text);
+    }
+    let told = house.run_in_place("doctor --json", &[("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.0/8,127.0.0.1,fd00::/8")]);
+    assert!(!told.out.contains("nearly everybody"), "{told:?}");
+}
+
+#[test]
+fn a_database_of_another_time_is_found() {
+    let house = House::founded();
+    let database = Connection::open(house.path("countersign.db")).unwrap();
+    database.execute("INSERT INTO countersign_migration VALUES (99, 'from the future')", []).unwrap();
+    finds(&doctor(&house), "fail", "is at migration 99");
+    database.execute("DELETE FROM countersign_migration WHERE version > 1", []).unwrap();
+    finds(&doctor(&house), "fail", "run `countersign migrate`");
+}
+
+#[tokio::test]
+async fn states_that_do_not_open_are_found() {
+    let house = House::of(&["ada", "bob"]);
+    let server = house.serves();
+    Person::at(&server, "ada").sets_up().await;
+    Person::at(&server, "bob").sets_up().await;
+    drop(server);
+    finds(&doctor(&house), "ok", "states: all 2 devices open");
+    let database = Connection::open(house.path("countersign.db")).unwrap();
+    let swapped = "UPDATE device SET state = (SELECT other.state FROM device other WHERE other.id <> device.id)
+        WHERE id = (SELECT min(id) FROM device)";
+    assert_eq!(database.execute(swapped, []).unwrap(), 1);
+    finds(&doctor(&house), "fail", "states: 1 devices do not open although their keys are there");
+    fs::remove_file(house.path("countersign.key")).unwrap();
+    house.run("keys new").succeeds();
+    finds(&doctor(&house), "fail", "states: 2 devices are sealed by key ");
+    database.execute("UPDATE device SET state = x'00'", []).unwrap();
+    finds(&doctor(&house), "fail", "2 devices hold something that no key has sealed");
+}
+
+#[test]
+fn nodes_that_differ_are_found() {
+    let house = House::founded();
+    let database = Connection::open(house.path("countersign.db")).unwrap();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let report = |id: &str, ahead: u128, version: &str, keys: &str| {
+        let row = format!("INSERT INTO node VALUES ('{id}', 1, {}, '{version}', '{keys}', 1)", now + ahead);
+        database.execute(&row, []).unwrap();
+    };
+    report("a", 0, "0.1.0", "first second");
+    finds(&doctor(&house), "warn", "nodes: they have other keys than the key file here");
+    report("b", 0, "0.0.9", "second first");
+    finds(&doctor(&house), "warn", "nodes: they run versions 0.0.9 and 0.1.0");
+    finds(&doctor(&house), "warn", "nodes: they have different keys");
+    finds(&doctor(&house), "ok", "clock: ");
+    report("c", 40_000, "0.1.0", "first");
+    finds(&doctor(&house), "warn", "clock: 1 nodes have reported from the future");
+}
