@@ -14,10 +14,17 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 7] = [
     Tool { program: "chromium", package: "chromium", purpose: "the browser that signs in" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "drives the browser" },
     Tool { program: "oathtool", package: "oathtool", purpose: "computes one-time passwords without our code" },
+    Tool {
+        program: "nginx",
+        package: "nginx",
+        purpose: "the proxy in front, which takes the configuration that is shipped",
+    },
+    Tool { program: "openssl", package: "openssl", purpose: "makes certificates for it" },
+    Tool { program: "systemd-analyze", package: "systemd", purpose: "takes the unit that is shipped" },
     Tool { program: "strace", package: "strace", purpose: "sees that a write is on disk before it is answered" },
 ];
 

@@ -10,6 +10,7 @@ mod backup_codes;
 mod config;
 mod demo;
 mod doctor;
+mod health;
 mod keys;
 mod migrate;
 mod purge;
@@ -66,6 +67,8 @@ enum Command {
     Backup(backup::BackupArguments),
     /// Put a backup in the place of the database, while no server runs
     Restore(backup::RestoreArguments),
+    /// Ask the running server whether it is ready
+    Health(health::Arguments),
     /// Look for everything that may be wrong, and say what to do
     Doctor(doctor::Arguments),
     /// See and check the settings
@@ -120,6 +123,7 @@ impl Command {
             Self::TwoFactor(arguments) => one_thread()?.block_on(two_factor::run(arguments)),
             Self::BackupCodes(arguments) => one_thread()?.block_on(backup_codes::run(arguments)),
             Self::Purge(arguments) => one_thread()?.block_on(purge::run(arguments)),
+            Self::Health(arguments) => health::run(&arguments),
             Self::Doctor(arguments) => one_thread()?.block_on(doctor::run(arguments)),
             Self::Backup(arguments) => backup::back_up(&arguments),
             Self::Restore(arguments) => backup::restore(&arguments),

@@ -4,7 +4,7 @@
 use super::tree::Tree;
 
 const PAPERS: [&str; 5] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "STYLE.md"];
-const FOLDERS: [&str; 6] = [".cargo/", ".ci/", "crates/", "docs/", "examples/", "xtask/"];
+const FOLDERS: [&str; 7] = [".cargo/", ".ci/", "crates/", "docs/", "examples/", "packaging/", "xtask/"];
 const ENDINGS: [&str; 3] = [".md", ".rs", ".toml"];
 
 /// Paths that a paper names and the tree does not have.

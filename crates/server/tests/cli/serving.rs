@@ -28,6 +28,25 @@ async fn probes_answer_without_a_session_and_under_any_name() {
 }
 
 #[tokio::test]
+async fn a_supervisor_without_a_browser_learns_whether_the_server_is_ready() {
+    let house = House::founded();
+    let server = house.serves();
+    let bind = server.address.to_string();
+    let set = [("COUNTERSIGN_BIND", bind.as_str())];
+    assert_eq!(house.run_in(&set, "health").succeeds(), format!("the server at {bind} is ready"));
+    let everywhere = format!("0.0.0.0:{}", server.address.port());
+    assert_eq!(house.run_in(&[("COUNTERSIGN_BIND", &everywhere)], "health --json").json()["ready"], true);
+    drop(server);
+    let gone = house.run_in(&set, "health");
+    assert!(gone.fails().starts_with(&format!("the server at {bind} does not answer: ")), "{gone:?}");
+    let (server, elsewhere) = (house.serves(), House::empty());
+    drop(house);
+    let bind = server.address.to_string();
+    let lost = elsewhere.run_in(&[("COUNTERSIGN_BIND", bind.as_str())], "health");
+    assert_eq!(lost.fails(), format!("the server at {bind} answers, and cannot reach its database"));
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_a_page_that_says_so() {
     let house = House::founded();
     let server = house.serves();
