@@ -19,8 +19,8 @@ fn run(command: &mut Command) -> Output {
 
 /// What a unit says of a setting; the last one counts.
 fn setting<'a>(unit: &'a str, name: &str) -> &'a str {
-    let lines = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-    lines.last().unwrap_or_else(|| panic!("the unit does not say {name}"))
+    let mut lines = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    lines.next_back().unwrap_or_else(|| panic!("the unit does not say {name}"))
 }
 
 #[test]

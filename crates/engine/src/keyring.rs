@@ -5,24 +5,23 @@
 //! nor moved to another row, cookie or purpose. A seal is `key id ‖ nonce (24) ‖ XChaCha20-Poly1305`, where the id is a
 //! byte 2 and the eight letters of a name, or a byte 1 and the four bytes of a number, as older key files have them.
 
-use std::{fmt, str::FromStr};
+mod id;
+
+use std::fmt;
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+pub use self::id::{KeyId, NotAKeyId};
 use crate::Random;
 
-const NUMBERED: u8 = 1;
-const NUMBER: usize = 4;
-const NAMED: u8 = 2;
-const NAME: usize = 8;
 const NONCE: usize = 24;
 const KEY: usize = 32;
 /// The block of SHA-256, the length at which HMAC takes a key as it is.
@@ -35,102 +34,6 @@ pub(crate) enum Use {
     DeviceState,
     /// A run of a flow, in a browser's hands.
     Attempt,
-}
-
-/// What a key file calls a key. It is no secret: it stands in every seal.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(Inner);
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Inner {
-    Number(u32),
-    /// Lower-case base32, the first one a letter.
-    Name([u8; NAME]),
-}
-
-impl KeyId {
-    /// A random name of eight characters, so that a search for it finds nothing else.
-    pub fn draw(random: &dyn Random) -> Self {
-        let mut bytes = [0; 5];
-        random.fill(&mut bytes);
-        let mut name = [0; NAME];
-        for (place, letter) in name.iter_mut().zip(BASE32_NOPAD.encode(&bytes).bytes()) {
-            *place = letter.to_ascii_lowercase();
-        }
-        // A name that begins with a digit could be taken for a number.
-        if let Some(first) = name.first_mut().filter(|first| first.is_ascii_digit()) {
-            *first = first.saturating_sub(b'2').saturating_add(b'a');
-        }
-        Self(Inner::Name(name))
-    }
-
-    /// The id at the beginning of a seal, and what comes after it.
-    fn split(sealed: &[u8]) -> Option<(Self, &[u8])> {
-        let (format, rest) = sealed.split_first()?;
-        match *format {
-            NUMBERED => {
-                let (number, rest) = rest.split_first_chunk::<NUMBER>()?;
-                Some((Self(Inner::Number(u32::from_be_bytes(*number))), rest))
-            }
-            NAMED => {
-                let (name, rest) = rest.split_first_chunk::<NAME>()?;
-                Some((Self(Inner::Name(*name)).checked()?, rest))
-            }
-            _ => None,
-        }
-    }
-
-    /// The id as a seal begins with it.
-    fn bytes(&self) -> Vec<u8> {
-        match &self.0 {
-            Inner::Number(number) => [&[NUMBERED][..], &number.to_be_bytes()].concat(),
-            Inner::Name(name) => [&[NAMED][..], name].concat(),
-        }
-    }
-
-    fn checked(self) -> Option<Self> {
-        let Inner::Name(name) = &self.0 else { return Some(self) };
-        let fits = name.iter().all(|letter| matches!(letter, b'a'..=b'z' | b'2'..=b'7'));
-        (fits && name.first().is_some_and(u8::is_ascii_lowercase)).then_some(self)
-    }
-}
-
-impl From<u32> for KeyId {
-    fn from(number: u32) -> Self {
-        Self(Inner::Number(number))
-    }
-}
-
-/// The text is no id of a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the id of a key is a number, or eight letters and digits")]
-pub struct NotAKeyId;
-
-impl FromStr for KeyId {
-    type Err = NotAKeyId;
-
-    fn from_str(text: &str) -> Result<Self, NotAKeyId> {
-        if text.bytes().all(|letter| letter.is_ascii_digit()) {
-            return text.parse().map(|number| Self(Inner::Number(number))).map_err(|_| NotAKeyId);
-        }
-        let name = text.as_bytes().try_into().map_err(|_| NotAKeyId)?;
-        Self(Inner::Name(name)).checked().ok_or(NotAKeyId)
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Inner::Number(number) => write!(f, "{number}"),
-            Inner::Name(name) => f.pad(&String::from_utf8_lossy(name)),
-        }
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
 }
 
 /// One key of the ring, with the sub-keys made from it.

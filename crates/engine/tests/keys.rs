@@ -80,6 +80,18 @@ async fn keys_change_and_nobody_notices() {
     }
 }
 
+#[tokio::test]
+async fn work_that_was_interrupted_goes_on_where_it_is_not_done() {
+    let [old, new] = lines();
+    let world = world(Arc::new(MemoryStore::default()), &old);
+    for number in 0..5 {
+        world.user(&format!("user {number}")).sets_up().await;
+    }
+    world.engine.replace_keys(ring(&[&new, &old]));
+    assert_eq!(world.engine.reseal(None, 2).await.unwrap().unwrap().resealed, 2);
+    assert_eq!(reseal(&world).await, (3, 0));
+}
+
 /// 64 sign in while every state is sealed anew: all get in, and no answer is good twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_state_is_sealed_anew_while_its_owner_signs_in() {
