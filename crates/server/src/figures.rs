@@ -7,7 +7,16 @@
 mod counting;
 mod measured;
 
-use std::{fmt, future, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    fmt, future,
+    net::SocketAddr,
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, anyhow};
 use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
@@ -30,6 +39,9 @@ const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
 
 /// Where the version of the text format is said.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Whether anybody wants figures: while nobody does, a request pays nothing for them.
+static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// Things that are looked at when somebody reads, rather than counted as they happen.
 #[derive(Clone, Default)]
@@ -95,6 +107,7 @@ fn count() -> Result<PrometheusHandle> {
     let recorder = builder.context("could not make the histograms")?.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(|_| anyhow!("somebody else counts in this process already"))?;
+    WANTED.store(true, Ordering::Relaxed);
     describe();
     gauge!("countersign_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
@@ -108,6 +121,9 @@ pub(crate) fn count_request(
     duration: Duration,
     refused: Option<&Refused>,
 ) {
+    if !WANTED.load(Ordering::Relaxed) {
+        return;
+    }
     let route = || route.to_owned();
     counter!("countersign_requests_total", "method" => method, "route" => route(), "status" => status.to_string())
         .increment(1);

@@ -134,6 +134,9 @@ async fn list(settings: &SettingFlags, form: Form) -> Result<()> {
     if seals.broken > 0 {
         lines.push(format!("{} devices hold something that no key has sealed", seals.broken));
     }
+    lines.extend(
+        nodes.iter().map(|node| format!("node {} runs {} with {}", short(node), node.version, node.keys.join(", "))),
+    );
     let nodes: Vec<_> = nodes.iter().map(|node| json!({ "id": node.id.as_str(), "keys": node.keys })).collect();
     form.print(&json!({ "keys": listed, "nodes": nodes, "broken": seals.broken }), lines.join("\n"))
 }

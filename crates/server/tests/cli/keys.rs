@@ -60,6 +60,9 @@ async fn keys_are_changed_under_load_and_the_old_one_leaves_no_trace() {
     let before = people.signed_in();
     let resealed = house.run("keys rotate --json").json();
     assert_eq!(resealed["key"], new.as_str());
+    let text = house.run("keys list").succeeds().to_owned();
+    assert!(text.contains(&format!("{new}  seals, 12 devices, at 1 of 1 running nodes")), "{text}");
+    assert!(text.contains(&format!(" with {new}, {old}")), "{text}");
     assert!(resealed["resealed"].as_u64().unwrap() <= 12);
     assert_eq!(
         (listed(&house, &old)["devices"].clone(), listed(&house, &new)["devices"].clone()),
