@@ -12,6 +12,9 @@ use countersign_testkit::contract::store::batch;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+/// The last migration there is.
+const NEWEST: u32 = 3;
+
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
@@ -24,10 +27,34 @@ fn says(error: &StoreError, what: &str) {
 fn a_migration_is_done_once() {
     let folder = folder();
     let path = folder.path().join("store.db");
-    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: 0, to: 1 });
-    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: 1, to: 1 });
+    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: 0, to: NEWEST });
+    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: NEWEST, to: NEWEST });
     let _open = SqliteStore::open(&path).unwrap();
-    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: 1, to: 1 }, "while it is in use");
+    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: NEWEST, to: NEWEST }, "while it is in use");
+}
+
+/// What the first landing has left behind is brought up to date with everything in it.
+#[tokio::test]
+async fn a_database_of_the_first_landing_is_brought_up_to_date() {
+    let folder = folder();
+    let path = folder.path().join("store.db");
+    let first = Connection::open(&path).unwrap();
+    first.execute_batch(include_str!("../migrations/sqlite/0001_first.sql")).unwrap();
+    let rows = "
+        CREATE TABLE countersign_migration (
+            version INTEGER NOT NULL PRIMARY KEY CHECK (version >= 1), name TEXT NOT NULL UNIQUE
+        ) STRICT;
+        INSERT INTO countersign_migration VALUES (1, 'first');
+        INSERT INTO account VALUES ('ada', 1, 'phone');
+        INSERT INTO device (id, user_id, kind, name, status, version, failures, created, state)
+            VALUES ('phone', 'ada', 'totp', 'Phone', 'active', 1, 0, 10, x'01');";
+    first.execute_batch(rows).unwrap();
+    assert!(matches!(SqliteStore::open(&path).unwrap_err(), StoreError::Behind { found: 1, known: NEWEST, .. }));
+    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: 1, to: NEWEST });
+    let store = SqliteStore::open(&path).unwrap();
+    let devices = store.devices_after(None, 10).await.unwrap();
+    assert_eq!(devices.iter().map(|device| device.id.as_str()).collect::<Vec<_>>(), ["phone"]);
+    assert!(store.nodes().await.unwrap().is_empty());
 }
 
 #[test]
@@ -73,7 +100,7 @@ fn a_database_from_the_future_is_left_alone() {
     let newer = "INSERT INTO countersign_migration (version, name) VALUES (7, 'from the future')";
     Connection::open(&path).unwrap().execute_batch(newer).unwrap();
     for error in [SqliteStore::open(&path).unwrap_err(), SqliteStore::migrate(&path).unwrap_err()] {
-        assert!(matches!(error, StoreError::Ahead { found: 7, known: 1, .. }));
+        assert!(matches!(error, StoreError::Ahead { found: 7, known: NEWEST, .. }));
         says(&error, "run the version of Countersign that migrated it, or a newer one");
     }
 }
