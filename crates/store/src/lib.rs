@@ -12,20 +12,14 @@
 //! # Ok::<(), countersign_store::StoreError>(())
 //! ```
 
-mod commit;
-mod connection;
 mod error;
 mod migrate;
-mod pool;
-mod read;
 mod row;
 mod sqlite;
 mod statements;
 mod users;
-mod writer;
 
 pub use error::StoreError;
 pub use migrate::Migrated;
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, WriterStats};
 pub use users::{Activity, Insertion, NewPassword, UserRow, UserTable};
-pub use writer::WriterStats;

@@ -15,7 +15,11 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, params};
 
-use crate::{StoreError, connection, read, statements::schema};
+use crate::{
+    StoreError,
+    sqlite::{connection, read},
+    statements::schema,
+};
 
 /// One step of the schema.
 struct Migration {

@@ -4,6 +4,12 @@
 //! includes every commit that was answered before it began. This file decides nothing: what a batch means stands in
 //! `commit.rs`, what a row means in `row.rs`.
 
+mod commit;
+pub(crate) mod connection;
+mod pool;
+pub(crate) mod read;
+pub(crate) mod writer;
+
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
@@ -16,12 +22,15 @@ use countersign_engine::{
 };
 use rusqlite::{Connection, params};
 
-use crate::{
-    StoreError, UserTable, WriterStats, commit, connection,
-    migrate::{self, Migrated},
+pub use self::writer::WriterStats;
+use self::{
     pool::Pool,
-    read, statements,
     writer::{Outcome, Writer},
+};
+use crate::{
+    StoreError, UserTable,
+    migrate::{self, Migrated},
+    statements,
 };
 
 /// How many rows are forgotten in one piece of work, so that nobody waits long behind it.

@@ -11,10 +11,10 @@ use countersign_engine::{
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use crate::{
-    SqliteStore, read,
+    SqliteStore,
     row::{Columns, FromColumns},
+    sqlite::{read, writer::Outcome},
     statements::user,
-    writer::Outcome,
 };
 
 /// One user.

@@ -9,10 +9,8 @@ use countersign_engine::core::{
 };
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use crate::{
-    statements::{account, attempt, budget, device, event, session},
-    writer::Outcome,
-};
+use super::writer::Outcome;
+use crate::statements::{account, attempt, budget, device, event, session};
 
 /// Why a batch is not written.
 enum Stop {
