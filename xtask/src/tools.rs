@@ -14,10 +14,11 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 5] = [
     Tool { program: "chromium", package: "chromium", purpose: "the browser that signs in" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "drives the browser" },
     Tool { program: "oathtool", package: "oathtool", purpose: "computes one-time passwords without our code" },
+    Tool { program: "psql", package: "postgresql", purpose: "the database that many nodes share" },
     Tool { program: "strace", package: "strace", purpose: "sees that a write is on disk before it is answered" },
 ];
 

@@ -1,8 +1,9 @@
-//! SQL: durable storage on SQLite.
+//! SQL: durable storage on SQLite and PostgreSQL.
 //!
-//! [`SqliteStore`] is the engine's [`Store`](countersign_engine::Store) on one file. It sees no secret, since device
-//! states come sealed, and decides nothing, since every condition comes with the change it belongs to. What it answers
-//! with a receipt is on the disk.
+//! [`SqliteStore`] is the engine's [`Store`](countersign_engine::Store) on one file, [`PostgresStore`] on a database that
+//! many nodes share; [`Database`] is either, by its URL. A store sees no secret, since device states come sealed, and
+//! decides nothing, since every condition comes with the change it belongs to. What it answers with a receipt is on the
+//! disk.
 //!
 //! ```no_run
 //! # use countersign_store::SqliteStore;
@@ -12,14 +13,20 @@
 //! # Ok::<(), countersign_store::StoreError>(())
 //! ```
 
+mod database;
 mod error;
 mod migrate;
+mod plan;
+mod postgres;
 mod row;
 mod sqlite;
 mod statements;
 mod users;
+mod value;
 
+pub use database::{Database, Opened, OpenedEngine, UrlError};
 pub use error::StoreError;
-pub use migrate::Migrated;
+pub use migrate::{Migrated, Pending};
+pub use postgres::{Finding, PoolStats, PostgresError, PostgresPlace, PostgresStore, Weight};
 pub use sqlite::{SqliteStore, WriterStats};
 pub use users::{Activity, Insertion, NewPassword, UserRow, UserTable};
