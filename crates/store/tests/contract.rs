@@ -1,7 +1,7 @@
 //! Every store keeps the contract of the port, and the contract notices a store that does not.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use cluster::Fresh;
 use countersign_engine::memory::MemoryStore;
@@ -26,11 +26,10 @@ async fn sqlite_keeps_the_contract() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn postgres_keeps_the_contract() {
-    let databases = Mutex::new(vec![]);
+    let database = Fresh::database();
+    let place = PostgresPlace::parse(&database.url()).unwrap();
     contract::store::run(async || {
-        let database = Fresh::database();
-        let place = PostgresPlace::parse(&database.url()).unwrap();
-        databases.lock().unwrap().push(database);
+        database.empty().unwrap();
         PostgresStore::migrate(&place).await.unwrap();
         Arc::new(PostgresStore::open(&place).await.unwrap())
     })
