@@ -102,7 +102,16 @@ impl Charge<'_> {
 /// Every step of a batch, in order.
 pub(crate) fn steps(dialect: Dialect, batch: &Batch<Sealed>) -> Result<Vec<Step<'_>>, Unplanned> {
     let mut plan = Plan { dialect, steps: Vec::with_capacity(batch.changes().len()) };
-    batch.changes().iter().try_for_each(|change| plan.add(change))?;
+    let is_first = |change: &Change<Sealed>| {
+        matches!(change, Change::SpendAttempt { .. } | Change::MoveFactors { .. } | Change::ExpectFactors { .. })
+    };
+    let changes = batch.changes();
+    let (first, rest) = changes.split_at(changes.iter().take_while(|change| is_first(change)).count());
+    first.iter().try_for_each(|change| plan.add(change))?;
+    if dialect == Dialect::Postgres {
+        plan.lock_what_ends(rest);
+    }
+    rest.iter().try_for_each(|change| plan.add(change))?;
     Ok(plan.steps)
 }
 
@@ -176,6 +185,25 @@ impl<'b> Plan<'b> {
     fn alone_with(&mut self, user: &'b UserId) {
         if self.dialect == Dialect::Postgres {
             self.step(Must::Run, postgres::LOCK_NAME, vec![user.into()]);
+        }
+    }
+
+    /// Where all of a user's rows are removed, waits first for whoever is adding one on the strength of a row that ends
+    /// here. A statement removes what was there when it began; so what somebody else adds meanwhile would stay, although
+    /// that deed came first.
+    fn lock_what_ends(&mut self, changes: &'b [Change<Sealed>]) {
+        let ends_all =
+            |change: &Change<Sealed>| matches!(change, Change::RemoveDevices { .. } | Change::EndSessions { .. });
+        if !changes.iter().any(ends_all) {
+            return;
+        }
+        for change in changes {
+            match change {
+                Change::RemoveDevices { user } => self.step(Must::Run, postgres::LOCK_DEVICES, vec![user.into()]),
+                Change::EndSessions { user } => self.step(Must::Run, postgres::LOCK_SESSIONS, vec![user.into()]),
+                Change::EndSession(key) => self.step(Must::Run, postgres::SESSION_THERE, vec![key.into()]),
+                _ => {}
+            }
         }
     }
 

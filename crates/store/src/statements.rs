@@ -38,6 +38,9 @@ pub(crate) mod postgres {
     pub(crate) const ACCOUNT_AT: &str = "SELECT 1 FROM account WHERE user_id = $1 AND factors = $2 FOR UPDATE";
     /// `session::THERE`, holding the row until the commit.
     pub(crate) const SESSION_THERE: &str = "SELECT 1 FROM session WHERE key = $1 FOR UPDATE";
+    /// Hold all of a user's rows until the commit, in one order for everybody.
+    pub(crate) const LOCK_DEVICES: &str = "SELECT 1 FROM device WHERE user_id = $1 ORDER BY id FOR UPDATE";
+    pub(crate) const LOCK_SESSIONS: &str = "SELECT 1 FROM session WHERE user_id = $1 ORDER BY key FOR UPDATE";
     /// Holds a user's name until the commit. Names that share a number wait for each other, which is all.
     pub(crate) const LOCK_NAME: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7161027))";
     /// Held by whoever migrates, until the end of the transaction.
