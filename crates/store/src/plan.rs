@@ -4,7 +4,7 @@
 //! what the change rests on still holds. The first condition that fails decides what becomes of the batch, and whoever
 //! runs the steps then takes back what was written before it. What has to differ between databases is chosen here.
 
-use countersign_engine::core::{Batch, Change, Device, Event, Sealed, Session, Timestamp, UserId};
+use countersign_engine::core::{Batch, Change, Device, Event, Kind, Sealed, Session, Timestamp, UserId};
 
 use crate::{
     statements::{account, attempt, budget, device, event, postgres, session},
@@ -268,7 +268,7 @@ fn recorded(event: &Event) -> Values<'_> {
         (&event.user).into(),
         event.kind.as_str().into(),
         event.device.as_ref().into(),
-        event.method.as_ref().map(|method| method.as_str()).into(),
+        event.method.as_ref().map(Kind::as_str).into(),
         event.attempt.as_ref().into(),
         event.address.map(|address| address.to_string()).into(),
     ]

@@ -4,7 +4,7 @@
 //! round trips, whatever the number of changes. Nothing is grouped across callers, because PostgreSQL does that by itself.
 //! What a batch means stands in `plan.rs`, what a row means in `row.rs`; both are the same for SQLite. A commit whose
 //! outcome is unknown is a fault and is never tried again; a read that met a dead connection is, once.
-//! ([ADR 7](../../../docs/adr/0007-postgres-in-a-pipeline.md))
+//! (ADR 7)
 
 mod commit;
 mod condition;

@@ -27,7 +27,7 @@ use crate::{binaries::program, owner::Owner};
 /// Who owns everything in a cluster.
 const USER: &str = "countersign";
 /// How long a cluster may take to answer, or to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How a cluster is stopped.
@@ -101,13 +101,11 @@ impl Cluster {
         let signal = if how == Stop::Kill { "-KILL" } else { "-INT" };
         let everybody = [server.id()].into_iter().chain(children).map(|process| process.to_string());
         let _ = Command::new("kill").arg(signal).args(everybody).stderr(Stdio::null()).status()?;
-        match wait(&mut server)? {
-            Some(_) => Ok(()),
-            None => {
-                server.kill()?;
-                server.wait().map(drop)
-            }
+        if wait(&mut server)?.is_some() {
+            return Ok(());
         }
+        server.kill()?;
+        server.wait().map(drop)
     }
 
     /// Starts it again, where it was.
@@ -235,7 +233,7 @@ fn free_port() -> io::Result<u16> {
 
 /// A word that nobody guesses, in letters that need no escaping anywhere.
 fn random_word() -> io::Result<String> {
-    let mut bytes = [0; 12];
+    let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }

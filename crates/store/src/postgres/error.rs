@@ -72,7 +72,7 @@ pub(super) fn is_lost(error: &tokio_postgres::Error) -> bool {
     ];
     match error.as_db_error() {
         Some(_) => is_one_of(error, &ending),
-        None => error.is_closed() || error.source().is_some_and(|cause| cause.is::<std::io::Error>()),
+        None => error.is_closed() || error.source().is_some_and(<dyn Error>::is::<std::io::Error>),
     }
 }
 

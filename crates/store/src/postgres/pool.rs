@@ -70,9 +70,7 @@ impl Connections {
             return Err(Fault::because(doing, "the database was away a moment ago").again_after(COME_BACK));
         }
         match self.pool.get().await {
-            Ok(object) => {
-                return Ok(Connection(object));
-            }
+            Ok(object) => Ok(Connection(object)),
             Err(error) => {
                 if !matches!(error, PoolError::Timeout(TimeoutType::Wait)) {
                     self.note_away();

@@ -29,7 +29,8 @@ async fn duel(
         done(store, before(user)).await;
     }
     let outcomes = all_at_once(PAIRS * 2, |number| {
-        let (store, user) = (Arc::clone(store), users[number / 2].clone());
+        let user = users.get(number / 2).expect("two for each").clone();
+        let store = Arc::clone(store);
         let changes = if number % 2 == 0 { one(&user) } else { other(&user) };
         async move { commit(&store, changes).await }
     });
