@@ -12,6 +12,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
+pub use cluster::{Cluster, Fresh, Stop};
+
 mod running;
 mod walk;
 mod webdriver;

@@ -1,4 +1,4 @@
-//! Races over HTTP, through the real pages, in memory and on SQLite.
+//! Races over HTTP, through the real pages, in memory, on SQLite and on PostgreSQL.
 //!
 //! Sixty-four browsers, each with a login of its own under way, send the same answer at once. What happens between reading
 //! and writing is forced apart in the engine's own races; here the whole way is run as it is.
@@ -8,12 +8,12 @@ use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, task};
 
 use countersign_axum::{Countersign, Origins, Settings};
 use countersign_engine::{Store, core::throttle::ThrottleRule, memory::MemoryStore};
-use countersign_store::SqliteStore;
+use countersign_store::{PostgresPlace, PostgresStore, SqliteStore};
 use countersign_testkit::{Browser, Person, World, all_at_once};
 use http::{Request, Response, StatusCode};
 use tempfile::TempDir;
 use tower::Service;
-use trials::Walk;
+use trials::{Fresh, Walk};
 
 const RACERS: usize = 64;
 
@@ -46,15 +46,19 @@ impl Site {
     }
 }
 
-/// In memory and on SQLite, with the throttle as given.
-fn worlds(throttle: ThrottleRule) -> Vec<(World, Option<TempDir>)> {
+/// In memory, on SQLite and on PostgreSQL, with the throttle as given, and what has to stay meanwhile.
+async fn worlds(throttle: ThrottleRule) -> Vec<(World, Option<TempDir>, Option<Fresh>)> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("race.db");
     SqliteStore::migrate(&file).unwrap();
     let sqlite: Arc<dyn Store> = Arc::new(SqliteStore::open(&file).unwrap());
     let memory: Arc<dyn Store> = Arc::new(MemoryStore::default());
     let world = |store| World::built(store, |parts| parts.policy.throttle = throttle);
-    vec![(world(memory), None), (world(sqlite), Some(folder))]
+    let database = Fresh::database();
+    let place = PostgresPlace::parse(&database.url()).unwrap();
+    PostgresStore::migrate(&place).await.unwrap();
+    let postgres: Arc<dyn Store> = Arc::new(PostgresStore::open(&place).await.unwrap());
+    vec![(world(memory), None, None), (world(sqlite), Some(folder), None), (world(postgres), None, Some(database))]
 }
 
 /// Everybody gives the password, and then all give the same answer at once: the statuses.
@@ -84,7 +88,7 @@ fn accepted(statuses: &[StatusCode]) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t16_one_of_64_simultaneous_submissions_is_accepted() {
-    for (world, _folder) in worlds(ThrottleRule::default()) {
+    for (world, _folder, _database) in worlds(ThrottleRule::default()).await {
         let ada = world.user("ada");
         let signed_in = ada.sets_up().await;
         let codes = ada.makes_backup_codes(&signed_in).await;
@@ -98,7 +102,7 @@ async fn t16_one_of_64_simultaneous_submissions_is_accepted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn simultaneous_wrong_codes_are_all_counted_or_refused_unseen() {
     for throttle in [ThrottleRule::OFF, ThrottleRule::default()] {
-        for (world, _folder) in worlds(throttle) {
+        for (world, _folder, _database) in worlds(throttle).await {
             let ada = world.user("ada");
             ada.sets_up().await;
             let statuses = race(&world, &ada, &ada.wrong_code(), false).await;

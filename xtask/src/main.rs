@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore reports to the person who called it")]
 
 mod command;
+mod postgres;
 mod tally;
 mod test;
 mod tidy;
@@ -23,6 +24,7 @@ usage: cargo xtask <chore>
 
   test                  everything that has to hold before a commit goes in
   tidy                  the arrows between the crates, and the papers that describe them
+  postgres              a private PostgreSQL for tests that one runs by hand
   bench login [ARGS]    logins over HTTP against the real binary, beside the bare limits";
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
 fn chore(words: &[&str]) -> Result<()> {
     match words {
         ["test"] => test::test(&Workspace::load()?),
+        ["postgres"] => postgres::keep(),
         ["tidy"] => tidy::tidy(&Workspace::load()?),
         ["bench", "login", arguments @ ..] => bench_login(arguments),
         [] => bail!("no chore was named\n\n{USAGE}"),

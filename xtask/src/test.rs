@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     command::{self, cargo},
+    postgres,
     tally::Tally,
     tidy, tools,
     workspace::Workspace,
@@ -34,14 +35,16 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Plain `cargo test`. The tests that drive the real server find its binary, and a place for their screenshots, in
-/// the environment.
+/// Plain `cargo test`. The tests that drive the real server find its binary, a place for their screenshots and a private
+/// PostgreSQL, which is gone afterwards, in the environment.
 fn suite(workspace: &Workspace) -> Result<(Tally, ExitStatus)> {
     let artefacts = workspace.target.join("artefacts");
     fs::create_dir_all(&artefacts).with_context(|| format!("could not create {}", artefacts.display()))?;
+    let cluster = postgres::start()?;
     let mut tests = at(workspace, &["test", "--workspace"])
         .env("TRIALS_BIN", server_binary(workspace))
         .env("TRIALS_ARTEFACTS", artefacts)
+        .env(cluster::VARIABLE, cluster.url("postgres"))
         .stdout(Stdio::piped())
         .spawn()
         .context("could not start `cargo test`")?;

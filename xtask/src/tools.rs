@@ -14,7 +14,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 7] = [
+const TOOLS: [Tool; 8] = [
     Tool { program: "chromium", package: "chromium", purpose: "the browser that signs in" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "drives the browser" },
     Tool { program: "oathtool", package: "oathtool", purpose: "computes one-time passwords without our code" },
@@ -25,6 +25,7 @@ const TOOLS: [Tool; 7] = [
     },
     Tool { program: "openssl", package: "openssl", purpose: "makes certificates for it" },
     Tool { program: "systemd-analyze", package: "systemd", purpose: "takes the unit that is shipped" },
+    Tool { program: "psql", package: "postgresql", purpose: "the database that many nodes share" },
     Tool { program: "strace", package: "strace", purpose: "sees that a write is on disk before it is answered" },
 ];
 

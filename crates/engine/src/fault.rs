@@ -30,6 +30,12 @@ impl Fault {
         Self { doing, cause: None, retry_after: Some(retry_after) }
     }
 
+    /// The same fault, where waiting a while is all it takes.
+    #[must_use]
+    pub fn again_after(self, span: Duration) -> Self {
+        Self { retry_after: Some(span), ..self }
+    }
+
     /// How long a client should wait before it tries again, if waiting is all it takes.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after

@@ -1,17 +1,18 @@
-//! Races through a gate, in memory and on SQLite: everybody has read before anybody writes. The races for a code, for the
+//! Races through a gate, in memory, on SQLite and on PostgreSQL: everybody has read before anybody writes. The races for a code, for the
 //! count of failures and for a first device also run on a store that forgets what versions are for, where they must come
 //! out wrong: else they would prove nothing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
+use cluster::Fresh;
 use countersign_engine::{
     Stop, Store,
     advance::Visit,
     core::{Change, EventKind, Level, Refusal, Sealed, flow::Purpose, throttle::ThrottleRule},
     memory::MemoryStore,
 };
-use countersign_store::SqliteStore;
+use countersign_store::{PostgresPlace, PostgresStore, SqliteStore};
 use countersign_testkit::{Person, Rigged, World, all_at_once};
 use tempfile::TempDir;
 
@@ -48,26 +49,47 @@ fn moves_factors(change: &Change<Sealed>) -> bool {
 struct Course {
     rows: Arc<dyn Store>,
     careless: bool,
-    _folder: Option<TempDir>,
+    _place: Place,
+}
+
+/// What has to stay for as long as the rows are used.
+enum Place {
+    Memory,
+    Sqlite { _folder: TempDir },
+    Postgres { _database: Fresh },
 }
 
 impl Course {
-    /// In memory and on SQLite.
-    fn careful() -> [Self; 2] {
+    /// In memory, on SQLite and on PostgreSQL.
+    async fn careful() -> [Self; 3] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("race.db");
         SqliteStore::migrate(&file).unwrap();
         let sqlite = Arc::new(SqliteStore::open(&file).unwrap());
+        let database = Fresh::database();
+        let place = PostgresPlace::parse(&database.url()).unwrap();
+        PostgresStore::migrate(&place).await.unwrap();
+        let postgres = Arc::new(PostgresStore::open(&place).await.unwrap());
         let memory = Arc::new(MemoryStore::default());
         [
-            Self { rows: memory, careless: false, _folder: None },
-            Self { rows: sqlite, careless: false, _folder: Some(folder) },
+            Self { rows: memory, careless: false, _place: Place::Memory },
+            Self { rows: sqlite, careless: false, _place: Place::Sqlite { _folder: folder } },
+            Self { rows: postgres, careless: false, _place: Place::Postgres { _database: database } },
         ]
     }
 
+    /// So many of each.
+    async fn many(rounds: usize) -> Vec<Self> {
+        let mut courses = vec![];
+        for _ in 0..rounds {
+            courses.extend(Self::careful().await);
+        }
+        courses
+    }
+
     /// The same, without versions.
-    fn careless() -> [Self; 2] {
-        Self::careful().map(|course| Self { careless: true, ..course })
+    async fn careless() -> [Self; 3] {
+        Self::careful().await.map(|course| Self { careless: true, ..course })
     }
 
     /// The world in which people get ready.
@@ -129,12 +151,12 @@ async fn answer_at_once(course: &Course, backup: bool, wrong: bool) -> (Tally, u
 #[tokio::test]
 async fn one_of_64_simultaneous_answers_is_accepted() {
     for backup in [false, true] {
-        for course in Course::careful() {
+        for course in Course::careful().await {
             let (tally, failures) = answer_at_once(&course, backup, false).await;
             assert_eq!((tally.accepted, failures), (1, 0), "{tally:?}");
             assert_eq!(tally.refused, vec![Refusal::CodeUsed; RACERS - 1]);
         }
-        for course in Course::careless() {
+        for course in Course::careless().await {
             let (tally, _) = answer_at_once(&course, backup, false).await;
             assert!(tally.accepted > 1, "without versions the race must be lost, or it shows nothing");
         }
@@ -143,11 +165,11 @@ async fn one_of_64_simultaneous_answers_is_accepted() {
 
 #[tokio::test]
 async fn every_one_of_64_simultaneous_wrong_codes_is_counted() {
-    for course in Course::careful() {
+    for course in Course::careful().await {
         let (tally, failures) = answer_at_once(&course, false, true).await;
         assert_eq!((tally.accepted, failures), (0, 64));
     }
-    for course in Course::careless() {
+    for course in Course::careless().await {
         let (_, failures) = answer_at_once(&course, false, true).await;
         assert!(failures < 64, "without versions failures get lost, or the race shows nothing");
     }
@@ -156,7 +178,7 @@ async fn every_one_of_64_simultaneous_wrong_codes_is_counted() {
 /// T19, T24: with the throttle on, what is counted and what is refused unseen is all there is.
 #[tokio::test]
 async fn t19_t24_with_the_throttle_on_every_racer_is_counted_or_refused_unseen() {
-    for course in Course::careful() {
+    for course in Course::careful().await {
         count_with_the_throttle_on(&course).await;
     }
 }
@@ -210,11 +232,11 @@ async fn two_first_setups(course: &Course) -> (Tally, usize) {
 
 #[tokio::test]
 async fn of_two_first_setups_one_wins_and_the_other_is_refused() {
-    for course in Course::careful() {
+    for course in Course::careful().await {
         let (tally, active) = two_first_setups(&course).await;
         assert_eq!((tally, active), (Tally { accepted: 1, refused: vec![Refusal::SignInNeeded] }, 1));
     }
-    for course in Course::careless() {
+    for course in Course::careless().await {
         let (tally, _) = two_first_setups(&course).await;
         assert_eq!(tally.accepted, 2, "without versions both win, or the race shows nothing");
     }
@@ -242,7 +264,7 @@ async fn disable_against_confirm(course: &Course) -> (bool, bool, usize) {
 
 #[tokio::test]
 async fn disabling_against_confirming_has_one_order_or_the_other() {
-    for course in [Course::careful(), Course::careful(), Course::careful()].into_iter().flatten() {
+    for course in Course::many(3).await {
         let (confirmed, disabled, devices) = disable_against_confirm(&course).await;
         assert!(disabled, "whoever is second reads afresh: disabling takes the new device along");
         assert_eq!(devices, 0, "confirmed first and removed, or removed first and not confirmed: {confirmed}");
@@ -252,7 +274,7 @@ async fn disabling_against_confirming_has_one_order_or_the_other() {
 /// Of two forms that make backup codes at once, both may, one after the other: one set is left, and only its codes work.
 #[tokio::test]
 async fn two_new_sets_of_backup_codes_leave_one() {
-    for course in Course::careful() {
+    for course in Course::careful().await {
         make_two_sets(&course).await;
     }
 }
@@ -282,7 +304,7 @@ async fn make_two_sets(course: &Course) {
 /// A login with the password alone against the confirmation of the first device: the session rests on there being none.
 #[tokio::test]
 async fn a_password_only_session_never_outlives_the_first_device() {
-    for course in (0..8).flat_map(|_| Course::careful()) {
+    for course in Course::many(8).await {
         let world = course.ready();
         let ada = world.user("ada");
         let signed_in = ada.signs_in_with_password().await;
@@ -305,7 +327,7 @@ async fn a_password_only_session_never_outlives_the_first_device() {
 async fn no_deed_comes_true_after_its_session_was_signed_out() {
     for deed in [EventKind::Verified, EventKind::TwoFactorDisabled] {
         for out_first in [true, false] {
-            for course in Course::careful() {
+            for course in Course::careful().await {
                 sign_out_against(&course, deed, out_first).await;
             }
         }

@@ -86,7 +86,7 @@ struct SettingFlags {
     /// The configuration file, in TOML
     #[arg(long, global = true, help_heading = SETTINGS, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
     config: Option<PathBuf>,
-    /// The database, as in sqlite:///var/lib/countersign/countersign.db
+    /// The database, as in sqlite:///var/lib/countersign/countersign.db or postgres://countersign@localhost/countersign
     #[arg(long, global = true, help_heading = SETTINGS, value_name = "URL")]
     database_url: Option<String>,
     /// The file with the keys
@@ -118,7 +118,7 @@ impl Command {
         match self {
             Self::Demo(arguments) => many_threads()?.block_on(demo::run(arguments)),
             Self::Serve(arguments) => many_threads()?.block_on(serve::run(arguments)),
-            Self::Migrate(arguments) => migrate::run(&arguments),
+            Self::Migrate(arguments) => one_thread()?.block_on(migrate::run(&arguments)),
             Self::User(arguments) => one_thread()?.block_on(user::run(arguments)),
             Self::TwoFactor(arguments) => one_thread()?.block_on(two_factor::run(arguments)),
             Self::BackupCodes(arguments) => one_thread()?.block_on(backup_codes::run(arguments)),
@@ -127,7 +127,7 @@ impl Command {
             Self::Doctor(arguments) => one_thread()?.block_on(doctor::run(arguments)),
             Self::Backup(arguments) => backup::back_up(&arguments),
             Self::Restore(arguments) => backup::restore(&arguments),
-            Self::Config(arguments) => config::run(&arguments),
+            Self::Config(arguments) => one_thread()?.block_on(config::run(&arguments)),
             Self::Keys(arguments) => one_thread()?.block_on(keys::run(arguments)),
         }
     }

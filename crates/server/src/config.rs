@@ -10,15 +10,18 @@ mod source;
 mod value;
 
 use std::{
+    fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroUsize,
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use countersign_axum::{Network, Origin, Origins};
-use countersign_engine::core::Policy;
+use countersign_engine::core::{Policy, Secret};
+use countersign_store::Database;
+use zeroize::Zeroizing;
 
 use self::setting::SETTINGS;
 pub(crate) use self::source::{Source, Sources};
@@ -27,7 +30,10 @@ use crate::password::Rules;
 /// What an installation is run with.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    pub(crate) database: Option<PathBuf>,
+    pub(crate) database: Option<Database>,
+    pub(crate) database_password_file: Option<PathBuf>,
+    pub(crate) database_ca_file: Option<PathBuf>,
+    pub(crate) database_connections: NonZeroUsize,
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) bind: SocketAddr,
     /// Where figures are told; nowhere, unless it is set.
@@ -76,6 +82,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             database: None,
+            database_password_file: None,
+            database_ca_file: None,
+            database_connections: NonZeroUsize::MIN.saturating_add(15),
             key_file: None,
             bind: SocketAddr::from(([127, 0, 0, 1], 8000)),
             metrics_bind: None,
@@ -98,8 +107,9 @@ impl Config {
         let mut config = Self::default();
         for setting in SETTINGS {
             let Some((text, source)) = sources.look_up(setting.name) else { continue };
-            (setting.set)(&mut config, text)
-                .with_context(|| format!("could not use {} = {text:?} from {source}", setting.name))?;
+            (setting.set)(&mut config, text).with_context(|| {
+                format!("could not use {} = {:?} from {source}", setting.name, value::printable(text))
+            })?;
         }
         Ok(config)
     }
@@ -109,7 +119,7 @@ impl Config {
         let defaults = Self::default();
         let shown = SETTINGS.iter().map(|setting| {
             let (value, source) = match sources.look_up(setting.name) {
-                Some((text, source)) => (Some(text.into()), source),
+                Some((text, source)) => (Some(value::printable(text).into_owned()), source),
                 None => ((setting.default)(&defaults), Source::Default),
             };
             Shown { name: setting.name, about: setting.about, value, source }
@@ -117,12 +127,21 @@ impl Config {
         shown.collect()
     }
 
-    /// Where the database is, or what to do about it.
-    pub(crate) fn database(&self) -> Result<&PathBuf> {
-        self.database.as_ref().context(
+    /// Where the database is and how to get at it, or what to do about it.
+    pub(crate) fn database(&self) -> Result<Database> {
+        let database = self.database.clone().context(
             "no database is set: give --database-url, COUNTERSIGN_DATABASE_URL, or database_url in the configuration \
-             file, as in sqlite:///var/lib/countersign/countersign.db",
-        )
+             file, as in sqlite:///var/lib/countersign/countersign.db or postgres://countersign@localhost/countersign",
+        )?;
+        let Database::Postgres(place) = database else { return Ok(database) };
+        let mut place = place.with_connections(self.database_connections.get());
+        if let Some(file) = &self.database_ca_file {
+            place = place.with_ca_file(file);
+        }
+        if let Some(file) = &self.database_password_file {
+            place = place.with_password(&first_line(file)?);
+        }
+        Ok(Database::Postgres(Box::new(place)))
     }
 
     /// Where the keys are, or what to do about it.
@@ -217,4 +236,13 @@ impl Config {
         ];
         doubts.into_iter().filter(|(holds, _)| *holds).map(|(_, doubt)| doubt).collect()
     }
+}
+
+/// The secret in the first line of a file.
+fn first_line(file: &Path) -> Result<Secret> {
+    let text = Zeroizing::new(
+        fs::read_to_string(file).with_context(|| format!("could not read the password file {}", file.display()))?,
+    );
+    let line = text.lines().next().filter(|line| !line.is_empty());
+    line.map(Secret::new).with_context(|| format!("the first line of the password file {} is empty", file.display()))
 }

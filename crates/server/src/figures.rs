@@ -151,6 +151,10 @@ fn describe() {
     describe_counter!("countersign_writer_groups_total", "Transactions of the writer, each with one fsync (SQLite)");
     describe_counter!("countersign_writer_members_total", "Pieces of work in all those transactions (SQLite)");
     describe_gauge!("countersign_writer_waiting", "Pieces of work that wait for the writer (SQLite)");
+    describe_gauge!("countersign_pool_open", "Connections to the database there are (PostgreSQL)");
+    describe_gauge!("countersign_pool_idle", "Connections that nobody uses at present (PostgreSQL)");
+    describe_gauge!("countersign_pool_most", "Connections there may be (PostgreSQL)");
+    describe_gauge!("countersign_pool_waiting", "Callers that wait for a connection (PostgreSQL)");
     describe_gauge!("countersign_hashing_waiting", "Passwords that wait to be hashed");
     describe_gauge!("countersign_hashing_threads", "Threads that hash passwords at present");
 }

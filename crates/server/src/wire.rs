@@ -13,7 +13,7 @@ use axum::{
 };
 use countersign_axum::{Countersign, Settings};
 use countersign_engine::{Engine, Fault, OsRandom, Parts, SystemClock};
-use countersign_store::SqliteStore;
+use countersign_store::{Opened, OpenedEngine, PoolStats, UserTable, Weight};
 use metrics::{counter, gauge};
 
 use crate::{
@@ -42,12 +42,17 @@ pub(crate) struct Installation {
 
 impl Installation {
     /// Opens the database and the key file that these settings name.
-    pub(crate) fn open(config: &Config) -> Result<Self> {
+    pub(crate) async fn open(config: &Config) -> Result<Self> {
         let keyring = key_file::read(config.key_file()?)?;
-        let store = SqliteStore::open(config.database()?)?;
-        let users = users_of(&store, config);
-        let gauges = gauges(&store, &users);
-        let mut parts = Parts::new(Arc::new(store), Arc::new(users.clone()), keyring);
+        let Opened { store, users, engine } = config.database()?.open().await?;
+        if let OpenedEngine::Postgres(store) = &engine {
+            for finding in store.findings().await?.into_iter().filter(|finding| finding.weight == Weight::Doubt) {
+                tracing::warn!("{}", finding.text);
+            }
+        }
+        let users = users_of(users, config);
+        let gauges = gauges(&engine, &users);
+        let mut parts = Parts::new(store, Arc::new(users.clone()), keyring);
         parts.policy = config.policy.clone();
         if config.metrics_bind.is_some() {
             parts.store = Arc::new(Measured::new(parts.store));
@@ -76,13 +81,13 @@ async fn answer_in_time(State(site): State<Countersign>, request: Request, next:
 }
 
 /// The users alone, for whom no key is needed.
-pub(crate) fn users(config: &Config) -> Result<BuiltInUsers> {
-    Ok(users_of(&SqliteStore::open(config.database()?)?, config))
+pub(crate) async fn users(config: &Config) -> Result<BuiltInUsers> {
+    Ok(users_of(config.database()?.open().await?.users, config))
 }
 
-fn users_of(store: &SqliteStore, config: &Config) -> BuiltInUsers {
+fn users_of(table: UserTable, config: &Config) -> BuiltInUsers {
     BuiltInUsers {
-        table: store.users(),
+        table,
         hashing: Hashing::new(config.hashing_threads),
         rules: config.password_rules(),
         clock: Arc::new(SystemClock),
@@ -91,15 +96,17 @@ fn users_of(store: &SqliteStore, config: &Config) -> BuiltInUsers {
 }
 
 /// What the store and the hashing threads tell of themselves.
-fn gauges(store: &SqliteStore, users: &BuiltInUsers) -> Gauges {
+fn gauges(engine: &OpenedEngine, users: &BuiltInUsers) -> Gauges {
     let mut gauges = Gauges::default();
-    let store = store.clone();
-    gauges.add(move || {
-        let stats = store.writer_stats();
-        counter!("countersign_writer_groups_total").absolute(stats.groups);
-        counter!("countersign_writer_members_total").absolute(stats.members);
-        gauge!("countersign_writer_waiting").set(figure(stats.waiting));
-    });
+    match engine.clone() {
+        OpenedEngine::Sqlite(store) => gauges.add(move || {
+            let stats = store.writer_stats();
+            counter!("countersign_writer_groups_total").absolute(stats.groups);
+            counter!("countersign_writer_members_total").absolute(stats.members);
+            gauge!("countersign_writer_waiting").set(figure(stats.waiting));
+        }),
+        OpenedEngine::Postgres(store) => gauges.add(move || tell_pool(&store.pool_stats())),
+    }
     let hashing = users.hashing.clone();
     gauges.add(move || {
         let load = hashing.load();
@@ -107,6 +114,14 @@ fn gauges(store: &SqliteStore, users: &BuiltInUsers) -> Gauges {
         gauge!("countersign_hashing_threads").set(figure(load.threads));
     });
     gauges
+}
+
+/// How the connections to PostgreSQL are used.
+fn tell_pool(stats: &PoolStats) {
+    gauge!("countersign_pool_open").set(figure(stats.open));
+    gauge!("countersign_pool_idle").set(figure(stats.idle));
+    gauge!("countersign_pool_most").set(figure(stats.most));
+    gauge!("countersign_pool_waiting").set(figure(stats.waiting));
 }
 
 fn figure(count: usize) -> f64 {
@@ -132,6 +147,7 @@ mod tests {
         body::Body,
         extract::{ConnectInfo, Request},
     };
+    use countersign_store::Database;
     use tower::ServiceExt as _;
 
     use super::*;
@@ -148,12 +164,13 @@ mod tests {
     async fn a_stranger_sees_the_probes_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let [database, keys] = ["database", "keys"].map(|name| folder.path().join(name));
-        SqliteStore::migrate(&database).unwrap();
+        let database = Database::Sqlite(database);
+        database.migrate().await.unwrap();
         key_file::create(&keys, &OsRandom).unwrap();
         let proxies = vec!["10.0.0.5".parse().unwrap()];
         let config =
             Config { database: Some(database), key_file: Some(keys), trusted_proxies: proxies, ..Config::default() };
-        let app = Installation::open(&config).unwrap().router(&config).unwrap();
+        let app = Installation::open(&config).await.unwrap().router(&config).unwrap();
         for path in ["/", "/account/login", "/nothing"] {
             assert_eq!(status(&app, "192.0.2.1:4711", path).await, 403, "{path}");
             for neighbour in ["127.0.0.1:4711", "10.0.0.5:4711"] {

@@ -5,30 +5,31 @@
 
 use std::{io, path::PathBuf};
 
+use crate::postgres::PostgresError;
+
 /// Why a database cannot be opened or migrated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The file is not there.
-    #[error("there is no database at {}: run `countersign migrate` to create it", path.display())]
+    #[error("there is no database at {place}: run `countersign migrate` to create it")]
     Missing {
         /// Where it was looked for.
-        path: PathBuf,
+        place: String,
     },
     /// There is a database, but not one of ours yet.
-    #[error("the database at {} has no tables of Countersign's: run `countersign migrate` to create them", path.display())]
+    #[error("the database at {place} has no tables of Countersign's: run `countersign migrate` to create them")]
     Empty {
         /// Where it is.
-        path: PathBuf,
+        place: String,
     },
     /// An older program has made the database.
     #[error(
-        "the database at {} is at migration {found} and this program needs {known}: run `countersign migrate`",
-        path.display()
+        "the database at {place} is at migration {found} and this program needs {known}: run `countersign migrate`"
     )]
     Behind {
         /// Where it is.
-        path: PathBuf,
+        place: String,
         /// The last migration it has.
         found: u32,
         /// The last migration this program knows.
@@ -36,13 +37,12 @@ pub enum StoreError {
     },
     /// A newer program has made the database.
     #[error(
-        "the database at {} is at migration {found} and this program knows only {known}: \
-         run the version of Countersign that migrated it, or a newer one",
-        path.display()
+        "the database at {place} is at migration {found} and this program knows only {known}, so it is older than the \
+         database: run the version of Countersign that migrated it, or a newer one"
     )]
     Ahead {
         /// Where it is.
-        path: PathBuf,
+        place: String,
         /// The last migration it has.
         found: u32,
         /// The last migration this program knows.
@@ -71,6 +71,18 @@ pub enum StoreError {
     Damaged {
         /// The first thing that SQLite finds wrong.
         complaint: String,
+    },
+    /// The server is set up so that it could lose what it has promised to keep, or keep it wrongly.
+    #[error("the database server cannot be used: {0}")]
+    Unfit(&'static str),
+    /// PostgreSQL could not be reached, or said no.
+    #[error("could not {doing}")]
+    Postgres {
+        /// What was to be done.
+        doing: &'static str,
+        /// Why not.
+        #[source]
+        cause: PostgresError,
     },
     /// The file system does not allow a write-ahead log.
     #[error("could not keep a write-ahead log: the journal mode stays {mode}; put the database on a local disk")]

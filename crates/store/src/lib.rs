@@ -1,8 +1,9 @@
-//! SQL: durable storage on SQLite.
+//! SQL: durable storage on SQLite and PostgreSQL.
 //!
-//! [`SqliteStore`] is the engine's [`Store`](countersign_engine::Store) on one file. It sees no secret, since device
-//! states come sealed, and decides nothing, since every condition comes with the change it belongs to. What it answers
-//! with a receipt is on the disk.
+//! [`SqliteStore`] is the engine's [`Store`](countersign_engine::Store) on one file, [`PostgresStore`] on a database that
+//! many nodes share; [`Database`] is either, by its URL. A store sees no secret, since device states come sealed, and
+//! decides nothing, since every condition comes with the change it belongs to. What it answers with a receipt is on the
+//! disk.
 //!
 //! ```no_run
 //! # use countersign_store::SqliteStore;
@@ -12,22 +13,20 @@
 //! # Ok::<(), countersign_store::StoreError>(())
 //! ```
 
-mod backup;
-mod commit;
-mod connection;
+mod database;
 mod error;
 mod migrate;
-mod pool;
-mod read;
+mod plan;
+mod postgres;
 mod row;
 mod sqlite;
 mod statements;
 mod users;
-mod writer;
+mod value;
 
-pub use backup::{Existing, Restored};
+pub use database::{Database, Opened, OpenedEngine, UrlError};
 pub use error::StoreError;
-pub use migrate::Migrated;
-pub use sqlite::SqliteStore;
+pub use migrate::{Migrated, Pending};
+pub use postgres::{Finding, PoolStats, PostgresError, PostgresPlace, PostgresStore, Weight};
+pub use sqlite::{Existing, Restored, SqliteStore, WriterStats};
 pub use users::{Activity, Insertion, NewPassword, UserRow, UserTable};
-pub use writer::WriterStats;

@@ -6,15 +6,87 @@
 use std::net::IpAddr;
 
 use countersign_engine::core::{
-    Budget, Device, DeviceName, Event, EventKind, Id, Kind, Level, Node, Sealed, Secret, Session, Status, Timestamp,
-    throttle::Throttle,
+    Account, Budget, Device, DeviceName, Event, EventKind, Factors, Id, Kind, Level, Node, Sealed, Secret, Session,
+    Status, Timestamp, UserId, throttle::Throttle,
 };
-use rusqlite::{
-    Result, Row,
-    types::{FromSql, Type},
-};
+use rusqlite::types::{Type, ValueRef};
 
 use crate::users::UserRow;
+
+type Result<T> = std::result::Result<T, Strange>;
+
+/// A column holds what no program of ours has written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Strange {
+    #[error("the column `{0}` holds something unknown")]
+    Unknown(&'static str),
+    #[error("the column at place {0} holds something else than it should")]
+    Place(usize),
+}
+
+impl From<Strange> for rusqlite::Error {
+    fn from(strange: Strange) -> Self {
+        Self::FromSqlConversionFailure(0, Type::Null, Box::new(strange))
+    }
+}
+
+/// A row of either database, by the places of its columns. Nothing is an empty column.
+pub(crate) trait Row {
+    fn text(&self, place: usize) -> Result<Option<&str>>;
+    fn number(&self, place: usize) -> Result<Option<i64>>;
+    fn bytes(&self, place: usize) -> Result<Option<&[u8]>>;
+}
+
+impl Row for rusqlite::Row<'_> {
+    fn text(&self, place: usize) -> Result<Option<&str>> {
+        self.get_ref(place).ok().and_then(|value| value.as_str_or_null().ok()).ok_or(Strange::Place(place))
+    }
+
+    fn number(&self, place: usize) -> Result<Option<i64>> {
+        self.get_ref(place).ok().and_then(|value| value.as_i64_or_null().ok()).ok_or(Strange::Place(place))
+    }
+
+    fn bytes(&self, place: usize) -> Result<Option<&[u8]>> {
+        match self.get_ref(place) {
+            Ok(ValueRef::Null) => Ok(None),
+            Ok(ValueRef::Blob(bytes)) => Ok(Some(bytes)),
+            _ => Err(Strange::Place(place)),
+        }
+    }
+}
+
+impl Row for tokio_postgres::Row {
+    fn text(&self, place: usize) -> Result<Option<&str>> {
+        self.try_get(place).map_err(|_| Strange::Place(place))
+    }
+
+    fn number(&self, place: usize) -> Result<Option<i64>> {
+        self.try_get(place).map_err(|_| Strange::Place(place))
+    }
+
+    fn bytes(&self, place: usize) -> Result<Option<&[u8]>> {
+        self.try_get(place).map_err(|_| Strange::Place(place))
+    }
+}
+
+/// What the rows of `account::FACTORS` say, taken one after the other.
+pub(crate) struct FactorsOf(pub(crate) Factors<Sealed>);
+
+impl FactorsOf {
+    pub(crate) fn new(user: &UserId) -> Self {
+        Self(Factors { account: Account::new(user.clone()), devices: Vec::new() })
+    }
+
+    pub(crate) fn add(&mut self, row: &dyn Row) -> Result<()> {
+        let mut columns = Columns::of(row);
+        self.0.account.factors = columns.number("factors")?;
+        self.0.account.preferred = columns.id_if_any()?;
+        if !columns.at_null()? {
+            self.0.devices.push(Device::read(&mut columns)?);
+        }
+        Ok(())
+    }
+}
 
 /// What can be made of a row.
 pub(crate) trait FromColumns: Sized {
@@ -27,14 +99,14 @@ impl FromColumns for Device<Sealed> {
         Ok(Self {
             id: columns.id()?,
             user: columns.id()?,
-            kind: columns.take::<String>().map(Kind::new)?,
+            kind: columns.text().map(|kind| Kind::new(kind.to_owned()))?,
             name: columns.word("name", |text| DeviceName::parse(text).ok())?,
             status: columns.word("status", Status::parse)?,
             version: columns.number("version")?,
             throttle: Throttle { failures: columns.number("failures")?, last_failure: columns.time_if_any()? },
             created: columns.time()?,
             last_used: columns.time_if_any()?,
-            state: Sealed(columns.take()?),
+            state: Sealed(columns.bytes()?),
         })
     }
 }
@@ -45,7 +117,7 @@ impl FromColumns for Session {
             key: columns.id()?,
             user: columns.id()?,
             level: columns.word("level", Level::parse)?,
-            stamp: columns.take()?,
+            stamp: columns.text()?.into(),
             device: columns.id_if_any()?,
             created: columns.time()?,
             last_seen: columns.time()?,
@@ -62,7 +134,7 @@ impl FromColumns for Event {
             user: columns.id()?,
             kind: columns.word("kind", EventKind::parse)?,
             device: columns.id_if_any()?,
-            method: columns.take::<Option<String>>()?.map(Kind::new),
+            method: columns.text_if_any()?.map(|kind| Kind::new(kind.to_owned())),
             attempt: columns.id_if_any()?,
             address: columns.address_if_any()?,
         })
@@ -81,8 +153,8 @@ impl FromColumns for Node {
             id: columns.id()?,
             started: columns.time()?,
             seen: columns.time()?,
-            version: columns.take()?,
-            keys: columns.take::<String>()?.split_whitespace().map(str::to_owned).collect(),
+            version: columns.text()?.to_owned(),
+            keys: columns.text()?.split_whitespace().map(str::to_owned).collect(),
             sealing_since: columns.time()?,
         })
     }
@@ -92,86 +164,98 @@ impl FromColumns for UserRow {
     fn read(columns: &mut Columns<'_>) -> Result<Self> {
         Ok(Self {
             id: columns.id()?,
-            name: columns.take()?,
-            canonical_name: columns.take()?,
-            email: columns.take()?,
-            password_hash: columns.take::<String>().map(Secret::new)?,
-            active: columns.take()?,
-            staff: columns.take()?,
-            stamp: columns.take()?,
+            name: columns.text()?.into(),
+            canonical_name: columns.text()?.into(),
+            email: columns.text_if_any()?.map(Into::into),
+            password_hash: columns.text().map(Secret::new)?,
+            active: columns.flag("active")?,
+            staff: columns.flag("staff")?,
+            stamp: columns.text()?.into(),
             created: columns.time()?,
             password_changed: columns.time()?,
         })
     }
 }
 
-/// The column of this name holds what no program of ours has written.
-#[derive(Debug, thiserror::Error)]
-#[error("the column `{0}` holds something unknown")]
-struct Strange(&'static str);
-
 /// The columns of one row, to be taken one after the other.
 pub(crate) struct Columns<'r> {
-    row: &'r Row<'r>,
+    row: &'r dyn Row,
     next: usize,
 }
 
 impl<'r> Columns<'r> {
     /// The columns of `row` from the first one on.
-    pub(crate) fn of(row: &'r Row<'r>) -> Self {
+    pub(crate) fn of(row: &'r dyn Row) -> Self {
         Self { row, next: 0 }
     }
 
-    /// Whether the next column is empty: an outer join found nothing.
-    pub(crate) fn at_null(&self) -> Result<bool> {
-        Ok(self.row.get_ref(self.next)?.data_type() == Type::Null)
+    fn place(&mut self) -> usize {
+        let place = self.next;
+        self.next += 1;
+        place
     }
 
-    pub(crate) fn take<T: FromSql>(&mut self) -> Result<T> {
-        let value = self.row.get(self.next)?;
-        self.next += 1;
-        Ok(value)
+    /// Whether the next column, which holds text if anything, is empty: an outer join found nothing.
+    fn at_null(&self) -> Result<bool> {
+        Ok(self.row.text(self.next)?.is_none())
+    }
+
+    fn text_if_any(&mut self) -> Result<Option<&'r str>> {
+        let place = self.place();
+        self.row.text(place)
+    }
+
+    fn text(&mut self) -> Result<&'r str> {
+        let place = self.place();
+        self.row.text(place)?.ok_or(Strange::Place(place))
+    }
+
+    fn bytes(&mut self) -> Result<Vec<u8>> {
+        let place = self.place();
+        self.row.bytes(place)?.map(Vec::from).ok_or(Strange::Place(place))
+    }
+
+    fn integer(&mut self) -> Result<i64> {
+        let place = self.place();
+        self.row.number(place)?.ok_or(Strange::Place(place))
     }
 
     /// The next column through `parse`, which knows every word that `column` may hold.
     fn word<T>(&mut self, column: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
-        let word = parse(self.row.get_ref(self.next)?.as_str()?).ok_or_else(|| self.strange(column, Type::Text))?;
-        self.next += 1;
-        Ok(word)
+        parse(self.text()?).ok_or(Strange::Unknown(column))
     }
 
     pub(crate) fn number<T: TryFrom<i64>>(&mut self, column: &'static str) -> Result<T> {
-        let number: i64 = self.row.get(self.next)?;
-        let number = T::try_from(number).map_err(|_| self.strange(column, Type::Integer))?;
-        self.next += 1;
-        Ok(number)
+        T::try_from(self.integer()?).map_err(|_| Strange::Unknown(column))
     }
 
-    pub(crate) fn id<T>(&mut self) -> Result<Id<T>> {
-        self.take::<Box<str>>().map(Id::new)
+    fn flag(&mut self, column: &'static str) -> Result<bool> {
+        match self.integer()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Strange::Unknown(column)),
+        }
     }
 
-    pub(crate) fn id_if_any<T>(&mut self) -> Result<Option<Id<T>>> {
-        Ok(self.take::<Option<Box<str>>>()?.map(Id::new))
+    fn id<T>(&mut self) -> Result<Id<T>> {
+        self.text().map(Id::new)
+    }
+
+    fn id_if_any<T>(&mut self) -> Result<Option<Id<T>>> {
+        Ok(self.text_if_any()?.map(Id::new))
     }
 
     fn time(&mut self) -> Result<Timestamp> {
-        self.take().map(Timestamp::from_millis)
+        self.integer().map(Timestamp::from_millis)
     }
 
     fn time_if_any(&mut self) -> Result<Option<Timestamp>> {
-        Ok(self.take::<Option<i64>>()?.map(Timestamp::from_millis))
+        let place = self.place();
+        Ok(self.row.number(place)?.map(Timestamp::from_millis))
     }
 
     fn address_if_any(&mut self) -> Result<Option<IpAddr>> {
-        if self.at_null()? {
-            self.next += 1;
-            return Ok(None);
-        }
-        self.word("address", |text| text.parse().ok()).map(Some)
-    }
-
-    fn strange(&self, column: &'static str, held: Type) -> rusqlite::Error {
-        rusqlite::Error::FromSqlConversionFailure(self.next, held, Box::new(Strange(column)))
+        let text = self.text_if_any()?;
+        text.map(|text| text.parse().map_err(|_| Strange::Unknown("address"))).transpose()
     }
 }

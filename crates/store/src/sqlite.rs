@@ -4,6 +4,14 @@
 //! includes every commit that was answered before it began. This file decides nothing: what a batch means stands in
 //! `commit.rs`, what a row means in `row.rs`.
 
+mod backup;
+mod commit;
+mod connection;
+pub(crate) mod migrate;
+mod pool;
+pub(crate) mod read;
+pub(crate) mod writer;
+
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
@@ -17,13 +25,15 @@ use countersign_engine::{
 };
 use rusqlite::{Connection, params};
 
-use crate::{
-    StoreError, UserTable, WriterStats, commit, connection,
-    migrate::{self, Migrated},
+pub use self::{
+    backup::{Existing, Restored},
+    writer::WriterStats,
+};
+use self::{
     pool::Pool,
-    read, statements,
     writer::{Outcome, Writer},
 };
+use crate::{Migrated, Pending, StoreError, UserTable, statements};
 
 /// How many rows are forgotten in one piece of work, so that nobody waits long behind it.
 const SLICE: u32 = 500;
@@ -47,7 +57,7 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let path = connection::absolute(path)?;
         if !path.exists() {
-            return Err(StoreError::Missing { path });
+            return Err(StoreError::Missing { place: path.display().to_string() });
         }
         let connection = connection::writer(&path)?;
         migrate::check(&connection, &path)?;
@@ -62,9 +72,14 @@ impl SqliteStore {
         migrate::migrate(&connection::absolute(path)?)
     }
 
+    /// What [`migrate`](Self::migrate) would apply to the database at `path`. Changes and creates nothing.
+    pub fn pending(path: &Path) -> Result<Vec<Pending>, StoreError> {
+        migrate::pending(&connection::absolute(path)?)
+    }
+
     /// The users of the stand-alone server.
     pub fn users(&self) -> UserTable {
-        UserTable::new(self.clone())
+        UserTable::on_sqlite(self.clone())
     }
 
     /// What the writer has done since the store was opened.
@@ -75,7 +90,7 @@ impl SqliteStore {
     /// What SQLite finds wrong with the file; nothing if all is well. Reads all of it, on this thread.
     pub fn integrity_check(&self) -> Result<Vec<String>, Fault> {
         self.read("check the database", |connection| {
-            let mut statement = connection.prepare(statements::schema::INTEGRITY)?;
+            let mut statement = connection.prepare(statements::sqlite::INTEGRITY)?;
             let mut complaints: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             complaints.retain(|complaint| complaint != "ok");
             Ok(complaints)

@@ -2,10 +2,14 @@
 //!
 //! SQL stands here and in `migrations/`, and nowhere else. It never holds a value: values are bound to `$1`, `$2`, …,
 //! numbered in the order in which they first appear, which SQLite needs and PostgreSQL does not mind. Each condition that
-//! makes a commit conflict is a `WHERE` or an `ON CONFLICT` in this file, and the number of rows is the answer.
+//! makes a commit conflict is a `WHERE` or an `ON CONFLICT` in this file, and the number of rows is the answer. Where a
+//! subquery picks rows to be removed, the condition stands outside of it once more: PostgreSQL asks that one again when
+//! somebody has changed the row meanwhile.
+//!
+//! Both databases run the same texts. What only one of them has or needs stands in `sqlite` or in `postgres`.
 
-/// Transactions and savepoints.
-pub(crate) mod transaction {
+/// Transactions and savepoints, and what SQLite says of itself.
+pub(crate) mod sqlite {
     /// Takes the right to write, waiting for other processes; then what is read below stays true.
     pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
     pub(crate) const COMMIT: &str = "COMMIT";
@@ -13,6 +17,53 @@ pub(crate) mod transaction {
     pub(crate) const SAVEPOINT: &str = "SAVEPOINT member";
     pub(crate) const RELEASE: &str = "RELEASE member";
     pub(crate) const ROLLBACK_TO: &str = "ROLLBACK TO member";
+    pub(crate) const LEDGER: &str = "
+        CREATE TABLE IF NOT EXISTS countersign_migration (
+            version INTEGER NOT NULL PRIMARY KEY CHECK (version >= 1),
+            name    TEXT    NOT NULL UNIQUE
+        ) STRICT";
+    pub(crate) const HAS_LEDGER: &str = "
+        SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'countersign_migration'";
+    pub(crate) const INTEGRITY: &str = "PRAGMA integrity_check";
+    /// Copies the database, as of one moment and without what is free, into an empty file.
+    pub(crate) const COPY: &str = "VACUUM INTO $1";
+}
+
+/// Transactions and locks, and what PostgreSQL says of itself.
+pub(crate) mod postgres {
+    /// Whatever the server's default is: the locks below are chosen for this level.
+    pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+    pub(crate) const COMMIT: &str = "COMMIT";
+    pub(crate) const ROLLBACK: &str = "ROLLBACK";
+    /// `account::AT`, holding the row until the commit. The strongest lock, so that nobody who goes on to change the row
+    /// has to ask for a stronger one, which two at once would wait for for ever.
+    pub(crate) const ACCOUNT_AT: &str = "SELECT 1 FROM account WHERE user_id = $1 AND factors = $2 FOR UPDATE";
+    /// `session::THERE`, holding the row until the commit.
+    pub(crate) const SESSION_THERE: &str = "SELECT 1 FROM session WHERE key = $1 FOR UPDATE";
+    /// Hold all of a user's rows until the commit, in one order for everybody.
+    pub(crate) const LOCK_DEVICES: &str = "SELECT 1 FROM device WHERE user_id = $1 ORDER BY id FOR UPDATE";
+    pub(crate) const LOCK_SESSIONS: &str = "SELECT 1 FROM session WHERE user_id = $1 ORDER BY key FOR UPDATE";
+    /// Holds a user's name until the commit. Names that share a number wait for each other, which is all.
+    pub(crate) const LOCK_NAME: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7161027))";
+    /// Held by whoever migrates, until the end of the transaction.
+    pub(crate) const LOCK_SCHEMA: &str = "SELECT pg_advisory_xact_lock(7161027160001)";
+    pub(crate) const LEDGER: &str = "
+        CREATE TABLE IF NOT EXISTS countersign_migration (
+            version BIGINT NOT NULL PRIMARY KEY CHECK (version >= 1),
+            name    TEXT   NOT NULL UNIQUE
+        )";
+    pub(crate) const HAS_LEDGER: &str = "SELECT 1 WHERE to_regclass('countersign_migration') IS NOT NULL";
+    /// What a connection has to know of its server before it is used.
+    pub(crate) const FOOTING: &str = "
+        SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery()";
+    pub(crate) const RAISE_SYNC: &str = "SET synchronous_commit = on";
+    /// What an operator should know of the server.
+    pub(crate) const STATE: &str = "
+        SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
+               current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),
+               (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'),
+               current_setting('synchronous_standby_names'), pg_is_in_recovery(),
+               (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 }
 
 /// A user's set of devices.
@@ -26,7 +77,8 @@ pub(crate) mod account {
         LEFT JOIN account ON account.user_id = asked.user_id
         LEFT JOIN device ON device.user_id = asked.user_id
         ORDER BY device.created, device.id";
-    pub(crate) const VERSION: &str = "SELECT factors FROM account WHERE user_id = $1";
+    pub(crate) const AT: &str = "SELECT 1 FROM account WHERE user_id = $1 AND factors = $2";
+    pub(crate) const THERE: &str = "SELECT 1 FROM account WHERE user_id = $1";
     pub(crate) const FIRST: &str = "
         INSERT INTO account (user_id, factors, preferred) VALUES ($1, 1, $2)
         ON CONFLICT (user_id) DO NOTHING";
@@ -56,7 +108,8 @@ pub(crate) mod device {
     pub(crate) const REMOVE_ALL: &str = "DELETE FROM device WHERE user_id = $1";
     pub(crate) const PURGE: &str = "
         DELETE FROM device WHERE id IN
-            (SELECT id FROM device WHERE status = 'enrolling' AND created < $1 LIMIT $2)";
+            (SELECT id FROM device WHERE status = 'enrolling' AND created < $1 LIMIT $2)
+            AND status = 'enrolling' AND created < $1";
 }
 
 /// Sessions.
@@ -78,7 +131,8 @@ pub(crate) mod session {
     /// For a database that was put back: whoever signed out since then stays out.
     pub(crate) const END_EVERY: &str = "DELETE FROM session";
     pub(crate) const PURGE: &str = "
-        DELETE FROM session WHERE key IN (SELECT key FROM session WHERE last_seen < $1 LIMIT $2)";
+        DELETE FROM session WHERE key IN (SELECT key FROM session WHERE last_seen < $1 LIMIT $2)
+            AND last_seen < $1";
 }
 
 /// Runs of a flow that are over.
@@ -88,7 +142,8 @@ pub(crate) mod attempt {
         INSERT INTO spent_attempt (id, until) VALUES ($1, $2)
         ON CONFLICT (id) DO NOTHING";
     pub(crate) const PURGE: &str = "
-        DELETE FROM spent_attempt WHERE id IN (SELECT id FROM spent_attempt WHERE until <= $1 LIMIT $2)";
+        DELETE FROM spent_attempt WHERE id IN (SELECT id FROM spent_attempt WHERE until <= $1 LIMIT $2)
+            AND until <= $1";
 }
 
 /// Budgets. One that has reached its `until` counts as empty, whether or not its row is still there.
@@ -106,7 +161,8 @@ pub(crate) mod budget {
     pub(crate) const REFUND: &str = "
         UPDATE budget SET spent = CASE WHEN spent > $1 THEN spent - $1 ELSE 0 END WHERE key = $2";
     pub(crate) const PURGE: &str = "
-        DELETE FROM budget WHERE key IN (SELECT key FROM budget WHERE until <= $1 LIMIT $2)";
+        DELETE FROM budget WHERE key IN (SELECT key FROM budget WHERE until <= $1 LIMIT $2)
+            AND until <= $1";
 }
 
 /// Events.
@@ -131,7 +187,7 @@ pub(crate) mod node {
             started = excluded.started, seen = excluded.seen, version = excluded.version,
             keys = excluded.keys, sealing_since = excluded.sealing_since";
     pub(crate) const PURGE: &str = "
-        DELETE FROM node WHERE id IN (SELECT id FROM node WHERE seen < $1 LIMIT $2)";
+        DELETE FROM node WHERE id IN (SELECT id FROM node WHERE seen < $1 LIMIT $2) AND seen < $1";
 }
 
 /// Tasks that one node does at a time.
@@ -169,20 +225,10 @@ pub(crate) mod user {
         RETURNING id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed";
 }
 
-/// What the database says of itself.
+/// What has been done to the schema.
 pub(crate) mod schema {
-    pub(crate) const LEDGER: &str = "
-        CREATE TABLE IF NOT EXISTS countersign_migration (
-            version INTEGER NOT NULL PRIMARY KEY CHECK (version >= 1),
-            name    TEXT    NOT NULL UNIQUE
-        ) STRICT";
-    pub(crate) const HAS_LEDGER: &str = "
-        SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'countersign_migration'";
     pub(crate) const NOTE: &str = "INSERT INTO countersign_migration (version, name) VALUES ($1, $2)";
     pub(crate) const VERSION: &str = "SELECT coalesce(max(version), 0) FROM countersign_migration";
-    pub(crate) const INTEGRITY: &str = "PRAGMA integrity_check";
-    /// Copies the database, as of one moment and without what is free, into an empty file.
-    pub(crate) const COPY: &str = "VACUUM INTO $1";
 }
 
 #[cfg(test)]
@@ -209,8 +255,9 @@ mod tests {
     #[test]
     fn no_statement_scans_a_table() {
         let connection = Connection::open_in_memory().unwrap();
-        crate::migrate::texts().try_for_each(|text| connection.execute_batch(text)).unwrap();
-        let accounts = [account::FACTORS, account::VERSION, account::FIRST, account::MOVE];
+        let mut migrations = crate::sqlite::migrate::MIGRATIONS.iter().map(|migration| migration.text);
+        migrations.try_for_each(|text| connection.execute_batch(text)).unwrap();
+        let accounts = [account::FACTORS, account::AT, account::THERE, account::FIRST, account::MOVE];
         let devices = [
             device::ONE,
             device::AFTER,

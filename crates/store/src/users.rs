@@ -8,13 +8,13 @@ use countersign_engine::{
     Fault,
     core::{Secret, Timestamp, UserId},
 };
-use rusqlite::{Connection, OptionalExtension, Params, params};
+use rusqlite::{Connection, params_from_iter};
 
 use crate::{
-    SqliteStore, read,
-    row::{Columns, FromColumns},
+    PostgresStore, SqliteStore,
+    sqlite::{read, writer::Outcome},
     statements::user,
-    writer::Outcome,
+    value::{Values, owned},
 };
 
 /// One user.
@@ -74,101 +74,127 @@ pub struct NewPassword {
 /// The table of users. It shares the store's connections.
 #[derive(Clone, Debug)]
 pub struct UserTable {
-    store: SqliteStore,
+    rows: Rows,
 }
 
-#[expect(clippy::unused_async, reason = "on another database these reads will wait")]
+/// Where the rows are.
+#[derive(Clone, Debug)]
+enum Rows {
+    Sqlite(SqliteStore),
+    Postgres(PostgresStore),
+}
+
 impl UserTable {
-    pub(crate) fn new(store: SqliteStore) -> Self {
-        Self { store }
+    pub(crate) fn on_sqlite(store: SqliteStore) -> Self {
+        Self { rows: Rows::Sqlite(store) }
+    }
+
+    pub(crate) fn on_postgres(store: PostgresStore) -> Self {
+        Self { rows: Rows::Postgres(store) }
     }
 
     /// The user with this id.
     pub async fn by_id(&self, id: &UserId) -> Result<Option<UserRow>, Fault> {
-        self.store.read("read a user", |connection| read::one(connection, user::BY_ID, id.as_str()))
+        Ok(self.read("read a user", user::BY_ID, vec![id.into()]).await?.into_iter().next())
     }
 
     /// The user with this canonical name.
     pub async fn by_canonical_name(&self, name: &str) -> Result<Option<UserRow>, Fault> {
-        self.store.read("read a user", |connection| read::one(connection, user::BY_CANONICAL_NAME, name))
+        Ok(self.read("read a user", user::BY_CANONICAL_NAME, vec![name.into()]).await?.into_iter().next())
     }
 
     /// Every user, by canonical name.
     pub async fn list(&self) -> Result<Vec<UserRow>, Fault> {
-        self.store.read("list the users", |connection| read::all(connection, user::ALL, &[]))
+        self.read("list the users", user::ALL, vec![]).await
     }
 
     /// Adds a user. An id that is taken is a fault, because ids are never given twice.
     pub async fn insert(&self, row: UserRow) -> Result<Insertion, Fault> {
-        self.store
-            .write("add a user", move |connection| {
-                let values = params![
-                    row.id.as_str(),
-                    row.name,
-                    row.canonical_name,
-                    row.email,
-                    row.password_hash.expose(),
-                    row.active,
-                    row.staff,
-                    row.stamp,
-                    row.created.as_millis(),
-                    row.password_changed.as_millis(),
-                ];
-                Ok(match connection.prepare_cached(user::INSERT)?.execute(values)? {
-                    0 => Outcome::Undo(Insertion::NameTaken),
-                    _ => Outcome::Keep(Insertion::Inserted),
-                })
-            })
-            .await
+        let values = vec![
+            (&row.id).into(),
+            row.name.as_str().into(),
+            row.canonical_name.as_str().into(),
+            row.email.as_deref().into(),
+            row.password_hash.expose().into(),
+            row.active.into(),
+            row.staff.into(),
+            row.stamp.as_str().into(),
+            row.created.into(),
+            row.password_changed.into(),
+        ];
+        Ok(match self.count("add a user", user::INSERT, values).await? {
+            0 => Insertion::NameTaken,
+            _ => Insertion::Inserted,
+        })
     }
 
     /// Sets a password if the user's stamp is still `seen`, and returns the user as they are then; `None` if there is no
     /// such user, or their credentials have changed since.
     pub async fn set_password(&self, id: &UserId, seen: &str, password: NewPassword) -> Result<Option<UserRow>, Fault> {
-        let (id, seen) = (id.clone(), seen.to_owned());
-        self.store
-            .write("set a password", move |connection| {
-                let NewPassword { hash, stamp, at } = &password;
-                let values = params![hash.expose(), stamp, at.as_millis(), id.as_str(), seen];
-                changed(connection, user::SET_PASSWORD, values)
-            })
-            .await
+        let NewPassword { hash, stamp, at } = &password;
+        let values = vec![hash.expose().into(), stamp.as_str().into(), (*at).into(), id.into(), seen.into()];
+        self.change("set a password", user::SET_PASSWORD, values).await
     }
 
     /// Replaces the hash of an unchanged password by a better one, if it is still `seen`. The stamp stays. Returns
     /// whether it was.
     pub async fn set_hash_if(&self, id: &UserId, seen: &Secret, next: &Secret) -> Result<bool, Fault> {
-        let (id, seen, next) = (id.clone(), seen.clone(), next.clone());
-        self.store
-            .write("renew a password's hash", move |connection| {
-                let values = [next.expose(), id.as_str(), seen.expose()];
-                Ok(match connection.prepare_cached(user::SET_HASH_IF)?.execute(values)? {
-                    0 => Outcome::Undo(false),
-                    _ => Outcome::Keep(true),
-                })
-            })
-            .await
+        let values = vec![next.expose().into(), id.into(), seen.expose().into()];
+        Ok(self.count("renew a password's hash", user::SET_HASH_IF, values).await? > 0)
     }
 
     /// Lets a user sign in or not, under a new stamp, and returns the user as they are then; `None` if there is no such
     /// user.
     pub async fn set_active(&self, id: &UserId, activity: Activity, stamp: String) -> Result<Option<UserRow>, Fault> {
-        let id = id.clone();
-        self.store
-            .write("let a user sign in or not", move |connection| {
-                changed(connection, user::SET_ACTIVE, params![activity == Activity::Active, stamp, id.as_str()])
-            })
-            .await
+        let active = activity == Activity::Active;
+        let values = vec![active.into(), stamp.as_str().into(), id.into()];
+        self.change("let a user sign in or not", user::SET_ACTIVE, values).await
     }
-}
 
-/// Runs a statement that changes one user and returns the row.
-fn changed(
-    connection: &Connection,
-    statement: &str,
-    values: impl Params,
-) -> rusqlite::Result<Outcome<Option<UserRow>>> {
-    let mut statement = connection.prepare_cached(statement)?;
-    let row = statement.query_row(values, |row| UserRow::read(&mut Columns::of(row))).optional()?;
-    Ok(if row.is_some() { Outcome::Keep(row) } else { Outcome::Undo(row) })
+    async fn read(
+        &self,
+        doing: &'static str,
+        statement: &'static str,
+        values: Values<'_>,
+    ) -> Result<Vec<UserRow>, Fault> {
+        match &self.rows {
+            Rows::Sqlite(store) => store.read(doing, |connection| read::rows(connection, statement, &values)),
+            Rows::Postgres(store) => store.rows(doing, statement, &values).await,
+        }
+    }
+
+    /// Runs a statement that changes one user at most, and returns how many it has changed.
+    async fn count(&self, doing: &'static str, statement: &'static str, values: Values<'_>) -> Result<u64, Fault> {
+        match &self.rows {
+            Rows::Sqlite(store) => {
+                let values = owned(values);
+                let work = move |connection: &Connection| {
+                    let rows = connection.prepare_cached(statement)?.execute(params_from_iter(&values))?;
+                    Ok(if rows == 0 { Outcome::Undo(0) } else { Outcome::Keep(1) })
+                };
+                store.write(doing, work).await
+            }
+            Rows::Postgres(store) => store.count(doing, statement, &values).await,
+        }
+    }
+
+    /// Runs a statement that changes one user at most, and returns them.
+    async fn change(
+        &self,
+        doing: &'static str,
+        statement: &'static str,
+        values: Values<'_>,
+    ) -> Result<Option<UserRow>, Fault> {
+        match &self.rows {
+            Rows::Sqlite(store) => {
+                let values = owned(values);
+                let work = move |connection: &Connection| {
+                    let row: Option<UserRow> = read::rows(connection, statement, &values)?.into_iter().next();
+                    Ok(if row.is_some() { Outcome::Keep(row) } else { Outcome::Undo(row) })
+                };
+                store.write(doing, work).await
+            }
+            Rows::Postgres(store) => Ok(store.change(doing, statement, &values).await?.into_iter().next()),
+        }
+    }
 }

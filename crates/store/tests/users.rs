@@ -1,19 +1,33 @@
-//! The users of the stand-alone server.
+//! The users of the stand-alone server, on each engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use cluster::Fresh;
 use countersign_engine::core::{Secret, Timestamp, UserId};
-use countersign_store::{Activity, Insertion, NewPassword, SqliteStore, UserRow, UserTable};
+use countersign_store::{Activity, Database, Insertion, NewPassword, UserRow, UserTable};
 use countersign_testkit::all_at_once;
 use tempfile::TempDir;
 
 const NOON: Timestamp = Timestamp::from_seconds(43_200);
 
-fn table() -> (TempDir, UserTable) {
+/// What has to stay for as long as a table is used.
+enum Place {
+    Sqlite { _folder: TempDir },
+    Postgres { _database: Fresh },
+}
+
+/// The table on each engine.
+async fn tables() -> [(Place, UserTable); 2] {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store.db");
-    SqliteStore::migrate(&path).unwrap();
-    let users = SqliteStore::open(&path).unwrap().users();
-    (folder, users)
+    let sqlite = Database::Sqlite(folder.path().join("store.db"));
+    let database = Fresh::database();
+    let postgres = Database::parse(&database.url()).unwrap();
+    for database in [&sqlite, &postgres] {
+        database.migrate().await.unwrap();
+    }
+    [
+        (Place::Sqlite { _folder: folder }, sqlite.open().await.unwrap().users),
+        (Place::Postgres { _database: database }, postgres.open().await.unwrap().users),
+    ]
 }
 
 fn ada() -> UserRow {
@@ -38,96 +52,103 @@ fn columns(row: &UserRow) -> String {
 
 #[tokio::test]
 async fn a_user_comes_back_by_id_and_by_name() {
-    let (_folder, users) = table();
-    let zoe = UserRow {
-        id: UserId::new("2"),
-        name: "Zoë".into(),
-        canonical_name: "zoë".into(),
-        email: None,
-        active: false,
-        staff: true,
-        ..ada()
-    };
-    for row in [zoe.clone(), ada()] {
-        assert_eq!(users.insert(row.clone()).await.unwrap(), Insertion::Inserted);
-        let by_id = users.by_id(&row.id).await.unwrap().unwrap();
-        let by_name = users.by_canonical_name(&row.canonical_name).await.unwrap().unwrap();
-        assert_eq!([columns(&by_id), columns(&by_name)], [columns(&row), columns(&row)]);
+    for (_place, users) in tables().await {
+        let zoe = UserRow {
+            id: UserId::new("2"),
+            name: "Zoë".into(),
+            canonical_name: "zoë".into(),
+            email: None,
+            active: false,
+            staff: true,
+            ..ada()
+        };
+        for row in [zoe.clone(), ada()] {
+            assert_eq!(users.insert(row.clone()).await.unwrap(), Insertion::Inserted);
+            let by_id = users.by_id(&row.id).await.unwrap().unwrap();
+            let by_name = users.by_canonical_name(&row.canonical_name).await.unwrap().unwrap();
+            assert_eq!([columns(&by_id), columns(&by_name)], [columns(&row), columns(&row)]);
+        }
+        let all: Vec<_> = users.list().await.unwrap().iter().map(columns).collect();
+        assert_eq!(all, [columns(&ada()), columns(&zoe)]);
+        assert!(users.by_id(&UserId::new("ada")).await.unwrap().is_none());
+        assert!(users.by_canonical_name("Ada").await.unwrap().is_none());
     }
-    let all: Vec<_> = users.list().await.unwrap().iter().map(columns).collect();
-    assert_eq!(all, [columns(&ada()), columns(&zoe)]);
-    assert!(users.by_id(&UserId::new("ada")).await.unwrap().is_none());
-    assert!(users.by_canonical_name("Ada").await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_name_is_given_once_and_an_id_too() {
-    let (_folder, users) = table();
-    assert_eq!(users.insert(ada()).await.unwrap(), Insertion::Inserted);
-    let other = UserRow { id: UserId::new("2"), name: "ADA".into(), ..ada() };
-    assert_eq!(users.insert(other).await.unwrap(), Insertion::NameTaken);
-    let same_id = UserRow { canonical_name: "eve".into(), ..ada() };
-    users.insert(same_id).await.expect_err("an id is not given twice");
-    assert_eq!(users.list().await.unwrap().len(), 1);
+    for (_place, users) in tables().await {
+        assert_eq!(users.insert(ada()).await.unwrap(), Insertion::Inserted);
+        let other = UserRow { id: UserId::new("2"), name: "ADA".into(), ..ada() };
+        assert_eq!(users.insert(other).await.unwrap(), Insertion::NameTaken);
+        let same_id = UserRow { canonical_name: "eve".into(), ..ada() };
+        users.insert(same_id).await.expect_err("an id is not given twice");
+        assert_eq!(users.list().await.unwrap().len(), 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_of_many_gets_the_name() {
-    let (_folder, users) = table();
-    let inserted = all_at_once(32, |number| {
-        let (users, row) = (users.clone(), UserRow { id: UserId::new(number.to_string()), ..ada() });
-        async move { users.insert(row).await.unwrap() }
-    });
-    assert_eq!(inserted.await.into_iter().filter(|insertion| *insertion == Insertion::Inserted).count(), 1);
+    for (_place, users) in tables().await {
+        let inserted = all_at_once(32, |number| {
+            let (users, row) = (users.clone(), UserRow { id: UserId::new(number.to_string()), ..ada() });
+            async move { users.insert(row).await.unwrap() }
+        });
+        assert_eq!(inserted.await.into_iter().filter(|insertion| *insertion == Insertion::Inserted).count(), 1);
+    }
 }
 
 #[tokio::test]
 async fn a_new_password_brings_a_new_stamp() {
-    let (_folder, users) = table();
-    users.insert(ada()).await.unwrap();
-    let later = Timestamp::from_seconds(50_000);
-    let password = NewPassword { hash: Secret::new("$argon2id$second"), stamp: "two".into(), at: later };
-    let row = users.set_password(&ada().id, &ada().stamp, password.clone()).await.unwrap().unwrap();
-    let expected = UserRow {
-        password_hash: Secret::new("$argon2id$second"),
-        stamp: "two".into(),
-        password_changed: later,
-        ..ada()
-    };
-    assert_eq!(columns(&row), columns(&expected));
-    assert_eq!(columns(&users.by_id(&ada().id).await.unwrap().unwrap()), columns(&expected));
-    let late = users.set_password(&ada().id, &ada().stamp, password.clone()).await.unwrap();
-    assert!(late.is_none(), "a change under way does not undo one that came between");
-    assert!(users.set_password(&UserId::new("nobody"), &ada().stamp, password).await.unwrap().is_none());
+    for (_place, users) in tables().await {
+        users.insert(ada()).await.unwrap();
+        let later = Timestamp::from_seconds(50_000);
+        let password = NewPassword { hash: Secret::new("$argon2id$second"), stamp: "two".into(), at: later };
+        let row = users.set_password(&ada().id, &ada().stamp, password.clone()).await.unwrap().unwrap();
+        let expected = UserRow {
+            password_hash: Secret::new("$argon2id$second"),
+            stamp: "two".into(),
+            password_changed: later,
+            ..ada()
+        };
+        assert_eq!(columns(&row), columns(&expected));
+        assert_eq!(columns(&users.by_id(&ada().id).await.unwrap().unwrap()), columns(&expected));
+        let late = users.set_password(&ada().id, &ada().stamp, password.clone()).await.unwrap();
+        assert!(late.is_none(), "a change under way does not undo one that came between");
+        assert!(users.set_password(&UserId::new("nobody"), &ada().stamp, password).await.unwrap().is_none());
+    }
 }
 
 #[tokio::test]
 async fn a_better_hash_replaces_only_the_one_that_was_seen() {
-    let (_folder, users) = table();
-    users.insert(ada()).await.unwrap();
-    let (seen, better) = (Secret::new("$argon2id$first"), Secret::new("$argon2id$better"));
-    assert!(users.set_hash_if(&ada().id, &seen, &better).await.unwrap());
-    assert!(!users.set_hash_if(&ada().id, &seen, &better).await.unwrap());
-    let row = users.by_id(&ada().id).await.unwrap().unwrap();
-    assert_eq!(columns(&row), columns(&UserRow { password_hash: better, ..ada() }), "and the stamp stays");
+    for (_place, users) in tables().await {
+        users.insert(ada()).await.unwrap();
+        let (seen, better) = (Secret::new("$argon2id$first"), Secret::new("$argon2id$better"));
+        assert!(users.set_hash_if(&ada().id, &seen, &better).await.unwrap());
+        assert!(!users.set_hash_if(&ada().id, &seen, &better).await.unwrap());
+        let row = users.by_id(&ada().id).await.unwrap().unwrap();
+        assert_eq!(columns(&row), columns(&UserRow { password_hash: better, ..ada() }), "and the stamp stays");
+    }
 }
 
 #[tokio::test]
 async fn a_user_can_be_let_in_and_out() {
-    let (_folder, users) = table();
-    users.insert(ada()).await.unwrap();
-    for (activity, active) in [(Activity::Inactive, false), (Activity::Inactive, false), (Activity::Active, true)] {
-        let stamp = format!("stamp of {activity:?}");
-        let row = users.set_active(&ada().id, activity, stamp.clone()).await.unwrap().unwrap();
-        assert_eq!(columns(&row), columns(&UserRow { active, stamp, ..ada() }));
-        assert_eq!(users.by_id(&ada().id).await.unwrap().unwrap().active, active);
+    for (_place, users) in tables().await {
+        users.insert(ada()).await.unwrap();
+        for (activity, active) in [(Activity::Inactive, false), (Activity::Inactive, false), (Activity::Active, true)] {
+            let stamp = format!("stamp of {activity:?}");
+            let row = users.set_active(&ada().id, activity, stamp.clone()).await.unwrap().unwrap();
+            assert_eq!(columns(&row), columns(&UserRow { active, stamp, ..ada() }));
+            assert_eq!(users.by_id(&ada().id).await.unwrap().unwrap().active, active);
+        }
+        assert!(users.set_active(&UserId::new("nobody"), Activity::Active, "stamp".into()).await.unwrap().is_none());
     }
-    assert!(users.set_active(&UserId::new("nobody"), Activity::Active, "stamp".into()).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn no_hash_is_ever_printed() {
-    let (_folder, users) = table();
-    users.insert(ada()).await.unwrap();
-    assert!(!format!("{:?}", users.list().await.unwrap()).contains("argon2id"));
+    for (_place, users) in tables().await {
+        users.insert(ada()).await.unwrap();
+        assert!(!format!("{:?}", users.list().await.unwrap()).contains("argon2id"));
+    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use countersign_store::{Existing, Restored, SqliteStore, StoreError};
+use countersign_store::{Database, Existing, Restored, SqliteStore, StoreError};
 use serde_json::json;
 
 use super::{Form, SettingFlags};
@@ -33,10 +33,20 @@ pub(super) struct RestoreArguments {
     form: Form,
 }
 
+/// The file that a database on SQLite is, or what to do instead.
+fn file_of(database: Database) -> Result<PathBuf> {
+    match database {
+        Database::Sqlite(path) => Ok(path),
+        Database::Postgres(place) => bail!(
+            "{place} is on PostgreSQL, which has its own tools: pg_dump --format=custom makes a backup, and pg_restore puts \
+             it back, as docs/operations.md shows"
+        ),
+    }
+}
+
 pub(super) fn back_up(BackupArguments { settings, file, form }: &BackupArguments) -> Result<()> {
-    let config = settings.config()?;
-    let database = config.database()?;
-    SqliteStore::back_up(database, file).context("could not make a backup")?;
+    let database = file_of(settings.config()?.database()?)?;
+    SqliteStore::back_up(&database, file).context("could not make a backup")?;
     let text = format!(
         "{} has the database, whole and durable: it opens only with the keys that sealed it, so keep those, apart from it",
         file.display()
@@ -45,10 +55,9 @@ pub(super) fn back_up(BackupArguments { settings, file, form }: &BackupArguments
 }
 
 pub(super) fn restore(RestoreArguments { settings, file, replace, form }: &RestoreArguments) -> Result<()> {
-    let config = settings.config()?;
-    let database = config.database()?;
+    let database = file_of(settings.config()?.database()?)?;
     let existing = if *replace { Existing::Replace } else { Existing::Keep };
-    let Restored { migration, sessions_ended } = match SqliteStore::restore(file, database, existing) {
+    let Restored { migration, sessions_ended } = match SqliteStore::restore(file, &database, existing) {
         Err(StoreError::Exists { path }) if path.file_name() == database.file_name() => {
             bail!("there is a database at {}: --replace puts the backup in its place", path.display())
         }

@@ -38,7 +38,7 @@ struct Add {
 
 pub(super) async fn run(Arguments { settings, deed: Deed::Add(arguments) }: Arguments) -> Result<()> {
     let Add { name, code_stdin, form } = arguments;
-    let installation = Installation::open(&settings.config()?)?;
+    let installation = Installation::open(&settings.config()?).await?;
     let user = seen(one_of(&installation.users, &name).await?);
     let given = code_stdin.then(secret::read_line).transpose()?;
     let set = DeviceName::parse(SET).map_err(|refusal| anyhow!(reason(&refusal)))?;

@@ -32,13 +32,13 @@ enum Deed {
     },
 }
 
-pub(super) fn run(Arguments { settings, deed }: &Arguments) -> Result<()> {
+pub(super) async fn run(Arguments { settings, deed }: &Arguments) -> Result<()> {
     let sources = settings.sources()?;
     let config = Config::from(&sources)?;
     match deed {
         Deed::Check { form } => {
             config.refuse_plain_http()?;
-            let _ = Installation::open(&config)?.router(&config)?;
+            let _ = Installation::open(&config).await?.router(&config)?;
             let doubts = config.doubts();
             let lines = ["the server would start with these settings"].into_iter().chain(doubts.iter().copied());
             form.print(&json!({ "ok": true, "doubts": doubts }), lines.collect::<Vec<_>>().join("\n"))

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use countersign_engine::{OsRandom, core::Secret};
-use countersign_store::SqliteStore;
+use countersign_store::Database;
 
 use super::{
     print,
@@ -66,11 +66,12 @@ pub(super) async fn run(Arguments { dir, bind, password }: Arguments) -> Result<
     if !key_file.exists() {
         key_file::create(&key_file, &OsRandom)?;
     }
-    SqliteStore::migrate(&database)?;
+    let database = Database::Sqlite(database);
+    database.migrate().await?;
     let config = Config { database: Some(database), key_file: Some(key_file), bind, ..Config::default() };
     telemetry::start("warn", config.log_format)?;
     let (listener, config) = bind_to(config).await?;
-    let installation = Installation::open(&config)?;
+    let installation = Installation::open(&config).await?;
     let password = provide_user(&installation.users, password).await?;
     print(&greeting(&config, &dir, &password))?;
     serve(&installation, listener, &config).await

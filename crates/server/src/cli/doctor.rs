@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Result, bail};
 use clap::Args;
 use countersign_engine::{Engine, Fault, KeyId, LIVE_FOR, core::Node};
-use countersign_store::SqliteStore;
+use countersign_store::{Database, Finding as Found, Opened, OpenedEngine, SqliteStore, Weight};
 use serde::Serialize;
 
 use super::{Form, SettingFlags};
@@ -102,8 +102,8 @@ pub(super) async fn run(Arguments { settings, form }: Arguments) -> Result<()> {
 async fn examine(config: &Config, report: &mut Report) {
     settings(config, report);
     keys(config, report);
-    database(config, report);
-    if let Ok(installation) = Installation::open(config) {
+    database(config, report).await;
+    if let Ok(installation) = Installation::open(config).await {
         let engine = &installation.engine;
         for (check, examined) in [("states", states(engine, report).await), ("nodes", nodes(engine, report).await)] {
             if let Err(fault) = examined {
@@ -145,7 +145,10 @@ fn keys(config: &Config, report: &mut Report) {
     let count = ring.ids().count();
     report.ok("keys", format_args!("{count} in {}, for its owner's eyes only; {} seals", path.display(), ring.seals()));
     let folder = |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
-    let beside = config.database.as_deref().and_then(folder);
+    let beside = match &config.database {
+        Some(Database::Sqlite(path)) => folder(path),
+        Some(Database::Postgres(_)) | None => None,
+    };
     if beside.is_some() && beside == folder(path) {
         report.warn(
             "keys",
@@ -154,13 +157,36 @@ fn keys(config: &Config, report: &mut Report) {
     }
 }
 
-fn database(config: &Config, report: &mut Report) {
-    let opened = config.database().and_then(|path| Ok((path, SqliteStore::open(path)?)));
-    let (path, store) = match opened {
+async fn database(config: &Config, report: &mut Report) {
+    let opened = match config.database() {
+        Ok(database) => database.open().await.map(|opened| (database, opened)).map_err(anyhow::Error::from),
+        Err(error) => Err(error),
+    };
+    let (database, Opened { engine, .. }) = match opened {
         Ok(opened) => opened,
         Err(error) => return report.fail("database", format_args!("{error:#}")),
     };
     report.ok("schema", "it is the one that this version needs");
+    match (engine, database) {
+        (OpenedEngine::Sqlite(store), Database::Sqlite(path)) => file(&store, &path, report),
+        (OpenedEngine::Postgres(store), _) => match store.findings().await {
+            Ok(findings) => findings.iter().for_each(|finding| server(finding, report)),
+            Err(fault) => report.fail("database", fault),
+        },
+        (OpenedEngine::Sqlite(_), Database::Postgres(_)) => {}
+    }
+}
+
+/// What the store has found of its PostgreSQL server.
+fn server(Found { weight, text, .. }: &Found, report: &mut Report) {
+    match weight {
+        Weight::Fine => report.ok("database", text),
+        Weight::Doubt => report.warn("database", text),
+        Weight::Failure => report.fail("database", text),
+    }
+}
+
+fn file(store: &SqliteStore, path: &Path, report: &mut Report) {
     match store.integrity_check() {
         Ok(complaints) if complaints.is_empty() => report.ok("database", "SQLite finds it whole"),
         Ok(complaints) => report.fail(

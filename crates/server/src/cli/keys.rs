@@ -116,7 +116,7 @@ struct Listed {
 }
 
 async fn list(settings: &SettingFlags, form: Form) -> Result<()> {
-    let installation = Installation::open(&settings.config()?)?;
+    let installation = Installation::open(&settings.config()?).await?;
     let engine = &installation.engine;
     let seals = engine.count_seals().await?;
     let nodes: Vec<Node> = engine.nodes().await?.into_iter().filter(|node| engine.is_live(node)).collect();
@@ -152,7 +152,7 @@ fn in_a_line(Listed { id, here, seals, devices, nodes }: &Listed, running: usize
 
 async fn promote(settings: &SettingFlags, key: KeyId, force: bool, form: Form) -> Result<()> {
     let config = settings.config()?;
-    let installation = Installation::open(&config)?;
+    let installation = Installation::open(&config).await?;
     let engine = &installation.engine;
     ensure!(
         engine.key_ids().contains(&key),
@@ -177,7 +177,7 @@ async fn promote(settings: &SettingFlags, key: KeyId, force: bool, form: Form) -
 }
 
 async fn rotate(settings: &SettingFlags, form: Form) -> Result<()> {
-    let installation = Installation::open(&settings.config()?)?;
+    let installation = Installation::open(&settings.config()?).await?;
     let engine = &installation.engine;
     let key = engine.sealing_key();
     wait_for_nodes(&installation).await?;
@@ -235,7 +235,7 @@ fn progress(total: u64) -> ProgressBar {
 
 async fn remove(settings: &SettingFlags, key: KeyId, form: Form) -> Result<()> {
     let config = settings.config()?;
-    let installation = Installation::open(&config)?;
+    let installation = Installation::open(&config).await?;
     let engine = &installation.engine;
     ensure!(
         engine.key_ids().contains(&key),

@@ -1,8 +1,8 @@
-//! `countersign migrate`: the database, in the shape this version needs. Harmless to repeat.
+//! `countersign migrate`: the database, in the shape this version needs. Harmless to repeat, and for two to do at once.
 
 use anyhow::Result;
 use clap::Args;
-use countersign_store::{Migrated, SqliteStore};
+use countersign_store::{Database, Migrated, Pending};
 use serde_json::json;
 
 use super::{Form, SettingFlags};
@@ -11,19 +11,37 @@ use super::{Form, SettingFlags};
 pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
+    /// Say what would be applied, and change nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     form: Form,
 }
 
-pub(super) fn run(Arguments { settings, form }: &Arguments) -> Result<()> {
-    let config = settings.config()?;
-    let database = config.database()?;
-    let Migrated { from, to } = SqliteStore::migrate(database)?;
-    let database = database.display();
+pub(super) async fn run(Arguments { settings, dry_run, form }: &Arguments) -> Result<()> {
+    let database = settings.config()?.database()?;
+    if *dry_run { tell(&database, *form).await } else { migrate(&database, *form).await }
+}
+
+async fn migrate(database: &Database, form: Form) -> Result<()> {
+    let Migrated { from, to } = database.migrate().await?;
     let text = if from == to {
         format!("{database} is at migration {to} already")
     } else {
         format!("{database} went from migration {from} to {to}")
     };
     form.print(&json!({ "from": from, "to": to }), text)
+}
+
+async fn tell(database: &Database, form: Form) -> Result<()> {
+    let pending = database.pending().await?;
+    let data: Vec<_> =
+        pending.iter().map(|Pending { version, name }| json!({ "version": version, "name": name })).collect();
+    let lines =
+        pending.iter().map(|Pending { version, name }| format!("{database} would get migration {version}, {name}"));
+    let mut lines: Vec<String> = lines.collect();
+    if lines.is_empty() {
+        lines.push(format!("{database} has every migration already"));
+    }
+    form.print(&json!({ "pending": data }), lines.join("\n"))
 }

@@ -16,6 +16,6 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(Arguments { settings, form }: Arguments) -> Result<()> {
-    let rows = Installation::open(&settings.config()?)?.engine.purge().await?;
+    let rows = Installation::open(&settings.config()?).await?.engine.purge().await?;
     form.print(&json!({ "rows": rows }), format!("{rows} rows were over and are gone"))
 }

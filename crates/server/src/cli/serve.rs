@@ -26,7 +26,7 @@ pub(super) async fn run(Arguments { settings, bind, public_url }: Arguments) -> 
     for doubt in config.doubts() {
         tracing::warn!("{doubt}");
     }
-    let installation = Installation::open(&config)?;
+    let installation = Installation::open(&config).await?;
     let (listener, config) = bind_to(config).await?;
     tracing::info!(address = %config.bind, "listening");
     serve(&installation, listener, &config).await

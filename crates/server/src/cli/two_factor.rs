@@ -43,7 +43,7 @@ struct Status {
 }
 
 pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
-    let installation = Installation::open(&settings.config()?)?;
+    let installation = Installation::open(&settings.config()?).await?;
     let (Deed::Status(Several { names, form }) | Deed::Disable(Several { names, form })) = &deed;
     let users = all_of(&installation.users, names).await?;
     if let Deed::Disable(_) = deed {

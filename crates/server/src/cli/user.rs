@@ -101,12 +101,12 @@ pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
     let config = settings.config()?;
     let users = || wire::users(&config);
     match deed {
-        Deed::Add(arguments) => add(&users()?, arguments).await,
-        Deed::List { form } => list(&users()?, form).await,
-        Deed::Show(One { name, form }) => show(&Installation::open(&config)?, &name, form).await,
-        Deed::SetPassword(arguments) => set_password(&users()?, arguments).await,
-        Deed::Deactivate(arguments) => deactivate(&users()?, arguments).await,
-        Deed::Activate(arguments) => activate(&users()?, arguments).await,
+        Deed::Add(arguments) => add(&users().await?, arguments).await,
+        Deed::List { form } => list(&users().await?, form).await,
+        Deed::Show(One { name, form }) => show(&Installation::open(&config).await?, &name, form).await,
+        Deed::SetPassword(arguments) => set_password(&users().await?, arguments).await,
+        Deed::Deactivate(arguments) => deactivate(&users().await?, arguments).await,
+        Deed::Activate(arguments) => activate(&users().await?, arguments).await,
     }
 }
 

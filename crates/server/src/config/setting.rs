@@ -4,6 +4,7 @@ use std::{num::NonZeroU32, num::NonZeroUsize, time::Duration};
 
 use anyhow::{Result, bail, ensure};
 use countersign_engine::core::{Policy, method::totp::TotpRule};
+use countersign_store::Database;
 
 use super::{
     Config, LogFormat,
@@ -29,9 +30,34 @@ const YEAR: Duration = DAY.saturating_mul(365);
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "database_url",
-        about: "Where the database is, as in sqlite:///var/lib/countersign/countersign.db.",
+        about: "Where the database is, as in sqlite:///var/lib/countersign/countersign.db or \
+                postgres://countersign@db.example.org/countersign?sslmode=verify-full.",
         default: |_| None,
-        set: |config, text| value::sqlite(text).map(|path| config.database = Some(path)),
+        set: |config, text| {
+            config.database = Some(Database::parse(text)?);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "database_password_file",
+        about: "A file with the password for a PostgreSQL database in its first line, so that it stands in no URL.",
+        default: |_| None,
+        set: |config, text| value::path(text).map(|path| config.database_password_file = Some(path)),
+    },
+    Setting {
+        name: "database_ca_file",
+        about: "The certificates, in PEM, by which a PostgreSQL server proves who it is.",
+        default: |_| None,
+        set: |config, text| value::path(text).map(|path| config.database_ca_file = Some(path)),
+    },
+    Setting {
+        name: "database_connections",
+        about: "How many connections to a PostgreSQL database this process has at most.",
+        default: |config| Some(config.database_connections.to_string()),
+        set: |config, text| {
+            let (least, most) = (NonZeroUsize::MIN, NonZeroUsize::MIN.saturating_add(999));
+            number(text, least, most).map(|most| config.database_connections = most)
+        },
     },
     Setting {
         name: "key_file",

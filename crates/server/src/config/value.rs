@@ -1,6 +1,6 @@
 //! What the text of a setting may be, and how a value is written back.
 
-use std::{fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use axum::http::Uri;
@@ -60,10 +60,18 @@ pub(super) fn path(text: &str) -> Result<PathBuf> {
     Ok(text.into())
 }
 
-/// The file behind `sqlite://PATH`. Three slashes begin an absolute path.
-pub(super) fn sqlite(text: &str) -> Result<PathBuf> {
-    let path = text.strip_prefix("sqlite://").filter(|path| !path.is_empty() && !path.contains(['?', '#']));
-    path.map(PathBuf::from).context("it has to be sqlite:// and a path, as in sqlite:///var/lib/countersign.db")
+/// The text of a setting as it may be printed: without the password of a URL.
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = text.split_once("://") else { return Cow::Borrowed(text) };
+    // A password may hold anything, an `@` or a `/` included, so it ends at the last `@` before the query.
+    let (address, query) = rest.find('?').map_or((rest, ""), |place| rest.split_at(place));
+    let named = address.rsplit_once('@').and_then(|(who, host)| Some((who.split_once(':')?.0, host)));
+    let address = named.map_or(Cow::Borrowed(address), |(user, host)| format!("{user}:[redacted]@{host}").into());
+    let pairs = query.split('&').map(|pair| match pair.split_once("password=") {
+        Some((before, _)) => format!("{before}password=[redacted]"),
+        None => pair.to_owned(),
+    });
+    format!("{scheme}://{address}{}", pairs.collect::<Vec<_>>().join("&")).into()
 }
 
 /// An origin, and whether it is on the same machine as the browser.
@@ -115,11 +123,24 @@ mod tests {
     }
 
     #[test]
-    fn a_database_is_a_path() {
-        assert_eq!(sqlite("sqlite:///var/lib/c.db").unwrap(), PathBuf::from("/var/lib/c.db"));
-        assert_eq!(sqlite("sqlite://c.db").unwrap(), PathBuf::from("c.db"));
-        for text in ["", "c.db", "sqlite://", "sqlite:c.db", "postgres://host/c", "sqlite://c.db?mode=ro"] {
-            assert!(sqlite(text).is_err(), "{text}");
+    fn a_password_in_a_url_is_not_printed() {
+        for (text, printed) in [
+            (
+                "postgres://ada:hunter2@host:5432/c?sslmode=require",
+                "postgres://ada:[redacted]@host:5432/c?sslmode=require",
+            ),
+            ("postgres://ada:hun/ter@2@host/c", "postgres://ada:[redacted]@host/c"),
+            ("postgres://ada@host/c", "postgres://ada@host/c"),
+            (
+                "postgres:///c?host=/run&password=hunter2&user=ada",
+                "postgres:///c?host=/run&password=[redacted]&user=ada",
+            ),
+            ("postgres:///c?password=hunter2", "postgres:///c?password=[redacted]"),
+            ("sqlite:///var/lib/c.db", "sqlite:///var/lib/c.db"),
+            ("https://id.example.org", "https://id.example.org"),
+            ("info", "info"),
+        ] {
+            assert_eq!(printable(text), printed);
         }
     }
 

@@ -14,6 +14,7 @@
 
 mod budget;
 mod conflict;
+mod duel;
 mod node;
 mod purge;
 mod race;
@@ -104,6 +105,15 @@ const RULES: &[(&str, Rule)] = rules! {
         neighbours_of_a_conflict_are_not_disturbed
         what_was_answered_is_seen_at_once
         factors_are_read_as_of_one_moment
+    }
+    duel {
+        a_session_that_rests_on_no_factors_does_not_outlive_the_first
+        a_session_that_rests_on_factors_does_not_outlive_their_change
+        the_end_of_all_sessions_takes_a_replaced_one_along
+        of_two_sessions_that_end_all_one_is_the_first
+        the_end_of_all_devices_takes_along_what_an_ended_session_added
+        the_end_of_all_devices_takes_along_what_came_with_another
+        what_is_confirmed_in_time_is_not_forgotten
     }
 };
 

@@ -25,7 +25,7 @@ use countersign_engine::Fault;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::statements::transaction::{BEGIN, COMMIT, RELEASE, ROLLBACK, ROLLBACK_TO, SAVEPOINT};
+use crate::statements::sqlite::{BEGIN, COMMIT, RELEASE, ROLLBACK, ROLLBACK_TO, SAVEPOINT};
 
 /// How many members one transaction takes at most: enough to make the fsync cheap, few enough to answer soon.
 const LARGEST_GROUP: usize = 256;

@@ -12,7 +12,7 @@ use std::{
 use countersign_engine::Fault;
 use rusqlite::Connection;
 
-use crate::connection;
+use super::connection;
 
 /// Read-only connections to one database.
 #[derive(Debug)]

@@ -4,28 +4,24 @@
 //! scans: each finds its rows by a key or an index.
 
 use countersign_engine::core::{
-    Account, AttemptId, Budget, Device, DeviceId, Event, Factors, Node, Sealed, Session, SessionKey, UserId,
+    AttemptId, Budget, Device, DeviceId, Event, Factors, Node, Sealed, Session, SessionKey, UserId,
 };
-use rusqlite::{Connection, OptionalExtension, Result, ToSql};
+use rusqlite::{Connection, OptionalExtension, Result, params_from_iter};
 
 use crate::{
-    row::{Columns, FromColumns},
+    row::{Columns, FactorsOf, FromColumns},
     statements::{account, attempt, budget, device, event, node, schema, session},
+    value::Value,
 };
 
 pub(crate) fn factors(connection: &Connection, user: &UserId) -> Result<Factors<Sealed>> {
     let mut statement = connection.prepare_cached(account::FACTORS)?;
     let mut rows = statement.query([user.as_str()])?;
-    let mut factors = Factors { account: Account::new(user.clone()), devices: Vec::new() };
+    let mut factors = FactorsOf::new(user);
     while let Some(row) = rows.next()? {
-        let mut columns = Columns::of(row);
-        factors.account.factors = columns.number("factors")?;
-        factors.account.preferred = columns.id_if_any()?;
-        if !columns.at_null()? {
-            factors.devices.push(Device::read(&mut columns)?);
-        }
+        factors.add(row)?;
     }
-    Ok(factors)
+    Ok(factors.0)
 }
 
 pub(crate) fn device(connection: &Connection, device: &DeviceId) -> Result<Option<Device<Sealed>>> {
@@ -41,11 +37,11 @@ pub(crate) fn session(connection: &Connection, key: &SessionKey) -> Result<Optio
 }
 
 pub(crate) fn sessions(connection: &Connection, user: &UserId) -> Result<Vec<Session>> {
-    all(connection, session::OF_USER, &[&user.as_str()])
+    rows(connection, session::OF_USER, &[user.into()])
 }
 
 pub(crate) fn events(connection: &Connection, user: &UserId, limit: u32) -> Result<Vec<Event>> {
-    all(connection, event::OF_USER, &[&user.as_str(), &limit])
+    rows(connection, event::OF_USER, &[user.into(), limit.into()])
 }
 
 pub(crate) fn budget(connection: &Connection, key: &str) -> Result<Option<Budget>> {
@@ -53,7 +49,7 @@ pub(crate) fn budget(connection: &Connection, key: &str) -> Result<Option<Budget
 }
 
 pub(crate) fn nodes(connection: &Connection) -> Result<Vec<Node>> {
-    all(connection, node::ALL, &[])
+    rows(connection, node::ALL, &[])
 }
 
 /// No id is empty, so every device comes after the empty one.
@@ -62,7 +58,7 @@ pub(crate) fn devices_after(
     cursor: Option<&DeviceId>,
     limit: u32,
 ) -> Result<Vec<Device<Sealed>>> {
-    all(connection, device::AFTER, &[&cursor.map_or("", DeviceId::as_str), &limit])
+    rows(connection, device::AFTER, &[cursor.map_or("", DeviceId::as_str).into(), limit.into()])
 }
 
 /// The number of the last migration that was applied.
@@ -71,11 +67,12 @@ pub(crate) fn version(connection: &Connection) -> Result<u32> {
 }
 
 /// The row found by `key`, if there is one.
-pub(crate) fn one<T: FromColumns>(connection: &Connection, statement: &str, key: &str) -> Result<Option<T>> {
-    connection.prepare_cached(statement)?.query_row([key], |row| T::read(&mut Columns::of(row))).optional()
+fn one<T: FromColumns>(connection: &Connection, statement: &str, key: &str) -> Result<Option<T>> {
+    connection.prepare_cached(statement)?.query_row([key], |row| Ok(T::read(&mut Columns::of(row))?)).optional()
 }
 
 /// Every row.
-pub(crate) fn all<T: FromColumns>(connection: &Connection, statement: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
-    connection.prepare_cached(statement)?.query_map(values, |row| T::read(&mut Columns::of(row)))?.collect()
+pub(crate) fn rows<T: FromColumns>(connection: &Connection, statement: &str, values: &[Value<'_>]) -> Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(statement)?;
+    statement.query_map(params_from_iter(values), |row| Ok(T::read(&mut Columns::of(row))?))?.collect()
 }

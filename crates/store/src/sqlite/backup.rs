@@ -12,9 +12,10 @@ use std::{
 
 use rusqlite::{ErrorCode, backup::Backup};
 
+use super::{SqliteStore, connection, migrate};
 use crate::{
-    SqliteStore, StoreError, connection, migrate,
-    statements::{schema, session},
+    StoreError,
+    statements::{session, sqlite as statement},
 };
 
 /// What to do about a database that is there already.
@@ -56,7 +57,7 @@ impl SqliteStore {
         }
         let part = Part::of(&copy, &path)?;
         part.check()?;
-        let migration = migrate::found(&connection::copier(&part.path)?, &copy)?;
+        let migration = migrate::usable(&connection::copier(&part.path)?, &copy)?;
         let sessions_ended = part.end_sessions()?;
         if path.symlink_metadata().is_ok() {
             part.replace_contents(&path)?;
@@ -76,20 +77,20 @@ impl Part {
     /// Copies a database to a file beside `place`.
     fn of(database: &Path, place: &Path) -> Result<Self, StoreError> {
         let source = connection::copier(database)?;
-        migrate::found(&source, database)?;
+        migrate::usable(&source, database)?;
         let mut name = place.as_os_str().to_owned();
         name.push(".part");
         let path = PathBuf::from(name);
         create(&path)?;
         let part = Self { path };
-        source.execute(schema::COPY, [part.path.to_string_lossy()]).map_err(sqlite("copy the database"))?;
+        source.execute(statement::COPY, [part.path.to_string_lossy()]).map_err(sqlite("copy the database"))?;
         Ok(part)
     }
 
     /// An error unless SQLite finds the copy whole.
     fn check(&self) -> Result<(), StoreError> {
         let connection = connection::copier(&self.path)?;
-        let mut statement = connection.prepare(schema::INTEGRITY).map_err(sqlite("check the copy"))?;
+        let mut statement = connection.prepare(statement::INTEGRITY).map_err(sqlite("check the copy"))?;
         let found = statement.query_map([], |row| row.get(0)).and_then(Iterator::collect::<Result<Vec<String>, _>>);
         match found.map_err(sqlite("check the copy"))?.as_slice() {
             [fine] if fine == "ok" => Ok(()),

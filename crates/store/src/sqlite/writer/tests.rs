@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use tempfile::TempDir;
 
 use super::*;
-use crate::connection;
+use crate::sqlite::connection;
 
 /// A file with one table of numbers, each at most once.
 struct Place {

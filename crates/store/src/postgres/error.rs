@@ -1,0 +1,81 @@
+//! What PostgreSQL's errors mean to us.
+//!
+//! An error of the server says its code and its message, and never its details, because these quote rows. Most errors are
+//! faults. Those after which nothing has been written, and which time may heal, say when to come back.
+
+use std::{error::Error, fmt};
+
+use countersign_engine::Fault;
+use tokio_postgres::error::SqlState;
+
+use super::COME_BACK;
+
+/// An error of the database or of the way to it, without any value.
+#[derive(Clone, Debug)]
+pub struct PostgresError {
+    text: String,
+}
+
+impl PostgresError {
+    /// An error that says this, which must hold no value.
+    pub(crate) fn saying(text: impl Into<String>) -> Self {
+        Self { text: text.into() }
+    }
+}
+
+impl fmt::Display for PostgresError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for PostgresError {}
+
+impl From<tokio_postgres::Error> for PostgresError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(said) = error.as_db_error() {
+            let code = said.code().code();
+            // Errors of this class are about values, and quote them.
+            let message = if code.starts_with("22") { "a value that cannot be used" } else { said.message() };
+            return Self::saying(format!("{message} ({code})"));
+        }
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        Self { text }
+    }
+}
+
+/// The fault that an error is when nothing, or one statement at most, has been sent to be written. Errors that time may
+/// heal come with the time to come back.
+pub(super) fn fault(doing: &'static str, error: tokio_postgres::Error) -> Fault {
+    let heals = is_lost(&error) || is_one_of(&error, &[SqlState::QUERY_CANCELED, SqlState::LOCK_NOT_AVAILABLE]);
+    let fault = Fault::because(doing, PostgresError::from(error));
+    if heals { fault.again_after(COME_BACK) } else { fault }
+}
+
+/// The transaction met another and was taken back whole: something had moved.
+pub(super) fn is_conflict(error: &tokio_postgres::Error) -> bool {
+    is_one_of(error, &[SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED])
+}
+
+/// The connection is dead, or the server is about to end it.
+pub(super) fn is_lost(error: &tokio_postgres::Error) -> bool {
+    let ending = [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    ];
+    match error.as_db_error() {
+        Some(_) => is_one_of(error, &ending),
+        None => error.is_closed() || error.source().is_some_and(<dyn Error>::is::<std::io::Error>),
+    }
+}
+
+fn is_one_of(error: &tokio_postgres::Error, codes: &[SqlState]) -> bool {
+    error.code().is_some_and(|code| codes.contains(code))
+}

@@ -1,0 +1,96 @@
+//! Migrating a PostgreSQL database.
+//!
+//! Each migration is one transaction with its line in the ledger, and each such transaction first takes a lock: of two
+//! nodes that start at once, one migrates and the other then finds nothing to do.
+
+use tokio_postgres::{Client, Config, NoTls, Socket, tls::MakeTlsConnect};
+
+use super::{
+    PostgresError, PostgresPlace,
+    connecting::Connecting,
+    place::Encryption,
+    pool::{Connection, failed},
+};
+use crate::{
+    Migrated, Pending, StoreError,
+    migrate::{self, Migration},
+    statements::{
+        postgres::{BEGIN, COMMIT, HAS_LEDGER, LEDGER, LOCK_SCHEMA},
+        schema::{NOTE, VERSION},
+    },
+    value::Value,
+};
+
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "first", text: include_str!("../../migrations/postgres/0001_first.sql") },
+    Migration { version: 3, name: "nodes", text: include_str!("../../migrations/postgres/0003_nodes.sql") },
+];
+
+/// An error unless the database has exactly the shape this program knows.
+pub(super) async fn check(connection: &Connection, place: &PostgresPlace) -> Result<(), StoreError> {
+    let ledger = connection.query(HAS_LEDGER, &[]).await.map_err(reading)?;
+    let found = if ledger.is_empty() { 0 } else { version(&connection.query(VERSION, &[]).await.map_err(reading)?)? };
+    migrate::check(MIGRATIONS, found, place)
+}
+
+/// Applies what is missing, one migration after the other.
+pub(super) async fn migrate(place: &PostgresPlace) -> Result<Migrated, StoreError> {
+    let (client, carrier) = connect(place).await?;
+    let mut first = None;
+    let from = loop {
+        client.batch_execute(BEGIN).await.map_err(reading)?;
+        client.batch_execute(LOCK_SCHEMA).await.map_err(reading)?;
+        client.batch_execute(LEDGER).await.map_err(reading)?;
+        let found = version(&client.query(VERSION, &[]).await.map_err(reading)?)?;
+        let from = *first.get_or_insert(found);
+        // Where nothing is to be done, the end of the connection is the end of the transaction.
+        let Some(next) = migrate::next(MIGRATIONS, found, place)? else { break from };
+        apply(&client, next).await.map_err(|error| failed("apply a migration", error.into()))?;
+        tracing::info!(version = next.version, name = next.name, "applied a migration");
+    };
+    carrier.abort();
+    Ok(Migrated { from, to: migrate::newest(MIGRATIONS) })
+}
+
+/// What `migrate` would apply; an error if the database is ahead of this program. Changes nothing.
+pub(super) async fn pending(place: &PostgresPlace) -> Result<Vec<Pending>, StoreError> {
+    let (client, carrier) = connect(place).await?;
+    let ledger = client.query(HAS_LEDGER, &[]).await.map_err(reading)?;
+    let found = if ledger.is_empty() { 0 } else { version(&client.query(VERSION, &[]).await.map_err(reading)?)? };
+    carrier.abort();
+    migrate::pending(MIGRATIONS, found, place)
+}
+
+async fn apply(client: &Client, migration: &Migration) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(migration.text).await?;
+    client.execute(NOTE, &[&Value::from(migration.version), &Value::from(migration.name)]).await?;
+    client.batch_execute(COMMIT).await
+}
+
+async fn connect(place: &PostgresPlace) -> Result<(Client, tokio::task::JoinHandle<()>), StoreError> {
+    let config = place.patient_config();
+    let connected = match place.encryption()? {
+        Encryption::None => connect_by(&config, NoTls).await,
+        Encryption::Tls(tls) => connect_by(&config, tls).await,
+    };
+    connected.map_err(|error| failed("connect to the database", error.into()))
+}
+
+async fn connect_by<T>(config: &Config, tls: T) -> Result<(Client, tokio::task::JoinHandle<()>), tokio_postgres::Error>
+where
+    T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
+    T::Stream: Sync + Send,
+    T::TlsConnect: Sync + Send,
+    <T::TlsConnect as tokio_postgres::tls::TlsConnect<Socket>>::Future: Send,
+{
+    deadpool_postgres::Connect::connect(&Connecting(tls), config).await
+}
+
+fn version(rows: &[tokio_postgres::Row]) -> Result<u32, StoreError> {
+    let found = rows.first().and_then(|row| row.try_get::<_, i64>(0).ok()).and_then(|found| u32::try_from(found).ok());
+    found.ok_or_else(|| failed("read its schema", PostgresError::saying("the ledger of migrations is not ours")))
+}
+
+fn reading(error: tokio_postgres::Error) -> StoreError {
+    failed("read its schema", error.into())
+}

@@ -1,0 +1,179 @@
+//! The connections: a bounded number of them, a bounded wait for one, and no waiting for a database that is away.
+//!
+//! A dead connection is noticed when it is taken and never handed out. Where a new one cannot be made, the next callers are
+//! told so at once, for a moment, instead of each finding it out by a time-out of their own; so the first one to come after
+//! the database is back is served.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use countersign_engine::Fault;
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+};
+use tokio::time::Instant;
+use tokio_postgres::{Error, NoTls, Row, Statement, types::ToSql};
+
+use super::{
+    COME_BACK, PoolStats, PostgresError, PostgresPlace, connecting::Connecting, pipeline::in_order, place::Encryption,
+};
+use crate::{
+    StoreError,
+    statements::postgres::{FOOTING, RAISE_SYNC},
+    value::Value,
+};
+
+/// How long a caller waits for a connection that others use.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// How long it may take to make one, from the first packet to the last check.
+const LONGEST_CONNECT: Duration = Duration::from_secs(4);
+/// For how long nobody tries to make one after it has failed.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The pool.
+pub(super) struct Connections {
+    pool: Pool,
+    /// When a connection may be made again, after it could not be.
+    away_until: Mutex<Option<Instant>>,
+}
+
+impl Connections {
+    /// A pool that holds no connection yet.
+    pub(super) fn new(place: &PostgresPlace) -> Result<Self, StoreError> {
+        let config = place.config();
+        let how = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = match place.encryption()? {
+            Encryption::None => Manager::from_connect(config, Connecting(NoTls), how),
+            Encryption::Tls(tls) => Manager::from_connect(config, Connecting(tls), how),
+        };
+        let pool = Pool::builder(manager)
+            .max_size(place.connections())
+            .wait_timeout(Some(LONGEST_WAIT))
+            .create_timeout(Some(LONGEST_CONNECT))
+            .runtime(Runtime::Tokio1)
+            .post_create(Hook::async_fn(|client, _| Box::pin(stand_on_firm_ground(client))))
+            .build()
+            .map_err(|error| failed("set up connections", PostgresError::saying(error.to_string())))?;
+        Ok(Self { pool, away_until: Mutex::default() })
+    }
+
+    /// The first connection, whose failure is for whoever starts the program.
+    pub(super) async fn first(&self) -> Result<Connection, StoreError> {
+        self.pool.get().await.map(Connection).map_err(|error| failed("connect to the database", plain(error)))
+    }
+
+    /// A connection, or a fault that says when to come back.
+    pub(super) async fn take(&self, doing: &'static str) -> Result<Connection, Fault> {
+        if self.is_away() {
+            return Err(Fault::because(doing, "the database was away a moment ago").again_after(COME_BACK));
+        }
+        match self.pool.get().await {
+            Ok(object) => Ok(Connection(object)),
+            Err(error) => {
+                if !matches!(error, PoolError::Timeout(TimeoutType::Wait)) {
+                    self.note_away();
+                }
+                Err(Fault::because(doing, plain(error)).again_after(COME_BACK))
+            }
+        }
+    }
+
+    pub(super) fn stats(&self) -> PoolStats {
+        let status = self.pool.status();
+        PoolStats { open: status.size, idle: status.available, most: status.max_size, waiting: status.waiting }
+    }
+
+    /// Whether a connection could not be made a moment ago, and none is left over from before.
+    fn is_away(&self) -> bool {
+        let until = *self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until) && self.pool.status().available == 0
+    }
+
+    fn note_away(&self) {
+        let until = Instant::now().checked_add(PAUSE);
+        *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+}
+
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.stats().fmt(f)
+    }
+}
+
+/// A connection that is one's own for a while.
+#[derive(Debug)]
+pub(super) struct Connection(Object);
+
+impl Connection {
+    /// Runs a statement and returns how many rows it has changed or found.
+    pub(super) async fn execute(&self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, Error> {
+        let statement = self.0.prepare_cached(statement).await?;
+        self.0.execute_raw(&statement, values).await
+    }
+
+    /// Runs a statement and returns its rows.
+    pub(super) async fn query(&self, statement: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, Error> {
+        let statement = self.0.prepare_cached(statement).await?;
+        let values: Vec<_> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        self.0.query(&statement, &values).await
+    }
+
+    /// The statements of these texts, prepared all at once if they are not yet.
+    pub(super) async fn prepare(&self, texts: impl Iterator<Item = &'static str>) -> Result<Vec<Statement>, Error> {
+        in_order(texts.map(|text| self.0.prepare_cached(text))).await.into_iter().collect()
+    }
+
+    /// Runs a prepared statement.
+    pub(super) async fn run(&self, statement: &Statement, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        self.0.execute(statement, values).await
+    }
+
+    /// Runs statements that take no values.
+    pub(super) async fn batch_execute(&self, statements: &str) -> Result<(), Error> {
+        self.0.batch_execute(statements).await
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Closes the connection, whatever is under way on it.
+    pub(super) fn give_up(self) {
+        drop(Object::take(self.0));
+    }
+}
+
+/// Refuses a server that does not keep what it has committed, or that is a standby; and where commits are not waited for,
+/// sees to it that ours are.
+async fn stand_on_firm_ground(client: &mut deadpool_postgres::ClientWrapper) -> Result<(), HookError> {
+    let row = client.query_one(FOOTING, &[]).await.map_err(HookError::Backend)?;
+    let read = |place| row.try_get::<_, &str>(place).map_err(HookError::Backend);
+    if read(0)? == "off" {
+        return Err(HookError::message(super::condition::FSYNC_OFF));
+    }
+    if row.try_get::<_, bool>(2).map_err(HookError::Backend)? {
+        return Err(HookError::message(super::condition::STANDBY));
+    }
+    if read(1)? == "off" {
+        client.batch_execute(RAISE_SYNC).await.map_err(HookError::Backend)?;
+    }
+    Ok(())
+}
+
+/// What went wrong with the pool, in words.
+fn plain(error: PoolError) -> PostgresError {
+    match error {
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => error.into(),
+        PoolError::PostCreateHook(HookError::Message(message)) => PostgresError::saying(message),
+        PoolError::Timeout(TimeoutType::Wait) => PostgresError::saying("every connection is in use"),
+        PoolError::Timeout(_) => PostgresError::saying("the database does not answer"),
+        PoolError::Closed | PoolError::NoRuntimeSpecified => PostgresError::saying("the pool is closed"),
+    }
+}
+
+pub(super) fn failed(doing: &'static str, cause: PostgresError) -> StoreError {
+    StoreError::Postgres { doing, cause }
+}

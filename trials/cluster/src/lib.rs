@@ -1,0 +1,239 @@
+//! A private PostgreSQL for tests and trials, from the binaries that are installed.
+//!
+//! A [`Cluster`] lives in a folder of its own, below the one for temporary files, listens on this machine only, has a
+//! random password and keeps what it commits (`fsync` is on): what is tried on it is what holds in earnest. It can be
+//! stopped, killed and started again, and is gone when it is dropped. Most tests need only a [`Fresh`] database on the
+//! cluster that `cargo xtask test` has started. Nothing here depends on any other crate, so that everybody can use it.
+#![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
+
+mod binaries;
+mod fresh;
+mod owner;
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+pub use crate::fresh::{Fresh, VARIABLE};
+use crate::{binaries::program, owner::Owner};
+
+/// Who owns everything in a cluster.
+const USER: &str = "countersign";
+/// How long a cluster may take to answer, or to stop.
+const PATIENCE: Duration = Duration::from_mins(1);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How a cluster is stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// In order: sessions are ended, everything is written.
+    Fast,
+    /// As a power cut does it: SIGKILL to every process.
+    Kill,
+}
+
+/// A PostgreSQL of one's own.
+#[derive(Debug)]
+pub struct Cluster {
+    folder: PathBuf,
+    owner: Owner,
+    password: String,
+    port: u16,
+    settings: Vec<(String, String)>,
+    server: Option<Child>,
+}
+
+impl Cluster {
+    /// Makes a cluster and starts it.
+    pub fn start() -> io::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Makes a cluster with these settings, which go before ours, and starts it.
+    pub fn start_with(settings: &[(&str, &str)]) -> io::Result<Self> {
+        let owner = Owner::find()?;
+        let folder = new_folder(&owner)?;
+        let password = random_word()?;
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut cluster = Self { folder, owner, password, port: 0, settings, server: None };
+        cluster.init()?;
+        for _ in 0..5 {
+            cluster.port = free_port()?;
+            if cluster.run()? {
+                return Ok(cluster);
+            }
+        }
+        Err(io::Error::other(format!("PostgreSQL does not start:\n{}", cluster.log())))
+    }
+
+    /// A URL of this database on it. `postgres` is always there.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://{USER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+    }
+
+    /// The same by its socket.
+    pub fn socket_url(&self, database: &str) -> String {
+        let folder = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://{USER}:{}@{folder}:{}/{database}", self.password, self.port)
+    }
+
+    /// The port it listens on, which stays the same.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where everything is; the data are below `data`.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Stops it; the data stay.
+    pub fn stop(&mut self, how: Stop) -> io::Result<()> {
+        let Some(mut server) = self.server.take() else { return Ok(()) };
+        let children = if how == Stop::Kill { children_of(server.id()) } else { vec![] };
+        let signal = if how == Stop::Kill { "-KILL" } else { "-INT" };
+        let everybody = [server.id()].into_iter().chain(children).map(|process| process.to_string());
+        let _ = Command::new("kill").arg(signal).args(everybody).stderr(Stdio::null()).status()?;
+        if wait(&mut server)?.is_some() {
+            return Ok(());
+        }
+        server.kill()?;
+        server.wait().map(drop)
+    }
+
+    /// Starts it again, where it was.
+    pub fn start_again(&mut self) -> io::Result<()> {
+        self.stop(Stop::Fast)?;
+        if self.run()? {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("PostgreSQL does not start again:\n{}", self.log())))
+    }
+
+    /// Changes a setting, as an operator would: it holds after the next reload or start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Runs SQL as the owner of everything.
+    pub fn sql(&self, database: &str, text: &str) -> io::Result<String> {
+        fresh::sql(&self.url(database), text)
+    }
+
+    /// What the server has written to its log.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    fn init(&self) -> io::Result<()> {
+        let password_file = self.folder.join("password");
+        fs::write(&password_file, &self.password)?;
+        self.owner.owns(&password_file)?;
+        let mut init = self.owner.command(&program("initdb")?);
+        init.args(["--username", USER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]);
+        init.arg("--pwfile").arg(&password_file).arg("--pgdata").arg(self.folder.join("data"));
+        let output = init.current_dir(&self.folder).output()?;
+        fs::remove_file(password_file)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("initdb failed: {}", String::from_utf8_lossy(&output.stderr))))
+    }
+
+    /// Starts the server and waits until it answers; whether it does.
+    fn run(&mut self) -> io::Result<bool> {
+        let log = File::options().create(true).append(true).open(self.folder.join("log"))?;
+        let mut command = self.owner.command(&program("postgres")?);
+        command.arg("-D").arg(self.folder.join("data"));
+        let ours = [
+            ("listen_addresses", "127.0.0.1".to_owned()),
+            ("port", self.port.to_string()),
+            ("unix_socket_directories", self.folder.display().to_string()),
+            ("fsync", "on".to_owned()),
+            ("max_connections", "200".to_owned()),
+        ];
+        let given = self.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        for (name, value) in ours.into_iter().chain(given) {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).current_dir(&self.folder);
+        let mut server = command.spawn()?;
+        let give_up = Instant::now() + PATIENCE;
+        while Instant::now() < give_up && server.try_wait()?.is_none() {
+            if self.answers()? {
+                self.server = Some(server);
+                return Ok(true);
+            }
+            thread::sleep(PAUSE);
+        }
+        server.kill()?;
+        server.wait()?;
+        Ok(false)
+    }
+
+    fn answers(&self) -> io::Result<bool> {
+        let mut ready = Command::new(program("pg_isready")?);
+        ready.args(["--quiet", "--host=127.0.0.1", "--timeout=1", "--port"]).arg(self.port.to_string());
+        Ok(ready.status()?.success())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = self.stop(Stop::Fast);
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Waits for the end of a process, with patience.
+fn wait(process: &mut Child) -> io::Result<Option<ExitStatus>> {
+    let give_up = Instant::now() + PATIENCE;
+    while Instant::now() < give_up {
+        if let Some(status) = process.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(None)
+}
+
+/// The processes whose parent this is.
+fn children_of(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = processes.filter_map(|process| process.file_name().to_str()?.parse::<u32>().ok());
+    let is_child = |process: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        // The name of a program stands in brackets and may hold anything; its state and its parent come after it.
+        let after = stat.rsplit_once(") ").map(|(_, after)| after);
+        after.and_then(|after| after.split(' ').nth(1)).is_some_and(|number| number == parent.to_string())
+    };
+    numbers.filter(is_child).collect()
+}
+
+fn new_folder(owner: &Owner) -> io::Result<PathBuf> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("cluster-{}-{number}-{}", std::process::id(), random_word()?));
+    fs::create_dir(&folder)?;
+    owner.owns(&folder)?;
+    Ok(folder)
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A word that nobody guesses, in letters that need no escaping anywhere.
+fn random_word() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
+}
