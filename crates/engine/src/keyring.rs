@@ -32,6 +32,8 @@ pub(crate) enum Use {
     DeviceState,
     /// A run of a flow, in a browser's hands.
     Attempt,
+    /// A browser's name, in its own hands.
+    KnownBrowser,
 }
 
 /// One key of the ring, with the sub-keys made from it.
@@ -40,6 +42,7 @@ pub struct SealingKey {
     id: [u8; ID],
     device_state: XChaCha20Poly1305,
     attempt: XChaCha20Poly1305,
+    known_browser: XChaCha20Poly1305,
     forms: Hmac<Sha256>,
 }
 
@@ -53,6 +56,7 @@ impl SealingKey {
             id,
             device_state: cipher("device state"),
             attempt: cipher("attempt"),
+            known_browser: cipher("known browser"),
             forms: <Hmac<Sha256> as hmac::KeyInit>::new((&*child::<BLOCK>(&parent, "forms")).into()),
         }
     }
@@ -166,6 +170,7 @@ impl SealingKey {
         match used {
             Use::DeviceState => &self.device_state,
             Use::Attempt => &self.attempt,
+            Use::KnownBrowser => &self.known_browser,
         }
     }
 

@@ -52,6 +52,7 @@ pub(crate) struct Success {
 impl Engine {
     pub(crate) async fn verify(&self, question: Question<'_>) -> Result<(Verified, Session), Stop> {
         let Question { user, attempt, answer, visit, stage, permit, grant } = question;
+        let browser = self.browser_of(&user.id, visit);
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             self.is_alive(attempt).await?;
@@ -67,6 +68,7 @@ impl Engine {
                 methods: self.methods(),
                 stage,
                 address: visit.address,
+                browser: browser.as_ref(),
             };
             let mut ruling = judge(case, answer, now);
             let mut granted = None;

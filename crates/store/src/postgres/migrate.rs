@@ -21,8 +21,14 @@ use crate::{
     value::Value,
 };
 
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "first", text: include_str!("../../migrations/postgres/0001_first.sql") }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "first", text: include_str!("../../migrations/postgres/0001_first.sql") },
+    Migration {
+        version: 2,
+        name: "known browsers",
+        text: include_str!("../../migrations/postgres/0002_known_browsers.sql"),
+    },
+];
 
 /// An error unless the database has exactly the shape this program knows.
 pub(super) async fn check(connection: &Connection, place: &PostgresPlace) -> Result<(), StoreError> {

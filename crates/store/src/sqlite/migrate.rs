@@ -20,8 +20,14 @@ use crate::{
     statements::{schema, sqlite},
 };
 
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "first", text: include_str!("../../migrations/sqlite/0001_first.sql") }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "first", text: include_str!("../../migrations/sqlite/0001_first.sql") },
+    Migration {
+        version: 2,
+        name: "known browsers",
+        text: include_str!("../../migrations/sqlite/0002_known_browsers.sql"),
+    },
+];
 
 /// How often another process may be in the way of the change to WAL mode, which does not wait by itself.
 const PATIENCE: u32 = 500;

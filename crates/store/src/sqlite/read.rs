@@ -3,7 +3,9 @@
 //! A read runs on the thread that asks, on a connection that cannot write, and sees the database as of one moment. None
 //! scans: each finds its rows by a key or an index.
 
-use countersign_engine::core::{AttemptId, Budget, Device, DeviceId, Event, Factors, Sealed, Session, SessionKey, UserId};
+use countersign_engine::core::{
+    AttemptId, Budget, Device, DeviceId, Event, Factors, Sealed, Session, SessionKey, UserId,
+};
 use rusqlite::{Connection, OptionalExtension, Result, params_from_iter};
 
 use crate::{
