@@ -19,7 +19,7 @@ use crate::{
     Secret, Status, Timestamp, UserId, Written,
     mark::Mark,
     method::{Check, Methods},
-    throttle::ThrottleRule,
+    throttle::{Throttle, ThrottleRule},
 };
 
 /// What is to be judged: one device, in one run of a flow, under the rules in force.
@@ -103,7 +103,7 @@ fn wrong(case: &Case<'_>, now: Timestamp) -> Ruling {
 fn right(case: &Case<'_>, mark: Mark, next: Option<crate::method::State>, now: Timestamp) -> Ruling {
     let mut device = next_version(case.device);
     device.status = Status::Active;
-    device.throttle = Default::default();
+    device.throttle = Throttle::default();
     device.last_used = Some(now);
     device.state.marks.spend(mark, now);
     if let Some(state) = next {
