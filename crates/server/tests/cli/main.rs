@@ -6,6 +6,7 @@ mod factors;
 mod house;
 mod log;
 mod person;
+mod postgres;
 mod serving;
 mod settings;
 mod users;
