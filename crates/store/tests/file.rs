@@ -12,6 +12,9 @@ use countersign_testkit::contract::store::batch;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+/// The number of the last migration.
+const NEWEST: u32 = 2;
+
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
@@ -24,10 +27,10 @@ fn says(error: &StoreError, what: &str) {
 fn a_migration_is_done_once() {
     let folder = folder();
     let path = folder.path().join("store.db");
-    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: 0, to: 1 });
-    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: 1, to: 1 });
+    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: 0, to: NEWEST });
+    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: NEWEST, to: NEWEST });
     let _open = SqliteStore::open(&path).unwrap();
-    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: 1, to: 1 }, "while it is in use");
+    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: NEWEST, to: NEWEST }, "while it is in use");
 }
 
 #[test]
@@ -73,7 +76,7 @@ fn a_database_from_the_future_is_left_alone() {
     let newer = "INSERT INTO countersign_migration (version, name) VALUES (7, 'from the future')";
     Connection::open(&path).unwrap().execute_batch(newer).unwrap();
     for error in [SqliteStore::open(&path).unwrap_err(), SqliteStore::migrate(&path).unwrap_err()] {
-        assert!(matches!(error, StoreError::Ahead { found: 7, known: 1, .. }));
+        assert!(matches!(error, StoreError::Ahead { found: 7, known: NEWEST, .. }));
         says(&error, "run the version of Countersign that migrated it, or a newer one");
     }
 }

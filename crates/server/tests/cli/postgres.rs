@@ -27,9 +27,11 @@ async fn an_installation_on_postgres_is_made_ready_and_used() {
     let on = |line: &str| house.run_in(&[("COUNTERSIGN_CONFIG", "countersign.toml")], line);
     on("keys new").succeeds();
     let place = format!("postgres://{}", url.rsplit_once('@').unwrap().1);
-    assert_eq!(on("migrate --dry-run").succeeds(), format!("{place} would get migration 1, first"));
+    let dry = on("migrate --dry-run");
+    let newest = dry.succeeds().lines().count();
+    assert!(dry.succeeds().starts_with(&format!("{place} would get migration 1, first")), "{dry:?}");
     assert!(on("user list").fails().contains("run `countersign migrate`"));
-    assert_eq!(on("migrate").succeeds(), format!("{place} went from migration 0 to 1"));
+    assert_eq!(on("migrate").succeeds(), format!("{place} went from migration 0 to {newest}"));
     assert_eq!(on("migrate --dry-run").succeeds(), format!("{place} has every migration already"));
     assert!(on("config check").succeeds().starts_with("the server would start"));
 
