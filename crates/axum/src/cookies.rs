@@ -1,6 +1,6 @@
 //! Cookies: what a browser brings back, and what it is given.
 //!
-//! Four names, one meaning each. What does not have the form of its kind is as good as absent, and so is a name that
+//! Five names, one meaning each. What does not have the form of its kind is as good as absent, and so is a name that
 //! occurs twice: whoever plants a second cookie gains nothing. Every cookie is `HttpOnly`, for the whole host and nothing
 //! beyond it, and by https `Secure` with the prefix `__Host-`.
 //!
@@ -9,13 +9,14 @@
 //! | `countersign` | the session's token | the browser closes; the server decides | links from elsewhere too |
 //! | `countersign-pending` | a login between its two steps, sealed | the login times out | this site's own requests |
 //! | `countersign-setup` | a running setup of a device, sealed | the setup times out | this site's own requests |
+//! | `countersign-browser` | who has signed in here before, sealed; opens nothing | 90 days, or what is set | this site's own requests |
 //! | `countersign-form` | a random value that binds forms of nobody in particular | the browser closes | links from elsewhere too |
 
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 use cookie::{Cookie, SameSite};
-use countersign_engine::{AttemptToken, SessionToken};
+use countersign_engine::{AttemptToken, BrowserToken, SessionToken};
 
 /// No cookie of ours is longer than this, in bytes.
 const LONGEST: usize = 4096;
@@ -29,6 +30,8 @@ pub(crate) enum Name {
     Pending,
     /// A running setup.
     Setup,
+    /// Who has signed in here before.
+    Browser,
     /// What binds the forms of nobody in particular.
     Nonce,
 }
@@ -45,6 +48,7 @@ pub(crate) struct Cookies {
     pub(crate) session: Option<SessionToken>,
     pub(crate) pending: Option<AttemptToken>,
     pub(crate) setup: Option<AttemptToken>,
+    pub(crate) browser: Option<BrowserToken>,
     pub(crate) nonce: Option<String>,
 }
 
@@ -62,6 +66,8 @@ impl Names {
             (Name::Pending, false) => "countersign-pending",
             (Name::Setup, true) => "__Host-countersign-setup",
             (Name::Setup, false) => "countersign-setup",
+            (Name::Browser, true) => "__Host-countersign-browser",
+            (Name::Browser, false) => "countersign-browser",
             (Name::Nonce, true) => "__Host-countersign-form",
             (Name::Nonce, false) => "countersign-form",
         }
@@ -69,13 +75,15 @@ impl Names {
 
     /// What these headers bring.
     pub(crate) fn read(self, headers: &HeaderMap) -> Cookies {
-        let [session, pending, setup, nonce] = [Name::Session, Name::Pending, Name::Setup, Name::Nonce]
-            .map(|name| only(headers, self.of(name)).filter(|value| value.len() <= LONGEST));
+        let [session, pending, setup, browser, nonce] =
+            [Name::Session, Name::Pending, Name::Setup, Name::Browser, Name::Nonce]
+                .map(|name| only(headers, self.of(name)).filter(|value| value.len() <= LONGEST));
         let attempt = |value: &str| is_token(value).then(|| AttemptToken::new(value));
         Cookies {
             session: session.and_then(SessionToken::parse),
             pending: pending.and_then(attempt),
             setup: setup.and_then(attempt),
+            browser: browser.filter(|value| is_token(value)).map(BrowserToken::new),
             nonce: nonce.filter(|value| is_token(value)).map(str::to_owned),
         }
     }
@@ -100,7 +108,7 @@ impl Names {
         cookie.set_path("/");
         cookie.set_same_site(match name {
             Name::Session | Name::Nonce => SameSite::Lax,
-            Name::Pending | Name::Setup => SameSite::Strict,
+            Name::Pending | Name::Setup | Name::Browser => SameSite::Strict,
         });
         if self.https {
             cookie.set_secure(true);

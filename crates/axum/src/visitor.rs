@@ -105,7 +105,8 @@ impl Visitor {
 
     /// What the engine is told of the request.
     pub(crate) fn visit(&self) -> Visit {
-        Visit { address: self.0.address, session: self.0.cookies.session.clone(), next: None }
+        let Cookies { session, browser, .. } = &self.0.cookies;
+        Visit { address: self.0.address, session: session.clone(), browser: browser.clone(), next: None }
     }
 
     /// The token for a form bound to this.

@@ -14,6 +14,8 @@ pub type UserId = Id<marker::User>;
 pub type DeviceId = Id<marker::Device>;
 /// The name of one run of a flow.
 pub type AttemptId = Id<marker::Attempt>;
+/// The name of a browser in which somebody has signed in.
+pub type BrowserId = Id<marker::Browser>;
 
 /// The name of a running server.
 pub type NodeId = Id<marker::Node>;
@@ -32,6 +34,9 @@ pub mod marker {
     /// Marks the id of a node.
     #[derive(Debug)]
     pub enum Node {}
+    /// Marks the id of a browser.
+    #[derive(Debug)]
+    pub enum Browser {}
 }
 
 /// The text that names one `T`.

@@ -23,9 +23,11 @@ pub struct Policy {
     pub totp: TotpRule,
     /// How many failed first steps an account, and an address, may have in a window.
     pub first_step: FirstStepRule,
+    /// How long after a complete sign-in a browser is one that its user is known by; zero: never.
+    pub known_browser: Duration,
 }
 
-/// The budget of failed first steps.
+/// The budget of failed first steps. A browser that its user is known by has one of its own, as large.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FirstStepRule {
     /// Failures that one account may have in a window.
@@ -85,6 +87,7 @@ impl Default for Policy {
             throttle: ThrottleRule::default(),
             totp: TotpRule::default(),
             first_step: FirstStepRule { per_account: 20, per_address: 200, window: Duration::from_mins(15) },
+            known_browser: Duration::from_hours(90 * 24),
         }
     }
 }

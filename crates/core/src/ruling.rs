@@ -15,8 +15,8 @@
 use std::net::IpAddr;
 
 use crate::{
-    Account, AttemptId, Batch, Change, Device, DeviceId, Event, EventKind, Kind, Level, Receipt, Refusal, Secret,
-    Status, Timestamp, UserId, Written,
+    Account, AttemptId, Batch, BrowserId, Change, Device, DeviceId, Event, EventKind, Kind, Level, Receipt, Refusal,
+    Secret, Status, Timestamp, UserId, Written,
     mark::Mark,
     method::{Check, Methods},
     throttle::{Throttle, ThrottleRule},
@@ -39,6 +39,8 @@ pub struct Case<'a> {
     pub stage: Status,
     /// Where the answer came from, for the record.
     pub address: Option<IpAddr>,
+    /// The browser it came from, if the device's owner is known by it.
+    pub browser: Option<&'a BrowserId>,
 }
 
 /// Judges one answer. Pure: the same case, answer and moment give the same ruling. A right answer makes the device
@@ -61,22 +63,23 @@ pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
 
 /// Why the device does not even look at an answer, if it does not.
 fn closed(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
-    let throttle = case.device.throttle;
     match case.device.status {
-        status if status == case.stage => locked(throttle, case.throttle, now),
+        status if status == case.stage => locked(case, now),
         Status::Disabled => Some(Refusal::DeviceDisabled),
         Status::Active | Status::Enrolling => Some(Refusal::DeviceUnknown),
     }
 }
 
-fn locked(throttle: Throttle, rule: &ThrottleRule, now: Timestamp) -> Option<Refusal> {
-    let until = rule.locked_until(throttle, now)?;
-    Some(Refusal::DeviceLocked { until, failures: throttle.failures })
+fn locked(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
+    let throttle = &case.device.throttle;
+    let until = case.throttle.locked_until(throttle, case.browser, now)?;
+    let failures = throttle.streak(case.browser).map_or(0, |streak| streak.failures);
+    Some(Refusal::DeviceLocked { until, failures })
 }
 
 fn wrong(case: &Case<'_>, now: Timestamp) -> Ruling {
     let mut device = next_version(case.device);
-    device.throttle = device.throttle.failed(now);
+    device.throttle = device.throttle.failed(case.browser, now);
     let refused = Change::Record(event(case, EventKind::AnswerRefused, now));
     if !case.throttle.disables(device.throttle.failures) {
         return Ruling::refused(Refusal::CodeWrong, vec![refused, Change::UpdateDevice(device)]);

@@ -1,9 +1,20 @@
 //! What an entrance may show: plain data without a secret, except where showing the secret is the purpose.
 
 use crate::{
-    Account, Device, DeviceId, DeviceName, Factors, Kind, Secret, Status, Timestamp, method::State,
+    Account, BrowserId, Device, DeviceId, DeviceName, Factors, Kind, Secret, Status, Timestamp, method::State,
     throttle::ThrottleRule,
 };
+
+/// Who looks, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Looking<'a> {
+    /// How failures slow a guesser down.
+    pub rule: &'a ThrottleRule,
+    /// The browser, if the devices' owner is known by it.
+    pub browser: Option<&'a BrowserId>,
+    /// The moment it is.
+    pub now: Timestamp,
+}
 
 /// A device as its owner sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +33,8 @@ pub struct DeviceView {
     pub created: Timestamp,
     /// When it last verified its owner.
     pub last_used: Option<Timestamp>,
+    /// Wrong answers in a row since then, wherever they came from.
+    pub failures: u32,
     /// Until when it refuses to listen, if it does.
     pub locked_until: Option<Timestamp>,
     /// What an answer to it looks like.
@@ -44,7 +57,7 @@ pub enum AnswerForm {
 
 impl DeviceView {
     /// How the device looks now.
-    pub fn new(device: &Device, account: &Account, rule: &ThrottleRule, now: Timestamp) -> Self {
+    pub fn new(device: &Device, account: &Account, looking: Looking<'_>) -> Self {
         let answer = match &device.state.state {
             State::Totp(state) => AnswerForm::Digits(state.digits.count()),
             State::BackupCodes(state) => {
@@ -60,7 +73,8 @@ impl DeviceView {
             preferred: account.preferred.as_ref() == Some(&device.id),
             created: device.created,
             last_used: device.last_used,
-            locked_until: rule.locked_until(device.throttle, now),
+            failures: device.throttle.failures,
+            locked_until: looking.rule.locked_until(&device.throttle, looking.browser, looking.now),
             answer,
         }
     }
@@ -79,8 +93,8 @@ pub struct FactorsView {
 
 impl FactorsView {
     /// How the factors look now.
-    pub fn new(factors: &Factors, rule: &ThrottleRule, now: Timestamp) -> Self {
-        let view = |device: &Device| DeviceView::new(device, &factors.account, rule, now);
+    pub fn new(factors: &Factors, looking: Looking<'_>) -> Self {
+        let view = |device: &Device| DeviceView::new(device, &factors.account, looking);
         let shown = |device: &&Device| device.status != Status::Enrolling;
         let (fallbacks, devices): (Vec<_>, Vec<_>) =
             factors.devices.iter().filter(shown).map(view).partition(|device| device.kind.is_fallback());
@@ -99,14 +113,17 @@ pub struct ChallengeView {
     pub device: DeviceView,
     /// The user's other devices.
     pub others: Vec<DeviceView>,
+    /// Devices that too many wrong codes have disabled: whoever has just proved the password is to know of it.
+    pub disabled: Vec<DeviceView>,
 }
 
 impl ChallengeView {
     /// How asking `device` looks now.
-    pub fn new(device: &Device, factors: &Factors, rule: &ThrottleRule, now: Timestamp) -> Self {
-        let view = |device: &Device| DeviceView::new(device, &factors.account, rule, now);
+    pub fn new(device: &Device, factors: &Factors, looking: Looking<'_>) -> Self {
+        let view = |device: &Device| DeviceView::new(device, &factors.account, looking);
         let others = factors.active().into_iter().filter(|other| other.id != device.id).map(view).collect();
-        Self { device: view(device), others }
+        let disabled = factors.devices.iter().filter(|device| device.status == Status::Disabled).map(view).collect();
+        Self { device: view(device), others, disabled }
     }
 }
 

@@ -74,6 +74,7 @@ fn backup_codes_with_one_used() {
             methods: &Methods::default(),
             stage: countersign_core::Status::Active,
             address: None,
+            browser: None,
         };
         let answer: Secret = BackupCode::new(&[code; 10]).text();
         countersign_core::judge(case, &answer, NOW).draft().is_some()

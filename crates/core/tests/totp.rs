@@ -50,6 +50,7 @@ impl App {
             methods: &methods,
             stage: Status::Active,
             address: None,
+            browser: None,
         };
         let ruling = judge(case, &code, now);
         let taken = ruling.draft().is_some();

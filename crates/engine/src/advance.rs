@@ -21,10 +21,13 @@ mod step_up;
 use std::net::IpAddr;
 
 use countersign_core::{
-    Event, EventKind, Level, Refusal, Timestamp, flow::Attempt, flow::Purpose, ruling::Draft, view::ChallengeView,
+    BrowserId, Event, EventKind, Level, Refusal, Timestamp,
+    flow::{Attempt, Purpose},
+    ruling::Draft,
+    view::{ChallengeView, Looking},
 };
 
-use crate::{AttemptToken, Engine, SessionToken, SignedIn, Stop};
+use crate::{AttemptToken, BrowserToken, Engine, SessionToken, SignedIn, Stop};
 
 pub(crate) use address::AddressBudgets;
 pub(crate) use guess::Guesses;
@@ -38,6 +41,8 @@ pub struct Visit {
     pub address: Option<IpAddr>,
     /// The session it came with; a new one takes its place.
     pub session: Option<SessionToken>,
+    /// What the browser shows to say that it has been here before.
+    pub browser: Option<BrowserToken>,
     /// Where it wants to go afterwards; kept, never followed unchecked.
     pub next: Option<String>,
 }
@@ -56,6 +61,11 @@ pub struct Challenge {
 }
 
 impl Engine {
+    /// Who looks at devices: somebody with this browser, now.
+    fn looking<'a>(&'a self, browser: Option<&'a BrowserId>, now: Timestamp) -> Looking<'a> {
+        Looking { rule: &self.policy().throttle, browser, now }
+    }
+
     /// Begins a run of a flow inside a session.
     fn attempt(&self, signed_in: &SignedIn, purpose: Purpose, now: Timestamp) -> Attempt {
         Attempt {

@@ -34,6 +34,8 @@ pub(crate) enum Use {
     DeviceState,
     /// A run of a flow, in a browser's hands.
     Attempt,
+    /// A browser's name, in its own hands.
+    KnownBrowser,
 }
 
 /// One key of the ring, with the sub-keys made from it.
@@ -42,6 +44,7 @@ pub struct SealingKey {
     id: KeyId,
     device_state: XChaCha20Poly1305,
     attempt: XChaCha20Poly1305,
+    known_browser: XChaCha20Poly1305,
     forms: Hmac<Sha256>,
 }
 
@@ -55,6 +58,7 @@ impl SealingKey {
             id,
             device_state: cipher("device state"),
             attempt: cipher("attempt"),
+            known_browser: cipher("known browser"),
             forms: <Hmac<Sha256> as hmac::KeyInit>::new((&*child::<BLOCK>(&parent, "forms")).into()),
         }
     }
@@ -188,6 +192,7 @@ impl SealingKey {
         match used {
             Use::DeviceState => &self.device_state,
             Use::Attempt => &self.attempt,
+            Use::KnownBrowser => &self.known_browser,
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use countersign_core::{Batch, Change, DeviceId, Level, Session, Timestamp, ruling::Draft};
 
-use crate::{Engine, Fault, SessionToken, User};
+use crate::{BrowserToken, Engine, Fault, SessionToken, User, advance::Visit};
 
 /// How much a session's last use may lag behind.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
@@ -40,17 +40,19 @@ impl SignedIn {
 #[derive(Debug)]
 pub struct Grant {
     token: SessionToken,
+    browser: Option<BrowserToken>,
     signed_in: SignedIn,
 }
 
 impl Grant {
-    pub(crate) fn new(token: SessionToken, session: Session, user: User) -> Self {
-        Self { token, signed_in: SignedIn { session, user } }
-    }
-
     /// The token, for its owner's cookie.
     pub fn token(&self) -> &SessionToken {
         &self.token
+    }
+
+    /// What the browser keeps, to be known by the next time; it opens nothing.
+    pub fn browser(&self) -> Option<&BrowserToken> {
+        self.browser.as_ref()
     }
 
     /// Who is signed in now, and how surely.
@@ -94,6 +96,12 @@ impl Engine {
             }
         }
         Ok(Some(SignedIn { session, user }))
+    }
+
+    /// What whoever has signed in completely is given.
+    pub(crate) fn grant(&self, token: SessionToken, session: Session, user: &User, visit: &Visit) -> Grant {
+        let browser = self.known_from_now_on(&user.id, visit);
+        Grant { token, browser, signed_in: SignedIn { session, user: user.clone() } }
     }
 
     /// Draws a token.

@@ -1,7 +1,8 @@
 //! Tokens: what a browser or client holds.
 //!
 //! A [`SessionToken`] is 256 random bits; the store knows only its hash. An [`AttemptToken`] is a sealed
-//! [`Attempt`](countersign_core::flow::Attempt). Neither prints, neither compares.
+//! [`Attempt`](countersign_core::flow::Attempt), a [`BrowserToken`] a sealed [`KnownBrowser`](countersign_core::KnownBrowser).
+//! None prints, none compares.
 
 use std::fmt;
 
@@ -68,5 +69,27 @@ impl AttemptToken {
 impl fmt::Debug for AttemptToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AttemptToken([redacted])")
+    }
+}
+
+/// Says in which browser a request was made, sealed.
+#[derive(Clone)]
+pub struct BrowserToken(Zeroizing<String>);
+
+impl BrowserToken {
+    /// The token in a cookie. Whether it means anything, only the key that sealed it tells.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The token, to be given to its owner.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for BrowserToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BrowserToken([redacted])")
     }
 }

@@ -71,6 +71,7 @@ impl Engine {
 
     async fn decide(&self, question: Question<'_>, course: &mut Course) -> Result<(Verified, Session), Stop> {
         let Question { user, attempt, answer, visit, stage, permit, grant } = question;
+        let browser = self.browser_of(&user.id, visit);
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             course.rounds = course.rounds.saturating_add(1);
@@ -88,6 +89,7 @@ impl Engine {
                 methods: self.methods(),
                 stage,
                 address: visit.address,
+                browser: browser.as_ref(),
             };
             let mut ruling = judge(case, answer, now);
             let mut granted = None;

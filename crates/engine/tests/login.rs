@@ -169,7 +169,7 @@ async fn a_pending_login_times_out_and_finishes_once() {
     ada.answers(&once.token, &once.view.device.id, &ada.code()).await.unwrap();
     world.pass(30);
     assert_eq!(refusal(ada.answers(&once.token, &once.view.device.id, &ada.code()).await), Refusal::AttemptOver);
-    assert_eq!(refusal(world.engine.challenge(&once.token, None).await), Refusal::AttemptOver);
+    assert_eq!(refusal(world.engine.challenge(&once.token, None, &Visit::default()).await), Refusal::AttemptOver);
 }
 
 #[tokio::test]

@@ -340,7 +340,7 @@ async fn sign_out_against(course: &Course, deed: EventKind, out_first: bool) {
     ada.sets_up().await;
     let signed_in = ada.signs_in(&ada.code()).await.unwrap().signed_in().clone();
     world.pass(30);
-    let step = world.engine.begin_step_up(&signed_in, None).await.unwrap();
+    let step = world.engine.begin_step_up(&signed_in, None, &Visit::default()).await.unwrap();
     let off = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
     let engine =
         course.gated(&world, 2, |change| matches!(change, Change::EndSession(_) | Change::EndSessions { .. })).engine;

@@ -4,7 +4,9 @@
 //! what the change rests on still holds. The first condition that fails decides what becomes of the batch, and whoever
 //! runs the steps then takes back what was written before it. What has to differ between databases is chosen here.
 
-use countersign_engine::core::{Batch, Change, Device, Event, Kind, Node, Sealed, Session, Timestamp, UserId};
+use countersign_engine::core::{
+    Batch, Change, Device, Event, Kind, Node, Sealed, Session, Timestamp, UserId, throttle::Throttle,
+};
 
 use crate::{
     statements::{account, attempt, budget, device, event, lease, node, postgres, session},
@@ -72,6 +74,9 @@ pub(crate) enum Unplanned {
     /// A change writes a version that no column holds.
     #[error("a version is too large to be written")]
     TooLarge,
+    /// A change holds what has no text.
+    #[error("a value cannot be written as text")]
+    Unwritable,
 }
 
 impl Must<'_> {
@@ -232,6 +237,7 @@ fn added(device: &Device<Sealed>) -> Result<Values<'_>, Unplanned> {
         storable(device.version)?.into(),
         device.throttle.failures.into(),
         device.throttle.last_failure.into(),
+        known_failures(&device.throttle)?.into(),
         device.created.into(),
         device.last_used.into(),
         device.state.0.as_slice().into(),
@@ -246,11 +252,20 @@ fn updated(device: &Device<Sealed>) -> Result<Values<'_>, Unplanned> {
         version.into(),
         device.throttle.failures.into(),
         device.throttle.last_failure.into(),
+        known_failures(&device.throttle)?.into(),
         device.last_used.into(),
         device.state.0.as_slice().into(),
         (&device.id).into(),
         version.saturating_sub(1).into(),
     ])
+}
+
+/// The failures that came from known browsers, as JSON; no text if there are none.
+fn known_failures(throttle: &Throttle) -> Result<Option<String>, Unplanned> {
+    if throttle.known.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(&throttle.known).map(Some).map_err(|_| Unplanned::Unwritable)
 }
 
 fn opened(session: &Session) -> Values<'_> {

@@ -3,11 +3,12 @@
 //! A row is read from left to right, in the order in which its statement names the columns. A column that holds what the
 //! type cannot say is an error that names the column and never shows what stands in it.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use countersign_engine::core::{
-    Account, Budget, Device, DeviceName, Event, EventKind, Factors, Id, Kind, Level, Node, Sealed, Secret, Session,
-    Status, Timestamp, UserId, throttle::Throttle,
+    Account, BrowserId, Budget, Device, DeviceName, Event, EventKind, Factors, Id, Kind, Level, Node, Sealed, Secret,
+    Session, Status, Timestamp, UserId,
+    throttle::{Streak, Throttle},
 };
 use rusqlite::types::{Type, ValueRef};
 
@@ -103,7 +104,11 @@ impl FromColumns for Device<Sealed> {
             name: columns.word("name", |text| DeviceName::parse(text).ok())?,
             status: columns.word("status", Status::parse)?,
             version: columns.number("version")?,
-            throttle: Throttle { failures: columns.number("failures")?, last_failure: columns.time_if_any()? },
+            throttle: Throttle {
+                failures: columns.number("failures")?,
+                last_failure: columns.time_if_any()?,
+                known: columns.known_failures()?,
+            },
             created: columns.time()?,
             last_used: columns.time_if_any()?,
             state: Sealed(columns.bytes()?),
@@ -252,6 +257,13 @@ impl<'r> Columns<'r> {
     fn time_if_any(&mut self) -> Result<Option<Timestamp>> {
         let place = self.place();
         Ok(self.row.number(place)?.map(Timestamp::from_millis))
+    }
+
+    fn known_failures(&mut self) -> Result<BTreeMap<BrowserId, Streak>> {
+        let text = self.text_if_any()?;
+        text.map_or(Ok(BTreeMap::new()), |text| {
+            serde_json::from_str(text).map_err(|_| Strange::Unknown("known_failures"))
+        })
     }
 
     fn address_if_any(&mut self) -> Result<Option<IpAddr>> {

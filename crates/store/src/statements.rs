@@ -72,7 +72,7 @@ pub(crate) mod account {
     pub(crate) const FACTORS: &str = "
         SELECT coalesce(account.factors, 0), account.preferred,
                device.id, device.user_id, device.kind, device.name, device.status, device.version,
-               device.failures, device.last_failure, device.created, device.last_used, device.state
+               device.failures, device.last_failure, device.known_failures, device.created, device.last_used, device.state
         FROM (SELECT CAST($1 AS TEXT) AS user_id) AS asked
         LEFT JOIN account ON account.user_id = asked.user_id
         LEFT JOIN device ON device.user_id = asked.user_id
@@ -89,21 +89,23 @@ pub(crate) mod account {
 /// Devices.
 pub(crate) mod device {
     pub(crate) const ONE: &str = "
-        SELECT id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state
+        SELECT id, user_id, kind, name, status, version, failures, last_failure, known_failures,
+               created, last_used, state
         FROM device WHERE id = $1";
     pub(crate) const AFTER: &str = "
         SELECT id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state
         FROM device WHERE id > $1 ORDER BY id LIMIT $2";
     pub(crate) const ADD: &str = "
         INSERT INTO device
-            (id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            (id, user_id, kind, name, status, version, failures, last_failure, known_failures, created, last_used, state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         ON CONFLICT (id) DO NOTHING";
     /// Owner, kind and birth stay what they were: the state is sealed to them.
     pub(crate) const UPDATE: &str = "
         UPDATE device
-        SET name = $1, status = $2, version = $3, failures = $4, last_failure = $5, last_used = $6, state = $7
-        WHERE id = $8 AND version = $9";
+        SET name = $1, status = $2, version = $3, failures = $4, last_failure = $5, known_failures = $6,
+            last_used = $7, state = $8
+        WHERE id = $9 AND version = $10";
     pub(crate) const REMOVE: &str = "DELETE FROM device WHERE id = $1 AND version = $2";
     pub(crate) const REMOVE_ALL: &str = "DELETE FROM device WHERE user_id = $1";
     pub(crate) const PURGE: &str = "
@@ -255,8 +257,9 @@ mod tests {
     #[test]
     fn no_statement_scans_a_table() {
         let connection = Connection::open_in_memory().unwrap();
-        let mut migrations = crate::sqlite::migrate::MIGRATIONS.iter().map(|migration| migration.text);
-        migrations.try_for_each(|text| connection.execute_batch(text)).unwrap();
+        for migration in crate::sqlite::migrate::MIGRATIONS {
+            connection.execute_batch(migration.text).unwrap();
+        }
         let accounts = [account::FACTORS, account::AT, account::THERE, account::FIRST, account::MOVE];
         let devices = [
             device::ONE,

@@ -84,9 +84,9 @@ pub(crate) struct Report {
     pub(crate) refused: usize,
 }
 
-/// Sends `count` requests over so many connections; `request` makes the n-th, `good` looks at its answer.
+/// Sends `count` requests over so many connections, to these addresses in turn; `request` makes the n-th, `good` looks at its answer.
 pub(crate) async fn run(
-    address: &str,
+    addresses: &[String],
     connections: usize,
     count: usize,
     request: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static,
@@ -97,7 +97,7 @@ pub(crate) async fn run(
     let times = Arc::new(Mutex::new(Vec::with_capacity(count)));
     let request = Arc::new(request);
     let mut open = vec![];
-    for _ in 0..connections {
+    for address in addresses.iter().cycle().take(connections) {
         open.push(Connection::to(address).await);
     }
     let begun = Instant::now();

@@ -4,16 +4,32 @@
 //! hashed. The pending logins are made now, and sealed with the server's own key: what the server then has to do for each
 //! is exactly what it has to do for a person.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use countersign_engine::{
-    AttemptToken, Clock, Engine, Fault, Keyring, Parts, SystemClock, User, Users,
+    AttemptToken, Clock, Engine, Fault, Keyring, Parts, Store, SystemClock, User, Users,
     advance::{SignIn, Visit},
     core::{DeviceId, DeviceName, Kind, Secret, Timestamp, UserId},
 };
-use countersign_store::{Insertion, SqliteStore, UserRow};
+use countersign_store::{Database, Insertion, UserRow, UserTable};
 use countersign_testkit::{SoftApp, StillClock};
+
+/// The server's database and its key.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) url: String,
+    pub(crate) key: PathBuf,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) users: UserTable,
+}
+
+impl Place {
+    pub(crate) async fn open(url: String, key: PathBuf) -> Self {
+        let opened = Database::parse(&url).unwrap().open().await.unwrap();
+        Self { url, key, store: opened.store, users: opened.users }
+    }
+}
 
 /// Somebody with an authenticator app.
 #[derive(Debug)]
@@ -25,16 +41,16 @@ pub(crate) struct Someone {
 
 /// The server's users, any of whom is let in with any password: here, and nowhere else.
 #[derive(Debug)]
-struct Everybody(SqliteStore);
+struct Everybody(UserTable);
 
 #[async_trait]
 impl Users for Everybody {
     async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
-        Ok(self.0.users().by_canonical_name(name).await?.map(user))
+        Ok(self.0.by_canonical_name(name).await?.map(user))
     }
 
     async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
-        Ok(self.0.users().by_id(id).await?.map(user))
+        Ok(self.0.by_id(id).await?.map(user))
     }
 
     async fn password_matches(&self, _: Option<&User>, _: &Secret) -> Result<bool, Fault> {
@@ -47,30 +63,24 @@ fn user(row: UserRow) -> User {
 }
 
 /// An engine on the server's database, with the server's key.
-pub(crate) fn engine(store: &SqliteStore, key_file: &Path, clock: Arc<dyn Clock>) -> Engine {
-    let keyring = Keyring::parse(&std::fs::read_to_string(key_file).unwrap()).unwrap();
-    let parts = Parts::new(Arc::new(store.clone()), Arc::new(Everybody(store.clone())), keyring);
+pub(crate) fn engine(place: &Place, clock: Arc<dyn Clock>) -> Engine {
+    let keyring = Keyring::parse(&fs::read_to_string(&place.key).unwrap()).unwrap();
+    let parts = Parts::new(place.store.clone(), Arc::new(Everybody(place.users.clone())), keyring);
     Engine::new(Parts { clock, ..parts }).unwrap()
 }
 
 /// Adds so many people, numbered from `first`, whose password is the one behind `hash`.
-pub(crate) async fn people(
-    store: &SqliteStore,
-    key_file: &Path,
-    first: usize,
-    count: usize,
-    hash: &Secret,
-) -> Vec<Someone> {
+pub(crate) async fn people(place: &Place, first: usize, count: usize, hash: &Secret) -> Vec<Someone> {
     let an_hour_ago = SystemClock.now().before(Duration::from_hours(1));
-    let engine = engine(store, key_file, Arc::new(StillClock::at(an_hour_ago)));
+    let engine = engine(place, Arc::new(StillClock::at(an_hour_ago)));
     let made = in_parallel(count, {
-        let (store, hash) = (store.clone(), hash.clone());
-        move |number| add(store.clone(), engine.clone(), first + number, hash.clone(), an_hour_ago)
+        let (users, hash) = (place.users.clone(), hash.clone());
+        move |number| add(users.clone(), engine.clone(), first + number, hash.clone(), an_hour_ago)
     });
     made.await
 }
 
-async fn add(store: SqliteStore, engine: Engine, number: usize, hash: Secret, now: Timestamp) -> Someone {
+async fn add(users: UserTable, engine: Engine, number: usize, hash: Secret, now: Timestamp) -> Someone {
     let name = format!("person{number:06}");
     let row = UserRow {
         id: UserId::new(format!("id{number:024}")),
@@ -84,7 +94,7 @@ async fn add(store: SqliteStore, engine: Engine, number: usize, hash: Secret, no
         created: now,
         password_changed: now,
     };
-    assert_eq!(store.users().insert(row).await.unwrap(), Insertion::Inserted);
+    assert_eq!(users.insert(row).await.unwrap(), Insertion::Inserted);
     let visit = Visit::default();
     let Ok(SignIn::Granted(grant)) = engine.sign_in(&name, &"any".into(), &visit).await else { panic!("not let in") };
     let run = engine.begin_enrolment(grant.signed_in(), &Kind::TOTP, DeviceName::parse("Authenticator app").unwrap());

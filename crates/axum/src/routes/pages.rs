@@ -154,6 +154,10 @@ impl Visitor {
         let mut response = there.into_response();
         let names = self.site().names;
         give(&mut response, names.give(Name::Session, grant.token().expose(), None));
+        if let Some(browser) = grant.browser() {
+            let lasting = self.engine().policy().known_browser;
+            give(&mut response, names.give(Name::Browser, browser.expose(), Some(lasting)));
+        }
         if self.cookies().pending.is_some() {
             give(&mut response, names.take(Name::Pending));
         }

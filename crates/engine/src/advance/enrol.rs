@@ -83,7 +83,7 @@ impl Engine {
         Ok(SetupView {
             key: in_fours(&state.key.to_base32()),
             uri: Secret::new(uri.to_uri().as_str()),
-            device: DeviceView::new(&device, &factors.account, &self.policy().throttle, now),
+            device: DeviceView::new(&device, &factors.account, self.looking(None, now)),
         })
     }
 
@@ -125,7 +125,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(Grant::new(token, session, user.clone()))
+        Ok(self.grant(token, session, user, visit))
     }
 
     /// Gives a running setup up.

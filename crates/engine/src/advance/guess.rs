@@ -2,7 +2,8 @@
 //!
 //! A password is looked at only while its budget has room for it and for every other one that is being looked at. What came
 //! of it is told only after a wrong one was charged, durably, so guesses that run beside each other are never free; a right
-//! one costs nothing and writes nothing. Budgets of accounts are in the store and are the ones that count; how many guesses
+//! one costs nothing and writes nothing. A browser that its user is known by has a budget of its own, so that nobody else's
+//! guesses lock the owner out. Budgets of accounts are in the store and are the ones that count; how many guesses
 //! are under way, and the budgets of addresses, each node knows for itself.
 
 use std::{
@@ -33,11 +34,7 @@ impl Engine {
         visit: &Visit,
     ) -> Result<bool, Stop> {
         let rule = &self.policy().first_step;
-        // Names that nobody has are charged like those that somebody has, or the budget would tell them apart.
-        let key = match user {
-            Some(user) => format!("password/user/{}", user.id),
-            None => format!("password/name/{}", self.tag(&["name", canonical])),
-        };
+        let key = self.budget_of(user, canonical, visit);
         if let Some(address) = visit.address {
             let charged = self.addresses().spend(address, rule, self.now());
             charged.map_err(|until| Refusal::TooManyFailures { until })?;
@@ -60,6 +57,16 @@ impl Engine {
                 Err(fault.into())
             }
             Err(refused) => Err(refused),
+        }
+    }
+
+    /// The name of the budget: strangers cannot use up that of a browser which the user is known by. Names that nobody has
+    /// are charged like those that somebody has, or the budget would tell them apart.
+    fn budget_of(&self, user: Option<&User>, canonical: &str, visit: &Visit) -> String {
+        let Some(user) = user else { return format!("password/name/{}", self.tag(&["name", canonical])) };
+        match self.browser_of(&user.id, visit) {
+            Some(browser) => format!("password/user/{}/browser/{browser}", user.id),
+            None => format!("password/user/{}", user.id),
         }
     }
 

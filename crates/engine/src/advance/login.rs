@@ -62,7 +62,8 @@ impl Engine {
             };
             match login::owed(&factors, None)? {
                 login::Owed::Device(device) => {
-                    let view = ChallengeView::new(device, &factors, &self.policy().throttle, now);
+                    let browser = self.browser_of(&user.id, visit);
+                    let view = ChallengeView::new(device, &factors, self.looking(browser.as_ref(), now));
                     return Ok(SignIn::Owed(self.challenge_of(&attempt, view)?));
                 }
                 login::Owed::Nothing { factors } => {
@@ -95,11 +96,16 @@ impl Engine {
         ];
         changes.extend(replaced(visit));
         let receipt = self.commit(&Batch::new(changes)).await?;
-        Ok((*receipt.written() == Written::Done).then(|| Grant::new(token, session, user.clone())))
+        Ok((*receipt.written() == Written::Done).then(|| self.grant(token, session, user, visit)))
     }
 
     /// The second step, shown: the device that is asked, or the one chosen instead.
-    pub async fn challenge(&self, token: &AttemptToken, choice: Option<&DeviceId>) -> Result<Challenge, Stop> {
+    pub async fn challenge(
+        &self,
+        token: &AttemptToken,
+        choice: Option<&DeviceId>,
+        visit: &Visit,
+    ) -> Result<Challenge, Stop> {
         let (attempt, user) = self.pending(token).await?;
         if self.store().attempt_spent(&attempt.id).await? {
             return Err(Refusal::AttemptOver.into());
@@ -108,7 +114,8 @@ impl Engine {
         let login::Owed::Device(device) = login::owed(&factors, choice)? else {
             return Err(Refusal::AttemptOver.into());
         };
-        let view = ChallengeView::new(device, &factors, &self.policy().throttle, self.now());
+        let browser = self.browser_of(&user.id, visit);
+        let view = ChallengeView::new(device, &factors, self.looking(browser.as_ref(), self.now()));
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: token.clone(), view, until, next: attempt.next })
     }
@@ -139,7 +146,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok((Grant::new(token, session, user), attempt.next))
+        Ok((self.grant(token, session, &user, visit), attempt.next))
     }
 
     /// Signs out: ends the session, and the run of a login that is under way. Each is written by itself, so that nothing

@@ -25,7 +25,7 @@ impl Engine {
     /// What is set up.
     pub async fn factors(&self, signed_in: &SignedIn) -> Result<FactorsView, Fault> {
         let factors = self.open_factors(&signed_in.user().id).await?;
-        Ok(FactorsView::new(&factors, &self.policy().throttle, self.now()))
+        Ok(FactorsView::new(&factors, self.looking(None, self.now())))
     }
 
     /// Begins the form of a deed on factors that exist. Refused where the deed itself would be.
@@ -135,7 +135,7 @@ impl Engine {
                 Ok((changes, session))
             })
             .await?;
-        Ok(Grant::new(token, session, user.clone()))
+        Ok(self.grant(token, session, user, visit))
     }
 
     /// Whether this session may change its user's password.
@@ -183,7 +183,7 @@ impl Engine {
                 Ok((changes, session))
             })
             .await?;
-        Ok(Grant::new(token, session, user))
+        Ok(self.grant(token, session, &user, visit))
     }
 
     pub(crate) fn draw_backup_code(&self) -> BackupCode {

@@ -17,7 +17,12 @@ use crate::{
 
 impl Engine {
     /// Asks for a device, the one chosen if it is this user's.
-    pub async fn begin_step_up(&self, signed_in: &SignedIn, choice: Option<&DeviceId>) -> Result<Challenge, Stop> {
+    pub async fn begin_step_up(
+        &self,
+        signed_in: &SignedIn,
+        choice: Option<&DeviceId>,
+        visit: &Visit,
+    ) -> Result<Challenge, Stop> {
         let now = self.now();
         let lifetime = self.policy().lifetimes.aal2.absolute;
         if now >= signed_in.session().signed_in.after(lifetime) {
@@ -25,7 +30,8 @@ impl Engine {
         }
         let factors = self.open_factors(&signed_in.user().id).await?;
         let device = step_up::asked(&factors, choice)?;
-        let view = ChallengeView::new(device, &factors, &self.policy().throttle, now);
+        let browser = self.browser_of(&signed_in.user().id, visit);
+        let view = ChallengeView::new(device, &factors, self.looking(browser.as_ref(), now));
         let attempt = self.attempt(signed_in, Purpose::StepUp, now);
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: self.seal_attempt(&attempt)?, view, until, next: None })
@@ -62,6 +68,6 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(Grant::new(token, session, user.clone()))
+        Ok(self.grant(token, session, user, visit))
     }
 }

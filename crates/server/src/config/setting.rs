@@ -256,6 +256,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         default: |config| Some(show_span(config.policy.first_step.window)),
         set: |config, text| span(text, SECOND, DAY).map(|window| config.policy.first_step.window = window),
     },
+    Setting {
+        name: "known_browser",
+        about: "How long after a sign-in a browser's failures are counted apart from strangers'; 0 switches it off.",
+        default: |config| Some(show_span(config.policy.known_browser)),
+        set: |config, text| span(text, Duration::ZERO, YEAR).map(|known| config.policy.known_browser = known),
+    },
 ];
 
 /// More failures in a row than this no authenticator may have (NIST SP 800-63B-4 §3.2.2).

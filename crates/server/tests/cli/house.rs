@@ -94,6 +94,13 @@ impl House {
         self.finish(command, "")
     }
 
+    /// Runs a command line with these settings besides, and this line on the standard input.
+    pub(crate) fn run_with_settings(&self, settings: &[(&str, &str)], line: &str, input: &str) -> Told {
+        let mut command = self.command(line);
+        command.envs(settings.iter().copied());
+        self.finish(command, input)
+    }
+
     fn finish(&self, mut command: Command, input: &str) -> Told {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.current_dir(self.folder.path()).spawn().unwrap();

@@ -11,6 +11,7 @@ mod house;
 mod keys;
 mod log;
 mod person;
+mod postgres;
 mod serving;
 mod settings;
 mod users;

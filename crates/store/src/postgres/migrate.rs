@@ -23,6 +23,11 @@ use crate::{
 
 pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "first", text: include_str!("../../migrations/postgres/0001_first.sql") },
+    Migration {
+        version: 2,
+        name: "known browsers",
+        text: include_str!("../../migrations/postgres/0002_known_browsers.sql"),
+    },
     Migration { version: 3, name: "nodes", text: include_str!("../../migrations/postgres/0003_nodes.sql") },
 ];
 

@@ -22,6 +22,11 @@ use crate::{
 
 pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "first", text: include_str!("../../migrations/sqlite/0001_first.sql") },
+    Migration {
+        version: 2,
+        name: "known browsers",
+        text: include_str!("../../migrations/sqlite/0002_known_browsers.sql"),
+    },
     Migration { version: 3, name: "nodes", text: include_str!("../../migrations/sqlite/0003_nodes.sql") },
 ];
 

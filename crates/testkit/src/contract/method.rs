@@ -63,6 +63,7 @@ impl Subject<'_> {
             methods: &self.methods,
             stage,
             address: None,
+            browser: None,
         };
         judge(case, answer, now)
     }

@@ -50,6 +50,7 @@ pub(super) fn device(device: &DeviceView) -> Value {
         preferred => device.preferred,
         created => device.created.as_millis(),
         last_used => device.last_used.map(Timestamp::as_millis),
+        failures => device.failures,
         is_fallback => device.kind.is_fallback(),
         digits,
         left,

@@ -96,11 +96,12 @@ async fn ask(
     let Some(token) = &visitor.cookies().pending else {
         return on(&visitor.site().paths.login, next).into_response();
     };
-    match visitor.engine().challenge(token, choice).await {
+    match visitor.engine().challenge(token, choice, &visitor.visit()).await {
         Ok(Challenge { view, until, .. }) => {
             let context = context! {
                 device => device(&view.device),
                 others => view.others.iter().map(device).collect::<Vec<_>>(),
+                disabled => view.disabled.iter().map(device).collect::<Vec<_>>(),
                 until => until.as_millis(),
                 next => next.map(LocalPath::as_str),
                 form => visitor.tag(Bound::Pending),

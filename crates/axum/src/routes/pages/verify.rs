@@ -37,7 +37,7 @@ async fn ask(
     next: Option<&LocalPath>,
     said: Said,
 ) -> Response {
-    let challenge = match visitor.engine().begin_step_up(signed_in, choice).await {
+    let challenge = match visitor.engine().begin_step_up(signed_in, choice, &visitor.visit()).await {
         Ok(challenge) => challenge,
         Err(Stop::Refused(refusal @ Refusal::SignInNeeded)) => {
             return led(&refusal, because(&visitor.site().paths.login, Why::Recent, next));

@@ -1,12 +1,13 @@
 //! What was written is what is read, to the edges of every type.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use countersign_engine::{
     Store,
     core::{
-        Account, AttemptId, Change, Device, DeviceId, DeviceName, Event, EventKind, Kind, Level, Sealed, Session,
-        SessionKey, Status, Timestamp, UserId, throttle::Throttle,
+        Account, AttemptId, BrowserId, Change, Device, DeviceId, DeviceName, Event, EventKind, Kind, Level, Sealed,
+        Session, SessionKey, Status, Timestamp, UserId,
+        throttle::{Streak, Throttle},
     },
 };
 
@@ -59,6 +60,8 @@ fn devices() -> Vec<Device<Sealed>> {
         device.throttle.failures = failures;
         devices.push(device);
     }
+    let known = Throttle { known: streaks(), ..Throttle::default() };
+    devices.push(Device { throttle: known, ..device("known browsers", &ada()) });
     for (status, version) in
         [(Status::Enrolling, 1), (Status::Active, u64::from(u32::MAX) + 1), (Status::Disabled, LATEST)]
     {
@@ -68,6 +71,14 @@ fn devices() -> Vec<Device<Sealed>> {
         devices.push(Device { state: Sealed(state), ..device(&format!("state {number}"), &ada()) });
     }
     devices
+}
+
+/// Failures that came from known browsers, at every extreme.
+fn streaks() -> BTreeMap<BrowserId, Streak> {
+    let streak = |failures, last| Streak { failures, last };
+    let times = TIMES.into_iter().flatten().map(|time| streak(1, time));
+    let streaks = times.chain([streak(u32::MAX, at(30))]).enumerate();
+    streaks.map(|(number, streak)| (BrowserId::new(format!("{number} \"'ü")), streak)).collect()
 }
 
 pub(super) async fn every_column_of_a_device_comes_back(store: Arc<dyn Store>) {
@@ -89,7 +100,7 @@ pub(super) async fn every_column_of_a_device_can_change(store: Arc<dyn Store>) {
         name: DeviceName::parse("Work phone").expect("a name"),
         status: Status::Active,
         version: 2,
-        throttle: Throttle { failures: 7, last_failure: Some(at(30)) },
+        throttle: Throttle { failures: 7, last_failure: Some(at(30)), known: streaks() },
         last_used: Some(at(31)),
         state: Sealed(vec![1, 2, 3]),
         ..first.clone()

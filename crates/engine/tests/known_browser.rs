@@ -1,0 +1,208 @@
+//! Strangers and owners: whose failures are whose, and what each can do to the other.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use countersign_engine::{
+    BrowserToken, Fault, Grant, Stop, User, Users,
+    advance::{Challenge, SignIn, Visit},
+    core::{Refusal, Secret, UserId},
+    memory::MemoryStore,
+};
+use countersign_testkit::{Person, TestUsers, World, all_at_once, refusal};
+
+fn from(browser: Option<&BrowserToken>) -> Visit {
+    Visit { browser: browser.cloned(), ..Visit::default() }
+}
+
+/// Gives the right password.
+async fn is_asked(world: &World, person: &Person, visit: &Visit) -> Result<Challenge, Stop> {
+    match world.engine.sign_in(&person.user.name, &person.password.as_str().into(), visit).await? {
+        SignIn::Owed(challenge) => Ok(challenge),
+        SignIn::Granted(_) => panic!("there is no second factor"),
+    }
+}
+
+async fn signs_in(world: &World, person: &Person, answer: &str, visit: &Visit) -> Result<Grant, Stop> {
+    let asked = is_asked(world, person, visit).await?;
+    let answered = world.engine.answer(&asked.token, &asked.view.device.id, &answer.into(), visit).await;
+    answered.map(|(grant, _)| grant)
+}
+
+/// A world with Ada, who has an authenticator app, and the browser she is known by.
+async fn ada_at_home() -> (World, Person, BrowserToken) {
+    let world = World::new();
+    let ada = world.user("ada");
+    ada.sets_up().await;
+    let grant = signs_in(&world, &ada, &ada.code(), &Visit::default()).await.unwrap();
+    world.pass(30);
+    (world, ada, grant.browser().unwrap().clone())
+}
+
+/// D4, T22: whoever lacks the password moves nothing of the second factor, and never keeps the owner out.
+#[tokio::test]
+async fn t22_strangers_without_the_password_never_keep_the_owner_out() {
+    let (world, ada, home) = ada_at_home().await;
+    let before = world.store.factors(&ada.user.id).await.unwrap();
+    let mut looked_at = 0;
+    for guess in 0..10_000_u32 {
+        let address = IpAddr::V4(Ipv4Addr::from_bits(0xc633_6400 + guess % 1000));
+        let visit = Visit { address: Some(address), ..Visit::default() };
+        let refused = refusal(world.engine.sign_in("ada", &format!("guess {guess}").as_str().into(), &visit).await);
+        looked_at += usize::from(refused == Refusal::CredentialsWrong);
+        if guess % 1000 == 999 {
+            signs_in(&world, &ada, &ada.code(), &from(Some(&home))).await.unwrap();
+            world.pass(30);
+        }
+    }
+    assert_eq!(looked_at, 20, "strangers share one budget");
+    assert!(matches!(refusal(is_asked(&world, &ada, &from(None)).await), Refusal::TooManyFailures { .. }));
+    let after = world.store.factors(&ada.user.id).await.unwrap();
+    assert_eq!(after.account, before.account);
+    assert_eq!(after.devices[0].throttle, before.devices[0].throttle);
+}
+
+/// D4: whoever has the password can bring one device to its cap, no more; the owner does not wait for their failures, is
+/// told, and gets in another way.
+#[tokio::test]
+async fn a_stranger_with_the_password_brings_one_device_to_its_cap_and_the_owner_is_told() {
+    let (world, ada, home) = ada_at_home().await;
+    let signed_in = signs_in(&world, &ada, &ada.code(), &from(Some(&home))).await.unwrap().signed_in().clone();
+    let codes = ada.makes_backup_codes(&signed_in).await;
+    for failure in 1..100 {
+        world.pass(901);
+        assert_eq!(refusal(signs_in(&world, &ada, &ada.wrong_code(), &from(None)).await), Refusal::CodeWrong);
+        let at_home = is_asked(&world, &ada, &from(Some(&home))).await.unwrap();
+        assert_eq!(at_home.view.device.locked_until, None, "the owner waits for failure {failure} of a stranger");
+        let elsewhere = is_asked(&world, &ada, &from(None)).await.unwrap();
+        assert!(elsewhere.view.device.locked_until.is_some() && elsewhere.view.disabled.is_empty());
+    }
+    world.pass(901);
+    assert_eq!(refusal(signs_in(&world, &ada, &ada.wrong_code(), &from(None)).await), Refusal::DeviceDisabled);
+    let told = is_asked(&world, &ada, &from(Some(&home))).await.unwrap();
+    assert_eq!(told.view.disabled.len(), 1, "the one who signs in is told which device was disabled");
+    assert!(told.view.device.kind.is_fallback());
+    world
+        .engine
+        .answer(&told.token, &told.view.device.id, &codes[0].as_str().into(), &from(Some(&home)))
+        .await
+        .unwrap();
+}
+
+/// The owner's own slips are slowed down like anybody's, but not by anybody else's.
+#[tokio::test]
+async fn a_known_browser_waits_for_its_own_failures() {
+    let (world, ada, home) = ada_at_home().await;
+    let visit = from(Some(&home));
+    for _ in 0..2 {
+        assert_eq!(refusal(signs_in(&world, &ada, &ada.wrong_code(), &visit).await), Refusal::CodeWrong);
+        let refused = refusal(signs_in(&world, &ada, &ada.code(), &visit).await);
+        assert!(matches!(refused, Refusal::DeviceLocked { .. }), "{refused:?}");
+        world.pass(4);
+    }
+    signs_in(&world, &ada, &ada.code(), &visit).await.unwrap();
+    for guess in 0..21 {
+        let refused = refusal(world.engine.sign_in("ada", &"wrong".into(), &visit).await);
+        assert_eq!(matches!(refused, Refusal::TooManyFailures { .. }), guess == 20);
+    }
+    assert!(is_asked(&world, &ada, &from(None)).await.is_ok(), "and strangers do not wait for the owner's slips");
+}
+
+/// What a browser shows helps nobody but whoever signed in there, for so long, unchanged.
+#[tokio::test]
+async fn a_browser_is_known_to_those_who_signed_in_there_and_nobody_else() {
+    let (world, ada, home) = ada_at_home().await;
+    let bob = world.user("bob");
+    for _ in 0..20 {
+        let _ = world.engine.sign_in("bob", &"wrong".into(), &from(None)).await;
+        let _ = world.engine.sign_in("ada", &"wrong".into(), &from(None)).await;
+    }
+    let bob_signs_in = async |browser: &BrowserToken| {
+        world.engine.sign_in("bob", &bob.password.as_str().into(), &from(Some(browser))).await
+    };
+    assert!(matches!(refusal(bob_signs_in(&home).await), Refusal::TooManyFailures { .. }));
+    world.pass(15 * 60);
+    let Ok(SignIn::Granted(grant)) = bob_signs_in(&home).await else { panic!("bob has no second factor") };
+    let both = grant.browser().unwrap().clone();
+    for _ in 0..20 {
+        let _ = world.engine.sign_in("bob", &"wrong".into(), &from(None)).await;
+        let _ = world.engine.sign_in("ada", &"wrong".into(), &from(None)).await;
+    }
+    assert!(bob_signs_in(&both).await.is_ok(), "one browser may be known to several");
+    assert!(is_asked(&world, &ada, &from(Some(&both))).await.is_ok());
+    let broken = BrowserToken::new(both.expose().replace(|c: char| c == 'a', "b"));
+    for stranger in [broken, BrowserToken::new(""), BrowserToken::new("x".repeat(3000))] {
+        let refused = refusal(is_asked(&world, &ada, &from(Some(&stranger))).await);
+        assert!(matches!(refused, Refusal::TooManyFailures { .. }), "{refused:?}");
+    }
+    world.pass(90 * 24 * 3600);
+    for _ in 0..20 {
+        let _ = world.engine.sign_in("ada", &"wrong".into(), &from(None)).await;
+    }
+    assert!(is_asked(&world, &ada, &from(Some(&both))).await.is_err(), "known for ninety days, not longer");
+}
+
+#[tokio::test]
+async fn where_browsers_are_not_to_be_known_none_is() {
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.known_browser = Duration::ZERO);
+    let ada = world.user("ada");
+    ada.sets_up().await;
+    let grant = signs_in(&world, &ada, &ada.code(), &Visit::default()).await.unwrap();
+    assert!(grant.browser().is_none());
+}
+
+/// Users whose passwords take a while, and are counted.
+#[derive(Debug)]
+struct Slow {
+    users: Arc<TestUsers>,
+    looked_at: AtomicUsize,
+}
+
+#[async_trait]
+impl Users for Slow {
+    async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
+        self.users.by_name(name).await
+    }
+
+    async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
+        self.users.by_id(id).await
+    }
+
+    async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+        self.looked_at.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        self.users.password_matches(user, password).await
+    }
+}
+
+/// Guesses that run beside each other are no cheaper than guesses in a row, although none is charged before it was looked at.
+#[tokio::test]
+async fn parallel_guesses_share_the_budget_of_guesses_in_a_row() {
+    let ready = World::new();
+    let ada = ready.user("ada");
+    let users = Arc::new(Slow { users: ready.users.clone(), looked_at: AtomicUsize::new(0) });
+    let world = World::built(ready.store.clone(), |parts| parts.users = users.clone());
+    for round in 0..3 {
+        let (engine, right) = (world.engine.clone(), ada.password.clone());
+        let outcomes = all_at_once(200, move |number| {
+            let (engine, right) = (engine.clone(), right.clone());
+            let guess = if number == 199 { right } else { format!("guess {number}") };
+            async move { engine.sign_in("ada", &guess.as_str().into(), &Visit::default()).await }
+        })
+        .await;
+        assert!(outcomes.iter().all(Result::is_err), "the right one came when the budget was used up");
+        let wrong = |outcome: &&Result<_, Stop>| matches!(outcome, Err(Stop::Refused(Refusal::CredentialsWrong)));
+        assert_eq!(outcomes.iter().filter(wrong).count(), if round == 0 { 20 } else { 0 });
+        assert_eq!(users.looked_at.load(Ordering::SeqCst), 20);
+    }
+    let budget = world.store.budget(&format!("password/user/{}", ada.user.id)).await.unwrap().unwrap();
+    assert_eq!(budget.spent, 20);
+}

@@ -1,0 +1,73 @@
+//! The same program on PostgreSQL: made ready, used, and never telling its password.
+
+use cluster::Fresh;
+
+use crate::{
+    house::{House, PASSWORD},
+    person::Person,
+};
+
+/// The URL without its password, and the password.
+fn without_password(url: &str) -> (String, String) {
+    let (before, host) = url.rsplit_once('@').unwrap();
+    let (user, password) = before.rsplit_once(':').unwrap();
+    (format!("{user}@{host}"), password.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_installation_on_postgres_is_made_ready_and_used() {
+    let database = Fresh::database();
+    let (url, password) = without_password(&database.url());
+    let house = House::empty();
+    house.write("database.password", &format!("{password}\n"));
+    house.write(
+        "countersign.toml",
+        &format!("database_url = \"{url}\"\ndatabase_password_file = \"database.password\"\nkey_file = \"keys\"\n"),
+    );
+    let on = |line: &str| house.run_in(&[("COUNTERSIGN_CONFIG", "countersign.toml")], line);
+    on("keys new").succeeds();
+    let place = format!("postgres://{}", url.rsplit_once('@').unwrap().1);
+    let dry = on("migrate --dry-run");
+    let newest = dry.succeeds().lines().count();
+    assert!(dry.succeeds().starts_with(&format!("{place} would get migration 1, first")), "{dry:?}");
+    assert!(on("user list").fails().contains("run `countersign migrate`"));
+    assert_eq!(on("migrate").succeeds(), format!("{place} went from migration 0 to {newest}"));
+    assert_eq!(on("migrate --dry-run").succeeds(), format!("{place} has every migration already"));
+    assert!(on("config check").succeeds().starts_with("the server would start"));
+
+    let password_file = house.path("database.password").display().to_string();
+    let key_file = house.path("keys").display().to_string();
+    let environment = [
+        ("COUNTERSIGN_DATABASE_URL", url.as_str()),
+        ("COUNTERSIGN_DATABASE_PASSWORD_FILE", password_file.as_str()),
+        ("COUNTERSIGN_KEY_FILE", key_file.as_str()),
+    ];
+    house.run_with_settings(&environment, "user add ada --password-stdin", PASSWORD).succeeds();
+    let server = house.serves_with("serve --bind 127.0.0.1:0", &environment);
+    let mut ada = Person::at(&server, "ada");
+    ada.sets_up().await;
+    assert!(ada.is_verified().await);
+    assert_eq!(on("two-factor status ada").succeeds(), "ada: enabled");
+    on("two-factor disable ada").succeeds();
+    assert!(!ada.is_signed_in().await, "the session ended");
+    assert!(!server.log().contains(&password), "{}", server.log());
+}
+
+#[test]
+fn a_password_in_a_url_is_never_shown() {
+    let house = House::empty();
+    let url = "postgres://ada:hunter2@127.0.0.1:1/countersign";
+    let environment = [("COUNTERSIGN_DATABASE_URL", url), ("COUNTERSIGN_KEY_FILE", "keys")];
+    let told = house.run_in(&environment, "config show");
+    let shown = told.succeeds();
+    assert!(
+        shown.contains("postgres://ada:[redacted]@127.0.0.1:1/countersign") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+    let away = house.run_in(&environment, "user list");
+    assert!(away.err.contains("could not connect to the database"), "{}", away.err);
+    let strange = house.run_in(&[("COUNTERSIGN_DATABASE_URL", &format!("{url}?colour=red"))], "user list");
+    for told in [away, strange] {
+        assert!(told.status == 1 && !told.err.contains("hunter2") && !told.out.contains("hunter2"), "{}", told.err);
+    }
+}

@@ -1,0 +1,4 @@
+-- Failures that came from browsers which a device's owner is known by, as JSON: browser, how many in a row, when the last.
+-- Empty if there are none. `failures` goes on counting everybody's.
+
+ALTER TABLE device ADD COLUMN known_failures TEXT CHECK (known_failures IS NULL OR known_failures::json IS NOT NULL);

@@ -1,0 +1,81 @@
+//! A server under load, and what it has used.
+
+use std::{
+    env, fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use trials::{free_port, program, try_request};
+
+/// A running server.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: String,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command, address: &str, ready: &str) -> (Self, Duration) {
+        let begun = Instant::now();
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let process = Self { child, address: address.into() };
+        while try_request(address, &format!("GET {ready} HTTP/1.1\r\nHost: {address}\r\n")).is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "no answer at {address}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        (process, begun.elapsed())
+    }
+
+    /// Seconds of processor time so far.
+    pub(crate) fn cpu(&self) -> f64 {
+        cpu_of(&self.child.id().to_string())
+    }
+
+    /// Resident memory in MiB: now, and at most.
+    pub(crate) fn memory(&self) -> (f64, f64) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1024.0
+        };
+        (field("VmRSS:"), field("VmHWM:"))
+    }
+}
+
+/// Seconds of processor time of a process so far.
+pub(crate) fn cpu_of(process: &str) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks / 100.0
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts the real server on the database behind this URL.
+pub(crate) fn serve(url: &str, key: &Path) -> Process {
+    let address = format!("127.0.0.1:{}", free_port());
+    serve_as(url, key, &address, &address)
+}
+
+/// Starts one of several nodes that browsers reach by one address.
+pub(crate) fn serve_as(url: &str, key: &Path, address: &str, public: &str) -> Process {
+    let mut command = Command::new(program());
+    command.args(["serve", "--bind", address, "--public-url", &format!("http://{public}"), "--key-file"]).arg(key);
+    // A URL may hold a password, and everybody sees what a process was called with.
+    command.env("COUNTERSIGN_DATABASE_URL", url).env("COUNTERSIGN_LOG", "warn");
+    Process::start(&mut command, address, "/healthz").0
+}
+
+/// Starts this program as the bare server.
+pub(crate) fn serve_bare(database: &Path) -> Process {
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut command = Command::new(env::current_exe().unwrap());
+    Process::start(command.arg("yardstick").arg(database).arg(&address), &address, "/ready").0
+}
