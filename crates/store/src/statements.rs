@@ -93,7 +93,8 @@ pub(crate) mod device {
                created, last_used, state
         FROM device WHERE id = $1";
     pub(crate) const AFTER: &str = "
-        SELECT id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state
+        SELECT id, user_id, kind, name, status, version, failures, last_failure, known_failures,
+               created, last_used, state
         FROM device WHERE id > $1 ORDER BY id LIMIT $2";
     pub(crate) const ADD: &str = "
         INSERT INTO device
