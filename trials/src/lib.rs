@@ -15,9 +15,11 @@
 pub use cluster::{Cluster, Fresh, Stop};
 
 mod running;
+mod site;
 mod walk;
 mod webdriver;
 
 pub use running::{PASSWORD, Server, Socket, free_port, program, try_request};
+pub use site::Site;
 pub use walk::{Walk, code_of, wait_for_a_fresh_code};
 pub use webdriver::{Person, Scripts};

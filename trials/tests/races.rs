@@ -4,47 +4,16 @@
 //! and writing is forced apart in the engine's own races; here the whole way is run as it is.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
-use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, task};
+use std::sync::Arc;
 
-use countersign_axum::{Countersign, Origins, Settings};
 use countersign_engine::{Store, core::throttle::ThrottleRule, memory::MemoryStore};
 use countersign_store::{PostgresPlace, PostgresStore, SqliteStore};
-use countersign_testkit::{Browser, Person, World, all_at_once};
-use http::{Request, Response, StatusCode};
+use countersign_testkit::{Person, World, all_at_once};
+use http::StatusCode;
 use tempfile::TempDir;
-use tower::Service;
-use trials::{Fresh, Walk};
+use trials::{Fresh, Site, Walk};
 
 const RACERS: usize = 64;
-
-/// The pages, as a service over requests with text bodies.
-#[derive(Clone)]
-struct Site(axum::Router);
-
-impl Service<Request<String>> for Site {
-    type Response = Response<axum::body::Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut task::Context<'_>) -> task::Poll<Result<(), Infallible>> {
-        <axum::Router as Service<Request<axum::body::Body>>>::poll_ready(&mut self.0, context)
-    }
-
-    fn call(&mut self, request: Request<String>) -> Self::Future {
-        Box::pin(self.0.call(request.map(axum::body::Body::from)))
-    }
-}
-
-impl Site {
-    fn of(world: &World) -> Self {
-        let settings = Settings::new(Origins::Loopback { port: 8000 });
-        Self(Countersign::new(world.engine.clone(), settings).unwrap().routes())
-    }
-
-    fn browser(&self) -> Browser<Self> {
-        Browser::at(self.clone(), "localhost:8000")
-    }
-}
 
 /// In memory, on SQLite and on PostgreSQL, with the throttle as given, and what has to stay meanwhile.
 async fn worlds(throttle: ThrottleRule) -> Vec<(World, Option<TempDir>, Option<Fresh>)> {

@@ -31,6 +31,7 @@ use crate::{
 };
 
 const DOING: &str = "commit a batch";
+
 /// Commits a batch, even if nobody waits for the answer any more: a transaction is never left half way.
 pub(super) async fn commit(connections: &Arc<Connections>, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
     let connections = Arc::clone(connections);
