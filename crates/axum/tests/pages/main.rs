@@ -13,6 +13,7 @@ mod forms;
 mod guards;
 mod headers;
 mod hosts;
+mod known;
 mod look;
 mod names;
 mod pending;
