@@ -29,7 +29,7 @@ pub fn program() -> PathBuf {
     program
 }
 
-/// A running `countersign demo`, killed when dropped.
+/// A running server, killed when dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -41,18 +41,26 @@ pub struct Server {
 impl Server {
     /// Starts a demo on this folder and waits until it answers.
     pub fn demo(folder: &Path) -> Self {
-        Self::run(Command::new(program()), folder)
+        Self::run(&Command::new(program()), folder)
     }
 
-    /// Starts `command` with the demo's arguments added and waits until it answers. A port that somebody else took in the
-    /// meantime ends the server at once; then another one is tried.
-    pub fn run(mut command: Command, folder: &Path) -> Self {
+    /// Starts `command` with the demo's arguments added and waits until it answers.
+    pub fn run(command: &Command, folder: &Path) -> Self {
         let words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
         let program = command.get_program().to_owned();
+        Self::start(|address| {
+            let mut command = Command::new(&program);
+            command.args(&words).args(["demo", "--password", PASSWORD, "--bind", address, "--dir"]).arg(folder);
+            command
+        })
+    }
+
+    /// Starts a server that is to listen at an address and waits until it answers. A port that somebody else took in the
+    /// meantime ends the server at once; then another one is tried.
+    pub fn start(listening_at: impl Fn(&str) -> Command) -> Self {
         for _ in 0..5 {
             let address = format!("127.0.0.1:{}", free_port());
-            command = Command::new(&program);
-            command.args(&words).args(["demo", "--password", PASSWORD, "--bind", &address, "--dir"]).arg(folder);
+            let mut command = listening_at(&address);
             let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
             let output = Arc::new(Mutex::new(String::new()));
             keep(child.stdout.take().unwrap(), &output);
@@ -85,7 +93,7 @@ impl Server {
 
     /// A browser that reaches this server, without cookies.
     pub fn browser(&self) -> Browser<Socket> {
-        Browser::at(Socket { address: self.address.clone() }, &self.address)
+        Browser::at(Socket::to(&self.address), &self.address)
     }
 
     /// Everything it has printed so far.
@@ -166,6 +174,11 @@ impl tower::Service<Request<String>> for Socket {
 }
 
 impl Socket {
+    /// A way to this address, as in `127.0.0.1:8000`.
+    pub fn to(address: &str) -> Self {
+        Self { address: address.to_owned() }
+    }
+
     fn exchange(&self, request: &Request<String>) -> Option<Response<String>> {
         let mut text = format!("{} {} HTTP/1.1\r\n", request.method(), request.uri());
         for (name, value) in request.headers() {

@@ -97,13 +97,31 @@ fn between<'a>(page: &'a Page, before: &str, after: &str) -> &'a str {
 
 /// The code for this key now, by an authenticator that is not ours.
 pub fn code_of(key: &str) -> String {
+    code_at(key, "now")
+}
+
+/// The code for this key at another time, as in `now + 30 seconds`.
+pub fn code_at(key: &str, time: &str) -> String {
+    codes(key, &["--now", time]).trim().to_owned()
+}
+
+/// A code that is wrong for minutes to come, whichever node looks at it.
+pub fn wrong_code(key: &str) -> String {
+    let right = codes(key, &["--now", "now - 10 minutes", "--window", "60"]);
+    let candidates = (0..).map(|number: u32| format!("{:06}", number * 7919 % 1_000_000));
+    candidates.into_iter().find(|code| !right.lines().any(|line| line == code)).unwrap()
+}
+
+fn codes(key: &str, words: &[&str]) -> String {
     let key: String = key.chars().filter(|c| !c.is_whitespace()).collect();
     let output = Command::new("oathtool")
-        .args(["--totp", "--base32", &key])
+        .args(["--totp", "--base32"])
+        .args(words)
+        .arg(&key)
         .output()
         .unwrap_or_else(|error| panic!("oathtool (Debian: oathtool) does not run: {error}"));
     assert!(output.status.success(), "oathtool does not take the key");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Waits until the app shows the next code, and a second more.

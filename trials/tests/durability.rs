@@ -28,7 +28,7 @@ async fn the_answer_waits_for_the_disk(program: &Path) -> bool {
         "-o",
     ]);
     strace.arg(&trace).arg(program);
-    let server = Server::run(strace, &folder.path().join("demo"));
+    let server = Server::run(&strace, &folder.path().join("demo"));
     let mut browser = server.browser();
     browser.gives_password("demo", PASSWORD).await;
     let key = browser.sets_up().await;

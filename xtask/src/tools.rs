@@ -14,14 +14,15 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 9] = [
     Tool { program: "chromium", package: "chromium", purpose: "the browser that signs in" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "drives the browser" },
+    Tool { program: "faketime", package: "faketime", purpose: "sets the clock of one node apart from another's" },
     Tool { program: "oathtool", package: "oathtool", purpose: "computes one-time passwords without our code" },
     Tool {
         program: "nginx",
         package: "nginx",
-        purpose: "the proxy in front, which takes the configuration that is shipped",
+        purpose: "the proxy in front of nodes, which takes the configuration that is shipped",
     },
     Tool { program: "openssl", package: "openssl", purpose: "makes certificates for it" },
     Tool { program: "systemd-analyze", package: "systemd", purpose: "takes the unit that is shipped" },
@@ -31,7 +32,7 @@ const TOOLS: [Tool; 8] = [
 
 /// Makes sure that every program the tests need is there.
 pub(crate) fn provide() -> Result<()> {
-    let missing = missing(on_path);
+    let missing = missing(is_here);
     if missing.is_empty() {
         return Ok(());
     }
@@ -39,7 +40,7 @@ pub(crate) fn provide() -> Result<()> {
     apt_get(&["update"])?;
     let packages = missing.iter().map(|tool| tool.package);
     apt_get(&["install", "-y", "--no-install-recommends"].into_iter().chain(packages).collect::<Vec<_>>())?;
-    let missing = self::missing(on_path);
+    let missing = self::missing(is_here);
     ensure!(missing.is_empty(), "the packages are installed, and yet {}", request(&missing));
     Ok(())
 }
@@ -58,9 +59,11 @@ fn request(missing: &[&Tool]) -> String {
     )
 }
 
-fn on_path(program: &str) -> bool {
+/// On the path, or where Debian puts servers, which is on nobody's path but root's.
+fn is_here(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    folders.into_iter().any(|folder| folder.join(program).is_file())
 }
 
 fn is_debian() -> bool {
@@ -94,8 +97,8 @@ mod tests {
 
     #[test]
     fn programs_are_looked_for_where_the_shell_would() {
-        assert!(on_path("sh"));
-        assert!(!on_path("countersign-no-such-program"));
+        assert!(is_here("sh"));
+        assert!(!is_here("countersign-no-such-program"));
     }
 
     #[test]

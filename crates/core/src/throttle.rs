@@ -68,7 +68,12 @@ impl ThrottleRule {
     /// listens now. The end itself is free again.
     pub fn locked_until(&self, throttle: &Throttle, browser: Option<&BrowserId>, now: Timestamp) -> Option<Timestamp> {
         let streak = throttle.streak(browser)?;
-        let until = streak.last.after(self.delay(streak.failures));
+        let delay = self.delay(streak.failures);
+        // The last failure may lie ahead of us, by another node's clock or by a moment's: no delay is no lock, even then.
+        if delay.is_zero() {
+            return None;
+        }
+        let until = streak.last.after(delay);
         (now < until).then_some(until)
     }
 
@@ -183,6 +188,8 @@ mod tests {
     fn factor_zero_never_locks_and_no_cap_never_disables() {
         let throttle = Throttle { failures: u32::MAX, last_failure: Some(NOON), ..Throttle::default() };
         assert_eq!(ThrottleRule::OFF.locked_until(&throttle, None, NOON), None);
+        let by_another_clock = NOON.before(Duration::from_secs(20));
+        assert_eq!(ThrottleRule::OFF.locked_until(&throttle, None, by_another_clock), None);
         assert!(!ThrottleRule::OFF.disables(u32::MAX));
         assert!(ThrottleRule::default().disables(100) && !ThrottleRule::default().disables(99));
     }

@@ -2,13 +2,14 @@
 //!
 //! A [`Cluster`] lives in a folder of its own, below the one for temporary files, listens on this machine only, has a
 //! random password and keeps what it commits (`fsync` is on): what is tried on it is what holds in earnest. It can be
-//! stopped, killed and started again, and is gone when it is dropped. Most tests need only a [`Fresh`] database on the
+//! stopped, killed and started again, can be given a standby, and is gone when it is dropped. Most tests need only a [`Fresh`] database on the
 //! cluster that `cargo xtask test` has started. Nothing here depends on any other crate, so that everybody can use it.
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
 mod binaries;
 mod fresh;
 mod owner;
+mod standby;
 
 use std::{
     fs::{self, File},
@@ -60,17 +61,20 @@ impl Cluster {
     pub fn start_with(settings: &[(&str, &str)]) -> io::Result<Self> {
         let owner = Owner::find()?;
         let folder = new_folder(&owner)?;
-        let password = random_word()?;
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut cluster = Self { folder, owner, password, port: 0, settings, server: None };
+        let cluster = Self { folder, owner, password: random_word()?, port: 0, settings, server: None };
         cluster.init()?;
+        cluster.on_a_free_port()
+    }
+
+    fn on_a_free_port(mut self) -> io::Result<Self> {
         for _ in 0..5 {
-            cluster.port = free_port()?;
-            if cluster.run()? {
-                return Ok(cluster);
+            self.port = free_port()?;
+            if self.run()? {
+                return Ok(self);
             }
         }
-        Err(io::Error::other(format!("PostgreSQL does not start:\n{}", cluster.log())))
+        Err(io::Error::other(format!("PostgreSQL does not start:\n{}", self.log())))
     }
 
     /// A URL of this database on it. `postgres` is always there.
@@ -206,7 +210,7 @@ fn wait(process: &mut Child) -> io::Result<Option<ExitStatus>> {
 }
 
 /// The processes whose parent this is.
-fn children_of(parent: u32) -> Vec<u32> {
+pub fn children_of(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = processes.filter_map(|process| process.file_name().to_str()?.parse::<u32>().ok());
     let is_child = |process: &u32| {

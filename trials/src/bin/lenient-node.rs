@@ -1,0 +1,32 @@
+//! A node without any throttle, for trials only.
+//!
+//! The shipped program has a cap on wrong codes that no setting takes away. To count what two nodes count when nothing
+//! stops anybody, the same pages, rules and store are served by this program, with that one rule off. Its users are in
+//! its memory, the same ones on every node.
+#![expect(clippy::unwrap_used, reason = "a trial fails by panicking")]
+
+use std::{env, fs, net::SocketAddr, sync::Arc};
+
+use axum::{Router, http::StatusCode, routing::get};
+use countersign_axum::{Countersign, Origins, Settings};
+use countersign_engine::{Engine, Keyring, Parts, core::throttle::ThrottleRule};
+use countersign_store::{PostgresPlace, PostgresStore};
+use countersign_testkit::TestUsers;
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() {
+    let [database, key_file, public_url, bind, name, password] =
+        ["DATABASE", "KEY_FILE", "PUBLIC_URL", "BIND", "NAME", "PASSWORD"].map(|word| env::var(word).unwrap());
+    let store = PostgresStore::open(&PostgresPlace::parse(&database).unwrap()).await.unwrap();
+    let users = TestUsers::default();
+    users.add(&name, &password);
+    let keyring = Keyring::parse(&fs::read_to_string(key_file).unwrap()).unwrap();
+    let mut parts = Parts::new(Arc::new(store), Arc::new(users), keyring);
+    parts.policy.throttle = ThrottleRule::OFF;
+    let settings = Settings::new(Origins::Public(public_url.parse().unwrap()));
+    let pages = Countersign::new(Engine::new(parts).unwrap(), settings).unwrap().routes();
+    let app = Router::new().route("/healthz", get(async || StatusCode::NO_CONTENT)).merge(pages);
+    let listener = TcpListener::bind(bind).await.unwrap();
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await.unwrap();
+}

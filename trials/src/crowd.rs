@@ -1,0 +1,294 @@
+//! People with backup codes who sign in again and again, and a record of every answer they got.
+//!
+//! What they are told is written down at the socket, before anything makes sense of it: status, time, what it said of
+//! coming back. A code is noted as accepted when the answer to it was a redirect, which is the only way of saying so.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::{
+        Arc, Barrier, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use countersign_testkit::{Browser, Page};
+use http::{HeaderValue, Request, Response, StatusCode};
+use tower::Service;
+
+use crate::{Front, Installation, NODE, Socket, Walk};
+
+/// The session's cookie.
+const SESSION: &str = "countersign";
+/// A code of the right form that nobody was given.
+const NOBODYS: &str = "000000";
+
+/// Somebody with codes left to use.
+#[derive(Clone, Debug)]
+pub struct Someone {
+    name: String,
+    password: String,
+    codes: Vec<String>,
+}
+
+/// What was answered to one request, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// When the request was sent.
+    pub sent: Instant,
+    /// How long it took.
+    pub took: Duration,
+    /// The status; 599 if no answer came.
+    pub status: StatusCode,
+    /// Whether it says when to come back.
+    pub says_when: bool,
+}
+
+/// Everything that happened to a crowd.
+#[derive(Clone, Debug, Default)]
+pub struct Record(Arc<Mutex<Entries>>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    answers: Vec<Answer>,
+    /// How often each code was accepted, by its owner's number and the code.
+    accepted: BTreeMap<(usize, String), u32>,
+    let_in_by_fault: Vec<String>,
+}
+
+/// People who are signing in, each on a thread of their own, until they are told to stop.
+#[derive(Debug)]
+pub struct Crowd {
+    people: Vec<JoinHandle<()>>,
+    over: Arc<AtomicBool>,
+    /// What they were told.
+    pub record: Record,
+}
+
+/// Adds people to an installation and gives each ten backup codes.
+pub async fn people(count: usize, installation: &Installation, front: &Front) -> Vec<Someone> {
+    let mut people = vec![];
+    for number in 0..count {
+        let (name, password) = (format!("person{number}"), format!("umbrella marmalade {number} kiosk"));
+        installation.adds(&name, &password);
+        let mut browser = front.browser();
+        browser.gives_password(&name, &password).await;
+        browser.sets_up().await;
+        let codes = browser.makes_backup_codes().await;
+        assert_eq!(codes.len(), 10);
+        people.push(Someone { name, password, codes });
+    }
+    people
+}
+
+impl Crowd {
+    /// Sets these people loose.
+    pub fn signs_in(people: &[Someone], front: &Front) -> Self {
+        let (over, record) = (Arc::new(AtomicBool::new(false)), Record::default());
+        let threads = people.iter().enumerate().map(|(number, someone)| {
+            let site = Watched { socket: Socket::to(&front.address()), record: record.clone() };
+            let browser = Browser::at(site, &front.address());
+            let (someone, over, record) = (someone.clone(), over.clone(), record.clone());
+            thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                runtime.block_on(someone.signs_in_over_and_over(number, browser, &over, &record));
+            })
+        });
+        Self { people: threads.collect(), over, record }
+    }
+
+    /// Waits until so many more codes were accepted.
+    pub fn wait_for(&self, more: usize) {
+        let enough = self.record.accepted().len() + more;
+        let give_up = Instant::now() + Duration::from_mins(2);
+        while self.record.accepted().len() < enough {
+            assert!(Instant::now() < give_up, "nobody gets in any more: {:?}", self.record.statuses());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Tells them to stop, and waits until they have.
+    pub fn stop(self) -> Record {
+        self.over.store(true, Ordering::SeqCst);
+        for person in self.people {
+            person.join().unwrap();
+        }
+        self.record
+    }
+}
+
+impl Record {
+    /// The codes that were accepted, and how often.
+    pub fn accepted(&self) -> BTreeMap<(usize, String), u32> {
+        self.0.lock().unwrap().accepted.clone()
+    }
+
+    /// Every answer.
+    pub fn answers(&self) -> Vec<Answer> {
+        self.0.lock().unwrap().answers.clone()
+    }
+
+    /// How often each status was answered.
+    pub fn statuses(&self) -> BTreeMap<u16, usize> {
+        let mut statuses = BTreeMap::new();
+        for answer in self.answers() {
+            *statuses.entry(answer.status.as_u16()).or_default() += 1;
+        }
+        statuses
+    }
+
+    /// Who got a session without a right code, or with an answer that did not say so.
+    pub fn let_in_by_fault(&self) -> Vec<String> {
+        self.0.lock().unwrap().let_in_by_fault.clone()
+    }
+
+    fn accepts(&self, number: usize, code: &str) {
+        *self.0.lock().unwrap().accepted.entry((number, code.to_owned())).or_default() += 1;
+    }
+
+    fn lets_in_by_fault(&self, name: &str) {
+        self.0.lock().unwrap().let_in_by_fault.push(name.to_owned());
+    }
+
+    /// The codes that were accepted and that `front` accepts once more. What cannot be told fails the trial.
+    pub async fn accepted_again(&self, people: &[Someone], front: &Front) -> Vec<String> {
+        let mut again = vec![];
+        for (number, someone) in people.iter().enumerate() {
+            let mut browser = front.browser();
+            let accepted = self.accepted().into_keys().filter(|(owner, _)| *owner == number);
+            for (_, code) in accepted {
+                if browser.cookies.is_empty() || browser.cookies.contains_key(SESSION) {
+                    browser.cookies.clear();
+                    let page = browser.gives_password(&someone.name, &someone.password).await;
+                    assert!(page.status.is_success(), "{}\n{}", page.status, page.body);
+                }
+                let answer = browser.answers_with_backup_code(&code).await;
+                if browser.cookies.contains_key(SESSION) {
+                    again.push(code);
+                } else {
+                    assert!(answer.says("has been used already"), "{}\n{}", answer.status, answer.body);
+                }
+            }
+        }
+        again
+    }
+}
+
+impl Someone {
+    async fn signs_in_over_and_over(
+        self,
+        number: usize,
+        mut browser: Browser<Watched>,
+        over: &AtomicBool,
+        record: &Record,
+    ) {
+        let mut left = self.codes.iter();
+        let mut code = left.next();
+        while !over.load(Ordering::SeqCst) {
+            browser.cookies.clear();
+            let answer = self.signs_in(&mut browser, code.map_or(NOBODYS, String::as_str), code.is_some()).await;
+            let inside = browser.cookies.contains_key(SESSION);
+            let accepted = inside && answer.as_ref().is_some_and(|answer| answer.status.is_redirection());
+            match code {
+                Some(known) if accepted => {
+                    record.accepts(number, known);
+                    self.replays(number, &mut browser, known, record).await;
+                    code = left.next();
+                }
+                // Used up by an answer that got lost.
+                Some(_) if answer.is_some_and(|answer| answer.says("has been used already")) => code = left.next(),
+                _ if inside => record.lets_in_by_fault(&self.name),
+                _ => {}
+            }
+            // The codes have to last, and wrong ones must not disable a device.
+            thread::sleep(Duration::from_millis(if accepted || code.is_none() { 500 } else { 30 }));
+        }
+    }
+
+    /// The same once more, at another node perhaps.
+    async fn replays(&self, number: usize, browser: &mut Browser<Watched>, code: &str, record: &Record) {
+        browser.cookies.clear();
+        let again = self.signs_in(browser, code, true).await;
+        match again {
+            _ if !browser.cookies.contains_key(SESSION) => {}
+            Some(again) if again.status.is_redirection() => record.accepts(number, code),
+            _ => record.lets_in_by_fault(&self.name),
+        }
+    }
+
+    /// The answer to the code, if one came so far as to be asked for it.
+    async fn signs_in(&self, browser: &mut Browser<Watched>, code: &str, backup: bool) -> Option<Page> {
+        let login = "/account/login";
+        let page = browser.get(login).await;
+        let form = page.forms().into_iter().find(|form| form.fields.iter().any(|(name, _)| name == "password"))?;
+        let fields = [("name", self.name.as_str()), ("password", self.password.as_str())];
+        let page = browser.submit(&form, login, &fields).await;
+        if !page.status.is_redirection() {
+            return None;
+        }
+        if backup {
+            return browser.answers_with_backup_code_if_asked(code).await;
+        }
+        let second = "/account/login/second-factor";
+        let page = browser.get(second).await;
+        let form = page.forms().into_iter().find(|form| form.fields.iter().any(|(name, _)| name == "device"))?;
+        Some(browser.submit(&form, second, &[("code", code)]).await)
+    }
+}
+
+/// A site behind a socket, and a note of everything it answers.
+#[derive(Clone, Debug)]
+struct Watched {
+    socket: Socket,
+    record: Record,
+}
+
+impl Service<Request<String>> for Watched {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.socket.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<String>) -> Self::Future {
+        let sent = Instant::now();
+        let answer = self.socket.call(request);
+        let response = answer.into_inner().unwrap_or_else(|never| match never {});
+        let says_when = response.headers().contains_key(http::header::RETRY_AFTER);
+        let answer = Answer { sent, took: sent.elapsed(), status: response.status(), says_when };
+        self.record.0.lock().unwrap().answers.push(answer);
+        ready(Ok(response))
+    }
+}
+
+/// Does the same with all that was prepared at once, as close together as threads can be.
+pub fn at_once<P: Send, T: Send>(prepared: Vec<P>, deed: impl Fn(P) -> T + Sync) -> Vec<T> {
+    let barrier = Barrier::new(prepared.len());
+    thread::scope(|scope| {
+        let threads: Vec<_> = prepared
+            .into_iter()
+            .map(|one| {
+                let (barrier, deed) = (&barrier, &deed);
+                scope.spawn(move || {
+                    barrier.wait();
+                    deed(one)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// The same browser, whose requests all go to the node of this number.
+#[must_use]
+pub fn at_node<S: Clone>(browser: &Browser<S>, number: usize) -> Browser<S> {
+    let mut browser = browser.clone();
+    browser.headers.insert(NODE, HeaderValue::from(number));
+    browser
+}

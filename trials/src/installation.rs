@@ -1,0 +1,104 @@
+//! An installation on PostgreSQL: its keys, its users, and as many nodes as a trial wants.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::{Server, program};
+
+/// A key file and a database that is made ready.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    key_file: PathBuf,
+    database: String,
+}
+
+/// How the clock of a node goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    /// Like ours.
+    Right,
+    /// Ahead of ours, by seconds.
+    Ahead(u32),
+}
+
+impl Installation {
+    /// Makes one in this folder, on this empty database.
+    pub fn on(database: &str, folder: &Path) -> Self {
+        let installation = Self { key_file: folder.join("countersign.key"), database: database.to_owned() };
+        let mut keys = Command::new(program());
+        keys.args(["keys", "new"]).arg(&installation.key_file);
+        succeeds(keys, "");
+        succeeds(installation.command(&["migrate"]), "");
+        installation
+    }
+
+    /// The same installation, if its database were another one.
+    #[must_use]
+    pub fn moved_to(&self, database: &str) -> Self {
+        Self { database: database.to_owned(), ..self.clone() }
+    }
+
+    /// Adds a user.
+    pub fn adds(&self, name: &str, password: &str) {
+        succeeds(self.command(&["user", "add", name, "--password-stdin"]), password);
+    }
+
+    /// Starts a node that is reached at `public_url`.
+    pub fn node(&self, public_url: &str, settings: &[(&str, &str)], clock: Clock) -> Server {
+        Server::start(|address| {
+            let mut serve = self.command(&["serve", "--bind", address, "--public-url", public_url]);
+            serve.envs(settings.iter().map(|(name, value)| (format!("COUNTERSIGN_{}", name.to_uppercase()), value)));
+            clock.set(&mut serve);
+            serve
+        })
+    }
+
+    /// Starts a node at which nothing slows a guesser down, with this one user. `program` is `lenient-node`.
+    pub fn lenient_node(&self, program: &str, public_url: &str, user: (&str, &str), clock: Clock) -> Server {
+        Server::start(|address| {
+            let mut node = Command::new(program);
+            node.envs([("DATABASE", self.database.as_str()), ("PUBLIC_URL", public_url), ("BIND", address)]);
+            node.env("KEY_FILE", &self.key_file).env("NAME", user.0).env("PASSWORD", user.1);
+            clock.set(&mut node);
+            node
+        })
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.args(words).env("COUNTERSIGN_DATABASE_URL", &self.database);
+        command.env("COUNTERSIGN_KEY_FILE", &self.key_file);
+        command
+    }
+}
+
+impl Clock {
+    /// Only what says what time it is changes: waiting takes as long as ever.
+    fn set(self, command: &mut Command) {
+        if let Self::Ahead(seconds) = self {
+            command.env("LD_PRELOAD", libfaketime()).env("FAKETIME", format!("+{seconds}s"));
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
+        }
+    }
+}
+
+/// The library behind `faketime`, for programs with threads. The program itself would stand between us and the node.
+fn libfaketime() -> PathBuf {
+    let folders = fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
+    let libraries = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
+    let mut found = libraries.filter(|library| library.is_file());
+    found.next().unwrap_or_else(|| panic!("there is no libfaketime (Debian: faketime)"))
+}
+
+fn succeeds(mut command: Command, input: &str) {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    // A command that reads nothing may be gone before it is written to.
+    let _ = writeln!(child.stdin.take().unwrap(), "{input}");
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

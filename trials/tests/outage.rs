@@ -1,0 +1,166 @@
+//! The database stopped, killed and restarted under load, and a node killed under load.
+//!
+//! Whatever happens, no code that was answered "accepted" is accepted again, nobody is let in by a fault, every request
+//! gets an answer in time, and the nodes come back by themselves when the database does.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use countersign_testkit::Browser;
+use http::StatusCode;
+use tempfile::TempDir;
+use trials::{Clock, Cluster, Crowd, Front, Installation, PROXY, Server, Socket, Someone, Stop, Walk, at_node, people};
+
+const PEOPLE: usize = 12;
+const PASSWORD: &str = "umbrella marmalade kiosk";
+/// The longest that anybody waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How soon after the database everything works again.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
+const SETTINGS: [(&str, &str); 2] = [("trusted_proxies", PROXY), ("throttle_factor", "0")];
+
+/// Two nodes behind a proxy, on a database of their own, and people with codes.
+struct Town {
+    nodes: Vec<Server>,
+    front: Front,
+    people: Vec<Someone>,
+    installation: Installation,
+    cluster: Cluster,
+    /// Somebody who is signed in all the time.
+    witness: Browser<Socket>,
+    _folder: TempDir,
+}
+
+impl Town {
+    /// Founds it, and keeps a copy of its database under the name `before`.
+    async fn founded() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = Cluster::start().unwrap();
+        cluster.sql("postgres", "CREATE DATABASE countersign").unwrap();
+        let installation = Installation::on(&cluster.url("countersign"), folder.path());
+        let mut front = Front::start(folder.path());
+        let first = installation.node(&front.url(), &SETTINGS, Clock::Right);
+        front.leads_to(&[&first]);
+        let people = people(PEOPLE, &installation, &front).await;
+        installation.adds("witness", PASSWORD);
+        let mut witness = front.browser();
+        witness.gives_password("witness", PASSWORD).await;
+        witness.sets_up().await;
+        drop(first);
+        while cluster.sql("postgres", "CREATE DATABASE before TEMPLATE countersign").is_err() {
+            thread::sleep(Duration::from_millis(50));
+        }
+        let nodes: Vec<_> = (0..2).map(|_| installation.node(&front.url(), &SETTINGS, Clock::Right)).collect();
+        front.leads_to(&[&nodes[0], &nodes[1]]);
+        Self { nodes, front, people, installation, cluster, witness, _folder: folder }
+    }
+
+    /// What the witness is answered at each node, all of it in time.
+    async fn secret_at_both(&self) -> Vec<StatusCode> {
+        let mut statuses = vec![];
+        for node in 0..2 {
+            let begun = Instant::now();
+            let page = at_node(&self.witness, node).get("/secret").await;
+            assert!(begun.elapsed() < PATIENCE, "node {node} took {:?}", begun.elapsed());
+            if page.status == StatusCode::SERVICE_UNAVAILABLE {
+                assert!(page.headers.contains_key("retry-after"), "node {node} does not say when: {:?}", page.headers);
+            }
+            statuses.push(page.status);
+        }
+        statuses
+    }
+
+    /// Waits until both nodes serve again.
+    async fn is_back(&self, since: Instant) {
+        while self.secret_at_both().await != [StatusCode::OK; 2] {
+            assert!(since.elapsed() < BACK_WITHIN, "not back after {:?}", since.elapsed());
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(since.elapsed() < BACK_WITHIN, "back only after {:?}", since.elapsed());
+    }
+
+    /// While the database is away, a person who knows everything gets nothing but "come back".
+    async fn is_away(&self) {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(1) {
+            assert_eq!(self.secret_at_both().await, [StatusCode::SERVICE_UNAVAILABLE; 2]);
+            thread::sleep(Duration::from_millis(50));
+        }
+        for node in 0..2 {
+            let mut browser = at_node(&self.front.browser(), node);
+            // The form needs no database.
+            let form = browser.get("/account/login").await.form_with("password");
+            let page = browser.submit(&form, "/account/login", &[("name", "witness"), ("password", PASSWORD)]).await;
+            assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "{}", page.body);
+            assert!(!browser.cookies.contains_key("countersign") && page.headers.contains_key("retry-after"));
+            let output = try_ready(&self.nodes[node]);
+            assert_eq!(output, [503, 204], "a node that has lost its database is alive and not ready");
+        }
+    }
+}
+
+/// The statuses of both probes.
+fn try_ready(node: &Server) -> [u16; 2] {
+    ["readyz", "healthz"].map(|probe| {
+        let answer = trials::try_request(&node.address, &format!("GET /{probe} HTTP/1.1\r\nHost: localhost\r\n"));
+        String::from_utf8_lossy(&answer.unwrap())[9..12].parse().unwrap()
+    })
+}
+
+#[tokio::test]
+async fn no_code_comes_back_whatever_happens_to_the_database_or_to_a_node() {
+    let mut town = Town::founded().await;
+    let crowd = Crowd::signs_in(&town.people, &town.front);
+    assert_eq!(town.secret_at_both().await, [StatusCode::OK; 2]);
+
+    for how in [Stop::Fast, Stop::Kill] {
+        crowd.wait_for(4);
+        town.cluster.stop(how).unwrap();
+        town.is_away().await;
+        town.cluster.start_again().unwrap();
+        town.is_back(Instant::now()).await;
+    }
+    crowd.wait_for(4);
+    town.cluster.start_again().unwrap();
+    town.is_back(Instant::now()).await;
+
+    crowd.wait_for(4);
+    let node_killed = Instant::now();
+    town.nodes.pop().unwrap().kill();
+    crowd.wait_for(4);
+    town.nodes.push(town.installation.node(&town.front.url(), &SETTINGS, Clock::Right));
+    town.front.leads_to(&[&town.nodes[0], &town.nodes[1]]);
+    let node_back = Instant::now();
+    town.is_back(node_back).await;
+    crowd.wait_for(4);
+    let record = crowd.stop();
+
+    let accepted = record.accepted();
+    assert!(accepted.len() >= 20, "only {} codes were accepted", accepted.len());
+    assert!(accepted.values().all(|times| *times == 1), "{accepted:?}");
+    assert_eq!(record.let_in_by_fault(), Vec::<String>::new());
+    assert_eq!(record.accepted_again(&town.people, &town.front).await, Vec::<String>::new());
+
+    for answer in record.answers() {
+        // The proxy's own answer for a node that went away in the middle of a request.
+        let may_be_cut = answer.sent + answer.took > node_killed && answer.sent < node_back;
+        let fits = match answer.status.as_u16() {
+            200 | 303 | 422 | 503 => true,
+            502 => may_be_cut,
+            _ => false,
+        };
+        assert!(fits && answer.took < PATIENCE, "{answer:?}");
+    }
+    let faults = record.answers().iter().filter(|answer| answer.status.as_u16() == 503 && answer.says_when).count();
+    assert!(faults > 0, "nobody ever met a database that was away: {:?}", record.statuses());
+
+    // The look would notice: on the database as it was before, every one of them is accepted again.
+    let before = town.installation.moved_to(&town.cluster.url("before"));
+    let careless = before.node(&town.front.url(), &SETTINGS, Clock::Right);
+    town.front.leads_to(&[&careless]);
+    assert_eq!(record.accepted_again(&town.people, &town.front).await.len(), accepted.len());
+}
