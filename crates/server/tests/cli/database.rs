@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use rusqlite::{Batch, Connection, types::Value};
+use rusqlite::{Batch, Connection, fallible_iterator::FallibleIterator as _, types::Value};
 
 use crate::house::House;
 

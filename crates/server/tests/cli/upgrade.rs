@@ -3,13 +3,15 @@
 use std::thread;
 
 use crate::{
-    house::{Engine, House, PASSWORD},
+    house::{Engine, House},
     person::Person,
 };
 
+/// What the first landing has made of the password that everybody has here.
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$9jJp0FCX5FOgGmn+WLXcvQ$NCsUTaUHt1Y9o9X/uZzpJeDx+HHxQfmPOLttRLtAz58";
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
-/// What the first landing has left, with Ada among its users.
+/// What the first landing has left, with Ada among its users and her password hashed as it was then.
 fn first_landing(engine: Engine) -> House {
     let house = House::empty_on(engine);
     house.run("keys new").succeeds();
@@ -18,10 +20,10 @@ fn first_landing(engine: Engine) -> House {
         Engine::Postgres => include_str!("../../../store/tests/landed/first.postgres.sql"),
     };
     house.sql(schema);
-    house.sql(
-        "INSERT INTO app_user VALUES ('1', 'ada', 'ada', NULL, 'none yet', 1, 0, 'stamp', 10, 10);
-         INSERT INTO event (at, user_id, kind) VALUES (11, '1', 'signed-in')",
-    );
+    house.sql(&format!(
+        "INSERT INTO app_user VALUES ('1', 'ada', 'ada', NULL, '{HASH}', 1, 0, 'stamp', 10, 10);
+         INSERT INTO event (at, user_id, kind) VALUES (11, '1', 'signed-in')"
+    ));
     house
 }
 
@@ -46,7 +48,6 @@ async fn a_database_of_the_first_landing_is_refused_upgraded_once_and_used() {
         assert_eq!(house.count("SELECT count(*) FROM countersign_migration"), newest);
         assert_eq!(house.run("migrate --json").json()["from"], newest, "what is done is done once");
 
-        house.run_with("user set-password ada --password-stdin", PASSWORD).succeeds();
         let server = house.serves();
         let mut ada = Person::at(&server, "ada");
         ada.sets_up().await;
