@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use data_encoding::HEXLOWER;
 use rusqlite::{Batch, Connection, fallible_iterator::FallibleIterator as _, types::Value};
 
 use crate::house::House;
@@ -32,18 +33,19 @@ impl House {
     }
 
     /// In which of the places where a key's id can stand it is found: the database's files, and on PostgreSQL also a
-    /// dump, as text and as the beginning of a seal.
+    /// dump, as text and as the beginning of a seal, and what the planner has sampled, which the files hold compressed.
     pub(crate) fn traces(&self, key: &str) -> Vec<bool> {
         let Some(database) = &self.elsewhere else { return vec![stands_in(&self.path("countersign.db"), key)] };
         let dump = database.dump().unwrap();
-        let seal: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let seal = HEXLOWER.encode(key.as_bytes());
         // What is in memory is not in the files yet.
         self.sql("CHECKPOINT");
         let files = format!(
             "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'i', 't')
              AND position('{key}'::bytea IN pg_read_binary_file(pg_relation_filepath(oid))) > 0"
         );
-        vec![dump.contains(key), dump.contains(&seal), self.count(&files) > 0]
+        let samples = self.sql("SELECT histogram_bounds, most_common_vals FROM pg_stats WHERE schemaname = 'public'");
+        vec![dump.contains(key), dump.contains(&seal), self.count(&files) > 0, samples.contains(&seal)]
     }
 }
 

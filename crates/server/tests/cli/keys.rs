@@ -53,8 +53,9 @@ async fn changed_under_load(engine: Engine) -> House {
     let mut server = house.serves_with("serve --bind 127.0.0.1:0", &[("COUNTERSIGN_LOGIN_TIMEOUT", "8s")]);
     let people = People::at(&server, &NAMES).await;
     if engine == Engine::Postgres {
+        // From now on, no statistics are made but by whoever looks after the database.
+        house.sql("ALTER TABLE device SET (autovacuum_enabled = off); ALTER TABLE node SET (autovacuum_enabled = off)");
         house.sql("ANALYZE");
-        assert_ne!(house.count("SELECT count(*) FROM pg_stats WHERE tablename = 'device' AND attname = 'state'"), 0);
     }
     assert!(house.traces(&old).into_iter().all(|found| found), "the search would find it");
     assert_eq!(listed(&house, &old)["devices"], 12);
@@ -83,7 +84,7 @@ async fn changed_under_load(engine: Engine) -> House {
         let told = house.run_in_place(&format!("keys remove {old}"), &[("COUNTERSIGN_LOGIN_TIMEOUT", "8s")]);
         Some(told).filter(|told| told.status == 0)
     });
-    told.expect("the old key can go").succeeds();
+    told.unwrap().succeeds();
     server.wait_for(&format!("keys=[{new}]"));
     assert!(people.signed_in() > before, "nobody has signed in meanwhile");
     assert_eq!(people.finish(), 60, "everybody, every time");
@@ -91,7 +92,7 @@ async fn changed_under_load(engine: Engine) -> House {
     let now = Person::at(&server, "ada").signs_in(PASSWORD).await;
     assert!(now.says("code"), "{now:?}");
     // The node's report names its keys; it is renewed at once.
-    patiently(|| (house.sql("SELECT keys FROM node") == new).then_some(())).expect("the node names its new key only");
+    patiently(|| (house.sql("SELECT keys FROM node") == new).then_some(())).unwrap();
     server.signal("TERM");
     server.ends();
     house.vacuum();
