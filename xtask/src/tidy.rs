@@ -27,15 +27,16 @@ pub(crate) fn tidy(workspace: &Workspace) -> Result<()> {
     for note in rooms::notes(&tree) {
         println!("note: {note}");
     }
-    let complaints = complaints(&tree, &workspace.edges, &core_dependencies(workspace)?);
+    let complaints = complaints(&tree, &workspace.edges, &Dependencies::read(workspace)?);
     ensure!(complaints.is_empty(), "the tree is untidy:\n  {}", complaints.join("\n  "));
     Ok(())
 }
 
-fn complaints(tree: &Tree, edges: &Edges, core_dependencies: &str) -> Vec<String> {
+fn complaints(tree: &Tree, edges: &Edges, dependencies: &Dependencies) -> Vec<String> {
     [
         arrows::undeclared(tree, edges),
-        arrows::impurities(core_dependencies),
+        arrows::impurities(&dependencies.of_core),
+        arrows::second_tls(&dependencies.of_server),
         papers::dead_paths(tree),
         entrances::shortcuts(tree),
         refusals::unspoken(tree),
@@ -46,9 +47,20 @@ fn complaints(tree: &Tree, edges: &Edges, core_dependencies: &str) -> Vec<String
     .concat()
 }
 
-fn core_dependencies(workspace: &Workspace) -> Result<String> {
-    let tree = ["tree", "-p", "countersign-core", "-e", "normal", "--all-features", "--prefix", "none"];
-    read(cargo().current_dir(&workspace.root).args(tree))
+/// What crates depend on in the end, tests and build scripts apart: a name and a version a line.
+struct Dependencies {
+    of_core: String,
+    of_server: String,
+}
+
+impl Dependencies {
+    fn read(workspace: &Workspace) -> Result<Self> {
+        let of = |package| {
+            let tree = ["tree", "-p", package, "-e", "normal", "--all-features", "--prefix", "none"];
+            read(cargo().current_dir(&workspace.root).args(tree))
+        };
+        Ok(Self { of_core: of("countersign-core")?, of_server: of("countersign-server")? })
+    }
 }
 
 #[cfg(test)]
@@ -61,10 +73,12 @@ mod tests {
             ("mod.rs", &format!("// see /{}/ada", "home")),
             ("crates/x/src/lib.rs", "a.expose() == b.expose()"),
         ]);
-        let complaints = complaints(&tree, &Edges::new(), "tokio v1.0.0");
+        let [of_core, of_server] = ["tokio v1.0.0", "countersign-server v0.1.0\nring v0.17.0"].map(str::to_owned);
+        let complaints = complaints(&tree, &Edges::new(), &Dependencies { of_core, of_server });
         for (rule, complaint) in [
             ("arrows", "there is no ARCHITECTURE.md"),
             ("purity", "the core depends on tokio, so it is not pure"),
+            ("tls", "the server depends on ring, so it has a second TLS beside rustls on aws-lc"),
             ("papers", "there is no README.md"),
             ("entrances", "there is no entrance under crates/axum/src/routes/"),
             ("refusals", "there is no crates/core/src/refusal.rs"),
@@ -80,7 +94,7 @@ mod tests {
     fn the_tree_is_tidy() {
         let workspace = Workspace::load().unwrap();
         let tree = Tree::read(&workspace.root).unwrap();
-        let complaints = complaints(&tree, &workspace.edges, &core_dependencies(&workspace).unwrap());
+        let complaints = complaints(&tree, &workspace.edges, &Dependencies::read(&workspace).unwrap());
         assert!(complaints.is_empty(), "{complaints:#?}");
     }
 }

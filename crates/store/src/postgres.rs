@@ -42,7 +42,7 @@ use self::{
 use crate::{
     Migrated, Pending, StoreError, UserTable,
     row::{Columns, FactorsOf, FromColumns},
-    statements::{account, attempt, budget, device, event, node, schema, session},
+    statements::{account, attempt, budget, device, event, node, postgres::CLOCK, schema, session},
     value::Value,
 };
 
@@ -102,6 +102,14 @@ impl PostgresStore {
         let doing = "look at the database server";
         let connection = self.connections.take(doing).await?;
         condition::findings(&connection).await.map_err(|error| fault(doing, error))
+    }
+
+    /// The time, as the database server's machine has it.
+    pub async fn clock(&self) -> Result<Timestamp, Fault> {
+        let doing = "read the clock of the database server";
+        let rows = self.read(doing, CLOCK, &[]).await?;
+        let row = rows.first().ok_or_else(|| Fault::because(doing, PostgresError::saying("it says nothing")))?;
+        row.try_get(0).map(Timestamp::from_millis).map_err(|error| fault(doing, error))
     }
 
     /// What the pool of connections is doing.

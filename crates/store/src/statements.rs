@@ -62,8 +62,9 @@ pub(crate) mod postgres {
         SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
                current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),
                (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'),
-               current_setting('synchronous_standby_names'), pg_is_in_recovery(),
-               (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+               current_setting('synchronous_standby_names'), pg_is_in_recovery()";
+    /// The time as the server's machine has it, in milliseconds since 1970.
+    pub(crate) const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 }
 
 /// A user's set of devices.

@@ -33,30 +33,6 @@ fn a_migration_is_done_once() {
     assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: NEWEST, to: NEWEST }, "while it is in use");
 }
 
-/// What the first landing has left behind is brought up to date with everything in it.
-#[tokio::test]
-async fn a_database_of_the_first_landing_is_brought_up_to_date() {
-    let folder = folder();
-    let path = folder.path().join("store.db");
-    let first = Connection::open(&path).unwrap();
-    first.execute_batch(include_str!("../migrations/sqlite/0001_first.sql")).unwrap();
-    let rows = "
-        CREATE TABLE countersign_migration (
-            version INTEGER NOT NULL PRIMARY KEY CHECK (version >= 1), name TEXT NOT NULL UNIQUE
-        ) STRICT;
-        INSERT INTO countersign_migration VALUES (1, 'first');
-        INSERT INTO account VALUES ('ada', 1, 'phone');
-        INSERT INTO device (id, user_id, kind, name, status, version, failures, created, state)
-            VALUES ('phone', 'ada', 'totp', 'Phone', 'active', 1, 0, 10, x'01');";
-    first.execute_batch(rows).unwrap();
-    assert!(matches!(SqliteStore::open(&path).unwrap_err(), StoreError::Behind { found: 1, known: NEWEST, .. }));
-    assert_eq!(SqliteStore::migrate(&path).unwrap(), Migrated { from: 1, to: NEWEST });
-    let store = SqliteStore::open(&path).unwrap();
-    let devices = store.devices_after(None, 10).await.unwrap();
-    assert_eq!(devices.iter().map(|device| device.id.as_str()).collect::<Vec<_>>(), ["phone"]);
-    assert!(store.nodes().await.unwrap().is_empty());
-}
-
 #[test]
 fn many_who_migrate_at_once_migrate_once() {
     for _ in 0..20 {

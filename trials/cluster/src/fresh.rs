@@ -56,6 +56,15 @@ impl Fresh {
     pub fn sql(&self, text: &str) -> io::Result<String> {
         sql(&self.url(), text)
     }
+
+    /// Everything in it as SQL, by `pg_dump`.
+    pub fn dump(&self) -> io::Result<String> {
+        let output = Command::new(program("pg_dump")?).arg("--dbname").arg(self.url()).output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(io::Error::other(format!("pg_dump failed: {}", String::from_utf8_lossy(&output.stderr))))
+    }
 }
 
 impl Drop for Fresh {

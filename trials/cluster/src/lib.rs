@@ -13,8 +13,9 @@ mod standby;
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _},
+    io::{self, Read as _, Write as _},
     net::TcpListener,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -127,6 +128,15 @@ impl Cluster {
         self.settings.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Writes a file into its folder that only it can read, and returns where it is.
+    pub fn keep(&self, name: &str, text: &[u8]) -> io::Result<PathBuf> {
+        let path = self.folder.join(name);
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.write_all(text)?;
+        self.owner.owns(&path)?;
+        Ok(path)
+    }
+
     /// Runs SQL as the owner of everything.
     pub fn sql(&self, database: &str, text: &str) -> io::Result<String> {
         fresh::sql(&self.url(database), text)
@@ -138,9 +148,7 @@ impl Cluster {
     }
 
     fn init(&self) -> io::Result<()> {
-        let password_file = self.folder.join("password");
-        fs::write(&password_file, &self.password)?;
-        self.owner.owns(&password_file)?;
+        let password_file = self.keep("password", self.password.as_bytes())?;
         let mut init = self.owner.command(&program("initdb")?);
         init.args(["--username", USER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]);
         init.arg("--pwfile").arg(&password_file).arg("--pgdata").arg(self.folder.join("data"));

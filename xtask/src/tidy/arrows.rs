@@ -11,6 +11,9 @@ const PAPER: &str = "ARCHITECTURE.md";
 /// What decides must neither wait nor reach out: these crates, and those named after them, stay out of the core.
 const WORLDLY: [&str; 5] = ["tokio", "sqlx", "rusqlite", "http", "axum"];
 
+/// One TLS is enough to keep up to date: rustls on aws-lc. These are others.
+const OTHER_TLS: [&str; 4] = ["native-tls", "openssl", "openssl-sys", "ring"];
+
 /// Members that ARCHITECTURE.md does not know, and arrows that it does not allow.
 pub(super) fn undeclared(tree: &Tree, edges: &Edges) -> Vec<String> {
     match tree.text(PAPER).and_then(allowed) {
@@ -21,13 +24,27 @@ pub(super) fn undeclared(tree: &Tree, edges: &Edges) -> Vec<String> {
 
 /// Crates in the core's dependency tree, one a line, that have no business there.
 pub(super) fn impurities(dependencies: &str) -> Vec<String> {
-    let names: BTreeSet<&str> = dependencies.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let worldly = |name: &&str| {
         WORLDLY
             .iter()
             .any(|world| name.strip_prefix(world).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
     };
-    names.into_iter().filter(worldly).map(|name| format!("the core depends on {name}, so it is not pure")).collect()
+    let names = names(dependencies).into_iter().filter(worldly);
+    names.map(|name| format!("the core depends on {name}, so it is not pure")).collect()
+}
+
+/// Crates in the server's dependency tree, one a line, that bring a second TLS.
+pub(super) fn second_tls(dependencies: &str) -> Vec<String> {
+    let names = names(dependencies);
+    if !names.contains("countersign-server") {
+        return vec!["the server's dependencies are not there".to_owned()];
+    }
+    let others = names.into_iter().filter(|name| OTHER_TLS.contains(name));
+    others.map(|name| format!("the server depends on {name}, so it has a second TLS beside rustls on aws-lc")).collect()
+}
+
+fn names(dependencies: &str) -> BTreeSet<&str> {
+    dependencies.lines().filter_map(|line| line.split_whitespace().next()).collect()
 }
 
 fn strays(allowed: &Arrows<'_>, edges: &Edges) -> Vec<String> {
@@ -137,5 +154,13 @@ mod tests {
             impurities(tree),
             ["the core depends on http, so it is not pure", "the core depends on sqlx-core, so it is not pure"]
         );
+    }
+    #[test]
+    fn the_server_has_one_tls() {
+        let tree = "countersign-server v0.1.0 (/x)\nrustls v0.23.46\naws-lc-rs v1.19.0\nstring v1.0.0\n";
+        assert_eq!(second_tls(tree), [""; 0]);
+        let second = "the server depends on ring, so it has a second TLS beside rustls on aws-lc";
+        assert_eq!(second_tls(&format!("{tree}ring v0.17.14\nring v0.17.14 (*)\n")), [second]);
+        assert_eq!(second_tls(""), ["the server's dependencies are not there"]);
     }
 }

@@ -3,6 +3,7 @@
 //! It changes nothing, and may be run beside a server. `fail` is what people will meet as a fault, or what lets somebody
 //! in who should not be; `warn` is what will be regretted one day. What hinders one check does not hinder the others.
 
+mod clock;
 mod place;
 
 use std::{
@@ -169,10 +170,13 @@ async fn database(config: &Config, report: &mut Report) {
     report.ok("schema", "it is the one that this version needs");
     match (engine, database) {
         (OpenedEngine::Sqlite(store), Database::Sqlite(path)) => file(&store, &path, report),
-        (OpenedEngine::Postgres(store), _) => match store.findings().await {
-            Ok(findings) => findings.iter().for_each(|finding| server(finding, report)),
-            Err(fault) => report.fail("database", fault),
-        },
+        (OpenedEngine::Postgres(store), _) => {
+            match store.findings().await {
+                Ok(findings) => findings.iter().for_each(|finding| server(finding, report)),
+                Err(fault) => report.fail("database", fault),
+            }
+            clock::compare(&store, report).await;
+        }
         (OpenedEngine::Sqlite(_), Database::Postgres(_)) => {}
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use crate::{
     crowd::People,
-    house::{House, PASSWORD},
+    house::{Engine, House, PASSWORD},
     person::Person,
 };
 
@@ -119,16 +119,33 @@ fn what_is_no_backup_is_not_restored() {
 
 #[test]
 fn what_is_over_is_forgotten_on_demand() {
-    let house = House::founded();
-    let database = Connection::open(house.path("countersign.db")).unwrap();
-    let rows = "
-        INSERT INTO spent_attempt VALUES ('over', 1), ('running', 99999999999999);
-        INSERT INTO event (at, user_id, kind) VALUES (1, 'ada', 'signed-in'), (99999999999999, 'ada', 'signed-in');
-        INSERT INTO node VALUES ('gone', 1, 1, '0.1.0', 'a', 1);";
-    database.execute_batch(rows).unwrap();
-    let kept = house.run_in_place("purge --json", &[("COUNTERSIGN_EVENT_RETENTION", "0")]);
-    assert_eq!(kept.json()["rows"], 2);
-    assert_eq!(house.run("purge").succeeds(), "1 rows were over and are gone");
-    assert_eq!(house.run("purge --json").json()["rows"], 0);
-    assert_eq!(count(&house.path("countersign.db"), "SELECT count(*) FROM event"), 1);
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::founded_on(engine);
+        let rows = "
+            INSERT INTO spent_attempt VALUES ('over', 1), ('running', 99999999999999);
+            INSERT INTO event (at, user_id, kind) VALUES (1, 'ada', 'signed-in'), (99999999999999, 'ada', 'signed-in');
+            INSERT INTO node VALUES ('gone', 1, 1, '0.1.0', 'a', 1);";
+        house.sql(rows);
+        let kept = house.run_in_place("purge --json", &[("COUNTERSIGN_EVENT_RETENTION", "0")]);
+        assert_eq!(kept.json()["rows"], 2, "{engine:?}");
+        assert_eq!(house.run("purge").succeeds(), "1 rows were over and are gone");
+        assert_eq!(house.run("purge --json").json()["rows"], 0);
+        assert_eq!(house.count("SELECT count(*) FROM event"), 1);
+    }
+}
+
+#[test]
+fn on_postgres_its_own_tools_make_copies() {
+    let house = House::founded_on(Engine::Postgres);
+    for (line, tool) in [("backup copy.db", "pg_dump"), ("restore copy.db --replace", "pg_restore")] {
+        let told = house.run(line);
+        assert!(
+            told.fails().contains("is on PostgreSQL, which has its own tools") && told.err.contains(tool),
+            "{told:?}"
+        );
+        let password = house.elsewhere.as_ref().unwrap().url();
+        let password = password.split([':', '@']).nth(2).unwrap();
+        assert!(!told.err.contains(password), "{told:?}");
+    }
+    assert!(!house.path("copy.db").exists());
 }

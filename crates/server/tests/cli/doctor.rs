@@ -2,11 +2,12 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
+use cluster::Cluster;
 use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::{
-    house::{House, Told},
+    house::{Engine, House, Told},
     person::Person,
 };
 
@@ -61,6 +62,58 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
     let text = house.run_in_place("doctor", &settings);
     assert!(text.succeeds().starts_with("ok    settings: they can be used\nok    address: "), "{text:?}");
     drop(server);
+}
+
+#[test]
+fn the_database_server_and_its_clock_are_examined() {
+    let house = House::founded_on(Engine::Postgres);
+    let _server = house.serves();
+    let told = doctor(&house);
+    assert_eq!(findings(&told, "fail"), [""; 0], "{told:?}");
+    for text in [
+        "schema: it is the one",
+        "database: PostgreSQL",
+        "keeps what it commits",
+        "clock: it agrees with the database's",
+        "clock: no node is ahead",
+        "states: all 0 devices open",
+        "nodes: 1 run, of one version and with the same keys",
+    ] {
+        finds(&told, "ok", text);
+    }
+    for (time, state, text) in [
+        ("-1s", "ok", "clock: it agrees"),
+        ("+6s", "warn", "clock: it is 6."),
+        ("-6s", "warn", "s behind the database's"),
+        ("+45s", "fail", "s ahead of the database's"),
+        ("-45s", "fail", "s behind the database's"),
+    ] {
+        finds(&house.run_at(time, "doctor --json"), state, text);
+    }
+}
+
+#[test]
+fn a_database_server_that_could_lose_what_was_committed_is_found() {
+    let settings = [("synchronous_commit", "local"), ("synchronous_standby_names", "b"), ("full_page_writes", "off")];
+    let mut cluster = Cluster::start_with(&settings).unwrap();
+    let house = House::founded();
+    let url = cluster.url("postgres");
+    let there = [("COUNTERSIGN_DATABASE_URL", url.as_str())];
+    finds(&house.run_in_place("doctor --json", &there), "fail", "run `countersign migrate`");
+    house.run_in_place("migrate", &there).succeeds();
+    let told = house.run_in_place("doctor --json", &there);
+    finds(&told, "warn", "commits do not wait for a standby");
+    finds(&told, "warn", "full_page_writes is off");
+    cluster.set("synchronous_standby_names", "");
+    cluster.set("synchronous_commit", "off");
+    cluster.start_again().unwrap();
+    finds(&house.run_in_place("doctor --json", &there), "warn", "synchronous_commit is off");
+    cluster.set("fsync", "off");
+    cluster.start_again().unwrap();
+    let told = house.run_in_place("doctor --json", &there);
+    finds(&told, "fail", "set fsync = on in postgresql.conf");
+    drop(cluster);
+    finds(&house.run_in_place("doctor --json", &there), "fail", "could not connect to the database");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use cluster::Fresh;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -22,6 +23,15 @@ pub(crate) const OTHER_PASSWORD: &str = "velvet tractor almanac";
 /// A folder with an installation in it.
 pub(crate) struct House {
     folder: TempDir,
+    /// Where the database is, if it is not a file in the folder.
+    pub(crate) elsewhere: Option<Fresh>,
+}
+
+/// What a database is on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
 }
 
 /// What a command said.
@@ -42,12 +52,23 @@ pub(crate) struct Server {
 impl House {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self::empty_on(Engine::Sqlite)
+    }
+
+    /// An empty folder, and on PostgreSQL an empty database.
+    pub(crate) fn empty_on(engine: Engine) -> Self {
+        let elsewhere = (engine == Engine::Postgres).then(Fresh::database);
+        Self { folder: tempfile::tempdir().unwrap(), elsewhere }
     }
 
     /// A folder with keys and a migrated database.
     pub(crate) fn founded() -> Self {
-        let house = Self::empty();
+        Self::founded_on(Engine::Sqlite)
+    }
+
+    /// Keys and a migrated database.
+    pub(crate) fn founded_on(engine: Engine) -> Self {
+        let house = Self::empty_on(engine);
         house.run("keys new").succeeds();
         house.run("migrate").succeeds();
         house
@@ -55,7 +76,12 @@ impl House {
 
     /// One in which there are these users, all with the same password.
     pub(crate) fn of(names: &[&str]) -> Self {
-        let house = Self::founded();
+        Self::of_on(Engine::Sqlite, names)
+    }
+
+    /// The same on this engine.
+    pub(crate) fn of_on(engine: Engine, names: &[&str]) -> Self {
+        let house = Self::founded_on(engine);
         for name in names {
             house.run_with(&format!("user add {name} --password-stdin"), PASSWORD).succeeds();
         }
@@ -111,6 +137,15 @@ impl House {
         Told { status: status.code().unwrap(), out, err }
     }
 
+    /// Runs a command line at another time, as in `+40s`.
+    pub(crate) fn run_at(&self, time: &str, line: &str) -> Told {
+        let command = self.command(line);
+        let mut shifted = Command::new("faketime");
+        shifted.args(["--exclude-monotonic", "-f", time]).arg(command.get_program()).args(command.get_args());
+        shifted.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.finish(shifted, "")
+    }
+
     /// Starts `serve`, on a port of its own.
     pub(crate) fn serves(&self) -> Server {
         self.serves_with("serve --bind 127.0.0.1:0", &[])
@@ -130,7 +165,8 @@ impl House {
 
     fn command(&self, line: &str) -> Command {
         let mut command = bare(self.folder.path(), line);
-        command.env("COUNTERSIGN_DATABASE_URL", format!("sqlite://{}", self.path("countersign.db").display()));
+        let file = || format!("sqlite://{}", self.path("countersign.db").display());
+        command.env("COUNTERSIGN_DATABASE_URL", self.elsewhere.as_ref().map_or_else(file, Fresh::url));
         command.env("COUNTERSIGN_KEY_FILE", self.path("countersign.key"));
         command
     }

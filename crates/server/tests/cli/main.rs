@@ -3,6 +3,7 @@
 
 mod backup;
 mod crowd;
+mod database;
 mod demo;
 mod doctor;
 mod factors;
@@ -14,4 +15,5 @@ mod person;
 mod postgres;
 mod serving;
 mod settings;
+mod upgrade;
 mod users;

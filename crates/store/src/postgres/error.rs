@@ -1,12 +1,14 @@
 //! What PostgreSQL's errors mean to us.
 //!
 //! An error of the server says its code and its message, and never its details, because these quote rows. Most errors are
-//! faults. Those after which nothing has been written, and which time may heal, say when to come back.
+//! faults. Those after which nothing has been written, and which time may heal, say when to come back. What an operator
+//! can mend on the way to the server, its certificate above all, says how.
 
 use std::{error::Error, fmt};
 
 use countersign_engine::Fault;
-use tokio_postgres::error::SqlState;
+use rustls::CertificateError;
+use tokio_postgres::error::{DbError, SqlState};
 
 use super::COME_BACK;
 
@@ -37,15 +39,49 @@ impl From<tokio_postgres::Error> for PostgresError {
             let code = said.code().code();
             // Errors of this class are about values, and quote them.
             let message = if code.starts_with("22") { "a value that cannot be used" } else { said.message() };
-            return Self::saying(format!("{message} ({code})"));
+            return Self::saying(format!("{message} ({code}){}", unencrypted(said)));
         }
-        let mut text = error.to_string();
+        let (mut text, mut advice) = (error.to_string(), None);
         let mut cause = error.source();
         while let Some(error) = cause {
             text = format!("{text}: {error}");
+            advice = advice.or_else(|| mending(error));
             cause = error.source();
         }
-        Self { text }
+        Self { text: advice.map_or_else(|| text.clone(), |advice| format!("{text}; {advice}")) }
+    }
+}
+
+/// What to do where the server lets nobody in without TLS. It says so in words only, which are English unless somebody
+/// has set it up otherwise.
+fn unencrypted(said: &DbError) -> &'static str {
+    let refused = *said.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION;
+    if refused && said.message().ends_with("no encryption") {
+        "; if it asks for TLS, write sslmode=verify-full into the URL, or sslmode=require"
+    } else {
+        ""
+    }
+}
+
+/// What to do about a handshake that failed.
+fn mending(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let tls = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let Some(rustls::Error::InvalidCertificate(why)) = tls.and_then(|inner| inner.downcast_ref()) else { return None };
+    match why {
+        CertificateError::UnknownIssuer => Some(
+            "the server's certificate is by no authority in the CA file: set database_ca_file to the certificate of the \
+             one that has issued it",
+        ),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Some("the server's certificate is for another name: write a host into the URL that it is for")
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            Some("renew the server's certificate, or set this machine's clock")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Some("set this machine's clock, or make the server's certificate anew")
+        }
+        _ => None,
     }
 }
 
