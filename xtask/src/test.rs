@@ -41,7 +41,7 @@ fn suite(workspace: &Workspace) -> Result<(Tally, ExitStatus)> {
     let artefacts = workspace.target.join("artefacts");
     fs::create_dir_all(&artefacts).with_context(|| format!("could not create {}", artefacts.display()))?;
     let cluster = postgres::start()?;
-    let mut tests = at(workspace, &["test", "--workspace"])
+    let mut tests = at(workspace, &["test", "--workspace", "--no-fail-fast"])
         .env("TRIALS_BIN", server_binary(workspace))
         .env("TRIALS_ARTEFACTS", artefacts)
         .env(cluster::VARIABLE, cluster.url("postgres"))

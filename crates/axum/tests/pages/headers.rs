@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use countersign_axum::Origins;
 use countersign_testkit::{Browser, Page};
 
-use crate::site::{PENDING, SETUP, Site};
+use crate::site::{BROWSER, PENDING, SETUP, Site};
 
 const PAGES: &[&str] = &[
     "/account/login",
@@ -132,7 +132,7 @@ async fn cookies_are_as_narrow_as_they_can_be() {
         ada.sets_up(&site.world).await;
         ada.browser.cookies.clear();
         seen.extend(given(&ada.signs_in("").await));
-        assert_eq!(seen.len(), 4, "{seen:#?}");
+        assert_eq!(seen.len(), 5, "{seen:#?}");
         for cookie in &seen {
             assert_eq!(cookie.starts_with("__Host-"), https, "{cookie}");
             assert_eq!(cookie.contains("; Secure"), https, "{cookie}");
@@ -141,7 +141,9 @@ async fn cookies_are_as_narrow_as_they_can_be() {
                 "{cookie}"
             );
             let run = cookie.contains(PENDING) || cookie.contains(SETUP);
-            assert!(cookie.contains(if run { "SameSite=Strict" } else { "SameSite=Lax" }), "{cookie}");
+            let known = cookie.contains(BROWSER);
+            assert!(cookie.contains(if run || known { "SameSite=Strict" } else { "SameSite=Lax" }), "{cookie}");
+            assert_eq!(cookie.contains("Max-Age=7776000"), known, "{cookie}");
             assert_eq!(cookie.contains("Max-Age=600"), run, "{cookie}");
         }
         assert_eq!(page.headers.contains_key("strict-transport-security"), https);

@@ -2,9 +2,7 @@
 
 use countersign_engine::core::Level;
 
-use super::site::{SESSION, Site};
-
-const BROWSER: &str = "countersign-browser";
+use super::site::{BROWSER, SESSION, Site};
 
 /// D4, at the door: strangers use up the account's budget, and the owner comes in at the first try where they came in before.
 #[tokio::test]

@@ -21,6 +21,7 @@ pub(crate) const SESSION: &str = "countersign";
 pub(crate) const PENDING: &str = "countersign-pending";
 pub(crate) const SETUP: &str = "countersign-setup";
 pub(crate) const NONCE: &str = "countersign-form";
+pub(crate) const BROWSER: &str = "countersign-browser";
 
 pub(crate) struct Site {
     pub(crate) world: World,
