@@ -49,7 +49,10 @@ impl Problem {
     pub(crate) fn status(&self) -> StatusCode {
         let Self::Refused(refusal) = self else { return StatusCode::UNPROCESSABLE_ENTITY };
         match refusal {
-            Refusal::TooManyFailures { .. } | Refusal::DeviceLocked { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::TooManyFailures { .. }
+            | Refusal::DeviceLocked { .. }
+            | Refusal::SendingTooSoon { .. }
+            | Refusal::SendingLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Refusal::SignInNeeded => StatusCode::UNAUTHORIZED,
             Refusal::DeviceDisabled
             | Refusal::VerificationNeeded
@@ -72,7 +75,13 @@ impl Problem {
     fn field(&self) -> Option<&'static str> {
         let Self::Refused(refusal) = self else { return Some("sure") };
         match refusal {
-            Refusal::CodeMalformed | Refusal::CodeMistyped | Refusal::CodeWrong | Refusal::CodeUsed => Some("code"),
+            Refusal::CodeMalformed
+            | Refusal::CodeMistyped
+            | Refusal::CodeWrong
+            | Refusal::CodeUsed
+            | Refusal::NothingSent
+            | Refusal::MethodUnavailable => Some("code"),
+            Refusal::AddressInvalid | Refusal::AddressUnreachable => Some("to"),
             Refusal::CredentialsWrong | Refusal::NameInvalid { .. } => Some("name"),
             Refusal::PasswordWrong => Some("current"),
             Refusal::PasswordShort { .. }
@@ -94,7 +103,11 @@ impl Problem {
                 args.set("failures", *failures);
                 until = Some(*end);
             }
-            Self::Refused(Refusal::TooManyFailures { until: end }) => until = Some(*end),
+            Self::Refused(
+                Refusal::TooManyFailures { until: end }
+                | Refusal::SendingTooSoon { until: end }
+                | Refusal::SendingLimited { until: end },
+            ) => until = Some(*end),
             Self::Refused(Refusal::NameInvalid { longest } | Refusal::PasswordLong { longest }) => {
                 args.set("longest", *longest);
             }

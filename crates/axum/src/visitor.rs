@@ -106,7 +106,8 @@ impl Visitor {
     /// What the engine is told of the request.
     pub(crate) fn visit(&self) -> Visit {
         let Cookies { session, browser, .. } = &self.0.cookies;
-        Visit { address: self.0.address, session: session.clone(), browser: browser.clone(), next: None }
+        let language = Some(self.0.site.templates.texts().language());
+        Visit { address: self.0.address, session: session.clone(), browser: browser.clone(), next: None, language }
     }
 
     /// The token for a form bound to this.

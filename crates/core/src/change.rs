@@ -10,7 +10,8 @@ use std::{
 };
 
 use crate::{
-    AttemptId, Device, DeviceId, Envelope, Event, Node, NodeId, Session, SessionKey, Timestamp, UserId, device::Sealed,
+    AttemptId, Delivery, DeliveryId, Device, DeviceId, Envelope, Event, Node, NodeId, Session, SessionKey, Timestamp,
+    UserId, delivery::Note, device::Sealed,
 };
 
 /// One thing to write.
@@ -95,6 +96,17 @@ pub enum Change<S = Envelope> {
     },
     /// Writes an event down.
     Record(Event),
+    /// A code is about to be sent. Conflicts if the id is taken.
+    AddDelivery(Delivery),
+    /// Notes how a delivery went, if it is there and this follows what is known of it.
+    NoteDelivery(Note),
+    /// Notes that the code of a delivery came back, if the delivery is there.
+    NoteVerified {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// When.
+        at: Timestamp,
+    },
     /// A node says of itself that it runs, in place of what it said before.
     ReportNode(Node),
     /// A node takes on, or keeps, a task that one node does at a time. Conflicts while another has it.
@@ -112,8 +124,8 @@ pub enum Change<S = Envelope> {
 
 impl<S> Change<S> {
     /// Where this change stands in the one order in which all batches are applied, so that batches never deadlock:
-    /// attempts, accounts, devices (removals first), sessions (ends first), budgets, events, nodes, leases; each by the name
-    /// of its row.
+    /// attempts, accounts, devices (removals first), sessions (ends first), budgets, events, deliveries, nodes, leases; each by
+    /// the name of its row.
     fn order(&self) -> (u8, &str) {
         match self {
             Self::SpendAttempt { attempt, .. } => (0, attempt.as_str()),
@@ -128,8 +140,11 @@ impl<S> Change<S> {
             Self::TouchSession { key, .. } => (9, key.as_str()),
             Self::Spend { key, .. } | Self::Refund { key, .. } => (10, key),
             Self::Record(event) => (11, event.user.as_str()),
-            Self::ReportNode(node) => (12, node.id.as_str()),
-            Self::TakeLease { name, .. } => (13, name),
+            Self::AddDelivery(delivery) => (12, delivery.id.as_str()),
+            Self::NoteDelivery(note) => (13, note.delivery.as_str()),
+            Self::NoteVerified { delivery, .. } => (14, delivery.as_str()),
+            Self::ReportNode(node) => (15, node.id.as_str()),
+            Self::TakeLease { name, .. } => (16, name),
         }
     }
 }
@@ -174,6 +189,9 @@ impl Change {
             Self::Spend { key, amount, limit, at, window } => Change::Spend { key, amount, limit, at, window },
             Self::Refund { key, amount } => Change::Refund { key, amount },
             Self::Record(event) => Change::Record(event),
+            Self::AddDelivery(delivery) => Change::AddDelivery(delivery),
+            Self::NoteDelivery(note) => Change::NoteDelivery(note),
+            Self::NoteVerified { delivery, at } => Change::NoteVerified { delivery, at },
             Self::ReportNode(node) => Change::ReportNode(node),
             Self::TakeLease { name, holder, at, until } => Change::TakeLease { name, holder, at, until },
         })

@@ -83,6 +83,16 @@ pub struct Kind(Cow<'static, str>);
 impl Kind {
     /// Time-based codes from an authenticator app.
     pub const TOTP: Self = Self(Cow::Borrowed("totp"));
+    /// Counted codes from a hardware token or an app.
+    pub const HOTP: Self = Self(Cow::Borrowed("hotp"));
+    /// Codes in a text message.
+    pub const SMS: Self = Self(Cow::Borrowed("sms"));
+    /// Codes read out in a telephone call.
+    pub const CALL: Self = Self(Cow::Borrowed("call"));
+    /// Codes by e-mail.
+    pub const EMAIL: Self = Self(Cow::Borrowed("email"));
+    /// One-time passwords that a YubiKey types.
+    pub const YUBIKEY: Self = Self(Cow::Borrowed("yubikey"));
     /// Single-use codes on paper.
     pub const BACKUP_CODES: Self = Self(Cow::Borrowed("backup-codes"));
 
@@ -96,9 +106,18 @@ impl Kind {
         &self.0
     }
 
+    /// Every method of ours, in the order in which they are offered.
+    pub const OURS: [Self; 7] =
+        [Self::TOTP, Self::SMS, Self::CALL, Self::EMAIL, Self::YUBIKEY, Self::HOTP, Self::BACKUP_CODES];
+
     /// Whether the method is one of ours.
     pub fn is_ours(&self) -> bool {
-        [Self::TOTP, Self::BACKUP_CODES].contains(self)
+        Self::OURS.contains(self)
+    }
+
+    /// Whether codes are sent to devices of this kind.
+    pub fn is_delivered(&self) -> bool {
+        [Self::SMS, Self::CALL, Self::EMAIL].contains(self)
     }
 
     /// Whether devices of this kind only stand in for others: alone they do not switch two-factor authentication on.
@@ -148,12 +167,15 @@ pub struct Envelope {
     pub marks: Marks,
     /// The method's own memory.
     pub state: State,
+    /// The questions about an answer of this device that a service was asked and has not answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<String>,
 }
 
 impl Envelope {
     /// A fresh envelope that has accepted nothing.
     pub fn new(state: State) -> Self {
-        Self { marks: Marks::default(), state }
+        Self { marks: Marks::default(), state, asked: vec![] }
     }
 }
 

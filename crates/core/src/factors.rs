@@ -3,7 +3,7 @@
 //! [`Factors`] answers the questions that flows ask of a set of devices. "Two-factor authentication is on" means: there
 //! is an active device that is not a mere fallback. A device that is being enrolled or was disabled answers nothing here.
 
-use crate::{Account, Device, DeviceId, Envelope, Kind};
+use crate::{Account, Device, DeviceId, Envelope, Kind, Level, Status, method::Methods};
 
 /// A user's account and devices, read together.
 #[derive(Clone, Debug)]
@@ -18,7 +18,16 @@ impl<S> Factors<S> {
     /// Whether this user has to prove a second factor. A device that was disabled by failures still binds: else
     /// failing often enough would open the door.
     pub fn enabled(&self) -> bool {
-        self.devices.iter().any(|device| device.status != crate::Status::Enrolling && !device.kind.is_fallback())
+        self.binding().next().is_some()
+    }
+
+    /// The level of the surest of the devices that bind: whoever changes factors has to be as sure.
+    pub fn level(&self, methods: &Methods) -> Level {
+        self.binding().map(|device| methods.level(&device.kind)).max().unwrap_or(Level::Aal1)
+    }
+
+    fn binding(&self) -> impl Iterator<Item = &Device<S>> {
+        self.devices.iter().filter(|device| device.status != Status::Enrolling && !device.kind.is_fallback())
     }
 
     /// The devices that count, the one to be asked first in front and fallbacks last.

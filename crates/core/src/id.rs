@@ -16,7 +16,8 @@ pub type DeviceId = Id<marker::Device>;
 pub type AttemptId = Id<marker::Attempt>;
 /// The name of a browser in which somebody has signed in.
 pub type BrowserId = Id<marker::Browser>;
-
+/// The name of a message with a code.
+pub type DeliveryId = Id<marker::Delivery>;
 /// The name of a running server.
 pub type NodeId = Id<marker::Node>;
 
@@ -31,6 +32,9 @@ pub mod marker {
     /// Marks the id of an attempt.
     #[derive(Debug)]
     pub enum Attempt {}
+    /// Marks the id of a delivery.
+    #[derive(Debug)]
+    pub enum Delivery {}
     /// Marks the id of a node.
     #[derive(Debug)]
     pub enum Node {}

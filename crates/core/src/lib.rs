@@ -9,8 +9,10 @@
 //! ```
 
 pub mod account;
+pub mod address;
 pub mod assurance;
 pub mod change;
+pub mod delivery;
 pub mod device;
 pub mod event;
 pub mod factors;
@@ -24,23 +26,26 @@ pub mod policy;
 pub mod refusal;
 pub mod ruling;
 pub mod secret;
+pub mod sending;
 pub mod session;
 pub mod throttle;
 pub mod time;
 pub mod view;
 
 pub use account::Account;
+pub use address::{Address, EmailAddress, PhoneNumber};
 pub use assurance::Level;
 pub use change::{Batch, Budget, Change, Receipt, Written};
+pub use delivery::{Delivery, DeliveryStatus};
 pub use device::{Device, DeviceName, Envelope, Kind, Sealed, Status};
 pub use event::{Event, EventKind};
 pub use factors::Factors;
-pub use id::{AttemptId, BrowserId, DeviceId, Id, NodeId, UserId};
+pub use id::{AttemptId, BrowserId, DeliveryId, DeviceId, Id, NodeId, UserId};
 pub use known_browser::KnownBrowser;
 pub use node::Node;
 pub use policy::{Policy, PolicyError};
 pub use refusal::Refusal;
-pub use ruling::{Case, Ruling, Settled, Verified, judge};
+pub use ruling::{Case, Ruling, Settled, Verified, judge, judge_reply};
 pub use secret::Secret;
 pub use session::{Session, SessionKey};
 pub use time::Timestamp;

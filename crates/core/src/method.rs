@@ -5,16 +5,25 @@
 //! method alike. To add a method, write its file here and its line in `Methods::check`.
 
 pub mod backup_codes;
+pub mod delivered;
 pub mod foreign;
+pub mod hotp;
+pub mod question;
 pub mod totp;
+pub mod yubikey;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Device, Kind, Level, Secret, Timestamp, mark::Mark};
+use crate::{AttemptId, Change, Device, Kind, Level, Secret, Timestamp, mark::Mark};
 
-use self::{foreign::ForeignMethod, totp::TotpRule};
+use self::{
+    foreign::ForeignMethod,
+    hotp::HotpRule,
+    question::{Question, Reply},
+    totp::TotpRule,
+};
 
 /// The memory of one device's method, as it is sealed and stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +31,12 @@ use self::{foreign::ForeignMethod, totp::TotpRule};
 pub enum State {
     /// Time-based codes.
     Totp(totp::State),
+    /// Counted codes.
+    Hotp(hotp::State),
+    /// Codes that are sent.
+    Delivered(delivered::State),
+    /// One-time passwords that a YubiKey types.
+    Yubikey(yubikey::State),
     /// Single-use codes on paper.
     BackupCodes(backup_codes::State),
     /// A host's own method.
@@ -37,15 +52,28 @@ pub enum Check {
     Malformed,
     /// It carries a check character that does not fit: a slip, which costs nothing.
     Mistyped,
+    /// There is nothing to compare it with: no code was sent, or the one that was is over. It costs nothing.
+    NothingSent,
     /// It is wrong.
     Wrong,
+    /// Somebody else knows.
+    Ask(Question),
     /// It is right, unless `mark` is spent.
     Right {
         /// What accepting it uses up.
         mark: Mark,
         /// The method's memory afterwards, if it changes.
         next: Option<State>,
+        /// What comes true together with it.
+        changes: Vec<Change>,
     },
+}
+
+impl Check {
+    /// It is right, unless `mark` is spent, and nothing else hangs on it.
+    fn right(mark: Mark, next: Option<State>) -> Self {
+        Self::Right { mark, next, changes: vec![] }
+    }
 }
 
 /// The methods there are, with their settings.
@@ -53,15 +81,20 @@ pub enum Check {
 pub struct Methods {
     /// How time-based codes are judged.
     pub totp: TotpRule,
+    /// How counted codes are judged.
+    pub hotp: HotpRule,
     /// The host's own methods.
     pub foreign: Vec<Arc<dyn ForeignMethod>>,
 }
 
 impl Methods {
     /// Has the device's method look at the answer.
-    pub(crate) fn check(&self, device: &Device, answer: &Secret, now: Timestamp) -> Check {
+    pub(crate) fn check(&self, device: &Device, attempt: &AttemptId, answer: &Secret, now: Timestamp) -> Check {
         match &device.state.state {
             State::Totp(state) => totp::check(state, self.totp, answer, now),
+            State::Hotp(state) => hotp::check(state, self.hotp, answer),
+            State::Delivered(state) => delivered::check(state, attempt, answer, now),
+            State::Yubikey(state) => yubikey::check(state, answer, || question::nonce(attempt, device.version)),
             State::BackupCodes(state) => backup_codes::check(state, answer),
             State::Foreign(state) => {
                 self.foreign(&device.kind).map_or(Check::Unknown, |method| foreign::check(method, state, answer, now))
@@ -69,8 +102,20 @@ impl Methods {
         }
     }
 
-    /// The level a device of this kind reaches together with a password.
+    /// Has the device's method look at what a service said of an answer.
+    pub(crate) fn take(&self, device: &Device, question: &Question, reply: &Reply) -> Check {
+        match &device.state.state {
+            State::Yubikey(state) => yubikey::take(state, question, reply),
+            _ => Check::Unknown,
+        }
+    }
+
+    /// The level a device of this kind reaches together with a password. A mailbox is no authenticator (NIST SP 800-63B-4
+    /// §3.1.3.1).
     pub fn level(&self, kind: &Kind) -> Level {
+        if *kind == Kind::EMAIL {
+            return Level::Aal1;
+        }
         self.foreign(kind).map_or(Level::Aal2, ForeignMethod::level)
     }
 

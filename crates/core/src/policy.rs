@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use crate::{assurance::Lifetimes, method::totp::TotpRule, throttle::ThrottleRule};
+use crate::{
+    Kind,
+    assurance::Lifetimes,
+    method::{hotp::HotpRule, totp::TotpRule},
+    sending::SendingRule,
+    throttle::ThrottleRule,
+};
 
 /// What an installation asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,6 +27,13 @@ pub struct Policy {
     pub throttle: ThrottleRule,
     /// How time-based codes are judged.
     pub totp: TotpRule,
+    /// How counted codes are judged.
+    pub hotp: HotpRule,
+    /// How codes are sent.
+    pub sending: SendingRule,
+    /// The methods that users may set up on their own, in the order in which they are offered; those that lack what they
+    /// need, a gateway or a service, are passed over.
+    pub offered: Vec<Kind>,
     /// How many failed first steps an account, and an address, may have in a window.
     pub first_step: FirstStepRule,
     /// How long after a complete sign-in a browser is one that its user is known by; zero: never.
@@ -48,6 +61,9 @@ pub enum PolicyError {
     /// A login would never end, or end before it began.
     #[error("a login has to be finished within 1 second to 12 hours")]
     LoginTimeout,
+    /// A code that was sent would be good for longer than NIST SP 800-63B-4 §3.1.3.1 allows.
+    #[error("a code that was sent has to be over within 1 second to 10 minutes")]
+    CodeLifetime,
     /// A device would be disabled later than NIST SP 800-63B-4 §3.2.2 allows.
     #[error("a device has to be disabled after at most 100 failures in a row")]
     Cap,
@@ -56,6 +72,8 @@ pub enum PolicyError {
 impl Policy {
     /// The longest `login_timeout` that may be set.
     pub const LONGEST_LOGIN: Duration = Duration::from_hours(12);
+    /// The longest that a code which was sent may be good.
+    pub const LONGEST_CODE: Duration = Duration::from_mins(10);
     /// The most failures in a row that a cap may allow (NIST SP 800-63B-4 §3.2.2).
     pub const MOST_FAILURES: u32 = 100;
 
@@ -67,6 +85,10 @@ impl Policy {
         }
         if !login.contains(&self.login_timeout) {
             return Err(PolicyError::LoginTimeout);
+        }
+        let code = Duration::from_secs(1)..=Self::LONGEST_CODE;
+        if !code.contains(&self.sending.lifetime) {
+            return Err(PolicyError::CodeLifetime);
         }
         if self.throttle.cap.is_some_and(|cap| cap.get() > Self::MOST_FAILURES) {
             return Err(PolicyError::Cap);
@@ -86,6 +108,9 @@ impl Default for Policy {
             keep_events: Some(Duration::from_hours(24 * 400)),
             throttle: ThrottleRule::default(),
             totp: TotpRule::default(),
+            hotp: HotpRule::default(),
+            sending: SendingRule::default(),
+            offered: vec![Kind::TOTP, Kind::SMS, Kind::CALL, Kind::EMAIL, Kind::YUBIKEY],
             first_step: FirstStepRule { per_account: 20, per_address: 200, window: Duration::from_mins(15) },
             known_browser: Duration::from_hours(90 * 24),
         }

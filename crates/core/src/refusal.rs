@@ -25,6 +25,26 @@ pub enum Refusal {
     CodeWrong,
     /// The code is right but was used before; nothing was counted.
     CodeUsed,
+    /// No code was sent in this run of the flow, or the one that was is over; nothing was counted.
+    NothingSent,
+    /// A code was sent to this address a moment ago.
+    SendingTooSoon {
+        /// When the next one will be sent.
+        until: Timestamp,
+    },
+    /// As many codes were sent as may be: to this user or address, to numbers like it, or in all.
+    SendingLimited {
+        /// When the next one may be sent.
+        until: Timestamp,
+    },
+    /// The message could not be sent now.
+    SendingFailed,
+    /// The address cannot receive such messages.
+    AddressUnreachable,
+    /// That is not an address that codes can be sent to.
+    AddressInvalid,
+    /// The service that knows whether the answer is right could not be asked; nothing was counted.
+    MethodUnavailable,
     /// The device is locked after failures and did not look at the answer.
     DeviceLocked {
         /// When it will listen again.
@@ -81,7 +101,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// One of each, for tables that must not forget any.
-    pub const ALL: [Self; 25] = {
+    pub const ALL: [Self; 32] = {
         const NEVER: Timestamp = Timestamp::from_millis(0);
         [
             Self::CredentialsWrong,
@@ -90,6 +110,13 @@ impl Refusal {
             Self::CodeMistyped,
             Self::CodeWrong,
             Self::CodeUsed,
+            Self::NothingSent,
+            Self::SendingTooSoon { until: NEVER },
+            Self::SendingLimited { until: NEVER },
+            Self::SendingFailed,
+            Self::AddressUnreachable,
+            Self::AddressInvalid,
+            Self::MethodUnavailable,
             Self::DeviceLocked { until: NEVER, failures: 1 },
             Self::DeviceDisabled,
             Self::DeviceUnknown,
@@ -121,6 +148,13 @@ impl Refusal {
             Self::CodeMistyped => "code-mistyped",
             Self::CodeWrong => "code-wrong",
             Self::CodeUsed => "code-used",
+            Self::NothingSent => "nothing-sent",
+            Self::SendingTooSoon { .. } => "sending-too-soon",
+            Self::SendingLimited { .. } => "sending-limited",
+            Self::SendingFailed => "sending-failed",
+            Self::AddressUnreachable => "address-unreachable",
+            Self::AddressInvalid => "address-invalid",
+            Self::MethodUnavailable => "method-unavailable",
             Self::DeviceLocked { .. } => "device-locked",
             Self::DeviceDisabled => "device-disabled",
             Self::DeviceUnknown => "device-unknown",
@@ -146,7 +180,10 @@ impl Refusal {
     /// How long to wait before trying again could help, if waiting helps at all.
     pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
         match self {
-            Self::TooManyFailures { until } | Self::DeviceLocked { until, .. } => Some(until.since(now)),
+            Self::TooManyFailures { until }
+            | Self::DeviceLocked { until, .. }
+            | Self::SendingTooSoon { until }
+            | Self::SendingLimited { until } => Some(until.since(now)),
             _ => None,
         }
     }

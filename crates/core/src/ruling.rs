@@ -10,6 +10,8 @@
 //! judge ──────▶ wrong ──▶ refused, one failure more (at the cap: disabled; a device never proved goes)
 //!              right, mark spent ──▶ refused as used, no failure counted
 //!              right, mark fresh ──▶ verified, mark spent, failures forgotten
+//!              a service knows ──▶ one failure more, and a question ──reply──▶ judge_reply ──▶ as above, or the
+//!                                                                              failure is taken back
 //! ```
 
 use std::net::IpAddr;
@@ -18,7 +20,10 @@ use crate::{
     Account, AttemptId, Batch, BrowserId, Change, Device, DeviceId, Event, EventKind, Kind, Level, Receipt, Refusal,
     Secret, Status, Timestamp, UserId, Written,
     mark::Mark,
-    method::{Check, Methods},
+    method::{
+        Check, Methods,
+        question::{MOST_ASKED, Question, Reply},
+    },
     throttle::{Throttle, ThrottleRule},
 };
 
@@ -50,14 +55,41 @@ pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
     if let Some(refusal) = closed(&case, now) {
         return Ruling::refused(refusal, vec![]);
     }
-    match case.methods.check(device, answer, now) {
+    match case.methods.check(device, case.attempt, answer, now) {
         Check::Unknown => Ruling::refused(Refusal::MethodUnknown, vec![]),
         Check::Malformed => Ruling::refused(Refusal::CodeMalformed, vec![]),
         Check::Mistyped => Ruling::refused(Refusal::CodeMistyped, vec![]),
-        Check::Wrong => wrong(&case, now),
+        Check::NothingSent => Ruling::refused(Refusal::NothingSent, vec![]),
+        Check::Wrong => wrong(&case, failed(&case, now), now),
+        Check::Ask(question) => ask(&case, question, now),
         // Nothing is written: whoever repeats a code for ever is to cost no row and no sync.
         Check::Right { mark, .. } if device.state.marks.is_spent(&mark) => Ruling::refused(Refusal::CodeUsed, vec![]),
-        Check::Right { mark, next } => right(&case, mark, next, now),
+        Check::Right { mark, next, changes } => right(&case, mark, next, changes, now),
+    }
+}
+
+/// Judges what a service said of an answer, on the device as it is by now. The failure that asking was charged at stands
+/// if the answer is wrong, and is taken back if it is right, was used before, or nobody could say. A reply to a question
+/// that this device did not ask, or that was answered already, opens nothing.
+pub fn judge_reply(case: Case<'_>, question: &Question, reply: &Reply, now: Timestamp) -> Ruling {
+    let mut device = next_version(case.device);
+    let asked = device.state.asked.len();
+    device.state.asked.retain(|nonce| *nonce != question.nonce);
+    if device.status != case.stage || device.state.asked.len() == asked {
+        return Ruling::refused(Refusal::AttemptOver, vec![]);
+    }
+    if *reply == Reply::Wrong {
+        return wrong(&case, device, now);
+    }
+    device.throttle = device.throttle.forgiven(case.browser);
+    let forgiven = |device| vec![Change::UpdateDevice(device)];
+    match (reply, case.methods.take(&device, question, reply)) {
+        (Reply::Unavailable, _) => Ruling::refused(Refusal::MethodUnavailable, forgiven(device)),
+        (_, Check::Right { mark, next, changes }) if !device.state.marks.is_spent(&mark) => {
+            let case = Case { device: &Device { version: case.device.version, ..device }, ..case };
+            right(&case, mark, next, changes, now)
+        }
+        _ => Ruling::refused(Refusal::CodeUsed, forgiven(device)),
     }
 }
 
@@ -77,9 +109,24 @@ fn locked(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
     Some(Refusal::DeviceLocked { until, failures })
 }
 
-fn wrong(case: &Case<'_>, now: Timestamp) -> Ruling {
+/// The device with one failure more.
+fn failed(case: &Case<'_>, now: Timestamp) -> Device {
     let mut device = next_version(case.device);
     device.throttle = device.throttle.failed(case.browser, now);
+    device
+}
+
+/// Charges the question as a failure, and keeps its nonce.
+fn ask(case: &Case<'_>, question: Question, now: Timestamp) -> Ruling {
+    let mut device = failed(case, now);
+    let surplus = (device.state.asked.len().saturating_add(1)).saturating_sub(MOST_ASKED);
+    device.state.asked.drain(..surplus);
+    device.state.asked.push(question.nonce.clone());
+    Ruling { batch: Batch::new(vec![Change::UpdateDevice(device)]), outcome: Outcome::Asked(question) }
+}
+
+/// A wrong answer, whose failure `device` counts already.
+fn wrong(case: &Case<'_>, mut device: Device, now: Timestamp) -> Ruling {
     let refused = Change::Record(event(case, EventKind::AnswerRefused, now));
     if !case.throttle.disables(device.throttle.failures) {
         return Ruling::refused(Refusal::CodeWrong, vec![refused, Change::UpdateDevice(device)]);
@@ -100,7 +147,13 @@ fn wrong(case: &Case<'_>, now: Timestamp) -> Ruling {
     Ruling::refused(Refusal::DeviceDisabled, changes)
 }
 
-fn right(case: &Case<'_>, mark: Mark, next: Option<crate::method::State>, now: Timestamp) -> Ruling {
+fn right(
+    case: &Case<'_>,
+    mark: Mark,
+    next: Option<crate::method::State>,
+    mut changes: Vec<Change>,
+    now: Timestamp,
+) -> Ruling {
     let mut device = next_version(case.device);
     device.status = Status::Active;
     device.throttle = Throttle::default();
@@ -117,7 +170,8 @@ fn right(case: &Case<'_>, mark: Mark, next: Option<crate::method::State>, now: T
         attempt: case.attempt.clone(),
         at: now,
     };
-    Ruling { batch: Batch::new(vec![Change::UpdateDevice(device)]), outcome: Outcome::Verified(proof) }
+    changes.push(Change::UpdateDevice(device));
+    Ruling { batch: Batch::new(changes), outcome: Outcome::Verified(proof) }
 }
 
 fn next_version(device: &Device) -> Device {
@@ -147,6 +201,7 @@ pub struct Ruling {
 #[derive(Debug)]
 enum Outcome {
     Verified(Verified),
+    Asked(Question),
     Refused(Refusal),
 }
 
@@ -159,7 +214,7 @@ impl Ruling {
     pub fn draft(&self) -> Option<Draft<'_>> {
         match &self.outcome {
             Outcome::Verified(proof) => Some(Draft(proof)),
-            Outcome::Refused(_) => None,
+            Outcome::Asked(_) | Outcome::Refused(_) => None,
         }
     }
 
@@ -193,6 +248,7 @@ impl Ruling {
         }
         match self.outcome {
             Outcome::Verified(proof) => Settled::Verified(proof),
+            Outcome::Asked(question) => Settled::Ask(question),
             Outcome::Refused(refusal) => Settled::Refused(refusal),
         }
     }
@@ -226,6 +282,8 @@ pub enum Settled {
     Verified(Verified),
     /// The answer was refused, and what that costs is written.
     Refused(Refusal),
+    /// A service is to be asked, and what asking costs is written.
+    Ask(Question),
     /// Something moved meanwhile, nothing was written: load afresh and judge again.
     Again,
 }

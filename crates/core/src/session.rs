@@ -39,9 +39,14 @@ pub struct Session {
 }
 
 impl Session {
-    /// Whether a device was proved, at most `span` ago.
+    /// Whether two factors were proved, the second at most `span` ago.
     pub fn verified_within(&self, span: Duration, now: Timestamp) -> bool {
-        self.level >= Level::Aal2 && self.verified.is_some_and(|at| now.since(at) <= span)
+        self.level >= Level::Aal2 && self.proved_within(span, now)
+    }
+
+    /// Whether a device was proved, however little it counts, at most `span` ago.
+    pub fn proved_within(&self, span: Duration, now: Timestamp) -> bool {
+        self.verified.is_some_and(|at| now.since(at) <= span)
     }
 
     /// Whether the password was proved at most `span` ago.

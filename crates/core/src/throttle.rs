@@ -105,6 +105,20 @@ impl Throttle {
         self
     }
 
+    /// One failure fewer: it was charged beforehand, and there was none.
+    #[must_use]
+    pub fn forgiven(mut self, browser: Option<&BrowserId>) -> Self {
+        self.failures = self.failures.saturating_sub(1);
+        if self.failures == 0 {
+            self.last_failure = None;
+        }
+        if let Some(streak) = browser.and_then(|browser| self.known.get_mut(browser)) {
+            streak.failures = streak.failures.saturating_sub(1);
+        }
+        self.known.retain(|_, streak| streak.failures > 0);
+        self
+    }
+
     fn forget_beyond(&mut self, most: usize, but: &BrowserId) {
         while self.known.len() > most {
             let others = self.known.iter().filter(|(browser, _)| *browser != but);

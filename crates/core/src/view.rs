@@ -1,8 +1,8 @@
 //! What an entrance may show: plain data without a secret, except where showing the secret is the purpose.
 
 use crate::{
-    Account, BrowserId, Device, DeviceId, DeviceName, Factors, Kind, Secret, Status, Timestamp, method::State,
-    throttle::ThrottleRule,
+    Account, AttemptId, BrowserId, Device, DeviceId, DeviceName, Factors, Kind, Secret, Status, Timestamp,
+    method::State, otp::Digits, throttle::ThrottleRule,
 };
 
 /// Who looks, and when.
@@ -12,6 +12,10 @@ pub struct Looking<'a> {
     pub rule: &'a ThrottleRule,
     /// The browser, if the devices' owner is known by it.
     pub browser: Option<&'a BrowserId>,
+    /// The run of the flow in which they look, if in one.
+    pub attempt: Option<&'a AttemptId>,
+    /// How many digits the next code that is sent will have.
+    pub digits: Digits,
     /// The moment it is.
     pub now: Timestamp,
 }
@@ -39,6 +43,8 @@ pub struct DeviceView {
     pub locked_until: Option<Timestamp>,
     /// What an answer to it looks like.
     pub answer: AnswerForm,
+    /// Where codes are sent, as much of it as its owner needs to recognise it.
+    pub to: Option<String>,
 }
 
 /// What an answer looks like, for the field it is typed into.
@@ -46,6 +52,15 @@ pub struct DeviceView {
 pub enum AnswerForm {
     /// So many decimal digits.
     Digits(u8),
+    /// A code that was sent, or can be.
+    Sent {
+        /// Digits of the code: of the one that was sent, if one was.
+        digits: u8,
+        /// When the code that was sent in this run is over; nothing if none was sent that is not over already.
+        until: Option<Timestamp>,
+    },
+    /// What a key types when it is pressed.
+    Press,
     /// A backup code; so many are left.
     BackupCode {
         /// Codes not used yet.
@@ -60,6 +75,13 @@ impl DeviceView {
     pub fn new(device: &Device, account: &Account, looking: Looking<'_>) -> Self {
         let answer = match &device.state.state {
             State::Totp(state) => AnswerForm::Digits(state.digits.count()),
+            State::Hotp(state) => AnswerForm::Digits(state.digits.count()),
+            State::Delivered(state) => {
+                let challenge = looking.attempt.and_then(|attempt| state.challenge(attempt, looking.now));
+                let digits = challenge.map_or(looking.digits, |challenge| challenge.code.digits());
+                AnswerForm::Sent { digits: digits.count(), until: challenge.map(|challenge| challenge.until) }
+            }
+            State::Yubikey(_) => AnswerForm::Press,
             State::BackupCodes(state) => {
                 AnswerForm::BackupCode { left: state.count().saturating_sub(device.state.marks.used()) }
             }
@@ -76,6 +98,10 @@ impl DeviceView {
             failures: device.throttle.failures,
             locked_until: looking.rule.locked_until(&device.throttle, looking.browser, looking.now),
             answer,
+            to: match &device.state.state {
+                State::Delivered(state) => Some(state.to.masked()),
+                _ => None,
+            },
         }
     }
 }
@@ -127,13 +153,20 @@ impl ChallengeView {
     }
 }
 
-/// The page on which an authenticator app is set up. It shows a secret: that is its purpose.
+/// The page on which a device is set up.
 #[derive(Clone, Debug)]
 pub struct SetupView {
-    /// The device being enrolled.
+    /// The device being enrolled. What its owner has to do with it, its answer's form says.
     pub device: DeviceView,
+    /// What an app has to be given, if it is one. It shows a secret: that is its purpose.
+    pub key: Option<SetupKey>,
+}
+
+/// The key of an app that is being set up.
+#[derive(Clone, Debug)]
+pub struct SetupKey {
     /// The key as text, in groups of four.
-    pub key: Secret,
+    pub text: Secret,
     /// The `otpauth:` address behind the QR code.
     pub uri: Secret,
 }

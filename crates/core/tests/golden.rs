@@ -113,11 +113,11 @@ fn what_is_written_today_has_a_golden_file() {
         t0: 100,
         drift: -2,
     };
-    let app = Envelope { marks: Marks::with_floor(58_908_960), state: State::Totp(state) };
+    let app = Envelope { marks: Marks::with_floor(58_908_960), state: State::Totp(state), asked: vec![] };
     let mut marks = Marks::default();
     marks.spend(Mark::Once { id: "0".into(), until: None }, NOW);
     let codes = [1, 2].map(|code| BackupCode::new(&[code; 10]));
-    let codes = Envelope { marks, state: State::BackupCodes(backup_codes::State::new([9; 32], &codes)) };
+    let codes = Envelope { marks, state: State::BackupCodes(backup_codes::State::new([9; 32], &codes)), asked: vec![] };
     for (today, golden) in [
         (serde_json::to_string(&app), include_str!("golden/envelope-totp.json")),
         (serde_json::to_string(&codes), include_str!("golden/envelope-backup-codes.json")),

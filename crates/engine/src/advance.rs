@@ -7,6 +7,7 @@
 //! ```text
 //! login.rs     sign_in ─▶ Grant | Challenge;  challenge, answer ─▶ Grant;  sign_out
 //! step_up.rs   begin_step_up ─▶ Challenge;    step_up ─▶ Grant
+//! send.rs      send, send_step_up, send_enrolment ─▶ a code on its way;  greet_call, speak_call
 //! enrol.rs     begin_enrolment ─▶ setup ─▶ confirm_enrolment ─▶ Grant
 //! manage.rs    factors, begin, make_backup_codes, prefer, remove_device, disable, change_password
 //! ```
@@ -16,13 +17,14 @@ mod enrol;
 mod guess;
 mod login;
 mod manage;
+mod send;
 mod step_up;
 
 use std::net::IpAddr;
 
 use countersign_core::{
-    BrowserId, Event, EventKind, Level, Refusal, Timestamp,
-    flow::{Attempt, Purpose},
+    AttemptId, BrowserId, Event, EventKind, Factors, Level, Refusal, Session, Timestamp,
+    flow::{self, Attempt, Purpose},
     ruling::Draft,
     view::{ChallengeView, Looking},
 };
@@ -30,9 +32,11 @@ use countersign_core::{
 use crate::{AttemptToken, BrowserToken, Engine, SessionToken, SignedIn, Stop};
 
 pub(crate) use address::AddressBudgets;
+pub use enrol::Enrolment;
 pub(crate) use guess::Guesses;
 pub use guess::LONGEST_PASSWORD;
 pub use login::SignIn;
+pub use send::Spoken;
 
 /// What an entrance knows of a request besides its words.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +49,8 @@ pub struct Visit {
     pub browser: Option<BrowserToken>,
     /// Where it wants to go afterwards; kept, never followed unchecked.
     pub next: Option<String>,
+    /// The language it is answered in, as a BCP 47 tag, if the entrance knows.
+    pub language: Option<String>,
 }
 
 /// A device is asked for: what to show, and the sealed run to come back with.
@@ -58,12 +64,29 @@ pub struct Challenge {
     pub until: Timestamp,
     /// Where the browser wants to go afterwards.
     pub next: Option<String>,
+    /// Why no code was sent to a device that codes are sent to, if one should have been.
+    pub unsent: Option<Refusal>,
 }
 
 impl Engine {
     /// Who looks at devices: somebody with this browser, now.
-    fn looking<'a>(&'a self, browser: Option<&'a BrowserId>, now: Timestamp) -> Looking<'a> {
-        Looking { rule: &self.policy().throttle, browser, now }
+    fn looking<'a>(
+        &'a self,
+        browser: Option<&'a BrowserId>,
+        attempt: Option<&'a AttemptId>,
+        now: Timestamp,
+    ) -> Looking<'a> {
+        Looking { rule: &self.policy().throttle, browser, attempt, digits: self.policy().sending.digits, now }
+    }
+
+    /// Whether this session may change these factors now.
+    fn may_change<S>(&self, session: &Session, factors: &Factors<S>, now: Timestamp) -> Result<(), Refusal> {
+        flow::manage::may_change(session, factors, self.policy(), self.methods(), now)
+    }
+
+    /// Whether this session may act on factors that must exist, now.
+    fn may_use<S>(&self, session: &Session, factors: &Factors<S>, now: Timestamp) -> Result<(), Refusal> {
+        flow::manage::may_use(session, factors, self.policy(), self.methods(), now)
     }
 
     /// Begins a run of a flow inside a session.

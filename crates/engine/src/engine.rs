@@ -1,17 +1,19 @@
 //! The engine: the ports, the keys and the policy, in one hand that can be cloned.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use countersign_core::{Policy, PolicyError, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod};
+use countersign_core::{Kind, Policy, PolicyError, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod};
 use data_encoding::BASE64URL_NOPAD;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     Clock, Fault, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users,
     advance::{AddressBudgets, Guesses},
-    port::Silent,
+    port::{AnyNumber, Gateway, Numbers, Silent, Validator},
 };
 
 /// What an engine is made of.
@@ -33,6 +35,12 @@ pub struct Parts {
     pub policy: Policy,
     /// The host's own methods.
     pub foreign: Vec<Arc<dyn ForeignMethod>>,
+    /// Who brings messages to people, by channel. Where there is nobody, the channel's method is not offered.
+    pub gateways: BTreeMap<Kind, Arc<dyn Gateway>>,
+    /// Who knows telephone numbers.
+    pub numbers: Arc<dyn Numbers>,
+    /// Who knows what YubiKeys type. Where there is nobody, only keys whose secrets were imported are known.
+    pub validator: Option<Arc<dyn Validator>>,
 }
 
 impl Parts {
@@ -48,6 +56,9 @@ impl Parts {
             observer: Arc::new(Silent),
             policy: Policy::default(),
             foreign: vec![],
+            gateways: BTreeMap::new(),
+            numbers: Arc::new(AnyNumber),
+            validator: None,
         }
     }
 }
@@ -63,6 +74,7 @@ struct Inner {
     methods: Methods,
     addresses: AddressBudgets,
     guesses: Guesses,
+    deliveries: TaskTracker,
     ring: RwLock<Ring>,
 }
 
@@ -78,10 +90,12 @@ impl Engine {
     /// An engine made of these parts, if their policy can be used.
     pub fn new(parts: Parts) -> Result<Self, PolicyError> {
         parts.policy.check()?;
-        let methods = Methods { totp: parts.policy.totp, foreign: parts.foreign.clone() };
+        let Policy { totp, hotp, .. } = parts.policy;
+        let methods = Methods { totp, hotp, foreign: parts.foreign.clone() };
         let ring = Ring { keys: Arc::new(parts.keyring.clone()), sealing_since: parts.clock.now() };
         let (addresses, guesses, ring) = (AddressBudgets::default(), Guesses::default(), RwLock::new(ring));
-        Ok(Self { inner: Arc::new(Inner { parts, methods, addresses, guesses, ring }) })
+        let deliveries = TaskTracker::new();
+        Ok(Self { inner: Arc::new(Inner { parts, methods, addresses, guesses, deliveries, ring }) })
     }
 
     /// What the installation asks for.
@@ -147,6 +161,23 @@ impl Engine {
 
     pub(crate) fn observer(&self) -> &dyn Observer {
         &*self.inner.parts.observer
+    }
+
+    pub(crate) fn gateways(&self) -> &BTreeMap<Kind, Arc<dyn Gateway>> {
+        &self.inner.parts.gateways
+    }
+
+    pub(crate) fn numbers(&self) -> &dyn Numbers {
+        &*self.inner.parts.numbers
+    }
+
+    pub(crate) fn validator(&self) -> Option<&dyn Validator> {
+        self.inner.parts.validator.as_deref()
+    }
+
+    /// The messages that are under way.
+    pub(crate) fn deliveries(&self) -> &TaskTracker {
+        &self.inner.deliveries
     }
 
     pub(crate) fn methods(&self) -> &Methods {

@@ -36,6 +36,8 @@ pub(crate) enum Use {
     Attempt,
     /// A browser's name, in its own hands.
     KnownBrowser,
+    /// The name of a call, in the gateway's hands.
+    Call,
 }
 
 /// One key of the ring, with the sub-keys made from it.
@@ -45,6 +47,7 @@ pub struct SealingKey {
     device_state: XChaCha20Poly1305,
     attempt: XChaCha20Poly1305,
     known_browser: XChaCha20Poly1305,
+    call: XChaCha20Poly1305,
     forms: Hmac<Sha256>,
 }
 
@@ -59,6 +62,7 @@ impl SealingKey {
             device_state: cipher("device state"),
             attempt: cipher("attempt"),
             known_browser: cipher("known browser"),
+            call: cipher("call"),
             forms: <Hmac<Sha256> as hmac::KeyInit>::new((&*child::<BLOCK>(&parent, "forms")).into()),
         }
     }
@@ -193,6 +197,7 @@ impl SealingKey {
             Use::DeviceState => &self.device_state,
             Use::Attempt => &self.attempt,
             Use::KnownBrowser => &self.known_browser,
+            Use::Call => &self.call,
         }
     }
 

@@ -30,4 +30,4 @@ pub use port::{Clock, Observer, Random, Store, User, Users};
 pub use session::{Grant, SignedIn};
 pub use staff::TwoFactorStatus;
 pub use system::{OsRandom, Stopwatch, SystemClock};
-pub use token::{AttemptToken, BrowserToken, SessionToken};
+pub use token::{AttemptToken, BrowserToken, CallToken, SessionToken};

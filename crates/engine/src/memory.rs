@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use countersign_core::{
-    Account, AttemptId, Batch, Budget, Change, Device, DeviceId, Event, Factors, Node, NodeId, Receipt, Sealed,
-    Session, SessionKey, Status, Timestamp, UserId,
+    Account, AttemptId, Batch, Budget, Change, Delivery, Device, DeviceId, Event, Factors, Node, NodeId, Receipt,
+    Sealed, Session, SessionKey, Status, Timestamp, UserId, delivery::Note,
 };
 
 use crate::{Fault, Store, port::Horizon};
@@ -30,6 +30,7 @@ struct Rows {
     sessions: BTreeMap<SessionKey, Session>,
     budgets: BTreeMap<String, Budget>,
     events: Vec<Event>,
+    deliveries: Vec<Delivery>,
     nodes: BTreeMap<NodeId, Node>,
     leases: BTreeMap<String, (NodeId, Timestamp)>,
 }
@@ -79,6 +80,14 @@ impl Store for MemoryStore {
         Ok(self.rows().events.iter().rev().filter(|event| event.user == *user).take(limit).cloned().collect())
     }
 
+    async fn deliveries(&self, user: &UserId, limit: u32) -> Result<Vec<Delivery>, Fault> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut sent: Vec<_> = self.rows().deliveries.iter().filter(|row| row.user == *user).cloned().collect();
+        sent.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
+        sent.truncate(limit);
+        Ok(sent)
+    }
+
     async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {
         Ok(self.rows().budgets.get(key).copied())
     }
@@ -117,6 +126,7 @@ impl Store for MemoryStore {
         rows.sessions.retain(|_, session| session.last_seen >= sessions_before);
         rows.devices.retain(|_, device| device.status != Status::Enrolling || device.created >= enrolments_before);
         rows.events.retain(|event| events_before.is_none_or(|before| event.at >= before));
+        rows.deliveries.retain(|sent| events_before.is_none_or(|before| sent.created >= before));
         rows.nodes.retain(|_, node| node.seen >= nodes_before);
         Ok(u64::try_from(before.saturating_sub(rows.count())).unwrap_or(u64::MAX))
     }
@@ -128,8 +138,9 @@ impl Store for MemoryStore {
 
 impl Rows {
     fn count(&self) -> usize {
-        let Self { attempts, accounts: _, devices, sessions, budgets, events, nodes, leases: _ } = self;
-        [attempts.len(), devices.len(), sessions.len(), budgets.len(), events.len(), nodes.len()].into_iter().sum()
+        let Self { attempts, accounts: _, devices, sessions, budgets, events, deliveries, nodes, leases: _ } = self;
+        let counts = [attempts.len(), devices.len(), sessions.len(), budgets.len()];
+        counts.into_iter().chain([events.len(), deliveries.len(), nodes.len()]).sum()
     }
 
     fn apply(&mut self, change: &Change<Sealed>) -> Result<(), Stop> {
@@ -190,6 +201,17 @@ impl Rows {
                 self.events.push(event);
                 Ok(())
             }
+            Change::AddDelivery(delivery) => self.add(delivery),
+            Change::NoteDelivery(note) => {
+                self.note(note);
+                Ok(())
+            }
+            Change::NoteVerified { delivery, at } => {
+                if let Some(sent) = self.deliveries.iter_mut().find(|sent| sent.id == delivery) {
+                    sent.verified = sent.verified.or(Some(at));
+                }
+                Ok(())
+            }
             Change::ReportNode(node) => {
                 self.nodes.insert(node.id.clone(), node);
                 Ok(())
@@ -202,6 +224,25 @@ impl Rows {
                 self.leases.insert(name, (holder, until));
                 Ok(())
             }
+        }
+    }
+
+    fn add(&mut self, delivery: Delivery) -> Result<(), Stop> {
+        if self.deliveries.iter().any(|sent| sent.id == delivery.id) {
+            return Err(Stop::Conflict);
+        }
+        self.deliveries.push(delivery);
+        Ok(())
+    }
+
+    fn note(&mut self, note: Note) {
+        let Note { delivery, status, reference, reason, at } = note;
+        let sent = self.deliveries.iter_mut().find(|sent| sent.id == delivery);
+        if let Some(sent) = sent.filter(|sent| status.follows(sent.status)) {
+            sent.status = status;
+            sent.noted = at;
+            sent.reference = reference.or(sent.reference.take());
+            sent.reason = reason;
         }
     }
 

@@ -4,12 +4,13 @@
 //! by a key that is gone, does not open; that is a fault, whoever caused it.
 
 use countersign_core::{
-    Batch, Change, Device, Envelope, Event, Factors, Receipt, Sealed, UserId, Written, flow::Attempt, flow::Purpose,
+    Batch, Change, DeliveryId, Device, DeviceId, Envelope, Event, Factors, Receipt, Sealed, UserId, Written,
+    flow::Attempt, flow::Purpose,
 };
 use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
 
-use crate::{AttemptToken, Engine, Fault, keyring::Use};
+use crate::{AttemptToken, CallToken, Engine, Fault, keyring::Use};
 
 impl Engine {
     /// The factors of a user with every device open.
@@ -57,6 +58,21 @@ impl Engine {
         let place = ["attempt", attempt.purpose.as_str()];
         let sealed = self.keyring().seal(Use::Attempt, &place, &plain, self.random());
         sealed.map(|sealed| AttemptToken::new(BASE64URL_NOPAD.encode(&sealed))).ok_or_else(|| Fault::new(DOING))
+    }
+
+    /// Seals the name of a call for the gateway that makes it.
+    pub(crate) fn seal_call(&self, device: &DeviceId, delivery: &DeliveryId) -> Result<CallToken, Fault> {
+        const DOING: &str = "seal the name of a call";
+        let plain = serde_json::to_vec(&(device, delivery)).map_err(|_| Fault::new(DOING))?;
+        let sealed = self.keyring().seal(Use::Call, &[], &plain, self.random()).ok_or_else(|| Fault::new(DOING))?;
+        Ok(CallToken::new(BASE64URL_NOPAD.encode(&sealed)))
+    }
+
+    /// The device and the delivery that were sealed in `call`, if they were.
+    pub(crate) fn open_call(&self, call: &CallToken) -> Option<(DeviceId, DeliveryId)> {
+        let sealed = BASE64URL_NOPAD.decode(call.expose().as_bytes()).ok()?;
+        let plain = self.keyring().open(Use::Call, &[], &sealed)?;
+        serde_json::from_slice(&plain).ok()
     }
 
     /// The run that was sealed in `token` for this purpose, if it was.

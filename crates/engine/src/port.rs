@@ -4,11 +4,15 @@
 //! implementation both run. No port is asked to decide anything: the rules stay in `countersign-core`.
 
 mod chance;
+mod gateway;
 mod observer;
 mod store;
 mod users;
+mod validator;
 
 pub use chance::{Clock, Random};
+pub use gateway::{AnyNumber, Gateway, Message, NotTaken, Numbers, Taken};
 pub use observer::{Answered, Observer, Silent};
 pub use store::{Horizon, Store};
 pub use users::{User, Users};
+pub use validator::Validator;

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Change, Device, DeviceId, DeviceName, Envelope, Event, EventKind, Kind, Refusal, Secret, Status, UserId,
+    Batch, Change, Delivery, Device, DeviceId, DeviceName, Envelope, Event, EventKind, Kind, Refusal, Secret, Status,
+    UserId,
     method::{
         State,
         backup_codes::{BackupCode, Slip},
@@ -90,8 +91,20 @@ impl Engine {
         if self.methods().foreign(kind).is_none() {
             return Err(Refusal::MethodUnknown.into());
         }
-        let state = State::Foreign(foreign::State { document });
-        let device = self.new_device(&user.id, kind.clone(), name, Status::Active, state);
+        let state = Envelope::new(State::Foreign(foreign::State { document }));
+        self.add_device(user, kind, name, state).await
+    }
+
+    /// Gives a user a device whose secret was made elsewhere, as hardware tokens have it. It counts at once.
+    pub async fn add_device(
+        &self,
+        user: &User,
+        kind: &Kind,
+        name: DeviceName,
+        state: Envelope,
+    ) -> Result<DeviceId, Stop> {
+        let fresh = self.new_device(&user.id, kind.clone(), name, Status::Active, state.state.clone());
+        let device = Device { state, ..fresh };
         let id = device.id.clone();
         self.settle(user, Ground::Staff, |factors, now| {
             let preferred = factors.account.preferred.clone().or_else(|| Some(device.id.clone()));
@@ -131,6 +144,11 @@ impl Engine {
             last_used: None,
             state: Envelope::new(state),
         }
+    }
+
+    /// The latest messages with codes that were sent to this user, newest first, at most `limit`.
+    pub async fn sent_to(&self, user: &UserId, limit: u32) -> Result<Vec<Delivery>, Fault> {
+        self.store().deliveries(user, limit).await
     }
 
     /// Ends every session of this user.

@@ -1,8 +1,8 @@
 //! Tokens: what a browser or client holds.
 //!
 //! A [`SessionToken`] is 256 random bits; the store knows only its hash. An [`AttemptToken`] is a sealed
-//! [`Attempt`](countersign_core::flow::Attempt), a [`BrowserToken`] a sealed [`KnownBrowser`](countersign_core::KnownBrowser).
-//! None prints, none compares.
+//! [`Attempt`](countersign_core::flow::Attempt), a [`BrowserToken`] a sealed [`KnownBrowser`](countersign_core::KnownBrowser),
+//! a [`CallToken`] the sealed name of a call. None prints, none compares.
 
 use std::fmt;
 
@@ -69,6 +69,28 @@ impl AttemptToken {
 impl fmt::Debug for AttemptToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AttemptToken([redacted])")
+    }
+}
+
+/// Names a call, sealed, for whoever fetches its words: the gateway.
+#[derive(Clone)]
+pub struct CallToken(Zeroizing<String>);
+
+impl CallToken {
+    /// The token in an address. Whether it means anything, only the key that sealed it tells.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The token, to be given to the gateway.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CallToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallToken([redacted])")
     }
 }
 

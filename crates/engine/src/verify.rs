@@ -8,13 +8,19 @@
 //!   ┌────────────────────────── moved ◀───────────────────────────┐
 //!   ▼                                                              │
 //! load ──▶ may this flow ask? ──▶ judge ──▶ (observer) ──▶ commit ──┴──▶ settle ──▶ Verified | Refusal
+//!                                   ▲                                      │
+//!                                   └────────── reply ◀── service ◀────────┘  (a question, once)
 //! ```
 
 use std::time::Duration;
 
 use countersign_core::{
     Batch, Case, Change, DeviceId, Factors, Kind, Refusal, Sealed, Secret, Session, SessionKey, Settled, Status,
-    Timestamp, Verified, Written, flow::Attempt, judge, ruling::Draft,
+    Timestamp, Verified, Written,
+    flow::Attempt,
+    judge, judge_reply,
+    method::question::{Question as Asked, Reply},
+    ruling::Draft,
 };
 
 use crate::{Engine, Fault, Stop, User, advance::Visit, port::Answered};
@@ -72,6 +78,7 @@ impl Engine {
     async fn decide(&self, question: Question<'_>, course: &mut Course) -> Result<(Verified, Session), Stop> {
         let Question { user, attempt, answer, visit, stage, permit, grant } = question;
         let browser = self.browser_of(&user.id, visit);
+        let mut replied: Option<(Asked, Reply)> = None;
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             course.rounds = course.rounds.saturating_add(1);
@@ -91,7 +98,10 @@ impl Engine {
                 address: visit.address,
                 browser: browser.as_ref(),
             };
-            let mut ruling = judge(case, answer, now);
+            let mut ruling = match &replied {
+                None => judge(case, answer, now),
+                Some((asked, reply)) => judge_reply(case, asked, reply, now),
+            };
             let mut granted = None;
             if let Some(draft) = ruling.draft() {
                 let Success { session, mut changes } = grant(&draft, &factors, now);
@@ -110,14 +120,27 @@ impl Engine {
             match (ruling.settle(&receipt), granted) {
                 (Settled::Verified(proof), Some(session)) => return Ok((proof, session)),
                 (Settled::Refused(refusal), _) => return Err(refusal.into()),
+                (Settled::Ask(asked), _) => {
+                    let reply = self.ask(&asked).await;
+                    replied = Some((asked, reply));
+                    rounds = self.rounds();
+                }
                 (Settled::Again | Settled::Verified(_), _) => {}
             }
         }
         Err(Fault::busy("decide on an answer in time", Duration::from_secs(1)).into())
     }
 
+    /// Asks whoever knows.
+    async fn ask(&self, asked: &Asked) -> Reply {
+        match self.validator() {
+            Some(validator) => validator.ask(asked).await,
+            None => Reply::Unavailable,
+        }
+    }
+
     /// Refuses a run that is over, or whose session is.
-    async fn is_alive(&self, attempt: &Attempt) -> Result<(), Stop> {
+    pub(crate) async fn is_alive(&self, attempt: &Attempt) -> Result<(), Stop> {
         if self.store().attempt_spent(&attempt.id).await? {
             return Err(Refusal::AttemptOver.into());
         }

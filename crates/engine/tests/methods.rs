@@ -1,23 +1,28 @@
 //! Every method keeps the one contract, a host's own included.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use countersign_engine::core::{
-    Device, DeviceId, DeviceName, Kind, Secret, Status, Timestamp, UserId,
+    Address, AttemptId, DeliveryId, Device, DeviceId, DeviceName, EmailAddress, Kind, PhoneNumber, Secret, Status,
+    Timestamp, UserId,
     device::Envelope,
     mark::Mark,
     method::{
         Methods, State,
         backup_codes::{self, BackupCode},
+        delivered,
         foreign::{self, ForeignMethod, Word},
-        totp,
+        hotp,
+        question::{Question, Reply},
+        totp, yubikey,
     },
-    otp::Key,
+    otp::{Code, Digits, Key, yubikey::Token},
+    sending::{self, Sending, SendingRule},
     throttle::{Throttle, ThrottleRule},
 };
 use countersign_testkit::{
-    SoftApp,
+    SoftApp, SoftToken, SoftYubikey,
     contract::method::{RightAnswers, Subject},
 };
 use proptest::arbitrary::any;
@@ -86,6 +91,112 @@ fn backup_codes_keep_the_contract() {
         now: NOW,
     }
     .keeps_the_contract();
+}
+
+#[derive(Debug)]
+struct TheToken(SoftToken);
+
+impl RightAnswers for TheToken {
+    fn answer(&self, number: usize, _: Timestamp) -> Secret {
+        self.0.shows(number as u64).into()
+    }
+}
+
+#[test]
+fn hotp_keeps_the_contract() {
+    let key = Key::new(*b"12345678901234567890");
+    let token = TheToken(SoftToken::with_key(&key.to_base32()));
+    Subject {
+        device: device(Kind::HOTP, State::Hotp(hotp::State::new(key))),
+        methods: Methods::default(),
+        wrong: token.0.shows(2000).into(),
+        right: &token,
+        malformed: Some("12345".into()),
+        now: NOW,
+    }
+    .keeps_the_contract();
+}
+
+/// Somebody who is sent codes.
+#[derive(Debug)]
+struct TheInbox;
+
+impl TheInbox {
+    fn code(number: usize) -> String {
+        format!("{:06}", 123_450 + number)
+    }
+}
+
+impl RightAnswers for TheInbox {
+    fn answer(&self, number: usize, _: Timestamp) -> Secret {
+        Self::code(number).into()
+    }
+
+    fn ready(&self, device: Device, number: usize, attempt: &AttemptId, now: Timestamp) -> Device {
+        let rule = SendingRule { lifetime: Duration::from_mins(10), ..SendingRule::default() };
+        let throttle = ThrottleRule::default();
+        let case =
+            Sending { device: &device, attempt, rule: &rule, throttle: &throttle, browser: None, address_tag: "tag" };
+        let code = Code::parse(&Self::code(number), Digits::SIX).unwrap();
+        sending::send(case, code, DeliveryId::new(format!("delivery {number}")), now).unwrap().device
+    }
+}
+
+#[test]
+fn codes_that_are_sent_keep_the_contract() {
+    let number = PhoneNumber::new("31612345658", "+31 6 12345658", 31).unwrap();
+    let mailbox = EmailAddress::parse("ada@example.org").unwrap();
+    for (kind, to) in [
+        (Kind::SMS, Address::Phone(number.clone())),
+        (Kind::CALL, Address::Phone(number)),
+        (Kind::EMAIL, Address::Email(mailbox)),
+    ] {
+        Subject {
+            device: device(kind, State::Delivered(delivered::State::new(to))),
+            methods: Methods::default(),
+            right: &TheInbox,
+            wrong: "999999".into(),
+            malformed: Some("12345".into()),
+            now: NOW,
+        }
+        .keeps_the_contract();
+    }
+}
+
+#[derive(Debug)]
+struct TheKey(SoftYubikey);
+
+impl RightAnswers for TheKey {
+    fn answer(&self, number: usize, _: Timestamp) -> Secret {
+        self.0.types(number as u64).into()
+    }
+
+    /// The service knows this key, and tells its counter.
+    fn reply(&self, question: &Question) -> Reply {
+        let token = Token::parse(question.answer.expose()).unwrap();
+        match self.0.key.decrypt(&token) {
+            Ok(plain) => Reply::Right { counter: Some(plain.counter()) },
+            Err(_) => Reply::Wrong,
+        }
+    }
+}
+
+#[test]
+fn a_yubikey_keeps_the_contract_whoever_knows_its_secret() {
+    let key = TheKey(SoftYubikey::new(7));
+    let SoftYubikey { public_id, private_id, key: secret, .. } = &key.0;
+    let own = yubikey::State::own(public_id.clone(), private_id.clone(), secret.clone());
+    for state in [own, yubikey::State::unbound()] {
+        Subject {
+            device: device(Kind::YUBIKEY, State::Yubikey(state)),
+            methods: Methods::default(),
+            right: &key,
+            wrong: SoftYubikey::new(8).named(public_id.clone()).touch().into(),
+            malformed: Some("cccccc".into()),
+            now: NOW,
+        }
+        .keeps_the_contract();
+    }
 }
 
 /// A host's method in ten lines, which remembers nothing.

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::ZeroizeOnDrop;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::Digits;
 use crate::grouping::is_separator;
@@ -48,6 +48,28 @@ impl Code {
             return Err(MalformedCode);
         }
         Ok(Code::of(number, digits))
+    }
+
+    /// Reads two codes that were typed one after the other, under the same rules.
+    pub fn parse_pair(text: &str, digits: Digits) -> Result<(Code, Code), MalformedCode> {
+        if text.len() > 2 * LONGEST_TEXT {
+            return Err(MalformedCode);
+        }
+        let typed: Zeroizing<String> =
+            text.chars().filter(|&character| !is_separator(character)).collect::<String>().into();
+        let (first, second) = typed.split_at_checked(usize::from(digits.count())).ok_or(MalformedCode)?;
+        Ok((Code::parse(first, digits)?, Code::parse(second, digits)?))
+    }
+
+    /// The code that random bytes stand for. No code is likelier than another by more than 1 in 100,000,000,000.
+    pub fn draw(random: [u8; 8], digits: Digits) -> Code {
+        let number = u64::from_be_bytes(random) % 100_000_000;
+        Code::of(u32::try_from(number).unwrap_or_default(), digits)
+    }
+
+    /// How many digits it has.
+    pub fn digits(&self) -> Digits {
+        self.digits
     }
 
     /// The code that shows the last digits of `number`.

@@ -5,11 +5,12 @@
 //! runs the steps then takes back what was written before it. What has to differ between databases is chosen here.
 
 use countersign_engine::core::{
-    Batch, Change, Device, Event, Kind, Node, Sealed, Session, Timestamp, UserId, throttle::Throttle,
+    Batch, Change, Delivery, DeliveryStatus, Device, Event, Kind, Node, Sealed, Session, Timestamp, UserId,
+    delivery::Note, throttle::Throttle,
 };
 
 use crate::{
-    statements::{account, attempt, budget, device, event, lease, node, postgres, session},
+    statements::{account, attempt, budget, delivery, device, event, lease, node, postgres, session},
     value::{Value, Values},
 };
 
@@ -170,6 +171,11 @@ impl<'b> Plan<'b> {
                 self.step(Must::Run, budget::REFUND, vec![(*amount).into(), key.as_str().into()]);
             }
             Change::Record(event) => self.step(Must::HitOne, event::RECORD, recorded(event)),
+            Change::AddDelivery(sent) => self.step(Must::HitOne, delivery::ADD, posted(sent)),
+            Change::NoteDelivery(note) => self.step(Must::Run, word(note.status), noted(note)),
+            Change::NoteVerified { delivery, at } => {
+                self.step(Must::Run, delivery::VERIFY, vec![(*at).into(), delivery.into()]);
+            }
             Change::ReportNode(node) => self.step(Must::HitOne, node::REPORT, reported(node)),
             Change::TakeLease { name, holder, at, until } => {
                 let values = vec![name.as_str().into(), holder.into(), (*until).into(), (*at).into()];
@@ -291,6 +297,39 @@ fn recorded(event: &Event) -> Values<'_> {
         event.method.as_ref().map(Kind::as_str).into(),
         event.attempt.as_ref().into(),
         event.address.map(|address| address.to_string()).into(),
+    ]
+}
+
+fn posted(sent: &Delivery) -> Values<'_> {
+    vec![
+        (&sent.id).into(),
+        (&sent.user).into(),
+        (&sent.device).into(),
+        sent.channel.as_str().into(),
+        (&sent.attempt).into(),
+        sent.region.as_str().into(),
+        sent.price.into(),
+        sent.created.into(),
+        sent.status.as_str().into(),
+        sent.noted.into(),
+        sent.reference.as_deref().into(),
+        sent.reason.as_deref().into(),
+        sent.verified.into(),
+    ]
+}
+
+/// The statement for a word of the gateway's: its first one, or its last.
+fn word(status: DeliveryStatus) -> &'static str {
+    if status.follows(DeliveryStatus::Sent) { delivery::NOTE_LAST } else { delivery::NOTE_FIRST }
+}
+
+fn noted(note: &Note) -> Values<'_> {
+    vec![
+        note.status.as_str().into(),
+        note.at.into(),
+        note.reference.as_deref().into(),
+        note.reason.as_deref().into(),
+        (&note.delivery).into(),
     ]
 }
 

@@ -22,8 +22,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey,
-        Timestamp, UserId,
+        AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
+        SessionKey, Timestamp, UserId,
     },
     port::Horizon,
 };
@@ -42,7 +42,7 @@ use self::{
 use crate::{
     Migrated, Pending, StoreError, UserTable,
     row::{Columns, FactorsOf, FromColumns},
-    statements::{account, attempt, budget, device, event, node, postgres::CLOCK, schema, session},
+    statements::{account, attempt, budget, delivery, device, event, node, postgres::CLOCK, schema, session},
     value::Value,
 };
 
@@ -238,6 +238,10 @@ impl Store for PostgresStore {
         self.rows("read a user's events", event::OF_USER, &[user.into(), limit.into()]).await
     }
 
+    async fn deliveries(&self, user: &UserId, limit: u32) -> Result<Vec<Delivery>, Fault> {
+        self.rows("read a user's deliveries", delivery::OF_USER, &[user.into(), limit.into()]).await
+    }
+
     async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {
         self.row("read a budget", budget::ONE, &[key.into()]).await
     }
@@ -257,11 +261,11 @@ impl Store for PostgresStore {
     }
 
     async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
-        let events = match horizon.events_before {
-            Some(before) => self.forget(event::PURGE, before).await?,
+        let told = match horizon.events_before {
+            Some(before) => self.forget(event::PURGE, before).await? + self.forget(delivery::PURGE, before).await?,
             None => 0,
         };
-        Ok(events
+        Ok(told
             + self.forget(attempt::PURGE, horizon.now).await?
             + self.forget(budget::PURGE, horizon.now).await?
             + self.forget(session::PURGE, horizon.sessions_before).await?

@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use countersign_engine::core::{
-    Account, BrowserId, Budget, Device, DeviceName, Event, EventKind, Factors, Id, Kind, Level, Node, Sealed, Secret,
-    Session, Status, Timestamp, UserId,
+    Account, BrowserId, Budget, Delivery, DeliveryStatus, Device, DeviceName, Event, EventKind, Factors, Id, Kind,
+    Level, Node, Sealed, Secret, Session, Status, Timestamp, UserId,
     throttle::{Streak, Throttle},
 };
 use rusqlite::types::{Type, ValueRef};
@@ -142,6 +142,26 @@ impl FromColumns for Event {
             method: columns.text_if_any()?.map(|kind| Kind::new(kind.to_owned())),
             attempt: columns.id_if_any()?,
             address: columns.address_if_any()?,
+        })
+    }
+}
+
+impl FromColumns for Delivery {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            user: columns.id()?,
+            device: columns.id()?,
+            channel: columns.text().map(|kind| Kind::new(kind.to_owned()))?,
+            attempt: columns.id()?,
+            region: columns.text()?.to_owned(),
+            price: columns.number("price")?,
+            created: columns.time()?,
+            status: columns.word("status", DeliveryStatus::parse)?,
+            noted: columns.time()?,
+            reference: columns.text_if_any()?.map(str::to_owned),
+            reason: columns.text_if_any()?.map(str::to_owned),
+            verified: columns.time_if_any()?,
         })
     }
 }

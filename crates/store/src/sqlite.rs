@@ -18,8 +18,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey,
-        Timestamp, UserId,
+        AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
+        SessionKey, Timestamp, UserId,
     },
     port::Horizon,
 };
@@ -157,6 +157,10 @@ impl Store for SqliteStore {
         self.read("read a user's events", |connection| read::events(connection, user, limit))
     }
 
+    async fn deliveries(&self, user: &UserId, limit: u32) -> Result<Vec<Delivery>, Fault> {
+        self.read("read a user's deliveries", |connection| read::deliveries(connection, user, limit))
+    }
+
     async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {
         self.read("read a budget", |connection| read::budget(connection, key))
     }
@@ -174,11 +178,14 @@ impl Store for SqliteStore {
     }
 
     async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
-        let events = match horizon.events_before {
-            Some(before) => self.forget(statements::event::PURGE, before).await?,
+        let told = match horizon.events_before {
+            Some(before) => {
+                self.forget(statements::event::PURGE, before).await?
+                    + self.forget(statements::delivery::PURGE, before).await?
+            }
             None => 0,
         };
-        Ok(events
+        Ok(told
             + self.forget(statements::attempt::PURGE, horizon.now).await?
             + self.forget(statements::budget::PURGE, horizon.now).await?
             + self.forget(statements::session::PURGE, horizon.sessions_before).await?

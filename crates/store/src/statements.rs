@@ -182,6 +182,31 @@ pub(crate) mod event {
         DELETE FROM event WHERE at < $1 AND id IN (SELECT id FROM event ORDER BY id LIMIT $2)";
 }
 
+/// Messages with codes.
+pub(crate) mod delivery {
+    pub(crate) const OF_USER: &str = "
+        SELECT id, user_id, device_id, channel, attempt_id, region, price, created, status, noted,
+               reference, reason, verified
+        FROM delivery WHERE user_id = $1 ORDER BY created DESC, id DESC LIMIT $2";
+    pub(crate) const ADD: &str = "
+        INSERT INTO delivery (id, user_id, device_id, channel, attempt_id, region, price, created, status, noted,
+            reference, reason, verified)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        ON CONFLICT (id) DO NOTHING";
+    /// The gateway's first word, if it has said nothing yet.
+    pub(crate) const NOTE_FIRST: &str = "
+        UPDATE delivery SET status = $1, noted = $2, reference = coalesce($3, reference), reason = $4
+        WHERE id = $5 AND status = 'waiting'";
+    /// The gateway's last word, if it has not said one yet.
+    pub(crate) const NOTE_LAST: &str = "
+        UPDATE delivery SET status = $1, noted = $2, reference = coalesce($3, reference), reason = $4
+        WHERE id = $5 AND status IN ('waiting', 'sent')";
+    pub(crate) const VERIFY: &str = "UPDATE delivery SET verified = $1 WHERE id = $2 AND verified IS NULL";
+    pub(crate) const PURGE: &str = "
+        DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE created < $1 LIMIT $2)
+            AND created < $1";
+}
+
 /// The running servers.
 pub(crate) mod node {
     pub(crate) const ALL: &str = "SELECT id, started, seen, version, keys, sealing_since FROM node ORDER BY id";
@@ -284,6 +309,14 @@ mod tests {
         let attempts = [attempt::ONE, attempt::SPEND, attempt::PURGE];
         let budgets = [budget::ONE, budget::SPEND, budget::UNTIL, budget::REFUND, budget::PURGE];
         let events = [event::OF_USER, event::RECORD];
+        let deliveries = [
+            delivery::OF_USER,
+            delivery::ADD,
+            delivery::NOTE_FIRST,
+            delivery::NOTE_LAST,
+            delivery::VERIFY,
+            delivery::PURGE,
+        ];
         let users = [
             user::BY_ID,
             user::BY_CANONICAL_NAME,
@@ -292,8 +325,9 @@ mod tests {
             user::SET_HASH_IF,
             user::SET_ACTIVE,
         ];
-        let tables = ["account", "device", "session", "spent_attempt", "budget", "event", "app_user"];
-        for statement in [&accounts[..], &devices, &sessions, &attempts, &budgets, &events, &users].concat() {
+        let tables = ["account", "device", "session", "spent_attempt", "budget", "event", "delivery", "app_user"];
+        let first = [&accounts[..], &devices, &sessions, &attempts, &budgets].concat();
+        for statement in [&first[..], &events, &deliveries, &users].concat() {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
             let steps = plan.raw_query().mapped(|row| row.get::<_, String>("detail"));
             for step in steps.map(Result::unwrap) {

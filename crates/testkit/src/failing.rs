@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey, UserId,
+        AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
+        SessionKey, UserId,
     },
     port::Horizon,
 };
@@ -85,6 +86,10 @@ impl Store for Failing {
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
         self.through(self.store.events(user, limit)).await
+    }
+
+    async fn deliveries(&self, user: &UserId, limit: u32) -> Result<Vec<Delivery>, Fault> {
+        self.through(self.store.deliveries(user, limit)).await
     }
 
     async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {

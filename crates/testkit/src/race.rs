@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Change, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey,
-        UserId,
+        AttemptId, Batch, Budget, Change, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
+        SessionKey, UserId,
     },
     port::Horizon,
 };
@@ -126,6 +126,10 @@ impl Store for Rigged {
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
         self.store.events(user, limit).await
+    }
+
+    async fn deliveries(&self, user: &UserId, limit: u32) -> Result<Vec<Delivery>, Fault> {
+        self.store.deliveries(user, limit).await
     }
 
     async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {

@@ -7,12 +7,12 @@ use std::{
 
 use countersign_engine::{
     AttemptToken, Clock, Engine, Grant, Keyring, Parts, SessionToken, SignedIn, Stop, Store, User,
-    advance::{Challenge, SignIn, Visit},
-    core::{DeviceId, DeviceName, Kind, Refusal, Secret, Timestamp, flow::Purpose},
+    advance::{Challenge, Enrolment, SignIn, Visit},
+    core::{DeviceId, DeviceName, Kind, Refusal, Secret, Timestamp, flow::Purpose, sending::EmailRule},
     memory::MemoryStore,
 };
 
-use crate::{SeededRandom, SoftApp, StillClock, TestUsers};
+use crate::{Outbox, SeededRandom, SoftApp, StillClock, TestUsers, TestValidator};
 
 /// An engine, and everything a test may turn.
 #[derive(Clone, Debug)]
@@ -25,6 +25,10 @@ pub struct World {
     pub users: Arc<TestUsers>,
     /// Its store.
     pub store: Arc<dyn Store>,
+    /// What was sent, if messages are sent in it.
+    pub outbox: Arc<Outbox>,
+    /// What knows YubiKeys, if they are known in it.
+    pub validator: Arc<TestValidator>,
 }
 
 impl World {
@@ -36,6 +40,20 @@ impl World {
     /// A world on this store.
     pub fn on(store: Arc<dyn Store>) -> Self {
         Self::built(store, |_| {})
+    }
+
+    /// A world on this store in which every method is offered: messages are sent, and YubiKeys are known.
+    pub fn with_every_method(store: Arc<dyn Store>) -> Self {
+        let (outbox, validator) = (Arc::new(Outbox::default()), Arc::new(TestValidator::default()));
+        let world = Self::built(store, |parts| {
+            for channel in [Kind::SMS, Kind::CALL, Kind::EMAIL] {
+                parts.gateways.insert(channel, outbox.clone());
+            }
+            parts.validator = Some(validator.clone());
+            parts.policy.sending.email = EmailRule::Alone;
+            parts.policy.offered = vec![Kind::TOTP, Kind::HOTP, Kind::SMS, Kind::CALL, Kind::EMAIL, Kind::YUBIKEY];
+        });
+        Self { outbox, validator, ..world }
     }
 
     /// A world on this store, with parts changed before the engine is made.
@@ -51,6 +69,8 @@ impl World {
             engine: Engine::new(parts).expect("a policy that can be used"),
             clock,
             users,
+            outbox: Arc::default(),
+            validator: Arc::default(),
         }
     }
 
@@ -134,9 +154,11 @@ impl Person {
     /// Begins to set up an authenticator app.
     pub async fn begins_setup(&self, signed_in: &SignedIn) -> Result<(AttemptToken, SoftApp), Stop> {
         let name = DeviceName::parse("Phone").map_err(Stop::from)?;
-        let run = self.world.engine.begin_enrolment(signed_in, &Kind::TOTP, name).await?;
+        let enrolment = Enrolment { kind: Kind::TOTP, name, to: None };
+        let run = self.world.engine.begin_enrolment(signed_in, enrolment, &Visit::default()).await?;
         let view = self.world.engine.setup(signed_in, &run).await?;
-        Ok((run, SoftApp::with_key(view.key.expose())))
+        let key = view.key.expect("an app is given a key");
+        Ok((run, SoftApp::with_key(key.text.expose())))
     }
 
     /// Sets up an authenticator app, and lets a step pass so that its next code is fresh.

@@ -9,7 +9,7 @@ use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use countersign_engine::{
     AttemptToken, Clock, Engine, Fault, Keyring, Parts, Store, SystemClock, User, Users,
-    advance::{SignIn, Visit},
+    advance::{Enrolment, SignIn, Visit},
     core::{DeviceId, DeviceName, Kind, Secret, Timestamp, UserId},
 };
 use countersign_store::{Database, Insertion, UserRow, UserTable};
@@ -97,10 +97,12 @@ async fn add(users: UserTable, engine: Engine, number: usize, hash: Secret, now:
     assert_eq!(users.insert(row).await.unwrap(), Insertion::Inserted);
     let visit = Visit::default();
     let Ok(SignIn::Granted(grant)) = engine.sign_in(&name, &"any".into(), &visit).await else { panic!("not let in") };
-    let run = engine.begin_enrolment(grant.signed_in(), &Kind::TOTP, DeviceName::parse("Authenticator app").unwrap());
+    let name = DeviceName::parse("Authenticator app").unwrap();
+    let enrolment = Enrolment { kind: Kind::TOTP, name, to: None };
+    let run = engine.begin_enrolment(grant.signed_in(), enrolment, &Visit::default());
     let run = run.await.unwrap();
     let setup = engine.setup(grant.signed_in(), &run).await.unwrap();
-    let app = SoftApp::with_key(setup.key.expose());
+    let app = SoftApp::with_key(setup.key.unwrap().text.expose());
     let code = Secret::new(app.code_at(now));
     engine.confirm_enrolment(grant.signed_in(), &run, &code, &visit).await.unwrap();
     Someone { name, app, device: setup.device.id }

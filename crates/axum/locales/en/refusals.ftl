@@ -12,6 +12,20 @@ refusal-code-wrong = That code is wrong.
     .next = Type the code that is shown now. If it keeps failing, check the clock of your device or choose another way.
 refusal-code-used = That code has been used already.
     .next = Wait for the next code, or take another one from your list. Nothing was counted against you.
+refusal-nothing-sent = There is no code that this could be: none was sent, or the one that was is over.
+    .next = Have a new code sent. Nothing was counted against you.
+refusal-sending-too-soon = A code was sent there a moment ago.
+    .next = Look for it, or wait a moment and have another one sent.
+refusal-sending-limited = As many codes were sent as may be for now.
+    .next = Choose another way, or come back later.
+refusal-sending-failed = The code could not be sent.
+    .next = Choose another way, or try again in a while.
+refusal-address-unreachable = This number or address cannot receive such messages.
+    .next = Check it, or choose another way.
+refusal-address-invalid = That is no number or address that a code can be sent to.
+    .next = Type a telephone number with its country code, as in +31 6 12345678, or an e-mail address.
+refusal-method-unavailable = Whether that is right cannot be found out at the moment.
+    .next = Choose another way, or try again in a while. Nothing was counted against you.
 refusal-device-locked = { $failures ->
     [one] There was a wrong code just now.
    *[other] There were { $failures } wrong codes in a row.

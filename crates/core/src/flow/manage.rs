@@ -1,37 +1,74 @@
 //! Who may change factors, and when.
 //!
 //! A user with a second factor needs a session that proved one recently; a password-only session can never add, replace
-//! or remove a factor where one exists. A user without any needs a recent password. The answer names the set of devices
+//! or remove a factor where one exists. The proof has to be as sure as the user's second factors can be, so that a mailbox
+//! does not remove an authenticator app. A user without any needs a recent password. The answer names the set of devices
 //! it rests on, and whoever acts on it commits that version.
 
-use crate::{DeviceId, Factors, Level, Policy, Refusal, Session, Status, Timestamp};
+use crate::{
+    DeviceId, Factors, Kind, Level, Policy, Refusal, Session, Status, Timestamp, method::Methods, sending::EmailRule,
+};
 
 /// Whether this session may change these factors now.
-pub fn may_change<S>(session: &Session, factors: &Factors<S>, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
+pub fn may_change<S>(
+    session: &Session,
+    factors: &Factors<S>,
+    policy: &Policy,
+    methods: &Methods,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     if factors.enabled() {
-        return if session.verified_within(policy.recent, now) { Ok(()) } else { Err(Refusal::VerificationNeeded) };
+        let surely = session.level >= factors.level(methods) && session.proved_within(policy.recent, now);
+        return if surely { Ok(()) } else { Err(Refusal::VerificationNeeded) };
     }
     if session.signed_in_within(policy.recent, now) { Ok(()) } else { Err(Refusal::SignInNeeded) }
 }
 
 /// Whether this session may act on factors that must exist: making backup codes, removing, disabling.
-pub fn may_use<S>(session: &Session, factors: &Factors<S>, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
+pub fn may_use<S>(
+    session: &Session,
+    factors: &Factors<S>,
+    policy: &Policy,
+    methods: &Methods,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     if !factors.enabled() {
         return Err(Refusal::NotEnabled);
     }
-    may_change(session, factors, policy, now)
+    may_change(session, factors, policy, methods, now)
+}
+
+/// Whether a device of this kind may join these factors: a mailbox, where it may not be the only one, needs one that counts.
+pub fn may_join<S>(kind: &Kind, factors: &Factors<S>, policy: &Policy) -> bool {
+    *kind != Kind::EMAIL
+        || match policy.sending.email {
+            EmailRule::Off => false,
+            EmailRule::Alone => true,
+            EmailRule::Beside => {
+                factors.devices.iter().any(|device| device.is_active() && stands_alone(&device.kind, policy))
+            }
+        }
+}
+
+/// Whether a device of this kind may be a user's only one.
+fn stands_alone(kind: &Kind, policy: &Policy) -> bool {
+    !kind.is_fallback() && (*kind != Kind::EMAIL || policy.sending.email == EmailRule::Alone)
 }
 
 /// Whether this device may go: not if it is the last one that keeps two-factor authentication on.
-pub fn may_remove<S>(factors: &Factors<S>, device: &DeviceId) -> Result<(), Refusal> {
+pub fn may_remove<S>(factors: &Factors<S>, device: &DeviceId, policy: &Policy) -> Result<(), Refusal> {
     let known = factors.device(device).filter(|device| device.status != Status::Enrolling);
     let known = known.ok_or(Refusal::DeviceUnknown)?;
-    let another =
-        factors.devices.iter().any(|other| other.is_active() && !other.kind.is_fallback() && other.id != known.id);
-    if another || known.kind.is_fallback() { Ok(()) } else { Err(Refusal::LastDevice) }
+    let another = factors
+        .devices
+        .iter()
+        .any(|other| other.is_active() && stands_alone(&other.kind, policy) && other.id != known.id);
+    if another || !stands_alone(&known.kind, policy) { Ok(()) } else { Err(Refusal::LastDevice) }
 }
 
 /// Whether this session may change the password: a user with a second factor must have proved it in this session.
-pub fn may_change_password<S>(session: &Session, factors: &Factors<S>) -> Result<(), Refusal> {
-    if factors.enabled() && session.level < Level::Aal2 { Err(Refusal::VerificationNeeded) } else { Ok(()) }
+pub fn may_change_password<S>(session: &Session, factors: &Factors<S>, methods: &Methods) -> Result<(), Refusal> {
+    let owes =
+        factors.enabled() && (session.verified.is_none() || session.level < factors.level(methods).min(Level::Aal2));
+    if owes { Err(Refusal::VerificationNeeded) } else { Ok(()) }
 }

@@ -77,7 +77,7 @@ pub(super) fn check(state: &State, answer: &Secret) -> Check {
         Err(Slip::Mistyped) => return Check::Mistyped,
     };
     match state.place(&code) {
-        Some(place) => Check::Right { mark: Mark::Once { id: place.to_string(), until: None }, next: None },
+        Some(place) => Check::right(Mark::Once { id: place.to_string(), until: None }, None),
         None => Check::Wrong,
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn check(method: &dyn ForeignMethod, state: &State, answer: &Secret, 
         Word::Malformed => Check::Malformed,
         Word::Wrong => Check::Wrong,
         Word::Right { mark, next } => {
-            Check::Right { mark, next: next.map(|document| super::State::Foreign(State { document })) }
+            Check::right(mark, next.map(|document| super::State::Foreign(State { document })))
         }
     }
 }

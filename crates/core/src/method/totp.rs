@@ -83,7 +83,7 @@ pub(super) fn check(state: &State, rule: TotpRule, answer: &Secret, now: Timesta
     let Some(step) = totp.find(&state.key, &code, window) else { return Check::Wrong };
     let drift = offset(step, clock).clamp(-bound, bound);
     let next = (drift != state.drift).then(|| super::State::Totp(State { drift, ..state.clone() }));
-    Check::Right { mark: Mark::Rising(step), next }
+    Check::right(Mark::Rising(step), next)
 }
 
 fn window(clock: u64, drift: i16, rule: TotpRule) -> RangeInclusive<u64> {
@@ -95,46 +95,46 @@ fn offset(step: u64, clock: u64) -> i16 {
     i16::try_from(step.cast_signed().saturating_sub(clock.cast_signed())).unwrap_or(0)
 }
 
-mod key_text {
+pub(super) mod key_text {
     use super::Key;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use zeroize::Zeroizing;
 
-    pub(super) fn serialize<S: Serializer>(key: &Key, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::method) fn serialize<S: Serializer>(key: &Key, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&key.to_base32())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Key, D::Error> {
+    pub(in crate::method) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Key, D::Error> {
         let text = Zeroizing::new(String::deserialize(from)?);
         Key::from_base32(&text).map_err(|_| D::Error::custom("not a base32 key"))
     }
 }
 
-mod algorithm_name {
+pub(super) mod algorithm_name {
     use super::Algorithm;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-    pub(super) fn serialize<S: Serializer>(algorithm: &Algorithm, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::method) fn serialize<S: Serializer>(algorithm: &Algorithm, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(algorithm.name())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Algorithm, D::Error> {
+    pub(in crate::method) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Algorithm, D::Error> {
         let name = String::deserialize(from)?;
         name.parse().map_err(|_| D::Error::custom("unknown algorithm"))
     }
 }
 
-mod digit_count {
+pub(super) mod digit_count {
     use super::Digits;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-    pub(super) fn serialize<S: Serializer>(digits: &Digits, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::method) fn serialize<S: Serializer>(digits: &Digits, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_u8(digits.count())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Digits, D::Error> {
+    pub(in crate::method) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Digits, D::Error> {
         Digits::new(u8::deserialize(from)?).ok_or_else(|| D::Error::custom("not 6 to 8 digits"))
     }
 }
@@ -144,11 +144,11 @@ mod step_seconds {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-    pub(super) fn serialize<S: Serializer>(step: &Step, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::method) fn serialize<S: Serializer>(step: &Step, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_u32(step.seconds())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Step, D::Error> {
+    pub(in crate::method) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Step, D::Error> {
         Step::new(u32::deserialize(from)?).ok_or_else(|| D::Error::custom("not a step in seconds"))
     }
 }

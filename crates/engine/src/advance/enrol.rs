@@ -1,4 +1,4 @@
-//! Setting up a device: a fresh secret beside the live ones, and a proof before it counts.
+//! Setting up a device: a fresh secret or an address beside the live ones, and a proof before it counts.
 //!
 //! The secret stays the same over wrong codes and reloads of one run, and is dead after it. Confirming names the version
 //! of the set of devices, so of two sessions that both set up a "first" device one wins and the other is refused. The
@@ -8,11 +8,12 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Change, Device, DeviceName, EventKind, Factors, Kind, Refusal, Sealed, Secret, Status, Timestamp, Written,
+    Address, Batch, Change, Device, DeviceName, EmailAddress, EventKind, Factors, Kind, Refusal, Sealed, Secret,
+    Status, Timestamp, Written,
     flow::{Attempt, Purpose, manage},
-    method::{State, totp},
-    otp::{Key, Otpauth},
-    view::{DeviceView, SetupView},
+    method::{State, delivered, hotp, totp, yubikey},
+    otp::{Key, Otpauth, OtpauthHotp},
+    view::{DeviceView, SetupKey, SetupView},
 };
 use zeroize::Zeroizing;
 
@@ -26,65 +27,119 @@ use crate::{
 /// How many runs of setup a user may have at once; the oldest gives way.
 const MOST_RUNNING: usize = 8;
 
+/// What is to be set up.
+#[derive(Debug)]
+pub struct Enrolment {
+    /// The method.
+    pub kind: Kind,
+    /// What its owner will call it.
+    pub name: DeviceName,
+    /// Where codes are to be sent, as it was typed; for methods that send none, nothing.
+    pub to: Option<String>,
+}
+
 impl Engine {
-    /// The methods a user can set up on their own.
-    pub fn enrollable(&self) -> Vec<Kind> {
-        vec![Kind::TOTP]
-    }
-
-    /// Whether this session may set up a device now.
-    pub async fn may_enrol(&self, signed_in: &SignedIn) -> Result<(), Stop> {
+    /// The methods that this session may set up now, in the order in which they are offered.
+    pub async fn enrollable(&self, signed_in: &SignedIn) -> Result<Vec<Kind>, Stop> {
         let factors = self.store().factors(&signed_in.user().id).await?;
-        Ok(manage::may_change(signed_in.session(), &factors, self.policy(), self.now())?)
+        self.may_change(signed_in.session(), &factors, self.now())?;
+        Ok(self.joining(&factors))
     }
 
-    /// Begins: draws a secret and writes a device that counts for nothing yet.
+    /// The methods that are set up here and may join these factors.
+    fn joining(&self, factors: &Factors<Sealed>) -> Vec<Kind> {
+        let offered = self.policy().offered.iter().filter(|kind| match kind {
+            kind if kind.is_delivered() => self.gateway(kind).is_some(),
+            kind if **kind == Kind::YUBIKEY => self.validator().is_some(),
+            kind => [Kind::TOTP, Kind::HOTP].contains(kind),
+        });
+        offered.filter(|kind| manage::may_join(kind, factors, self.policy())).cloned().collect()
+    }
+
+    /// Begins: draws a secret, or takes an address and sends the first code there, and writes a device that counts for
+    /// nothing yet.
     pub async fn begin_enrolment(
         &self,
         signed_in: &SignedIn,
-        kind: &Kind,
-        name: DeviceName,
+        enrolment: Enrolment,
+        visit: &Visit,
     ) -> Result<AttemptToken, Stop> {
-        if !self.enrollable().contains(kind) {
-            return Err(Refusal::MethodUnknown.into());
-        }
+        let Enrolment { kind, name, to } = enrolment;
         let now = self.now();
         let factors = self.store().factors(&signed_in.user().id).await?;
-        manage::may_change(signed_in.session(), &factors, self.policy(), now)?;
-        let key = Zeroizing::new(self.draw::<{ totp::State::KEY_BYTES }>());
-        let state = State::Totp(totp::State::new(Key::new(key.to_vec())));
-        let device = self.new_device(&signed_in.user().id, kind.clone(), name, Status::Enrolling, state);
+        self.may_change(signed_in.session(), &factors, now)?;
+        if !self.joining(&factors).contains(&kind) {
+            return Err(Refusal::MethodUnknown.into());
+        }
+        let state = self.new_state(&kind, to.as_deref())?;
+        let device = self.new_device(&signed_in.user().id, kind, name, Status::Enrolling, state);
+        let is_delivered = device.kind.is_delivered();
         let attempt = Attempt { device: Some(device.id.clone()), ..self.attempt(signed_in, Purpose::Enrol, now) };
         let mut changes = stale(&factors, self.policy().login_timeout, now);
         changes.push(Change::AddDevice(device));
         match self.commit(&Batch::new(changes)).await?.written() {
-            Written::Done => Ok(self.seal_attempt(&attempt)?),
-            _ => Err(Refusal::FactorsChanged.into()),
+            Written::Done if is_delivered => self.send_to_new(signed_in, &attempt, visit).await?,
+            Written::Done => {}
+            _ => return Err(Refusal::FactorsChanged.into()),
+        }
+        Ok(self.seal_attempt(&attempt)?)
+    }
+
+    /// The memory of a new device of this kind.
+    fn new_state(&self, kind: &Kind, to: Option<&str>) -> Result<State, Refusal> {
+        let key = || {
+            let key = Zeroizing::new(self.draw::<{ totp::State::KEY_BYTES }>());
+            Key::new(key.to_vec())
+        };
+        let to = to.unwrap_or_default();
+        match kind {
+            kind if *kind == Kind::TOTP => Ok(State::Totp(totp::State::new(key()))),
+            kind if *kind == Kind::HOTP => Ok(State::Hotp(hotp::State::new(key()))),
+            kind if *kind == Kind::YUBIKEY => Ok(State::Yubikey(yubikey::State::unbound())),
+            kind if kind.is_delivered() => {
+                let address = if *kind == Kind::EMAIL {
+                    EmailAddress::parse(to).map(Address::Email)
+                } else {
+                    self.numbers().parse(to).map(Address::Phone)
+                };
+                Ok(State::Delivered(delivered::State::new(address.ok_or(Refusal::AddressInvalid)?)))
+            }
+            _ => Err(Refusal::MethodUnknown),
         }
     }
 
-    /// Shows the running setup: the key, and the address behind the QR code.
+    /// Shows the running setup: of an app, the key and the address behind the QR code; of an address, what was sent.
     pub async fn setup(&self, signed_in: &SignedIn, token: &AttemptToken) -> Result<SetupView, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::Enrol).await?;
         let now = self.now();
         let factors = self.store().factors(&signed_in.user().id).await?;
-        manage::may_change(signed_in.session(), &factors, self.policy(), now)?;
-        let device = attempt.device.and_then(|id| factors.device(&id).cloned());
+        self.may_change(signed_in.session(), &factors, now)?;
+        let device = attempt.device.as_ref().and_then(|id| factors.device(id).cloned());
         let device = device.filter(|device| device.status == Status::Enrolling).ok_or(Refusal::AttemptOver)?;
         let device = self.open_device(device)?;
-        let State::Totp(state) = &device.state.state else { return Err(Refusal::MethodUnknown.into()) };
-        let uri = Otpauth {
-            key: &state.key,
-            totp: state.totp(),
-            issuer: &self.policy().issuer,
-            account: &signed_in.user().name,
-            image: None,
-        };
+        let looking = self.looking(None, Some(&attempt.id), now);
         Ok(SetupView {
-            key: in_fours(&state.key.to_base32()),
-            uri: Secret::new(uri.to_uri().as_str()),
-            device: DeviceView::new(&device, &factors.account, self.looking(None, now)),
+            key: self.setup_key(&device, &signed_in.user().name),
+            device: DeviceView::new(&device, &factors.account, looking),
         })
+    }
+
+    /// What an app has to be given to become this device.
+    fn setup_key(&self, device: &Device, account: &str) -> Option<SetupKey> {
+        let issuer = &self.policy().issuer;
+        let (key, uri) = match &device.state.state {
+            State::Totp(state) => {
+                let uri = Otpauth { key: &state.key, totp: state.totp(), issuer, account, image: None };
+                (&state.key, Secret::new(uri.to_uri().as_str()))
+            }
+            State::Hotp(hotp::State { key, algorithm, digits, counter, .. }) => {
+                let (algorithm, digits, counter) = (*algorithm, *digits, *counter);
+                let uri = OtpauthHotp { key, algorithm, digits, counter, issuer, account };
+                (key, Secret::new(uri.to_uri().as_str()))
+            }
+            _ => return None,
+        };
+        Some(SetupKey { text: in_fours(&key.to_base32()), uri })
     }
 
     /// Takes the proof: the device counts from now on, and the session is verified by it.
@@ -106,7 +161,7 @@ impl Engine {
                 visit,
                 stage: Status::Enrolling,
                 permit: &|factors, now| {
-                    manage::may_change(old, factors, self.policy(), now)?;
+                    self.may_change(old, factors, now)?;
                     attempt.device.clone().ok_or(Refusal::AttemptOver)
                 },
                 grant: &|draft, factors, now| {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Change, DeviceId, Event, EventKind, Factors, Refusal, Secret, Status, Timestamp, Written,
+    Batch, Change, Device, DeviceId, Event, EventKind, Factors, Refusal, Secret, Status, Timestamp, Written,
     flow::{Attempt, Purpose, login},
     view::ChallengeView,
 };
@@ -61,11 +61,7 @@ impl Engine {
                 next: visit.next.clone(),
             };
             match login::owed(&factors, None)? {
-                login::Owed::Device(device) => {
-                    let browser = self.browser_of(&user.id, visit);
-                    let view = ChallengeView::new(device, &factors, self.looking(browser.as_ref(), now));
-                    return Ok(SignIn::Owed(self.challenge_of(&attempt, view)?));
-                }
+                login::Owed::Device(device) => return self.owe(user, &attempt, device, &factors, visit).await,
                 login::Owed::Nothing { factors } => {
                     if let Some(grant) = self.grant_without_factor(user, &attempt, factors, visit, now).await? {
                         return Ok(SignIn::Granted(grant));
@@ -74,6 +70,32 @@ impl Engine {
             }
         }
         Err(Fault::busy("let somebody in in time", COME_BACK).into())
+    }
+
+    /// Asks for a device; where codes are sent to it, one is on its way with the question.
+    async fn owe(
+        &self,
+        user: &User,
+        attempt: &Attempt,
+        device: &Device,
+        factors: &Factors,
+        visit: &Visit,
+    ) -> Result<SignIn, Stop> {
+        let token = self.seal_attempt(attempt)?;
+        if device.kind.is_delivered() {
+            let unsent = match self.send_at_login(user, attempt, &device.id, visit).await {
+                Ok(()) => None,
+                Err(Stop::Refused(refusal)) => Some(refusal),
+                Err(fault) => return Err(fault),
+            };
+            let challenge = self.challenge(&token, Some(&device.id), visit).await?;
+            return Ok(SignIn::Owed(Challenge { unsent, ..challenge }));
+        }
+        let browser = self.browser_of(&user.id, visit);
+        let looking = self.looking(browser.as_ref(), Some(&attempt.id), attempt.started);
+        let view = ChallengeView::new(device, factors, looking);
+        let (until, next) = (attempt.end(self.policy().login_timeout), attempt.next.clone());
+        Ok(SignIn::Owed(Challenge { token, view, until, next, unsent: None }))
     }
 
     /// Writes a session that rests on the user having no second factor; `None` if that has changed meanwhile.
@@ -115,9 +137,10 @@ impl Engine {
             return Err(Refusal::AttemptOver.into());
         };
         let browser = self.browser_of(&user.id, visit);
-        let view = ChallengeView::new(device, &factors, self.looking(browser.as_ref(), self.now()));
+        let looking = self.looking(browser.as_ref(), Some(&attempt.id), self.now());
+        let view = ChallengeView::new(device, &factors, looking);
         let until = attempt.end(self.policy().login_timeout);
-        Ok(Challenge { token: token.clone(), view, until, next: attempt.next })
+        Ok(Challenge { token: token.clone(), view, until, next: attempt.next, unsent: None })
     }
 
     /// The second step, answered.
@@ -171,16 +194,11 @@ impl Engine {
     }
 
     /// The run that `token` carries and the user it is for, if both are alive.
-    async fn pending(&self, token: &AttemptToken) -> Result<(Attempt, User), Stop> {
+    pub(super) async fn pending(&self, token: &AttemptToken) -> Result<(Attempt, User), Stop> {
         let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptOver)?;
         let user = self.users().by_id(&attempt.user).await?.filter(|user| user.active).ok_or(Refusal::AttemptOver)?;
         attempt.check(self.now(), self.policy().login_timeout, &user.stamp, None)?;
         Ok((attempt, user))
-    }
-
-    fn challenge_of(&self, attempt: &Attempt, view: ChallengeView) -> Result<Challenge, Fault> {
-        let until = attempt.end(self.policy().login_timeout);
-        Ok(Challenge { token: self.seal_attempt(attempt)?, view, until, next: attempt.next.clone() })
     }
 }
 

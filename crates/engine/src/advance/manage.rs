@@ -25,14 +25,14 @@ impl Engine {
     /// What is set up.
     pub async fn factors(&self, signed_in: &SignedIn) -> Result<FactorsView, Fault> {
         let factors = self.open_factors(&signed_in.user().id).await?;
-        Ok(FactorsView::new(&factors, self.looking(None, self.now())))
+        Ok(FactorsView::new(&factors, self.looking(None, None, self.now())))
     }
 
     /// Begins the form of a deed on factors that exist. Refused where the deed itself would be.
     pub async fn begin(&self, signed_in: &SignedIn, purpose: Purpose) -> Result<AttemptToken, Stop> {
         let now = self.now();
         let factors = self.store().factors(&signed_in.user().id).await?;
-        manage::may_use(signed_in.session(), &factors, self.policy(), now)?;
+        self.may_use(signed_in.session(), &factors, now)?;
         Ok(self.seal_attempt(&self.attempt(signed_in, purpose, now))?)
     }
 
@@ -49,7 +49,7 @@ impl Engine {
         let codes: Vec<BackupCode> = (0..backup_codes::COUNT).map(|_| self.draw_backup_code()).collect();
         let set = self.backup_code_device(&user.id, name, &codes);
         self.settle(user, Ground::Run(&attempt), |factors, now| {
-            manage::may_use(signed_in.session(), &factors, self.policy(), now)?;
+            self.may_use(signed_in.session(), &factors, now)?;
             let old = factors.devices.iter().filter(|device| device.kind == Kind::BACKUP_CODES);
             let mut changes: Vec<_> =
                 old.map(|device| Change::RemoveDevice { device: device.id.clone(), seen: device.version }).collect();
@@ -72,7 +72,7 @@ impl Engine {
     pub async fn prefer(&self, signed_in: &SignedIn, device: &DeviceId) -> Result<(), Stop> {
         let user = signed_in.user();
         self.settle(user, Ground::Session(&signed_in.session().key), |factors, now| {
-            manage::may_use(signed_in.session(), &factors, self.policy(), now)?;
+            self.may_use(signed_in.session(), &factors, now)?;
             let known = factors.device(device).filter(|device| device.is_active() && !device.kind.is_fallback());
             let preferred = Some(known.ok_or(Refusal::DeviceUnknown)?.id.clone());
             Ok((vec![Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred }], ()))
@@ -95,8 +95,8 @@ impl Engine {
         let others: Vec<_> =
             verified_by_it.map(|session| session.key).filter(|key| *key != signed_in.session().key).collect();
         self.settle(user, Ground::Run(&attempt), |factors, now| {
-            manage::may_use(signed_in.session(), &factors, self.policy(), now)?;
-            manage::may_remove(&factors, device)?;
+            self.may_use(signed_in.session(), &factors, now)?;
+            manage::may_remove(&factors, device, self.policy())?;
             let known = factors.device(device).ok_or(Refusal::DeviceUnknown)?;
             let mut removed = event(EventKind::DeviceRemoved, &attempt, visit, now);
             removed.device = Some(known.id.clone());
@@ -121,7 +121,7 @@ impl Engine {
         let old = signed_in.session();
         let session = self
             .settle(user, Ground::Run(&attempt), |factors, now| {
-                manage::may_use(old, &factors, self.policy(), now)?;
+                self.may_use(old, &factors, now)?;
                 let terms =
                     Terms { user, level: PASSWORD_ONLY, device: None, signed_in: old.signed_in, verified: None };
                 let session = session::row(&token, terms, now);
@@ -141,7 +141,7 @@ impl Engine {
     /// Whether this session may change its user's password.
     pub async fn may_change_password(&self, signed_in: &SignedIn) -> Result<(), Stop> {
         let factors = self.store().factors(&signed_in.user().id).await?;
-        Ok(manage::may_change_password(signed_in.session(), &factors)?)
+        Ok(manage::may_change_password(signed_in.session(), &factors, self.methods())?)
     }
 
     /// Changes the password; the current one is asked, and a wrong one is charged like a failed first step. Every other
@@ -171,7 +171,7 @@ impl Engine {
         let session = self
             .settle(&user, Ground::Session(&signed_in.session().key), |factors, now| {
                 // The new session is no surer than the old one was, so what it rests on is asked again.
-                manage::may_change_password(signed_in.session(), &factors)?;
+                manage::may_change_password(signed_in.session(), &factors, self.methods())?;
                 let session = renewed(&token, &user, signed_in.session(), now);
                 let event = countersign_core::Event::new(now, user.id.clone(), EventKind::PasswordChanged);
                 let changes = vec![

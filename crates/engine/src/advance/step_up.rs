@@ -31,10 +31,27 @@ impl Engine {
         let factors = self.open_factors(&signed_in.user().id).await?;
         let device = step_up::asked(&factors, choice)?;
         let browser = self.browser_of(&signed_in.user().id, visit);
-        let view = ChallengeView::new(device, &factors, self.looking(browser.as_ref(), now));
         let attempt = self.attempt(signed_in, Purpose::StepUp, now);
+        let view = ChallengeView::new(device, &factors, self.looking(browser.as_ref(), Some(&attempt.id), now));
         let until = attempt.end(self.policy().login_timeout);
-        Ok(Challenge { token: self.seal_attempt(&attempt)?, view, until, next: None })
+        Ok(Challenge { token: self.seal_attempt(&attempt)?, view, until, next: None, unsent: None })
+    }
+
+    /// The running step-up, shown again: the device that is asked, or the one chosen instead.
+    pub async fn step_up_challenge(
+        &self,
+        signed_in: &SignedIn,
+        token: &AttemptToken,
+        choice: Option<&DeviceId>,
+        visit: &Visit,
+    ) -> Result<Challenge, Stop> {
+        let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
+        let factors = self.open_factors(&signed_in.user().id).await?;
+        let device = step_up::asked(&factors, choice)?;
+        let browser = self.browser_of(&signed_in.user().id, visit);
+        let view = ChallengeView::new(device, &factors, self.looking(browser.as_ref(), Some(&attempt.id), self.now()));
+        let until = attempt.end(self.policy().login_timeout);
+        Ok(Challenge { token: token.clone(), view, until, next: None, unsent: None })
     }
 
     /// Takes the answer.

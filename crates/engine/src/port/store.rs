@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use countersign_core::{
-    AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey, Timestamp,
-    UserId,
+    AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey,
+    Timestamp, UserId,
 };
 
 use crate::Fault;
@@ -19,7 +19,7 @@ pub struct Horizon {
     pub sessions_before: Timestamp,
     /// Devices that are not confirmed, and whose enrolment began before this.
     pub enrolments_before: Timestamp,
-    /// Events from before this; none if nothing is given.
+    /// Events and deliveries from before this; none if nothing is given.
     pub events_before: Option<Timestamp>,
     /// Nodes that last reported before this.
     pub nodes_before: Timestamp,
@@ -50,6 +50,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// The latest events of a user, newest first, at most `limit`.
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault>;
+
+    /// The latest deliveries of a user, newest first, at most `limit`.
+    async fn deliveries(&self, user: &UserId, limit: u32) -> Result<Vec<Delivery>, Fault>;
 
     /// The budget of this name, if it was ever charged; its window may be over.
     async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault>;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Stopwatch, Store,
     core::{
-        AttemptId, Batch, Budget, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey, UserId,
-        Written,
+        AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
+        SessionKey, UserId, Written,
     },
     port::Horizon,
 };
@@ -57,6 +57,10 @@ impl Store for Measured {
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
         counted("events", self.inner.events(user, limit).await)
+    }
+
+    async fn deliveries(&self, user: &UserId, limit: u32) -> Result<Vec<Delivery>, Fault> {
+        counted("deliveries", self.inner.deliveries(user, limit).await)
     }
 
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {

@@ -29,6 +29,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         text: include_str!("../../migrations/postgres/0002_known_browsers.sql"),
     },
     Migration { version: 3, name: "nodes", text: include_str!("../../migrations/postgres/0003_nodes.sql") },
+    Migration { version: 4, name: "deliveries", text: include_str!("../../migrations/postgres/0004_deliveries.sql") },
 ];
 
 /// An error unless the database has exactly the shape this program knows.

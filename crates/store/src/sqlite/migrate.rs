@@ -28,6 +28,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         text: include_str!("../../migrations/sqlite/0002_known_browsers.sql"),
     },
     Migration { version: 3, name: "nodes", text: include_str!("../../migrations/sqlite/0003_nodes.sql") },
+    Migration { version: 4, name: "deliveries", text: include_str!("../../migrations/sqlite/0004_deliveries.sql") },
 ];
 
 /// How often another process may be in the way of the change to WAL mode, which does not wait by itself.

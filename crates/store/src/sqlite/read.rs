@@ -4,13 +4,13 @@
 //! scans: each finds its rows by a key or an index.
 
 use countersign_engine::core::{
-    AttemptId, Budget, Device, DeviceId, Event, Factors, Node, Sealed, Session, SessionKey, UserId,
+    AttemptId, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Sealed, Session, SessionKey, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, Result, params_from_iter};
 
 use crate::{
     row::{Columns, FactorsOf, FromColumns},
-    statements::{account, attempt, budget, device, event, node, schema, session},
+    statements::{account, attempt, budget, delivery, device, event, node, schema, session},
     value::Value,
 };
 
@@ -42,6 +42,10 @@ pub(crate) fn sessions(connection: &Connection, user: &UserId) -> Result<Vec<Ses
 
 pub(crate) fn events(connection: &Connection, user: &UserId, limit: u32) -> Result<Vec<Event>> {
     rows(connection, event::OF_USER, &[user.into(), limit.into()])
+}
+
+pub(crate) fn deliveries(connection: &Connection, user: &UserId, limit: u32) -> Result<Vec<Delivery>> {
+    rows(connection, delivery::OF_USER, &[user.into(), limit.into()])
 }
 
 pub(crate) fn budget(connection: &Connection, key: &str) -> Result<Option<Budget>> {

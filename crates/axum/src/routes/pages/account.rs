@@ -40,7 +40,8 @@ pub(super) fn device(device: &DeviceView) -> Value {
     let (digits, left) = match device.answer {
         AnswerForm::Digits(digits) => (Some(digits), None),
         AnswerForm::BackupCode { left } => (None, Some(left)),
-        AnswerForm::Text => (None, None),
+        AnswerForm::Sent { digits, .. } => (Some(digits), None),
+        AnswerForm::Press | AnswerForm::Text => (None, None),
     };
     context! {
         id => device.id.as_str(),
@@ -54,5 +55,6 @@ pub(super) fn device(device: &DeviceView) -> Value {
         is_fallback => device.kind.is_fallback(),
         digits,
         left,
+        to => device.to.as_deref(),
     }
 }

@@ -4,7 +4,10 @@ use axum::{
     http::{HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{Fault, Stop, core::Secret};
+use countersign_engine::{
+    Fault, Stop,
+    core::{Secret, view::SetupView},
+};
 use qrcode::{Color, EcLevel, QrCode, render::svg};
 
 use crate::{SignedIn, Visitor, message::Message};
@@ -35,8 +38,8 @@ async fn serve(
 ) -> Response {
     let Some(run) = &visitor.cookies().setup else { return Message::NotFound.show(visitor).await };
     let uri = match visitor.engine().setup(signed_in, run).await {
-        Ok(view) => view.uri,
-        Err(Stop::Refused(_)) => return Message::NotFound.show(visitor).await,
+        Ok(SetupView { key: Some(key), .. }) => key.uri,
+        Ok(_) | Err(Stop::Refused(_)) => return Message::NotFound.show(visitor).await,
         Err(Stop::Faulted(fault)) => return visitor.fault(&fault),
     };
     match encode(&uri).and_then(|code| draw(&code)) {

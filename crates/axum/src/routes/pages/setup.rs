@@ -11,6 +11,7 @@
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
     self as engine, Stop,
+    advance::Enrolment,
     core::{DeviceName, Kind, Refusal, Secret},
 };
 use minijinja::{Value, context};
@@ -31,24 +32,42 @@ use crate::{
 /// Introduces, and asks for a method and a name.
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let Asked { next, why, .. } = Asked::of(&visitor);
-    let here = on(&visitor.site().paths.setup, next.as_ref());
-    if let Err(stop) = visitor.engine().may_enrol(&signed_in).await {
-        return visitor.stopped(stop, &here).await;
-    }
-    introduce(&visitor, None, next.as_ref(), why, None).await
+    introduce(&visitor, &signed_in, Typed::default(), next.as_ref(), Told { why, problem: None }).await
+}
+
+/// What was typed into the form, to be shown again.
+#[derive(Default)]
+struct Typed<'a> {
+    method: Option<&'a str>,
+    name: Option<&'a str>,
+    to: Option<&'a str>,
+}
+
+/// What the page tells besides.
+#[derive(Default)]
+struct Told {
+    why: Option<Why>,
+    problem: Option<Problem>,
 }
 
 async fn introduce(
     visitor: &Visitor,
-    name: Option<&str>,
+    signed_in: &engine::SignedIn,
+    typed: Typed<'_>,
     next: Option<&LocalPath>,
-    why: Option<Why>,
-    problem: Option<Problem>,
+    told: Told,
 ) -> Response {
-    let methods = visitor.engine().enrollable();
+    let methods = match visitor.engine().enrollable(signed_in).await {
+        Ok(methods) => methods,
+        Err(stop) => return visitor.stopped(stop, &on(&visitor.site().paths.setup, next)).await,
+    };
+    let Typed { method, name, to } = typed;
+    let Told { why, problem } = told;
     let context = context! {
         methods => methods.iter().map(|kind| Value::from(kind.as_str())).collect::<Vec<_>>(),
+        method,
         name,
+        to,
         longest => DeviceName::LONGEST,
         next => next.map(LocalPath::as_str),
         form => visitor.tag(Bound::Session),
@@ -61,6 +80,8 @@ pub(super) struct Begin {
     method: String,
     name: String,
     #[serde(default)]
+    to: String,
+    #[serde(default)]
     next: String,
 }
 
@@ -69,14 +90,17 @@ impl Posted for Begin {
 }
 
 pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Begin>) -> Response {
-    let Begin { method, name, next } = fields;
+    let Begin { method, name, to, next } = fields;
     let next = visitor.site().next(&next);
     let (paths, engine) = (&visitor.site().paths, visitor.engine());
     if let Err(fault) = abandon(&visitor, &signed_in).await {
         return visitor.fault(&fault);
     }
     let begun = match DeviceName::parse(&name) {
-        Ok(name) => engine.begin_enrolment(&signed_in, &Kind::new(method), name).await,
+        Ok(name) => {
+            let enrolment = Enrolment { kind: Kind::new(method.clone()), name, to: Some(to.clone()) };
+            engine.begin_enrolment(&signed_in, enrolment, &visitor.visit()).await
+        }
         Err(refusal) => Err(refusal.into()),
     };
     match begun {
@@ -85,7 +109,11 @@ pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields 
             visitor.running(Name::Setup, run.expose(), until, on(&paths.confirm, next.as_ref()))
         }
         Err(stop) => match told(stop) {
-            Ok(problem) => introduce(&visitor, Some(&name), next.as_ref(), None, Some(problem)).await,
+            Ok(problem) => {
+                let typed = Typed { method: Some(&method), name: Some(&name), to: Some(&to) };
+                let told = Told { problem: Some(problem), ..Told::default() };
+                introduce(&visitor, &signed_in, typed, next.as_ref(), told).await
+            }
             Err(stop) => visitor.stopped(stop, &on(&paths.setup, next.as_ref())).await,
         },
     }
@@ -109,8 +137,8 @@ async fn reveal(
         Ok(view) => {
             let context = context! {
                 device => device(&view.device),
-                key => view.key.expose(),
-                uri => view.uri.expose(),
+                key => view.key.as_ref().map(|key| key.text.expose()),
+                uri => view.key.as_ref().map(|key| key.uri.expose()),
                 next => next.map(LocalPath::as_str),
                 form => visitor.tag(Bound::Session),
             };

@@ -1,0 +1,234 @@
+//! Addresses that a code can be sent to, and how much of them is shown.
+//!
+//! An [`Address`] is a telephone number or a mailbox. It stands in the sealed state of a device and goes to the gateway
+//! that sends; everybody else sees its [`Address::masked`] form, and `Debug` prints nothing else. Whether a number exists
+//! is not known here: whoever parses telephone numbers stands behind a port.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a code can be sent.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Address {
+    /// A telephone.
+    Phone(PhoneNumber),
+    /// A mailbox.
+    Email(EmailAddress),
+}
+
+impl Address {
+    /// The address itself, in the one form that is sent to. Every caller is a place where it may leak.
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Phone(number) => &number.e164,
+            Self::Email(address) => &address.0,
+        }
+    }
+
+    /// As much of the address as its owner needs to recognise it: `+31 * ******58`, `b***@e***.org`.
+    pub fn masked(&self) -> String {
+        match self {
+            Self::Phone(number) => number.masked(),
+            Self::Email(address) => address.masked(),
+        }
+    }
+
+    /// What the address shares with others that cost alike: a calling code, or a mail domain.
+    pub fn region(&self) -> &str {
+        match self {
+            Self::Phone(number) => &number.prefix,
+            Self::Email(address) => address.domain(),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({})", self.masked())
+    }
+}
+
+/// A telephone number that somebody who knows numbers has found to be one.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneNumber {
+    /// `+` and at most 15 digits (ITU-T E.164).
+    e164: String,
+    /// As people write it, with the calling code.
+    international: String,
+    /// The calling code, with its `+`.
+    prefix: String,
+}
+
+impl PhoneNumber {
+    /// The fewest digits of a number that is masked rather than hidden.
+    const SHORTEST_SHOWN: usize = 8;
+
+    /// The number with these digits after the `+`, as people write it, under this calling code; `None` unless the three
+    /// are of one number.
+    pub fn new(digits: &str, international: &str, calling_code: u16) -> Option<Self> {
+        let prefix = calling_code.to_string();
+        let is_number = (4..=15).contains(&digits.len())
+            && digits.bytes().all(|digit| digit.is_ascii_digit())
+            && digits.starts_with(&prefix)
+            && international.chars().filter(char::is_ascii_digit).eq(digits.chars());
+        is_number.then(|| Self {
+            e164: format!("+{digits}"),
+            international: international.to_owned(),
+            prefix: format!("+{prefix}"),
+        })
+    }
+
+    /// As people write it: `+31 6 12345658`.
+    pub fn international(&self) -> &str {
+        &self.international
+    }
+
+    /// The calling code and the last two digits; of a short number, nothing but that there is one.
+    fn masked(&self) -> String {
+        let digits = self.e164.len().saturating_sub(1);
+        if digits < Self::SHORTEST_SHOWN {
+            return "***".into();
+        }
+        let (first, last) = (self.prefix.len().saturating_sub(1), digits.saturating_sub(2));
+        let mut place = 0_usize;
+        let hidden = |c: char| {
+            if !c.is_ascii_digit() {
+                return c;
+            }
+            place = place.saturating_add(1);
+            if place <= first || place > last { c } else { '*' }
+        };
+        self.international.chars().map(hidden).collect()
+    }
+}
+
+impl fmt::Debug for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PhoneNumber({})", self.masked())
+    }
+}
+
+/// A mailbox: what everybody's mail server takes, and no more (a dot-atom and a domain of letters, digits and hyphens; RFC
+/// 5321 §4.1.2 allows more than anybody uses).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EmailAddress(String);
+
+impl EmailAddress {
+    /// The address somebody typed, without blanks around it; its domain in lower case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (local, domain) = text.trim().rsplit_once('@')?;
+        let fits = is_local(local) && is_domain(domain);
+        fits.then(|| Self(format!("{local}@{}", domain.to_ascii_lowercase())))
+    }
+
+    fn local(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(local, _)| local)
+    }
+
+    fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
+    fn masked(&self) -> String {
+        let domain = self.domain();
+        let (name, top) = domain.rsplit_once('.').unwrap_or((domain, ""));
+        format!("{}@{}.{top}", initial(self.local()), initial(name))
+    }
+}
+
+impl fmt::Debug for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EmailAddress({})", self.masked())
+    }
+}
+
+/// The first letter of a word long enough that it does not give the word away.
+fn initial(word: &str) -> String {
+    let first = word.chars().next().filter(|_| word.chars().count() > 2);
+    first.map_or_else(|| "***".into(), |first| format!("{first}***"))
+}
+
+fn is_local(local: &str) -> bool {
+    let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    local.len() <= 64 && local.split('.').all(|part| !part.is_empty() && part.chars().all(atom))
+}
+
+fn is_domain(domain: &str) -> bool {
+    let letters = |label: &str| label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && letters(label) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let top = domain.rsplit('.').next().unwrap_or_default();
+    domain.len() <= 253
+        && domain.contains('.')
+        && domain.split('.').all(is_label)
+        && top.bytes().any(|c| c.is_ascii_alphabetic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phone(digits: &str, international: &str, code: u16) -> Address {
+        Address::Phone(PhoneNumber::new(digits, international, code).unwrap())
+    }
+
+    fn email(text: &str) -> Address {
+        Address::Email(EmailAddress::parse(text).unwrap())
+    }
+
+    #[test]
+    fn a_mask_shows_its_owner_enough_and_nobody_else() {
+        assert_eq!(phone("31612345658", "+31 6 12345658", 31).masked(), "+31 * ******58");
+        assert_eq!(phone("12025550123", "+1 202-555-0123", 1).masked(), "+1 ***-***-**23");
+        assert_eq!(phone("3212345", "+32 1 23 45", 32).masked(), "***");
+        assert_eq!(email("bouke@example.org").masked(), "b***@e***.org");
+        assert_eq!(email("b@ex.org").masked(), "***@***.org");
+        assert_eq!(email("bo@mail.example.co.uk").masked(), "***@m***.uk");
+        assert_eq!(format!("{:?}", email("bouke@example.org")), "Address(b***@e***.org)");
+    }
+
+    #[test]
+    fn a_number_is_of_one_piece() {
+        assert!(PhoneNumber::new("31612345658", "+31 6 12345658", 31).is_some());
+        for (digits, shown, code) in [
+            ("31612345658", "+31 6 12345659", 31),
+            ("31612345658", "+31 6 12345658", 32),
+            ("316x", "+31 6x", 31),
+            ("", "", 0),
+        ] {
+            assert!(PhoneNumber::new(digits, shown, code).is_none(), "{digits}");
+        }
+    }
+
+    #[test]
+    fn a_mailbox_is_what_mail_servers_take() {
+        for good in ["ada@example.org", " ada.l+x@Sub.Example.ORG ", "o'hara@example.org", "a@b.co"] {
+            assert!(EmailAddress::parse(good).is_some(), "{good}");
+        }
+        let long = format!("{}@example.org", "a".repeat(65));
+        for bad in [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "ada@localhost",
+            "a b@example.org",
+            "ada@@example.org",
+            "ada@exa mple.org",
+            "ada@-example.org",
+            "ada@example..org",
+            ".ada@example.org",
+            "ada@127.0.0.1",
+            "ada@example.org\r\nBcc: x@y.zz",
+            "ada@éxample.org",
+            &long,
+        ] {
+            assert!(EmailAddress::parse(bad).is_none(), "{bad}");
+        }
+        assert_eq!(email("Ada@EXAMPLE.org").expose(), "Ada@example.org");
+    }
+}

@@ -1,0 +1,120 @@
+//! Codes that are sent: by text message, by call, by e-mail. One machine, three channels.
+//!
+//! A code is drawn at random for each challenge and remembered with the run of the flow that asked for it: it is good in
+//! that run only, until its time is over, and once (NIST SP 800-63B-4 §3.1.3). Another code takes its place in the same
+//! run and touches no other run's. Where there is no code to compare with, an answer is not wrong and costs nothing.
+//! Nothing is sent from here, and nothing counts how much was sent: [`sending`](crate::sending) does.
+
+use serde::{Deserialize, Serialize};
+
+use super::Check;
+use crate::{
+    Address, AttemptId, Change, DeliveryId, Secret, Timestamp,
+    mark::Mark,
+    otp::{Code, Digits},
+};
+
+/// So many codes of one device may be good at once, each in a run of its own.
+pub const MOST_CHALLENGES: usize = 8;
+
+/// The memory of a device that codes are sent to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct State {
+    /// Where they are sent. It never changes: another address is another device.
+    pub to: Address,
+    /// The codes that were sent and are not over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    challenges: Vec<Challenge>,
+}
+
+/// A code that was sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Challenge {
+    /// The delivery that carries it.
+    pub delivery: DeliveryId,
+    /// The run of the flow that asked for it.
+    pub attempt: AttemptId,
+    /// The digits.
+    #[serde(with = "code_text")]
+    pub code: Code,
+    /// When it is over.
+    pub until: Timestamp,
+    /// The budgets that get something back once the code has come back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refunds: Vec<Refund>,
+}
+
+/// What a budget gets back.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Refund {
+    /// Names the budget.
+    pub budget: String,
+    /// How much.
+    pub amount: u32,
+}
+
+impl State {
+    /// A device at this address, to which nothing was sent yet.
+    pub fn new(to: Address) -> Self {
+        Self { to, challenges: vec![] }
+    }
+
+    /// The code of this run, if one was sent that is not over.
+    pub fn challenge(&self, attempt: &AttemptId, now: Timestamp) -> Option<&Challenge> {
+        self.challenges.iter().find(|challenge| challenge.attempt == *attempt && challenge.until > now)
+    }
+
+    /// The code that this delivery carries, if it is not over.
+    pub fn carried_by(&self, delivery: &DeliveryId, now: Timestamp) -> Option<&Challenge> {
+        self.challenges.iter().find(|challenge| challenge.delivery == *delivery && challenge.until > now)
+    }
+
+    /// The same device with one challenge more, in the place of an earlier one of the same run; `None` if too many others
+    /// are good at this moment.
+    pub fn with(mut self, challenge: Challenge, now: Timestamp) -> Option<Self> {
+        self.challenges.retain(|other| other.attempt != challenge.attempt && other.until > now);
+        if self.challenges.len() >= MOST_CHALLENGES {
+            return None;
+        }
+        self.challenges.push(challenge);
+        Some(self)
+    }
+}
+
+pub(super) fn check(state: &State, attempt: &AttemptId, answer: &Secret, now: Timestamp) -> Check {
+    let typed = |digits| Code::parse(answer.expose(), digits).ok();
+    let Some(challenge) = state.challenge(attempt, now) else {
+        let is_code = [Digits::SIX, Digits::EIGHT].into_iter().any(|digits| typed(digits).is_some());
+        return if is_code { Check::NothingSent } else { Check::Malformed };
+    };
+    let Some(code) = typed(challenge.code.digits()) else { return Check::Malformed };
+    if !bool::from(code.matches(&challenge.code)) {
+        return Check::Wrong;
+    }
+    let refunds =
+        challenge.refunds.iter().map(|refund| Change::Refund { key: refund.budget.clone(), amount: refund.amount });
+    let verified = Change::NoteVerified { delivery: challenge.delivery.clone(), at: now };
+    Check::Right {
+        mark: Mark::Once { id: challenge.delivery.to_string(), until: Some(challenge.until) },
+        // The challenge stays until it is over, so that its code is told from a wrong one if it comes again.
+        next: None,
+        changes: refunds.chain([verified]).collect(),
+    }
+}
+
+mod code_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use zeroize::Zeroizing;
+
+    use super::{Code, Digits};
+
+    pub(super) fn serialize<S: Serializer>(code: &Code, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(code.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Code, D::Error> {
+        let text = Zeroizing::new(String::deserialize(from)?);
+        let digits = u8::try_from(text.len()).ok().and_then(Digits::new);
+        digits.and_then(|digits| Code::parse(&text, digits).ok()).ok_or_else(|| D::Error::custom("not a code"))
+    }
+}

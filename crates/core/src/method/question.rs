@@ -1,0 +1,48 @@
+//! Questions about an answer that only a service can decide on.
+//!
+//! A method that needs the outside world does no I/O: its check returns a [`Question`], the engine carries it out, and the
+//! [`Reply`] comes back into the rules. Asking is charged as a failure beforehand, in a commit of its own, and the
+//! question's nonce is kept with the device; a right answer, or nobody's answer, takes the charge back. So guesses in
+//! parallel are never free, and a reply counts once, for the question it was made for.
+
+use crate::{AttemptId, Kind, Secret};
+
+/// So many questions of one device may be open; the oldest gives way, and its reply is not taken any more.
+pub(crate) const MOST_ASKED: usize = 8;
+
+/// A question to a service.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The method, which says which service is meant.
+    pub kind: Kind,
+    /// What the person answered.
+    pub answer: Secret,
+    /// Names the question, once and for ever: 16 to 40 lower-case letters and digits.
+    pub nonce: String,
+}
+
+/// What came back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// The answer is right.
+    Right {
+        /// What the service counts up with every answer, if it tells.
+        counter: Option<u64>,
+    },
+    /// The answer is wrong.
+    Wrong,
+    /// The service has seen the answer before.
+    Used,
+    /// Nobody could say.
+    Unavailable,
+}
+
+/// The nonce of a question about a device that is at this version. The attempt's id is random and never shown, and a
+/// version is asked about once.
+pub(super) fn nonce(attempt: &AttemptId, version: u64) -> String {
+    const LONGEST: usize = 40;
+    const SHORTEST: usize = 16;
+    let text = format!("{attempt}{version:x}");
+    let nonce: String = text.chars().filter(char::is_ascii_alphanumeric).take(LONGEST).collect();
+    format!("{nonce:0<SHORTEST$}").to_ascii_lowercase()
+}

@@ -1,0 +1,235 @@
+//! Sending codes: the code, its charges and its delivery in one commit, and the message after it.
+//!
+//! The message is on its way once the commit is done, whether or not the client is still there; it is sent once, and what
+//! became of it is noted. Who asked waits some seconds to hear whether the gateway took it. Where it did not, that is a
+//! refusal with a way on, and tells nobody anything about a user: only whoever has proved the password gets here.
+
+use std::{sync::Arc, time::Duration};
+
+use countersign_core::{
+    AttemptId, Batch, Change, DeliveryStatus, Device, DeviceId, Factors, Kind, Refusal, Sealed, Secret, Status,
+    Timestamp, Written,
+    delivery::Note,
+    flow::{Attempt, Purpose, login, step_up},
+    method::{State, delivered},
+    otp::Code,
+    sending::{self, Posted, Sending},
+};
+
+use super::{Challenge, Visit};
+use crate::{
+    AttemptToken, Engine, Fault, SignedIn, Stop, User,
+    port::{Gateway, Message, NotTaken, Taken},
+};
+
+/// How long whoever asked for a code waits for the gateway's word.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where a code is asked for.
+pub(super) struct Asking<'a> {
+    pub(super) user: &'a User,
+    pub(super) attempt: &'a Attempt,
+    /// The status of the device that it may be sent to.
+    pub(super) stage: Status,
+    /// The flow's own rule: to which device, if to one.
+    pub(super) permit: &'a (dyn Fn(&Factors<Sealed>, Timestamp) -> Result<DeviceId, Refusal> + Sync),
+    pub(super) visit: &'a Visit,
+}
+
+impl Engine {
+    /// Sends a code in a login under way, to this device of the user's.
+    pub async fn send(&self, token: &AttemptToken, choice: &DeviceId, visit: &Visit) -> Result<Challenge, Stop> {
+        let (attempt, user) = self.pending(token).await?;
+        self.send_at_login(&user, &attempt, choice, visit).await?;
+        self.challenge(token, Some(choice), visit).await
+    }
+
+    pub(super) async fn send_at_login(
+        &self,
+        user: &User,
+        attempt: &Attempt,
+        choice: &DeviceId,
+        visit: &Visit,
+    ) -> Result<(), Stop> {
+        let permit = |factors: &Factors<Sealed>, _| {
+            let login::Owed::Device(_) = login::owed(factors, Some(choice))? else { return Err(Refusal::AttemptOver) };
+            factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
+        };
+        self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, visit }).await
+    }
+
+    /// Sends a code in a step-up under way, to this device of the user's.
+    pub async fn send_step_up(
+        &self,
+        signed_in: &SignedIn,
+        token: &AttemptToken,
+        choice: &DeviceId,
+        visit: &Visit,
+    ) -> Result<Challenge, Stop> {
+        let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
+        let permit = |factors: &Factors<Sealed>, _| {
+            step_up::asked(factors, Some(choice))?;
+            factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
+        };
+        let (user, stage) = (signed_in.user(), Status::Active);
+        self.send_code(Asking { user, attempt: &attempt, stage, permit: &permit, visit }).await?;
+        self.step_up_challenge(signed_in, token, Some(choice), visit).await
+    }
+
+    /// Sends another code in a setup under way.
+    pub async fn send_enrolment(&self, signed_in: &SignedIn, token: &AttemptToken, visit: &Visit) -> Result<(), Stop> {
+        let attempt = self.resume(signed_in, token, Purpose::Enrol).await?;
+        self.send_to_new(signed_in, &attempt, visit).await
+    }
+
+    pub(super) async fn send_to_new(&self, signed_in: &SignedIn, attempt: &Attempt, visit: &Visit) -> Result<(), Stop> {
+        let permit = |factors: &Factors<Sealed>, now| {
+            self.may_change(signed_in.session(), factors, now)?;
+            attempt.device.clone().ok_or(Refusal::AttemptOver)
+        };
+        let (user, stage) = (signed_in.user(), Status::Enrolling);
+        self.send_code(Asking { user, attempt, stage, permit: &permit, visit }).await
+    }
+
+    async fn send_code(&self, asking: Asking<'_>) -> Result<(), Stop> {
+        let Asking { user, attempt, stage, permit, visit } = asking;
+        let browser = self.browser_of(&user.id, visit);
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
+            self.is_alive(attempt).await?;
+            let factors = self.store().factors(&user.id).await?;
+            let device = factors.device(&permit(&factors, now)?).ok_or(Refusal::DeviceUnknown)?.clone();
+            if device.status != stage {
+                return Err(Refusal::DeviceUnknown.into());
+            }
+            let device = self.open_device(device)?;
+            let gateway = self.gateway(&device.kind).ok_or(Refusal::MethodUnknown)?;
+            let State::Delivered(state) = &device.state.state else { return Err(Refusal::MethodUnknown.into()) };
+            let tag = self.tag(&["address", device.kind.as_str(), state.to.expose()]);
+            let case = Sending {
+                device: &device,
+                attempt: &attempt.id,
+                rule: &self.policy().sending,
+                throttle: &self.policy().throttle,
+                browser: browser.as_ref(),
+                address_tag: &tag,
+            };
+            let code = Code::draw(self.draw(), self.policy().sending.digits);
+            let Posted { mut changes, device, challenge } = sending::send(case, code, self.new_id(), now)?;
+            changes.extend(attempt.session.clone().map(Change::ExpectSession));
+            match self.commit(&Batch::new(changes)).await?.written() {
+                Written::Done => {
+                    let message = self.message(&device, &challenge, visit)?;
+                    return self.carry(gateway, message).await;
+                }
+                Written::Overspent { key, until } => return Err(sending::overspent(key, *until).into()),
+                Written::Conflict => {}
+            }
+        }
+        Err(Fault::busy("make a code in time", Duration::from_secs(1)).into())
+    }
+
+    /// Where messages by this channel go.
+    pub(crate) fn gateway(&self, channel: &Kind) -> Option<Arc<dyn Gateway>> {
+        self.gateways().get(channel).cloned()
+    }
+
+    fn message(&self, device: &Device, challenge: &delivered::Challenge, visit: &Visit) -> Result<Message, Fault> {
+        let State::Delivered(state) = &device.state.state else { return Err(Fault::new("address a message")) };
+        let call = (device.kind == Kind::CALL).then(|| self.seal_call(&device.id, &challenge.delivery)).transpose()?;
+        Ok(Message {
+            delivery: challenge.delivery.clone(),
+            channel: device.kind.clone(),
+            to: state.to.clone(),
+            code: Secret::new(challenge.code.as_str()),
+            until: challenge.until,
+            minutes: self.policy().sending.lifetime.as_secs().div_ceil(60),
+            site: self.policy().issuer.clone(),
+            language: visit.language.clone(),
+            call,
+        })
+    }
+
+    /// Hands the message over, apart from whoever asked for it, who hears of it if it is soon.
+    async fn carry(&self, gateway: Arc<dyn Gateway>, message: Message) -> Result<(), Stop> {
+        let engine = self.clone();
+        let carrying = self.deliveries().spawn(async move { engine.hand_over(&*gateway, &message).await });
+        match tokio::time::timeout(PATIENCE, carrying).await {
+            Ok(Ok(told)) => told.map_err(Stop::from),
+            Ok(Err(_)) => Err(Refusal::SendingFailed.into()),
+            // It is still under way, and may arrive.
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn hand_over(&self, gateway: &dyn Gateway, message: &Message) -> Result<(), Refusal> {
+        let (status, reference, reason, told) = match gateway.deliver(message).await {
+            Ok(Taken { reference }) => (DeliveryStatus::Sent, reference, None, Ok(())),
+            Err(NotTaken::Unreachable { reason }) => {
+                (DeliveryStatus::Failed, None, Some(reason), Err(Refusal::AddressUnreachable))
+            }
+            Err(NotTaken::Failed(fault)) => {
+                tracing::error!(%fault, delivery = %message.delivery, channel = %message.channel, "a message was not sent");
+                (DeliveryStatus::Failed, None, Some("failed".into()), Err(Refusal::SendingFailed))
+            }
+        };
+        self.note(Note { delivery: message.delivery.clone(), status, reference, reason, at: self.now() }).await;
+        told
+    }
+
+    /// Notes how a delivery went, as its gateway tells it later.
+    pub async fn note(&self, note: Note) {
+        let delivery = note.delivery.clone();
+        if let Err(fault) = self.commit(&Batch::new(vec![Change::NoteDelivery(note)])).await {
+            tracing::error!(%fault, %delivery, "what became of a message was not noted");
+        }
+    }
+
+    /// Waits until every message that is under way is with its gateway, before the process ends.
+    pub async fn finish_deliveries(&self) {
+        self.deliveries().close();
+        self.deliveries().wait().await;
+    }
+}
+
+/// What is said in a call.
+#[derive(Debug)]
+pub struct Spoken {
+    /// The digits.
+    pub code: Secret,
+    /// The site that calls.
+    pub site: String,
+}
+
+impl Engine {
+    /// Who calls, for the first words of a call; refused unless its code is still good.
+    pub async fn greet_call(&self, call: &crate::CallToken) -> Result<String, Stop> {
+        self.called(call).await.map(|_| self.policy().issuer.clone())
+    }
+
+    /// The digits of a call, once: whoever has them read out has used the call up.
+    pub async fn speak_call(&self, call: &crate::CallToken) -> Result<Spoken, Stop> {
+        let challenge = self.called(call).await?;
+        let spoken = AttemptId::new(format!("call:{}", challenge.delivery));
+        let spend = Change::SpendAttempt { attempt: spoken, until: challenge.until };
+        match self.commit(&Batch::new(vec![spend])).await?.written() {
+            Written::Done => {
+                Ok(Spoken { code: Secret::new(challenge.code.as_str()), site: self.policy().issuer.clone() })
+            }
+            _ => Err(Refusal::AttemptOver.into()),
+        }
+    }
+
+    async fn called(&self, call: &crate::CallToken) -> Result<delivered::Challenge, Stop> {
+        let (device, delivery) = self.open_call(call).ok_or(Refusal::AttemptOver)?;
+        let device = self.store().device(&device).await?.ok_or(Refusal::AttemptOver)?;
+        let device = self.open_device(device)?;
+        let State::Delivered(state) = &device.state.state else { return Err(Refusal::AttemptOver.into()) };
+        let challenge = state.carried_by(&delivery, self.now()).cloned().ok_or(Refusal::AttemptOver)?;
+        let spoken = AttemptId::new(format!("call:{delivery}"));
+        if self.store().attempt_spent(&spoken).await? {
+            return Err(Refusal::AttemptOver.into());
+        }
+        Ok(challenge)
+    }
+}

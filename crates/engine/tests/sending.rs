@@ -1,0 +1,229 @@
+//! Codes that are sent: to whom, how often, for which run of a flow, and what becomes of them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use countersign_engine::{
+    AttemptToken, Engine, Grant, SignedIn, Stop,
+    advance::{Challenge, Enrolment, Visit},
+    core::{
+        DeliveryStatus, DeviceName, Kind, Refusal,
+        view::{AnswerForm, DeviceView},
+    },
+    memory::MemoryStore,
+};
+use countersign_testkit::{Behaviour, Person, World, other_code, refusal};
+
+const NUMBER: &str = "+31 6 12345658";
+
+fn world() -> World {
+    World::with_every_method(Arc::new(MemoryStore::default()))
+}
+
+async fn begins(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> Result<AttemptToken, Stop> {
+    let enrolment = Enrolment { kind, name: DeviceName::parse("Phone").unwrap(), to: Some(to.into()) };
+    world.engine.begin_enrolment(signed_in, enrolment, &Visit::default()).await
+}
+
+async fn sets_up(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> SignedIn {
+    let run = begins(world, signed_in, kind, to).await.unwrap();
+    let code = world.outbox.code();
+    let grant = world.engine.confirm_enrolment(signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
+    world.pass(60);
+    grant.signed_in().clone()
+}
+
+async fn with_sms(world: &World, name: &str) -> Person {
+    let person = world.user(name);
+    let signed_in = person.signs_in_with_password().await;
+    sets_up(world, &signed_in, Kind::SMS, NUMBER).await;
+    person
+}
+
+async fn answers(engine: &Engine, challenge: &Challenge, code: &str) -> Result<Grant, Stop> {
+    let visit = Visit::default();
+    engine.answer(&challenge.token, &challenge.view.device.id, &code.into(), &visit).await.map(|(grant, _)| grant)
+}
+
+fn is_sent(device: &DeviceView) -> bool {
+    matches!(device.answer, AnswerForm::Sent { until: Some(_), .. })
+}
+
+#[tokio::test]
+async fn a_code_comes_with_the_question_and_opens_the_door_once() {
+    let world = world();
+    let ada = with_sms(&world, "ada").await;
+    let challenge = ada.is_asked().await;
+    assert!(challenge.unsent.is_none() && is_sent(&challenge.view.device));
+    assert_eq!(challenge.view.device.to.as_deref(), Some("+31*******58"));
+    let code = world.outbox.code();
+    assert_eq!(world.outbox.last().to.expose(), "+31612345658");
+    answers(&world.engine, &challenge, &format!("{} {}", &code[..3], &code[3..])).await.unwrap();
+    assert_eq!(refusal(answers(&world.engine, &challenge, &code).await), Refusal::AttemptOver);
+    world.pass(60);
+    assert_eq!(refusal(answers(&world.engine, &ada.is_asked().await, &code).await), Refusal::CodeWrong);
+    let deliveries = world.engine.sent_to(&ada.user.id, 10).await.unwrap();
+    assert_eq!(deliveries.len(), 3);
+    assert!(deliveries.iter().all(|sent| sent.status == DeliveryStatus::Sent && sent.reference.is_some()));
+    assert_eq!(deliveries.iter().filter(|sent| sent.verified.is_some()).count(), 2);
+}
+
+#[tokio::test]
+async fn a_code_is_good_in_the_run_that_asked_for_it_only() {
+    let world = world();
+    let ada = with_sms(&world, "ada").await;
+    let first = ada.is_asked().await;
+    let code_of_first = world.outbox.code();
+    world.pass(60);
+    let second = ada.is_asked().await;
+    let code_of_second = world.outbox.code();
+    assert_eq!(refusal(answers(&world.engine, &second, &code_of_first).await), Refusal::CodeWrong);
+    world.pass(1);
+    answers(&world.engine, &first, &code_of_first).await.unwrap();
+    answers(&world.engine, &second, &code_of_second).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_code_takes_the_place_of_the_first_and_forgives_no_failure() {
+    let world = world();
+    let ada = with_sms(&world, "ada").await;
+    let challenge = ada.is_asked().await;
+    let first = world.outbox.code();
+    assert_eq!(refusal(answers(&world.engine, &challenge, &other_code(&first)).await), Refusal::CodeWrong);
+    world.pass(60);
+    let again = world.engine.send(&challenge.token, &challenge.view.device.id, &Visit::default()).await.unwrap();
+    assert_eq!((again.view.device.failures, world.outbox.count()), (1, 3));
+    assert_eq!(refusal(answers(&world.engine, &challenge, &first).await), Refusal::CodeWrong);
+    world.pass(2);
+    answers(&world.engine, &challenge, &world.outbox.code()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_code_sends_none_and_a_late_one_costs_nothing() {
+    let world = world();
+    let ada = with_sms(&world, "ada").await;
+    let challenge = ada.is_asked().await;
+    let (code, sent) = (world.outbox.code(), world.outbox.count());
+    assert_eq!(refusal(answers(&world.engine, &challenge, &other_code(&code)).await), Refusal::CodeWrong);
+    assert_eq!(world.outbox.count(), sent);
+    world.pass(300);
+    assert_eq!(refusal(answers(&world.engine, &challenge, &code).await), Refusal::NothingSent);
+    let shown = world.engine.challenge(&challenge.token, None, &Visit::default()).await.unwrap();
+    assert_eq!((shown.view.device.failures, is_sent(&shown.view.device)), (1, false));
+}
+
+#[tokio::test]
+async fn codes_to_one_address_keep_their_distance_and_a_day_has_an_end() {
+    let world = world();
+    let ada = with_sms(&world, "ada").await;
+    ada.is_asked().await;
+    let next = ada.is_asked().await;
+    assert!(matches!(next.unsent, Some(Refusal::SendingTooSoon { .. })), "{:?}", next.unsent);
+    assert!(!is_sent(&next.view.device));
+    for _ in 2..10 {
+        world.pass(60);
+        assert!(ada.is_asked().await.unsent.is_none());
+    }
+    world.pass(60);
+    let over = ada.is_asked().await;
+    assert!(matches!(over.unsent, Some(Refusal::SendingLimited { .. })), "{:?}", over.unsent);
+    world.pass(24 * 3600);
+    assert!(ada.is_asked().await.unsent.is_none());
+}
+
+#[tokio::test]
+async fn a_gateway_that_fails_is_a_refusal_with_a_way_on() {
+    let world = world();
+    let ada = with_sms(&world, "ada").await;
+    for (like, expected) in [
+        (Behaviour::Unreachable, Refusal::AddressUnreachable),
+        (Behaviour::Fails, Refusal::SendingFailed),
+        (Behaviour::Panics, Refusal::SendingFailed),
+    ] {
+        world.outbox.behaves(like);
+        assert_eq!(ada.is_asked().await.unsent, Some(expected));
+        world.pass(60);
+    }
+    let statuses = world.engine.sent_to(&ada.user.id, 3).await.unwrap();
+    let statuses: Vec<_> = statuses.iter().map(|sent| (sent.status, sent.reason.as_deref())).collect();
+    use DeliveryStatus::{Failed, Waiting};
+    assert_eq!(statuses, [(Waiting, None), (Failed, Some("failed")), (Failed, Some("no-such-number"))]);
+}
+
+#[tokio::test]
+async fn an_address_counts_only_after_proof() {
+    let world = world();
+    let ada = world.user("ada");
+    let signed_in = ada.signs_in_with_password().await;
+    for typed in ["", "0612345658", "ada@example.org"] {
+        assert_eq!(refusal(begins(&world, &signed_in, Kind::SMS, typed).await), Refusal::AddressInvalid);
+    }
+    assert_eq!(refusal(begins(&world, &signed_in, Kind::EMAIL, NUMBER).await), Refusal::AddressInvalid);
+    begins(&world, &signed_in, Kind::SMS, NUMBER).await.unwrap();
+    assert!(ada.signs_in_with_password().await.session().verified.is_none());
+    world.outbox.behaves(Behaviour::Fails);
+    world.pass(60);
+    assert_eq!(refusal(begins(&world, &signed_in, Kind::SMS, NUMBER).await), Refusal::SendingFailed);
+}
+
+/// SMS pumping: a thousand numbers of one prefix, and nothing comes back.
+#[tokio::test]
+async fn sending_to_a_prefix_stops_where_nothing_comes_back_and_nobody_elsewhere_notices() {
+    let world = world();
+    let bob = world.user("bob");
+    let away = bob.signs_in_with_password().await;
+    let mut sent = 0;
+    for number in 0..1000 {
+        let mallory = world.user(&format!("mallory {number}"));
+        let signed_in = mallory.signs_in_with_password().await;
+        match begins(&world, &signed_in, Kind::SMS, &format!("+99{number:09}")).await {
+            Ok(_) => sent += 1,
+            Err(stop) => {
+                let Stop::Refused(Refusal::SendingLimited { .. }) = stop else { panic!("{stop:?}") };
+            }
+        }
+    }
+    assert_eq!(sent, 50);
+    sets_up(&world, &away, Kind::SMS, NUMBER).await;
+}
+
+#[tokio::test]
+async fn a_mailbox_does_not_remove_an_app_and_alone_it_may_change_itself() {
+    let world = world();
+    let ada = world.user("ada");
+    let signed_in = ada.sets_up().await;
+    let by_app = sets_up(&world, &signed_in, Kind::EMAIL, "ada@example.org").await;
+    assert_eq!(by_app.level(), countersign_engine::core::Level::Aal1);
+    let refused = world.engine.enrollable(&by_app).await;
+    assert_eq!(refusal(refused), Refusal::VerificationNeeded);
+    let bob = world.user("bob");
+    let alone = sets_up(&world, &bob.signs_in_with_password().await, Kind::EMAIL, "bob@example.org").await;
+    assert!(world.engine.enrollable(&alone).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_call_is_read_out_once() {
+    let world = world();
+    let ada = world.user("ada");
+    let signed_in = ada.signs_in_with_password().await;
+    begins(&world, &signed_in, Kind::CALL, NUMBER).await.unwrap();
+    let message = world.outbox.last();
+    let call = message.call.unwrap();
+    assert_eq!(world.engine.greet_call(&call).await.unwrap(), "Countersign");
+    assert_eq!(world.engine.speak_call(&call).await.unwrap().code.expose(), message.code.expose());
+    assert_eq!(refusal(world.engine.speak_call(&call).await), Refusal::AttemptOver);
+    assert_eq!(refusal(world.engine.greet_call(&call).await), Refusal::AttemptOver);
+    world.pass(60);
+    world
+        .engine
+        .send_enrolment(
+            &signed_in,
+            &begins(&world, &signed_in, Kind::CALL, "+4930123456").await.unwrap(),
+            &Visit::default(),
+        )
+        .await
+        .unwrap_err();
+    let late = world.outbox.last().call.unwrap();
+    world.pass(300);
+    assert_eq!(refusal(world.engine.speak_call(&late).await), Refusal::AttemptOver);
+}
