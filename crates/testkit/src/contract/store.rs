@@ -14,6 +14,7 @@
 
 mod budget;
 mod conflict;
+mod delivery;
 mod duel;
 mod node;
 mod purge;
@@ -81,6 +82,13 @@ const RULES: &[(&str, Rule)] = rules! {
         a_deed_may_rest_on_the_session_it_ends
         ending_all_ends_those_of_one_user
         an_ended_key_may_open_again
+    }
+    delivery {
+        every_column_of_a_delivery_comes_back
+        a_delivery_is_added_once
+        a_last_word_stands_and_a_first_one_comes_first
+        a_code_that_comes_back_is_noted_once
+        deliveries_are_forgotten_with_the_events
     }
     node {
         every_column_of_a_node_comes_back
