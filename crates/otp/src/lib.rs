@@ -1,4 +1,4 @@
-//! The arithmetic of one-time passwords: HOTP (RFC 4226), TOTP (RFC 6238), base32 keys and `otpauth:` URIs.
+//! The arithmetic of one-time passwords: HOTP (RFC 4226), TOTP (RFC 6238), Yubico OTP, base32 keys and `otpauth:` URIs.
 //!
 //! This crate computes and compares, and nothing else: it keeps no state, reads no clock, draws no randomness and
 //! persists nothing. It neither limits attempts nor remembers what was accepted; whoever calls it must. Its invariants:
@@ -24,8 +24,10 @@ mod digits;
 mod grouping;
 pub mod hotp;
 mod key;
+pub mod modhex;
 pub mod totp;
 pub mod uri;
+pub mod yubikey;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use code::{Code, MalformedCode};
@@ -33,3 +35,4 @@ pub use digits::Digits;
 pub use key::{Key, MalformedKey};
 pub use totp::{Step, Totp};
 pub use uri::{Otpauth, OtpauthHotp};
+pub use yubikey::YubikeyKey;
