@@ -277,7 +277,7 @@ mod tests {
             assert_eq!(token.public_id().is_empty(), letters == 0);
             assert_eq!(token.to_modhex().as_str(), "b".repeat(letters) + BLOCK);
         }
-        for text in ["".to_owned(), BLOCK[2..].to_owned(), "b".repeat(33) + BLOCK, "b".repeat(34) + BLOCK] {
+        for text in [String::new(), BLOCK[2..].to_owned(), "b".repeat(33) + BLOCK, "b".repeat(34) + BLOCK] {
             assert_eq!(Token::parse(&text).unwrap_err(), MalformedToken, "{text:?}");
         }
     }

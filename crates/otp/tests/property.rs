@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use countersign_otp::modhex;
+use countersign_otp::yubikey::{Plain, PrivateId, PublicId, Token, YubikeyKey};
 use countersign_otp::{Algorithm, Code, Digits, Key, Otpauth, Step, Totp, base32, hotp};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -17,6 +19,14 @@ fn digits() -> impl Strategy<Value = Digits> {
 /// Shorter and longer than a block of any of the hashes, none at all included.
 fn keys() -> impl Strategy<Value = Key> {
     vec(any::<u8>(), 0..200).prop_map(Key::new)
+}
+
+fn plains() -> impl Strategy<Value = Plain> {
+    let fields = (any::<[u8; 6]>(), any::<u16>(), any::<u8>(), 0_u32..1 << 24, any::<u16>());
+    fields.prop_map(|(private_id, session_counter, usage, timestamp, random)| {
+        let private_id = PrivateId::new(private_id);
+        Plain { private_id, session_counter, usage, timestamp, random }
+    })
 }
 
 proptest! {
@@ -108,5 +118,64 @@ proptest! {
         prop_assert_eq!(names, ["secret", "algorithm", "digits", "period", "image"]);
         prop_assert!(query.starts_with("secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&"));
         prop_assert!(!query.contains(['#', '?', '+']));
+    }
+
+    #[test]
+    fn what_a_yubikey_types_is_opened_with_its_key(
+        plain in plains(), key in any::<[u8; 16]>(), id in vec(any::<u8>(), 0..=16), blanks in "[ \\t\\r\\n]{0,4}",
+    ) {
+        let (key, id) = (YubikeyKey::new(key), PublicId::new(&id).unwrap());
+        let text = plain.encrypt(&key, id.clone()).to_modhex().to_uppercase();
+        prop_assert_eq!(text.len(), 32 + 2 * id.as_bytes().len());
+
+        let token = Token::parse(&format!("{blanks}{text}{blanks}")).unwrap();
+        prop_assert_eq!(token.public_id(), &id);
+        let opened = key.decrypt(&token).unwrap();
+        prop_assert!(bool::from(opened.private_id.matches(&plain.private_id)));
+        prop_assert_eq!(opened.counter(), plain.counter());
+        prop_assert_eq!(
+            (opened.session_counter, opened.usage, opened.timestamp, opened.random),
+            (plain.session_counter, plain.usage, plain.timestamp, plain.random),
+        );
+    }
+
+    /// The private id stands in for the sixteen bits that a check sum leaves to chance.
+    #[test]
+    fn another_key_opens_nothing_of_ours(plain in plains(), key in any::<[u8; 16]>(), other in any::<[u8; 16]>()) {
+        prop_assume!(key != other);
+        let token = plain.encrypt(&YubikeyKey::new(key), PublicId::new(&[]).unwrap());
+        if let Ok(opened) = YubikeyKey::new(other).decrypt(&token) {
+            prop_assert!(!bool::from(opened.private_id.matches(&plain.private_id)));
+        }
+    }
+
+    #[test]
+    fn one_private_id_matches_itself_alone(one in any::<[u8; 6]>(), other in any::<[u8; 6]>(), bit in 0_usize..48) {
+        let matches = |a, b| bool::from(PrivateId::new(a).matches(&PrivateId::new(b)));
+        let mut close = one;
+        close[bit / 8] ^= 1 << (bit % 8);
+        prop_assert!(matches(one, one) && !matches(one, close));
+        prop_assert_eq!(matches(one, other), one == other);
+    }
+
+    #[test]
+    fn modhex_brings_every_byte_back(bytes in vec(any::<u8>(), 0..40)) {
+        let text = modhex::encode(&bytes);
+        prop_assert_eq!(&*modhex::decode(&text).unwrap(), &bytes);
+        prop_assert_eq!(&*modhex::decode_typed(&text.to_uppercase()).unwrap(), &bytes);
+    }
+
+    #[test]
+    fn a_plain_text_is_never_taken_for_another_layout(text in "[a-z.\\u{131}]{0,12}") {
+        if let Ok(bytes) = modhex::decode(&text) {
+            prop_assert_eq!(modhex::decode_typed(&text).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_token_or_malformed(text in any::<String>()) {
+        if let Ok(token) = Token::parse(&text) {
+            prop_assert!(Token::parse(&token.to_modhex()).is_ok());
+        }
     }
 }

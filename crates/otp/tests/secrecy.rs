@@ -1,5 +1,7 @@
 //! Keys and codes are not printed by accident, and cannot be compared in a time that depends on them.
 
+use countersign_otp::modhex::MalformedModhex;
+use countersign_otp::yubikey::{MalformedToken, Plain, PrivateId, Token, WrongKey, YubikeyKey};
 use countersign_otp::{Code, Digits, Key, MalformedCode, MalformedKey, Otpauth, Totp};
 
 const BASE32: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -26,16 +28,32 @@ fn an_otpauth_is_printed_without_its_key() {
 }
 
 #[test]
+fn what_a_yubikey_knows_and_types_is_redacted() {
+    let token = Token::parse("cccccccbdvgtiblfkbgturecfllberrvkinnctnn").unwrap();
+    let key = YubikeyKey::new(std::array::from_fn(|at| u8::try_from(at).unwrap()));
+    assert_eq!(format!("{token:?} {key:?}"), "Token([redacted]) YubikeyKey([redacted])");
+    let plain = key.decrypt(&token).unwrap();
+    assert!(format!("{plain:?}").starts_with("Plain { private_id: PrivateId([redacted]), session_counter: 1,"));
+}
+
+#[test]
 fn secrets_are_wiped_when_dropped() {
     fn wiped<Secret: zeroize::ZeroizeOnDrop>() {}
     wiped::<Key>();
     wiped::<Code>();
+    wiped::<YubikeyKey>();
+    wiped::<PrivateId>();
+    wiped::<Plain>();
+    wiped::<Token>();
 }
 
 #[test]
 fn errors_do_not_hold_the_text() {
     assert_eq!(size_of::<MalformedCode>(), 0);
     assert_eq!(size_of::<MalformedKey>(), 0);
+    assert_eq!(size_of::<MalformedModhex>(), 0);
+    assert_eq!(size_of::<MalformedToken>(), 0);
+    assert_eq!(size_of::<WrongKey>(), 0);
 }
 
 /// Compiles only as long as nobody derives `PartialEq`: one more implementation, and the compiler no longer knows which is
@@ -51,4 +69,8 @@ fn secrets_have_no_equals_sign() {
 
     <Key as Incomparable<_>>::holds();
     <Code as Incomparable<_>>::holds();
+    <YubikeyKey as Incomparable<_>>::holds();
+    <PrivateId as Incomparable<_>>::holds();
+    <Plain as Incomparable<_>>::holds();
+    <Token as Incomparable<_>>::holds();
 }

@@ -1,0 +1,266 @@
+//! Seeds of hardware tokens, as a vendor sends them: a file of serial numbers and secrets, in CSV or PSKC (RFC 6030).
+//!
+//! It is read whole or not at all: the first thing that is not understood ends it, and an error says in which line and
+//! quotes nothing of it, since a secret may stand in the wrong column. Nothing is stored here, no user is looked up and no
+//! clock is read. What this takes out of the text is wiped when it is dropped, and the text is for the caller to wipe.
+
+mod csv;
+mod pskc;
+
+use std::{collections::HashMap, fmt, ops::RangeInclusive, str};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use countersign_engine::core::{
+    Secret, Timestamp,
+    otp::{
+        Algorithm, Digits, Key, Step, Totp, YubikeyKey,
+        yubikey::{PrivateId, PublicId},
+    },
+};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use zeroize::Zeroizing;
+
+/// The largest file that is read, in bytes: room for ten thousand tokens as PSKC.
+pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
+
+/// A name or a serial number has at most this many bytes.
+const LONGEST_NAME: usize = 255;
+
+/// The fewest bytes of an HOTP or TOTP key (RFC 4226 §4, R6), and the most that any hash takes as they are.
+const KEY_BYTES: RangeInclusive<usize> = 16..=128;
+
+/// One token.
+#[derive(Debug)]
+pub(crate) struct Seed {
+    /// Where it stands in the file; the first line is 1.
+    pub(crate) line: usize,
+    /// The number on the token's back. No other seed in the file has it, unless it is of another kind.
+    pub(crate) serial: String,
+    /// Whose token it is, in the vendor's words: a name, or a whole distinguished name (RFC 4514).
+    pub(crate) user: Option<String>,
+    /// When it may be used. Whoever takes the seed over has to keep to it (RFC 6030 §5).
+    pub(crate) validity: Validity,
+    pub(crate) secret: SeedSecret,
+}
+
+/// The times within which a key may be used, both included. What is not set has no bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Validity {
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// What the token and the server share.
+#[derive(Debug)]
+pub(crate) enum SeedSecret {
+    Hotp {
+        key: Key,
+        algorithm: Algorithm,
+        digits: Digits,
+        /// Of the next code.
+        counter: u64,
+    },
+    Totp {
+        key: Key,
+        totp: Totp,
+    },
+    Yubikey {
+        public_id: PublicId,
+        private_id: PrivateId,
+        key: YubikeyKey,
+        /// The highest that may have been used, as `yubikey::Plain::counter` counts.
+        counter: u64,
+    },
+}
+
+/// What the vendor sent by another way, to open the file with.
+pub(crate) enum PreShared {
+    /// The bytes of an AES key.
+    Key(Zeroizing<Vec<u8>>),
+    /// A password, from which the file says how to make the key.
+    Password(Secret),
+}
+
+impl PreShared {
+    /// An AES key of 16 or 32 bytes, in hexadecimal.
+    pub(crate) fn key_from_hex(text: &Secret) -> Result<Self> {
+        let bytes = from_hex(text.expose().trim());
+        let bytes = bytes.filter(|bytes| [16, 32].contains(&bytes.len()));
+        Ok(Self::Key(bytes.context("the pre-shared key is not 16 or 32 bytes in hexadecimal")?))
+    }
+}
+
+impl fmt::Debug for PreShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key(_) => "Key([redacted])",
+            Self::Password(_) => "Password([redacted])",
+        })
+    }
+}
+
+/// Every seed in a file, PSKC if it begins as XML does and CSV otherwise.
+///
+/// CSV is never encrypted, and takes no notice of `key`.
+pub(crate) fn read(text: &[u8], key: Option<&PreShared>) -> Result<Vec<Seed>> {
+    ensure!(text.len() <= LARGEST, "the file is larger than {} MiB", LARGEST / (1024 * 1024));
+    let text = plain(text)?;
+    let seeds = if text.trim_start().starts_with('<') { pskc::read(&text, key) } else { csv::read(&text) }?;
+    ensure!(!seeds.is_empty(), "there is no seed in the file");
+    refuse_doubles(&seeds)?;
+    Ok(seeds)
+}
+
+/// The text without a byte order mark, with lines that all end in one way.
+fn plain(bytes: &[u8]) -> Result<Zeroizing<String>> {
+    let text = str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.iter().take(error.valid_up_to());
+        anyhow!("line {}: the file is not in UTF-8", before.filter(|byte| **byte == b'\n').count().saturating_add(1))
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Room for the whole text at once: a buffer that grew would leave copies of it behind.
+    let mut plain = Zeroizing::new(String::with_capacity(text.len().saturating_add(1)));
+    for line in text.split("\r\n") {
+        plain.push_str(line);
+        plain.push('\n');
+    }
+    Ok(plain)
+}
+
+/// A token that is listed twice is a mistake, and nobody knows which of the two is right.
+fn refuse_doubles(seeds: &[Seed]) -> Result<()> {
+    let mut first = HashMap::new();
+    for seed in seeds {
+        let kind = match &seed.secret {
+            SeedSecret::Hotp { .. } => ("hotp", None),
+            SeedSecret::Totp { .. } => ("totp", None),
+            // A key has two slots and one serial number.
+            SeedSecret::Yubikey { public_id, .. } => ("yubikey", Some(public_id)),
+        };
+        if let Some(line) = first.insert((&seed.serial, kind), seed.line) {
+            return Err(anyhow!("line {}: the same token as in line {line}", seed.line));
+        }
+    }
+    Ok(())
+}
+
+/// A key for HOTP or TOTP.
+fn oath_key(bytes: &[u8]) -> Result<Key> {
+    let bits = |bytes: &usize| bytes.saturating_mul(8);
+    ensure!(
+        KEY_BYTES.contains(&bytes.len()),
+        "the secret has {} bits; it has to have {} to {}",
+        bits(&bytes.len()),
+        bits(KEY_BYTES.start()),
+        bits(KEY_BYTES.end())
+    );
+    Ok(Key::new(bytes))
+}
+
+/// A name or a serial number: one line, and not an empty one.
+fn name(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty() && text.len() <= LONGEST_NAME && !text.contains(char::is_control)).then(|| text.to_owned())
+}
+
+fn digits(text: &str) -> Result<Digits> {
+    text.parse().ok().and_then(Digits::new).context("the number of digits is not 6, 7 or 8")
+}
+
+fn step(text: &str) -> Result<Step> {
+    text.parse().ok().and_then(Step::new).context("the period is not 1 to 3600 seconds")
+}
+
+fn private_id(text: &str) -> Result<PrivateId> {
+    let bytes =
+        from_hex(text).and_then(|bytes| Some(PrivateId::new(*bytes.first_chunk().filter(|_| bytes.len() == 6)?)));
+    bytes.context("the private id is not 6 bytes in hexadecimal")
+}
+
+fn yubikey_key(bytes: &[u8]) -> Result<YubikeyKey> {
+    let bytes = bytes.try_into().ok().context("the secret of a YubiKey is not 16 bytes")?;
+    Ok(YubikeyKey::new(bytes))
+}
+
+fn from_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().map(Zeroizing::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BROKEN: [(&[u8], &str); 2] = [
+        (include_bytes!("../tests/seeds/broken.csv"), "line 3: the number of digits is not 6, 7 or 8"),
+        (include_bytes!("../tests/seeds/broken.xml"), "line 23: this is not base64"),
+    ];
+
+    fn refusal(text: &[u8]) -> String {
+        format!("{:#}", read(text, None).unwrap_err())
+    }
+
+    #[test]
+    fn a_broken_file_imports_nothing_and_names_the_line() {
+        for (text, error) in BROKEN {
+            assert_eq!(refusal(text), error);
+        }
+    }
+
+    #[test]
+    fn lines_may_end_as_on_windows_and_begin_with_a_mark() {
+        for text in [include_str!("../tests/seeds/tokens.csv"), include_str!("../tests/seeds/rfc6030-figure-3.xml")] {
+            let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+            let lines =
+                |text: &str| read(text.as_bytes(), None).unwrap().iter().map(|seed| seed.line).collect::<Vec<_>>();
+            assert_eq!(lines(&windows), lines(text));
+            assert_eq!(lines(text.trim_end()), lines(text));
+        }
+        for (text, error) in BROKEN {
+            let windows = str::from_utf8(text).unwrap().replace('\n', "\r\n");
+            assert_eq!(refusal(windows.as_bytes()), error);
+        }
+    }
+
+    #[test]
+    fn a_token_is_listed_once() {
+        let header = "serial,type,secret_hex,public_id,private_id\n";
+        let hotp = "7,hotp,3132333435363738393031323334353637383930,,\n";
+        let slot = |id| format!("7,yubikey,000102030405060708090a0b0c0d0e0f,{id},010203040506\n");
+        let twice = [header, hotp, "\n", hotp].concat();
+        assert_eq!(refusal(twice.as_bytes()), "line 4: the same token as in line 2");
+        let slots = [header, hotp, &slot("cccc"), &slot("cccb")].concat();
+        assert_eq!(read(slots.as_bytes(), None).unwrap().len(), 3);
+        let slots = [header, &slot("cccc"), &slot("CCCC")].concat();
+        assert_eq!(refusal(slots.as_bytes()), "line 3: the same token as in line 2");
+    }
+
+    #[test]
+    fn a_file_that_is_empty_too_large_or_no_text_is_refused() {
+        assert_eq!(refusal(b""), "there is no seed in the file");
+        assert_eq!(refusal(b"\n \r\n"), "there is no seed in the file");
+        assert_eq!(refusal(b"serial,type\n\xff,hotp\n"), "line 2: the file is not in UTF-8");
+        assert_eq!(refusal(&vec![b'<'; LARGEST + 1]), "the file is larger than 16 MiB");
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        let seeds = read(include_bytes!("../tests/seeds/tokens.csv"), None).unwrap();
+        let text = format!("{seeds:?}");
+        assert!(
+            !text.contains("49, 50, 51") && text.contains("Key([redacted])") && text.contains("PrivateId([redacted])")
+        );
+        let key = PreShared::key_from_hex(&"00112233445566778899AABBCCDDEEFF".into()).unwrap();
+        assert_eq!(
+            format!("{key:?} {:?}", PreShared::Password("qwerty".into())),
+            "Key([redacted]) Password([redacted])"
+        );
+    }
+
+    #[test]
+    fn a_pre_shared_key_is_16_or_32_bytes() {
+        for text in ["", "0011", "zz112233445566778899aabbccddeeff", "00112233445566778899aabbccddeeff00"] {
+            let error = PreShared::key_from_hex(&text.into()).unwrap_err();
+            assert_eq!(error.to_string(), "the pre-shared key is not 16 or 32 bytes in hexadecimal");
+        }
+    }
+}

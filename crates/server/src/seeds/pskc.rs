@@ -1,0 +1,364 @@
+//! Seeds as PSKC (RFC 6030), in clear or encrypted. This module reads what a vendor of tokens writes and no more: HOTP and
+//! TOTP keys, and a YubiKey's AES key. It never resolves an entity, never fetches anything and never skips a key, and it
+//! does not check signatures: that the file is the vendor's is for the MACs, or for the way it came. It keeps the invariant
+//! that a key under a policy which Countersign does not keep is refused (RFC 6030 §5).
+
+mod element;
+mod encryption;
+
+use anyhow::Result;
+use countersign_engine::core::{
+    Timestamp,
+    otp::{Algorithm, Digits, Step, Totp},
+};
+use roxmltree::{Document, Node, ParsingOptions};
+use zeroize::Zeroizing;
+
+use self::{
+    element::{at, base64, children, content, malformed, needed, only, wrong},
+    encryption::Keys,
+};
+use super::{PreShared, Seed, SeedSecret, Validity, digits, name, oath_key, private_id, step, yubikey_key};
+
+const NAMESPACE: &str = "urn:ietf:params:xml:ns:keyprov:pskc";
+const HOTP: &str = "urn:ietf:params:xml:ns:keyprov:pskc:hotp";
+const TOTP: &str = "urn:ietf:params:xml:ns:keyprov:pskc:totp";
+/// As Yubico's tools write it (draft-josefsson-keyprov-pskc-yubikey).
+const YUBIKEY: &str = "http://www.yubico.com/#yubikey-aes";
+
+/// The most elements, texts and comments; a key has about fifty.
+const MOST_NODES: u32 = 2_000_000;
+
+/// Every seed in `text`. Its lines end in `\n` alone, so that the parser points into it and keeps no copy of a value.
+pub(super) fn read(text: &str, pre_shared: Option<&PreShared>) -> Result<Vec<Seed>> {
+    let options = ParsingOptions { nodes_limit: MOST_NODES, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(text, options).map_err(|error| malformed(text, &error))?;
+    let container = document.root_element();
+    if !container.has_tag_name((NAMESPACE, "KeyContainer")) || container.attribute("Version") != Some("1.0") {
+        return Err(wrong(container, "this is not a PSKC container of version 1.0"));
+    }
+    let keys = Keys::of(container, pre_shared)?;
+    let mut seeds = Vec::new();
+    let (mut line, mut before) = (1_usize, 0);
+    for package in children(container, "KeyPackage") {
+        let key = needed(package, "Key")?;
+        let between = text.get(before..key.range().start).unwrap_or_default();
+        line = line.saturating_add(between.matches('\n').count());
+        before = key.range().start;
+        seeds.push(Entry { package, key, keys: keys.as_ref() }.seed(line)?);
+    }
+    Ok(seeds)
+}
+
+/// One key, beside what is said about its device.
+struct Entry<'a> {
+    package: Node<'a, 'a>,
+    key: Node<'a, 'a>,
+    keys: Option<&'a Keys>,
+}
+
+impl Entry<'_> {
+    fn seed(&self, line: usize) -> Result<Seed> {
+        let validity = self.validity()?;
+        let secret = self.secret()?;
+        Ok(Seed { line, serial: self.serial()?, user: self.user(&secret)?, validity, secret })
+    }
+
+    /// The device's serial number, or what the key is called if there is none.
+    fn serial(&self) -> Result<String> {
+        let serial = match only(self.package, "DeviceInfo")? {
+            Some(device) => only(device, "SerialNo")?,
+            None => None,
+        };
+        match serial {
+            Some(serial) => name(&content(serial)).ok_or_else(|| wrong(serial, "this is no serial number")),
+            None => {
+                self.key.attribute("Id").and_then(name).ok_or_else(|| wrong(self.key, "the key has no serial number"))
+            }
+        }
+    }
+
+    /// The user of the key, or else of the device.
+    fn user(&self, secret: &SeedSecret) -> Result<Option<String>> {
+        let of_key = match secret {
+            // There the ids are, instead of a user.
+            SeedSecret::Yubikey { .. } => None,
+            _ => only(self.key, "UserId")?,
+        };
+        let of_device = match only(self.package, "DeviceInfo")? {
+            Some(device) => only(device, "UserId")?,
+            None => None,
+        };
+        let user = of_key.or(of_device);
+        user.map(|user| name(&content(user)).ok_or_else(|| wrong(user, "this is no user's name"))).transpose()
+    }
+
+    fn secret(&self) -> Result<SeedSecret> {
+        match self.key.attribute("Algorithm") {
+            Some(HOTP) => {
+                let (algorithm, digits) = self.format()?;
+                let counter = self.number("Counter")?.unwrap_or(0);
+                Ok(SeedSecret::Hotp { key: self.checked(oath_key)?, algorithm, digits, counter })
+            }
+            Some(TOTP) => {
+                let (algorithm, digits) = self.format()?;
+                let totp = Totp { algorithm, digits, step: self.step()?, t0: 0 };
+                Ok(SeedSecret::Totp { key: self.checked(oath_key)?, totp })
+            }
+            Some(YUBIKEY) => self.yubikey(),
+            _ => Err(wrong(self.key, "the algorithm of this key is none of HOTP, TOTP and YubiKey")),
+        }
+    }
+
+    /// The public and the private id are a name's CN and UID.
+    fn yubikey(&self) -> Result<SeedSecret> {
+        let ids = needed(self.key, "UserId")?;
+        let text = content(ids);
+        let part = |name: &str| {
+            let mut parts = text.split(',').filter_map(|part| part.trim().split_once('='));
+            parts.find_map(|(own, value)| own.eq_ignore_ascii_case(name).then_some(value))
+        };
+        let public_id = part("CN").and_then(|id| id.parse().ok());
+        let private_id = part("UID").and_then(|id| private_id(id).ok());
+        let (Some(public_id), Some(private_id)) = (public_id, private_id) else {
+            return Err(wrong(ids, "this is not CN=public id, UID=private id"));
+        };
+        Ok(SeedSecret::Yubikey { public_id, private_id, key: self.checked(yubikey_key)?, counter: 0 })
+    }
+
+    /// The hash, and how a code looks (RFC 6030 §4.3.4 and §10.1).
+    fn format(&self) -> Result<(Algorithm, Digits)> {
+        let parameters = needed(self.key, "AlgorithmParameters")?;
+        let format = needed(parameters, "ResponseFormat")?;
+        if format.attribute("Encoding") != Some("DECIMAL") {
+            return Err(wrong(format, "codes of this key are not decimal"));
+        }
+        let check_digit = ["CheckDigit", "CheckDigits"].iter().find_map(|name| format.attribute(*name));
+        if matches!(check_digit, Some("true" | "1")) {
+            return Err(wrong(format, "codes of this key end in a check digit, which Countersign does not know"));
+        }
+        let digits = digits(format.attribute("Length").unwrap_or_default()).map_err(|error| at(format, &error))?;
+        let algorithm = only(parameters, "Suite")?.map_or(Ok(Algorithm::default()), suite)?;
+        Ok((algorithm, digits))
+    }
+
+    fn step(&self) -> Result<Step> {
+        if self.number("Time")?.is_some_and(|time| time != 0) {
+            return Err(wrong(self.key, "the time of this key does not begin at 0"));
+        }
+        let seconds = self.number("TimeInterval")?;
+        seconds.map_or(Ok(Step::default()), |seconds| step(&seconds.to_string()).map_err(|error| at(self.key, &error)))
+    }
+
+    fn validity(&self) -> Result<Validity> {
+        let mut validity = Validity::default();
+        let Some(policy) = only(self.key, "Policy")? else { return Ok(validity) };
+        let usages: Vec<_> = children(policy, "KeyUsage").collect();
+        for rule in policy.children().filter(Node::is_element) {
+            match rule.tag_name().name() {
+                "StartDate" => validity.from = Some(time(rule)?),
+                "ExpiryDate" => validity.until = Some(time(rule)?),
+                "KeyUsage" if usages.iter().any(|usage| content(*usage).as_str() == "OTP") => {}
+                // The device asks for the PIN itself, before it shows a code.
+                "PINPolicy" if rule.attribute("PINUsageMode") == Some("Local") => {}
+                _ => return Err(wrong(rule, "this key has a policy that Countersign does not keep")),
+            }
+        }
+        Ok(validity)
+    }
+
+    /// The secret, if `check` makes something of it.
+    fn checked<T>(&self, check: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+        let secret = needed(needed(self.key, "Data")?, "Secret")?;
+        let bytes = match self.value(secret)? {
+            Value::Plain(plain) => base64(plain)?,
+            Value::Opened(bytes) => bytes,
+        };
+        check(&bytes).map_err(|error| at(secret, &error))
+    }
+
+    /// A number, in decimal or, encrypted, in up to eight bytes (RFC 6030 §4.2).
+    fn number(&self, element: &str) -> Result<Option<u64>> {
+        let Some(element) = only(needed(self.key, "Data")?, element)? else { return Ok(None) };
+        let number = match self.value(element)? {
+            Value::Plain(plain) => content(plain).parse().ok(),
+            Value::Opened(bytes) if bytes.len() <= 8 => {
+                Some(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+            }
+            Value::Opened(_) => None,
+        };
+        number.map(Some).ok_or_else(|| wrong(element, "this is not a number"))
+    }
+
+    fn value<'a>(&self, element: Node<'a, 'a>) -> Result<Value<'a>> {
+        match (only(element, "PlainValue")?, only(element, "EncryptedValue")?, self.keys) {
+            (Some(plain), None, _) => Ok(Value::Plain(plain)),
+            (None, Some(_), Some(keys)) => Ok(Value::Opened(keys.open(element)?)),
+            (None, Some(encrypted), None) => Err(wrong(encrypted, "encrypted, and the container names no key")),
+            _ => Err(wrong(element, "this is neither one plain value nor one encrypted value")),
+        }
+    }
+}
+
+enum Value<'a> {
+    Plain(Node<'a, 'a>),
+    Opened(Zeroizing<Vec<u8>>),
+}
+
+/// The hash under the HMAC; vendors write `HMAC-SHA256` and its relatives.
+fn suite(suite: Node<'_, '_>) -> Result<Algorithm> {
+    let text = content(suite).to_ascii_uppercase().replace('-', "");
+    let algorithm = text.strip_prefix("HMAC").unwrap_or(&text).parse();
+    algorithm.map_err(|_| wrong(suite, "this is not HMAC with SHA-1, SHA-256 or SHA-512"))
+}
+
+fn time(element: Node<'_, '_>) -> Result<Timestamp> {
+    let time: Option<jiff::Timestamp> = content(element).parse().ok();
+    let time = time.ok_or_else(|| wrong(element, "this is not a time in UTC"))?;
+    Ok(Timestamp::from_millis(time.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::BASE64;
+
+    use super::*;
+    use crate::seeds;
+
+    const FIGURE_3: &str = include_str!("../../tests/seeds/rfc6030-figure-3.xml");
+
+    fn read(text: &str) -> Result<Vec<Seed>, String> {
+        seeds::read(text.as_bytes(), None).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn rfc_6030_figure_3() {
+        let seeds = read(FIGURE_3).unwrap();
+        let [Seed { line, serial, user, secret: SeedSecret::Hotp { key, algorithm, digits, counter }, .. }] =
+            &seeds[..]
+        else {
+            panic!("{seeds:?}")
+        };
+        assert_eq!((*line, serial.as_str(), key.as_bytes()), (15, "987654321", &b"12345678901234567890"[..]));
+        assert_eq!(user.as_deref(), Some("UID=jsmith,DC=example-bank,DC=net"));
+        assert_eq!((*algorithm, digits.count(), *counter), (Algorithm::Sha1, 8, 0));
+    }
+
+    /// Of figure 5, the device's key is read; the PIN beside it is a key that Countersign has no use for.
+    #[test]
+    fn figures_of_rfc_6030_that_hold_no_whole_key_are_refused() {
+        for (text, error) in [
+            (include_str!("../../tests/seeds/rfc6030-figure-2.xml"), "line 7: there is no <AlgorithmParameters> in it"),
+            (include_str!("../../tests/seeds/rfc6030-figure-4.xml"), "line 23: there is no <Secret> in it"),
+            (
+                include_str!("../../tests/seeds/rfc6030-figure-5.xml"),
+                "line 45: the algorithm of this key is none of HOTP, TOTP and YubiKey",
+            ),
+        ] {
+            assert_eq!(read(text).unwrap_err(), error);
+        }
+        let (one, _) = include_str!("../../tests/seeds/rfc6030-figure-5.xml").rsplit_once("<KeyPackage>").unwrap();
+        assert_eq!(read(&format!("{one}</KeyContainer>")).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_yubikey_is_read_as_yubico_writes_it() {
+        let seeds = read(include_str!("../../tests/seeds/yubikey.xml")).unwrap();
+        let [Seed { serial, user, secret: SeedSecret::Yubikey { public_id, private_id, key, counter }, .. }] =
+            &seeds[..]
+        else {
+            panic!("{seeds:?}")
+        };
+        assert_eq!((serial.as_str(), user, *counter), ("283599", &None, 0));
+        assert_eq!(public_id.to_string(), "ekhgjhbctrgn");
+        assert_eq!(private_id.as_bytes(), &[0xca, 0x62, 0xba, 0xca, 0x62, 0xba]);
+        assert_eq!(BASE64.encode(key.as_bytes()), "K34VFiiu0qar9xWICc9PPA==");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_its_line() {
+        for (before, after, error) in [
+            ("Version=\"1.0\"", "Version=\"2.0\"", "line 3: this is not a PSKC container of version 1.0"),
+            ("keyprov:pskc\"", "keyprov:pskc:1.0\"", "line 3: this is not a PSKC container of version 1.0"),
+            ("pskc:hotp", "pskc:ocra", "line 15: the algorithm of this key is none of HOTP, TOTP and YubiKey"),
+            ("DECIMAL", "ALPHANUMERIC", "line 19: codes of this key are not decimal"),
+            ("Length=\"8\"", "Length=\"9\"", "line 19: the number of digits is not 6, 7 or 8"),
+            ("Length=\"8\"", "", "line 19: the number of digits is not 6, 7 or 8"),
+            (
+                "/>",
+                " CheckDigits=\"true\"/>",
+                "line 19: codes of this key end in a check digit, which Countersign does not know",
+            ),
+            ("<Issuer>", "<Key/><Issuer>", ""),
+            ("MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=", "MTIzNA==", "line 22: the secret has 32 bits; it has to have 128 to 1024"),
+            ("MTIzNDU2", "MTIz!DU2", "line 23: this is not base64"),
+            (">0<", ">many<", "line 26: this is not a number"),
+            (">0<", ">-1<", "line 26: this is not a number"),
+            ("<Counter>", "<Secret/><Counter>", "line 26: there is a second <Secret>"),
+            ("SerialNo", "IssueNo", ""),
+            (">987654321<", "><", "line 9: this is no serial number"),
+            ("UserId>DC", "UserId><!-- -->DC", ""),
+            ("</KeyContainer>", "", "line 32: the file ends too early"),
+            ("</Key>", "</key>", "line 31: this is not well-formed XML"),
+            ("UID=jsmith", "&jsmith;", "line 30: this is not well-formed XML"),
+        ] {
+            assert!(FIGURE_3.contains(before), "{before}");
+            let told = read(&FIGURE_3.replace(before, after)).err().unwrap_or_default();
+            assert_eq!(told, error, "{before} {after}");
+        }
+    }
+
+    #[test]
+    fn no_entity_is_resolved() {
+        let dtd = "<!DOCTYPE x [<!ENTITY jsmith SYSTEM 'file:///etc/passwd'>]>\n<KeyContainer Version";
+        let text = FIGURE_3.replace("UID=jsmith", "&jsmith;").replace("<KeyContainer Version", dtd);
+        assert_eq!(read(&text).unwrap_err(), "line 3: a document type is declared, and none is allowed");
+    }
+
+    #[test]
+    fn a_policy_is_kept_or_the_key_is_refused() {
+        let with = |rule: &str| read(&FIGURE_3.replace("</Data>", &format!("</Data>\n<Policy>\n{rule}</Policy>")));
+        let refused = "line 31: this key has a policy that Countersign does not keep";
+        for rule in [
+            "<KeyUsage>CR</KeyUsage>",
+            "<PINPolicy PINUsageMode=\"Append\"/>",
+            "<PINPolicy/>",
+            "<NumberOfTransactions>5</NumberOfTransactions>",
+            "<Weather>fine</Weather>",
+        ] {
+            assert_eq!(with(rule).unwrap_err(), refused, "{rule}");
+        }
+        assert_eq!(with("<ExpiryDate>soon</ExpiryDate>").unwrap_err(), "line 31: this is not a time in UTC");
+
+        let [seed] =
+            with("<KeyUsage>CR</KeyUsage><KeyUsage>OTP</KeyUsage><ExpiryDate>2037-12-31T00:00:00Z</ExpiryDate>")
+                .unwrap()
+                .try_into()
+                .unwrap();
+        assert!(seed.validity.from.is_none());
+        assert_eq!(seed.validity.until.unwrap().as_seconds(), 2_145_830_400);
+    }
+
+    #[test]
+    fn totp_takes_its_parameters_from_the_file() {
+        let totp = |data: &str| {
+            let text = FIGURE_3.replace("pskc:hotp", "pskc:totp").replace("<Counter>", &format!("{data}<Counter>"));
+            let text = text.replace("<ResponseFormat", "<Suite>HMAC-SHA-512</Suite><ResponseFormat");
+            let [seed] = read(&text)?.try_into().unwrap();
+            let SeedSecret::Totp { totp, .. } = seed.secret else { panic!("{:?}", seed.secret) };
+            Ok::<_, String>((totp.algorithm, totp.digits.count(), totp.step.seconds(), totp.t0))
+        };
+        let value = |element: &str, value: &str| format!("<{element}><PlainValue>{value}</PlainValue></{element}>");
+        assert_eq!(totp(""), Ok((Algorithm::Sha512, 8, 30, 0)));
+        assert_eq!(totp(&(value("Time", "0") + &value("TimeInterval", "60"))), Ok((Algorithm::Sha512, 8, 60, 0)));
+        assert_eq!(totp(&value("TimeInterval", "0")).unwrap_err(), "line 15: the period is not 1 to 3600 seconds");
+        assert_eq!(totp(&value("Time", "5")).unwrap_err(), "line 15: the time of this key does not begin at 0");
+    }
+
+    /// A parser that called itself for every element would have no stack left.
+    #[test]
+    fn elements_may_be_nested_as_deep_as_the_file_is_long() {
+        let deep = "<a>".repeat(500_000);
+        assert_eq!(read(&deep).unwrap_err(), "line 1: the file ends too early");
+    }
+}

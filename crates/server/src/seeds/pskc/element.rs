@@ -1,0 +1,70 @@
+//! What is read out of an element, and what is said of one that is wrong. This module never quotes a file: an error has the
+//! line, the name that was looked for, and nothing that was found.
+
+use anyhow::{Result, anyhow};
+use data_encoding::BASE64;
+use roxmltree::{Error, Node};
+use zeroize::Zeroizing;
+
+/// The bytes in an element. Nothing says how they were cut into lines, so white space does not count.
+pub(super) fn base64(element: Node<'_, '_>) -> Result<Zeroizing<Vec<u8>>> {
+    let text = content(element);
+    let mut letters = Zeroizing::new(String::with_capacity(text.len()));
+    letters.extend(text.split_ascii_whitespace());
+    let bytes = BASE64.decode(letters.as_bytes());
+    bytes.map(Zeroizing::new).map_err(|_| wrong(element, "this is not base64"))
+}
+
+/// The text in an element, without the white space around it.
+pub(super) fn content(element: Node<'_, '_>) -> Zeroizing<String> {
+    let texts = || element.children().filter_map(|child| child.text().filter(|_| child.is_text()));
+    let mut whole = Zeroizing::new(String::with_capacity(texts().map(str::len).sum()));
+    whole.extend(texts());
+    Zeroizing::new(whole.trim().to_owned())
+}
+
+/// Elements within `parent` that have this name. Writers do not agree on the namespaces of the inner ones.
+pub(super) fn children<'a>(parent: Node<'a, 'a>, name: &'static str) -> impl Iterator<Item = Node<'a, 'a>> {
+    parent.children().filter(move |child| child.is_element() && child.tag_name().name() == name)
+}
+
+/// The element of this name within `parent`, if there is one. Two are an error: somebody would take the other.
+pub(super) fn only<'a>(parent: Node<'a, 'a>, name: &str) -> Result<Option<Node<'a, 'a>>> {
+    let mut all = parent.children().filter(|child| child.is_element() && child.tag_name().name() == name);
+    match (all.next(), all.next()) {
+        (_, Some(second)) => Err(wrong(second, &format!("there is a second <{name}>"))),
+        (first, None) => Ok(first),
+    }
+}
+
+/// The same, where it has to be there.
+pub(super) fn needed<'a>(parent: Node<'a, 'a>, name: &str) -> Result<Node<'a, 'a>> {
+    only(parent, name)?.ok_or_else(|| wrong(parent, &format!("there is no <{name}> in it")))
+}
+
+/// What is wrong, with the line where the element begins.
+pub(super) fn wrong(element: Node<'_, '_>, what: &str) -> anyhow::Error {
+    let place = element.document().text_pos_at(element.range().start);
+    anyhow!("line {}: {what}", place.row)
+}
+
+/// The same of an error that knows no line yet.
+pub(super) fn at(element: Node<'_, '_>, error: &anyhow::Error) -> anyhow::Error {
+    wrong(element, &error.to_string())
+}
+
+/// What the parser says, but for the texts that it quotes.
+pub(super) fn malformed(text: &str, error: &roxmltree::Error) -> anyhow::Error {
+    let line_before = |before: &str| before.matches('\n').count().saturating_add(1);
+    match error {
+        Error::DtdDetected => {
+            let line = line_before(text.split("<!DOCTYPE").next().unwrap_or_default());
+            anyhow!("line {line}: a document type is declared, and none is allowed")
+        }
+        Error::NodesLimitReached => anyhow!("the file has too many elements"),
+        Error::NoRootNode | Error::UnclosedRootNode | Error::UnexpectedEndOfStream => {
+            anyhow!("line {}: the file ends too early", line_before(text.trim_end()))
+        }
+        _ => anyhow!("line {}: this is not well-formed XML", error.pos().row),
+    }
+}
