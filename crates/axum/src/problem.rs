@@ -1,7 +1,7 @@
 //! What went wrong, as a page tells it: what happened, what to do next, at which field, and until when.
 
 use axum::http::StatusCode;
-use countersign_engine::core::{Refusal, Timestamp};
+use countersign_engine::core::{Refusal, Scopes, Timestamp};
 use fluent_bundle::FluentArgs;
 use minijinja::{Value, context};
 
@@ -58,7 +58,10 @@ impl Problem {
             | Refusal::VerificationNeeded
             | Refusal::NotEnabled
             | Refusal::LastDevice
-            | Refusal::PasswordElsewhere => StatusCode::FORBIDDEN,
+            | Refusal::PasswordElsewhere
+            | Refusal::TokensMany { .. }
+            | Refusal::ScopeInsufficient => StatusCode::FORBIDDEN,
+            Refusal::SessionUnknown | Refusal::TokenUnknown => StatusCode::NOT_FOUND,
             Refusal::FactorsChanged => StatusCode::CONFLICT,
             Refusal::AttemptOver => StatusCode::GONE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
@@ -90,6 +93,8 @@ impl Problem {
             | Refusal::PasswordPersonal
             | Refusal::PasswordSame => Some("new"),
             Refusal::PasswordsDiffer => Some("again"),
+            Refusal::ScopeInvalid => Some("scopes"),
+            Refusal::LifetimeInvalid { .. } => Some("expires_in"),
             _ => None,
         }
     }
@@ -112,6 +117,9 @@ impl Problem {
                 args.set("longest", *longest);
             }
             Self::Refused(Refusal::PasswordShort { shortest }) => args.set("shortest", *shortest),
+            Self::Refused(Refusal::TokensMany { most }) => args.set("most", *most),
+            Self::Refused(Refusal::ScopeInvalid) => args.set("most", Scopes::MOST),
+            Self::Refused(Refusal::LifetimeInvalid { longest }) => args.set("days", longest.as_secs() / (24 * 60 * 60)),
             _ => {}
         }
         let texts = site.templates.texts();

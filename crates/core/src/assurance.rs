@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Session, Timestamp};
+use crate::{Kind, Session, Timestamp};
 
 /// How sure we are of who is there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -34,6 +34,43 @@ impl Level {
     /// The level a store kept as `word`.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Aal1, Self::Aal2, Self::PhishingResistant].into_iter().find(|level| level.as_str() == word)
+    }
+}
+
+/// What somebody has proved, and when: of a session, and of a token that was made in one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Proved {
+    /// How surely.
+    pub level: Level,
+    /// By which method besides the password, if by one.
+    pub method: Option<Kind>,
+    /// When the password was last proved.
+    pub signed_in: Timestamp,
+    /// When a device was last proved.
+    pub verified: Option<Timestamp>,
+}
+
+impl Proved {
+    /// Whether this level was reached, by a proof of at most `span` ago.
+    pub fn reaches(&self, level: Level, span: Duration, now: Timestamp) -> bool {
+        self.level >= level && now.since(self.auth_time()) <= span
+    }
+
+    /// When somebody last proved something: what RFC 9470 §6.2 calls `auth_time`.
+    pub fn auth_time(&self) -> Timestamp {
+        self.verified.map_or(self.signed_in, |at| at.max(self.signed_in))
+    }
+
+    /// The methods as RFC 8176 §2 names them. It has no name for a mailbox, nor for a host's own methods.
+    pub fn amr(&self) -> Vec<&'static str> {
+        let by_device = self.method.as_ref().and_then(|method| match method {
+            method if *method == Kind::SMS => Some("sms"),
+            method if *method == Kind::CALL => Some("tel"),
+            method if [Kind::TOTP, Kind::HOTP, Kind::YUBIKEY, Kind::BACKUP_CODES].contains(method) => Some("otp"),
+            _ => None,
+        });
+        let several = (self.level >= Level::Aal2).then_some("mfa");
+        ["pwd"].into_iter().chain(by_device).chain(several).collect()
     }
 }
 
@@ -84,5 +121,45 @@ impl Lifetimes {
     /// Whether `session` has not ended by itself.
     pub fn allow(&self, session: &Session, now: Timestamp) -> bool {
         now < self.end(session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp::from_seconds(43_200);
+
+    fn proved(level: Level, method: Option<Kind>, verified: Option<Timestamp>) -> Proved {
+        Proved { level, method, signed_in: NOON, verified }
+    }
+
+    #[test]
+    fn methods_have_their_registered_names() {
+        let amr = |level, method| proved(level, method, None).amr().join(" ");
+        assert_eq!(amr(Level::Aal1, None), "pwd");
+        for (method, names) in [
+            (Kind::TOTP, "pwd otp mfa"),
+            (Kind::HOTP, "pwd otp mfa"),
+            (Kind::YUBIKEY, "pwd otp mfa"),
+            (Kind::BACKUP_CODES, "pwd otp mfa"),
+            (Kind::SMS, "pwd sms mfa"),
+            (Kind::CALL, "pwd tel mfa"),
+            (Kind::new("host's own"), "pwd mfa"),
+        ] {
+            assert_eq!(amr(Level::Aal2, Some(method)), names);
+        }
+        assert_eq!(amr(Level::Aal1, Some(Kind::EMAIL)), "pwd");
+    }
+
+    #[test]
+    fn the_last_proof_counts() {
+        let hour = Duration::from_hours(1);
+        let verified = proved(Level::Aal2, Some(Kind::TOTP), Some(NOON.after(hour)));
+        assert_eq!(verified.auth_time(), NOON.after(hour));
+        assert!(verified.reaches(Level::Aal2, hour, NOON.after(hour * 2)));
+        assert!(!verified.reaches(Level::Aal2, hour, NOON.after(hour * 3)));
+        assert!(!verified.reaches(Level::PhishingResistant, hour, NOON.after(hour)));
+        assert_eq!(proved(Level::Aal1, None, None).auth_time(), NOON);
     }
 }

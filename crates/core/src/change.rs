@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     AttemptId, Delivery, DeliveryId, Device, DeviceId, Envelope, Event, Node, NodeId, Session, SessionKey, Timestamp,
-    UserId, delivery::Note, device::Sealed,
+    Token, TokenId, UserId, delivery::Note, device::Sealed,
 };
 
 /// One thing to write.
@@ -74,6 +74,29 @@ pub enum Change<S = Envelope> {
         /// When.
         at: Timestamp,
     },
+    /// Ends every token of a user.
+    EndTokens {
+        /// Whose tokens.
+        user: UserId,
+    },
+    /// Ends every token of a user's that this device had verified.
+    EndTokensOf {
+        /// Whose tokens.
+        user: UserId,
+        /// The device.
+        device: DeviceId,
+    },
+    /// Ends one token, if it is there.
+    EndToken(TokenId),
+    /// Makes a token. Conflicts if its name or its key is taken.
+    OpenToken(Token),
+    /// Notes that a token was used, if it is there.
+    TouchToken {
+        /// The token.
+        token: TokenId,
+        /// When.
+        at: Timestamp,
+    },
     /// Charges a budget. Answers [`Written::Overspent`] when it would hold more than `limit`.
     Spend {
         /// Names the budget.
@@ -124,8 +147,8 @@ pub enum Change<S = Envelope> {
 
 impl<S> Change<S> {
     /// Where this change stands in the one order in which all batches are applied, so that batches never deadlock:
-    /// attempts, accounts, devices (removals first), sessions (ends first), budgets, events, deliveries, nodes, leases; each by
-    /// the name of its row.
+    /// attempts, accounts, devices (removals first), sessions (ends first), tokens (ends first), budgets, events, deliveries,
+    /// nodes, leases; each by the name of its row.
     fn order(&self) -> (u8, &str) {
         match self {
             Self::SpendAttempt { attempt, .. } => (0, attempt.as_str()),
@@ -138,13 +161,18 @@ impl<S> Change<S> {
             Self::EndSession(key) => (7, key.as_str()),
             Self::OpenSession(session) => (8, session.key.as_str()),
             Self::TouchSession { key, .. } => (9, key.as_str()),
-            Self::Spend { key, .. } | Self::Refund { key, .. } => (10, key),
-            Self::Record(event) => (11, event.user.as_str()),
-            Self::AddDelivery(delivery) => (12, delivery.id.as_str()),
-            Self::NoteDelivery(note) => (13, note.delivery.as_str()),
-            Self::NoteVerified { delivery, .. } => (14, delivery.as_str()),
-            Self::ReportNode(node) => (15, node.id.as_str()),
-            Self::TakeLease { name, .. } => (16, name),
+            Self::EndTokens { user } => (10, user.as_str()),
+            Self::EndTokensOf { device, .. } => (11, device.as_str()),
+            Self::EndToken(token) => (12, token.as_str()),
+            Self::OpenToken(token) => (13, token.id.as_str()),
+            Self::TouchToken { token, .. } => (14, token.as_str()),
+            Self::Spend { key, .. } | Self::Refund { key, .. } => (15, key),
+            Self::Record(event) => (16, event.user.as_str()),
+            Self::AddDelivery(delivery) => (17, delivery.id.as_str()),
+            Self::NoteDelivery(note) => (18, note.delivery.as_str()),
+            Self::NoteVerified { delivery, .. } => (19, delivery.as_str()),
+            Self::ReportNode(node) => (20, node.id.as_str()),
+            Self::TakeLease { name, .. } => (21, name),
         }
     }
 }
@@ -186,6 +214,11 @@ impl Change {
             Self::EndSessions { user } => Change::EndSessions { user },
             Self::OpenSession(session) => Change::OpenSession(session),
             Self::TouchSession { key, at } => Change::TouchSession { key, at },
+            Self::EndTokens { user } => Change::EndTokens { user },
+            Self::EndTokensOf { user, device } => Change::EndTokensOf { user, device },
+            Self::EndToken(token) => Change::EndToken(token),
+            Self::OpenToken(token) => Change::OpenToken(token),
+            Self::TouchToken { token, at } => Change::TouchToken { token, at },
             Self::Spend { key, amount, limit, at, window } => Change::Spend { key, amount, limit, at, window },
             Self::Refund { key, amount } => Change::Refund { key, amount },
             Self::Record(event) => Change::Record(event),

@@ -56,11 +56,19 @@ pub enum EventKind {
     BackupCodesMade,
     /// The password was changed.
     PasswordChanged,
+    /// A device was given another name.
+    DeviceRenamed,
+    /// A session was ended from another one, or all others were.
+    SessionEnded,
+    /// A token was made.
+    TokenMade,
+    /// A token was ended.
+    TokenEnded,
 }
 
 impl EventKind {
     /// Every kind there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::Verified,
@@ -71,6 +79,10 @@ impl EventKind {
         Self::TwoFactorDisabled,
         Self::BackupCodesMade,
         Self::PasswordChanged,
+        Self::DeviceRenamed,
+        Self::SessionEnded,
+        Self::TokenMade,
+        Self::TokenEnded,
     ];
 
     /// The word a store keeps.
@@ -86,6 +98,10 @@ impl EventKind {
             Self::TwoFactorDisabled => "two-factor-disabled",
             Self::BackupCodesMade => "backup-codes-made",
             Self::PasswordChanged => "password-changed",
+            Self::DeviceRenamed => "device-renamed",
+            Self::SessionEnded => "session-ended",
+            Self::TokenMade => "token-made",
+            Self::TokenEnded => "token-ended",
         }
     }
 

@@ -30,11 +30,12 @@ pub mod sending;
 pub mod session;
 pub mod throttle;
 pub mod time;
+pub mod token;
 pub mod view;
 
 pub use account::Account;
 pub use address::{Address, EmailAddress, PhoneNumber};
-pub use assurance::Level;
+pub use assurance::{Level, Proved};
 pub use change::{Batch, Budget, Change, Receipt, Written};
 pub use delivery::{Delivery, DeliveryStatus};
 pub use device::{Device, DeviceName, Envelope, Kind, Sealed, Status};
@@ -49,5 +50,6 @@ pub use ruling::{Case, Ruling, Settled, Verified, judge, judge_reply};
 pub use secret::Secret;
 pub use session::{Session, SessionKey};
 pub use time::Timestamp;
+pub use token::{ClientId, FamilyId, Scopes, Token, TokenId, TokenKey, TokenKind};
 
 pub use countersign_otp as otp;

@@ -8,6 +8,7 @@ use crate::{
     method::{hotp::HotpRule, totp::TotpRule},
     sending::SendingRule,
     throttle::ThrottleRule,
+    token::TokenRule,
 };
 
 /// What an installation asks for.
@@ -38,6 +39,8 @@ pub struct Policy {
     pub first_step: FirstStepRule,
     /// How long after a complete sign-in a browser is one that its user is known by; zero: never.
     pub known_browser: Duration,
+    /// How long tokens live, and how many there may be.
+    pub tokens: TokenRule,
 }
 
 /// The budget of failed first steps. A browser that its user is known by has one of its own, as large.
@@ -113,6 +116,7 @@ impl Default for Policy {
             offered: vec![Kind::TOTP, Kind::SMS, Kind::CALL, Kind::EMAIL, Kind::YUBIKEY],
             first_step: FirstStepRule { per_account: 20, per_address: 200, window: Duration::from_mins(15) },
             known_browser: Duration::from_hours(90 * 24),
+            tokens: TokenRule::default(),
         }
     }
 }

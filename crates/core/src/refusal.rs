@@ -97,11 +97,29 @@ pub enum Refusal {
     PasswordsDiffer,
     /// Passwords are kept elsewhere and cannot be changed here.
     PasswordElsewhere,
+    /// The user has no such session, or it has ended.
+    SessionUnknown,
+    /// The user has no such token, or it has ended.
+    TokenUnknown,
+    /// The user has as many tokens as one may have.
+    TokensMany {
+        /// How many that is.
+        most: u32,
+    },
+    /// A scope is no word, or there are too many of them.
+    ScopeInvalid,
+    /// A token is to live for no time, or for too long.
+    LifetimeInvalid {
+        /// The longest that it may live.
+        longest: Duration,
+    },
+    /// A token does not open this: it was made for other things.
+    ScopeInsufficient,
 }
 
 impl Refusal {
     /// One of each, for tables that must not forget any.
-    pub const ALL: [Self; 32] = {
+    pub const ALL: [Self; 38] = {
         const NEVER: Timestamp = Timestamp::from_millis(0);
         [
             Self::CredentialsWrong,
@@ -136,6 +154,12 @@ impl Refusal {
             Self::PasswordSame,
             Self::PasswordsDiffer,
             Self::PasswordElsewhere,
+            Self::SessionUnknown,
+            Self::TokenUnknown,
+            Self::TokensMany { most: 50 },
+            Self::ScopeInvalid,
+            Self::LifetimeInvalid { longest: Duration::from_hours(365 * 24) },
+            Self::ScopeInsufficient,
         ]
     };
 
@@ -174,6 +198,12 @@ impl Refusal {
             Self::PasswordSame => "password-same",
             Self::PasswordsDiffer => "passwords-differ",
             Self::PasswordElsewhere => "password-elsewhere",
+            Self::SessionUnknown => "session-unknown",
+            Self::TokenUnknown => "token-unknown",
+            Self::TokensMany { .. } => "tokens-many",
+            Self::ScopeInvalid => "scope-invalid",
+            Self::LifetimeInvalid { .. } => "lifetime-invalid",
+            Self::ScopeInsufficient => "scope-insufficient",
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::{DeviceId, Level, Timestamp, UserId, id::Id};
+use crate::{DeviceId, Kind, Level, Timestamp, UserId, assurance::Proved, id::Id};
 
 /// Marks a session key.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Session {
     pub stamp: String,
     /// The device that verified it, if one did.
     pub device: Option<DeviceId>,
+    /// The method of that device.
+    pub method: Option<Kind>,
     /// When this row was made.
     pub created: Timestamp,
     /// When it was last used, to within a minute.
@@ -39,6 +41,12 @@ pub struct Session {
 }
 
 impl Session {
+    /// What was proved.
+    pub fn proved(&self) -> Proved {
+        let Self { level, method, signed_in, verified, .. } = self;
+        Proved { level: *level, method: method.clone(), signed_in: *signed_in, verified: *verified }
+    }
+
     /// Whether two factors were proved, the second at most `span` ago.
     pub fn verified_within(&self, span: Duration, now: Timestamp) -> bool {
         self.level >= Level::Aal2 && self.proved_within(span, now)

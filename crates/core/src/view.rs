@@ -1,8 +1,9 @@
 //! What an entrance may show: plain data without a secret, except where showing the secret is the purpose.
 
 use crate::{
-    Account, AttemptId, BrowserId, Device, DeviceId, DeviceName, Factors, Kind, Secret, Status, Timestamp,
-    method::State, otp::Digits, throttle::ThrottleRule,
+    Account, AttemptId, BrowserId, Device, DeviceId, DeviceName, Factors, Kind, Proved, Scopes, Secret, Session,
+    SessionKey, Status, Timestamp, Token, TokenId, assurance::Lifetimes, method::State, otp::Digits,
+    throttle::ThrottleRule, token::TokenName,
 };
 
 /// Who looks, and when.
@@ -169,4 +170,66 @@ pub struct SetupKey {
     pub text: Secret,
     /// The `otpauth:` address behind the QR code.
     pub uri: Secret,
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SessionView {
+    /// Names it; it opens nothing.
+    pub id: SessionKey,
+    /// Whether it is the one that looks.
+    pub current: bool,
+    /// What was proved in it.
+    pub proved: Proved,
+    /// When it was last used, to within a minute.
+    pub last_seen: Timestamp,
+    /// When it ends unless it is used before.
+    pub until: Timestamp,
+}
+
+impl SessionView {
+    /// How `session` looks from the one with the key `here`.
+    pub fn new(session: &Session, here: &SessionKey, lifetimes: &Lifetimes) -> Self {
+        Self {
+            id: session.key.clone(),
+            current: session.key == *here,
+            proved: session.proved(),
+            last_seen: session.last_seen,
+            until: lifetimes.end(session),
+        }
+    }
+}
+
+/// A token as its owner sees it, once it was made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TokenView {
+    /// Names it; it opens nothing.
+    pub id: TokenId,
+    /// What its owner calls it.
+    pub name: TokenName,
+    /// What it opens.
+    pub scopes: Scopes,
+    /// What its owner had proved when it was made.
+    pub proved: Proved,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// When it was last used, to within a minute.
+    pub last_used: Option<Timestamp>,
+}
+
+impl TokenView {
+    /// How `token` looks.
+    pub fn new(token: &Token) -> Self {
+        Self {
+            id: token.id.clone(),
+            name: token.name.clone(),
+            scopes: token.scopes.clone(),
+            proved: token.proved(),
+            created: token.created,
+            expires: token.expires,
+            last_used: token.last_used,
+        }
+    }
 }

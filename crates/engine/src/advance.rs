@@ -9,7 +9,9 @@
 //! step_up.rs   begin_step_up ─▶ Challenge;    step_up ─▶ Grant
 //! send.rs      send, send_step_up, send_enrolment ─▶ a code on its way;  greet_call, speak_call
 //! enrol.rs     begin_enrolment ─▶ setup ─▶ confirm_enrolment ─▶ Grant
-//! manage.rs    factors, begin, make_backup_codes, prefer, remove_device, disable, change_password
+//! manage.rs    factors, begin, make_backup_codes, prefer, rename, remove_device, disable, change_password
+//! session.rs   sessions, end_session, end_other_sessions
+//! token.rs     tokens, make_token ─▶ PersonalToken, once;  end_token
 //! ```
 
 mod address;
@@ -18,7 +20,9 @@ mod guess;
 mod login;
 mod manage;
 mod send;
+mod session;
 mod step_up;
+mod token;
 
 use std::net::IpAddr;
 
@@ -37,6 +41,7 @@ pub(crate) use guess::Guesses;
 pub use guess::LONGEST_PASSWORD;
 pub use login::SignIn;
 pub use send::Spoken;
+pub use token::NewToken;
 
 /// What an entrance knows of a request besides its words.
 #[derive(Clone, Debug, Default)]

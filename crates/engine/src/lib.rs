@@ -5,6 +5,7 @@
 //! a [`Fault`], never a refusal and never an "allow".
 
 pub mod advance;
+mod bearer;
 mod engine;
 mod fault;
 mod keyring;
@@ -20,6 +21,7 @@ mod system;
 mod token;
 mod verify;
 
+pub use bearer::{Caller, Presented};
 pub use countersign_core as core;
 pub use engine::{Engine, Parts};
 pub use fault::{Fault, Stop};
@@ -30,4 +32,4 @@ pub use port::{Clock, Observer, Random, Store, User, Users};
 pub use session::{Grant, SignedIn};
 pub use staff::TwoFactorStatus;
 pub use system::{OsRandom, Stopwatch, SystemClock};
-pub use token::{AttemptToken, BrowserToken, CallToken, SessionToken};
+pub use token::{AttemptToken, BearerToken, BrowserToken, CallToken, PersonalToken, SessionToken};

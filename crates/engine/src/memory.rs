@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use countersign_core::{
     Account, AttemptId, Batch, Budget, Change, Delivery, Device, DeviceId, Event, Factors, Node, NodeId, Receipt,
-    Sealed, Session, SessionKey, Status, Timestamp, UserId, delivery::Note,
+    Sealed, Session, SessionKey, Status, Timestamp, Token, TokenId, TokenKey, UserId, delivery::Note,
 };
 
 use crate::{Fault, Store, port::Horizon};
@@ -28,6 +28,7 @@ struct Rows {
     accounts: BTreeMap<UserId, Account>,
     devices: BTreeMap<DeviceId, Device<Sealed>>,
     sessions: BTreeMap<SessionKey, Session>,
+    tokens: BTreeMap<TokenId, Token>,
     budgets: BTreeMap<String, Budget>,
     events: Vec<Event>,
     deliveries: Vec<Delivery>,
@@ -73,6 +74,16 @@ impl Store for MemoryStore {
         let mut sessions: Vec<_> = self.rows().sessions.values().filter(|row| row.user == *user).cloned().collect();
         sessions.sort_by(|a, b| (b.last_seen, &b.key).cmp(&(a.last_seen, &a.key)));
         Ok(sessions)
+    }
+
+    async fn token(&self, key: &TokenKey) -> Result<Option<Token>, Fault> {
+        Ok(self.rows().tokens.values().find(|token| token.key == *key).cloned())
+    }
+
+    async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault> {
+        let mut tokens: Vec<_> = self.rows().tokens.values().filter(|row| row.user == *user).cloned().collect();
+        tokens.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
+        Ok(tokens)
     }
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
@@ -124,6 +135,7 @@ impl Store for MemoryStore {
         rows.attempts.retain(|_, until| *until > now);
         rows.budgets.retain(|_, budget| budget.until > now);
         rows.sessions.retain(|_, session| session.last_seen >= sessions_before);
+        rows.tokens.retain(|_, token| token.expires > now);
         rows.devices.retain(|_, device| device.status != Status::Enrolling || device.created >= enrolments_before);
         rows.events.retain(|event| events_before.is_none_or(|before| event.at >= before));
         rows.deliveries.retain(|sent| events_before.is_none_or(|before| sent.created >= before));
@@ -138,8 +150,9 @@ impl Store for MemoryStore {
 
 impl Rows {
     fn count(&self) -> usize {
-        let Self { attempts, accounts: _, devices, sessions, budgets, events, deliveries, nodes, leases: _ } = self;
-        let counts = [attempts.len(), devices.len(), sessions.len(), budgets.len()];
+        let Self { attempts, accounts: _, devices, sessions, tokens, budgets, events, deliveries, nodes, leases: _ } =
+            self;
+        let counts = [attempts.len(), devices.len(), sessions.len(), tokens.len(), budgets.len()];
         counts.into_iter().chain([events.len(), deliveries.len(), nodes.len()]).sum()
     }
 
@@ -190,6 +203,14 @@ impl Rows {
                 }
                 Ok(())
             }
+            Change::OpenToken(token) => self.open_token(token),
+            change @ (Change::EndTokens { .. }
+            | Change::EndTokensOf { .. }
+            | Change::EndToken(_)
+            | Change::TouchToken { .. }) => {
+                self.end_or_touch_tokens(change);
+                Ok(())
+            }
             Change::Spend { key, amount, limit, at, window } => self.spend(key, amount, limit, at, at.after(window)),
             Change::Refund { key, amount } => {
                 if let Some(budget) = self.budgets.get_mut(&key) {
@@ -225,6 +246,29 @@ impl Rows {
                 Ok(())
             }
         }
+    }
+
+    fn end_or_touch_tokens(&mut self, change: Change<Sealed>) {
+        match change {
+            Change::EndTokens { user } => self.tokens.retain(|_, token| token.user != user),
+            Change::EndTokensOf { user, device } => {
+                self.tokens.retain(|_, token| token.user != user || token.device.as_ref() != Some(&device));
+            }
+            Change::EndToken(ended) => self.tokens.retain(|_, token| token.id != ended),
+            Change::TouchToken { token, at } => {
+                if let Some(token) = self.tokens.get_mut(&token) {
+                    token.last_used = token.last_used.max(Some(at));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn open_token(&mut self, token: Token) -> Result<(), Stop> {
+        if self.tokens.values().any(|other| other.key == token.key) {
+            return Err(Stop::Conflict);
+        }
+        fresh(self.tokens.insert(token.id.clone(), token))
     }
 
     fn add(&mut self, delivery: Delivery) -> Result<(), Stop> {

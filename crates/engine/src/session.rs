@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use countersign_core::{Batch, Change, DeviceId, Level, Session, Timestamp, ruling::Draft};
+use countersign_core::{Batch, Change, DeviceId, Kind, Level, Session, Timestamp, ruling::Draft};
 
 use crate::{BrowserToken, Engine, Fault, SessionToken, User, advance::Visit};
 
@@ -65,7 +65,10 @@ impl Grant {
 pub(crate) struct Terms<'a> {
     pub(crate) user: &'a User,
     pub(crate) level: Level,
+    /// The device that was proved.
     pub(crate) device: Option<DeviceId>,
+    /// Its method.
+    pub(crate) method: Option<Kind>,
     /// When the password was last proved; the absolute limit counts from here.
     pub(crate) signed_in: Timestamp,
     pub(crate) verified: Option<Timestamp>,
@@ -74,7 +77,8 @@ pub(crate) struct Terms<'a> {
 impl<'a> Terms<'a> {
     /// The terms of whoever has just proved a device.
     pub(crate) fn proved(user: &'a User, draft: &Draft<'_>, signed_in: Timestamp, now: Timestamp) -> Self {
-        Self { user, level: draft.level(), device: Some(draft.device().clone()), signed_in, verified: Some(now) }
+        let (device, method) = (Some(draft.device().clone()), Some(draft.kind().clone()));
+        Self { user, level: draft.level(), device, method, signed_in, verified: Some(now) }
     }
 }
 
@@ -112,7 +116,7 @@ impl Engine {
 
 /// The row of a new session on these terms.
 pub(crate) fn row(token: &SessionToken, terms: Terms<'_>, now: Timestamp) -> Session {
-    let Terms { user, level, device, signed_in, verified } = terms;
+    let Terms { user, level, device, method, signed_in, verified } = terms;
     Session {
         key: token.key(),
         user: user.id.clone(),
@@ -123,5 +127,6 @@ pub(crate) fn row(token: &SessionToken, terms: Terms<'_>, now: Timestamp) -> Ses
         last_seen: now,
         signed_in,
         verified,
+        method,
     }
 }

@@ -34,13 +34,14 @@ impl Engine {
         Ok(if enabled { TwoFactorStatus::Enabled } else { TwoFactorStatus::Disabled })
     }
 
-    /// Removes every device of this user, confirmed or not, and ends every session.
+    /// Removes every device of this user, confirmed or not, and ends every session and every token.
     pub async fn disable_two_factor(&self, user: &User) -> Result<(), Stop> {
         self.settle(user, Ground::Staff, |factors, now| {
             let changes = vec![
                 Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
                 Change::RemoveDevices { user: user.id.clone() },
                 Change::EndSessions { user: user.id.clone() },
+                Change::EndTokens { user: user.id.clone() },
                 Change::Record(Event::new(now, user.id.clone(), EventKind::TwoFactorDisabled)),
             ];
             Ok((changes, ()))
@@ -115,6 +116,7 @@ impl Engine {
                 Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred },
                 Change::AddDevice(device.clone()),
                 Change::EndSessions { user: user.id.clone() },
+                Change::EndTokens { user: user.id.clone() },
                 Change::Record(confirmed),
             ];
             Ok((changes, ()))
@@ -151,12 +153,13 @@ impl Engine {
         self.store().deliveries(user, limit).await
     }
 
-    /// Ends every session of this user.
+    /// Ends every session and every token of this user.
     pub async fn end_sessions(&self, user: &UserId) -> Result<(), Fault> {
-        self.commit(&Batch::new(vec![Change::EndSessions { user: user.clone() }])).await.map(drop)
+        let ends = vec![Change::EndSessions { user: user.clone() }, Change::EndTokens { user: user.clone() }];
+        self.commit(&Batch::new(ends)).await.map(drop)
     }
 
-    /// Forgets what nothing can use any more: ended sessions, runs that are over, abandoned setups, empty budgets, nodes
+    /// Forgets what nothing can use any more: ended sessions and tokens, runs that are over, abandoned setups, empty budgets, nodes
     /// that are gone, and events that are older than they are kept. Returns the number of rows gone.
     pub async fn purge(&self) -> Result<u64, Fault> {
         let now = self.now();

@@ -1,12 +1,13 @@
 //! Tokens: what a browser or client holds.
 //!
-//! A [`SessionToken`] is 256 random bits; the store knows only its hash. An [`AttemptToken`] is a sealed
+//! A [`SessionToken`] is 256 random bits, and so is a [`PersonalToken`] after its prefix; the store knows only their hashes.
+//! An [`AttemptToken`] is a sealed
 //! [`Attempt`](countersign_core::flow::Attempt), a [`BrowserToken`] a sealed [`KnownBrowser`](countersign_core::KnownBrowser),
 //! a [`CallToken`] the sealed name of a call. None prints, none compares.
 
 use std::fmt;
 
-use countersign_core::SessionKey;
+use countersign_core::{SessionKey, TokenKey};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -29,8 +30,7 @@ impl SessionToken {
 
     /// The token in a cookie or header, if it has the form of one.
     pub fn parse(text: &str) -> Option<Self> {
-        let letter = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-        (text.len() == Self::LETTERS && text.bytes().all(letter)).then(|| Self(Zeroizing::new(text.to_owned())))
+        (text.len() == Self::LETTERS && text.bytes().all(is_letter)).then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
     /// The name of its session's row: SHA-256, in hexadecimal digits. A fast hash is enough for 256 random bits.
@@ -47,6 +47,61 @@ impl SessionToken {
 impl fmt::Debug for SessionToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionToken([redacted])")
+    }
+}
+
+fn is_letter(c: u8) -> bool {
+    c.is_ascii_alphanumeric() || c == b'-' || c == b'_'
+}
+
+/// Opens what its scopes name, for a program of a person's.
+#[derive(Clone)]
+pub struct PersonalToken(Zeroizing<String>);
+
+impl PersonalToken {
+    /// What each of them begins with, so that people and scanners know one when they see it.
+    pub const PREFIX: &str = "cst_";
+
+    pub(crate) fn draw(random: &dyn Random) -> Self {
+        let SessionToken(letters) = SessionToken::draw(random);
+        Self(Zeroizing::new(format!("{}{}", Self::PREFIX, *letters)))
+    }
+
+    /// The token in a header, if it has the form of one.
+    pub fn parse(text: &str) -> Option<Self> {
+        SessionToken::parse(text.strip_prefix(Self::PREFIX)?).map(|_| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// The hash by which its row is found: SHA-256, in hexadecimal digits.
+    pub fn key(&self) -> TokenKey {
+        TokenKey::new(HEXLOWER.encode(&Sha256::digest(self.0.as_bytes())))
+    }
+
+    /// The token, to be given to its owner, once.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PersonalToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PersonalToken([redacted])")
+    }
+}
+
+/// What stands behind `Bearer` in a request (RFC 6750 §2.1).
+#[derive(Clone, Debug)]
+pub enum BearerToken {
+    /// The token of a session.
+    Session(SessionToken),
+    /// A personal token.
+    Personal(PersonalToken),
+}
+
+impl BearerToken {
+    /// The token in a header, if it has the form of one of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        SessionToken::parse(text).map(Self::Session).or_else(|| PersonalToken::parse(text).map(Self::Personal))
     }
 }
 
@@ -113,5 +168,25 @@ impl BrowserToken {
 impl fmt::Debug for BrowserToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BrowserToken([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OsRandom;
+
+    #[test]
+    fn a_bearer_is_told_by_its_form_and_never_printed() {
+        let (session, personal) = (SessionToken::draw(&OsRandom), PersonalToken::draw(&OsRandom));
+        let parsed = BearerToken::parse(personal.expose()).unwrap();
+        assert!(matches!(&parsed, BearerToken::Personal(token) if token.key() == personal.key()));
+        assert!(!format!("{parsed:?}").contains(personal.expose()));
+        let parsed = BearerToken::parse(session.expose()).unwrap();
+        assert!(matches!(&parsed, BearerToken::Session(token) if token.key() == session.key()));
+        let inner = personal.expose().strip_prefix("cst_").unwrap();
+        for text in ["", "cst_", "cst_x", &format!("CST_{inner}"), &format!("cst_{inner}="), &inner[1..]] {
+            assert!(BearerToken::parse(text).is_none(), "{text}");
+        }
     }
 }

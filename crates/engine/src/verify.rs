@@ -166,7 +166,7 @@ impl Engine {
         &self,
         user: &User,
         ground: Ground<'_>,
-        changes: impl Fn(Factors<Sealed>, Timestamp) -> Result<(Vec<Change>, T), Refusal>,
+        changes: impl Fn(Factors<Sealed>, Timestamp) -> Result<(Vec<Change>, T), Stop>,
     ) -> Result<T, Stop> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {

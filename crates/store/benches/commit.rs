@@ -82,6 +82,7 @@ fn accepted(user: usize, version: u64, number: u64) -> Vec<Change<Sealed>> {
         last_seen: NOW,
         signed_in: NOW,
         verified: Some(NOW),
+        method: Some(Kind::TOTP),
     };
     let mut event = Event::new(NOW, id(user), EventKind::SignedIn);
     (event.device, event.method, event.attempt) = (Some(device.id.clone()), Some(Kind::TOTP), Some(attempt.clone()));

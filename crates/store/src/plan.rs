@@ -5,12 +5,12 @@
 //! runs the steps then takes back what was written before it. What has to differ between databases is chosen here.
 
 use countersign_engine::core::{
-    Batch, Change, Delivery, DeliveryStatus, Device, Event, Kind, Node, Sealed, Session, Timestamp, UserId,
+    Batch, Change, Delivery, DeliveryStatus, Device, Event, Kind, Node, Sealed, Session, Timestamp, Token, UserId,
     delivery::Note, throttle::Throttle,
 };
 
 use crate::{
-    statements::{account, attempt, budget, delivery, device, event, lease, node, postgres, session},
+    statements::{account, attempt, budget, delivery, device, event, lease, node, postgres, session, token},
     value::{Value, Values},
 };
 
@@ -164,6 +164,15 @@ impl<'b> Plan<'b> {
             Change::TouchSession { key, at } => {
                 self.step(Must::Run, session::TOUCH, vec![(*at).into(), key.into()]);
             }
+            Change::EndTokens { user } => self.step(Must::Run, token::END_ALL, vec![user.into()]),
+            Change::EndTokensOf { user, device } => {
+                self.step(Must::Run, token::END_OF_DEVICE, vec![user.into(), device.into()]);
+            }
+            Change::EndToken(ended) => self.step(Must::Run, token::END, vec![ended.into()]),
+            Change::OpenToken(made) => self.step(Must::HitOne, token::OPEN, issued(made)),
+            Change::TouchToken { token, at } => {
+                self.step(Must::Run, token::TOUCH, vec![(*at).into(), token.into()]);
+            }
             Change::Spend { key, amount, limit, at, window } => {
                 self.spend(Charge { key, at: *at, end: at.after(*window) }, *amount, *limit);
             }
@@ -285,6 +294,29 @@ fn opened(session: &Session) -> Values<'_> {
         session.last_seen.into(),
         session.signed_in.into(),
         session.verified.into(),
+        session.method.as_ref().map(Kind::as_str).into(),
+    ]
+}
+
+fn issued(token: &Token) -> Values<'_> {
+    vec![
+        (&token.id).into(),
+        (&token.key).into(),
+        (&token.user).into(),
+        token.kind.as_str().into(),
+        token.name.as_str().into(),
+        token.scopes.text().into(),
+        token.level.as_str().into(),
+        token.stamp.as_str().into(),
+        token.device.as_ref().into(),
+        token.method.as_ref().map(Kind::as_str).into(),
+        token.signed_in.into(),
+        token.verified.into(),
+        token.created.into(),
+        token.expires.into(),
+        token.last_used.into(),
+        token.client.as_ref().into(),
+        token.family.as_ref().into(),
     ]
 }
 

@@ -23,7 +23,7 @@ use countersign_engine::{
     Fault, Store,
     core::{
         AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
-        SessionKey, Timestamp, UserId,
+        SessionKey, Timestamp, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -42,7 +42,7 @@ use self::{
 use crate::{
     Migrated, Pending, StoreError, UserTable,
     row::{Columns, FactorsOf, FromColumns},
-    statements::{account, attempt, budget, delivery, device, event, node, postgres::CLOCK, schema, session},
+    statements::{account, attempt, budget, delivery, device, event, node, postgres::CLOCK, schema, session, token},
     value::Value,
 };
 
@@ -234,6 +234,14 @@ impl Store for PostgresStore {
         self.rows("read a user's sessions", session::OF_USER, &[user.into()]).await
     }
 
+    async fn token(&self, key: &TokenKey) -> Result<Option<Token>, Fault> {
+        self.row("read a token", token::BY_KEY, &[key.into()]).await
+    }
+
+    async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault> {
+        self.rows("read a user's tokens", token::OF_USER, &[user.into()]).await
+    }
+
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
         self.rows("read a user's events", event::OF_USER, &[user.into(), limit.into()]).await
     }
@@ -269,6 +277,7 @@ impl Store for PostgresStore {
             + self.forget(attempt::PURGE, horizon.now).await?
             + self.forget(budget::PURGE, horizon.now).await?
             + self.forget(session::PURGE, horizon.sessions_before).await?
+            + self.forget(token::PURGE, horizon.now).await?
             + self.forget(device::PURGE, horizon.enrolments_before).await?
             + self.forget(node::PURGE, horizon.nodes_before).await?)
     }

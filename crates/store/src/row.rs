@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use countersign_engine::core::{
     Account, BrowserId, Budget, Delivery, DeliveryStatus, Device, DeviceName, Event, EventKind, Factors, Id, Kind,
-    Level, Node, Sealed, Secret, Session, Status, Timestamp, UserId,
+    Level, Node, Scopes, Sealed, Secret, Session, Status, Timestamp, Token, TokenKind, UserId,
     throttle::{Streak, Throttle},
 };
 use rusqlite::types::{Type, ValueRef};
@@ -128,6 +128,31 @@ impl FromColumns for Session {
             last_seen: columns.time()?,
             signed_in: columns.time()?,
             verified: columns.time_if_any()?,
+            method: columns.kind_if_any()?,
+        })
+    }
+}
+
+impl FromColumns for Token {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            key: columns.id()?,
+            user: columns.id()?,
+            kind: columns.word("kind", TokenKind::parse)?,
+            name: columns.word("name", |text| DeviceName::parse(text).ok())?,
+            scopes: columns.word("scopes", |text| Scopes::parse(text).ok())?,
+            level: columns.word("level", Level::parse)?,
+            stamp: columns.text()?.into(),
+            device: columns.id_if_any()?,
+            method: columns.kind_if_any()?,
+            signed_in: columns.time()?,
+            verified: columns.time_if_any()?,
+            created: columns.time()?,
+            expires: columns.time()?,
+            last_used: columns.time_if_any()?,
+            client: columns.id_if_any()?,
+            family: columns.id_if_any()?,
         })
     }
 }
@@ -139,7 +164,7 @@ impl FromColumns for Event {
             user: columns.id()?,
             kind: columns.word("kind", EventKind::parse)?,
             device: columns.id_if_any()?,
-            method: columns.text_if_any()?.map(|kind| Kind::new(kind.to_owned())),
+            method: columns.kind_if_any()?,
             attempt: columns.id_if_any()?,
             address: columns.address_if_any()?,
         })
@@ -268,6 +293,10 @@ impl<'r> Columns<'r> {
 
     fn id_if_any<T>(&mut self) -> Result<Option<Id<T>>> {
         Ok(self.text_if_any()?.map(Id::new))
+    }
+
+    fn kind_if_any(&mut self) -> Result<Option<Kind>> {
+        Ok(self.text_if_any()?.map(|kind| Kind::new(kind.to_owned())))
     }
 
     fn time(&mut self) -> Result<Timestamp> {

@@ -19,7 +19,7 @@ use countersign_engine::{
     Fault, Store,
     core::{
         AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
-        SessionKey, Timestamp, UserId,
+        SessionKey, Timestamp, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -153,6 +153,14 @@ impl Store for SqliteStore {
         self.read("read a user's sessions", |connection| read::sessions(connection, user))
     }
 
+    async fn token(&self, key: &TokenKey) -> Result<Option<Token>, Fault> {
+        self.read("read a token", |connection| read::token(connection, key))
+    }
+
+    async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault> {
+        self.read("read a user's tokens", |connection| read::tokens(connection, user))
+    }
+
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
         self.read("read a user's events", |connection| read::events(connection, user, limit))
     }
@@ -189,6 +197,7 @@ impl Store for SqliteStore {
             + self.forget(statements::attempt::PURGE, horizon.now).await?
             + self.forget(statements::budget::PURGE, horizon.now).await?
             + self.forget(statements::session::PURGE, horizon.sessions_before).await?
+            + self.forget(statements::token::PURGE, horizon.now).await?
             + self.forget(statements::device::PURGE, horizon.enrolments_before).await?
             + self.forget(statements::node::PURGE, horizon.nodes_before).await?)
     }

@@ -119,15 +119,17 @@ pub(crate) mod device {
 /// Sessions.
 pub(crate) mod session {
     pub(crate) const ONE: &str = "
-        SELECT key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified
+        SELECT key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified,
+               method
         FROM session WHERE key = $1";
     pub(crate) const THERE: &str = "SELECT 1 FROM session WHERE key = $1";
     pub(crate) const OF_USER: &str = "
-        SELECT key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified
+        SELECT key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified,
+               method
         FROM session WHERE user_id = $1 ORDER BY last_seen DESC, key DESC";
     pub(crate) const OPEN: &str = "
-        INSERT INTO session (key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        INSERT INTO session (key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified, method)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT (key) DO NOTHING";
     pub(crate) const TOUCH: &str = "UPDATE session SET last_seen = $1 WHERE key = $2 AND last_seen < $1";
     pub(crate) const END: &str = "DELETE FROM session WHERE key = $1";
@@ -137,6 +139,33 @@ pub(crate) mod session {
     pub(crate) const PURGE: &str = "
         DELETE FROM session WHERE key IN (SELECT key FROM session WHERE last_seen < $1 LIMIT $2)
             AND last_seen < $1";
+}
+
+/// What programs show in place of people.
+pub(crate) mod token {
+    pub(crate) const BY_KEY: &str = "
+        SELECT id, key, user_id, kind, name, scopes, level, stamp, device_id, method, signed_in, verified,
+               created, expires, last_used, client_id, family
+        FROM token WHERE key = $1";
+    pub(crate) const OF_USER: &str = "
+        SELECT id, key, user_id, kind, name, scopes, level, stamp, device_id, method, signed_in, verified,
+               created, expires, last_used, client_id, family
+        FROM token WHERE user_id = $1 ORDER BY created DESC, id DESC";
+    pub(crate) const OPEN: &str = "
+        INSERT INTO token (id, key, user_id, kind, name, scopes, level, stamp, device_id, method, signed_in, verified,
+            created, expires, last_used, client_id, family)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+        ON CONFLICT DO NOTHING";
+    pub(crate) const TOUCH: &str = "
+        UPDATE token SET last_used = $1 WHERE id = $2 AND (last_used IS NULL OR last_used < $1)";
+    pub(crate) const END: &str = "DELETE FROM token WHERE id = $1";
+    pub(crate) const END_ALL: &str = "DELETE FROM token WHERE user_id = $1";
+    pub(crate) const END_OF_DEVICE: &str = "DELETE FROM token WHERE user_id = $1 AND device_id = $2";
+    /// For a database that was put back: what was ended since then stays ended.
+    pub(crate) const END_EVERY: &str = "DELETE FROM token";
+    pub(crate) const PURGE: &str = "
+        DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires <= $1 LIMIT $2)
+            AND expires <= $1";
 }
 
 /// Runs of a flow that are over.
@@ -306,6 +335,16 @@ mod tests {
             session::END_ALL,
             session::PURGE,
         ];
+        let tokens = [
+            token::BY_KEY,
+            token::OF_USER,
+            token::OPEN,
+            token::TOUCH,
+            token::END,
+            token::END_ALL,
+            token::END_OF_DEVICE,
+            token::PURGE,
+        ];
         let attempts = [attempt::ONE, attempt::SPEND, attempt::PURGE];
         let budgets = [budget::ONE, budget::SPEND, budget::UNTIL, budget::REFUND, budget::PURGE];
         let events = [event::OF_USER, event::RECORD];
@@ -325,8 +364,9 @@ mod tests {
             user::SET_HASH_IF,
             user::SET_ACTIVE,
         ];
-        let tables = ["account", "device", "session", "spent_attempt", "budget", "event", "delivery", "app_user"];
-        let first = [&accounts[..], &devices, &sessions, &attempts, &budgets].concat();
+        let tables =
+            ["account", "device", "session", "token", "spent_attempt", "budget", "event", "delivery", "app_user"];
+        let first = [&accounts[..], &devices, &sessions, &tokens, &attempts, &budgets].concat();
         for statement in [&first[..], &events, &deliveries, &users].concat() {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
             let steps = plan.raw_query().mapped(|row| row.get::<_, String>("detail"));

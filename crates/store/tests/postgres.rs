@@ -21,7 +21,7 @@ use countersign_testkit::{all_at_once, contract::store::batch};
 use tokio_postgres::{Client, NoTls};
 
 /// The number of the last migration.
-const NEWEST: u32 = 4;
+const NEWEST: u32 = 5;
 
 fn place(url: &str) -> PostgresPlace {
     PostgresPlace::parse(url).unwrap()
@@ -334,6 +334,7 @@ async fn our_commits_wait_for_the_disk_whatever_the_server_says() {
         last_seen: now,
         signed_in: now,
         verified: None,
+        method: None,
     };
     commit(&store, vec![Change::OpenSession(session), spend("one")]).await.unwrap();
     let seen = store.session(&SessionKey::new("key")).await.unwrap().unwrap().stamp;

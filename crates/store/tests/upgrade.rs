@@ -10,7 +10,7 @@ use countersign_store::{Database, Migrated, Opened};
 use rusqlite::Connection;
 
 /// The last migration there is.
-const NEWEST: u32 = 4;
+const NEWEST: u32 = 5;
 
 /// A row of every table, for both engines but for how bytes are written.
 const ROWS: &str = "
@@ -46,6 +46,8 @@ async fn is_all_there(database: &Database) {
     assert_eq!(events.iter().map(|event| event.kind).collect::<Vec<_>>(), [EventKind::SignedIn]);
     assert_eq!(users.list().await.unwrap().len(), 1);
     assert!(store.nodes().await.unwrap().is_empty());
+    assert!(store.tokens(&ada).await.unwrap().is_empty());
+    assert_eq!(session.method, None);
 }
 
 #[tokio::test]

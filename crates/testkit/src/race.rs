@@ -14,7 +14,7 @@ use countersign_engine::{
     Fault, Store,
     core::{
         AttemptId, Batch, Budget, Change, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
-        SessionKey, UserId,
+        SessionKey, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -122,6 +122,14 @@ impl Store for Rigged {
 
     async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {
         self.store.sessions(user).await
+    }
+
+    async fn token(&self, key: &TokenKey) -> Result<Option<Token>, Fault> {
+        self.store.token(key).await
+    }
+
+    async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault> {
+        self.store.tokens(user).await
     }
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use countersign_core::{
     Address, Batch, Change, Device, DeviceName, EmailAddress, EventKind, Factors, Kind, Refusal, Sealed, Secret,
-    Status, Timestamp, Written,
+    Session, Status, Timestamp, Written,
     flow::{Attempt, Purpose, manage},
     method::{State, delivered, hotp, totp, yubikey},
     otp::{Key, Otpauth, OtpauthHotp},
@@ -167,15 +167,8 @@ impl Engine {
                 grant: &|draft, factors, now| {
                     let terms = Terms::proved(user, draft, old.signed_in, now);
                     let confirmed = proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now);
-                    let changes = vec![
-                        joined(user, factors, draft.device()),
-                        if factors.enabled() {
-                            Change::EndSession(old.key.clone())
-                        } else {
-                            Change::EndSessions { user: user.id.clone() }
-                        },
-                        Change::Record(confirmed),
-                    ];
+                    let mut changes = vec![joined(user, factors, draft.device()), Change::Record(confirmed)];
+                    changes.extend(superseded(user, old, factors));
                     Success { session: session::row(&token, terms, now), changes }
                 },
             })
@@ -201,6 +194,16 @@ impl Engine {
             Ok(()) | Err(Stop::Refused(_)) => Ok(()),
             Err(Stop::Faulted(fault)) => Err(fault),
         }
+    }
+}
+
+/// The end of what a device that joins takes the place of: this session, or, if it is the first, everything that was opened
+/// without one.
+fn superseded(user: &User, old: &Session, factors: &Factors<Sealed>) -> Vec<Change> {
+    if factors.enabled() {
+        vec![Change::EndSession(old.key.clone())]
+    } else {
+        vec![Change::EndSessions { user: user.id.clone() }, Change::EndTokens { user: user.id.clone() }]
     }
 }
 

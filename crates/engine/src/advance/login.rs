@@ -108,7 +108,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Option<Grant>, Stop> {
         let token = self.draw_token();
-        let terms = Terms { user, level: PASSWORD_ONLY, device: None, signed_in: now, verified: None };
+        let terms = Terms { user, level: PASSWORD_ONLY, device: None, method: None, signed_in: now, verified: None };
         let session = session::row(&token, terms, now);
         self.observer().before_grant(user, &session).await?;
         let mut changes = vec![

@@ -4,7 +4,8 @@
 //! form sent twice, or an answer page reloaded, does nothing the second time and shows no code again.
 
 use countersign_core::{
-    Change, Device, DeviceId, DeviceName, EventKind, Kind, Level, Refusal, Secret, Session, Status, Timestamp, UserId,
+    Change, Device, DeviceId, DeviceName, EventKind, Kind, Level, Refusal, Sealed, Secret, Session, Status, Timestamp,
+    UserId,
     flow::{Purpose, manage},
     method::{
         State,
@@ -14,7 +15,7 @@ use countersign_core::{
 };
 use zeroize::Zeroizing;
 
-use super::{LONGEST_PASSWORD, PASSWORD_ONLY, Visit, event};
+use super::{LONGEST_PASSWORD, PASSWORD_ONLY, Visit, event, token::deed};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop,
     session::{self, Terms},
@@ -51,8 +52,7 @@ impl Engine {
         self.settle(user, Ground::Run(&attempt), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
             let old = factors.devices.iter().filter(|device| device.kind == Kind::BACKUP_CODES);
-            let mut changes: Vec<_> =
-                old.map(|device| Change::RemoveDevice { device: device.id.clone(), seen: device.version }).collect();
+            let mut changes: Vec<_> = old.flat_map(removal).collect();
             changes.extend([
                 Change::MoveFactors {
                     user: user.id.clone(),
@@ -80,7 +80,30 @@ impl Engine {
         .await
     }
 
-    /// Removes one device, but not the last one, and ends the other sessions that it verified.
+    /// Calls this device something else.
+    pub async fn rename(
+        &self,
+        signed_in: &SignedIn,
+        device: &DeviceId,
+        name: DeviceName,
+        visit: &Visit,
+    ) -> Result<(), Stop> {
+        let user = signed_in.user();
+        self.settle(user, Ground::Session(&signed_in.session().key), |factors, now| {
+            self.may_use(signed_in.session(), &factors, now)?;
+            let known = factors.device(device).filter(|device| device.status != Status::Enrolling);
+            let mut known = self.open_device(known.ok_or(Refusal::DeviceUnknown)?.clone())?;
+            known.name = name.clone();
+            known.version = known.version.saturating_add(1);
+            let mut renamed = deed(EventKind::DeviceRenamed, signed_in, visit, now);
+            renamed.device = Some(known.id.clone());
+            renamed.method = Some(known.kind.clone());
+            Ok((vec![Change::UpdateDevice(known), Change::Record(renamed)], ()))
+        })
+        .await
+    }
+
+    /// Removes one device, but not the last one, and ends the other sessions, and the tokens, that it verified.
     pub async fn remove_device(
         &self,
         signed_in: &SignedIn,
@@ -104,16 +127,17 @@ impl Engine {
             let preferred = factors.account.preferred.clone().filter(|preferred| preferred != device);
             let mut changes = vec![
                 Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred },
-                Change::RemoveDevice { device: known.id.clone(), seen: known.version },
                 Change::Record(removed),
             ];
+            changes.extend(removal(known));
             changes.extend(others.iter().cloned().map(Change::EndSession));
             Ok((changes, ()))
         })
         .await
     }
 
-    /// Switches two-factor authentication off: removes every device, confirmed or not, and ends every other session.
+    /// Switches two-factor authentication off: removes every device, confirmed or not, and ends every other
+    /// session and every token.
     pub async fn disable(&self, signed_in: &SignedIn, token: &AttemptToken, visit: &Visit) -> Result<Grant, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::Disable).await?;
         let user = signed_in.user();
@@ -122,13 +146,20 @@ impl Engine {
         let session = self
             .settle(user, Ground::Run(&attempt), |factors, now| {
                 self.may_use(old, &factors, now)?;
-                let terms =
-                    Terms { user, level: PASSWORD_ONLY, device: None, signed_in: old.signed_in, verified: None };
+                let terms = Terms {
+                    user,
+                    level: PASSWORD_ONLY,
+                    device: None,
+                    method: None,
+                    signed_in: old.signed_in,
+                    verified: None,
+                };
                 let session = session::row(&token, terms, now);
                 let changes = vec![
                     Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
                     Change::RemoveDevices { user: user.id.clone() },
                     Change::EndSessions { user: user.id.clone() },
+                    Change::EndTokens { user: user.id.clone() },
                     Change::OpenSession(session.clone()),
                     Change::Record(event(EventKind::TwoFactorDisabled, &attempt, visit, now)),
                 ];
@@ -145,7 +176,7 @@ impl Engine {
     }
 
     /// Changes the password; the current one is asked, and a wrong one is charged like a failed first step. Every other
-    /// session and every login under way ends, because the stamp changes.
+    /// session, every token and every login under way ends, because the stamp changes.
     pub async fn change_password(
         &self,
         signed_in: &SignedIn,
@@ -173,12 +204,12 @@ impl Engine {
                 // The new session is no surer than the old one was, so what it rests on is asked again.
                 manage::may_change_password(signed_in.session(), &factors, self.methods())?;
                 let session = renewed(&token, &user, signed_in.session(), now);
-                let event = countersign_core::Event::new(now, user.id.clone(), EventKind::PasswordChanged);
                 let changes = vec![
                     Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
                     Change::EndSessions { user: user.id.clone() },
+                    Change::EndTokens { user: user.id.clone() },
                     Change::OpenSession(session.clone()),
-                    Change::Record(countersign_core::Event { address: visit.address, ..event }),
+                    Change::Record(deed(EventKind::PasswordChanged, signed_in, visit, now)),
                 ];
                 Ok((changes, session))
             })
@@ -197,9 +228,15 @@ impl Engine {
     }
 }
 
+/// The end of a device, and of the tokens that it verified.
+fn removal(device: &Device<Sealed>) -> [Change; 2] {
+    let end = Change::EndTokensOf { user: device.user.clone(), device: device.id.clone() };
+    [Change::RemoveDevice { device: device.id.clone(), seen: device.version }, end]
+}
+
 /// The session after a change of password: as sure as before, under the new stamp.
 fn renewed(token: &crate::SessionToken, user: &crate::User, old: &Session, now: Timestamp) -> Session {
-    let Session { level, device, verified, .. } = old.clone();
+    let Session { level, device, method, verified, .. } = old.clone();
     let signed_in = if level == Level::Aal1 { now } else { old.signed_in };
-    session::row(token, Terms { user, level, device, signed_in, verified }, now)
+    session::row(token, Terms { user, level, device, method, signed_in, verified }, now)
 }

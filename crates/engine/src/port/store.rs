@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use countersign_core::{
     AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey,
-    Timestamp, UserId,
+    Timestamp, Token, TokenKey, UserId,
 };
 
 use crate::Fault;
@@ -13,7 +13,7 @@ use crate::Fault;
 /// What may be forgotten.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Horizon {
-    /// The moment it is: attempts that would have ended by now, and budgets that are empty by now.
+    /// The moment it is: attempts that would have ended by now, tokens that have, and budgets that are empty by now.
     pub now: Timestamp,
     /// Sessions that were last used before this.
     pub sessions_before: Timestamp,
@@ -47,6 +47,12 @@ pub trait Store: Debug + Send + Sync {
 
     /// Every session row of a user, newest first, ended ones by time included.
     async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault>;
+
+    /// The token found by its hash.
+    async fn token(&self, key: &TokenKey) -> Result<Option<Token>, Fault>;
+
+    /// Every token row of a user, the last one made first, ended ones by time included.
+    async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault>;
 
     /// The latest events of a user, newest first, at most `limit`.
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault>;

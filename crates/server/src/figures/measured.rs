@@ -7,7 +7,7 @@ use countersign_engine::{
     Fault, Stopwatch, Store,
     core::{
         AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
-        SessionKey, UserId, Written,
+        SessionKey, Token, TokenKey, UserId, Written,
     },
     port::Horizon,
 };
@@ -53,6 +53,14 @@ impl Store for Measured {
 
     async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {
         counted("sessions", self.inner.sessions(user).await)
+    }
+
+    async fn token(&self, key: &TokenKey) -> Result<Option<Token>, Fault> {
+        counted("token", self.inner.token(key).await)
+    }
+
+    async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault> {
+        counted("tokens", self.inner.tokens(user).await)
     }
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {

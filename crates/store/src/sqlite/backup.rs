@@ -2,7 +2,7 @@
 //!
 //! A copy is made in one read transaction, so it is the database as of one moment, with every commit that was answered
 //! before. It is checked, made durable, and only then given its name: a file of that name is whole. Putting a copy back
-//! ends every session in it, because somebody may have signed out since it was made.
+//! ends every session and every token in it, because somebody may have ended them since it was made.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -15,8 +15,11 @@ use rusqlite::{ErrorCode, backup::Backup};
 use super::{SqliteStore, connection, migrate};
 use crate::{
     StoreError,
-    statements::{session, sqlite as statement},
+    statements::{session, sqlite as statement, token},
 };
+
+/// The first migration of a database that has tokens.
+const FIRST_WITH_TOKENS: u32 = 5;
 
 /// What to do about a database that is there already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,7 +61,7 @@ impl SqliteStore {
         let part = Part::of(&copy, &path)?;
         part.check()?;
         let migration = migrate::usable(&connection::copier(&part.path)?, &copy)?;
-        let sessions_ended = part.end_sessions()?;
+        let sessions_ended = part.end_sessions(migration)?;
         if path.symlink_metadata().is_ok() {
             part.replace_contents(&path)?;
         } else {
@@ -98,8 +101,14 @@ impl Part {
         }
     }
 
-    fn end_sessions(&self) -> Result<usize, StoreError> {
-        connection::writer(&self.path)?.execute(session::END_EVERY, []).map_err(sqlite("end the sessions"))
+    /// Ends every session and, where the copy is new enough to have any, every token.
+    fn end_sessions(&self, migration: u32) -> Result<usize, StoreError> {
+        let connection = connection::writer(&self.path)?;
+        let ended = connection.execute(session::END_EVERY, []).map_err(sqlite("end the sessions"))?;
+        if migration >= FIRST_WITH_TOKENS {
+            connection.execute(token::END_EVERY, []).map_err(sqlite("end the tokens"))?;
+        }
+        Ok(ended)
     }
 
     /// Gives the copy its name, unless something has that name by now.

@@ -4,13 +4,14 @@
 //! scans: each finds its rows by a key or an index.
 
 use countersign_engine::core::{
-    AttemptId, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Sealed, Session, SessionKey, UserId,
+    AttemptId, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Sealed, Session, SessionKey, Token, TokenKey,
+    UserId,
 };
 use rusqlite::{Connection, OptionalExtension, Result, params_from_iter};
 
 use crate::{
     row::{Columns, FactorsOf, FromColumns},
-    statements::{account, attempt, budget, delivery, device, event, node, schema, session},
+    statements::{account, attempt, budget, delivery, device, event, node, schema, session, token},
     value::Value,
 };
 
@@ -38,6 +39,14 @@ pub(crate) fn session(connection: &Connection, key: &SessionKey) -> Result<Optio
 
 pub(crate) fn sessions(connection: &Connection, user: &UserId) -> Result<Vec<Session>> {
     rows(connection, session::OF_USER, &[user.into()])
+}
+
+pub(crate) fn token(connection: &Connection, key: &TokenKey) -> Result<Option<Token>> {
+    one(connection, token::BY_KEY, key.as_str())
+}
+
+pub(crate) fn tokens(connection: &Connection, user: &UserId) -> Result<Vec<Token>> {
+    rows(connection, token::OF_USER, &[user.into()])
 }
 
 pub(crate) fn events(connection: &Connection, user: &UserId, limit: u32) -> Result<Vec<Event>> {

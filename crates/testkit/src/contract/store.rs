@@ -21,6 +21,7 @@ mod purge;
 mod race;
 mod round_trip;
 mod session;
+mod token;
 
 use std::{pin::Pin, sync::Arc};
 
@@ -90,6 +91,13 @@ const RULES: &[(&str, Rule)] = rules! {
         a_code_that_comes_back_is_noted_once
         deliveries_are_forgotten_with_the_events
     }
+    token {
+        every_column_of_a_token_comes_back
+        tokens_come_by_their_birth_the_last_one_first
+        a_token_is_made_once
+        a_token_is_touched_forwards_only
+        tokens_are_ended_by_name_by_device_and_by_user
+    }
     node {
         every_column_of_a_node_comes_back
         a_report_takes_the_place_of_the_one_before
@@ -121,6 +129,8 @@ const RULES: &[(&str, Rule)] = rules! {
         of_two_sessions_that_end_all_one_is_the_first
         the_end_of_all_devices_takes_along_what_an_ended_session_added
         the_end_of_all_devices_takes_along_what_came_with_another
+        the_end_of_all_tokens_takes_along_what_a_set_of_devices_vouched_for
+        the_end_of_all_tokens_takes_along_what_an_ended_session_made
         what_is_confirmed_in_time_is_not_forgotten
     }
 };
@@ -200,6 +210,7 @@ fn session(key: &str, user: &UserId) -> Session {
         last_seen: at(20),
         signed_in: at(10),
         verified: Some(at(11)),
+        method: Some(Kind::TOTP),
     }
 }
 
@@ -235,6 +246,7 @@ async fn is_spent(store: &Arc<dyn Store>, attempt: &str) -> bool {
 async fn picture(store: &Arc<dyn Store>, user: &UserId) -> String {
     let factors = store.factors(user).await.expect("the store can read");
     let sessions = store.sessions(user).await.expect("the store can read");
+    let tokens = store.tokens(user).await.expect("the store can read");
     let events = store.events(user, u32::MAX).await.expect("the store can read");
-    format!("{factors:?} {sessions:?} {events:?}")
+    format!("{factors:?} {sessions:?} {tokens:?} {events:?}")
 }

@@ -4,12 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{AttemptId, Change, Device, DeviceId, Sealed, SessionKey, UserId, Written},
+    core::{AttemptId, Change, Device, DeviceId, Sealed, SessionKey, TokenId, UserId, Written},
 };
 
-use super::{ada, at, commit, device, done, event, is_spent, move_factors, picture, session, spend_attempt};
+use super::{
+    ada, at, commit, device, done, event, is_spent, move_factors, picture, session, spend_attempt, token::token,
+};
 
-/// A place where something can go wrong: Ada has two devices, two sessions, an account of version 2, an attempt that is
+/// A place where something can go wrong: Ada has two devices, two sessions, two tokens, an account of version 2, an attempt that is
 /// over and a budget that holds 3.
 async fn set_up(store: &Arc<dyn Store>) {
     let phone = Device { version: 3, ..device("phone", &ada()) };
@@ -18,6 +20,8 @@ async fn set_up(store: &Arc<dyn Store>) {
         Change::AddDevice(device("tablet", &ada())),
         Change::OpenSession(session("here", &ada())),
         Change::OpenSession(session("there", &ada())),
+        Change::OpenToken(token("script", &ada())),
+        Change::OpenToken(token("old", &ada())),
         Change::Record(event(&ada(), 1)),
         move_factors(&ada(), 0),
         spend_attempt("over"),
@@ -74,6 +78,7 @@ fn conflicts() -> Vec<(&'static str, Change<Sealed>)> {
         ("a removal of nothing", remove("watch", 1)),
         ("a deed whose session has ended", Change::ExpectSession(SessionKey::new("none"))),
         ("a session under a taken key", Change::OpenSession(session("here", &ada()))),
+        ("a token under a taken name", Change::OpenToken(token("script", &ada()))),
         ("a session under another user's key", Change::OpenSession(session("here", &bob))),
     ]
 }
@@ -89,6 +94,8 @@ fn witnesses() -> Vec<Change<Sealed>> {
         Change::EndSession(SessionKey::new("there")),
         Change::OpenSession(session("new", &ada())),
         Change::TouchSession { key: SessionKey::new("here"), at: at(500) },
+        Change::OpenToken(token("new", &ada())),
+        Change::EndToken(TokenId::new("old")),
         Change::OpenSession(session("hers", &UserId::new("carol"))),
         charge(1),
         Change::Spend { key: "calls".into(), amount: 1, limit: 1, at: at(100), window: Duration::from_hours(1) },
@@ -159,6 +166,8 @@ pub(super) async fn ends_of_what_is_not_there_are_no_conflict(store: Arc<dyn Sto
     let changes = vec![
         Change::EndSession(SessionKey::new("none")),
         Change::EndSessions { user: ada() },
+        Change::EndToken(TokenId::new("none")),
+        Change::EndTokens { user: ada() },
         Change::RemoveDevices { user: ada() },
         Change::Refund { key: "none".into(), amount: 1 },
     ];

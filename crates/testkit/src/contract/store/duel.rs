@@ -11,7 +11,7 @@ use countersign_engine::{
     port::Horizon,
 };
 
-use super::{at, commit, device, done, move_factors, session};
+use super::{at, commit, device, done, move_factors, session, token::token};
 use crate::all_at_once;
 
 const PAIRS: usize = 48;
@@ -156,6 +156,40 @@ pub(super) async fn the_end_of_all_devices_takes_along_what_came_with_another(st
     for (user, _, removed) in outcomes.await {
         assert_eq!(removed, Written::Done);
         assert_eq!(devices(&store, &user).await, [], "{user}");
+    }
+}
+
+/// A token that rests on a set of devices, against a change of the set that ends all tokens, or those of one device.
+pub(super) async fn the_end_of_all_tokens_takes_along_what_a_set_of_devices_vouched_for(store: Arc<dyn Store>) {
+    let outcomes = duel(
+        &store,
+        |user| vec![move_factors(user, 0)],
+        |user| vec![expect_factors(user, 1), Change::OpenToken(token(&format!("new of {user}"), user))],
+        |user| {
+            let phone = DeviceId::new("phone");
+            vec![move_factors(user, 1), Change::EndTokensOf { user: user.clone(), device: phone }]
+        },
+    );
+    for (user, _, moved) in outcomes.await {
+        assert_eq!(moved, Written::Done);
+        assert_eq!(store.tokens(&user).await.expect("a read"), [], "{user}");
+    }
+}
+
+/// A token that a session makes, against the end of that session and of all tokens.
+pub(super) async fn the_end_of_all_tokens_takes_along_what_an_ended_session_made(store: Arc<dyn Store>) {
+    let outcomes = duel(
+        &store,
+        |user| vec![open(user, "old")],
+        |user| {
+            let made = Change::OpenToken(token(&format!("new of {user}"), user));
+            vec![Change::ExpectSession(key(user, "old")), made]
+        },
+        |user| vec![end_all(user), Change::EndTokens { user: user.clone() }],
+    );
+    for (user, _, ended) in outcomes.await {
+        assert_eq!(ended, Written::Done);
+        assert_eq!(store.tokens(&user).await.expect("a read"), [], "{user}");
     }
 }
 

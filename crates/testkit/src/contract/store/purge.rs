@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{AttemptId, Change, Device, Event, Node, Sealed, Session, Status, Timestamp, Written},
+    core::{AttemptId, Change, Device, Event, Node, Sealed, Session, Status, Timestamp, Token, Written},
     port::Horizon,
 };
 
-use super::{ada, at, commit, device, done, event, is_spent, node, session};
+use super::{ada, at, commit, device, done, event, is_spent, node, session, token::token};
 
 const NOW: Timestamp = at(1_000_000);
 const SESSIONS: Timestamp = at(900_000);
@@ -48,6 +48,10 @@ fn enrolling(id: &str, created: Timestamp) -> Change<Sealed> {
     Change::AddDevice(Device { status: Status::Enrolling, created, ..device(id, &ada()) })
 }
 
+fn ends(id: &str, expires: Timestamp) -> Change<Sealed> {
+    Change::OpenToken(Token { expires, ..token(id, &ada()) })
+}
+
 fn happened(at: Timestamp) -> Change<Sealed> {
     Change::Record(Event { at, ..event(&ada(), 0) })
 }
@@ -63,6 +67,8 @@ pub(super) async fn what_is_over_is_forgotten_to_the_millisecond(store: Arc<dyn 
         attempt("ends now", NOW),
         charge("ends now", ends_now),
         seen("idle", SESSIONS.before(MOMENT)),
+        ends("over", NOW.before(MOMENT)),
+        ends("ends now", NOW),
         enrolling("abandoned", ENROLMENTS.before(MOMENT)),
         happened(EVENTS.before(MOMENT)),
         reported("gone", NODES.before(MOMENT)),
@@ -71,6 +77,7 @@ pub(super) async fn what_is_over_is_forgotten_to_the_millisecond(store: Arc<dyn 
         attempt("running", NOW.after(MOMENT)),
         charge("running", ends_now.after(MOMENT)),
         seen("used", SESSIONS),
+        ends("running", NOW.after(MOMENT)),
         enrolling("running", ENROLMENTS),
         happened(EVENTS),
         reported("running", NODES),
@@ -79,7 +86,7 @@ pub(super) async fn what_is_over_is_forgotten_to_the_millisecond(store: Arc<dyn 
     done(&store, running).await;
     let before = (super::picture(&store, &ada()).await, store.nodes().await.expect("a read"));
     done(&store, over).await;
-    assert_eq!(purge(&store).await, 7);
+    assert_eq!(purge(&store).await, 9);
     assert_eq!((super::picture(&store, &ada()).await, store.nodes().await.expect("a read")), before);
     assert!(
         is_spent(&store, "running").await && !is_spent(&store, "over").await && !is_spent(&store, "ends now").await

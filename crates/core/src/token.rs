@@ -1,0 +1,234 @@
+//! Tokens: what a program shows in place of a person.
+//!
+//! A token's row is found by the hash of the token, like a session's, and like a session it carries the user's credential
+//! stamp, the level that was reached and when. It is never surer or fresher than the session in which it was made, it ends
+//! at a fixed moment, and it opens only what its scopes name. It is no session: nothing about an account is changed by it.
+
+use std::time::Duration;
+
+use crate::{DeviceId, Kind, Level, Refusal, Timestamp, UserId, assurance::Proved, device::DeviceName, id::Id};
+
+/// Marks the hash of a token.
+#[derive(Debug)]
+pub enum OfToken {}
+
+/// Marks the name of a token.
+#[derive(Debug)]
+pub enum NameOfToken {}
+
+/// Marks the name of a registered client.
+#[derive(Debug)]
+pub enum OfClient {}
+
+/// Marks what tokens that came from one grant have in common.
+#[derive(Debug)]
+pub enum OfFamily {}
+
+/// The hash of a token, by which its row is found.
+pub type TokenKey = Id<OfToken>;
+/// The name of a token's row, by which its owner ends it.
+pub type TokenId = Id<NameOfToken>;
+/// The name of a registered client.
+pub type ClientId = Id<OfClient>;
+/// What tokens that came from one grant have in common, so that they end together.
+pub type FamilyId = Id<OfFamily>;
+
+/// Something that a program shows in place of a person.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Token {
+    /// Names the row.
+    pub id: TokenId,
+    /// The hash of the token.
+    pub key: TokenKey,
+    /// Whose it is.
+    pub user: UserId,
+    /// What it is for.
+    pub kind: TokenKind,
+    /// What its owner calls it.
+    pub name: TokenName,
+    /// What it opens.
+    pub scopes: Scopes,
+    /// How surely its owner was known when it was made.
+    pub level: Level,
+    /// The user's credential stamp when it was made: it dies when the stamp changes.
+    pub stamp: String,
+    /// The device that had verified its owner: it dies when that is removed.
+    pub device: Option<DeviceId>,
+    /// The method of that device.
+    pub method: Option<Kind>,
+    /// When its owner had last proved a password.
+    pub signed_in: Timestamp,
+    /// When its owner had last proved a device.
+    pub verified: Option<Timestamp>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// When it was last used, to within a minute.
+    pub last_used: Option<Timestamp>,
+    /// The registered client that it was given to, if to one.
+    pub client: Option<ClientId>,
+    /// The grant that it came from, if others came from it too.
+    pub family: Option<FamilyId>,
+}
+
+impl Token {
+    /// What its owner had proved when it was made.
+    pub fn proved(&self) -> Proved {
+        let Self { level, method, signed_in, verified, .. } = self;
+        Proved { level: *level, method: method.clone(), signed_in: *signed_in, verified: *verified }
+    }
+
+    /// Whether it has not ended by itself.
+    pub fn is_running(&self, now: Timestamp) -> bool {
+        now < self.expires
+    }
+}
+
+/// What its owner calls a token; the same rules as for a device.
+pub type TokenName = DeviceName;
+
+/// What a token is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TokenKind {
+    /// Made by a person for a program of theirs.
+    Personal,
+    /// Given to a registered client, to be shown.
+    Access,
+    /// Given to a registered client, to be exchanged.
+    Refresh,
+}
+
+impl TokenKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 3] = [Self::Personal, Self::Access, Self::Refresh];
+
+    /// The word a store keeps.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Personal => "personal",
+            Self::Access => "access",
+            Self::Refresh => "refresh",
+        }
+    }
+
+    /// The kind a store kept as `word`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// What a token opens: words, none of them twice (RFC 6749 §3.3).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Scopes(Vec<Box<str>>);
+
+impl Scopes {
+    /// The most words there may be.
+    pub const MOST: usize = 32;
+    /// The most characters a word may have.
+    pub const LONGEST: usize = 64;
+
+    /// These words, if each is one and there are not too many.
+    pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, Refusal> {
+        let mut scopes: Vec<Box<str>> = vec![];
+        for word in words {
+            let is_word = (1..=Self::LONGEST).contains(&word.len()) && word.bytes().all(is_of_word);
+            if !is_word {
+                return Err(Refusal::ScopeInvalid);
+            }
+            if !scopes.iter().any(|known| **known == *word) {
+                scopes.push(word.into());
+            }
+        }
+        if scopes.len() > Self::MOST { Err(Refusal::ScopeInvalid) } else { Ok(Self(scopes)) }
+    }
+
+    /// The words in a text, with blanks between them.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        Self::new(text.split(' ').filter(|word| !word.is_empty()))
+    }
+
+    /// Whether this word is among them.
+    pub fn include(&self, scope: &str) -> bool {
+        self.iter().any(|word| word == scope)
+    }
+
+    /// The words.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// The words with blanks between them.
+    pub fn text(&self) -> String {
+        self.0.join(" ")
+    }
+}
+
+/// Whether a scope may have this character: visible ASCII without quotes and backslashes.
+fn is_of_word(c: u8) -> bool {
+    c.is_ascii_graphic() && c != b'"' && c != b'\\'
+}
+
+/// How long tokens live, and how many there may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TokenRule {
+    /// The longest life of a personal token.
+    pub longest: Duration,
+    /// How many personal tokens one user may have at once. Those made in one moment may go beyond it.
+    pub most: u32,
+}
+
+impl Default for TokenRule {
+    /// A year; fifty.
+    fn default() -> Self {
+        Self { longest: Duration::from_hours(365 * 24), most: 50 }
+    }
+}
+
+impl TokenRule {
+    /// When a token ends that is made now and is to live for so long, or for as long as may be.
+    pub fn end(&self, lifetime: Option<Duration>, now: Timestamp) -> Result<Timestamp, Refusal> {
+        let lifetime = lifetime.unwrap_or(self.longest);
+        if lifetime.is_zero() || lifetime > self.longest {
+            return Err(Refusal::LifetimeInvalid { longest: self.longest });
+        }
+        Ok(now.after(lifetime))
+    }
+
+    /// Whether one more may be made beside so many that run.
+    pub fn room(&self, running: usize) -> Result<(), Refusal> {
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        if running < most { Ok(()) } else { Err(Refusal::TokensMany { most: self.most }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_words_and_none_is_there_twice() {
+        let scopes = Scopes::parse("  read write:all read ").unwrap();
+        assert_eq!(scopes.text(), "read write:all");
+        assert!(scopes.include("read") && !scopes.include("rea") && !scopes.include("write"));
+        assert_eq!(Scopes::parse("").unwrap(), Scopes::default());
+        for word in ["a b", "", "\"", "\\", "é", "\n", "a\u{0}"] {
+            assert_eq!(Scopes::new([word]), Err(Refusal::ScopeInvalid), "{word:?}");
+        }
+        assert_eq!(Scopes::new([&*"a".repeat(Scopes::LONGEST + 1)]), Err(Refusal::ScopeInvalid));
+        let many: Vec<_> = (0..=Scopes::MOST).map(|number| number.to_string()).collect();
+        assert_eq!(Scopes::new(many.iter().map(String::as_str)), Err(Refusal::ScopeInvalid));
+    }
+
+    #[test]
+    fn a_token_lives_as_long_as_was_asked_and_no_longer_than_may_be() {
+        const NOW: Timestamp = Timestamp::from_seconds(100);
+        let rule = TokenRule { longest: Duration::from_mins(1), most: 1 };
+        let invalid = Err(Refusal::LifetimeInvalid { longest: rule.longest });
+        assert_eq!(rule.end(None, NOW), Ok(Timestamp::from_seconds(160)));
+        assert_eq!(rule.end(Some(Duration::from_secs(60)), NOW), Ok(Timestamp::from_seconds(160)));
+        assert_eq!(rule.end(Some(Duration::from_secs(1)), NOW), Ok(Timestamp::from_seconds(101)));
+        assert_eq!(rule.end(Some(Duration::from_secs(61)), NOW), invalid);
+        assert_eq!(rule.end(Some(Duration::ZERO), NOW), invalid);
+    }
+}

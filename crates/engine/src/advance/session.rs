@@ -1,0 +1,55 @@
+//! The user's own sessions: listed, and ended one by one or all but this one.
+//!
+//! Looking is free; ending one asks for what changing factors asks for (OWASP ASVS 5.0, 7.5.2). A session's name is the hash
+//! of its token, which opens nothing.
+
+use countersign_core::{Change, EventKind, Refusal, Session, SessionKey, view::SessionView};
+
+use super::{Visit, token::deed};
+use crate::{Engine, SignedIn, Stop, verify::Ground};
+
+impl Engine {
+    /// The user's running sessions, the one used last first.
+    pub async fn sessions(&self, signed_in: &SignedIn) -> Result<Vec<SessionView>, Stop> {
+        let (here, lifetimes) = (&signed_in.session().key, &self.policy().lifetimes);
+        let sessions = self.running_sessions(signed_in).await?;
+        Ok(sessions.iter().map(|session| SessionView::new(session, here, lifetimes)).collect())
+    }
+
+    /// Ends one of the user's sessions; this one, too, if that is wanted.
+    pub async fn end_session(&self, signed_in: &SignedIn, ended: &SessionKey, visit: &Visit) -> Result<(), Stop> {
+        let known = self.running_sessions(signed_in).await?.into_iter().any(|session| session.key == *ended);
+        let (user, session) = (signed_in.user(), signed_in.session());
+        let done = self.settle(user, Ground::Session(&session.key), |factors, now| {
+            self.may_change(session, &factors, now)?;
+            if !known {
+                return Err(Refusal::SessionUnknown.into());
+            }
+            let event = deed(EventKind::SessionEnded, signed_in, visit, now);
+            Ok((vec![Change::EndSession(ended.clone()), Change::Record(event)], ()))
+        });
+        done.await
+    }
+
+    /// Ends every session of the user's but this one, also those that are being opened.
+    pub async fn end_other_sessions(&self, signed_in: &SignedIn, visit: &Visit) -> Result<(), Stop> {
+        let (user, session) = (signed_in.user(), signed_in.session());
+        let done = self.settle(user, Ground::Session(&session.key), |factors, now| {
+            self.may_change(session, &factors, now)?;
+            let changes = vec![
+                Change::EndSessions { user: user.id.clone() },
+                Change::OpenSession(Session { last_seen: now, ..session.clone() }),
+                Change::Record(deed(EventKind::SessionEnded, signed_in, visit, now)),
+            ];
+            Ok((changes, ()))
+        });
+        done.await
+    }
+
+    async fn running_sessions(&self, signed_in: &SignedIn) -> Result<Vec<Session>, Stop> {
+        let (user, now) = (signed_in.user(), self.now());
+        let mut sessions = self.store().sessions(&user.id).await?;
+        sessions.retain(|session| session.stamp == user.stamp && self.policy().lifetimes.allow(session, now));
+        Ok(sessions)
+    }
+}

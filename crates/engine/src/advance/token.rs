@@ -1,0 +1,111 @@
+//! Personal tokens: made, shown once, listed and ended by their owner.
+//!
+//! Only a session that has just proved a second factor makes one, and no token is surer or fresher than that session was.
+//! Making one names the version of the user's set of devices, so a token never outlives the device that vouched for it.
+//!
+//! | what happens | which tokens end |
+//! |---|---|
+//! | the password changes, by whatever means; the user is deactivated | all of the user's |
+//! | the first device is confirmed; two-factor authentication is switched off; staff add or remove devices | all |
+//! | a device is removed, or backup codes are made anew | those that it, or the old codes, had verified |
+//! | the owner ends one; its time is over | that one |
+//! | the session in which it was made ends | none |
+
+use std::time::Duration;
+
+use countersign_core::{
+    Change, Event, EventKind, Refusal, Scopes, Token, TokenId, TokenKind, token::TokenName, view::TokenView,
+};
+
+use super::Visit;
+use crate::{Engine, PersonalToken, SignedIn, Stop, verify::Ground};
+
+/// A token that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// What its owner will call it.
+    pub name: TokenName,
+    /// What it is to open.
+    pub scopes: Scopes,
+    /// How long it is to live; as long as may be if nothing is said.
+    pub lifetime: Option<Duration>,
+}
+
+impl Engine {
+    /// The user's tokens, the last one made first.
+    pub async fn tokens(&self, signed_in: &SignedIn) -> Result<Vec<TokenView>, Stop> {
+        Ok(self.running_tokens(signed_in).await?.iter().map(TokenView::new).collect())
+    }
+
+    /// Makes a token. What is told here is never told again.
+    pub async fn make_token(
+        &self,
+        signed_in: &SignedIn,
+        new: NewToken,
+        visit: &Visit,
+    ) -> Result<(PersonalToken, TokenView), Stop> {
+        let (user, session) = (signed_in.user(), signed_in.session());
+        let (token, id) = (PersonalToken::draw(self.random()), self.new_id());
+        let running = self.running_tokens(signed_in).await?.len();
+        let made = self.settle(user, Ground::Session(&session.key), |factors, now| {
+            self.may_use(session, &factors, now)?;
+            self.policy().tokens.room(running)?;
+            let made = Token {
+                id: TokenId::clone(&id),
+                key: token.key(),
+                user: user.id.clone(),
+                kind: TokenKind::Personal,
+                name: new.name.clone(),
+                scopes: new.scopes.clone(),
+                level: session.level,
+                stamp: user.stamp.clone(),
+                device: session.device.clone(),
+                method: session.method.clone(),
+                signed_in: session.signed_in,
+                verified: session.verified,
+                created: now,
+                expires: self.policy().tokens.end(new.lifetime, now)?,
+                last_used: None,
+                client: None,
+                family: None,
+            };
+            let changes = vec![
+                Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
+                Change::OpenToken(made.clone()),
+                Change::Record(deed(EventKind::TokenMade, signed_in, visit, now)),
+            ];
+            Ok((changes, made))
+        });
+        let made = made.await?;
+        Ok((token, TokenView::new(&made)))
+    }
+
+    /// Ends one of the user's tokens.
+    pub async fn end_token(&self, signed_in: &SignedIn, token: &TokenId, visit: &Visit) -> Result<(), Stop> {
+        let known = self.running_tokens(signed_in).await?.into_iter().any(|running| running.id == *token);
+        let (user, session) = (signed_in.user(), signed_in.session());
+        let ended = self.settle(user, Ground::Session(&session.key), |factors, now| {
+            self.may_change(session, &factors, now)?;
+            if !known {
+                return Err(Refusal::TokenUnknown.into());
+            }
+            let ended = deed(EventKind::TokenEnded, signed_in, visit, now);
+            Ok((vec![Change::EndToken(token.clone()), Change::Record(ended)], ()))
+        });
+        ended.await
+    }
+
+    async fn running_tokens(&self, signed_in: &SignedIn) -> Result<Vec<Token>, Stop> {
+        let (user, now) = (signed_in.user(), self.now());
+        let is_running =
+            |token: &Token| token.kind == TokenKind::Personal && token.stamp == user.stamp && token.is_running(now);
+        let mut tokens = self.store().tokens(&user.id).await?;
+        tokens.retain(is_running);
+        Ok(tokens)
+    }
+}
+
+/// An event of a deed that is no run.
+pub(super) fn deed(kind: EventKind, signed_in: &SignedIn, visit: &Visit, now: countersign_core::Timestamp) -> Event {
+    Event { address: visit.address, ..Event::new(now, signed_in.user().id.clone(), kind) }
+}

@@ -1,0 +1,95 @@
+//! Whoever calls: a person in a session, or a program with a token of theirs.
+//!
+//! A token opens only while its row is there, its time is not over, its user is active, and the user's credential stamp is
+//! the one it was made under. Its bearer is another type than a session's, and no function that changes an account takes
+//! it.
+
+use std::time::Duration;
+
+use countersign_core::{Batch, Change, Proved, Token, TokenKind};
+
+use crate::{BearerToken, Engine, Fault, PersonalToken, SignedIn, User};
+
+/// How much a token's last use may lag behind.
+const TOUCH_EVERY: Duration = Duration::from_mins(1);
+
+/// A user whose token was shown, read and checked for this request. Only the engine makes one; it is no session.
+#[derive(Clone, Debug)]
+pub struct Presented {
+    token: Token,
+    user: User,
+}
+
+impl Presented {
+    /// The token.
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Whose it is.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+}
+
+/// Whoever calls.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// A person in a session.
+    Session(SignedIn),
+    /// A program with a token.
+    Token(Presented),
+}
+
+impl Caller {
+    /// In whose name.
+    pub fn user(&self) -> &User {
+        match self {
+            Self::Session(signed_in) => signed_in.user(),
+            Self::Token(presented) => presented.user(),
+        }
+    }
+
+    /// What was proved, and when.
+    pub fn proved(&self) -> Proved {
+        match self {
+            Self::Session(signed_in) => signed_in.session().proved(),
+            Self::Token(presented) => presented.token().proved(),
+        }
+    }
+
+    /// Whether this scope is open to them: every one is to a session.
+    pub fn may(&self, scope: &str) -> bool {
+        match self {
+            Self::Session(_) => true,
+            Self::Token(presented) => presented.token().scopes.include(scope),
+        }
+    }
+}
+
+impl Engine {
+    /// Whoever shows this, if it opens anything.
+    pub async fn bearer(&self, token: &BearerToken) -> Result<Option<Caller>, Fault> {
+        Ok(match token {
+            BearerToken::Session(token) => self.session(token).await?.map(Caller::Session),
+            BearerToken::Personal(token) => self.presented(token).await?.map(Caller::Token),
+        })
+    }
+
+    async fn presented(&self, token: &PersonalToken) -> Result<Option<Presented>, Fault> {
+        let now = self.now();
+        let token = self.store().token(&token.key()).await?;
+        let shown = token.filter(|token| token.kind == TokenKind::Personal && token.is_running(now));
+        let Some(token) = shown else { return Ok(None) };
+        let user = self.users().by_id(&token.user).await?;
+        let Some(user) = user.filter(|user| user.active && user.stamp == token.stamp) else { return Ok(None) };
+        if token.last_used.is_none_or(|used| now.since(used) >= TOUCH_EVERY) {
+            let touch = Change::TouchToken { token: token.id.clone(), at: now };
+            // Who calls does not depend on whether this can be noted.
+            if let Err(fault) = self.commit(&Batch::new(vec![touch])).await {
+                tracing::warn!(%fault, "the use of a token was not noted");
+            }
+        }
+        Ok(Some(Presented { token, user }))
+    }
+}

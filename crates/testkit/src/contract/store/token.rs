@@ -1,0 +1,122 @@
+//! Tokens: made once, touched forwards, ended by name, by user and by device.
+
+use std::sync::Arc;
+
+use countersign_engine::{
+    Store,
+    core::{
+        Change, ClientId, DeviceId, DeviceName, FamilyId, Kind, Level, Scopes, Sealed, Timestamp, Token, TokenId,
+        TokenKey, TokenKind, UserId, Written,
+    },
+};
+
+use super::{ada, at, commit, done};
+
+/// A personal token whose hash is its name's, made at the tenth second, that ends at the thousandth.
+pub(super) fn token(id: &str, user: &UserId) -> Token {
+    Token {
+        id: TokenId::new(id),
+        key: TokenKey::new(format!("hash of {id}")),
+        user: user.clone(),
+        kind: TokenKind::Personal,
+        name: DeviceName::parse("Script").expect("a name"),
+        scopes: Scopes::parse("read write").expect("words"),
+        level: Level::Aal2,
+        stamp: "stamp".into(),
+        device: Some(DeviceId::new("phone")),
+        method: Some(Kind::TOTP),
+        signed_in: at(8),
+        verified: Some(at(9)),
+        created: at(10),
+        expires: at(1_000),
+        last_used: None,
+        client: None,
+        family: None,
+    }
+}
+
+async fn tokens(store: &Arc<dyn Store>, user: &UserId) -> Vec<String> {
+    let tokens = store.tokens(user).await.expect("a read");
+    tokens.iter().map(|token| token.id.to_string()).collect()
+}
+
+async fn read(store: &Arc<dyn Store>, token: &Token) -> Option<Token> {
+    store.token(&token.key).await.expect("a read")
+}
+
+fn open(token: &Token) -> Change<Sealed> {
+    Change::OpenToken(token.clone())
+}
+
+pub(super) async fn every_column_of_a_token_comes_back(store: Arc<dyn Store>) {
+    let [least, most] = [i64::MIN, i64::MAX].map(Timestamp::from_millis);
+    let text = "Zoë's «телефон» 📱'; DROP TABLE token; --";
+    let all = [
+        token("plain", &ada()),
+        Token { kind: TokenKind::Access, client: Some(ClientId::new(text)), ..token("access", &ada()) },
+        Token { kind: TokenKind::Refresh, family: Some(FamilyId::new(text)), ..token("refresh", &ada()) },
+        Token { level: Level::Aal1, device: None, method: None, verified: None, ..token("aal1", &ada()) },
+        Token { level: Level::PhishingResistant, last_used: Some(at(11)), ..token("used", &ada()) },
+        Token { scopes: Scopes::default(), stamp: String::new(), ..token("nothing", &ada()) },
+        Token { name: DeviceName::parse(text).expect("a name"), stamp: text.into(), ..token(text, &ada()) },
+        Token { device: Some(DeviceId::new(text)), method: Some(Kind::new(text)), ..token("texts", &ada()) },
+        Token { signed_in: least, verified: Some(least), created: least, expires: least, ..token("least", &ada()) },
+        Token { signed_in: most, verified: Some(most), created: most, expires: most, ..token("most", &ada()) },
+    ];
+    for token in &all {
+        done(&store, vec![open(token)]).await;
+    }
+    for token in all {
+        assert_eq!(read(&store, &token).await, Some(token));
+    }
+    assert_eq!(store.token(&TokenKey::new("plain")).await.expect("a read"), None, "a name is no hash");
+}
+
+pub(super) async fn tokens_come_by_their_birth_the_last_one_first(store: Arc<dyn Store>) {
+    for (id, created) in [("b", 20), ("old", 10), ("c", 20), ("new", 30), ("a", 20)] {
+        done(&store, vec![open(&Token { created: at(created), ..token(id, &ada()) })]).await;
+    }
+    done(&store, vec![open(&token("his", &UserId::new("bob")))]).await;
+    assert_eq!(tokens(&store, &ada()).await, ["new", "c", "b", "a", "old"]);
+}
+
+pub(super) async fn a_token_is_made_once(store: Arc<dyn Store>) {
+    let first = token("first", &ada());
+    done(&store, vec![open(&first)]).await;
+    let same_name = Token { key: TokenKey::new("other"), ..first.clone() };
+    let same_hash = Token { id: TokenId::new("other"), ..first.clone() };
+    for (what, taken) in [("all of it", &first), ("its name", &same_name), ("its hash", &same_hash)] {
+        assert_eq!(commit(&store, vec![open(taken)]).await, Written::Conflict, "{what} is taken");
+    }
+    assert_eq!(tokens(&store, &ada()).await, ["first"]);
+}
+
+pub(super) async fn a_token_is_touched_forwards_only(store: Arc<dyn Store>) {
+    let made = token("token", &ada());
+    let touch = |seconds| Change::TouchToken { token: made.id.clone(), at: at(seconds) };
+    done(&store, vec![touch(1)]).await;
+    done(&store, vec![open(&made)]).await;
+    for (touched, expected) in [(20, 20), (19, 20), (20, 20), (21, 21)] {
+        done(&store, vec![touch(touched)]).await;
+        assert_eq!(read(&store, &made).await.and_then(|token| token.last_used), Some(at(expected)));
+    }
+}
+
+pub(super) async fn tokens_are_ended_by_name_by_device_and_by_user(store: Arc<dyn Store>) {
+    let bob = UserId::new("bob");
+    let tablet = |id: &str| Token { device: Some(DeviceId::new("tablet")), ..token(id, &ada()) };
+    let none = Token { device: None, ..token("none", &ada()) };
+    for made in [token("one", &ada()), token("two", &ada()), tablet("three"), none, token("his", &bob)] {
+        done(&store, vec![open(&made)]).await;
+    }
+    done(&store, vec![Change::EndToken(TokenId::new("one")), Change::EndToken(TokenId::new("nothing"))]).await;
+    assert_eq!(tokens(&store, &ada()).await, ["two", "three", "none"]);
+    done(&store, vec![Change::EndTokensOf { user: ada(), device: DeviceId::new("phone") }]).await;
+    assert_eq!(tokens(&store, &ada()).await, ["three", "none"]);
+    done(&store, vec![Change::EndTokens { user: ada() }]).await;
+    assert_eq!(tokens(&store, &ada()).await, [""; 0]);
+    assert_eq!(tokens(&store, &bob).await, ["his"]);
+    // Ends come before openings, in whatever order they are said.
+    done(&store, vec![open(&token("new", &ada())), Change::EndTokens { user: ada() }]).await;
+    assert_eq!(tokens(&store, &ada()).await, ["new"]);
+}
