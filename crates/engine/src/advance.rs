@@ -75,7 +75,7 @@ pub struct Challenge {
 
 impl Engine {
     /// Who looks at devices: somebody with this browser, now.
-    fn looking<'a>(
+    pub(crate) fn looking<'a>(
         &'a self,
         browser: Option<&'a BrowserId>,
         attempt: Option<&'a AttemptId>,

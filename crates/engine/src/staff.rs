@@ -14,6 +14,7 @@ use countersign_core::{
         foreign,
     },
     throttle::Throttle,
+    view::DeviceView,
 };
 
 use crate::{Engine, Fault, Stop, User, port::Horizon, verify::Ground};
@@ -93,20 +94,22 @@ impl Engine {
             return Err(Refusal::MethodUnknown.into());
         }
         let state = Envelope::new(State::Foreign(foreign::State { document }));
-        self.add_device(user, kind, name, state).await
+        let id = self.new_id();
+        self.add_device(user, &id, kind, name, state).await?;
+        Ok(id)
     }
 
     /// Gives a user a device whose secret was made elsewhere, as hardware tokens have it. It counts at once.
     pub async fn add_device(
         &self,
         user: &User,
+        id: &DeviceId,
         kind: &Kind,
         name: DeviceName,
         state: Envelope,
-    ) -> Result<DeviceId, Stop> {
+    ) -> Result<(), Stop> {
         let fresh = self.new_device(&user.id, kind.clone(), name, Status::Active, state.state.clone());
-        let device = Device { state, ..fresh };
-        let id = device.id.clone();
+        let device = Device { id: id.clone(), state, ..fresh };
         self.settle(user, Ground::Staff, |factors, now| {
             let preferred = factors.account.preferred.clone().or_else(|| Some(device.id.clone()));
             let mut confirmed = Event::new(now, user.id.clone(), EventKind::DeviceConfirmed);
@@ -121,8 +124,7 @@ impl Engine {
             ];
             Ok((changes, ()))
         })
-        .await?;
-        Ok(id)
+        .await
     }
 
     /// A device that has accepted nothing and failed nothing.
@@ -146,6 +148,18 @@ impl Engine {
             last_used: None,
             state: Envelope::new(state),
         }
+    }
+
+    /// What this user answers with, and what is being set up.
+    pub async fn devices_of(&self, user: &UserId) -> Result<Vec<DeviceView>, Fault> {
+        let factors = self.open_factors(user).await?;
+        let looking = self.looking(None, None, self.now());
+        Ok(factors.devices.iter().map(|device| DeviceView::new(device, &factors.account, looking)).collect())
+    }
+
+    /// Whether there is a device of this id, whoever has it.
+    pub async fn has_device(&self, id: &DeviceId) -> Result<bool, Fault> {
+        Ok(self.store().device(id).await?.is_some())
     }
 
     /// The latest messages with codes that were sent to this user, newest first, at most `limit`.

@@ -9,6 +9,7 @@ mod backup;
 mod backup_codes;
 mod config;
 mod demo;
+mod device;
 mod doctor;
 mod health;
 mod keys;
@@ -59,6 +60,8 @@ enum Command {
     User(user::Arguments),
     /// See and switch off users' second factors
     TwoFactor(two_factor::Arguments),
+    /// See what users answer with and what was sent to them, and give them hardware tokens
+    Device(device::Arguments),
     /// Give a code to a user who has lost every device
     BackupCodes(backup_codes::Arguments),
     /// Forget ended sessions, abandoned setups and old events now; a running server does so every hour
@@ -121,6 +124,7 @@ impl Command {
             Self::Migrate(arguments) => one_thread()?.block_on(migrate::run(&arguments)),
             Self::User(arguments) => one_thread()?.block_on(user::run(arguments)),
             Self::TwoFactor(arguments) => one_thread()?.block_on(two_factor::run(arguments)),
+            Self::Device(arguments) => one_thread()?.block_on(device::run(arguments)),
             Self::BackupCodes(arguments) => one_thread()?.block_on(backup_codes::run(arguments)),
             Self::Purge(arguments) => one_thread()?.block_on(purge::run(arguments)),
             Self::Health(arguments) => health::run(&arguments),

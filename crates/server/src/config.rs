@@ -5,6 +5,7 @@
 //! file, the file before the default. A name that is not in the list is an error, wherever it
 //! stands, because a misspelt safety is none. Everything is read and checked before anything happens.
 
+pub(crate) mod gateways;
 mod setting;
 mod source;
 mod value;
@@ -23,7 +24,7 @@ use countersign_engine::core::{Policy, Secret};
 use countersign_store::Database;
 use zeroize::Zeroizing;
 
-use self::setting::SETTINGS;
+use self::gateways::Gateways;
 pub(crate) use self::source::{Source, Sources};
 use crate::password::Rules;
 
@@ -48,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) connections: NonZeroUsize,
     pub(crate) hashing_threads: NonZeroUsize,
     pub(crate) password_minimum: usize,
+    /// Whom messages are handed to, and who knows YubiKeys.
+    pub(crate) gateways: Gateways,
     /// What the rules read; its issuer is the name of the site.
     pub(crate) policy: Policy,
 }
@@ -96,6 +99,7 @@ impl Default for Config {
             connections: NonZeroUsize::MIN.saturating_add(511),
             hashing_threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             password_minimum: Rules::USUAL,
+            gateways: Gateways::default(),
             policy: Policy::default(),
         }
     }
@@ -105,7 +109,7 @@ impl Config {
     /// What these sources say, with the default for what none of them says.
     pub(crate) fn from(sources: &Sources) -> Result<Self> {
         let mut config = Self::default();
-        for setting in SETTINGS {
+        for setting in setting::all() {
             let Some((text, source)) = sources.look_up(setting.name) else { continue };
             (setting.set)(&mut config, text).with_context(|| {
                 format!("could not use {} = {:?} from {source}", setting.name, value::printable(text))
@@ -117,7 +121,7 @@ impl Config {
     /// Every setting as it is in effect, and who says so.
     pub(crate) fn show(sources: &Sources) -> Vec<Shown> {
         let defaults = Self::default();
-        let shown = SETTINGS.iter().map(|setting| {
+        let shown = setting::all().map(|setting| {
             let (value, source) = match sources.look_up(setting.name) {
                 Some((text, source)) => (Some(value::printable(text).into_owned()), source),
                 None => ((setting.default)(&defaults), Source::Default),

@@ -9,7 +9,6 @@ mod home;
 mod key_file;
 mod listen;
 mod password;
-#[cfg_attr(not(test), expect(dead_code, reason = "the command that imports them comes with the methods they are for"))]
 mod seeds;
 mod telemetry;
 mod users;

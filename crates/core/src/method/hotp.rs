@@ -52,6 +52,11 @@ impl State {
         Self { key, algorithm: Algorithm::default(), digits: Digits::default(), counter: 0, last: None }
     }
 
+    /// A token with this key whose next code is the one of `counter`. What lies below is for the caller to mark as spent.
+    pub fn at(key: Key, algorithm: Algorithm, digits: Digits, counter: u64) -> Self {
+        Self { key, algorithm, digits, counter, last: None }
+    }
+
     fn find(&self, code: &Code, from: u64, ahead: u64) -> Option<u64> {
         hotp::find(&self.key, code, from..=self.counter.saturating_add(ahead), self.algorithm, self.digits)
     }

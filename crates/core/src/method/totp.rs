@@ -64,7 +64,12 @@ impl State {
 
     /// A device with this key and the parameters every app understands: SHA-1, six digits, 30 seconds.
     pub fn new(key: Key) -> Self {
-        let Totp { algorithm, digits, step, t0 } = Totp::default();
+        Self::with(key, Totp::default())
+    }
+
+    /// A device with this key and these parameters.
+    pub fn with(key: Key, totp: Totp) -> Self {
+        let Totp { algorithm, digits, step, t0 } = totp;
         Self { key, algorithm, digits, step, t0, drift: 0 }
     }
 

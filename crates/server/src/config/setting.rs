@@ -1,5 +1,8 @@
 //! The list of settings: for each its name, its default as one would write it, and how its text is taken.
 
+mod gateway;
+mod sending;
+
 use std::{num::NonZeroU32, num::NonZeroUsize, time::Duration};
 
 use anyhow::{Result, bail, ensure};
@@ -27,7 +30,11 @@ const DAY: Duration = Duration::from_hours(24);
 const YEAR: Duration = DAY.saturating_mul(365);
 
 /// Every setting there is, in the order in which they are shown.
-pub(super) const SETTINGS: &[Setting] = &[
+pub(super) fn all() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().chain(sending::SETTINGS).chain(gateway::SETTINGS)
+}
+
+const SETTINGS: &[Setting] = &[
     Setting {
         name: "database_url",
         about: "Where the database is, as in sqlite:///var/lib/countersign/countersign.db or \
@@ -276,7 +283,7 @@ mod tests {
     #[test]
     fn every_default_is_what_its_own_text_gives() {
         let defaults = Config::default();
-        for setting in SETTINGS {
+        for setting in all() {
             let Some(text) = (setting.default)(&defaults) else { continue };
             let mut config = Config::default();
             (setting.set)(&mut config, &text).unwrap();
@@ -286,7 +293,7 @@ mod tests {
 
     #[test]
     fn no_name_stands_twice() {
-        let names: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
-        assert_eq!(names.len(), SETTINGS.len());
+        let names: BTreeSet<_> = all().map(|setting| setting.name).collect();
+        assert_eq!(names.len(), all().count());
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::setting::SETTINGS;
+use super::setting;
 
 /// What the names of environment variables begin with.
 const PREFIX: &str = "COUNTERSIGN_";
@@ -124,7 +124,7 @@ fn plain(value: toml::Value) -> Option<String> {
 }
 
 fn is_setting(name: &str) -> bool {
-    SETTINGS.iter().any(|setting| setting.name == name)
+    setting::all().any(|setting| setting.name == name)
 }
 
 fn in_environment(name: &str) -> String {
@@ -134,7 +134,7 @@ fn in_environment(name: &str) -> String {
 /// The setting whose name is most like this one, if any is like it at all.
 fn nearest(name: &str) -> Option<&'static str> {
     let alike = |known: &str| strsim::jaro_winkler(name, known);
-    let near = SETTINGS.iter().map(|setting| (alike(setting.name), setting.name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let near = setting::all().map(|setting| (alike(setting.name), setting.name)).max_by(|a, b| a.0.total_cmp(&b.0));
     near.filter(|(alike, _)| *alike >= ALIKE).map(|(_, name)| name)
 }
 

@@ -5,6 +5,7 @@ mod backup;
 mod crowd;
 mod database;
 mod demo;
+mod devices;
 mod doctor;
 mod factors;
 mod figures;
