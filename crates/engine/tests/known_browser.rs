@@ -116,6 +116,40 @@ async fn a_known_browser_waits_for_its_own_failures() {
     assert!(is_asked(&world, &ada, &from(None)).await.is_ok(), "and strangers do not wait for the owner's slips");
 }
 
+/// D4: whoever sits behind the same address as the owner, or in the same /64, uses up nothing that the owner's browser needs.
+#[tokio::test]
+async fn a_known_browser_is_apart_from_strangers_at_its_own_address() {
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.first_step.per_address = 3);
+    let ada = world.user("ada");
+    ada.sets_up().await;
+    let home = signs_in(&world, &ada, &ada.code(), &Visit::default()).await.unwrap().browser().unwrap().clone();
+    for [stranger, owner] in [["192.0.2.1", "::ffff:192.0.2.1"], ["2001:db8::bad", "2001:db8::1"]] {
+        let at = |address: &str, browser| Visit { address: Some(address.parse().unwrap()), ..from(browser) };
+        let guess = async |name, visit: &Visit| refusal(world.engine.sign_in(name, &"wrong".into(), visit).await);
+        for _ in 0..3 {
+            assert_eq!(guess("nobody", &at(stranger, None)).await, Refusal::CredentialsWrong);
+        }
+        for _ in 0..20 {
+            assert_eq!(
+                guess("ada", &at(owner, Some(&home))).await,
+                Refusal::CredentialsWrong,
+                "looked at all the same"
+            );
+        }
+        let used_up = guess("ada", &at(owner, Some(&home))).await;
+        assert!(matches!(used_up, Refusal::TooManyFailures { .. }), "its own budget bounds it: {used_up:?}");
+        let foreign = guess("nobody", &at(stranger, Some(&home))).await;
+        assert!(matches!(foreign, Refusal::TooManyFailures { .. }), "known to ada, and to nobody else: {foreign:?}");
+        world.pass(15 * 60);
+        for _ in 0..3 {
+            assert!(is_asked(&world, &ada, &at(owner, Some(&home))).await.is_ok());
+            assert_eq!(guess("nobody", &at(stranger, None)).await, Refusal::CredentialsWrong);
+        }
+        let refused = guess("nobody", &at(stranger, None)).await;
+        assert!(matches!(refused, Refusal::TooManyFailures { .. }), "the owner's sign-ins give strangers nothing back");
+    }
+}
+
 /// What a browser shows helps nobody but whoever signed in there, for so long, unchanged.
 #[tokio::test]
 async fn a_browser_is_known_to_those_who_signed_in_there_and_nobody_else() {

@@ -3,16 +3,19 @@
 //! A password is looked at only while its budget has room for it and for every other one that is being looked at. What came
 //! of it is told only after a wrong one was charged, durably, so guesses that run beside each other are never free; a right
 //! one costs nothing and writes nothing. A browser that its user is known by has a budget of its own, so that nobody else's
-//! guesses lock the owner out. Budgets of accounts are in the store and are the ones that count; how many guesses
-//! are under way, and the budgets of addresses, each node knows for itself.
+//! guesses lock the owner out, not even from the same address. Budgets of accounts are in the store and are the ones that
+//! count; how many guesses are under way, and the budgets of addresses, each node knows for itself.
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use countersign_core::{Batch, Change, Refusal, Secret, Written};
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 
 use super::Visit;
 use crate::{Engine, Fault, Stop, User};
@@ -34,10 +37,10 @@ impl Engine {
         visit: &Visit,
     ) -> Result<bool, Stop> {
         let rule = &self.policy().first_step;
-        let key = self.budget_of(user, canonical, visit);
-        if let Some(address) = visit.address {
-            let charged = self.addresses().spend(address, rule, self.now());
-            charged.map_err(|until| Refusal::TooManyFailures { until })?;
+        let Charged { key, address } = self.charged(user, canonical, visit);
+        if let Some(address) = address {
+            let spent = self.addresses().spend(address, rule, self.now());
+            spent.map_err(|until| Refusal::TooManyFailures { until })?;
         }
         let under_way = self.guesses().begin(&key);
         let matches = match self.room(&key, under_way.beside).await {
@@ -47,27 +50,30 @@ impl Engine {
         match matches {
             Ok(false) => self.charge(key).await.map(|()| false),
             Ok(true) => {
-                self.address_spared(visit);
+                self.spare(address);
                 // Other nodes may have used the budget up meanwhile.
                 self.room(&key, 0).await.map(|()| true)
             }
             // Nobody pays for what we were too busy to look at.
             Err(Stop::Faulted(fault)) => {
-                self.address_spared(visit);
+                self.spare(address);
                 Err(fault.into())
             }
             Err(refused) => Err(refused),
         }
     }
 
-    /// The name of the budget: strangers cannot use up that of a browser which the user is known by. Names that nobody has
-    /// are charged like those that somebody has, or the budget would tell them apart.
-    fn budget_of(&self, user: Option<&User>, canonical: &str, visit: &Visit) -> String {
-        let Some(user) = user else { return format!("password/name/{}", self.tag(&["name", canonical])) };
-        match self.browser_of(&user.id, visit) {
-            Some(browser) => format!("password/user/{}/browser/{browser}", user.id),
-            None => format!("password/user/{}", user.id),
-        }
+    /// Strangers cannot use up what a browser has that the user is known by: it has a budget of its own and is not charged
+    /// with its address. Names that nobody has are charged like those that somebody has, or the budget would tell them
+    /// apart; and their budgets go on when keys are changed, as those of users do.
+    fn charged(&self, user: Option<&User>, canonical: &str, visit: &Visit) -> Charged {
+        let known = user.and_then(|user| self.browser_of(&user.id, visit));
+        let key = match (user, &known) {
+            (None, _) => format!("password/name/{}", HEXLOWER.encode(&Sha256::digest(canonical))),
+            (Some(user), None) => format!("password/user/{}", user.id),
+            (Some(user), Some(browser)) => format!("password/user/{}/browser/{browser}", user.id),
+        };
+        Charged { key, address: visit.address.filter(|_| known.is_none()) }
     }
 
     async fn matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
@@ -106,11 +112,19 @@ impl Engine {
         }
     }
 
-    fn address_spared(&self, visit: &Visit) {
-        if let Some(address) = visit.address {
+    fn spare(&self, address: Option<IpAddr>) {
+        if let Some(address) = address {
             self.addresses().refund(address);
         }
     }
+}
+
+/// Who pays for a wrong guess.
+struct Charged {
+    /// The name of a budget in the store.
+    key: String,
+    /// An address, if one is charged beside it.
+    address: Option<IpAddr>,
 }
 
 /// How many passwords are being looked at, by budget.
