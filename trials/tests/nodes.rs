@@ -269,9 +269,9 @@ async fn a_login_begun_at_one_node_is_finished_at_the_other() {
     }
 }
 
-/// The proxy says who is asking, and is believed; whoever goes past it says so in vain.
+/// T30: the proxy says who is asking, and is believed; whoever goes past it says so in vain.
 #[tokio::test]
-async fn only_the_listed_proxy_says_who_is_asking() {
+async fn t30_only_the_listed_proxy_says_who_is_asking() {
     let pair = Pair::with(&[("first_step_per_address", "3")], Clock::Right);
     let guesses = async |browser: &Browser<Socket>| {
         let mut statuses = vec![];
@@ -293,9 +293,9 @@ async fn only_the_listed_proxy_says_who_is_asking() {
     assert_eq!(guesses(&pair.browser_at(1)).await, [422, 422, 422, 429, 429]);
 }
 
-/// Behind two listed proxies, the second of which is our own machine, the client is whom the first one names.
+/// T29: behind two listed proxies, the second of which is our own machine, the client is whom the first one names.
 #[tokio::test]
-async fn two_addresses_of_one_network_share_a_budget() {
+async fn t29_two_addresses_of_one_network_share_a_budget() {
     let proxies = format!("{PROXY},127.0.0.1");
     let pair = Pair::with(&[("trusted_proxies", &proxies), ("first_step_per_address", "2")], Clock::Right);
     for (number, (client, status)) in [

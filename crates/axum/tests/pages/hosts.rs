@@ -107,8 +107,9 @@ async fn no_next_leaves_the_site_at_any_door() {
     }
 }
 
+/// T30: forged forwarding headers from a peer that is not listed change nothing.
 #[tokio::test]
-async fn failures_count_against_the_peer_and_not_against_what_it_says() {
+async fn t30_failures_count_against_the_peer_and_not_against_what_it_says() {
     let site = Site::built(|parts| parts.policy.first_step.per_address = 3, |_| {});
     let mut browser = site.browser();
     let form = browser.get("/account/login").await.form_with("password");

@@ -86,15 +86,20 @@ mod tests {
         assert_eq!(budgets.spend(ip("192.0.2.1"), &RULE, end), Ok(()));
     }
 
+    /// T29: a /64 and every way to write an address share one key.
     #[test]
-    fn one_holder_has_one_budget() {
+    fn t29_one_holder_has_one_budget() {
         let budgets = AddressBudgets::default();
-        for address in ["2001:db8::1", "2001:db8::ffff:1"] {
+        for address in ["2001:db8::1", "2001:0DB8:0:0:0:0:ffff:1"] {
             assert!(budgets.spend(ip(address), &RULE, NOW).is_ok());
         }
         assert!(budgets.spend(ip("2001:db8:0:0:9::"), &RULE, NOW).is_err());
         assert!(budgets.spend(ip("2001:db8:0:1::1"), &RULE, NOW).is_ok());
-        assert_eq!(network(ip("::ffff:192.0.2.1")), ip("192.0.2.1"));
+        for address in ["192.0.2.1", "::ffff:192.0.2.1"] {
+            assert!(budgets.spend(ip(address), &RULE, NOW).is_ok());
+        }
+        assert!(budgets.spend(ip("::ffff:c000:201"), &RULE, NOW).is_err());
+        assert!(budgets.spend(ip("192.0.2.2"), &RULE, NOW).is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use countersign_engine::{Clock as _, SystemClock};
+use http::StatusCode;
 use serde_json::json;
 
 use crate::{
@@ -79,6 +80,26 @@ fn a_name_is_one_name_in_every_spelling() {
     let taken = house.run("user add A\u{30a}DMIN");
     assert_eq!(taken.fails(), "there is a user \"A\\u{30a}DMIN\" already, in this spelling or another");
     assert_eq!(house.run("user show a\u{30a}dmin").succeeds(), "Ådmin, two-factor authentication disabled");
+}
+
+/// T28, at the pages: in whatever way a name is written, whether somebody has it or nobody.
+#[tokio::test]
+async fn t28_wrong_passwords_count_for_a_name_in_every_spelling() {
+    let house = House::of(&["Ådmin"]);
+    let server = house.serves();
+    for spellings in [
+        ["ådmin", "Ådmin", "A\u{30a}DMIN", "a\u{30a}dmin", "  ådmin "],
+        ["ångström", "Ångström", "A\u{30a}NGSTRÖM", "a\u{30a}ngstro\u{308}m", "\u{212b}ngström"],
+    ] {
+        let guess = async |spelling: &str| Person::at(&server, spelling).signs_in(OTHER_PASSWORD).await.status;
+        for (_, spelling) in (0..20).zip(spellings.iter().cycle()) {
+            assert_eq!(guess(spelling).await, StatusCode::UNPROCESSABLE_ENTITY, "{spelling}");
+        }
+        for spelling in spellings {
+            assert_eq!(guess(spelling).await, StatusCode::TOO_MANY_REQUESTS, "{spelling}");
+        }
+    }
+    assert_eq!(Person::at(&server, "admin").signs_in(OTHER_PASSWORD).await.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[test]
