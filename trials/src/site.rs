@@ -1,8 +1,9 @@
-//! The pages of a test world, without a socket and without the server.
+//! The pages of a test world and one of its host's, without a socket and without the server.
 
 use std::{convert::Infallible, future::Future, pin::Pin, task};
 
-use countersign_axum::{Countersign, Origins, Settings};
+use axum::routing::get;
+use countersign_axum::{Countersign, Origins, Settings, Verified};
 use countersign_testkit::{Browser, World};
 use http::{Request, Response};
 use tower::Service;
@@ -26,10 +27,15 @@ impl Service<Request<String>> for Site {
 }
 
 impl Site {
+    /// A page of the host's for whoever has proved a second factor.
+    pub const GUARDED: &str = "/guarded";
+
     /// The pages of this world.
     pub fn of(world: &World) -> Self {
         let settings = Settings::new(Origins::Loopback { port: 8000 });
-        Self(Countersign::new(world.engine.clone(), settings).unwrap().routes())
+        let countersign = Countersign::new(world.engine.clone(), settings).unwrap();
+        let guarded = axum::Router::new().route(Self::GUARDED, get(async |_: Verified| "a page of the host's"));
+        Self(countersign.routes().merge(countersign.protect(guarded)))
     }
 
     /// A browser without cookies.
