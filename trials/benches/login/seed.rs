@@ -97,8 +97,8 @@ async fn add(users: UserTable, engine: Engine, number: usize, hash: Secret, now:
     assert_eq!(users.insert(row).await.unwrap(), Insertion::Inserted);
     let visit = Visit::default();
     let Ok(SignIn::Granted(grant)) = engine.sign_in(&name, &"any".into(), &visit).await else { panic!("not let in") };
-    let name = DeviceName::parse("Authenticator app").unwrap();
-    let enrolment = Enrolment { kind: Kind::TOTP, name, to: None };
+    let called = DeviceName::parse("Authenticator app").unwrap();
+    let enrolment = Enrolment { kind: Kind::TOTP, name: called, to: None };
     let run = engine.begin_enrolment(grant.signed_in(), enrolment, &Visit::default());
     let run = run.await.unwrap();
     let setup = engine.setup(grant.signed_in(), &run).await.unwrap();
