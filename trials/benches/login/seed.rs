@@ -99,7 +99,7 @@ async fn add(users: UserTable, engine: Engine, number: usize, hash: Secret, now:
     let Ok(SignIn::Granted(grant)) = engine.sign_in(&name, &"any".into(), &visit).await else { panic!("not let in") };
     let called = DeviceName::parse("Authenticator app").unwrap();
     let enrolment = Enrolment { kind: Kind::TOTP, name: called, to: None };
-    let run = engine.begin_enrolment(grant.signed_in(), enrolment, &Visit::default());
+    let run = engine.begin_enrolment(grant.signed_in(), enrolment, &visit);
     let run = run.await.unwrap();
     let setup = engine.setup(grant.signed_in(), &run).await.unwrap();
     let app = SoftApp::with_key(setup.key.unwrap().text.expose());
