@@ -55,6 +55,7 @@ impl Problem {
             | Refusal::SendingLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Refusal::SignInNeeded => StatusCode::UNAUTHORIZED,
             Refusal::DeviceDisabled
+            | Refusal::BrowserUnknown
             | Refusal::VerificationNeeded
             | Refusal::NotEnabled
             | Refusal::LastDevice

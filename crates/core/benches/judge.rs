@@ -30,6 +30,7 @@ fn benches(c: &mut Criterion) {
         stage: Status::Active,
         address: None,
         browser: None,
+        another_disabled: false,
     };
     for (name, answer) in [("judge, right", right()), ("judge, wrong", Secret::new("000000"))] {
         group.bench_function(name, |b| b.iter(|| judge(black_box(case), black_box(&answer), black_box(NOW))));

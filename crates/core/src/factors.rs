@@ -45,6 +45,11 @@ impl<S> Factors<S> {
         active.iter().find(|device| choice == Some(&device.id)).or(active.first()).copied()
     }
 
+    /// Whether failures have disabled a device beside this one.
+    pub fn another_disabled(&self, than: &DeviceId) -> bool {
+        self.devices.iter().any(|device| device.status == Status::Disabled && device.id != *than)
+    }
+
     /// The device with this id, whatever its status.
     pub fn device(&self, id: &DeviceId) -> Option<&Device<S>> {
         self.devices.iter().find(|device| device.id == *id)

@@ -54,6 +54,9 @@ pub enum Refusal {
     },
     /// Too many failures in a row have disabled the device.
     DeviceDisabled,
+    /// Failures have disabled another device of the user's, and would disable this one too: it listens only in a browser that
+    /// its owner is known by.
+    BrowserUnknown,
     /// The user has no such device, or none that counts.
     DeviceUnknown,
     /// The run of the flow is over: finished, timed out, signed out, or the credentials have changed since.
@@ -119,7 +122,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// One of each, for tables that must not forget any.
-    pub const ALL: [Self; 38] = {
+    pub const ALL: [Self; 39] = {
         const NEVER: Timestamp = Timestamp::from_millis(0);
         [
             Self::CredentialsWrong,
@@ -137,6 +140,7 @@ impl Refusal {
             Self::MethodUnavailable,
             Self::DeviceLocked { until: NEVER, failures: 1 },
             Self::DeviceDisabled,
+            Self::BrowserUnknown,
             Self::DeviceUnknown,
             Self::AttemptOver,
             Self::FactorsChanged,
@@ -181,6 +185,7 @@ impl Refusal {
             Self::MethodUnavailable => "method-unavailable",
             Self::DeviceLocked { .. } => "device-locked",
             Self::DeviceDisabled => "device-disabled",
+            Self::BrowserUnknown => "browser-unknown",
             Self::DeviceUnknown => "device-unknown",
             Self::AttemptOver => "attempt-over",
             Self::FactorsChanged => "factors-changed",

@@ -46,6 +46,8 @@ pub struct Case<'a> {
     pub address: Option<IpAddr>,
     /// The browser it came from, if the device's owner is known by it.
     pub browser: Option<&'a BrowserId>,
+    /// Whether failures have disabled another device of this user's. Then strangers bring no further one to its cap.
+    pub another_disabled: bool,
 }
 
 /// Judges one answer. Pure: the same case, answer and moment give the same ruling. A right answer makes the device
@@ -96,7 +98,7 @@ pub fn judge_reply(case: Case<'_>, question: &Question, reply: &Reply, now: Time
 /// Why the device does not even look at an answer, if it does not.
 fn closed(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
     match case.device.status {
-        status if status == case.stage => locked(case, now),
+        status if status == case.stage => locked(case, now).or_else(|| guarded(case)),
         Status::Disabled => Some(Refusal::DeviceDisabled),
         Status::Active | Status::Enrolling => Some(Refusal::DeviceUnknown),
     }
@@ -107,6 +109,20 @@ fn locked(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
     let until = case.throttle.locked_until(throttle, case.browser, now)?;
     let failures = throttle.streak(case.browser).map_or(0, |streak| streak.failures);
     Some(Refusal::DeviceLocked { until, failures })
+}
+
+/// One device is all that whoever has the password can take from its owner: where failures have disabled one, the next
+/// listens to no stranger whose failure would disable it too.
+fn guarded(case: &Case<'_>) -> Option<Refusal> {
+    let is_last = case.another_disabled && case.browser.is_none() && case.stage == Status::Active;
+    let is_next = disables(case, case.device.throttle.failures.saturating_add(1));
+    (is_last && is_next).then_some(Refusal::BrowserUnknown)
+}
+
+/// Whether so many failures in a row disable the device. Backup codes are slowed down but never disabled: a limit is asked
+/// for what has less than 64 random bits (NIST SP 800-63B-4 §3.1.2), and they are the way back in.
+fn disables(case: &Case<'_>, failures: u32) -> bool {
+    !case.device.kind.is_fallback() && case.throttle.disables(failures)
 }
 
 /// The device with one failure more.
@@ -128,7 +144,7 @@ fn ask(case: &Case<'_>, question: Question, now: Timestamp) -> Ruling {
 /// A wrong answer, whose failure `device` counts already.
 fn wrong(case: &Case<'_>, mut device: Device, now: Timestamp) -> Ruling {
     let refused = Change::Record(event(case, EventKind::AnswerRefused, now));
-    if !case.throttle.disables(device.throttle.failures) {
+    if !disables(case, device.throttle.failures) {
         return Ruling::refused(Refusal::CodeWrong, vec![refused, Change::UpdateDevice(device)]);
     }
     if case.stage == Status::Enrolling {

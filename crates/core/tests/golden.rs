@@ -78,6 +78,7 @@ fn backup_codes_with_one_used() {
             stage: countersign_core::Status::Active,
             address: None,
             browser: None,
+            another_disabled: false,
         };
         let answer: Secret = BackupCode::new(&[code; 10]).text();
         countersign_core::judge(case, &answer, NOW).draft().is_some()

@@ -51,6 +51,7 @@ impl App {
             stage: Status::Active,
             address: None,
             browser: None,
+            another_disabled: false,
         };
         let ruling = judge(case, &code, now);
         let taken = ruling.draft().is_some();

@@ -97,6 +97,7 @@ impl Engine {
                 stage,
                 address: visit.address,
                 browser: browser.as_ref(),
+                another_disabled: factors.another_disabled(&device.id),
             };
             let mut ruling = match &replied {
                 None => judge(case, answer, now),

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use countersign_engine::{
     BrowserToken, Fault, Grant, Stop, User, Users,
     advance::{Challenge, SignIn, Visit},
-    core::{Refusal, Secret, UserId},
+    core::{Refusal, Secret, Status, UserId},
     memory::MemoryStore,
 };
 use countersign_testkit::{Person, TestUsers, World, all_at_once, refusal};
@@ -95,6 +95,40 @@ async fn a_stranger_with_the_password_brings_one_device_to_its_cap_and_the_owner
         .answer(&told.token, &told.view.device.id, &codes[0].as_str().into(), &from(Some(&home)))
         .await
         .unwrap();
+}
+
+/// D4: with two apps and backup codes, and all the time in the world, one app is all that can be taken.
+#[tokio::test]
+async fn whoever_has_the_password_takes_one_device_of_many() {
+    let (world, ada, home) = ada_at_home().await;
+    let signed_in = signs_in(&world, &ada, &ada.code(), &from(Some(&home))).await.unwrap().signed_in().clone();
+    let (run, second) = ada.begins_setup(&signed_in).await.unwrap();
+    world.pass(30);
+    let code = second.code_at(world.now());
+    let grant = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &from(Some(&home))).await.unwrap();
+    let codes = ada.makes_backup_codes(grant.signed_in()).await;
+    let is_disabled = |device: &&countersign_engine::core::Device<_>| device.status == Status::Disabled;
+    for _ in 0..400 {
+        world.pass(901);
+        let Ok(challenge) = is_asked(&world, &ada, &from(None)).await else { continue };
+        let view = &challenge.view;
+        for device in [&view.device].into_iter().chain(&view.others) {
+            let wrong = if device.kind.is_fallback() { "0000-0000-0000-0000-0" } else { "000000" };
+            let _ = world.engine.answer(&challenge.token, &device.id, &wrong.into(), &from(None)).await;
+        }
+    }
+    let factors = world.store.factors(&ada.user.id).await.unwrap();
+    assert_eq!(factors.devices.iter().filter(is_disabled).count(), 1);
+    assert!(factors.devices.iter().all(|device| device.kind.is_fallback() || device.throttle.failures <= 100));
+    let told = is_asked(&world, &ada, &from(Some(&home))).await.unwrap();
+    assert_eq!((told.view.disabled.len(), told.view.device.kind.is_fallback()), (1, false));
+    let app = if told.view.device.id == factors.devices[0].id { ada.app() } else { second };
+    let answer = app.code_at(world.now());
+    world.engine.answer(&told.token, &told.view.device.id, &answer.into(), &from(Some(&home))).await.unwrap();
+    world.pass(901);
+    let elsewhere = is_asked(&world, &ada, &from(None)).await.unwrap();
+    let list = elsewhere.view.others.iter().find(|device| device.kind.is_fallback()).unwrap();
+    world.engine.answer(&elsewhere.token, &list.id, &codes[0].as_str().into(), &from(None)).await.unwrap();
 }
 
 /// The owner's own slips are slowed down like anybody's, but not by anybody else's.

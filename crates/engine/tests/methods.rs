@@ -258,6 +258,7 @@ proptest::proptest! {
                 stage: Status::Active,
                 address: None,
                 browser: None,
+                another_disabled: false,
             };
             let ruling = countersign_engine::core::judge(case, &text.as_str().into(), Timestamp::from_millis(now));
             proptest::prop_assert!(ruling.draft().is_none() || text.chars().any(|c| c.is_ascii_digit()));

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use countersign_engine::core::{
-    Account, AttemptId, Batch, Case, Change, Device, Refusal, Ruling, Sealed, Secret, Settled, Status, Timestamp,
-    judge, judge_reply,
+    Account, AttemptId, Batch, BrowserId, Case, Change, Device, Refusal, Ruling, Sealed, Secret, Settled, Status,
+    Timestamp, judge, judge_reply,
     method::{
         Methods,
         question::{Question, Reply},
@@ -64,8 +64,13 @@ impl Subject<'_> {
         self.counts_wrong_answers_once();
         self.costs_nothing_when_malformed();
         self.does_not_listen_while_locked();
-        self.is_disabled_at_the_cap();
-        self.goes_at_the_cap_while_it_is_enrolled();
+        if self.device.kind.is_fallback() {
+            self.is_never_disabled();
+        } else {
+            self.is_disabled_at_the_cap();
+            self.leaves_its_owner_the_last_failure();
+            self.goes_at_the_cap_while_it_is_enrolled();
+        }
         self.counts_only_in_its_stage();
         self.opens_nothing_with_a_strange_receipt();
     }
@@ -85,6 +90,7 @@ impl Subject<'_> {
             stage,
             address: None,
             browser: None,
+            another_disabled: false,
         };
         let ruling = judge(case, answer, now);
         // A question is asked at once: what it was charged at is written, and the reply is judged on what was written.
@@ -179,6 +185,46 @@ impl Subject<'_> {
         let moment = moment.after(RULE.ceiling);
         let right = self.right.answer(0, moment);
         free(self.judge(&disabled, &right, moment), &Refusal::DeviceDisabled);
+    }
+
+    /// Where another device was disabled, the failure that would disable this one is its owner's alone.
+    fn leaves_its_owner_the_last_failure(&self) {
+        let mut device = self.ready(&self.device, 0, self.now);
+        let mut moment = self.now;
+        for _ in 0..4 {
+            device = refused(self.judge(&device, &self.wrong, moment)).1.expect("counted");
+            moment = moment.after(RULE.ceiling);
+        }
+        let (attempt, account, home) = (attempt(), Account::new(device.user.clone()), BrowserId::new("home"));
+        let case = Case {
+            device: &device,
+            account: &account,
+            attempt: &attempt,
+            throttle: &RULE,
+            methods: &self.methods,
+            stage: Status::Active,
+            address: None,
+            browser: None,
+            another_disabled: true,
+        };
+        for answer in [&self.wrong, &self.right.answer(0, moment)] {
+            free(judge(case, answer, moment), &Refusal::BrowserUnknown);
+        }
+        let at_home = judge(Case { browser: Some(&home), ..case }, &self.wrong, moment);
+        assert!(!at_home.batch().is_empty(), "its owner is listened to");
+    }
+
+    /// What there is to fall back on is slowed down, and stays.
+    fn is_never_disabled(&self) {
+        let mut device = self.ready(&self.device, 0, self.now);
+        let mut moment = self.now;
+        for _ in 0..20 {
+            let (refusal, next) = refused(self.judge(&device, &self.wrong, moment));
+            assert_eq!(refusal, Refusal::CodeWrong);
+            device = next.expect("counted");
+            moment = moment.after(RULE.ceiling);
+        }
+        assert_eq!(device.status, Status::Active);
     }
 
     fn goes_at_the_cap_while_it_is_enrolled(&self) {
