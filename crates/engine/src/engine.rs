@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     Clock, Fault, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users,
     advance::{AddressBudgets, Guesses},
-    port::{AnyNumber, Gateway, Numbers, Silent, Validator},
+    port::{AnyNumber, CallApp, Gateway, Numbers, Silent, Validator},
 };
 
 /// What an engine is made of.
@@ -37,6 +37,8 @@ pub struct Parts {
     pub foreign: Vec<Arc<dyn ForeignMethod>>,
     /// Who brings messages to people, by channel. Where there is nobody, the channel's method is not offered.
     pub gateways: BTreeMap<Kind, Arc<dyn Gateway>>,
+    /// Who speaks with the machine that makes the calls, if there is one.
+    pub call_app: Option<Arc<dyn CallApp>>,
     /// Who knows telephone numbers.
     pub numbers: Arc<dyn Numbers>,
     /// Who knows what YubiKeys type. Where there is nobody, only keys whose secrets were imported are known.
@@ -57,6 +59,7 @@ impl Parts {
             policy: Policy::default(),
             foreign: vec![],
             gateways: BTreeMap::new(),
+            call_app: None,
             numbers: Arc::new(AnyNumber),
             validator: None,
         }
@@ -165,6 +168,11 @@ impl Engine {
 
     pub(crate) fn gateways(&self) -> &BTreeMap<Kind, Arc<dyn Gateway>> {
         &self.inner.parts.gateways
+    }
+
+    /// Who speaks with the machine that makes the calls, if there is one.
+    pub fn call_app(&self) -> Option<&dyn CallApp> {
+        self.inner.parts.call_app.as_deref()
     }
 
     pub(crate) fn numbers(&self) -> &dyn Numbers {
