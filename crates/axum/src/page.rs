@@ -4,13 +4,15 @@
 //! own that extend `base.html`. Everything is escaped. What a person has typed goes through the filter `typed`, which sets
 //! it apart from the text around it. A page that cannot be rendered is a fault.
 
+mod filter;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use countersign_engine::core::Timestamp;
+use countersign_engine::{Engine, core::Timestamp};
 use fluent_bundle::{FluentArgs, FluentValue};
 use minijinja::{
     AutoEscape, Environment, ErrorKind, HtmlEscape, UndefinedBehavior, Value, context,
@@ -30,12 +32,13 @@ use crate::{
 };
 
 /// The embedded templates.
-pub(crate) const EMBEDDED: [(&str, &str); 21] = [
+pub(crate) const EMBEDDED: [(&str, &str); 22] = [
     ("base.html", include_str!("../templates/base.html")),
     ("problem.html", include_str!("../templates/problem.html")),
     ("field.html", include_str!("../templates/field.html")),
     ("login.html", include_str!("../templates/login.html")),
     ("challenge.html", include_str!("../templates/challenge.html")),
+    ("send.html", include_str!("../templates/send.html")),
     ("others.html", include_str!("../templates/others.html")),
     ("second_factor.html", include_str!("../templates/second_factor.html")),
     ("verify.html", include_str!("../templates/verify.html")),
@@ -62,6 +65,7 @@ pub(crate) struct Templates {
 
 impl Templates {
     pub(crate) fn read(
+        engine: &Engine,
         settings: &Settings,
         paths: &Paths,
         home: &LocalPath,
@@ -88,6 +92,7 @@ impl Templates {
         environment.add_global("paths", addresses(paths));
         environment.add_global("assets", assets.addresses().map(named).collect::<BTreeMap<_, _>>());
         environment.add_filter("typed", typed);
+        filter::add(&mut environment, &texts, engine);
         let said = Arc::clone(&texts);
         environment.add_function("t", move |id: &str, args: Kwargs| say(&said, id, &args));
         for (name, precise) in [("moment", Precise::Minute), ("moment_precise", Precise::Second)] {
@@ -113,6 +118,7 @@ fn addresses(paths: &Paths) -> Value {
     let pages = [
         ("login", &paths.login),
         ("second_factor", &paths.second_factor),
+        ("send", &paths.send),
         ("restart", &paths.restart),
         ("logout", &paths.logout),
         ("account", &paths.account),
@@ -261,9 +267,22 @@ mod tests {
         let told =
             refusals.chain([Problem::NotSure.message()]).chain(Message::ALL.map(|message| message.id().to_owned()));
         let told = told.flat_map(|id| [format!("{id}.next"), id]);
-        let methods = [Kind::TOTP, Kind::BACKUP_CODES].map(|kind| format!("method-{kind}"));
-        let by_code =
-            ["moment", "moment-precise", "moment-month", "misdirected", "incident", "device-name-backup-codes"];
+        let methods = Kind::OURS.map(|kind| format!("method-{kind}"));
+        let delivered = Kind::OURS.into_iter().filter(Kind::is_delivered);
+        let methods =
+            methods.into_iter().chain(delivered.flat_map(|kind| [format!("sent-{kind}"), format!("use-{kind}")]));
+        let by_code = [
+            "moment",
+            "moment-precise",
+            "moment-month",
+            "misdirected",
+            "incident",
+            "device-name-backup-codes",
+            "ask-totp",
+            "ask-hotp",
+            "use-device",
+            "use-backup-code",
+        ];
         literal.chain(told).chain(methods).chain(Why::ALL.map(Why::message)).chain(by_code.map(str::to_owned)).collect()
     }
 

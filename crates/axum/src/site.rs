@@ -29,6 +29,7 @@ pub(crate) struct Paths {
     pub(crate) mount: LocalPath,
     pub(crate) login: LocalPath,
     pub(crate) second_factor: LocalPath,
+    pub(crate) send: LocalPath,
     pub(crate) restart: LocalPath,
     pub(crate) logout: LocalPath,
     pub(crate) account: LocalPath,
@@ -51,7 +52,7 @@ impl Site {
         let paths = Paths::below(&settings.mount).ok_or_else(|| SettingsError::Mount(settings.mount.clone()))?;
         let home = LocalPath::parse(&settings.home).ok_or_else(|| SettingsError::Home(settings.home.clone()))?;
         let assets = Assets::read(&settings, &paths.assets)?;
-        let templates = Templates::read(&settings, &paths, &home, &assets)?;
+        let templates = Templates::read(&engine, &settings, &paths, &home, &assets)?;
         let names = Names::new(settings.origins.is_https());
         let Settings { origins, trusted_proxies: proxies, .. } = settings;
         Ok(Self { engine, origins, proxies, names, paths, home, assets, templates })
@@ -81,6 +82,7 @@ impl Paths {
             mount: at(""),
             login: at("/login"),
             second_factor: at("/login/second-factor"),
+            send: at("/login/send"),
             restart: at("/login/restart"),
             logout: at("/logout"),
             account: at("/two-factor"),

@@ -1,6 +1,8 @@
 //! How one came to a page: a fixed word in the query, and a text for each. Never free text, so a link can make a page say
 //! nothing of its own.
 
+use countersign_engine::core::Refusal;
+
 /// Why somebody stands before this page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Why {
@@ -22,10 +24,20 @@ pub(crate) enum Why {
     PasswordChanged,
     /// They have given up a setup.
     Cancelled,
+    /// No code was sent, because one was a moment ago.
+    UnsentSoon,
+    /// No code was sent, because as many were as may be.
+    UnsentLimited,
+    /// No code could be sent.
+    UnsentFailed,
+    /// No code was sent, because there is nobody to receive it.
+    UnsentUnreachable,
+    /// No code was sent, because the device is locked after failures.
+    UnsentLocked,
 }
 
 impl Why {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Recent,
         Self::Required,
         Self::Over,
@@ -35,7 +47,23 @@ impl Why {
         Self::Preferred,
         Self::PasswordChanged,
         Self::Cancelled,
+        Self::UnsentSoon,
+        Self::UnsentLimited,
+        Self::UnsentFailed,
+        Self::UnsentUnreachable,
+        Self::UnsentLocked,
     ];
+
+    /// Why no code was sent with the question for it.
+    pub(crate) fn unsent(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::SendingTooSoon { .. } => Self::UnsentSoon,
+            Refusal::SendingLimited { .. } => Self::UnsentLimited,
+            Refusal::AddressUnreachable => Self::UnsentUnreachable,
+            Refusal::DeviceLocked { .. } => Self::UnsentLocked,
+            _ => Self::UnsentFailed,
+        }
+    }
 
     /// The word in the query.
     pub(crate) fn as_str(self) -> &'static str {
@@ -49,6 +77,11 @@ impl Why {
             Self::Preferred => "preferred",
             Self::PasswordChanged => "password-changed",
             Self::Cancelled => "cancelled",
+            Self::UnsentSoon => "unsent-soon",
+            Self::UnsentLimited => "unsent-limited",
+            Self::UnsentFailed => "unsent-failed",
+            Self::UnsentUnreachable => "unsent-unreachable",
+            Self::UnsentLocked => "unsent-locked",
         }
     }
 

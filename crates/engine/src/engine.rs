@@ -6,7 +6,9 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use countersign_core::{Kind, Policy, PolicyError, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod};
+use countersign_core::{
+    Kind, PhoneNumber, Policy, PolicyError, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod,
+};
 use data_encoding::BASE64URL_NOPAD;
 use tokio_util::task::TaskTracker;
 
@@ -114,6 +116,11 @@ impl Engine {
     /// The moment it is.
     pub fn now(&self) -> Timestamp {
         self.inner.parts.clock.now()
+    }
+
+    /// The telephone number somebody typed, if it is one that exists.
+    pub fn number(&self, typed: &str) -> Option<PhoneNumber> {
+        self.numbers().parse(typed)
     }
 
     /// A name for something new: 128 random bits.

@@ -11,6 +11,11 @@ why-removed = The device is removed.
 why-preferred = This device will be asked first from now on.
 why-password-changed = Your password is changed. You are signed out everywhere else.
 why-cancelled = The setup was given up. Nothing has changed.
+why-unsent-soon = No code was sent, because one was a moment ago. Wait a minute and have one sent, or choose another way.
+why-unsent-limited = No code was sent, because as many were sent as may be for now. Choose another way, or come back later.
+why-unsent-failed = The code could not be sent. Choose another way, or try again in a while.
+why-unsent-unreachable = No code could be sent: what it should go to cannot receive such messages. Choose another way.
+why-unsent-locked = No code was sent, because there were too many wrong ones. Wait a moment and have one sent, or choose another way.
 
 ## Why there is nothing else to see
 

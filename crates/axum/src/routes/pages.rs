@@ -20,7 +20,10 @@ use axum::{
 };
 use countersign_engine::{
     Grant, Stop,
-    core::{DeviceId, Refusal, Timestamp},
+    core::{
+        DeviceId, Refusal, Timestamp,
+        view::{AnswerForm, DeviceView},
+    },
 };
 use serde::Deserialize;
 
@@ -42,6 +45,7 @@ pub(crate) fn router(paths: &Paths) -> Router {
         .route(at(&paths.mount), get(account::lead))
         .route(at(&paths.login), get(login::show).post(login::sign_in))
         .route(at(&paths.second_factor), get(login::challenge).post(login::answer))
+        .route(at(&paths.send), post(login::send))
         .route(at(&paths.restart), post(login::restart))
         .route(at(&paths.logout), get(logout::show).post(logout::sign_out))
         .route(at(&paths.verify), get(verify::show).post(verify::answer))
@@ -114,6 +118,41 @@ impl Asked {
             why: why.and_then(|why| Why::parse(&why)),
             device: device.map(DeviceId::new),
         }
+    }
+}
+
+/// What a page says besides what it asks.
+#[derive(Default)]
+struct Said {
+    why: Option<Why>,
+    problem: Option<Problem>,
+}
+
+impl From<Problem> for Said {
+    fn from(problem: Problem) -> Self {
+        Self { why: None, problem: Some(problem) }
+    }
+}
+
+impl Said {
+    /// Whether it says that a code has not gone out, though one was made.
+    fn nothing_went_out(&self) -> bool {
+        let refused = match &self.problem {
+            Some(Problem::Refused(refusal)) => Some(refusal),
+            _ => None,
+        };
+        matches!(self.why, Some(Why::UnsentFailed | Why::UnsentUnreachable))
+            || matches!(refused, Some(Refusal::SendingFailed | Refusal::AddressUnreachable))
+    }
+
+    /// The device as it is to be shown beside what is said.
+    fn beside(&self, mut device: DeviceView) -> DeviceView {
+        if let AnswerForm::Sent { until, .. } = &mut device.answer
+            && self.nothing_went_out()
+        {
+            *until = None;
+        }
+        device
     }
 }
 

@@ -108,3 +108,18 @@ async fn every_page_has_its_landmarks() {
         }
     }
 }
+
+#[tokio::test]
+async fn filters_speak_of_devices_and_numbers() {
+    let home = "{{ {'kind': 'sms', 'name': 'x', 'to': '+31 *'} | device_action }}|{{ {'kind': 'own', 'name': 'Ring'} | \
+                device_action }}|{{ '+31-(6)12345658' | mask_phone_number }}|{{ '112' | mask_phone_number }}|\
+                {{ '+31-(6)12345658' | format_phone_number }}|{{ '112' | format_phone_number }}";
+    let site = Site::built(|_| {}, |settings| settings.own_templates.push(("home.html".into(), home.into())));
+    assert_eq!(
+        site.browser().get("/").await.body.replace(['\u{2068}', '\u{2069}'], ""),
+        "Send text message to +31 *|Use Ring|+31*******58|***|+31612345658|112"
+    );
+    let home = "{{ {'kind': 'sms', 'name': 'x'} | device_action }}";
+    let site = Site::built(|_| {}, |settings| settings.own_templates.push(("home.html".into(), home.into())));
+    assert_eq!(site.browser().get("/").await.status, StatusCode::SERVICE_UNAVAILABLE, "a device that is none");
+}

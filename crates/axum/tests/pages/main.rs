@@ -17,5 +17,6 @@ mod known;
 mod look;
 mod names;
 mod pending;
+mod sent;
 mod site;
 mod walk;

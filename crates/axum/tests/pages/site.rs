@@ -34,7 +34,16 @@ impl Site {
     }
 
     pub(crate) fn built(parts: impl FnOnce(&mut Parts), settings: impl FnOnce(&mut Settings)) -> Self {
-        let world = World::built(Arc::new(MemoryStore::default()), parts);
+        Self::of(World::built(Arc::new(MemoryStore::default()), parts), settings)
+    }
+
+    /// A site that sends codes and knows YubiKeys.
+    pub(crate) fn with_every_method() -> Self {
+        Self::of(World::with_every_method(Arc::new(MemoryStore::default())), |_| {})
+    }
+
+    /// The site of this world.
+    pub(crate) fn of(world: World, settings: impl FnOnce(&mut Settings)) -> Self {
         let mut chosen = Settings::new(Origins::Loopback { port: 8000 });
         let home =
             "{% extends \"base.html\" %}{% block title %}Home{% endblock %}{% block main %}{{ word }}{% endblock %}";

@@ -37,12 +37,7 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
 
 /// A device as templates have it.
 pub(super) fn device(device: &DeviceView) -> Value {
-    let (digits, left) = match device.answer {
-        AnswerForm::Digits(digits) => (Some(digits), None),
-        AnswerForm::BackupCode { left } => (None, Some(left)),
-        AnswerForm::Sent { digits, .. } => (Some(digits), None),
-        AnswerForm::Press | AnswerForm::Text => (None, None),
-    };
+    let Answer { answer, digits, left, until } = Answer::of(device.answer);
     context! {
         id => device.id.as_str(),
         kind => device.kind.as_str(),
@@ -53,8 +48,31 @@ pub(super) fn device(device: &DeviceView) -> Value {
         last_used => device.last_used.map(Timestamp::as_millis),
         failures => device.failures,
         is_fallback => device.kind.is_fallback(),
+        answer,
         digits,
         left,
+        until => until.map(Timestamp::as_millis),
         to => device.to.as_deref(),
+    }
+}
+
+/// What is typed in answer to a device, as templates have it.
+struct Answer {
+    answer: &'static str,
+    digits: Option<u8>,
+    left: Option<usize>,
+    until: Option<Timestamp>,
+}
+
+impl Answer {
+    fn of(form: AnswerForm) -> Self {
+        let plain = |answer| Self { answer, digits: None, left: None, until: None };
+        match form {
+            AnswerForm::Digits(digits) => Self { digits: Some(digits), ..plain("digits") },
+            AnswerForm::Sent { digits, until } => Self { digits: Some(digits), until, ..plain("sent") },
+            AnswerForm::BackupCode { left } => Self { left: Some(left), ..plain("backup-code") },
+            AnswerForm::Press => plain("press"),
+            AnswerForm::Text => plain("text"),
+        }
     }
 }

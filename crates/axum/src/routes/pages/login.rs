@@ -3,8 +3,12 @@
 //! ```text
 //! login ──password──▶ home, or next                       (no second factor)
 //!       ──password──▶ second-factor ──code──▶ home, or next
-//!                          └──restart──▶ login
+//!                        │ ▲   └──restart──▶ login
+//!                        └─┴─send: a code is on its way, or why it is not
 //! ```
+//!
+//! Where the device that is asked first is sent codes, the password sends one; why none was sent is told after the redirect
+//! by a word in the query. A wrong code, a reload and another way never send any: only the button does.
 //!
 //! Between the two steps the browser holds the sealed run in a cookie, so reloading, leaving and coming back lose nothing
 //! until the run times out.
@@ -18,7 +22,7 @@ use countersign_engine::{
 use minijinja::context;
 use serde::Deserialize;
 
-use super::{Asked, account::device, because, led, on, told};
+use super::{Asked, Said, account::device, because, led, on, told};
 use crate::{
     Visitor,
     cookies::Name,
@@ -73,7 +77,11 @@ pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Resp
     match visitor.engine().sign_in(&name, &password, &visit).await {
         Ok(SignIn::Granted(grant)) => visitor.granted(&grant, next.unwrap_or_else(|| visitor.site().home.clone())),
         Ok(SignIn::Owed(challenge)) => {
-            let there = on(&visitor.site().paths.second_factor, next.as_ref());
+            let second_factor = &visitor.site().paths.second_factor;
+            let there = match &challenge.unsent {
+                Some(refusal) => because(second_factor, Why::unsent(refusal), next.as_ref()),
+                None => on(second_factor, next.as_ref()),
+            };
             visitor.running(Name::Pending, challenge.token.expose(), challenge.until, there)
         }
         Err(Stop::Faulted(fault)) => visitor.fault(&fault),
@@ -83,30 +91,25 @@ pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Resp
 
 /// Asks for the second factor, with the device one chose.
 pub(super) async fn challenge(visitor: Visitor) -> Response {
-    let Asked { next, device, .. } = Asked::of(&visitor);
-    ask(&visitor, device.as_ref(), next.as_ref(), None).await
+    let Asked { next, device, why, .. } = Asked::of(&visitor);
+    ask(&visitor, device.as_ref(), next.as_ref(), Said { why, problem: None }).await
 }
 
-async fn ask(
-    visitor: &Visitor,
-    choice: Option<&DeviceId>,
-    next: Option<&LocalPath>,
-    problem: Option<Problem>,
-) -> Response {
+async fn ask(visitor: &Visitor, choice: Option<&DeviceId>, next: Option<&LocalPath>, said: Said) -> Response {
     let Some(token) = &visitor.cookies().pending else {
         return on(&visitor.site().paths.login, next).into_response();
     };
     match visitor.engine().challenge(token, choice, &visitor.visit()).await {
         Ok(Challenge { view, until, .. }) => {
             let context = context! {
-                device => device(&view.device),
+                device => device(&said.beside(view.device)),
                 others => view.others.iter().map(device).collect::<Vec<_>>(),
                 disabled => view.disabled.iter().map(device).collect::<Vec<_>>(),
                 until => until.as_millis(),
                 next => next.map(LocalPath::as_str),
                 form => visitor.tag(Bound::Pending),
             };
-            Page::new("second_factor.html", context).problem(problem).show(visitor).await
+            Page::new("second_factor.html", context).why(said.why).problem(said.problem).show(visitor).await
         }
         Err(stop) => ended(visitor, stop, next).await,
     }
@@ -137,7 +140,37 @@ pub(super) async fn answer(Form { visitor, fields }: Form<Answer>) -> Response {
             visitor.granted(&grant, next.unwrap_or_else(|| site.home.clone()))
         }
         Err(stop) => match told(stop) {
-            Ok(problem) => ask(&visitor, Some(&device), next.as_ref(), Some(problem)).await,
+            Ok(problem) => ask(&visitor, Some(&device), next.as_ref(), problem.into()).await,
+            Err(stop) => ended(&visitor, stop, next.as_ref()).await,
+        },
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Send {
+    device: String,
+    #[serde(default)]
+    next: String,
+}
+
+impl Posted for Send {
+    const BOUND: Bound = Bound::Pending;
+}
+
+/// Sends a code to a device, and asks for it.
+pub(super) async fn send(Form { visitor, fields }: Form<Send>) -> Response {
+    let paths = &visitor.site().paths;
+    let next = visitor.site().next(&fields.next);
+    let Some(token) = &visitor.cookies().pending else { return on(&paths.login, next.as_ref()).into_response() };
+    let device = DeviceId::new(fields.device);
+    match visitor.engine().send(token, &device, &visitor.visit()).await {
+        Ok(challenge) => {
+            let asked =
+                [("device", Some(challenge.view.device.id.as_str())), ("next", next.as_ref().map(LocalPath::as_str))];
+            paths.second_factor.with(&asked).into_response()
+        }
+        Err(stop) => match told(stop) {
+            Ok(problem) => ask(&visitor, Some(&device), next.as_ref(), problem.into()).await,
             Err(stop) => ended(&visitor, stop, next.as_ref()).await,
         },
     }

@@ -17,7 +17,7 @@ use countersign_engine::{
 use minijinja::{Value, context};
 use serde::Deserialize;
 
-use super::{Asked, account::device, because, led, on, told};
+use super::{Asked, Said, account::device, because, led, on, told};
 use crate::{
     SignedIn, Verified, Visitor,
     cookies::Name,
@@ -32,7 +32,7 @@ use crate::{
 /// Introduces, and asks for a method and a name.
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let Asked { next, why, .. } = Asked::of(&visitor);
-    introduce(&visitor, &signed_in, Typed::default(), next.as_ref(), Told { why, problem: None }).await
+    introduce(&visitor, &signed_in, Typed::default(), next.as_ref(), Said { why, problem: None }).await
 }
 
 /// What was typed into the form, to be shown again.
@@ -43,26 +43,19 @@ struct Typed<'a> {
     to: Option<&'a str>,
 }
 
-/// What the page tells besides.
-#[derive(Default)]
-struct Told {
-    why: Option<Why>,
-    problem: Option<Problem>,
-}
-
 async fn introduce(
     visitor: &Visitor,
     signed_in: &engine::SignedIn,
     typed: Typed<'_>,
     next: Option<&LocalPath>,
-    told: Told,
+    said: Said,
 ) -> Response {
     let methods = match visitor.engine().enrollable(signed_in).await {
         Ok(methods) => methods,
         Err(stop) => return visitor.stopped(stop, &on(&visitor.site().paths.setup, next)).await,
     };
     let Typed { method, name, to } = typed;
-    let Told { why, problem } = told;
+    let Said { why, problem } = said;
     let context = context! {
         methods => methods.iter().map(|kind| Value::from(kind.as_str())).collect::<Vec<_>>(),
         method,
@@ -111,8 +104,7 @@ pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields 
         Err(stop) => match told(stop) {
             Ok(problem) => {
                 let typed = Typed { method: Some(&method), name: Some(&name), to: Some(&to) };
-                let told = Told { problem: Some(problem), ..Told::default() };
-                introduce(&visitor, &signed_in, typed, next.as_ref(), told).await
+                introduce(&visitor, &signed_in, typed, next.as_ref(), problem.into()).await
             }
             Err(stop) => visitor.stopped(stop, &on(&paths.setup, next.as_ref())).await,
         },

@@ -8,13 +8,12 @@ use countersign_engine::{
 use minijinja::context;
 use serde::Deserialize;
 
-use super::{Asked, account::device, because, led, told};
+use super::{Asked, Said, account::device, because, led, told};
 use crate::{
     SignedIn, Visitor,
     csrf::Bound,
     form::{Form, Posted, secret},
     page::Page,
-    problem::Problem,
     redirect::LocalPath,
     why::Why,
 };
@@ -22,12 +21,6 @@ use crate::{
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let Asked { next, why, device } = Asked::of(&visitor);
     ask(&visitor, &signed_in, device.as_ref(), next.as_ref(), Said { why, problem: None }).await
-}
-
-/// What a page says besides asking.
-struct Said {
-    why: Option<Why>,
-    problem: Option<Problem>,
 }
 
 async fn ask(
@@ -77,10 +70,7 @@ pub(super) async fn answer(SignedIn(signed_in): SignedIn, Form { visitor, fields
             led(&refusal, because(&visitor.site().paths.verify, Why::Over, next.as_ref()))
         }
         Err(stop) => match told(stop) {
-            Ok(problem) => {
-                let said = Said { why: None, problem: Some(problem) };
-                ask(&visitor, &signed_in, Some(&device), next.as_ref(), said).await
-            }
+            Ok(problem) => ask(&visitor, &signed_in, Some(&device), next.as_ref(), problem.into()).await,
             Err(stop) => visitor.stopped(stop, next.as_ref().unwrap_or(&visitor.site().paths.account)).await,
         },
     }

@@ -1,0 +1,55 @@
+//! Filters of templates that speak of devices: what to do with one, and telephone numbers as they may be shown.
+//!
+//! A host's own templates have them too. None of them shows more of a number than it was given, and `mask_phone_number`
+//! shows nothing of what is no number.
+
+use std::sync::Arc;
+
+use countersign_engine::{Engine, core::Address};
+use fluent_bundle::FluentArgs;
+use minijinja::{Environment, Error, ErrorKind, Value};
+
+use crate::text::{self, Texts};
+
+/// Adds them.
+pub(super) fn add(environment: &mut Environment<'static>, texts: &Arc<Texts>, engine: &Engine) {
+    let said = Arc::clone(texts);
+    environment.add_filter("device_action", move |device: &Value| action(&said, device));
+    let numbers = engine.clone();
+    environment.add_filter("mask_phone_number", move |typed: &str| masked(&numbers, typed));
+    let numbers = engine.clone();
+    environment.add_filter("format_phone_number", move |typed: &str| formatted(&numbers, typed));
+}
+
+/// The filter `device_action`: what answering with this device begins with, for a button.
+fn action(texts: &Texts, device: &Value) -> Result<String, Error> {
+    let word = |name: &str| {
+        let value = device.get_attr(name)?;
+        let missing = || Error::new(ErrorKind::InvalidOperation, format!("a device has no {name}"));
+        value.as_str().map(str::to_owned).ok_or_else(missing)
+    };
+    let mut args = FluentArgs::new();
+    let kind = word("kind")?;
+    let id = match &*kind {
+        "sms" | "call" | "email" => {
+            args.set("to", text::isolated(&word("to")?));
+            format!("use-{kind}")
+        }
+        "backup-codes" => "use-backup-code".into(),
+        _ => {
+            args.set("device", text::isolated(&word("name")?));
+            "use-device".into()
+        }
+    };
+    Ok(texts.say(&id, &args))
+}
+
+/// The filter `mask_phone_number`: the calling code and the last two digits.
+fn masked(engine: &Engine, typed: &str) -> String {
+    engine.number(typed).map_or_else(|| "***".into(), |number| Address::Phone(number).masked())
+}
+
+/// The filter `format_phone_number`: as people write it, with the calling code. What is no number stays as it is.
+fn formatted(engine: &Engine, typed: &str) -> String {
+    engine.number(typed).map_or_else(|| typed.to_owned(), |number| number.international().to_owned())
+}
