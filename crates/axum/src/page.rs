@@ -131,6 +131,7 @@ fn addresses(paths: &Paths) -> Value {
         ("devices", &paths.devices),
         ("password", &paths.password),
         ("verify", &paths.verify),
+        ("verify_send", &paths.verify_send),
     ];
     pages.into_iter().map(|(name, path)| named((name, path.as_str()))).collect::<BTreeMap<_, _>>().into()
 }

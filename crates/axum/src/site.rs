@@ -44,6 +44,7 @@ pub(crate) struct Paths {
     pub(crate) devices: LocalPath,
     pub(crate) password: LocalPath,
     pub(crate) verify: LocalPath,
+    pub(crate) verify_send: LocalPath,
     pub(crate) assets: LocalPath,
 }
 
@@ -97,6 +98,7 @@ impl Paths {
             devices: at("/two-factor/devices"),
             password: at("/password"),
             verify: at("/verify"),
+            verify_send: at("/verify/send"),
             assets: at("/static"),
         })
     }

@@ -49,6 +49,7 @@ pub(crate) fn router(paths: &Paths) -> Router {
         .route(at(&paths.restart), post(login::restart))
         .route(at(&paths.logout), get(logout::show).post(logout::sign_out))
         .route(at(&paths.verify), get(verify::show).post(verify::answer))
+        .route(at(&paths.verify_send), post(verify::send))
         .route(at(&paths.account), get(account::show))
         .route(at(&paths.setup), get(setup::show).post(setup::begin))
         .route(at(&paths.confirm), get(setup::running).post(setup::confirm))

@@ -246,3 +246,37 @@ async fn a_key_types_into_a_field_of_its_own() {
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &SoftYubikey::new(1).types(2))]).await;
     assert_eq!(page.location().as_deref(), Some("/"), "{}", page.body);
 }
+
+#[tokio::test]
+async fn stepping_up_sends_a_code_by_the_button_and_keeps_its_run() {
+    let site = Site::with_every_method();
+    let mut ada = with(&site, Kind::SMS, NUMBER).await;
+    let page = asked(&mut ada).await;
+    ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
+    site.world.pass(120);
+    let sent = site.world.outbox.count();
+    let page = ada.browser.visit("/fresh").await;
+    assert!(page.says("Is it still you?") && page.says("Send a code") && !has_field(&page), "{}", page.body);
+    assert_eq!(site.world.outbox.count(), sent, "a page that is opened sends nothing");
+
+    let send = page.form_to("/account/verify/send");
+    site.world.outbox.behaves(Behaviour::Fails);
+    let failed = ada.browser.submit(&send, "", &[]).await;
+    assert!(
+        failed.status == StatusCode::UNPROCESSABLE_ENTITY && failed.says("could not be sent") && !has_field(&failed)
+    );
+    site.world.outbox.behaves(Behaviour::Takes);
+    site.world.pass(60);
+    let page = ada.browser.submit(&send, "", &[]).await;
+    assert_eq!((page.status, site.world.outbox.count()), (StatusCode::OK, sent + 1));
+    let (code, form) = (site.world.outbox.code(), page.form_with("code"));
+    assert!(form.fields.contains(&send.fields[1]), "the run is the same: {:?}", form.fields);
+    let wrong = ada.browser.submit(&form, "", &[("code", &other_code(&code))]).await;
+    assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.says("That code is wrong"), "{}", wrong.body);
+    let soon = ada.browser.submit(&wrong.form_to("/account/verify/send"), "", &[]).await;
+    assert!(soon.status == StatusCode::TOO_MANY_REQUESTS && has_field(&soon), "{}", soon.body);
+    site.world.pass(1);
+    let page = ada.browser.submit(&soon.form_with("code"), "", &[("code", &code)]).await;
+    assert_eq!(page.location().as_deref(), Some("/fresh"));
+    assert_eq!(ada.browser.submit(&send, "", &[]).await.status, StatusCode::FORBIDDEN, "that session is over");
+}

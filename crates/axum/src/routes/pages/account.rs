@@ -37,7 +37,7 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
 
 /// A device as templates have it.
 pub(super) fn device(device: &DeviceView) -> Value {
-    let Answer { answer, digits, left, until } = Answer::of(device.answer);
+    let Form { answer, digits, left, until } = Form::of(device.answer);
     context! {
         id => device.id.as_str(),
         kind => device.kind.as_str(),
@@ -57,14 +57,14 @@ pub(super) fn device(device: &DeviceView) -> Value {
 }
 
 /// What is typed in answer to a device, as templates have it.
-struct Answer {
+struct Form {
     answer: &'static str,
     digits: Option<u8>,
     left: Option<usize>,
     until: Option<Timestamp>,
 }
 
-impl Answer {
+impl Form {
     fn of(form: AnswerForm) -> Self {
         let plain = |answer| Self { answer, digits: None, left: None, until: None };
         match form {

@@ -1,8 +1,12 @@
 //! Proving a device again in a running session, on the way to somewhere that asks for it.
+//!
+//! The run is in the page alone, so what was sent in it is asked for on the very answer to the form that sent it. A page
+//! that is opened sends nothing.
 
 use axum::response::Response;
 use countersign_engine::{
     self as engine, AttemptToken, Stop,
+    advance::Challenge,
     core::{DeviceId, Refusal, Secret},
 };
 use minijinja::context;
@@ -19,32 +23,58 @@ use crate::{
 };
 
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
-    let Asked { next, why, device } = Asked::of(&visitor);
-    ask(&visitor, &signed_in, device.as_ref(), next.as_ref(), Said { why, problem: None }).await
+    let Asked { next, why, device, .. } = Asked::of(&visitor);
+    match visitor.engine().begin_step_up(&signed_in, device.as_ref(), &visitor.visit()).await {
+        Ok(challenge) => ask(&visitor, challenge, next.as_ref(), Said { why, problem: None }).await,
+        Err(stop) => ended(&visitor, stop, next.as_ref()).await,
+    }
 }
 
-async fn ask(
-    visitor: &Visitor,
-    signed_in: &engine::SignedIn,
-    choice: Option<&DeviceId>,
-    next: Option<&LocalPath>,
-    said: Said,
-) -> Response {
-    let challenge = match visitor.engine().begin_step_up(signed_in, choice, &visitor.visit()).await {
-        Ok(challenge) => challenge,
-        Err(Stop::Refused(refusal @ Refusal::SignInNeeded)) => {
-            return led(&refusal, because(&visitor.site().paths.login, Why::Recent, next));
-        }
-        Err(stop) => return visitor.stopped(stop, next.unwrap_or(&visitor.site().paths.account)).await,
-    };
+async fn ask(visitor: &Visitor, challenge: Challenge, next: Option<&LocalPath>, said: Said) -> Response {
+    let Challenge { token, view, .. } = challenge;
     let context = context! {
-        device => device(&challenge.view.device),
-        others => challenge.view.others.iter().map(device).collect::<Vec<_>>(),
-        run => challenge.token.expose(),
+        device => device(&said.beside(view.device)),
+        others => view.others.iter().map(device).collect::<Vec<_>>(),
+        run => token.expose(),
         next => next.map(LocalPath::as_str),
         form => visitor.tag(Bound::Session),
     };
     Page::new("verify.html", context).why(said.why).problem(said.problem).show(visitor).await
+}
+
+/// Asks again in the same run: a code that was sent in it stays good.
+async fn ask_again(
+    visitor: &Visitor,
+    signed_in: &engine::SignedIn,
+    Asking { run, device, next }: Asking<'_>,
+    stop: Stop,
+) -> Response {
+    let problem = match told(stop) {
+        Ok(problem) => problem,
+        Err(stop) => return ended(visitor, stop, next).await,
+    };
+    match visitor.engine().step_up_challenge(signed_in, run, Some(device), &visitor.visit()).await {
+        Ok(challenge) => ask(visitor, challenge, next, problem.into()).await,
+        Err(stop) => ended(visitor, stop, next).await,
+    }
+}
+
+/// What was asked before.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    run: &'a AttemptToken,
+    device: &'a DeviceId,
+    next: Option<&'a LocalPath>,
+}
+
+/// A run that is over, or that nothing can be answered in, leads to where another begins.
+async fn ended(visitor: &Visitor, stop: Stop, next: Option<&LocalPath>) -> Response {
+    let paths = &visitor.site().paths;
+    match stop {
+        Stop::Refused(refusal @ Refusal::AttemptOver) => led(&refusal, because(&paths.verify, Why::Over, next)),
+        Stop::Refused(refusal @ Refusal::SignInNeeded) => led(&refusal, because(&paths.login, Why::Recent, next)),
+        stop => visitor.stopped(stop, next.unwrap_or(&paths.account)).await,
+    }
 }
 
 #[derive(Deserialize)]
@@ -66,12 +96,34 @@ pub(super) async fn answer(SignedIn(signed_in): SignedIn, Form { visitor, fields
     let (run, device) = (AttemptToken::new(fields.run), DeviceId::new(fields.device));
     match visitor.engine().step_up(&signed_in, &run, &device, &fields.code, &visitor.visit()).await {
         Ok(grant) => visitor.granted(&grant, next.unwrap_or_else(|| visitor.site().paths.account.clone())),
-        Err(Stop::Refused(refusal @ Refusal::AttemptOver)) => {
-            led(&refusal, because(&visitor.site().paths.verify, Why::Over, next.as_ref()))
+        Err(stop) => {
+            let asking = Asking { run: &run, device: &device, next: next.as_ref() };
+            ask_again(&visitor, &signed_in, asking, stop).await
         }
-        Err(stop) => match told(stop) {
-            Ok(problem) => ask(&visitor, &signed_in, Some(&device), next.as_ref(), problem.into()).await,
-            Err(stop) => visitor.stopped(stop, next.as_ref().unwrap_or(&visitor.site().paths.account)).await,
-        },
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Send {
+    run: String,
+    device: String,
+    #[serde(default)]
+    next: String,
+}
+
+impl Posted for Send {
+    const BOUND: Bound = Bound::Session;
+}
+
+/// Sends a code to a device, and asks for it in the same run, whose token is on no other page.
+pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Send>) -> Response {
+    let next = visitor.site().next(&fields.next);
+    let (run, device) = (AttemptToken::new(fields.run), DeviceId::new(fields.device));
+    match visitor.engine().send_step_up(&signed_in, &run, &device, &visitor.visit()).await {
+        Ok(challenge) => ask(&visitor, challenge, next.as_ref(), Said::default()).await,
+        Err(stop) => {
+            let asking = Asking { run: &run, device: &device, next: next.as_ref() };
+            ask_again(&visitor, &signed_in, asking, stop).await
+        }
     }
 }
