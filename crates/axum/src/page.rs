@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// The embedded templates.
-pub(crate) const EMBEDDED: [(&str, &str); 22] = [
+pub(crate) const EMBEDDED: [(&str, &str); 23] = [
     ("base.html", include_str!("../templates/base.html")),
     ("problem.html", include_str!("../templates/problem.html")),
     ("field.html", include_str!("../templates/field.html")),
@@ -44,6 +44,7 @@ pub(crate) const EMBEDDED: [(&str, &str); 22] = [
     ("verify.html", include_str!("../templates/verify.html")),
     ("logout.html", include_str!("../templates/logout.html")),
     ("account.html", include_str!("../templates/account.html")),
+    ("methods.html", include_str!("../templates/methods.html")),
     ("setup.html", include_str!("../templates/setup.html")),
     ("confirm.html", include_str!("../templates/confirm.html")),
     ("complete.html", include_str!("../templates/complete.html")),
@@ -124,6 +125,7 @@ fn addresses(paths: &Paths) -> Value {
         ("account", &paths.account),
         ("setup", &paths.setup),
         ("confirm", &paths.confirm),
+        ("setup_send", &paths.setup_send),
         ("cancel", &paths.cancel),
         ("qr_svg", &paths.qr_svg),
         ("backup_codes", &paths.backup_codes),
@@ -269,6 +271,8 @@ mod tests {
             refusals.chain([Problem::NotSure.message()]).chain(Message::ALL.map(|message| message.id().to_owned()));
         let told = told.flat_map(|id| [format!("{id}.next"), id]);
         let methods = Kind::OURS.map(|kind| format!("method-{kind}"));
+        let enrolled = Kind::OURS.into_iter().filter(|kind| !kind.is_fallback());
+        let enrolled = enrolled.flat_map(|kind| [format!("need-{kind}"), format!("device-name-{kind}")]);
         let delivered = Kind::OURS.into_iter().filter(Kind::is_delivered);
         let methods =
             methods.into_iter().chain(delivered.flat_map(|kind| [format!("sent-{kind}"), format!("use-{kind}")]));
@@ -281,10 +285,20 @@ mod tests {
             "device-name-backup-codes",
             "ask-totp",
             "ask-hotp",
+            "setup-to-tel",
+            "setup-to-hint-tel",
+            "setup-to-email",
+            "setup-to-hint-email",
             "use-device",
             "use-backup-code",
         ];
-        literal.chain(told).chain(methods).chain(Why::ALL.map(Why::message)).chain(by_code.map(str::to_owned)).collect()
+        literal
+            .chain(told)
+            .chain(methods)
+            .chain(enrolled)
+            .chain(Why::ALL.map(Why::message))
+            .chain(by_code.map(str::to_owned))
+            .collect()
     }
 
     /// Every id that the English texts have.

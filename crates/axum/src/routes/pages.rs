@@ -21,7 +21,7 @@ use axum::{
 use countersign_engine::{
     Grant, Stop,
     core::{
-        DeviceId, Refusal, Timestamp,
+        DeviceId, Kind, Refusal, Timestamp,
         view::{AnswerForm, DeviceView},
     },
 };
@@ -53,6 +53,7 @@ pub(crate) fn router(paths: &Paths) -> Router {
         .route(at(&paths.account), get(account::show))
         .route(at(&paths.setup), get(setup::show).post(setup::begin))
         .route(at(&paths.confirm), get(setup::running).post(setup::confirm))
+        .route(at(&paths.setup_send), post(setup::send))
         .route(at(&paths.cancel), post(setup::cancel))
         .route(at(&paths.complete), get(setup::complete))
         .route(at(&paths.qr_svg), get(qr::svg))
@@ -103,6 +104,7 @@ struct Asked {
     next: Option<LocalPath>,
     why: Option<Why>,
     device: Option<DeviceId>,
+    method: Option<Kind>,
 }
 
 impl Asked {
@@ -112,12 +114,14 @@ impl Asked {
             next: Option<String>,
             why: Option<String>,
             device: Option<String>,
+            method: Option<String>,
         }
-        let Query { next, why, device } = serde_html_form::from_str(visitor.query()).unwrap_or_default();
+        let Query { next, why, device, method } = serde_html_form::from_str(visitor.query()).unwrap_or_default();
         Self {
             next: next.and_then(|next| visitor.site().next(&next)),
             why: why.and_then(|why| Why::parse(&why)),
             device: device.map(DeviceId::new),
+            method: method.map(Kind::new),
         }
     }
 }

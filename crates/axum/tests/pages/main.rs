@@ -20,3 +20,4 @@ mod pending;
 mod sent;
 mod site;
 mod walk;
+mod wizard;

@@ -1,18 +1,21 @@
-//! Setting up a device: an introduction, the key and its QR code, and a code that proves it.
+//! Setting up a device: a method, what it needs, and a code that proves it.
 //!
 //! ```text
-//! setup ──begin──▶ confirm ──code──▶ complete ──▶ backup codes
-//!   ▲                 │  ▲─wrong code─┘
-//!   └─────cancel──────┘
+//! setup ──method──▶ setup?method ──begin──▶ confirm ──code──▶ complete ──▶ backup codes
+//!   ▲                  ▲                     │ │ ▲─wrong code, send─┘
+//!   │                  └──another number─────┘ │
+//!   └──────────────────cancel──────────────────┘
 //! ```
 //!
-//! The running setup is in a cookie, sealed; its key stays the same until it is proved, given up, or times out.
+//! Where there is one method, the first step is left out. The running setup is in a cookie, sealed; its key or address
+//! stays the same until it is proved, given up, or times out, and another one begins before it is given up. What was typed
+//! is shown again on the answer to the form it was typed into; from then on an address is masked.
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
     self as engine, Stop,
     advance::Enrolment,
-    core::{DeviceName, Kind, Refusal, Secret},
+    core::{DeviceName, Kind, Refusal, Secret, view::AnswerForm},
 };
 use minijinja::{Value, context};
 use serde::Deserialize;
@@ -24,21 +27,21 @@ use crate::{
     csrf::Bound,
     form::{Form, Posted, secret},
     page::Page,
-    problem::Problem,
     redirect::LocalPath,
     why::Why,
 };
 
-/// Introduces, and asks for a method and a name.
+/// Asks for a method, and then for what it needs.
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
-    let Asked { next, why, .. } = Asked::of(&visitor);
-    introduce(&visitor, &signed_in, Typed::default(), next.as_ref(), Said { why, problem: None }).await
+    let Asked { next, why, method, .. } = Asked::of(&visitor);
+    let typed = Typed { method: method.as_ref(), ..Typed::default() };
+    introduce(&visitor, &signed_in, typed, next.as_ref(), Said { why, problem: None }).await
 }
 
 /// What was typed into the form, to be shown again.
 #[derive(Default)]
 struct Typed<'a> {
-    method: Option<&'a str>,
+    method: Option<&'a Kind>,
     name: Option<&'a str>,
     to: Option<&'a str>,
 }
@@ -55,17 +58,29 @@ async fn introduce(
         Err(stop) => return visitor.stopped(stop, &on(&visitor.site().paths.setup, next)).await,
     };
     let Typed { method, name, to } = typed;
-    let Said { why, problem } = said;
+    let only = if let [only] = &*methods { Some(only) } else { None };
+    let chosen = only.or_else(|| methods.iter().find(|kind| method == Some(kind)));
     let context = context! {
         methods => methods.iter().map(|kind| Value::from(kind.as_str())).collect::<Vec<_>>(),
-        method,
+        method => chosen.map(Kind::as_str),
+        is_delivered => chosen.is_some_and(Kind::is_delivered),
+        several => only.is_none(),
+        running => running_to(visitor, signed_in).await,
         name,
         to,
         longest => DeviceName::LONGEST,
         next => next.map(LocalPath::as_str),
         form => visitor.tag(Bound::Session),
     };
-    Page::new("setup.html", context).why(why).problem(problem).show(visitor).await
+    let template = if chosen.is_some() { "setup.html" } else { "methods.html" };
+    Page::new(template, context).why(said.why).problem(said.problem).show(visitor).await
+}
+
+/// Where a code is out for, of the setup that is running, if one is.
+async fn running_to(visitor: &Visitor, signed_in: &engine::SignedIn) -> Option<String> {
+    let view = visitor.engine().setup(signed_in, visitor.cookies().setup.as_ref()?).await.ok()?;
+    let AnswerForm::Sent { until: Some(_), .. } = view.device.answer else { return None };
+    view.device.to
 }
 
 #[derive(Deserialize)]
@@ -85,19 +100,19 @@ impl Posted for Begin {
 pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Begin>) -> Response {
     let Begin { method, name, to, next } = fields;
     let next = visitor.site().next(&next);
-    let (paths, engine) = (&visitor.site().paths, visitor.engine());
-    if let Err(fault) = abandon(&visitor, &signed_in).await {
-        return visitor.fault(&fault);
-    }
+    let (paths, engine, method) = (&visitor.site().paths, visitor.engine(), Kind::new(method));
     let begun = match DeviceName::parse(&name) {
         Ok(name) => {
-            let enrolment = Enrolment { kind: Kind::new(method.clone()), name, to: Some(to.clone()) };
+            let enrolment = Enrolment { kind: method.clone(), name, to: Some(to.clone()) };
             engine.begin_enrolment(&signed_in, enrolment, &visitor.visit()).await
         }
         Err(refusal) => Err(refusal.into()),
     };
     match begun {
         Ok(run) => {
+            if let Err(fault) = abandon(&visitor, &signed_in).await {
+                return visitor.fault(&fault);
+            }
             let until = engine.now().after(engine.policy().login_timeout);
             visitor.running(Name::Setup, run.expose(), until, on(&paths.confirm, next.as_ref()))
         }
@@ -111,30 +126,28 @@ pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields 
     }
 }
 
-/// Shows the key of the running setup, and asks for the first code.
+/// Shows the key of the running setup, or where the first code was sent, and asks for it.
 pub(super) async fn running(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let Asked { next, .. } = Asked::of(&visitor);
-    reveal(&visitor, &signed_in, next.as_ref(), None).await
+    reveal(&visitor, &signed_in, next.as_ref(), Said::default()).await
 }
 
-async fn reveal(
-    visitor: &Visitor,
-    signed_in: &engine::SignedIn,
-    next: Option<&LocalPath>,
-    problem: Option<Problem>,
-) -> Response {
-    let setup = on(&visitor.site().paths.setup, next);
-    let Some(run) = &visitor.cookies().setup else { return setup.into_response() };
+async fn reveal(visitor: &Visitor, signed_in: &engine::SignedIn, next: Option<&LocalPath>, said: Said) -> Response {
+    let setup = &visitor.site().paths.setup;
+    let Some(run) = &visitor.cookies().setup else { return on(setup, next).into_response() };
     match visitor.engine().setup(signed_in, run).await {
         Ok(view) => {
+            let change = [("method", Some(view.device.kind.as_str())), ("next", next.map(LocalPath::as_str))];
+            let change = setup.with(&change);
             let context = context! {
-                device => device(&view.device),
+                device => device(&said.beside(view.device)),
+                change => change.as_str(),
                 key => view.key.as_ref().map(|key| key.text.expose()),
                 uri => view.key.as_ref().map(|key| key.uri.expose()),
                 next => next.map(LocalPath::as_str),
                 form => visitor.tag(Bound::Session),
             };
-            Page::new("confirm.html", context).problem(problem).show(visitor).await
+            Page::new("confirm.html", context).problem(said.problem).show(visitor).await
         }
         Err(stop) => ended(visitor, stop, next).await,
     }
@@ -159,7 +172,31 @@ pub(super) async fn confirm(SignedIn(signed_in): SignedIn, Form { visitor, field
     match visitor.engine().confirm_enrolment(&signed_in, run, &fields.code, &visitor.visit()).await {
         Ok(grant) => visitor.granted(&grant, on(&paths.complete, next.as_ref())),
         Err(stop) => match told(stop) {
-            Ok(problem) => reveal(&visitor, &signed_in, next.as_ref(), Some(problem)).await,
+            Ok(problem) => reveal(&visitor, &signed_in, next.as_ref(), problem.into()).await,
+            Err(stop) => ended(&visitor, stop, next.as_ref()).await,
+        },
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Send {
+    #[serde(default)]
+    next: String,
+}
+
+impl Posted for Send {
+    const BOUND: Bound = Bound::Session;
+}
+
+/// Sends another code in the running setup.
+pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Send>) -> Response {
+    let next = visitor.site().next(&fields.next);
+    let paths = &visitor.site().paths;
+    let Some(run) = &visitor.cookies().setup else { return on(&paths.setup, next.as_ref()).into_response() };
+    match visitor.engine().send_enrolment(&signed_in, run, &visitor.visit()).await {
+        Ok(()) => on(&paths.confirm, next.as_ref()).into_response(),
+        Err(stop) => match told(stop) {
+            Ok(problem) => reveal(&visitor, &signed_in, next.as_ref(), problem.into()).await,
             Err(stop) => ended(&visitor, stop, next.as_ref()).await,
         },
     }

@@ -1,0 +1,164 @@
+//! Setting up each method, with scripts off: choice, address, proof.
+
+use axum::http::StatusCode;
+use countersign_testkit::{Behaviour, Page, SoftApp, SoftToken, SoftYubikey, other_code};
+
+use crate::site::{Guest, SETUP, Site, key};
+
+const NUMBER: &str = "+31 6 12345658";
+const ADDRESS: &str = "ada.lovelace@example.org";
+const SETUP_PAGE: &str = "/account/two-factor/setup";
+const SEND: &str = "/account/two-factor/setup/send";
+
+/// Everything that can be set up, with where its codes go, and what its page explains.
+const METHODS: [(&str, &str, &str); 6] = [
+    ("totp", "", "Any that reads a QR code will do"),
+    ("sms", NUMBER, "Whoever takes your number over"),
+    ("call", NUMBER, "Whoever takes your number over"),
+    ("email", ADDRESS, "This counts for less"),
+    ("yubikey", "", "when you touch it"),
+    ("hotp", "", "whenever you press its button"),
+];
+
+impl Guest {
+    /// Chooses a method and tells what it needs.
+    async fn begins(&mut self, method: &str, to: &str) -> Page {
+        let page = self.browser.get(&format!("{SETUP_PAGE}?method={method}")).await;
+        self.browser.submit(&page.form_with("method"), "", &[("to", to)]).await
+    }
+}
+
+/// The first answer of what was just begun on this page.
+fn proof(site: &Site, method: &str, page: &Page) -> String {
+    match method {
+        "totp" => SoftApp::with_key(&key(page)).code_at(site.world.now()),
+        "hotp" => SoftToken::with_key(&key(page)).press(),
+        "yubikey" => SoftYubikey::new(1).touch(),
+        _ => site.world.outbox.code(),
+    }
+}
+
+#[tokio::test]
+async fn every_method_is_chosen_explained_proved_and_listed() {
+    for (method, to, explained) in METHODS {
+        let site = Site::with_every_method();
+        let mut ada = site.newcomer("ada").await;
+        let page = ada.browser.get(&format!("{SETUP_PAGE}?next=%2F")).await;
+        for (other, ..) in METHODS {
+            assert!(page.says(&format!("name=\"method\" value=\"{other}\"")), "{}", page.body);
+        }
+        let page = ada.browser.get(&format!("{SETUP_PAGE}?method={method}&next=%2F")).await;
+        assert!(page.says(explained) && page.says("Choose another way"), "{method}: {}", page.body);
+        let field = page.body.split("<input id=\"to\"").nth(1).map(|rest| rest.split('>').next().unwrap().to_owned());
+        let way = if method == "email" { "email" } else { "tel" };
+        let fits = |field: &str| field.contains(&format!("type=\"{way}\" autocomplete=\"{way}\""));
+        assert_eq!(field.as_deref().map(fits), if to.is_empty() { None } else { Some(true) }, "{method}");
+
+        let page = ada.browser.submit(&page.form_with("method"), "", &[("to", to)]).await;
+        assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup/confirm?next=%2F"), "{}", page.body);
+        let page = ada.browser.follow(page).await;
+        assert_eq!(page.says("class=\"qr\""), matches!(method, "totp" | "hotp"), "{method}");
+        assert_eq!(page.forms().iter().any(|form| form.action == SEND), !to.is_empty(), "{method}");
+        let answer = proof(&site, method, &page);
+        let typed = if method == "yubikey" { answer } else { format!(" {} {}", &answer[..3], &answer[3..]) };
+        let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &typed)]).await;
+        assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup/complete?next=%2F"), "{}", page.body);
+        assert!(!ada.browser.cookies.contains_key(SETUP));
+        let page = ada.browser.get("/account/two-factor").await;
+        assert!(page.says("Two-factor authentication is on") && !page.says("12345658") && !page.says("lovelace"));
+        let shown = match method {
+            "sms" => "Text message, <bdi>+31*******58</bdi>",
+            "call" => "Phone call, <bdi>+31*******58</bdi>",
+            "email" => "E-mail, <bdi>a***@e***.org</bdi>",
+            "yubikey" => "YubiKey",
+            "hotp" => "Token or app that counts",
+            _ => "Authenticator app",
+        };
+        assert!(page.says(shown), "{method}: {}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_to_is_told_at_the_field() {
+    let site = Site::with_every_method();
+    let mut ada = site.newcomer("ada").await;
+    for (method, to, like, status, said) in [
+        ("sms", "0612345658", Behaviour::Takes, 422, "no number or address that a code can be sent to"),
+        ("sms", ADDRESS, Behaviour::Takes, 422, "no number or address that a code can be sent to"),
+        ("email", NUMBER, Behaviour::Takes, 422, "no number or address that a code can be sent to"),
+        ("email", "", Behaviour::Takes, 422, "no number or address that a code can be sent to"),
+        ("sms", NUMBER, Behaviour::Unreachable, 422, "cannot receive such messages"),
+        ("email", ADDRESS, Behaviour::Fails, 422, "The code could not be sent"),
+        ("email", ADDRESS, Behaviour::Takes, 429, "A code was sent there a moment ago"),
+    ] {
+        site.world.outbox.behaves(like);
+        let page = ada.begins(method, to).await;
+        assert!(page.status.as_u16() == status && page.says(said), "{method} {to}: {} {}", page.status, page.body);
+        let field = page.body.split("<input id=\"to\"").nth(1).unwrap().split('>').next().unwrap();
+        assert!(field.contains(&format!("value=\"{to}\"")) && field.contains("problem\""), "{field}");
+        assert_eq!(field.contains("aria-invalid"), status == 422 && !said.contains("could not"), "{field}");
+        assert!(page.says("id=\"problem\" role=\"alert\"") && !ada.browser.cookies.contains_key(SETUP));
+    }
+    let page = ada.begins("sms", "<script>alert(1)</script>\"'").await;
+    assert!(!page.says("<script>alert"), "{}", page.body);
+    let form = page.form_with("method");
+    let page = ada.browser.submit(&form, "", &[("method", "carrier-pigeon")]).await;
+    assert!(page.status == StatusCode::UNPROCESSABLE_ENTITY && page.says("There is no such method here"));
+}
+
+#[tokio::test]
+async fn another_code_is_sent_and_another_number_taken() {
+    let site = Site::with_every_method();
+    let mut ada = site.newcomer("ada").await;
+    let page = ada.begins("sms", NUMBER).await;
+    let page = ada.browser.follow(page).await;
+    let (first, form) = (site.world.outbox.code(), page.form_with("code"));
+    assert!(page.says("href=\"&#x2f;account&#x2f;two-factor&#x2f;setup?method=sms\""), "{}", page.body);
+    let soon = ada.browser.submit(&page.form_to(SEND), "", &[]).await;
+    assert!(soon.status == StatusCode::TOO_MANY_REQUESTS && soon.form_with("code") == form, "{}", soon.body);
+
+    // The same number again: the code that is out stays good, and the page says where to type it.
+    let again = ada.begins("sms", NUMBER).await;
+    assert!(again.status == StatusCode::TOO_MANY_REQUESTS && again.says("Type it</a>"), "{}", again.body);
+
+    // A gateway that is down keeps the setup, and so does a wrong code.
+    site.world.pass(60);
+    site.world.outbox.behaves(Behaviour::Fails);
+    let failed = ada.browser.submit(&page.form_to(SEND), "", &[]).await;
+    assert!(failed.says("could not be sent") && failed.says("Send a code"), "{}", failed.body);
+    site.world.outbox.behaves(Behaviour::Takes);
+    site.world.pass(60);
+    let page = ada.browser.submit(&failed.form_to(SEND), "", &[]).await;
+    let page = ada.browser.follow(page).await;
+    let wrong = ada.browser.submit(&page.form_with("code"), "", &[("code", &first)]).await;
+    assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.says("That code is wrong"), "{}", wrong.body);
+
+    // Another number ends the first setup.
+    let page = ada.begins("sms", "+49 30 1234567").await;
+    let page = ada.browser.follow(page).await;
+    assert!(page.says("+49*******67") && !page.says("1234567"), "{}", page.body);
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
+    assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup/complete"));
+    let page = ada.browser.get("/account/two-factor").await;
+    assert!(page.says("+49*******67") && !page.says("+31"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn w33_an_address_that_is_not_proved_counts_for_nothing() {
+    let site = Site::with_every_method();
+    let mut ada = site.newcomer("ada").await;
+    let page = ada.begins("email", ADDRESS).await;
+    let page = ada.browser.follow(page).await;
+    let wrong =
+        ada.browser.submit(&page.form_with("code"), "", &[("code", &other_code(&site.world.outbox.code()))]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(ada.browser.get("/account/two-factor").await.says("Two-factor authentication is off"));
+    site.world.pass(300);
+    let late = ada.browser.get("/account/two-factor/setup/confirm").await;
+    assert!(late.says("or it is over") && late.says("Send a code"), "{}", late.body);
+    let page = ada.browser.submit(&late.form_to("/account/two-factor/setup/cancel"), "", &[]).await;
+    assert!(ada.browser.follow(page).await.says("Nothing has changed"));
+    assert_eq!(ada.browser.submit(&late.form_to(SEND), "", &[]).await.location().as_deref(), Some(SETUP_PAGE));
+    ada.browser = site.browser();
+    assert_eq!(ada.signs_in("").await.location().as_deref(), Some("/"), "the password is enough");
+}
