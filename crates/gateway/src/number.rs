@@ -1,0 +1,100 @@
+//! Telephone numbers, by what the world's numbering plans say.
+//!
+//! A number is taken if it exists in its country: with a country code, introduced by `+` or `00`, or of the default region
+//! where one is set. What comes out is the number that was typed and never a similar one.
+
+use countersign_engine::{core::PhoneNumber, port::Numbers};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, enums::Region};
+
+/// No number is longer than this as it is typed, in bytes.
+const LONGEST: usize = 64;
+
+/// Knows telephone numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Libphonenumber {
+    region: Option<Region>,
+}
+
+/// Not the two letters of a country.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not the two letters of a country that has telephones")]
+pub struct UnknownRegion;
+
+impl Libphonenumber {
+    /// Takes numbers without a country code as of this region, in two capital letters (ISO 3166-1).
+    pub fn of_region(region: &str) -> Result<Self, UnknownRegion> {
+        let region = region.parse().map_err(|_| UnknownRegion)?;
+        Ok(Self { region: Some(region) })
+    }
+}
+
+impl Numbers for Libphonenumber {
+    fn parse(&self, typed: &str) -> Option<PhoneNumber> {
+        let typed = typed.trim();
+        if typed.len() > LONGEST {
+            return None;
+        }
+        let international = typed.strip_prefix("00").map(|rest| format!("+{rest}"));
+        let typed = international.as_deref().unwrap_or(typed);
+        // What follows a number is an extension, which no message reaches.
+        let is_digits = typed.chars().all(|c| c.is_ascii_digit() || " +-.()/\u{a0}".contains(c));
+        let number = PHONE_NUMBER_UTIL.parse(typed, self.region).ok().filter(|_| is_digits)?;
+        if !number.is_valid() {
+            return None;
+        }
+        let e164 = number.format_as(PhoneNumberFormat::E164);
+        let shown = number.format_as(PhoneNumberFormat::International);
+        let code = u16::try_from(number.country_code).ok()?;
+        PhoneNumber::new(e164.strip_prefix('+')?, &shown, code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(region: Option<&str>, typed: &str) -> Option<String> {
+        let numbers = region.map_or_else(Libphonenumber::default, |region| Libphonenumber::of_region(region).unwrap());
+        numbers.parse(typed).map(|number| number.international().to_owned())
+    }
+
+    #[test]
+    fn a_number_is_what_was_typed_and_exists() {
+        for (region, typed, shown) in [
+            (None, "+31 6 12345678", Some("+31 6 12345678")),
+            (None, "0031612345678", Some("+31 6 12345678")),
+            (None, "+31-(0)6-1234 5678", Some("+31 6 12345678")),
+            (Some("NL"), "06 12345678", Some("+31 6 12345678")),
+            (Some("NL"), "+1 202-555-0173", Some("+1 202-555-0173")),
+            (Some("US"), "202 555 0173", Some("+1 202-555-0173")),
+            (Some("DE"), "030/123456", Some("+49 30 123456")),
+            (None, "06 12345678", None),
+            (None, "+31 6 1234", None),
+            (None, "+999 12345678", None),
+            (None, "", None),
+            (None, "+", None),
+            (None, "ada@example.org", None),
+            (None, "+31612345678 ext. 5", None),
+            (None, "1-800-FLOWERS", None),
+        ] {
+            assert_eq!(parsed(region, typed).as_deref(), shown, "{typed} in {region:?}");
+        }
+    }
+
+    /// A number of Andorra that looks like one of the default region stays what it is, or is nobody's.
+    #[test]
+    fn no_number_becomes_a_stranger_s() {
+        for region in [None, Some("US"), Some("AD")] {
+            let number = parsed(region, "+37618001234");
+            assert!(number.is_none_or(|shown| shown.replace(' ', "") == "+37618001234"), "{region:?}");
+        }
+    }
+
+    #[test]
+    fn a_region_is_two_letters_of_a_country() {
+        assert!(Libphonenumber::of_region("NL").is_ok());
+        for region in ["", "NLD", "1X"] {
+            assert!(Libphonenumber::of_region(region).is_err(), "{region}");
+        }
+    }
+}

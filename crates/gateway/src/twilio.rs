@@ -1,0 +1,169 @@
+//! Twilio: text messages and calls.
+//!
+//! A text message carries its code in its body. A call carries none: its words are fetched later, by a name that tells
+//! nothing, and the digits are read out only after whoever answered has pressed a key, so no answering machine gets them. The
+//! code never stands in an address. Every request that claims to be Twilio's is checked by its signature.
+
+mod client;
+mod refused;
+mod signature;
+mod twiml;
+mod voice;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use countersign_engine::{
+    Fault,
+    core::{DeliveryStatus, Kind, Secret},
+    port::{CallApp, Gateway, Message, NotTaken, Taken},
+};
+use minijinja::context;
+
+use self::client::Client;
+pub use self::voice::VOICES;
+use crate::{Texts, request::NotAnAddress};
+
+/// Where everybody's Twilio is.
+const USUAL: &str = "https://api.twilio.com";
+const DOING: &str = "send a message by Twilio";
+
+/// How Twilio is reached, and how it reaches us.
+pub struct TwilioSettings {
+    /// Where it is, if not where everybody's is.
+    pub url: Option<String>,
+    /// The SID of the account.
+    pub account: String,
+    /// The account's token: what Twilio signs its own requests with.
+    pub token: Secret,
+    /// The SID and the secret of an API key to be used instead of the token.
+    pub api_key: Option<(String, Secret)>,
+    /// The number that messages and calls come from.
+    pub from: Option<String>,
+    /// The SID of a messaging service that text messages come from instead.
+    pub messaging_service: Option<String>,
+    /// Where Twilio reaches us: the public address and the path that everything is mounted under.
+    pub base: String,
+    /// The host that browsers fill codes in for.
+    pub domain: Option<String>,
+}
+
+/// Sends by Twilio.
+pub struct Twilio {
+    client: Client,
+    token: Secret,
+    from: Option<String>,
+    messaging_service: Option<String>,
+    base: String,
+    domain: Option<String>,
+    texts: Arc<Texts>,
+}
+
+impl Twilio {
+    /// Sends with these settings, in these words.
+    pub fn new(settings: TwilioSettings, texts: Arc<Texts>) -> Result<Self, NotAnAddress> {
+        let TwilioSettings { url, account, token, api_key, from, messaging_service, base, domain } = settings;
+        let login = api_key.unwrap_or_else(|| (account.clone(), token.clone()));
+        let client = Client::new(url.as_deref().unwrap_or(USUAL), &account, login)?;
+        Ok(Self { client, token, from, messaging_service, base, domain, texts })
+    }
+
+    async fn text(&self, message: &Message) -> Result<Taken, NotTaken> {
+        let words = context! {
+            code => message.code.expose(),
+            site => message.site.as_str(),
+            minutes => message.minutes,
+            domain => self.domain.as_deref(),
+        };
+        let body = self.texts.render("sms.txt", message.language.as_deref(), &words).map_err(unspoken)?;
+        let sender = match (&self.messaging_service, &self.from) {
+            (Some(service), _) => ("MessagingServiceSid", service.as_str()),
+            (None, Some(from)) => ("From", from.as_str()),
+            (None, None) => return Err(failed("no number to send from is set")),
+        };
+        let callback = self.callback(message);
+        let fields = [("To", message.to.expose()), sender, ("Body", &body), ("StatusCallback", &callback)];
+        self.client.create("Messages.json", &fields).await
+    }
+
+    async fn call(&self, message: &Message) -> Result<Taken, NotTaken> {
+        let (Some(from), Some(call)) = (&self.from, &message.call) else {
+            return Err(failed("no number to call from is set"));
+        };
+        let language =
+            message.language.as_deref().filter(|tag| tag.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'));
+        let query = language.map(|language| format!("?language={language}")).unwrap_or_default();
+        let words = format!("{}/twilio/call/{}{query}", self.base, call.expose());
+        let callback = self.callback(message);
+        let fields = [
+            ("To", message.to.expose()),
+            ("From", from),
+            ("Url", &words),
+            ("Method", "POST"),
+            ("Timeout", "15"),
+            ("StatusCallback", &callback),
+        ];
+        self.client.create("Calls.json", &fields).await
+    }
+
+    /// Where Twilio tells later what became of the message.
+    fn callback(&self, message: &Message) -> String {
+        format!("{}/twilio/status/{}", self.base, message.delivery)
+    }
+}
+
+fn failed(cause: &'static str) -> NotTaken {
+    NotTaken::Failed(Fault::because(DOING, cause))
+}
+
+/// The words could not be made. What a template's error quotes may hold the code, so only its kind is told.
+fn unspoken(error: minijinja::Error) -> NotTaken {
+    NotTaken::Failed(Fault::because(DOING, format!("a template failed: {:?}", error.kind())))
+}
+
+impl fmt::Debug for Twilio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Twilio").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Gateway for Twilio {
+    async fn deliver(&self, message: &Message) -> Result<Taken, NotTaken> {
+        match &message.channel {
+            channel if *channel == Kind::SMS => self.text(message).await,
+            channel if *channel == Kind::CALL => self.call(message).await,
+            _ => Err(failed("it brings no such messages")),
+        }
+    }
+
+    async fn reachable(&self) -> Result<(), Fault> {
+        self.client.account().await
+    }
+}
+
+impl CallApp for Twilio {
+    fn is_signed(&self, url: &str, fields: &[(String, String)], signature: &str) -> bool {
+        signature::holds(&self.token, url, fields, signature)
+    }
+
+    fn greeting(&self, site: &str, language: Option<&str>, next: &str) -> Result<String, Fault> {
+        twiml::greeting(&self.texts, site, language, next)
+    }
+
+    fn digits(&self, code: &Secret, site: &str, language: Option<&str>) -> Result<String, Fault> {
+        twiml::digits(&self.texts, code, site, language)
+    }
+
+    fn goodbye(&self, site: &str, language: Option<&str>) -> Result<String, Fault> {
+        twiml::goodbye(&self.texts, site, language)
+    }
+
+    fn status(&self, word: &str) -> Option<DeliveryStatus> {
+        Some(match word {
+            "delivered" | "read" | "completed" => DeliveryStatus::Delivered,
+            "undelivered" | "failed" | "busy" | "no-answer" | "canceled" => DeliveryStatus::Undelivered,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! A service of the operator's own as a gateway: it is posted each message, signed.
+//!
+//! The signature covers the moment and the body: `HMAC-SHA-256(secret, moment ‖ "." ‖ body)` in hexadecimal digits, so that an
+//! old request cannot be sent again. A request that may not have arrived is repeated with the same idempotency key, by which
+//! the service knows it. Status 422 says that the address cannot receive messages.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use countersign_engine::{
+    Clock, Fault,
+    core::Secret,
+    port::{Gateway, Message, NotTaken, Taken},
+};
+use data_encoding::HEXLOWER;
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::{Client, StatusCode, Url, header::CONTENT_TYPE};
+use serde::Deserialize;
+use sha2::Sha256;
+
+use crate::{
+    message::Told,
+    request::{self, NotAnAddress},
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a message is posted at most.
+const TRIES: u32 = 3;
+/// How long to wait before the second try; twice as long before the third.
+const PAUSE: Duration = Duration::from_millis(300);
+const DOING: &str = "post a message";
+
+/// Posts every message.
+pub struct Webhook {
+    client: Client,
+    url: Url,
+    secret: Secret,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Default, Deserialize)]
+struct Answer {
+    #[serde(default)]
+    reference: Option<String>,
+}
+
+impl Webhook {
+    /// Posts to this address, signed with this secret.
+    pub fn new(url: &str, secret: Secret, clock: Arc<dyn Clock>) -> Result<Self, NotAnAddress> {
+        let client = request::client(PATIENCE).map_err(|_| NotAnAddress)?;
+        Ok(Self { client, url: request::address(url)?, secret, clock })
+    }
+
+    fn signature(&self, moment: &str, body: &[u8]) -> String {
+        // An HMAC takes a key of any length, so there is no error to tell of.
+        let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(self.secret.expose().as_bytes()) else {
+            unreachable!()
+        };
+        mac.update(moment.as_bytes());
+        mac.update(b".");
+        mac.update(body);
+        HEXLOWER.encode(&mac.finalize().into_bytes())
+    }
+
+    async fn post(&self, message: &Message) -> Result<(StatusCode, Answer), reqwest::Error> {
+        let body = Told::new(message).json();
+        let moment = self.clock.now().as_seconds().to_string();
+        let request = self
+            .client
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("Idempotency-Key", message.delivery.as_str())
+            .header("X-Countersign-Signature", self.signature(&moment, &body))
+            .header("X-Countersign-Timestamp", moment)
+            .body(body.to_vec());
+        let response = request.send().await?;
+        let status = response.status();
+        Ok((status, response.json().await.unwrap_or_default()))
+    }
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhook").field("host", &self.url.host_str()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Gateway for Webhook {
+    async fn deliver(&self, message: &Message) -> Result<Taken, NotTaken> {
+        let mut cause = String::new();
+        for number in 0..TRIES {
+            if number > 0 {
+                tokio::time::sleep(PAUSE.saturating_mul(number)).await;
+            }
+            match self.post(message).await {
+                Ok((status, Answer { reference })) if status.is_success() => return Ok(Taken { reference }),
+                Ok((StatusCode::UNPROCESSABLE_ENTITY, _)) => {
+                    return Err(NotTaken::Unreachable { reason: "unreachable".into() });
+                }
+                Ok((status, _)) => {
+                    cause = format!("status {}", status.as_u16());
+                    if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS {
+                        break;
+                    }
+                }
+                Err(error) => cause = request::cause(error),
+            }
+        }
+        Err(NotTaken::Failed(Fault::because(DOING, cause)))
+    }
+
+    async fn reachable(&self) -> Result<(), Fault> {
+        let asked = self.client.head(self.url.clone()).send().await;
+        asked.map(drop).map_err(|error| Fault::because("reach the service that sends messages", request::cause(error)))
+    }
+}

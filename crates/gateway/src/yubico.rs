@@ -1,0 +1,205 @@
+//! A validation service that knows YubiKeys (the Yubico validation protocol, version 2.0).
+//!
+//! Every address is asked at once, and the first clear word counts: one that is signed with the shared secret, names our own
+//! question, and says of this very answer that it is right, wrong or was used before. Everything else is no word at all. The
+//! answer and its nonce are in no log. Without a secret the reply cannot be checked; TLS then is all there is to trust in.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use async_trait::async_trait;
+use countersign_engine::{
+    Fault,
+    core::{
+        Secret,
+        method::question::{Question, Reply},
+    },
+    port::Validator,
+};
+use data_encoding::BASE64;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::{Client, Url};
+use sha1::Sha1;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use crate::request::{self, NotAnAddress};
+
+/// How long a service may take.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// No reply is longer than this, in bytes.
+const LONGEST: usize = 4096;
+
+/// Asks the services at these addresses.
+pub struct YubicoService {
+    client: Client,
+    urls: Vec<Url>,
+    id: String,
+    secret: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Why a service cannot be asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum YubicoError {
+    /// There is nobody to ask.
+    #[error("no address of a validation service is set")]
+    Nobody,
+    /// An address is none.
+    #[error(transparent)]
+    Address(#[from] NotAnAddress),
+    /// The number of the client is none.
+    #[error("the number of the client has to be digits")]
+    Client,
+    /// The secret is none.
+    #[error("the secret shared with the validation service has to be base64")]
+    Secret,
+}
+
+/// What a service replied, as far as it can be believed.
+enum Word {
+    Said(Reply),
+    /// What was wrong with it, in a word for the log.
+    Unclear(String),
+}
+
+impl YubicoService {
+    /// Asks at these addresses, as the client of this number, signing with this secret (base64) if there is one.
+    pub fn new(urls: &[String], client: &str, secret: Option<&Secret>) -> Result<Self, YubicoError> {
+        if urls.is_empty() {
+            return Err(YubicoError::Nobody);
+        }
+        if client.is_empty() || !client.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(YubicoError::Client);
+        }
+        let secret = secret.map(|text| BASE64.decode(text.expose().as_bytes()).map(Zeroizing::new));
+        let secret = secret.transpose().map_err(|_| YubicoError::Secret)?.filter(|secret| !secret.is_empty());
+        Ok(Self {
+            client: request::client(PATIENCE).map_err(|_| NotAnAddress)?,
+            urls: urls.iter().map(|url| request::address(url)).collect::<Result<_, _>>()?,
+            id: client.to_owned(),
+            secret,
+        })
+    }
+
+    /// The fields of a question, signed.
+    fn fields(&self, question: &Question) -> BTreeMap<&'static str, Zeroizing<String>> {
+        let text = |text: &str| Zeroizing::new(text.to_owned());
+        let mut fields = BTreeMap::from([
+            ("id", text(&self.id)),
+            ("nonce", text(&question.nonce)),
+            ("otp", text(question.answer.expose())),
+            ("timestamp", text("1")),
+        ]);
+        if let Some(signature) = self.signature(fields.iter().map(|(name, value)| (*name, value.as_str()))) {
+            fields.insert("h", Zeroizing::new(signature));
+        }
+        fields
+    }
+
+    /// The signature over fields in the order of their names, if there is a secret.
+    fn signature<'f>(&self, fields: impl Iterator<Item = (&'f str, &'f str)>) -> Option<String> {
+        let secret = self.secret.as_ref()?;
+        let signed = fields.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+        let signed = Zeroizing::new(signed);
+        let mut mac = <Hmac<Sha1> as KeyInit>::new_from_slice(secret).ok()?;
+        mac.update(signed.as_bytes());
+        Some(BASE64.encode(&mac.finalize().into_bytes()))
+    }
+
+    async fn ask_at(&self, url: &Url, question: &Question) -> Word {
+        let fields = self.fields(question);
+        let query: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut url = url.clone();
+        url.query_pairs_mut().extend_pairs(query);
+        let response = match self.client.get(url).send().await {
+            Ok(response) => response,
+            Err(error) => return Word::Unclear(request::cause(error)),
+        };
+        let status = response.status();
+        if !status.is_success() {
+            return Word::Unclear(format!("status {}", status.as_u16()));
+        }
+        match response.text().await {
+            Ok(text) if text.len() <= LONGEST => self.read(&text, question),
+            Ok(_) => Word::Unclear("a reply that is too long".into()),
+            Err(error) => Word::Unclear(request::cause(error)),
+        }
+    }
+
+    /// What a reply says, if it is to be believed.
+    fn read(&self, text: &str, question: &Question) -> Word {
+        let unclear = |what: &str| Word::Unclear(what.to_owned());
+        let mut fields = BTreeMap::new();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let Some((name, value)) = line.split_once('=') else { return unclear("a line without a value") };
+            if fields.insert(name, value).is_some() {
+                return unclear("a field twice");
+            }
+        }
+        let signature = fields.remove("h").unwrap_or_default();
+        if let Some(expected) = self.signature(fields.iter().map(|(name, value)| (*name, *value))) {
+            if !bool::from(expected.as_bytes().ct_eq(signature.as_bytes())) {
+                return unclear("a signature that does not fit");
+            }
+        }
+        let status = fields.get("status").copied().unwrap_or_default();
+        let is = |name, expected: &str| fields.get(name).is_some_and(|value| *value == expected);
+        let is_ours = is("nonce", &question.nonce) && is("otp", question.answer.expose());
+        match status {
+            "OK" | "REPLAYED_OTP" | "BAD_OTP" if !is_ours => unclear("a reply to another question"),
+            "OK" => Word::Said(Reply::Right { counter: counter(&fields) }),
+            "REPLAYED_OTP" => Word::Said(Reply::Used),
+            "BAD_OTP" => Word::Said(Reply::Wrong),
+            "REPLAYED_REQUEST"
+            | "BAD_SIGNATURE"
+            | "MISSING_PARAMETER"
+            | "NO_SUCH_CLIENT"
+            | "OPERATION_NOT_ALLOWED"
+            | "BACKEND_ERROR"
+            | "NOT_ENOUGH_ANSWERS" => unclear(status),
+            _ => unclear("a status that nobody knows"),
+        }
+    }
+}
+
+/// Session and use as one number that only rises, if the service tells them.
+fn counter(fields: &BTreeMap<&str, &str>) -> Option<u64> {
+    /// The highest bit says that Caps Lock was on.
+    const SESSIONS: u64 = 0x7fff;
+    let number = |name| fields.get(name)?.parse::<u64>().ok();
+    let (session, usage) = (number("sessioncounter")?, number("sessionuse").filter(|usage| *usage <= 0xff)?);
+    Some((session & SESSIONS) << 8 | usage)
+}
+
+impl fmt::Debug for YubicoService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts: Vec<_> = self.urls.iter().filter_map(Url::host_str).collect();
+        f.debug_struct("YubicoService").field("hosts", &hosts).field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Validator for YubicoService {
+    async fn ask(&self, question: &Question) -> Reply {
+        let mut asked: FuturesUnordered<_> = self.urls.iter().map(|url| self.ask_at(url, question)).collect();
+        while let Some(word) = asked.next().await {
+            match word {
+                Word::Said(reply) => return reply,
+                Word::Unclear(what) => tracing::warn!(what, "a validation service gave no clear word"),
+            }
+        }
+        Reply::Unavailable
+    }
+
+    async fn reachable(&self) -> Result<(), Fault> {
+        let mut cause = String::new();
+        for url in &self.urls {
+            match self.client.get(url.clone()).send().await {
+                Ok(_) => return Ok(()),
+                Err(error) => cause = request::cause(error),
+            }
+        }
+        Err(Fault::because("reach a validation service", cause))
+    }
+}
