@@ -7,7 +7,8 @@
 //! ```text
 //! not signed in ───────────────────────────────▶ login
 //! signed in, has a factor, not proved (recently) ▶ verify
-//! signed in, has no factor ─────────────────────▶ setup
+//! signed in, has proved one that counts too little ▶ verify, if there is one that counts
+//! signed in, has no factor that counts ─────────▶ setup
 //! ```
 
 use std::time::Duration;
@@ -16,7 +17,10 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{self as engine, Fault, TwoFactorStatus, core::Refusal};
+use countersign_engine::{
+    self as engine, Fault,
+    core::{Level, Refusal},
+};
 use minijinja::context;
 
 use crate::{Visitor, fault, page::Page, problem::Problem, redirect::LocalPath, why::Why};
@@ -47,16 +51,19 @@ impl Visitor {
 
     async fn meets(&self, demand: Demand) -> Result<Result<engine::SignedIn, Unmet>, Fault> {
         let Some(signed_in) = self.signed_in().await? else { return Ok(Err(Unmet::SignedOut)) };
-        let met = match demand {
-            Demand::SignedIn => true,
-            Demand::Verified(span) => signed_in.session().verified_within(span, self.engine().now()),
+        let (session, now) = (signed_in.session(), self.engine().now());
+        let (met, proved) = match demand {
+            Demand::SignedIn => (true, true),
+            Demand::Verified(span) => (session.verified_within(span, now), session.proved_within(span, now)),
         };
         if met {
             return Ok(Ok(signed_in.clone()));
         }
-        Ok(Err(match self.engine().two_factor_status(&signed_in.user().id).await? {
-            TwoFactorStatus::Enabled => Unmet::Unverified,
-            TwoFactorStatus::Disabled => Unmet::NoFactor,
+        Ok(Err(match self.engine().surest(signed_in).await? {
+            None => Unmet::NoFactor,
+            Some(level) if level < Level::Aal2 => Unmet::NoneCounts,
+            Some(_) if proved => Unmet::Weakly,
+            Some(_) => Unmet::Unverified,
         }))
     }
 
@@ -69,7 +76,7 @@ impl Visitor {
         }
         let problem = Problem::from(match unmet {
             Unmet::SignedOut => Refusal::SignInNeeded,
-            Unmet::Unverified => Refusal::VerificationNeeded,
+            Unmet::Unverified | Unmet::Weakly | Unmet::NoneCounts => Refusal::VerificationNeeded,
             Unmet::NoFactor => Refusal::NotEnabled,
         });
         let mut response = self.refused(problem, &there).await;
@@ -80,12 +87,23 @@ impl Visitor {
     }
 
     fn way(&self, unmet: Unmet, here: Option<&LocalPath>) -> LocalPath {
-        let (paths, next) = (&self.site().paths, ("next", here.map(LocalPath::as_str)));
-        match unmet {
-            Unmet::SignedOut => paths.login.with(&[next]),
-            Unmet::Unverified => paths.verify.with(&[next]),
-            Unmet::NoFactor => paths.setup.with(&[next, ("why", Some(Why::Required.as_str()))]),
-        }
+        let paths = &self.site().paths;
+        let (page, why) = match unmet {
+            Unmet::SignedOut => (&paths.login, None),
+            Unmet::Unverified => (&paths.verify, None),
+            Unmet::Weakly => (&paths.verify, Some(Why::Weakly)),
+            Unmet::NoneCounts => (&paths.setup, Some(Why::NoneCounts)),
+            Unmet::NoFactor => (&paths.setup, Some(Why::Required)),
+        };
+        page.with(&[("next", here.map(LocalPath::as_str)), ("why", why.map(Why::as_str))])
+    }
+
+    /// The way to a fresh proof, and back here; a proof that is fresh already counts too little.
+    pub(crate) async fn to_proof(&self, here: &LocalPath) -> LocalPath {
+        let (recent, now) = (self.engine().policy().recent, self.engine().now());
+        let signed_in = self.signed_in().await.ok().flatten();
+        let weakly = signed_in.is_some_and(|signed_in| signed_in.session().proved_within(recent, now));
+        self.way(if weakly { Unmet::Weakly } else { Unmet::Unverified }, Some(here))
     }
 
     /// A page that says no, and where to go from here.
@@ -107,6 +125,10 @@ enum Unmet {
     SignedOut,
     /// A second factor exists and was not proved, or not recently.
     Unverified,
+    /// A second factor was proved, and counts too little; there is another.
+    Weakly,
+    /// There is no second factor that counts enough.
+    NoneCounts,
     /// There is no second factor to prove.
     NoFactor,
 }

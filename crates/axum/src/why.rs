@@ -10,6 +10,10 @@ pub(crate) enum Why {
     Recent,
     /// The page they wanted needs a second factor, and they have none.
     Required,
+    /// The page they wanted needs a second factor that counts, and none of theirs does.
+    NoneCounts,
+    /// What they wanted needs a surer proof than the one they gave.
+    Weakly,
     /// The run they were in is over.
     Over,
     /// They have signed out.
@@ -37,9 +41,11 @@ pub(crate) enum Why {
 }
 
 impl Why {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Recent,
         Self::Required,
+        Self::NoneCounts,
+        Self::Weakly,
         Self::Over,
         Self::SignedOut,
         Self::Disabled,
@@ -70,6 +76,8 @@ impl Why {
         match self {
             Self::Recent => "recent",
             Self::Required => "required",
+            Self::NoneCounts => "none-counts",
+            Self::Weakly => "weakly",
             Self::Over => "over",
             Self::SignedOut => "signed-out",
             Self::Disabled => "disabled",

@@ -102,6 +102,7 @@ two-factor-off = Two-factor authentication is off.
 two-factor-off-text = Whoever learns your password can sign in as you. A second factor stops them.
 set-up = Set it up
 devices = Devices
+devices-none-counts = What you have set up counts for little: some pages will not open with it. Set up an authenticator app or a key beside it.
 method-totp = Authenticator app
 method-hotp = Token or app that counts
 method-sms = Text message

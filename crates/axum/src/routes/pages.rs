@@ -184,7 +184,7 @@ impl Visitor {
         let paths = &self.site().paths;
         match stop {
             Stop::Faulted(fault) => self.fault(&fault),
-            Stop::Refused(refusal @ Refusal::VerificationNeeded) => led(&refusal, on(&paths.verify, Some(here))),
+            Stop::Refused(refusal @ Refusal::VerificationNeeded) => led(&refusal, self.to_proof(here).await),
             Stop::Refused(refusal @ Refusal::SignInNeeded) => {
                 led(&refusal, because(&paths.login, Why::Recent, Some(here)))
             }

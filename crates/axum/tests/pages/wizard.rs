@@ -162,3 +162,75 @@ async fn w33_an_address_that_is_not_proved_counts_for_nothing() {
     ada.browser = site.browser();
     assert_eq!(ada.signs_in("").await.location().as_deref(), Some("/"), "the password is enough");
 }
+
+#[tokio::test]
+async fn whoever_has_a_mailbox_alone_is_told_what_to_set_up() {
+    let site = Site::with_every_method();
+    let mut ada = site.newcomer("ada").await;
+    ada.begins("email", ADDRESS).await;
+    let page = ada.browser.get("/account/two-factor/setup/confirm").await;
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
+    assert!(ada.browser.follow(page).await.says("Your second factor is set up"));
+    assert!(ada.browser.get("/account/two-factor").await.says("some pages will not open with it"));
+
+    // A page that asks for more says so, whether the proof is fresh or not, and the way leads there in the end.
+    for pause in [0, 601] {
+        site.world.pass(pause);
+        let page = ada.browser.get("/secret").await;
+        assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup?next=%2Fsecret&why=none-counts"));
+    }
+    let page = ada.browser.visit("/secret").await;
+    assert!(page.says("Is it still you?"), "{}", page.body);
+    let page = ada.browser.submit(&page.form_to("/account/verify/send"), "", &[]).await;
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
+    let page = ada.browser.follow(page).await;
+    assert!(page.says("counts too little for the page you asked for"), "{}", page.body);
+    let page = ada.browser.get(&format!("{SETUP_PAGE}?method=totp&next=%2Fsecret")).await;
+    let page = ada.browser.submit(&page.form_with("method"), "", &[]).await;
+    let page = ada.browser.follow(page).await;
+    let app = SoftApp::with_key(&key(&page));
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(site.world.now()))]).await;
+    assert!(ada.browser.follow(page).await.says("href=\"&#x2f;secret\""));
+    assert_eq!(ada.browser.get("/secret").await.body, "secret");
+
+    // Signed in with the mailbox all the same, the app is asked for.
+    site.world.pass(60);
+    ada.browser = site.browser();
+    let page = ada.signs_in("").await;
+    let page = ada.browser.follow(page).await;
+    ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
+    for (wanted, next) in [("/secret", "%2Fsecret"), (SETUP_PAGE, "%2Faccount%2Ftwo-factor%2Fsetup")] {
+        let page = ada.browser.get(wanted).await;
+        assert_eq!(page.location(), Some(format!("/account/verify?next={next}&why=weakly")));
+    }
+    let page = ada.browser.visit("/secret").await;
+    assert!(page.says("Answer with another of your devices"), "{}", page.body);
+    let device = page.body.split("name=\"device\" value=\"").nth(2).unwrap().split('"').next().unwrap();
+    let page = ada.browser.get(&format!("/account/verify?device={device}&next=%2Fsecret")).await;
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(site.world.now()))]).await;
+    assert_eq!(page.location().as_deref(), Some("/secret"));
+    assert_eq!(ada.browser.get("/secret").await.body, "secret");
+}
+
+#[tokio::test]
+async fn further_numbers_are_added_and_removed() {
+    let site = Site::with_every_method();
+    let mut ada = site.newcomer("ada").await;
+    for (method, to) in [("sms", NUMBER), ("call", "+49 30 1234567"), ("sms", "+1 202 5550123")] {
+        let page = ada.begins(method, to).await;
+        let page = ada.browser.follow(page).await;
+        ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
+        site.world.pass(1);
+    }
+    let page = ada.browser.get("/account/two-factor").await;
+    for shown in ["+31*******58", "+49*******67", "+12*******23"] {
+        assert!(page.says(shown), "{shown}: {}", page.body);
+    }
+    let prefer = page.forms().into_iter().find(|form| form.action.ends_with("/prefer")).unwrap();
+    let remove = prefer.action.replace("/prefer", "/remove");
+    let page = ada.browser.get(&remove).await;
+    assert!(page.says("\u{2068}Telephone (+49*******67)\u{2069} will not be accepted any more"), "{}", page.body);
+    let page = ada.browser.submit(&page.form_to(&remove), "", &[]).await;
+    let page = ada.browser.follow(page).await;
+    assert!(page.says("The device is removed") && !page.says("+49"), "{}", page.body);
+}

@@ -3,19 +3,26 @@
 //! The session that comes out has a new id, takes the old one's place, and lives no longer than the old one would have.
 
 use countersign_core::{
-    Change, DeviceId, EventKind, Refusal, Secret, Status,
+    Change, DeviceId, EventKind, Level, Refusal, Secret, Status,
     flow::{Purpose, step_up},
     view::ChallengeView,
 };
 
 use super::{Challenge, Visit, proved};
 use crate::{
-    AttemptToken, Engine, Grant, SignedIn, Stop,
+    AttemptToken, Engine, Fault, Grant, SignedIn, Stop,
     session::{self, Terms},
     verify::{Question, Success},
 };
 
 impl Engine {
+    /// How sure we are of this user once they have proved the surest of their devices; `None` if they have no second
+    /// factor.
+    pub async fn surest(&self, signed_in: &SignedIn) -> Result<Option<Level>, Fault> {
+        let factors = self.store().factors(&signed_in.user().id).await?;
+        Ok(factors.enabled().then(|| factors.level(self.methods())))
+    }
+
     /// Asks for a device, the one chosen if it is this user's.
     pub async fn begin_step_up(
         &self,

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::core::{
-    Status, Timestamp,
+    Level, Status, Timestamp,
     view::{AnswerForm, DeviceView, FactorsView},
 };
 use minijinja::{Value, context};
@@ -23,11 +23,16 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
         Ok(factors) => factors,
         Err(fault) => return visitor.fault(&fault),
     };
+    let surest = match visitor.engine().surest(&signed_in).await {
+        Ok(surest) => surest,
+        Err(fault) => return visitor.fault(&fault),
+    };
     let several = devices.iter().filter(|device| device.status == Status::Active).count() > 1;
     let context = context! {
         enabled,
         devices => devices.iter().map(device).collect::<Vec<_>>(),
         several,
+        none_counts => surest.is_some_and(|surest| surest < Level::Aal2),
         left,
         few => left.unwrap_or(0) <= FEW,
         form => visitor.tag(Bound::Session),

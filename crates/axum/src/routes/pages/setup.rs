@@ -22,10 +22,11 @@ use serde::Deserialize;
 
 use super::{Asked, Said, account::device, because, led, on, told};
 use crate::{
-    SignedIn, Verified, Visitor,
+    SignedIn, Visitor,
     cookies::Name,
     csrf::Bound,
     form::{Form, Posted, secret},
+    guard::Demand,
     page::Page,
     redirect::LocalPath,
     why::Why,
@@ -55,7 +56,10 @@ async fn introduce(
 ) -> Response {
     let methods = match visitor.engine().enrollable(signed_in).await {
         Ok(methods) => methods,
-        Err(stop) => return visitor.stopped(stop, &on(&visitor.site().paths.setup, next)).await,
+        Err(stop) => {
+            let here = visitor.here().unwrap_or_else(|| on(&visitor.site().paths.setup, next));
+            return visitor.stopped(stop, &here).await;
+        }
     };
     let Typed { method, name, to } = typed;
     let only = if let [only] = &*methods { Some(only) } else { None };
@@ -236,8 +240,14 @@ async fn abandon(visitor: &Visitor, signed_in: &engine::SignedIn) -> Result<(), 
 }
 
 /// Done: offers backup codes, and the way on.
-pub(super) async fn complete(visitor: Visitor, Verified(signed_in): Verified) -> Response {
+pub(super) async fn complete(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let Asked { next, .. } = Asked::of(&visitor);
+    // What was set up may count too little to be verified by, and is set up all the same.
+    if signed_in.session().verified.is_none()
+        && let Err(elsewhere) = visitor.demand(Demand::VERIFIED).await
+    {
+        return elsewhere;
+    }
     let left = match visitor.engine().factors(&signed_in).await {
         Ok(factors) => factors.backup_codes_left,
         Err(fault) => return visitor.fault(&fault),
