@@ -5,6 +5,7 @@
 //! only when a listed proxy says it.
 
 use std::{
+    fmt,
     net::{IpAddr, Ipv6Addr},
     str::FromStr,
 };
@@ -56,6 +57,21 @@ impl Origin {
     /// Whether it is reached by https.
     pub fn is_https(&self) -> bool {
         self.https
+    }
+
+    /// The host, without its port.
+    pub fn host(&self) -> &str {
+        match self.authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => host,
+            _ => &self.authority,
+        }
+    }
+}
+
+/// As a browser writes it: `https://example.org`.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", if self.https { "https" } else { "http" }, self.authority)
     }
 }
 

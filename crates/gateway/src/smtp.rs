@@ -93,7 +93,8 @@ impl Smtp {
 
     fn mail(&self, message: &Sent) -> Result<Message, Fault> {
         let Address::Email(_) = &message.to else { return Err(Fault::because(DOING, "the address is no mailbox")) };
-        let words = context! { code => message.code.expose(), site => message.site.as_str(), minutes => message.minutes };
+        let words =
+            context! { code => message.code.expose(), site => message.site.as_str(), minutes => message.minutes };
         let text = |file| {
             let text = self.texts.render(file, message.language.as_deref(), &words);
             text.map_err(|error| Fault::because(DOING, format!("a template failed: {:?}", error.kind())))

@@ -243,7 +243,7 @@ impl Config {
 }
 
 /// The secret in the first line of a file.
-fn first_line(file: &Path) -> Result<Secret> {
+pub(crate) fn first_line(file: &Path) -> Result<Secret> {
     let text = Zeroizing::new(
         fs::read_to_string(file).with_context(|| format!("could not read the password file {}", file.display()))?,
     );

@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod duties;
 mod figures;
+mod gateways;
 mod hashing;
 mod home;
 mod key_file;

@@ -19,6 +19,7 @@ use metrics::{counter, gauge};
 use crate::{
     config::Config,
     figures::{Counting, Gauges, Measured},
+    gateways,
     hashing::Hashing,
     home, key_file,
     listen::{self, Neighbours},
@@ -54,6 +55,7 @@ impl Installation {
         let gauges = gauges(&engine, &users);
         let mut parts = Parts::new(store, Arc::new(users.clone()), keyring);
         parts.policy = config.policy.clone();
+        gateways::equip(&mut parts, config).context("could not use the settings")?;
         if config.metrics_bind.is_some() {
             parts.store = Arc::new(Measured::new(parts.store));
             parts.observer = Arc::new(Counting);

@@ -11,7 +11,10 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use countersign_engine::{OsRandom, core::Secret};
+use countersign_engine::{
+    OsRandom,
+    core::{Secret, sending::EmailRule},
+};
 use countersign_store::Database;
 
 use super::{
@@ -21,7 +24,10 @@ use super::{
     told,
 };
 use crate::{
-    config::Config,
+    config::{
+        Config,
+        gateways::{Carrier, Gateways},
+    },
     key_file, telemetry,
     users::{Added, BuiltInUsers, NewUser, UserName},
     wire::Installation,
@@ -68,13 +74,22 @@ pub(super) async fn run(Arguments { dir, bind, password }: Arguments) -> Result<
     }
     let database = Database::Sqlite(database);
     database.migrate().await?;
-    let config = Config { database: Some(database), key_file: Some(key_file), bind, ..Config::default() };
+    let config = Config { database: Some(database), key_file: Some(key_file), bind, ..everything() };
     telemetry::start("warn", config.log_format)?;
     let (listener, config) = bind_to(config).await?;
     let installation = Installation::open(&config).await?;
     let password = provide_user(&installation.users, password).await?;
     print(&greeting(&config, &dir, &password))?;
     serve(&installation, listener, &config).await
+}
+
+/// Settings in which every message comes to this terminal.
+fn everything() -> Config {
+    let mut config = Config::default();
+    let log = Some(Carrier::Log);
+    config.gateways = Gateways { sms: log, call: log, email: log, allow_log: true, ..Gateways::default() };
+    config.policy.sending.email = EmailRule::Beside;
+    config
 }
 
 fn make_folder(dir: &Path) -> Result<()> {
@@ -114,7 +129,8 @@ fn greeting(config: &Config, dir: &Path, password: &Password) -> String {
     };
     format!(
         "Countersign demo, in {dir}. Stop it with Ctrl-C; started again, it goes on with what is there.\n\n  \
-         open      http://{address}/\n  user      {NAME}\n  password  {password}\n",
+         open      http://{address}/\n  user      {NAME}\n  password  {password}\n\n\
+         Codes that are sent come here, with their addresses.\n",
         dir = dir.display(),
         address = config.bind,
     )

@@ -52,6 +52,7 @@ pub(super) async fn serve(installation: &Installation, listener: TcpListener, co
     };
     let duties = tokio::spawn(duties::perform(installation.engine.clone(), config.key_file()?.clone()));
     listen::serve(listener, router, config.connections, stop).await;
+    installation.engine.finish_deliveries().await;
     duties.abort();
     figures.inspect(JoinHandle::abort);
     Ok(())

@@ -1,0 +1,132 @@
+//! Gateways and services, made of what is set about them.
+//!
+//! What is set by halves is an error that names what is missing: nobody finds out by a code that does not come. Secrets are
+//! read from their files here, when a server or a command starts.
+
+use std::{fmt::Display, path::PathBuf, sync::Arc};
+
+use anyhow::{Context as _, Result, bail};
+use countersign_engine::{
+    Parts, SystemClock,
+    core::{Kind, Secret},
+    port::{CallApp, Gateway, Validator},
+};
+use countersign_gateway::{
+    Command, Libphonenumber, Smtp, SmtpSettings, Terminal, Texts, Twilio, TwilioSettings, Webhook, YubicoService,
+};
+
+use crate::config::{
+    Config, first_line,
+    gateways::{Carrier, Gateways},
+};
+
+/// Gives the parts of an engine whatever is set about reaching people.
+pub(crate) fn equip(parts: &mut Parts, config: &Config) -> Result<()> {
+    let gateways = &config.gateways;
+    let texts = Arc::new(Texts::read(gateways.templates.as_deref()).context("could not read the texts of messages")?);
+    let mut made = Made { config, texts, twilio: None };
+    for (channel, carrier) in channels(gateways) {
+        let gateway = made.gateway(carrier).with_context(|| format!("could not use {carrier} for {channel}"))?;
+        parts.gateways.insert(channel, gateway);
+    }
+    parts.call_app = made.twilio.map(|twilio| twilio as Arc<dyn CallApp>);
+    parts.numbers = Arc::new(match &gateways.phone_region {
+        Some(region) => Libphonenumber::of_region(region).context("could not use phone_region")?,
+        None => Libphonenumber::default(),
+    });
+    parts.validator = validator(gateways)?;
+    Ok(())
+}
+
+/// Each channel that somebody is set for.
+fn channels(gateways: &Gateways) -> impl Iterator<Item = (Kind, Carrier)> {
+    let set = [(Kind::SMS, gateways.sms), (Kind::CALL, gateways.call), (Kind::EMAIL, gateways.email)];
+    set.into_iter().filter_map(|(channel, carrier)| Some((channel, carrier?)))
+}
+
+struct Made<'a> {
+    config: &'a Config,
+    texts: Arc<Texts>,
+    /// One for text messages and calls.
+    twilio: Option<Arc<Twilio>>,
+}
+
+impl Made<'_> {
+    fn gateway(&mut self, carrier: Carrier) -> Result<Arc<dyn Gateway>> {
+        let gateways = &self.config.gateways;
+        Ok(match carrier {
+            Carrier::Log if !gateways.allow_log => bail!(
+                "it prints codes to the terminal, which is for development alone: set another gateway, or \
+                 allow_log_gateway = true"
+            ),
+            Carrier::Log => Arc::new(Terminal::new(std::io::stdout())),
+            Carrier::Twilio => self.twilio()?,
+            Carrier::Smtp => {
+                let smtp = &gateways.smtp;
+                let settings = SmtpSettings {
+                    url: needed(smtp.url.as_ref(), "smtp_url")?,
+                    password: secret(smtp.password_file.as_ref())?,
+                    ca_file: smtp.ca_file.clone(),
+                    from: needed(smtp.from.as_ref(), "email_from")?,
+                };
+                Arc::new(Smtp::new(&settings, self.texts.clone())?)
+            }
+            Carrier::Webhook => {
+                let url = needed(gateways.webhook.url.as_ref(), "webhook_url")?;
+                let secret = needed(secret(gateways.webhook.secret_file.as_ref())?.as_ref(), "webhook_secret_file")?;
+                Arc::new(Webhook::new(&url, secret, Arc::new(SystemClock)).context("webhook_url")?)
+            }
+            Carrier::Command => Arc::new(Command::new(needed(gateways.command.as_ref(), "gateway_command")?)),
+        })
+    }
+
+    fn twilio(&mut self) -> Result<Arc<Twilio>> {
+        if let Some(twilio) = &self.twilio {
+            return Ok(twilio.clone());
+        }
+        let set = self.config.gateways.twilio.clone();
+        let public_url = needed(self.config.public_url.as_ref(), "public_url")?;
+        let api_key = match set.api_key {
+            Some(key) => Some((key, needed(secret(set.secret_file.as_ref())?.as_ref(), "twilio_api_secret_file")?)),
+            None => None,
+        };
+        let settings = TwilioSettings {
+            url: set.url,
+            account: needed(set.account.as_ref(), "twilio_account")?,
+            token: needed(secret(set.token_file.as_ref())?.as_ref(), "twilio_token_file")?,
+            api_key,
+            from: set.from,
+            messaging_service: set.messaging_service,
+            base: format!("{}/account", public_url.origin),
+            domain: Some(public_url.origin.host().to_owned()),
+        };
+        let twilio = Arc::new(Twilio::new(settings, self.texts.clone()).context("twilio_account or twilio_url")?);
+        self.twilio = Some(twilio.clone());
+        Ok(twilio)
+    }
+}
+
+fn validator(gateways: &Gateways) -> Result<Option<Arc<dyn Validator>>> {
+    let yubikey = &gateways.yubikey;
+    if yubikey.urls.is_empty() {
+        return Ok(None);
+    }
+    let client = needed(yubikey.client.as_ref(), "yubikey_client")?;
+    let secret = secret(yubikey.secret_file.as_ref())?;
+    let service = YubicoService::new(&yubikey.urls, &client, secret.as_ref());
+    Ok(Some(Arc::new(service.context("could not use the validation service for YubiKeys")?)))
+}
+
+fn needed<T: Clone>(value: Option<&T>, name: &str) -> Result<T> {
+    value.cloned().with_context(|| format!("{name} is not set"))
+}
+
+fn secret(file: Option<&PathBuf>) -> Result<Option<Secret>> {
+    file.map(|file| first_line(file)).transpose()
+}
+
+impl Display for Carrier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
