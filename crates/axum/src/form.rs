@@ -55,6 +55,15 @@ pub(crate) async fn read<T: DeserializeOwned>(request: Request, bound: Bound) ->
 }
 
 async fn fields<T: DeserializeOwned>(request: Request, visitor: &Visitor, bound: Bound) -> Result<T, Message> {
+    let text = text(request).await?;
+    if !token(&text).is_some_and(|tag| visitor.tag_holds(bound, tag)) {
+        return Err(Message::FormStale);
+    }
+    serde_html_form::from_str(&text).map_err(|_| Message::FormFields)
+}
+
+/// The body of a request that holds a form, whoever made it.
+pub(crate) async fn text(request: Request) -> Result<String, Message> {
     let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     if !kind.split(|c| *c == b';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case(KIND) {
         return Err(Message::FormKind);
@@ -62,10 +71,7 @@ async fn fields<T: DeserializeOwned>(request: Request, visitor: &Visitor, bound:
     let body = tokio::time::timeout(PATIENCE, body::to_bytes(request.into_body(), LONGEST)).await;
     let body = body.map_err(|_| Message::FormSlow)?.map_err(|_| Message::FormLong)?;
     let text = std::str::from_utf8(&body).ok().filter(|text| is_well_formed(text)).ok_or(Message::FormBroken)?;
-    if !token(text).is_some_and(|tag| visitor.tag_holds(bound, tag)) {
-        return Err(Message::FormStale);
-    }
-    serde_html_form::from_str(text).map_err(|_| Message::FormFields)
+    Ok(text.to_owned())
 }
 
 const KIND: &[u8] = b"application/x-www-form-urlencoded";

@@ -75,10 +75,27 @@ impl fmt::Display for Origin {
     }
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
+    }
+}
+
 impl Origins {
     /// Whether browsers reach the site by https.
     pub fn is_https(&self) -> bool {
         matches!(self, Self::Public(origin) if origin.https)
+    }
+
+    /// Every address the site has, as a browser writes it.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        match self {
+            Self::Public(origin) => vec![origin.to_string()],
+            Self::Loopback { port } => {
+                ["localhost", "127.0.0.1", "[::1]"].iter().map(|host| format!("http://{host}:{port}")).collect()
+            }
+        }
     }
 
     /// Whether `origin`, as a browser names the page that sent a form, is this site: scheme and all.

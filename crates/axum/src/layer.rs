@@ -54,9 +54,11 @@ impl Countersign {
         &self.site.engine
     }
 
-    /// All pages, at their full paths below the mount, protected. To be merged into a host's outermost router.
+    /// All pages, at their full paths below the mount, protected. To be merged into a host's outermost router. Where
+    /// somebody makes calls, what they fetch and tell is there too.
     pub fn routes(&self) -> Router {
-        self.protect(routes::pages(&self.site.paths))
+        let (pages, calls) = (routes::pages(&self.site.paths), self.site.engine.call_app());
+        self.protect(if calls.is_some() { pages.merge(routes::twilio(&self.site.paths)) } else { pages })
     }
 
     /// Puts the layer around a host's own routes: allowed hosts, sessions, the origin check on forms, security headers,

@@ -1,5 +1,7 @@
 //! The entrances. Each parses, asks the engine, and renders; none of them looks at a device.
 
 mod pages;
+mod twilio;
 
 pub(crate) use pages::router as pages;
+pub(crate) use twilio::router as twilio;

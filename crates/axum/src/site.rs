@@ -46,6 +46,7 @@ pub(crate) struct Paths {
     pub(crate) password: LocalPath,
     pub(crate) verify: LocalPath,
     pub(crate) verify_send: LocalPath,
+    pub(crate) twilio: LocalPath,
     pub(crate) assets: LocalPath,
 }
 
@@ -101,6 +102,7 @@ impl Paths {
             password: at("/password"),
             verify: at("/verify"),
             verify_send: at("/verify/send"),
+            twilio: at("/twilio"),
             assets: at("/static"),
         })
     }

@@ -8,6 +8,7 @@
 )]
 
 mod body;
+mod calls;
 mod faults;
 mod forms;
 mod guards;
