@@ -101,6 +101,11 @@ impl Kind {
         Self(name.into())
     }
 
+    /// The kind with this name, for a constant.
+    pub const fn of(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use countersign_engine::core::{
-    Account, AttemptId, Batch, BrowserId, Case, Change, Device, Refusal, Ruling, Sealed, Secret, Settled, Status,
-    Timestamp, judge, judge_reply,
+    Account, AttemptId, Batch, BrowserId, Case, Change, Device, DeviceId, DeviceName, Envelope, Kind, Refusal, Ruling,
+    Sealed, Secret, Settled, Status, Timestamp, UserId, judge, judge_reply,
     method::{
-        Methods,
+        Methods, State, foreign,
         question::{Question, Reply},
     },
-    throttle::ThrottleRule,
+    throttle::{Throttle, ThrottleRule},
 };
 
 /// A method under test: a device, and answers to it.
@@ -30,6 +30,22 @@ pub struct Subject<'a> {
     pub malformed: Option<Secret>,
     /// The moment the suite begins at.
     pub now: Timestamp,
+}
+
+/// An active device of a host's own method, with this memory.
+pub fn foreign_device(kind: Kind, document: serde_json::Value, now: Timestamp) -> Device {
+    Device {
+        id: DeviceId::new("device"),
+        user: UserId::new("ada"),
+        kind,
+        name: DeviceName::parse("Device").expect("a good name"),
+        status: Status::Active,
+        version: 1,
+        throttle: Throttle::default(),
+        created: now,
+        last_used: None,
+        state: Envelope::new(State::Foreign(foreign::State { document })),
+    }
 }
 
 /// Makes right answers.

@@ -1,0 +1,264 @@
+//! A webhook, a program and a validation service, each of ours: what they are told, and whom we believe.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode},
+    routing::{get, post},
+};
+use countersign_engine::{
+    core::{
+        Address, DeliveryId, EmailAddress, Kind, Secret, Timestamp,
+        method::question::{Question, Reply},
+    },
+    port::{Gateway, Message, NotTaken, Validator as _},
+};
+use countersign_gateway::{Command, Function, Webhook, YubicoService};
+use countersign_testkit::{SoftYubikey, StillClock};
+use data_encoding::{BASE64, HEXLOWER};
+use hmac::{Hmac, KeyInit, Mac};
+use tokio::net::TcpListener;
+
+fn message() -> Message {
+    Message {
+        delivery: DeliveryId::new("delivery"),
+        channel: Kind::EMAIL,
+        to: Address::Email(EmailAddress::parse("ada@example.org").unwrap()),
+        code: "012345".into(),
+        until: Timestamp::from_seconds(1_767_268_800),
+        minutes: 5,
+        site: "Example".into(),
+        language: None,
+        call: None,
+    }
+}
+
+async fn served(app: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    format!("http://{address}/verify")
+}
+
+/// What was posted, and the statuses to answer with, the last one for ever.
+#[derive(Clone, Default)]
+struct Posted {
+    requests: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
+    statuses: Arc<Mutex<Vec<u16>>>,
+}
+
+async fn take(State(posted): State<Posted>, headers: HeaderMap, body: Bytes) -> (StatusCode, &'static str) {
+    posted.requests.lock().unwrap().push((headers, body));
+    let mut statuses = posted.statuses.lock().unwrap();
+    let status = if statuses.len() > 1 { statuses.remove(0) } else { statuses.first().copied().unwrap_or(200) };
+    (StatusCode::from_u16(status).unwrap(), r#"{"reference": "their-number"}"#)
+}
+
+async fn webhook(posted: &Posted) -> Webhook {
+    let url = served(Router::new().route("/verify", post(take)).with_state(posted.clone())).await;
+    let clock = Arc::new(StillClock::at(Timestamp::from_seconds(1000)));
+    Webhook::new(&url, "the secret".into(), clock).unwrap()
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_everything_and_can_check_who_says_so() {
+    let posted = Posted::default();
+    let taken = webhook(&posted).await.deliver(&message()).await.unwrap();
+    assert_eq!(taken.reference.as_deref(), Some("their-number"));
+    let (headers, body) = posted.requests.lock().unwrap()[0].clone();
+    let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((told["channel"].as_str(), told["to"].as_str()), (Some("email"), Some("ada@example.org")));
+    assert_eq!((told["code"].as_str(), told["delivery"].as_str()), (Some("012345"), Some("delivery")));
+    assert_eq!(
+        (headers["idempotency-key"].to_str(), headers["x-countersign-timestamp"].to_str()),
+        (Ok("delivery"), Ok("1000"))
+    );
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"the secret").unwrap();
+    mac.update(&[b"1000.", &body[..]].concat());
+    assert_eq!(headers["x-countersign-signature"], HEXLOWER.encode(&mac.finalize().into_bytes()));
+}
+
+#[tokio::test]
+async fn a_webhook_that_fails_is_asked_again_and_one_that_refuses_is_not() {
+    for (statuses, requests, taken) in [
+        (vec![503, 200], 2, true),
+        (vec![429, 500, 200], 3, true),
+        (vec![500], 3, false),
+        (vec![401], 1, false),
+        (vec![302], 1, false),
+    ] {
+        let posted = Posted::default();
+        *posted.statuses.lock().unwrap() = statuses.clone();
+        let outcome = webhook(&posted).await.deliver(&message()).await;
+        assert_eq!((outcome.is_ok(), posted.requests.lock().unwrap().len()), (taken, requests), "{statuses:?}");
+        let keys: Vec<_> =
+            posted.requests.lock().unwrap().iter().map(|(headers, _)| headers["idempotency-key"].clone()).collect();
+        assert!(keys.iter().all(|key| key == "delivery"), "by which the service knows it again");
+    }
+    let posted = Posted::default();
+    *posted.statuses.lock().unwrap() = vec![422];
+    assert!(matches!(webhook(&posted).await.deliver(&message()).await, Err(NotTaken::Unreachable { .. })));
+}
+
+fn program(folder: &tempfile::TempDir, text: &str) -> PathBuf {
+    let path = folder.path().join("send");
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn a_program_is_given_the_message_and_answers_by_its_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("told");
+    let gateway = Command::new(program(&folder, &format!("cat > {}; env > {0}.env", file.display())));
+    gateway.deliver(&message()).await.unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(told["code"], "012345");
+    let environment = fs::read_to_string(file.with_extension("env")).unwrap();
+    assert!(!environment.contains("HOME=") && !environment.contains("012345"), "{environment}");
+    for (text, is_unreachable) in [("exit 65", true), ("exit 1", false), ("kill -9 $$", false)] {
+        let outcome = Command::new(program(&folder, text)).deliver(&message()).await.unwrap_err();
+        assert_eq!(matches!(outcome, NotTaken::Unreachable { .. }), is_unreachable, "{text}");
+    }
+    let nothing = Command::new(folder.path().join("nothing"));
+    assert!(nothing.deliver(&message()).await.is_err() && nothing.reachable().await.is_err());
+}
+
+#[tokio::test]
+async fn a_function_is_a_gateway() {
+    let seen = Arc::new(Mutex::new(vec![]));
+    let kept = seen.clone();
+    let gateway = Function::new(move |message: Message| {
+        let kept = kept.clone();
+        async move {
+            kept.lock().unwrap().push(message.code.expose().to_owned());
+            Ok(countersign_engine::port::Taken::default())
+        }
+    });
+    gateway.deliver(&message()).await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), ["012345"]);
+}
+
+const SHARED: &str = "c2hhcmVkIHNlY3JldA==";
+
+/// How a service answers.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Service {
+    Honest(&'static str),
+    Unsigned,
+    AnotherNonce,
+    AnotherAnswer,
+    Twice,
+    Breaks,
+    Slow,
+    Chatter,
+}
+
+async fn verify(State(service): State<Service>, Query(query): Query<BTreeMap<String, String>>) -> (StatusCode, String) {
+    let secret = BASE64.decode(SHARED.as_bytes()).unwrap();
+    let sign = |fields: &BTreeMap<&str, String>| {
+        let signed = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+        let mut mac = Hmac::<sha1::Sha1>::new_from_slice(&secret).unwrap();
+        mac.update(signed.as_bytes());
+        BASE64.encode(&mac.finalize().into_bytes())
+    };
+    let asked: BTreeMap<&str, String> =
+        query.iter().filter(|(name, _)| *name != "h").map(|(name, value)| (name.as_str(), value.clone())).collect();
+    assert_eq!(query["h"], sign(&asked), "the question is signed");
+    assert!(query["nonce"].len() >= 16 && query["timestamp"] == "1" && query["id"] == "87");
+    let status = if let Service::Honest(status) = service { status } else { "OK" };
+    let mut reply = BTreeMap::from([
+        ("otp", query["otp"].clone()),
+        ("nonce", query["nonce"].clone()),
+        ("status", status.to_owned()),
+        ("t", "2026-01-01T00:00:00Z0000".to_owned()),
+        ("sessioncounter", "3".to_owned()),
+        ("sessionuse", "7".to_owned()),
+    ]);
+    match service {
+        Service::Breaks => return (StatusCode::INTERNAL_SERVER_ERROR, String::new()),
+        Service::Slow => tokio::time::sleep(Duration::from_secs(60)).await,
+        Service::AnotherNonce => drop(reply.insert("nonce", "aaaaaaaaaaaaaaaaaaaa".into())),
+        Service::AnotherAnswer => drop(reply.insert("otp", SoftYubikey::new(9).touch())),
+        Service::Chatter => return (StatusCode::OK, "<html>hello</html>".into()),
+        _ => {}
+    }
+    let signature = if service == Service::Unsigned { "AAAA".into() } else { sign(&reply) };
+    let mut text: String = reply.iter().map(|(name, value)| format!("{name}={value}\r\n")).collect();
+    text.push_str(&format!("h={signature}\r\n"));
+    if service == Service::Twice {
+        text.push_str("status=OK\r\n");
+    }
+    (StatusCode::OK, text)
+}
+
+async fn asked_of(services: &[Service]) -> Reply {
+    let mut urls = vec![];
+    for service in services {
+        urls.push(served(Router::new().route("/verify", get(verify)).with_state(*service)).await);
+    }
+    let service = YubicoService::new(&urls, "87", Some(&Secret::new(SHARED))).unwrap();
+    let nonce = "abcdefghijklmnopqrstuvwxyz1".to_owned();
+    let answer = Secret::new(SoftYubikey::new(7).touch());
+    let asking = async { service.ask(&Question { kind: Kind::YUBIKEY, answer, nonce }).await };
+    tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_clear_word_of_the_service_counts() {
+    assert_eq!(asked_of(&[Service::Honest("OK")]).await, Reply::Right { counter: Some(3 << 8 | 7) });
+    assert_eq!(asked_of(&[Service::Honest("BAD_OTP")]).await, Reply::Wrong);
+    assert_eq!(asked_of(&[Service::Honest("REPLAYED_OTP")]).await, Reply::Used);
+    for status in [
+        "REPLAYED_REQUEST",
+        "BAD_SIGNATURE",
+        "MISSING_PARAMETER",
+        "NO_SUCH_CLIENT",
+        "OPERATION_NOT_ALLOWED",
+        "BACKEND_ERROR",
+        "NOT_ENOUGH_ANSWERS",
+        "FINE",
+        "",
+    ] {
+        assert_eq!(asked_of(&[Service::Honest(status)]).await, Reply::Unavailable, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_lies_is_never_believed_and_another_may_still_say() {
+    for liar in [
+        Service::Unsigned,
+        Service::AnotherNonce,
+        Service::AnotherAnswer,
+        Service::Twice,
+        Service::Breaks,
+        Service::Chatter,
+    ] {
+        assert_eq!(asked_of(&[liar]).await, Reply::Unavailable, "{liar:?}");
+        assert!(matches!(asked_of(&[liar, Service::Honest("OK")]).await, Reply::Right { .. }), "{liar:?}");
+    }
+    assert!(matches!(asked_of(&[Service::Slow, Service::Honest("OK")]).await, Reply::Right { .. }));
+    assert_eq!(asked_of(&[Service::Slow]).await, Reply::Unavailable, "within its time");
+}
+
+#[test]
+fn what_is_set_by_halves_is_an_error() {
+    let url = ["https://api.example.org/verify".to_owned()];
+    assert!(YubicoService::new(&url, "87", None).is_ok());
+    assert!(YubicoService::new(&[], "87", None).is_err());
+    assert!(YubicoService::new(&url, "eighty", None).is_err());
+    assert!(YubicoService::new(&url, "87", Some(&Secret::new("not base64!"))).is_err());
+    assert!(YubicoService::new(&["http://api.example.org/".to_owned()], "87", None).is_err());
+}
