@@ -19,6 +19,8 @@ async fn sets_up(person: &Person) -> String {
     person.opens("/account/two-factor").await;
     person.takes_a_picture("two-factor-off").await;
     person.clicks("main a[href$='/setup']").await;
+    person.takes_a_picture("setup-methods").await;
+    person.clicks_on("Authenticator app").await;
     person.takes_a_picture("setup").await;
     person.clicks("main form button[type=submit]").await;
     person.takes_a_picture("setup-confirm").await;
@@ -150,6 +152,9 @@ async fn a_person_at_a_small_screen_sees_every_page_whole() {
     gives_password(&person).await;
     person.opens("/account/two-factor/setup").await;
     wide.extend(person.sticks_out().await);
+    person.takes_a_picture("small-setup-methods").await;
+    person.clicks_on("Authenticator app").await;
+    wide.extend(person.sticks_out().await);
     person.clicks("main form button[type=submit]").await;
     wide.extend(person.sticks_out().await);
     person.takes_a_picture("small-setup-confirm").await;
@@ -167,5 +172,77 @@ async fn a_person_at_a_small_screen_sees_every_page_whole() {
     person.opens("/account/two-factor").await;
     person.takes_a_picture("small-two-factor").await;
     assert!(wide.is_empty(), "wider than the screen: {wide:?}");
+    person.leaves().await;
+}
+
+/// The code that was sent last, as the demo prints it; `count` of them have come by now.
+async fn sent(server: &Server, count: usize) -> String {
+    for _ in 0..100 {
+        let output = server.output();
+        let codes: Vec<_> = output.lines().filter_map(code_in).collect();
+        if codes.len() == count {
+            return codes[count - 1].to_owned();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("no {count} codes were sent:\n{}", server.output());
+}
+
+/// The code in a line of a channel, an address and a code.
+fn code_in(line: &str) -> Option<&str> {
+    let is_sent = ["sms", "call", "email"].contains(&line.split_whitespace().next()?);
+    line.split_whitespace().last().filter(|_| is_sent)
+}
+
+/// A telephone and a mailbox, set up and answered without scripts.
+#[tokio::test]
+async fn a_person_without_an_app_is_sent_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::demo(folder.path());
+    let person = Person::at(&server.address, Scripts::Off, DESK).await;
+    gives_password(&person).await;
+    person.opens("/account/two-factor/setup").await;
+    person.clicks_on("Text message").await;
+    person.takes_a_picture("setup-sms").await;
+    person.types("to", "06 12345678").await;
+    person.clicks("main form button[type=submit]").await;
+    assert!(person.sees("[role=alert]").await, "a number without its country is told");
+    person.takes_a_picture("setup-sms-refused").await;
+    person.types("to", "+31 6 12345678").await;
+    person.clicks("main form button[type=submit]").await;
+    person.takes_a_picture("setup-sms-sent").await;
+    assert!(!person.source().await.contains("12345678"), "the number is masked");
+    let code = sent(&server, 1).await;
+    answers(&person, &format!("{} {}", &code[..3], &code[3..])).await;
+    assert_eq!(person.path().await, "/account/two-factor/setup/complete");
+    signs_out(&person).await;
+
+    // So soon after the last one no code is sent; the page says so, and the others wait below.
+    gives_password(&person).await;
+    person.takes_a_picture("second-factor-sms").await;
+    let code = sent(&server, 2).await;
+    answers(&person, "000000").await;
+    assert!(person.sees("[role=alert]").await, "a wrong code is told");
+    person.takes_a_picture("second-factor-sms-wrong").await;
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    answers(&person, &code).await;
+    assert_eq!(person.path().await, "/", "the code lets in");
+
+    person.opens("/account/two-factor/setup").await;
+    person.clicks_on("E-mail").await;
+    person.takes_a_picture("setup-email").await;
+    person.types("to", "ada@example.org").await;
+    person.clicks("main form button[type=submit]").await;
+    let code = sent(&server, 3).await;
+    answers(&person, &code).await;
+    assert_eq!(person.path().await, "/account/two-factor/setup/complete");
+    person.opens("/account/two-factor").await;
+    person.takes_a_picture("two-factor-sms-and-email").await;
+    signs_out(&person).await;
+
+    gives_password(&person).await;
+    person.takes_a_picture("second-factor-not-sent").await;
+    person.clicks_on("e-mail").await;
+    person.takes_a_picture("second-factor-email").await;
     person.leaves().await;
 }

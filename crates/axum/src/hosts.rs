@@ -75,13 +75,6 @@ impl fmt::Display for Origin {
     }
 }
 
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.https { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.authority)
-    }
-}
-
 impl Origins {
     /// Whether browsers reach the site by https.
     pub fn is_https(&self) -> bool {

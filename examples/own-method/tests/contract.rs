@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use countersign::engine::{
-    advance::Visit,
     core::{DeviceName, Refusal, Secret, Timestamp, method::Methods},
     memory::MemoryStore,
 };
@@ -49,7 +48,5 @@ async fn each_word_signs_in_once() {
     world.engine.add_foreign_device(&ada.user, &WordSheets::KIND, name, sheet).await.unwrap();
     ada.signs_in("Kiosk ").await.unwrap();
     assert_eq!(refusal(ada.signs_in("kiosk").await), Refusal::CodeUsed);
-    let challenge = ada.is_asked().await;
-    let answer = world.engine.answer(&challenge.token, &challenge.view.device.id, &"lantern".into(), &Visit::default());
-    assert!(answer.await.is_ok());
+    ada.signs_in("lantern").await.unwrap();
 }
