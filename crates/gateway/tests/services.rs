@@ -80,10 +80,8 @@ async fn a_webhook_is_told_everything_and_can_check_who_says_so() {
     let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!((told["channel"].as_str(), told["to"].as_str()), (Some("email"), Some("ada@example.org")));
     assert_eq!((told["code"].as_str(), told["delivery"].as_str()), (Some("012345"), Some("delivery")));
-    assert_eq!(
-        (headers["idempotency-key"].to_str(), headers["x-countersign-timestamp"].to_str()),
-        (Ok("delivery"), Ok("1000"))
-    );
+    assert_eq!(headers["idempotency-key"], "delivery");
+    assert_eq!(headers["x-countersign-timestamp"], "1000");
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"the secret").unwrap();
     mac.update(&[b"1000.", &body[..]].concat());
     assert_eq!(headers["x-countersign-signature"], HEXLOWER.encode(&mac.finalize().into_bytes()));
