@@ -1,123 +1,18 @@
-//! Races through a gate, in memory, on SQLite and on PostgreSQL: everybody has read before anybody writes. The races for a code, for the
-//! count of failures and for a first device also run on a store that forgets what versions are for, where they must come
-//! out wrong: else they would prove nothing.
+//! Races through a gate, in memory, on SQLite and on PostgreSQL: everybody has read before anybody writes. The races for a
+//! code, for the count of failures and for a first device also run on a store that forgets what versions are for, where
+//! they must come out wrong: else they would prove nothing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+mod course;
 
-use cluster::Fresh;
 use countersign_engine::{
-    Stop, Store,
+    Stop,
     advance::Visit,
-    core::{Change, EventKind, Level, Refusal, Sealed, flow::Purpose, throttle::ThrottleRule},
-    memory::MemoryStore,
+    core::{Change, EventKind, Level, Refusal, flow::Purpose, throttle::ThrottleRule},
 };
-use countersign_store::{PostgresPlace, PostgresStore, SqliteStore};
-use countersign_testkit::{Person, Rigged, World, all_at_once};
-use tempfile::TempDir;
+use countersign_testkit::{Person, all_at_once};
 
-const RACERS: usize = 64;
-
-/// What came of a race.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Tally {
-    accepted: usize,
-    refused: Vec<Refusal>,
-}
-
-fn tally<T>(outcomes: Vec<Result<T, Stop>>) -> Tally {
-    let mut tally = Tally::default();
-    for outcome in outcomes {
-        match outcome {
-            Ok(_) => tally.accepted += 1,
-            Err(Stop::Refused(refusal)) => tally.refused.push(refusal),
-            Err(Stop::Faulted(fault)) => panic!("a race ends in a fault: {fault}"),
-        }
-    }
-    tally
-}
-
-fn writes_a_device(change: &Change<Sealed>) -> bool {
-    matches!(change, Change::UpdateDevice(_))
-}
-
-fn moves_factors(change: &Change<Sealed>) -> bool {
-    matches!(change, Change::MoveFactors { .. })
-}
-
-/// Where a race is run: rows that can be put behind a gate once everybody is in place.
-struct Course {
-    rows: Arc<dyn Store>,
-    careless: bool,
-    _place: Place,
-}
-
-/// What has to stay for as long as the rows are used.
-enum Place {
-    Memory,
-    Sqlite { _folder: TempDir },
-    Postgres { _database: Fresh },
-}
-
-impl Course {
-    /// In memory, on SQLite and on PostgreSQL.
-    async fn careful() -> [Self; 3] {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("race.db");
-        SqliteStore::migrate(&file).unwrap();
-        let sqlite = Arc::new(SqliteStore::open(&file).unwrap());
-        let database = Fresh::database();
-        let place = PostgresPlace::parse(&database.url()).unwrap();
-        PostgresStore::migrate(&place).await.unwrap();
-        let postgres = Arc::new(PostgresStore::open(&place).await.unwrap());
-        let memory = Arc::new(MemoryStore::default());
-        [
-            Self { rows: memory, careless: false, _place: Place::Memory },
-            Self { rows: sqlite, careless: false, _place: Place::Sqlite { _folder: folder } },
-            Self { rows: postgres, careless: false, _place: Place::Postgres { _database: database } },
-        ]
-    }
-
-    /// So many of each.
-    async fn many(rounds: usize) -> Vec<Self> {
-        let mut courses = vec![];
-        for _ in 0..rounds {
-            courses.extend(Self::careful().await);
-        }
-        courses
-    }
-
-    /// The same, without versions.
-    async fn careless() -> [Self; 3] {
-        Self::careful().await.map(|course| Self { careless: true, ..course })
-    }
-
-    /// The world in which people get ready.
-    fn ready(&self) -> World {
-        World::on(self.rows.clone())
-    }
-
-    /// The same rows and people, with a gate before every racer's commit.
-    fn gated(&self, world: &World, racers: usize, counted: fn(&Change<Sealed>) -> bool) -> World {
-        self.gated_with(world, racers, counted, ThrottleRule::OFF)
-    }
-
-    fn gated_with(
-        &self,
-        world: &World,
-        racers: usize,
-        counted: fn(&Change<Sealed>) -> bool,
-        throttle: ThrottleRule,
-    ) -> World {
-        let rows: Arc<dyn Store> = if self.careless { Rigged::careless(self.rows.clone()) } else { self.rows.clone() };
-        let gate = Rigged::gate(rows, racers, counted);
-        World::built(gate, |parts| {
-            parts.users = world.users.clone();
-            parts.clock = world.clock.clone();
-            parts.policy.throttle = throttle;
-        })
-    }
-}
+use course::{Course, RACERS, Tally, moves_factors, tally, writes_a_device};
 
 /// Everybody answers the same thing at once, each in a login of their own.
 async fn answer_at_once(course: &Course, backup: bool, wrong: bool) -> (Tally, u32) {

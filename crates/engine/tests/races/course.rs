@@ -1,0 +1,116 @@
+//! Where races are run, and what came of them.
+
+use std::sync::Arc;
+
+use cluster::Fresh;
+use countersign_engine::{
+    Stop, Store,
+    core::{Change, Refusal, Sealed, throttle::ThrottleRule},
+    memory::MemoryStore,
+};
+use countersign_store::{PostgresPlace, PostgresStore, SqliteStore};
+use countersign_testkit::{Rigged, World};
+use tempfile::TempDir;
+
+pub(crate) const RACERS: usize = 64;
+
+/// What came of a race.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) accepted: usize,
+    pub(crate) refused: Vec<Refusal>,
+}
+
+pub(crate) fn tally<T>(outcomes: Vec<Result<T, Stop>>) -> Tally {
+    let mut tally = Tally::default();
+    for outcome in outcomes {
+        match outcome {
+            Ok(_) => tally.accepted += 1,
+            Err(Stop::Refused(refusal)) => tally.refused.push(refusal),
+            Err(Stop::Faulted(fault)) => panic!("a race ends in a fault: {fault}"),
+        }
+    }
+    tally
+}
+
+pub(crate) fn writes_a_device(change: &Change<Sealed>) -> bool {
+    matches!(change, Change::UpdateDevice(_))
+}
+
+pub(crate) fn moves_factors(change: &Change<Sealed>) -> bool {
+    matches!(change, Change::MoveFactors { .. })
+}
+
+/// Where a race is run: rows that can be put behind a gate once everybody is in place.
+pub(crate) struct Course {
+    pub(crate) rows: Arc<dyn Store>,
+    careless: bool,
+    _place: Place,
+}
+
+/// What has to stay for as long as the rows are used.
+enum Place {
+    Memory,
+    Sqlite { _folder: TempDir },
+    Postgres { _database: Fresh },
+}
+
+impl Course {
+    /// In memory, on SQLite and on PostgreSQL.
+    pub(crate) async fn careful() -> [Self; 3] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("race.db");
+        SqliteStore::migrate(&file).unwrap();
+        let sqlite = Arc::new(SqliteStore::open(&file).unwrap());
+        let database = Fresh::database();
+        let place = PostgresPlace::parse(&database.url()).unwrap();
+        PostgresStore::migrate(&place).await.unwrap();
+        let postgres = Arc::new(PostgresStore::open(&place).await.unwrap());
+        let memory = Arc::new(MemoryStore::default());
+        [
+            Self { rows: memory, careless: false, _place: Place::Memory },
+            Self { rows: sqlite, careless: false, _place: Place::Sqlite { _folder: folder } },
+            Self { rows: postgres, careless: false, _place: Place::Postgres { _database: database } },
+        ]
+    }
+
+    /// So many of each.
+    pub(crate) async fn many(rounds: usize) -> Vec<Self> {
+        let mut courses = vec![];
+        for _ in 0..rounds {
+            courses.extend(Self::careful().await);
+        }
+        courses
+    }
+
+    /// The same, without versions.
+    pub(crate) async fn careless() -> [Self; 3] {
+        Self::careful().await.map(|course| Self { careless: true, ..course })
+    }
+
+    /// The world in which people get ready.
+    pub(crate) fn ready(&self) -> World {
+        World::on(self.rows.clone())
+    }
+
+    /// The same rows and people, with a gate before every racer's commit.
+    pub(crate) fn gated(&self, world: &World, racers: usize, counted: fn(&Change<Sealed>) -> bool) -> World {
+        self.gated_with(world, racers, counted, ThrottleRule::OFF)
+    }
+
+    pub(crate) fn gated_with(
+        &self,
+        world: &World,
+        racers: usize,
+        counted: fn(&Change<Sealed>) -> bool,
+        throttle: ThrottleRule,
+    ) -> World {
+        let rows: Arc<dyn Store> = if self.careless { Rigged::careless(self.rows.clone()) } else { self.rows.clone() };
+        let gate = Rigged::gate(rows, racers, counted);
+        World::built(gate, |parts| {
+            parts.users = world.users.clone();
+            parts.clock = world.clock.clone();
+            parts.policy.throttle = throttle;
+        })
+    }
+}
