@@ -110,6 +110,7 @@ impl Course {
         World::built(gate, |parts| {
             parts.users = world.users.clone();
             parts.clock = world.clock.clone();
+            parts.validator = Some(world.validator.clone());
             parts.policy.throttle = throttle;
         })
     }
