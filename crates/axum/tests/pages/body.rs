@@ -81,7 +81,7 @@ impl axum::body::HttpBody for Never {
 #[test]
 fn nothing_a_stranger_sends_is_a_fault() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let site = Site::new();
+    let site = Site::with_every_method();
     let (half, member) = runtime
         .block_on(async { (site.halfway("half").await.browser.cookies, site.member("member").await.browser.cookies) });
     let cookies: Vec<_> = [half, member]
@@ -94,12 +94,14 @@ fn nothing_a_stranger_sends_is_a_fault() {
         prop::sample::select(vec![
             "/account/login",
             "/account/login/second-factor",
+            "/account/login/send",
             "/account/login/restart",
             "/account/logout",
             "/account/verify",
             "/account/two-factor",
             "/account/two-factor/setup",
             "/account/two-factor/setup/confirm",
+            "/account/two-factor/setup/send",
             "/account/two-factor/setup/cancel",
             "/account/two-factor/setup/complete",
             "/account/two-factor/qr.svg",
@@ -107,6 +109,9 @@ fn nothing_a_stranger_sends_is_a_fault() {
             "/account/two-factor/backup-codes",
             "/account/two-factor/disable",
             "/account/password",
+            "/account/verify",
+            "/account/verify/send",
+            "/account/twilio/call/%ff",
             "/account/two-factor/devices/%ff/remove",
             "/account/two-factor/devices/%00/prefer",
             "/account",
@@ -117,7 +122,7 @@ fn nothing_a_stranger_sends_is_a_fault() {
         .prop_map(str::to_owned),
         "/account/[a-z%0-9/.]{0,20}",
     ];
-    let query = prop_oneof![Just(String::new()), "\\?(next|why|device)=[!-~]{0,30}(&(next|why)=[!-~]{0,9})?"];
+    let query = prop_oneof![Just(String::new()), "\\?(next|why|device|method)=[!-~]{0,30}(&(next|why)=[!-~]{0,9})?"];
     let method = prop::sample::select(vec!["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "X"]);
     let cookie = prop_oneof![
         prop::sample::select(cookies),
@@ -126,7 +131,7 @@ fn nothing_a_stranger_sends_is_a_fault() {
     ];
     let kind = prop::sample::select(vec!["application/x-www-form-urlencoded", "text/plain", "application/json", ""]);
     let body = prop_oneof![
-        "((form|name|password|code|device|run|next|sure|current|new|again|method)=[!-~]{0,40}&){0,6}"
+        "((form|name|password|code|device|run|next|sure|current|new|again|method|to|Digits)=[!-~]{0,40}&){0,6}"
             .prop_map(String::into_bytes),
         prop::collection::vec(any::<u8>(), 0..200),
         Just(vec![b'a'; 20_000]),

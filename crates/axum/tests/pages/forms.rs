@@ -19,7 +19,13 @@ const EVERY_FORM: &[&str] = &[
     "cancel",
     "prefer",
     "remove",
+    "send",
+    "send to verify",
+    "send to set up",
 ];
+
+/// Those that are answered by a page that nobody is to open again.
+const SHOWS: [&str; 2] = ["codes", "send to verify"];
 
 /// Somebody who has a form before them, filled in as would be right.
 async fn form(site: &Site, name: &str) -> (Guest, Form) {
@@ -52,7 +58,7 @@ async fn form_of(site: &Site, name: &str, user: &str) -> (Guest, Form) {
         }
         "begin" => {
             let mut guest = site.member(user).await;
-            let form = guest.browser.get("/account/two-factor/setup").await.form_with("method");
+            let form = guest.browser.get("/account/two-factor/setup?method=totp").await.form_with("method");
             (guest, form)
         }
         "codes" => {
@@ -79,7 +85,7 @@ async fn form_of(site: &Site, name: &str, user: &str) -> (Guest, Form) {
         }
         "confirm" | "cancel" => {
             let mut guest = site.newcomer(user).await;
-            let page = guest.browser.get("/account/two-factor/setup").await;
+            let page = guest.browser.get("/account/two-factor/setup?method=totp").await;
             let page = guest.browser.submit(&page.form_with("method"), "", &[]).await;
             let page = guest.browser.follow(page).await;
             if name == "cancel" {
@@ -100,8 +106,31 @@ async fn form_of(site: &Site, name: &str, user: &str) -> (Guest, Form) {
             let form = guest.browser.get(&action).await.form_to(&action);
             (guest, form)
         }
+        "send" | "send to verify" | "send to set up" => form_that_sends(site, name, user).await,
         other => panic!("there is no form {other}"),
     }
+}
+
+/// Somebody with a telephone, who may be sent a code by the form.
+async fn form_that_sends(site: &Site, name: &str, user: &str) -> (Guest, Form) {
+    let mut guest = site.newcomer(user).await;
+    guest.sets_up_phone(&site.world).await;
+    let (page, action) = match name {
+        "send" => {
+            guest.browser = site.browser();
+            guest.signs_in("").await;
+            ("/account/login/second-factor", "/account/login/send")
+        }
+        "send to verify" => ("/account/verify", "/account/verify/send"),
+        _ => {
+            let page = guest.browser.get("/account/two-factor/setup?method=call").await;
+            guest.browser.submit(&page.form_with("method"), "", &[("to", &format!("{}9", guest.number()))]).await;
+            ("/account/two-factor/setup/confirm", "/account/two-factor/setup/send")
+        }
+    };
+    let form = guest.browser.get(page).await.form_to(action);
+    site.world.pass(60);
+    (guest, form)
 }
 
 fn filled(mut form: Form, values: &[(&str, &str)]) -> Form {
@@ -128,7 +157,7 @@ fn gives_a_session(page: &Page) -> bool {
 
 #[tokio::test]
 async fn no_form_is_taken_that_was_not_made_for_this_browser() {
-    let site = Site::new();
+    let site = Site::with_every_method();
     let mut stranger = site.browser();
     let foreign = stranger.get("/account/login").await.form_with("password").fields[0].1.clone();
     for name in EVERY_FORM.iter().copied() {
@@ -160,7 +189,7 @@ async fn no_form_is_taken_that_was_not_made_for_this_browser() {
         guest.browser.headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
         let page = guest.browser.submit(&form, "", &[]).await;
         assert!(
-            page.status.is_redirection() || name == "codes" && page.status == StatusCode::OK,
+            page.status.is_redirection() || SHOWS.contains(&name) && page.status == StatusCode::OK,
             "{name}: {}",
             page.body
         );
@@ -169,13 +198,13 @@ async fn no_form_is_taken_that_was_not_made_for_this_browser() {
 
 #[tokio::test]
 async fn t12_no_step_can_be_left_out_or_taken_from_another_flow() {
-    let site = Site::new();
+    let site = Site::with_every_method();
     for name in EVERY_FORM.iter().copied() {
         let (mut guest, form) = form(&site, name).await;
         // Sent without the cookie it rests on, a form does nothing.
         let resting_on = match name {
             "login" => NONCE,
-            "second factor" | "restart" => PENDING,
+            "second factor" | "restart" | "send" => PENDING,
             _ => SESSION,
         };
         let cookies = guest.browser.cookies.clone();
@@ -213,7 +242,7 @@ async fn t12_no_step_can_be_left_out_or_taken_from_another_flow() {
 
 #[tokio::test]
 async fn t12_finished_flows_do_not_run_again() {
-    let site = Site::new();
+    let site = Site::with_every_method();
     for name in EVERY_FORM.iter().copied() {
         let (mut guest, form) = form(&site, name).await;
         let cookies = guest.browser.cookies.clone();

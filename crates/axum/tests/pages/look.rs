@@ -68,7 +68,26 @@ async fn every_page_has_its_landmarks() {
     let mut halfway = site.halfway("half").await.browser;
     let mut newcomer = site.newcomer("new").await.browser;
     let mut member = site.member("member").await.browser;
+    let sending = Site::with_every_method();
+    let mut phone = sending.newcomer("phone").await;
+    phone.sets_up_phone(&sending.world).await;
+    let step_up = phone.browser.get("/account/verify").await.form_to("/account/verify/send");
+    let mut phone = phone.browser;
+    let mut asked = crate::site::Guest { person: sending.world.user("phone"), browser: sending.browser() };
+    asked.signs_in("").await;
+    let unknown = phone.get("/account/two-factor/setup?method=email").await.form_with("method");
+    let call = phone.get("/account/two-factor/setup?method=call").await.form_with("method");
+    phone.submit(&call, "", &[("to", "+49 30 1234567")]).await;
     let pages = [
+        asked.browser.get("/account/login/second-factor").await,
+        phone.get("/account/two-factor").await,
+        phone.get("/account/two-factor/setup").await,
+        phone.get("/account/two-factor/setup/confirm").await,
+        phone.get("/account/two-factor/setup?method=sms").await,
+        phone.get("/account/two-factor/setup?method=yubikey").await,
+        phone.submit(&unknown, "", &[("to", "nobody")]).await,
+        phone.get("/account/verify").await,
+        phone.submit(&step_up, "", &[]).await,
         site.browser().get("/account/login").await,
         halfway.get("/account/login/second-factor").await,
         newcomer.get("/account/two-factor").await,

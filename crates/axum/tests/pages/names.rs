@@ -1,6 +1,6 @@
 //! T40: hostile names on every page.
 
-use countersign_testkit::Page;
+use countersign_testkit::{Page, SoftToken, SoftYubikey};
 
 use crate::site::Site;
 
@@ -79,6 +79,49 @@ async fn t40_no_name_is_anything_but_a_name() {
 }
 
 #[tokio::test]
+async fn t40_no_name_and_no_address_of_a_telephone_is_anything_else() {
+    for hostile in HOSTILE {
+        let site = Site::with_every_method();
+        let mut guest = site.newcomer("ada").await;
+        guest.sets_up_phone(&site.world).await;
+        for method in ["email", "call", "yubikey", "hotp"] {
+            let path = format!("/account/two-factor/setup?method={method}");
+            let page = guest.browser.get(&path).await;
+            is_harmless(&path, &page);
+            let form = page.form_with("method");
+            let refused = guest.browser.submit(&form, "", &[("to", hostile), ("name", "")]).await;
+            is_harmless("refused", &refused);
+            let to = if method == "email" { "o'hara&co@example.org" } else { "+49 30 1234567" };
+            let page = guest.browser.submit(&form, "", &[("to", to), ("name", hostile)]).await;
+            let page = guest.browser.follow(page).await;
+            is_harmless("confirm", &page);
+            site.world.pass(60);
+            if method == "email" {
+                continue;
+            }
+            let code = match method {
+                "hotp" => SoftToken::with_key(&crate::site::key(&page)).press(),
+                "yubikey" => SoftYubikey::new(1).touch(),
+                _ => site.world.outbox.code(),
+            };
+            let page = guest.browser.submit(&page.form_with("code"), "", &[("code", &code)]).await;
+            assert!(page.status.is_redirection(), "{hostile}: {}", page.body);
+        }
+        let page = guest.browser.get("/account/two-factor").await;
+        is_harmless("account", &page);
+        for form in page.forms().into_iter().filter(|form| form.action.ends_with("/prefer")) {
+            is_harmless("remove", &guest.browser.get(&form.action.replace("/prefer", "/remove")).await);
+            guest.browser.submit(&form, "", &[]).await;
+            is_harmless("verify", &guest.browser.get("/account/verify").await);
+            let mut elsewhere = crate::site::Guest { person: site.world.user("ada"), browser: site.browser() };
+            elsewhere.signs_in("").await;
+            is_harmless("second factor", &elsewhere.browser.get("/account/login/second-factor").await);
+            site.world.pass(60);
+        }
+    }
+}
+
+#[tokio::test]
 async fn t40_no_query_is_anything_but_a_query() {
     let site = Site::new();
     let mut ada = site.member("ada").await;
@@ -87,6 +130,7 @@ async fn t40_no_query_is_anything_but_a_query() {
             ("next", format!("/{hostile}")),
             ("why", (*hostile).into()),
             ("device", (*hostile).into()),
+            ("method", (*hostile).into()),
         ]);
         let query = query.unwrap();
         for path in [

@@ -25,6 +25,7 @@ async fn t2_what_a_browser_holds_before_the_second_step_opens_nothing() {
         "/fresh",
         "/account/two-factor",
         "/account/two-factor/setup",
+        "/account/two-factor/setup?method=sms",
         "/account/two-factor/setup/confirm",
         "/account/two-factor/setup/complete",
         "/account/two-factor/backup-codes",

@@ -114,13 +114,29 @@ impl Guest {
 
     /// Walks through the setup, and lets a step pass so that the next code is fresh.
     pub(crate) async fn sets_up(&mut self, world: &World) -> Page {
-        let page = self.browser.visit("/account/two-factor/setup").await;
+        let page = self.browser.visit("/account/two-factor/setup?method=totp").await;
         let page = self.browser.submit(&page.form_with("method"), "", &[("name", "Phone")]).await;
         let page = self.browser.follow(page).await;
         let app = SoftApp::with_key(&key(&page));
         let page = self.browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(world.now()))]).await;
         self.person.takes(app);
         world.pass(30);
+        page
+    }
+
+    /// A number that nobody else has.
+    pub(crate) fn number(&self) -> String {
+        let digits = self.person.user.name.bytes().fold(0, |sum, byte| (sum * 31 + u64::from(byte)) % 100_000_000);
+        format!("+31 6 {digits:08}")
+    }
+
+    /// Walks through the setup of a telephone, and lets a minute pass so that another message can be sent to it.
+    pub(crate) async fn sets_up_phone(&mut self, world: &World) -> Page {
+        let page = self.browser.visit("/account/two-factor/setup?method=sms").await;
+        let page = self.browser.submit(&page.form_with("method"), "", &[("to", &self.number())]).await;
+        let page = self.browser.follow(page).await;
+        let page = self.browser.submit(&page.form_with("code"), "", &[("code", &world.outbox.code())]).await;
+        world.pass(60);
         page
     }
 
