@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cluster::Fresh;
 use countersign_engine::{
     Stop, Store,
-    core::{Change, Refusal, Sealed, throttle::ThrottleRule},
+    core::{Change, Kind, Refusal, Sealed, throttle::ThrottleRule},
     memory::MemoryStore,
 };
 use countersign_store::{PostgresPlace, PostgresStore, SqliteStore};
@@ -110,7 +110,11 @@ impl Course {
         World::built(gate, |parts| {
             parts.users = world.users.clone();
             parts.clock = world.clock.clone();
+            for channel in [Kind::SMS, Kind::CALL, Kind::EMAIL] {
+                parts.gateways.insert(channel, world.outbox.clone());
+            }
             parts.validator = Some(world.validator.clone());
+            parts.policy.offered = world.engine.policy().offered.clone();
             parts.policy.throttle = throttle;
         })
     }

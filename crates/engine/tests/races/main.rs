@@ -5,6 +5,7 @@
 
 mod course;
 mod methods;
+mod sending;
 
 use countersign_engine::{
     Stop,

@@ -182,3 +182,18 @@ async fn of_64_answers_that_nobody_can_judge_none_is_accepted_or_counted() {
         }
     }
 }
+
+/// What a service finds wrong was charged before it was asked, for every one of 64; those it was not asked about stay charged.
+#[tokio::test]
+async fn every_one_of_64_answers_that_a_service_finds_wrong_is_counted() {
+    for raced in table().into_iter().filter(|raced| raced.is_asked_about) {
+        for course in Course::careful().await {
+            let ready = raced.ready(&course).await;
+            ready.world.validator.says(Some(Reply::Wrong));
+            let (tally, failures) = ready.race(&course, &ready.right, ThrottleRule::OFF).await;
+            assert_eq!((tally.accepted, failures), (0, 64), "{tally:?}");
+            let wrong = |refusal: &Refusal| matches!(refusal, Refusal::CodeWrong | Refusal::AttemptOver);
+            assert!(tally.refused.iter().all(wrong), "{tally:?}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Codes that are asked for at once: what may be sent is sent, and no more, on every store.
+
+use countersign_engine::{
+    advance::{Enrolment, Visit},
+    core::{Change, DeviceName, Kind, Refusal, Sealed},
+};
+use countersign_testkit::{World, all_at_once};
+
+use crate::course::{Course, RACERS, Tally, tally};
+
+fn adds_a_delivery(change: &Change<Sealed>) -> bool {
+    matches!(change, Change::AddDelivery(_))
+}
+
+fn spends_a_run(change: &Change<Sealed>) -> bool {
+    matches!(change, Change::SpendAttempt { .. })
+}
+
+fn phone(kind: Kind, to: String) -> Enrolment {
+    Enrolment { kind, name: DeviceName::parse("Phone").unwrap(), to: Some(to) }
+}
+
+/// Sixty-four logins of one user ask for a code at once: what came of it, and how many were sent.
+async fn ask_at_once(course: &Course) -> (Tally, usize) {
+    let world = World::with_every_method(course.rows.clone());
+    let ada = world.user("ada");
+    let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
+    let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &visit).await;
+    let code = world.outbox.code();
+    world.engine.confirm_enrolment(&signed_in, &begun.unwrap(), &code.into(), &visit).await.unwrap();
+    let mut runs = vec![];
+    for _ in 0..RACERS {
+        let challenge = ada.is_asked().await;
+        runs.push((challenge.token, challenge.view.device.id));
+    }
+    world.pass(60);
+    let before = world.outbox.count();
+    let engine = course.gated(&world, RACERS, adds_a_delivery).engine;
+    let outcomes = all_at_once(RACERS, move |number| {
+        let (engine, (run, device)) = (engine.clone(), runs[number].clone());
+        async move { engine.send(&run, &device, &Visit::default()).await }
+    })
+    .await;
+    (tally(outcomes), world.outbox.count() - before)
+}
+
+/// A charge is a conditional increment: it holds without the versions of devices, too.
+#[tokio::test]
+async fn one_of_64_codes_asked_for_at_once_is_sent() {
+    for course in Course::careful().await.into_iter().chain(Course::careless().await) {
+        let (tally, sent) = ask_at_once(&course).await;
+        assert_eq!((tally.accepted, sent), (1, 1), "{tally:?}");
+        let too_soon = |refusal: &Refusal| matches!(refusal, Refusal::SendingTooSoon { .. });
+        assert!(tally.refused.iter().all(too_soon), "{tally:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_breaker_of_a_region_holds_against_64_strangers_at_once() {
+    for course in Course::careful().await {
+        let world = World::with_every_method(course.rows.clone());
+        let mut sessions = vec![];
+        for number in 0..RACERS {
+            sessions.push(world.user(&format!("mallory {number}")).signs_in_with_password().await);
+        }
+        let engine = course.gated(&world, RACERS, adds_a_delivery).engine;
+        let outcomes = all_at_once(RACERS, move |number| {
+            let (engine, signed_in) = (engine.clone(), sessions[number].clone());
+            let enrolment = phone(Kind::SMS, format!("+99{number:09}"));
+            async move { engine.begin_enrolment(&signed_in, enrolment, &Visit::default()).await }
+        })
+        .await;
+        let tally = tally(outcomes);
+        assert_eq!((tally.accepted, world.outbox.count()), (50, 50), "{tally:?}");
+        let limited = |refusal: &Refusal| matches!(refusal, Refusal::SendingLimited { .. });
+        assert!(tally.refused.iter().all(limited), "{tally:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_64_who_fetch_the_digits_of_a_call_one_gets_them() {
+    for course in Course::careful().await {
+        let world = World::with_every_method(course.rows.clone());
+        let signed_in = world.user("ada").signs_in_with_password().await;
+        let enrolment = phone(Kind::CALL, "+31612345658".into());
+        world.engine.begin_enrolment(&signed_in, enrolment, &Visit::default()).await.unwrap();
+        let call = world.outbox.last().call.unwrap();
+        let engine = course.gated(&world, RACERS, spends_a_run).engine;
+        let outcomes = all_at_once(RACERS, move |_| {
+            let (engine, call) = (engine.clone(), call.clone());
+            async move { engine.speak_call(&call).await }
+        })
+        .await;
+        let expected = Tally { accepted: 1, refused: vec![Refusal::AttemptOver; RACERS - 1] };
+        assert_eq!(tally(outcomes), expected);
+    }
+}
