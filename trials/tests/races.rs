@@ -6,28 +6,39 @@
 
 use std::sync::Arc;
 
-use countersign_engine::{Store, core::throttle::ThrottleRule, memory::MemoryStore};
+use countersign_engine::{
+    Store,
+    advance::{Enrolment, Visit},
+    core::{DeviceName, Kind, throttle::ThrottleRule},
+    memory::MemoryStore,
+};
 use countersign_store::{PostgresPlace, PostgresStore, SqliteStore};
-use countersign_testkit::{Person, World, all_at_once};
+use countersign_testkit::{Browser, Form, Page, Person, SoftToken, SoftYubikey, World, all_at_once, other_code};
 use http::StatusCode;
 use tempfile::TempDir;
 use trials::{Fresh, Site, Walk};
 
 const RACERS: usize = 64;
 
-/// In memory, on SQLite and on PostgreSQL, with the throttle as given, and what has to stay meanwhile.
-async fn worlds(throttle: ThrottleRule) -> Vec<(World, Option<TempDir>, Option<Fresh>)> {
+/// Stores in memory, on SQLite and on PostgreSQL, and what has to stay meanwhile.
+async fn stores() -> Vec<(Arc<dyn Store>, Option<TempDir>, Option<Fresh>)> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("race.db");
     SqliteStore::migrate(&file).unwrap();
-    let sqlite: Arc<dyn Store> = Arc::new(SqliteStore::open(&file).unwrap());
-    let memory: Arc<dyn Store> = Arc::new(MemoryStore::default());
-    let world = |store| World::built(store, |parts| parts.policy.throttle = throttle);
     let database = Fresh::database();
     let place = PostgresPlace::parse(&database.url()).unwrap();
     PostgresStore::migrate(&place).await.unwrap();
-    let postgres: Arc<dyn Store> = Arc::new(PostgresStore::open(&place).await.unwrap());
-    vec![(world(memory), None, None), (world(sqlite), Some(folder), None), (world(postgres), None, Some(database))]
+    vec![
+        (Arc::new(MemoryStore::default()), None, None),
+        (Arc::new(SqliteStore::open(&file).unwrap()), Some(folder), None),
+        (Arc::new(PostgresStore::open(&place).await.unwrap()), None, Some(database)),
+    ]
+}
+
+/// A world on each of them, with the throttle as given.
+async fn worlds(throttle: ThrottleRule) -> Vec<(World, Option<TempDir>, Option<Fresh>)> {
+    let world = |store| World::built(store, |parts| parts.policy.throttle = throttle);
+    stores().await.into_iter().map(|(store, folder, database)| (world(store), folder, database)).collect()
 }
 
 /// Everybody gives the password, and then all give the same answer at once: the statuses.
@@ -80,6 +91,105 @@ async fn simultaneous_wrong_codes_are_all_counted_or_refused_unseen() {
             assert_eq!(accepted(&statuses), 0);
             assert_eq!(usize::try_from(device.throttle.failures).unwrap() + unseen, RACERS);
             assert_eq!(unseen == 0, throttle == ThrottleRule::OFF);
+        }
+    }
+}
+
+/// Every further method, and where its codes are sent.
+const FURTHER: [(Kind, Option<&str>); 5] = [
+    (Kind::SMS, Some("+31612345658")),
+    (Kind::CALL, Some("+31612345658")),
+    (Kind::EMAIL, Some("ada@example.org")),
+    (Kind::HOTP, None),
+    (Kind::YUBIKEY, None),
+];
+
+/// What somebody types who has set up one of them.
+struct Typing<'a> {
+    world: &'a World,
+    token: Option<SoftToken>,
+    key: Option<SoftYubikey>,
+}
+
+impl Typing<'_> {
+    fn types(&self, time: u64) -> String {
+        match (&self.token, &self.key) {
+            (Some(token), _) => token.shows(time),
+            (None, Some(key)) => key.types(time),
+            (None, None) => self.world.outbox.code(),
+        }
+    }
+}
+
+async fn sets_up<'a>(world: &'a World, ada: &Person, kind: &Kind, to: Option<&str>) -> Typing<'a> {
+    let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
+    let name = DeviceName::parse("Raced").unwrap();
+    let enrolment = Enrolment { kind: kind.clone(), name, to: to.map(str::to_owned) };
+    let run = world.engine.begin_enrolment(&signed_in, enrolment, &visit).await.unwrap();
+    let key = world.engine.setup(&signed_in, &run).await.unwrap().key;
+    let token = key.map(|key| SoftToken::with_key(key.text.expose()));
+    let typing = Typing { world, token, key: (*kind == Kind::YUBIKEY).then(|| SoftYubikey::new(1)) };
+    world.engine.confirm_enrolment(&signed_in, &run, &typing.types(0).into(), &visit).await.unwrap();
+    world.pass(60);
+    typing
+}
+
+/// Browsers with the form before them: a code that is sent is good in the one login that asked for it, so that there all
+/// are copies of one.
+async fn line_up(world: &World, ada: &Person, kind: &Kind) -> Vec<(Browser<Site>, Form)> {
+    let site = Site::of(world);
+    let mut line = vec![];
+    for _ in 0..if kind.is_delivered() { 1 } else { RACERS } {
+        let mut browser = site.browser();
+        let form = browser.gives_password("ada", &ada.password).await.form_with("code");
+        line.push((browser, form));
+    }
+    line.into_iter().cycle().take(RACERS).collect()
+}
+
+async fn answer_at_once(line: Vec<(Browser<Site>, Form)>, code: String) -> Vec<Page> {
+    all_at_once(RACERS, move |number| {
+        let ((mut browser, form), code) = (line[number].clone(), code.clone());
+        async move { browser.submit(&form, "", &[("code", &code)]).await }
+    })
+    .await
+}
+
+/// A run that is over leads away, too: let in is who is led home.
+fn let_in(pages: &[Page]) -> usize {
+    pages.iter().filter(|page| page.location().as_deref() == Some("/")).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t16_one_of_64_simultaneous_submissions_is_accepted_by_every_further_method() {
+    for (kind, to) in FURTHER {
+        for (store, _folder, _database) in stores().await {
+            let world = World::with_every_method(store);
+            let ada = world.user("ada");
+            let typing = sets_up(&world, &ada, &kind, to).await;
+            let line = line_up(&world, &ada, &kind).await;
+            let code = typing.types(1);
+            assert_eq!(let_in(&answer_at_once(line.clone(), code.clone()).await), 1, "{kind}");
+            assert_eq!(let_in(&answer_at_once(line, code).await), 0, "{kind}, replayed");
+            assert_eq!(world.store.sessions(&ada.user.id).await.unwrap().len(), 1 + 1, "{kind}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn simultaneous_wrong_codes_are_counted_or_refused_unseen_by_every_further_method() {
+    for (kind, to) in FURTHER {
+        for (store, _folder, _database) in stores().await {
+            let world = World::with_every_method(store);
+            let ada = world.user("ada");
+            let typing = sets_up(&world, &ada, &kind, to).await;
+            let line = line_up(&world, &ada, &kind).await;
+            let wrong = if kind == Kind::YUBIKEY { SoftYubikey::new(2).types(1) } else { other_code(&typing.types(1)) };
+            let pages = answer_at_once(line, wrong).await;
+            let unseen = pages.iter().filter(|page| page.status == StatusCode::TOO_MANY_REQUESTS).count();
+            let device = world.store.factors(&ada.user.id).await.unwrap().devices.remove(0);
+            assert_eq!(let_in(&pages), 0, "{kind}");
+            assert_eq!(usize::try_from(device.throttle.failures).unwrap() + unseen, RACERS, "{kind}");
         }
     }
 }
