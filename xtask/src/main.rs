@@ -7,6 +7,7 @@
 
 mod command;
 mod postgres;
+mod python;
 mod tally;
 mod test;
 mod tidy;

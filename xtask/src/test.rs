@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{BufReader, stdout},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     time::Duration,
 };
@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     command::{self, cargo},
-    postgres,
+    postgres, python,
     tally::Tally,
     tidy, tools,
     workspace::Workspace,
@@ -22,6 +22,7 @@ use crate::{
 /// Runs every step, names each with its time, and closes with the number of tests.
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     step("tools", tools::provide)?;
+    let python = step("python", || python::provide(&workspace.target))?;
     step("format", || run(workspace, &["fmt", "--all", "--check"]))?;
     step("clippy", || run(workspace, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     step("doc", || {
@@ -29,7 +30,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     })?;
     step("tidy", || tidy::tidy(workspace))?;
     step("server binary", || run(workspace, &["build", "--release", "-p", "countersign-server"]))?;
-    let (tally, status) = step("tests", || suite(workspace))?;
+    let (tally, status) = step("tests", || suite(workspace, &python))?;
     println!("{tally}");
     ensure!(status.success(), "step `tests` failed");
     Ok(())
@@ -37,13 +38,14 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
 
 /// Plain `cargo test`. The tests that drive the real server find its binary, a place for their screenshots and a private
 /// PostgreSQL, which is gone afterwards, in the environment.
-fn suite(workspace: &Workspace) -> Result<(Tally, ExitStatus)> {
+fn suite(workspace: &Workspace, python: &Path) -> Result<(Tally, ExitStatus)> {
     let artefacts = workspace.target.join("artefacts");
     fs::create_dir_all(&artefacts).with_context(|| format!("could not create {}", artefacts.display()))?;
     let cluster = postgres::start()?;
     let mut tests = at(workspace, &["test", "--workspace", "--no-fail-fast"])
         .env("TRIALS_BIN", server_binary(workspace))
         .env("TRIALS_ARTEFACTS", artefacts)
+        .env(python::VARIABLE, python)
         .env(cluster::VARIABLE, cluster.url("postgres"))
         .stdout(Stdio::piped())
         .spawn()

@@ -14,7 +14,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 9] = [
+const TOOLS: [Tool; 11] = [
     Tool { program: "chromium", package: "chromium", purpose: "the browser that signs in" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "drives the browser" },
     Tool { program: "faketime", package: "faketime", purpose: "sets the clock of one node apart from another's" },
@@ -27,6 +27,8 @@ const TOOLS: [Tool; 9] = [
     Tool { program: "openssl", package: "openssl", purpose: "makes certificates for it" },
     Tool { program: "systemd-analyze", package: "systemd", purpose: "takes the unit that is shipped" },
     Tool { program: "psql", package: "postgresql", purpose: "the database that many nodes share" },
+    Tool { program: "yubiserver", package: "yubiserver", purpose: "a validation service for YubiKeys" },
+    Tool { program: "python3", package: "python3", purpose: "runs the peers that come as Python packages" },
     Tool { program: "strace", package: "strace", purpose: "sees that a write is on disk before it is answered" },
 ];
 
@@ -43,6 +45,13 @@ pub(crate) fn provide() -> Result<()> {
     let missing = self::missing(is_here);
     ensure!(missing.is_empty(), "the packages are installed, and yet {}", request(&missing));
     Ok(())
+}
+
+/// Installs one more package, if this may.
+pub(crate) fn install(package: &str, purpose: &str) -> Result<()> {
+    ensure!(is_debian() && is_root()?, "the tests need the Debian package {package}, which {purpose}: install it");
+    apt_get(&["update"])?;
+    apt_get(&["install", "-y", "--no-install-recommends", package])
 }
 
 fn missing(is_there: impl Fn(&str) -> bool) -> Vec<&'static Tool> {

@@ -24,7 +24,10 @@ use reqwest::Url;
 
 use crate::Texts;
 
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long each step of an exchange may take.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a whole exchange may take.
+const WHOLE: Duration = Duration::from_secs(15);
 const DOING: &str = "send a mail";
 
 /// How mail is sent.
@@ -155,7 +158,10 @@ impl fmt::Debug for Smtp {
 impl Gateway for Smtp {
     async fn deliver(&self, message: &Sent) -> Result<Taken, NotTaken> {
         let mail = self.mail(message).map_err(NotTaken::Failed)?;
-        match self.transport.send(mail).await {
+        let Ok(sent) = tokio::time::timeout(WHOLE, self.transport.send(mail)).await else {
+            return Err(NotTaken::Failed(Fault::because(DOING, "it took too long")));
+        };
+        match sent {
             Ok(_) => Ok(Taken { reference: None }),
             // What the server says may quote the address, so only the number of its answer is told.
             Err(error) if error.is_permanent() => {

@@ -5,6 +5,8 @@
 //! public id of the first answer that the service finds right; from then on no other key answers, and none without a name
 //! ever does.
 
+use std::time::Duration;
+
 use countersign_otp::yubikey::{PrivateId, PublicId, Token, YubikeyKey};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,7 @@ use super::{
     Check,
     question::{Question, Reply},
 };
-use crate::{Kind, Secret, mark::Mark};
+use crate::{Kind, Secret, Timestamp, mark::Mark};
 
 /// The memory of a YubiKey.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,7 +68,7 @@ pub(super) fn check(state: &State, answer: &Secret, nonce: impl FnOnce() -> Stri
 }
 
 /// What the service's word means for this key.
-pub(super) fn take(state: &State, question: &Question, reply: &Reply) -> Check {
+pub(super) fn take(state: &State, question: &Question, reply: &Reply, now: Timestamp) -> Check {
     let Ok(token) = Token::parse(question.answer.expose()) else { return Check::Malformed };
     let Reply::Right { counter } = reply else { return Check::Wrong };
     if state.public_id.as_ref().is_some_and(|bound| bound != token.public_id()) {
@@ -74,13 +76,15 @@ pub(super) fn take(state: &State, question: &Question, reply: &Reply) -> Check {
     }
     let bound = State { public_id: Some(token.public_id().clone()), ..state.clone() };
     let next = state.public_id.is_none().then_some(super::State::Yubikey(bound));
-    let mark = counter.map_or_else(|| once(&question.answer), Mark::Rising);
+    let mark = counter.map_or_else(|| once(&question.answer, now), Mark::Rising);
     Check::right(mark, next)
 }
 
-/// The mark of an answer whose counter the service does not tell. A hash names it: it is used up and opens nothing.
-fn once(answer: &Secret) -> Mark {
-    Mark::Once { id: HEXLOWER.encode(&Sha256::digest(answer.expose().as_bytes())), until: None }
+/// The mark of an answer whose counter the service does not tell. A hash names it: it is used up and opens nothing. It is
+/// kept for a day; the service itself refuses the answer for ever.
+fn once(answer: &Secret, now: Timestamp) -> Mark {
+    let id = HEXLOWER.encode(&Sha256::digest(answer.expose().as_bytes()));
+    Mark::Once { id, until: Some(now.after(Duration::from_hours(24))) }
 }
 
 mod public_id_text {

@@ -1,0 +1,38 @@
+//! The peers that come as Python packages: a mail server, Twilio's own library, another maker of YubiKey codes. They are
+//! installed by name and version into a folder of the target folder, once.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{command::run, tools};
+
+/// What tests talk to, each at a version that was tried.
+const PACKAGES: [&str; 3] = ["aiosmtpd==1.4.6", "twilio==9.13.0", "yubiotp==1.0.0"];
+
+/// The variable that says where Python finds them.
+pub(crate) const VARIABLE: &str = "TRIALS_PYTHON";
+
+/// Makes sure that they are there, and returns the Python that finds them.
+pub(crate) fn provide(target: &Path) -> Result<PathBuf> {
+    let folder = target.join("python");
+    let (python, done) = (folder.join("bin/python"), folder.join("packages"));
+    let wanted = PACKAGES.join("\n");
+    if fs::read_to_string(&done).is_ok_and(|there| there == wanted) {
+        return Ok(python);
+    }
+    let made = |folder: &Path| run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder));
+    if made(&folder).is_err() {
+        // Debian has this part of Python in a package of its own.
+        tools::install("python3-venv", "makes a folder for the peers that come as Python packages")?;
+        made(&folder)?;
+    }
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))
+        .context("could not install the Python packages that the tests need")?;
+    fs::write(&done, wanted).with_context(|| format!("could not write {}", done.display()))?;
+    Ok(python)
+}
