@@ -1,5 +1,5 @@
 //! The whole way of a person, in a real browser: once without scripts, once on a small screen.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
 use trials::{PASSWORD, Person, Scripts, Server, code_of, wait_for_a_fresh_code};
 

@@ -103,7 +103,7 @@ impl Methods {
     }
 
     /// Has the device's method look at what a service said of an answer.
-    pub(crate) fn take(&self, device: &Device, question: &Question, reply: &Reply, now: Timestamp) -> Check {
+    pub(crate) fn take(device: &Device, question: &Question, reply: &Reply, now: Timestamp) -> Check {
         match &device.state.state {
             State::Yubikey(state) => yubikey::take(state, question, reply, now),
             _ => Check::Unknown,

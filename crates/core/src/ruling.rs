@@ -85,7 +85,7 @@ pub fn judge_reply(case: Case<'_>, question: &Question, reply: &Reply, now: Time
     }
     device.throttle = device.throttle.forgiven(case.browser);
     let forgiven = |device| vec![Change::UpdateDevice(device)];
-    match (reply, case.methods.take(&device, question, reply, now)) {
+    match (reply, Methods::take(&device, question, reply, now)) {
         (Reply::Unavailable, _) => Ruling::refused(Refusal::MethodUnavailable, forgiven(device)),
         (_, Check::Right { mark, next, changes }) if !device.state.marks.is_spent(&mark) => {
             let case = Case { device: &Device { version: case.device.version, ..device }, ..case };

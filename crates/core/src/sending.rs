@@ -148,15 +148,15 @@ pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp)
     }
     let region = state.to.region().to_owned();
     let price = rule.prices.of(&device.kind, &region);
-    let charges = charges(&case, &region, price);
-    let refunds = charges.iter().filter_map(|charge| charge.refund()).collect();
+    let due = charges(&case, &region, price);
+    let refunds = due.iter().filter_map(Charge::refund).collect();
     let until = now.after(rule.lifetime);
     let challenge = Challenge { delivery: delivery.clone(), attempt: attempt.clone(), code, until, refunds };
     let later = Refusal::SendingLimited { until };
     let mut next = device.clone();
     next.version = next.version.saturating_add(1);
     next.state.state = State::Delivered(state.clone().with(challenge.clone(), now).ok_or(later)?);
-    let mut changes: Vec<_> = charges.into_iter().map(|charge| charge.spend(now)).collect();
+    let mut changes: Vec<_> = due.into_iter().map(|charge| charge.spend(now)).collect();
     changes.push(Change::UpdateDevice(next.clone()));
     changes.push(Change::AddDelivery(Delivery {
         id: delivery,

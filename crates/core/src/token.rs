@@ -226,7 +226,7 @@ mod tests {
         let rule = TokenRule { longest: Duration::from_mins(1), most: 1 };
         let invalid = Err(Refusal::LifetimeInvalid { longest: rule.longest });
         assert_eq!(rule.end(None, NOW), Ok(Timestamp::from_seconds(160)));
-        assert_eq!(rule.end(Some(Duration::from_secs(60)), NOW), Ok(Timestamp::from_seconds(160)));
+        assert_eq!(rule.end(Some(Duration::from_mins(1)), NOW), Ok(Timestamp::from_seconds(160)));
         assert_eq!(rule.end(Some(Duration::from_secs(1)), NOW), Ok(Timestamp::from_seconds(101)));
         assert_eq!(rule.end(Some(Duration::from_secs(61)), NOW), invalid);
         assert_eq!(rule.end(Some(Duration::ZERO), NOW), invalid);

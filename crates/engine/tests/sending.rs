@@ -146,8 +146,14 @@ async fn a_gateway_that_fails_is_a_refusal_with_a_way_on() {
     }
     let statuses = world.engine.sent_to(&ada.user.id, 3).await.unwrap();
     let statuses: Vec<_> = statuses.iter().map(|sent| (sent.status, sent.reason.as_deref())).collect();
-    use DeliveryStatus::{Failed, Waiting};
-    assert_eq!(statuses, [(Waiting, None), (Failed, Some("failed")), (Failed, Some("no-such-number"))]);
+    assert_eq!(
+        statuses,
+        [
+            (DeliveryStatus::Waiting, None),
+            (DeliveryStatus::Failed, Some("failed")),
+            (DeliveryStatus::Failed, Some("no-such-number")),
+        ]
+    );
 }
 
 #[tokio::test]

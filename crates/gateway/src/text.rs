@@ -45,11 +45,10 @@ impl Texts {
             files.extend(found(folder)?);
         }
         let mut environment = Environment::new();
-        environment.set_auto_escape_callback(
-            |name| {
-                if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
-            },
-        );
+        environment.set_auto_escape_callback(|name| {
+            let is_html = Path::new(name).extension().is_some_and(|extension| extension == "html");
+            if is_html { AutoEscape::Html } else { AutoEscape::None }
+        });
         for (name, text) in files {
             let added = environment.add_template_owned(name.clone(), text);
             added.map_err(|error| TextsError::Broken(name, error))?;

@@ -75,7 +75,8 @@ impl Twilio {
             minutes => message.minutes,
             domain => self.domain.as_deref(),
         };
-        let body = self.texts.render("sms.txt", message.language.as_deref(), &words).map_err(unspoken)?;
+        let body =
+            self.texts.render("sms.txt", message.language.as_deref(), &words).map_err(|error| unspoken(&error))?;
         let sender = match (&self.messaging_service, &self.from) {
             (Some(service), _) => ("MessagingServiceSid", service.as_str()),
             (None, Some(from)) => ("From", from.as_str()),
@@ -117,7 +118,7 @@ fn failed(cause: &'static str) -> NotTaken {
 }
 
 /// The words could not be made. What a template's error quotes may hold the code, so only its kind is told.
-fn unspoken(error: minijinja::Error) -> NotTaken {
+fn unspoken(error: &minijinja::Error) -> NotTaken {
     NotTaken::Failed(Fault::because(DOING, format!("a template failed: {:?}", error.kind())))
 }
 

@@ -58,7 +58,9 @@ impl Drop for Daemon {
 
 fn python(script: &str) -> Command {
     let program = std::env::var_os("TRIALS_PYTHON");
-    let program = program.expect("this test needs Python packages: run `cargo xtask test`, which sets TRIALS_PYTHON");
+    let Some(program) = program else {
+        panic!("this test needs Python packages: run `cargo xtask test`, which sets TRIALS_PYTHON");
+    };
     let mut command = Command::new(program);
     command.arg("-c").arg(script);
     command
@@ -189,13 +191,13 @@ async fn mail_goes_by_tls_with_a_password_in_two_parts() {
 }
 
 /// Makes what a YubiKey would type, by code that is not ours.
-const OTHER_YUBIKEY: &str = r#"
+const OTHER_YUBIKEY: &str = r"
 import sys
 from binascii import unhexlify
 from yubiotp.otp import OTP, encode_otp
 private, key, public, session, usage = sys.argv[1:6]
 print(encode_otp(OTP(unhexlify(private), int(session), 4711, int(usage), 99), unhexlify(key), public.encode()).decode())
-"#;
+";
 
 #[tokio::test]
 async fn a_validation_service_says_what_a_key_typed() {
@@ -234,12 +236,12 @@ async fn a_validation_service_says_what_a_key_typed() {
 }
 
 /// What Twilio's own library signs.
-const TWILIO_SIGNS: &str = r#"
+const TWILIO_SIGNS: &str = r"
 import json, sys
 from twilio.request_validator import RequestValidator
 for url, fields in json.load(sys.stdin):
     print(RequestValidator(sys.argv[1]).compute_signature(url, dict(fields)))
-"#;
+";
 
 #[test]
 fn what_twilio_s_own_library_signs_is_signed() {

@@ -187,19 +187,19 @@ async fn verify(State(service): State<Service>, Query(query): Query<BTreeMap<Str
     ]);
     match service {
         Service::Breaks => return (StatusCode::INTERNAL_SERVER_ERROR, String::new()),
-        Service::Slow => tokio::time::sleep(Duration::from_secs(60)).await,
+        Service::Slow => tokio::time::sleep(Duration::from_mins(1)).await,
         Service::AnotherNonce => drop(reply.insert("nonce", "aaaaaaaaaaaaaaaaaaaa".into())),
         Service::AnotherAnswer => drop(reply.insert("otp", SoftYubikey::new(9).touch())),
         Service::Chatter => return (StatusCode::OK, "<html>hello</html>".into()),
         _ => {}
     }
     let signature = if service == Service::Unsigned { "AAAA".into() } else { sign(&reply) };
-    let mut text: String = reply.iter().map(|(name, value)| format!("{name}={value}\r\n")).collect();
-    text.push_str(&format!("h={signature}\r\n"));
+    let mut lines: Vec<String> = reply.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    lines.push(format!("h={signature}"));
     if service == Service::Twice {
-        text.push_str("status=OK\r\n");
+        lines.push("status=OK".into());
     }
-    (StatusCode::OK, text)
+    (StatusCode::OK, lines.join("\r\n"))
 }
 
 async fn asked_of(services: &[Service]) -> Reply {

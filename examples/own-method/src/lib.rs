@@ -47,7 +47,7 @@ impl ForeignMethod for WordSheets {
         // Every word is compared, whichever matches, and in constant time.
         let typed = Secret::new(typed);
         let matching = words.into_iter().enumerate().filter(|(_, word)| typed.is_same(&Secret::new(word.as_str())));
-        match matching.last() {
+        match matching.fold(None, |_, found| Some(found)) {
             Some((place, _)) => Word::Right { mark: Mark::Once { id: place.to_string(), until: None }, next: None },
             None => Word::Wrong,
         }

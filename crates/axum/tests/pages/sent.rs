@@ -29,7 +29,7 @@ async fn adds(site: &Site, signed_in: &SignedIn, kind: Kind, to: &str) -> Signed
     let enrolment = Enrolment { kind: kind.clone(), name, to: Some(to.into()) };
     let run = engine.begin_enrolment(signed_in, enrolment, &visit).await.unwrap();
     let answer = match &kind {
-        kind if *kind == Kind::HOTP => token(engine.setup(signed_in, &run).await.unwrap().key.unwrap().text).press(),
+        kind if *kind == Kind::HOTP => token(&engine.setup(signed_in, &run).await.unwrap().key.unwrap().text).press(),
         kind if *kind == Kind::YUBIKEY => SoftYubikey::new(1).types(0),
         _ => site.world.outbox.code(),
     };
@@ -38,7 +38,7 @@ async fn adds(site: &Site, signed_in: &SignedIn, kind: Kind, to: &str) -> Signed
     grant.signed_in().clone()
 }
 
-fn token(key: Secret) -> SoftToken {
+fn token(key: &Secret) -> SoftToken {
     SoftToken::with_key(key.expose())
 }
 
@@ -259,18 +259,18 @@ async fn stepping_up_sends_a_code_by_the_button_and_keeps_its_run() {
     assert!(page.says("Is it still you?") && page.says("Send a code") && !has_field(&page), "{}", page.body);
     assert_eq!(site.world.outbox.count(), sent, "a page that is opened sends nothing");
 
-    let send = page.form_to("/account/verify/send");
+    let sends = page.form_to("/account/verify/send");
     site.world.outbox.behaves(Behaviour::Fails);
-    let failed = ada.browser.submit(&send, "", &[]).await;
+    let failed = ada.browser.submit(&sends, "", &[]).await;
     assert!(
         failed.status == StatusCode::UNPROCESSABLE_ENTITY && failed.says("could not be sent") && !has_field(&failed)
     );
     site.world.outbox.behaves(Behaviour::Takes);
     site.world.pass(60);
-    let page = ada.browser.submit(&send, "", &[]).await;
+    let page = ada.browser.submit(&sends, "", &[]).await;
     assert_eq!((page.status, site.world.outbox.count()), (StatusCode::OK, sent + 1));
     let (code, form) = (site.world.outbox.code(), page.form_with("code"));
-    assert!(form.fields.contains(&send.fields[1]), "the run is the same: {:?}", form.fields);
+    assert!(form.fields.contains(&sends.fields[1]), "the run is the same: {:?}", form.fields);
     let wrong = ada.browser.submit(&form, "", &[("code", &other_code(&code))]).await;
     assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.says("That code is wrong"), "{}", wrong.body);
     let soon = ada.browser.submit(&wrong.form_to("/account/verify/send"), "", &[]).await;
@@ -278,5 +278,5 @@ async fn stepping_up_sends_a_code_by_the_button_and_keeps_its_run() {
     site.world.pass(1);
     let page = ada.browser.submit(&soon.form_with("code"), "", &[("code", &code)]).await;
     assert_eq!(page.location().as_deref(), Some("/fresh"));
-    assert_eq!(ada.browser.submit(&send, "", &[]).await.status, StatusCode::FORBIDDEN, "that session is over");
+    assert_eq!(ada.browser.submit(&sends, "", &[]).await.status, StatusCode::FORBIDDEN, "that session is over");
 }

@@ -25,6 +25,8 @@ use crate::{
 /// How long whoever asked for a code waits for the gateway's word.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+type Permit<'a> = dyn Fn(&Factors<Sealed>, Timestamp) -> Result<DeviceId, Refusal> + Sync + 'a;
+
 /// Where a code is asked for.
 pub(super) struct Asking<'a> {
     pub(super) user: &'a User,
@@ -32,7 +34,7 @@ pub(super) struct Asking<'a> {
     /// The status of the device that it may be sent to.
     pub(super) stage: Status,
     /// The flow's own rule: to which device, if to one.
-    pub(super) permit: &'a (dyn Fn(&Factors<Sealed>, Timestamp) -> Result<DeviceId, Refusal> + Sync),
+    pub(super) permit: &'a Permit<'a>,
     pub(super) visit: &'a Visit,
 }
 

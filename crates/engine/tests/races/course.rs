@@ -114,7 +114,7 @@ impl Course {
                 parts.gateways.insert(channel, world.outbox.clone());
             }
             parts.validator = Some(world.validator.clone());
-            parts.policy.offered = world.engine.policy().offered.clone();
+            parts.policy.offered.clone_from(&world.engine.policy().offered);
             parts.policy.throttle = throttle;
         })
     }

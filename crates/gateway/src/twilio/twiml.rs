@@ -9,7 +9,7 @@ use crate::Texts;
 /// Seconds that a key may be waited for.
 const WAIT: u32 = 15;
 /// How often the digits are read out.
-const TIMES: u32 = 2;
+const TIMES: usize = 2;
 
 /// Who calls, and that a key is to be pressed; without one, good bye.
 pub(super) fn greeting(texts: &Texts, site: &str, language: Option<&str>, next: &str) -> Result<String, Fault> {
@@ -24,10 +24,12 @@ pub(super) fn greeting(texts: &Texts, site: &str, language: Option<&str>, next: 
 /// The digits, one by one, twice.
 pub(super) fn digits(texts: &Texts, code: &Secret, site: &str, language: Option<&str>) -> Result<String, Fault> {
     let intro = say(&words(texts, "call_code.txt", site, language)?, language);
-    let digits: String = code.expose().chars().map(|digit| say(&format!("{digit}."), language)).collect();
+    let mut digits = String::new();
+    for digit in code.expose().chars() {
+        digits.push_str(&say(&format!("{digit}."), language));
+    }
     let goodbye = say(&words(texts, "call_goodbye.txt", site, language)?, language);
-    let read: String =
-        (0..TIMES).map(|_| format!(r#"{intro}<Pause length="1"/>{digits}<Pause length="1"/>"#)).collect();
+    let read = format!(r#"{intro}<Pause length="1"/>{digits}<Pause length="1"/>"#).repeat(TIMES);
     Ok(document(&format!("{read}{goodbye}<Hangup/>")))
 }
 

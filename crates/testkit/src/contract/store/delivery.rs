@@ -62,7 +62,8 @@ pub(super) async fn every_column_of_a_delivery_comes_back(store: Arc<dyn Store>)
     }
     done(&store, written.iter().cloned().map(Change::AddDelivery).collect()).await;
     assert_eq!(sent(&store, &ada()).await, written, "newest first");
-    assert_eq!(store.deliveries(&ada(), 2).await.expect("a read"), written[..2]);
+    written.truncate(2);
+    assert_eq!(store.deliveries(&ada(), 2).await.expect("a read"), written);
     assert!(sent(&store, &UserId::new("bob")).await.is_empty());
 }
 
