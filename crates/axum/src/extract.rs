@@ -22,12 +22,62 @@ pub struct Verified(pub engine::SignedIn);
 #[derive(Clone, Debug)]
 pub struct VerifiedWithin<const SECONDS: u64>(pub engine::SignedIn);
 
+/// Whoever calls: a person in a session, or a program with a personal token whose scope the route names by a
+/// [`TokenScope`] in the request's extensions. Where it names none, no token opens it.
+///
+/// ```
+/// use axum::{Extension, Router, routing::get};
+/// use countersign_axum::{Caller, TokenScope};
+///
+/// let reports = get(async |Caller(caller): Caller| format!("Reports of {}", caller.user().name));
+/// let app: Router = Router::new().route("/reports", reports.layer(Extension(TokenScope("reports:read"))));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Caller(pub engine::Caller);
+
+/// Whoever calls, after a second factor was proved: in this session, or in the one that made the token.
+#[derive(Clone, Debug)]
+pub struct VerifiedCaller(pub engine::Caller);
+
+/// The same, within the last so many seconds.
+#[derive(Clone, Debug)]
+pub struct VerifiedCallerWithin<const SECONDS: u64>(pub engine::Caller);
+
 /// The user, if somebody is signed in.
 #[derive(Clone, Debug)]
 pub struct MaybeSignedIn(pub Option<engine::SignedIn>);
 
 async fn demand<S: Sync>(parts: &mut Parts, state: &S, demand: Demand) -> Result<engine::SignedIn, Response> {
     Visitor::from_request_parts(parts, state).await?.demand(demand).await
+}
+
+async fn caller<S: Sync>(parts: &mut Parts, state: &S, demand: Demand) -> Result<engine::Caller, Response> {
+    let scope = parts.extensions.get().copied();
+    Visitor::from_request_parts(parts, state).await?.demand_of_caller(demand, scope).await
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        caller(parts, state, Demand::SignedIn).await.map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for VerifiedCaller {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        caller(parts, state, Demand::VERIFIED).await.map(Self)
+    }
+}
+
+impl<S: Sync, const SECONDS: u64> FromRequestParts<S> for VerifiedCallerWithin<SECONDS> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        caller(parts, state, Demand::Verified(Duration::from_secs(SECONDS))).await.map(Self)
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for SignedIn {

@@ -14,21 +14,36 @@ use minijinja::context;
 
 use crate::{RequestNumber, page::HTML, site::Site};
 
+/// In the extensions of an answer to a fault: what it tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Incident {
+    pub(crate) number: RequestNumber,
+    /// Seconds after which trying again could help.
+    pub(crate) retry_after: Option<u64>,
+}
+
+/// Gives a fault met on `site` its number, and its cause to the log.
+pub(crate) fn note(site: &Site, cause: &dyn Display, retry_after: Option<Duration>) -> Incident {
+    let number = RequestNumber::current(&site.engine);
+    tracing::error!(incident = number.as_str(), cause = %cause, "a request could not be decided");
+    let seconds = |span: Duration| u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+    Incident { number, retry_after: retry_after.map(seconds) }
+}
+
 /// The answer to a fault met on `site`.
 pub(crate) fn answer(site: &Site, cause: &dyn Display, retry_after: Option<Duration>) -> Response {
-    let number = RequestNumber::current(&site.engine);
-    let incident = number.as_str();
-    tracing::error!(incident, cause = %cause, "a request could not be decided");
+    let noted = note(site, cause, retry_after);
+    let incident = noted.number.as_str();
     let context = context! { user => (), problem => (), why => (), incident => incident };
     let html = site.templates.render("fault.html", context).unwrap_or_else(|error| {
         tracing::error!(incident, %error, "the page for faults could not be rendered");
         format!("{}\n", site.templates.texts().say("incident", &FluentArgs::from_iter([("number", incident)])))
     });
     let mut response = (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, HTML)], html).into_response();
-    if let Some(span) = retry_after {
-        let seconds = u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+    if let Some(seconds) = noted.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    response.extensions_mut().insert(noted);
     response
 }
 

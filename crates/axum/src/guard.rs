@@ -1,8 +1,9 @@
 //! Guards: what a route demands, and where whoever does not meet it is led.
 //!
-//! A browser that looks at a page is sent to the flow that would meet the demand, and back afterwards. Anything else is
-//! answered 401 or 403. What opens a guard is a session read and checked by the engine for this request; a pending login
-//! is none.
+//! A browser that looks at a page is sent to the flow that would meet the demand, and back afterwards. A program is
+//! answered 401, with a challenge that says which level is asked for and how fresh it has to be (RFC 9470 §3). What opens
+//! a guard is a session, or where the route says so a token, read and checked by the engine for this request; a pending
+//! login is neither.
 //!
 //! ```text
 //! not signed in ───────────────────────────────▶ login
@@ -18,12 +19,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use countersign_engine::{
-    self as engine, Fault,
+    self as engine, Caller, Fault,
     core::{Level, Refusal},
 };
 use minijinja::context;
 
-use crate::{Visitor, fault, page::Page, problem::Problem, redirect::LocalPath, why::Why};
+use crate::{
+    Visitor, fault,
+    page::Page,
+    problem::Problem,
+    redirect::LocalPath,
+    trouble::{Needed, Trouble},
+    why::Why,
+};
 
 /// What a route demands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,47 +47,62 @@ impl Demand {
     pub(crate) const VERIFIED: Self = Self::Verified(Duration::MAX);
 }
 
+/// In the extensions of a request: tokens with this scope open the route, where its handler takes a
+/// [`Caller`](crate::Caller).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TokenScope(pub &'static str);
+
 impl Visitor {
-    /// The user, if they meet the demand, and otherwise where to go.
+    /// The user, if they meet the demand in a session, and otherwise where to go.
     pub(crate) async fn demand(&self, demand: Demand) -> Result<engine::SignedIn, Response> {
-        match self.meets(demand).await {
-            Ok(Ok(signed_in)) => Ok(signed_in),
-            Ok(Err(unmet)) => Err(self.led(unmet).await),
+        match self.demand_of_caller(demand, None).await? {
+            Caller::Session(signed_in) => Ok(signed_in),
+            Caller::Token(_) => Err(self.led(Unmet::Scope(None), demand).await),
+        }
+    }
+
+    /// Whoever calls, if they meet the demand in a session or with a token of this scope.
+    pub(crate) async fn demand_of_caller(&self, demand: Demand, scope: Option<TokenScope>) -> Result<Caller, Response> {
+        match self.meets(demand, scope).await {
+            Ok(Ok(caller)) => Ok(caller),
+            Ok(Err(unmet)) => Err(self.led(unmet, demand).await),
             Err(fault) => Err(self.fault(&fault)),
         }
     }
 
-    async fn meets(&self, demand: Demand) -> Result<Result<engine::SignedIn, Unmet>, Fault> {
-        let Some(signed_in) = self.signed_in().await? else { return Ok(Err(Unmet::SignedOut)) };
-        let (session, now) = (signed_in.session(), self.engine().now());
-        let (met, proved) = match demand {
-            Demand::SignedIn => (true, true),
-            Demand::Verified(span) => (session.verified_within(span, now), session.proved_within(span, now)),
+    async fn meets(&self, demand: Demand, scope: Option<TokenScope>) -> Result<Result<Caller, Unmet>, Fault> {
+        let Some(caller) = self.caller().await? else { return Ok(Err(Unmet::SignedOut)) };
+        let opens = match caller {
+            Caller::Session(_) => true,
+            Caller::Token(_) => scope.is_some_and(|TokenScope(scope)| caller.may(scope)),
         };
-        if met {
-            return Ok(Ok(signed_in.clone()));
+        if !opens {
+            return Ok(Err(Unmet::Scope(scope)));
         }
-        Ok(Err(match self.engine().surest(signed_in).await? {
+        let Demand::Verified(span) = demand else { return Ok(Ok(caller.clone())) };
+        let (proved, now) = (caller.proved(), self.engine().now());
+        if proved.verified_within(span, now) {
+            return Ok(Ok(caller.clone()));
+        }
+        Ok(Err(match self.engine().surest(caller.user()).await? {
             None => Unmet::NoFactor,
             Some(level) if level < Level::Aal2 => Unmet::NoneCounts,
-            Some(_) if proved => Unmet::Weakly,
+            Some(_) if proved.proved_within(span, now) => Unmet::Weakly,
             Some(_) => Unmet::Unverified,
         }))
     }
 
     /// Leads whoever does not meet a demand to where they can.
-    async fn led(&self, unmet: Unmet) -> Response {
+    async fn led(&self, unmet: Unmet, demand: Demand) -> Response {
+        if self.reads_json() {
+            return self.tell(&unmet.trouble(demand, self.shows_bearer()));
+        }
         let here = self.here();
         let there = self.way(unmet, here.as_ref());
         if self.is_looking() {
             return there.into_response();
         }
-        let problem = Problem::from(match unmet {
-            Unmet::SignedOut => Refusal::SignInNeeded,
-            Unmet::Unverified | Unmet::Weakly | Unmet::NoneCounts => Refusal::VerificationNeeded,
-            Unmet::NoFactor => Refusal::NotEnabled,
-        });
-        let mut response = self.refused(problem, &there).await;
+        let mut response = self.refused(Problem::from(unmet.refusal()), &there).await;
         if unmet == Unmet::SignedOut {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, COOKIE);
         }
@@ -89,7 +112,7 @@ impl Visitor {
     fn way(&self, unmet: Unmet, here: Option<&LocalPath>) -> LocalPath {
         let paths = &self.site().paths;
         let (page, why) = match unmet {
-            Unmet::SignedOut => (&paths.login, None),
+            Unmet::SignedOut | Unmet::Scope(_) => (&paths.login, None),
             Unmet::Unverified => (&paths.verify, None),
             Unmet::Weakly => (&paths.verify, Some(Why::Weakly)),
             Unmet::NoneCounts => (&paths.setup, Some(Why::NoneCounts)),
@@ -131,7 +154,31 @@ enum Unmet {
     NoneCounts,
     /// There is no second factor to prove.
     NoFactor,
+    /// It is a token, and does not open this.
+    Scope(Option<TokenScope>),
 }
 
-/// A 401 has to name a way to authenticate (RFC 9110 §15.5.2); ours is a form.
+impl Unmet {
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::SignedOut => Refusal::SignInNeeded,
+            Self::Unverified | Self::Weakly | Self::NoneCounts => Refusal::VerificationNeeded,
+            Self::NoFactor => Refusal::NotEnabled,
+            Self::Scope(_) => Refusal::ScopeInsufficient,
+        }
+    }
+
+    /// What a program is told; whether it has shown something makes a difference.
+    fn trouble(self, demand: Demand, shown: bool) -> Trouble {
+        let needed = match (self, demand) {
+            (Self::SignedOut, _) if shown => Needed::AnotherToken,
+            (Self::Scope(scope), _) => Needed::Scope(scope.map(|TokenScope(scope)| scope)),
+            (Self::SignedOut, _) | (_, Demand::SignedIn) => Needed::SignIn,
+            (_, Demand::Verified(span)) => Needed::second_factor(span),
+        };
+        Trouble::Unmet(self.refusal(), needed)
+    }
+}
+
+/// A 401 has to name a way to authenticate (RFC 9110 §15.5.2); that of a page is a form.
 const COOKIE: HeaderValue = HeaderValue::from_static("Cookie");

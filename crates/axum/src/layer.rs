@@ -107,6 +107,7 @@ async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next)
             if foreign || response.extensions().get::<ProtectionError>().is_some() {
                 response = Message::OtherSite.show(&visitor).await;
             }
+            response = visitor.retold(response);
             if let Some(cookie) = visitor.drawn_nonce() {
                 response.headers_mut().append(SET_COOKIE, cookie);
             }

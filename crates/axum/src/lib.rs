@@ -2,9 +2,10 @@
 //!
 //! [`Countersign`] is made of an engine and [`Settings`]. It gives a host the pages ([`Countersign::routes`]) and a layer
 //! for the host's own routes ([`Countersign::protect`]); a handler says what it needs by what it takes: [`SignedIn`],
-//! [`Verified`], [`VerifiedWithin`]. Nothing here decides about a second factor: pages parse, ask the engine, and render.
+//! [`Verified`], [`VerifiedWithin`]; one that serves programs too takes a [`Caller`]. Nothing here decides about a second factor: pages parse, ask the engine, and render.
 
 mod asset;
+mod bearer;
 mod cookies;
 mod csrf;
 mod extract;
@@ -23,6 +24,7 @@ mod routes;
 mod settings;
 mod site;
 mod text;
+mod trouble;
 mod visitor;
 mod why;
 
@@ -30,7 +32,8 @@ pub use countersign_engine as engine;
 pub use minijinja::{Value, context};
 
 pub use csrf::{CheckedForm, FormToken};
-pub use extract::{MaybeSignedIn, SignedIn, Verified, VerifiedWithin};
+pub use extract::{Caller, MaybeSignedIn, SignedIn, Verified, VerifiedCaller, VerifiedCallerWithin, VerifiedWithin};
+pub use guard::TokenScope;
 pub use hosts::{Network, NotANetwork, NotAnOrigin, Origin, Origins};
 pub use layer::Countersign;
 pub use number::RequestNumber;

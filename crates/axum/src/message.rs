@@ -79,7 +79,10 @@ impl Message {
     }
 
     pub(crate) async fn show(self, visitor: &Visitor) -> Response {
-        Page::new("message.html", context! { message => self.id() }).status(self.status()).show(visitor).await
+        let page = Page::new("message.html", context! { message => self.id() }).status(self.status());
+        let mut response = page.show(visitor).await;
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

@@ -255,7 +255,7 @@ mod tests {
     use fluent_bundle::FluentResource;
 
     use super::*;
-    use crate::{message::Message, text::ENGLISH};
+    use crate::{message::Message, text::ENGLISH, trouble::Unread};
 
     /// Every id that a template or the code asks for.
     fn asked() -> BTreeSet<String> {
@@ -269,7 +269,8 @@ mod tests {
         let refusals = Refusal::ALL.iter().map(|refusal| Problem::from(refusal.clone()).message());
         let told =
             refusals.chain([Problem::NotSure.message()]).chain(Message::ALL.map(|message| message.id().to_owned()));
-        let told = told.flat_map(|id| [format!("{id}.next"), id]);
+        let unread = Unread::ALL.map(|unread| format!("api-{}", unread.code()));
+        let told = told.chain(unread).flat_map(|id| [format!("{id}.next"), id]);
         let methods = Kind::OURS.map(|kind| format!("method-{kind}"));
         let enrolled = Kind::OURS.into_iter().filter(|kind| !kind.is_fallback());
         let enrolled = enrolled.flat_map(|kind| [format!("need-{kind}"), format!("device-name-{kind}")]);
@@ -282,6 +283,7 @@ mod tests {
             "moment-month",
             "misdirected",
             "incident",
+            "api-fault",
             "device-name-backup-codes",
             "ask-totp",
             "ask-hotp",

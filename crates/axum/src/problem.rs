@@ -76,7 +76,7 @@ impl Problem {
     }
 
     /// The field that it is about.
-    fn field(&self) -> Option<&'static str> {
+    pub(crate) fn field(&self) -> Option<&'static str> {
         let Self::Refused(refusal) = self else { return Some("sure") };
         match refusal {
             Refusal::CodeMalformed
@@ -100,37 +100,50 @@ impl Problem {
         }
     }
 
-    /// As templates have it.
-    pub(crate) fn shown(&self, site: &Site) -> Value {
+    /// What happened, and what to do next.
+    pub(crate) fn texts(&self, site: &Site) -> (String, String) {
+        let (texts, message, args) = (site.templates.texts(), self.message(), self.args());
+        (texts.say(&message, &args), texts.say(&format!("{message}.next"), &args))
+    }
+
+    /// What the texts are filled with.
+    fn args(&self) -> FluentArgs<'static> {
+        const DAY: u64 = 24 * 60 * 60;
         let mut args = FluentArgs::new();
-        let mut until = None;
-        match self {
-            Self::Refused(Refusal::DeviceLocked { until: end, failures }) => {
-                args.set("failures", *failures);
-                until = Some(*end);
-            }
-            Self::Refused(
-                Refusal::TooManyFailures { until: end }
-                | Refusal::SendingTooSoon { until: end }
-                | Refusal::SendingLimited { until: end },
-            ) => until = Some(*end),
-            Self::Refused(Refusal::NameInvalid { longest } | Refusal::PasswordLong { longest }) => {
-                args.set("longest", *longest);
-            }
-            Self::Refused(Refusal::PasswordShort { shortest }) => args.set("shortest", *shortest),
-            Self::Refused(Refusal::TokensMany { most }) => args.set("most", *most),
-            Self::Refused(Refusal::ScopeInvalid) => args.set("most", Scopes::MOST),
-            Self::Refused(Refusal::LifetimeInvalid { longest }) => args.set("days", longest.as_secs() / (24 * 60 * 60)),
+        let Self::Refused(refusal) = self else { return args };
+        match refusal {
+            Refusal::DeviceLocked { failures, .. } => args.set("failures", *failures),
+            Refusal::NameInvalid { longest } | Refusal::PasswordLong { longest } => args.set("longest", *longest),
+            Refusal::PasswordShort { shortest } => args.set("shortest", *shortest),
+            Refusal::TokensMany { most } => args.set("most", *most),
+            Refusal::ScopeInvalid => args.set("most", Scopes::MOST),
+            Refusal::LifetimeInvalid { longest } => args.set("days", longest.as_secs() / DAY),
             _ => {}
         }
-        let texts = site.templates.texts();
-        let message = self.message();
+        args
+    }
+
+    /// Until when it holds, if that is known.
+    fn until(&self) -> Option<Timestamp> {
+        let Self::Refused(refusal) = self else { return None };
+        match refusal {
+            Refusal::DeviceLocked { until, .. }
+            | Refusal::TooManyFailures { until }
+            | Refusal::SendingTooSoon { until }
+            | Refusal::SendingLimited { until } => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// As templates have it.
+    pub(crate) fn shown(&self, site: &Site) -> Value {
+        let (what, next) = self.texts(site);
         let seconds = self.retry_after(site.engine.now());
         context! {
-            what => texts.say(&message, &args),
-            next => texts.say(&format!("{message}.next"), &args),
+            what,
+            next,
             field => self.field(),
-            until => until.map(whole_second),
+            until => self.until().map(whole_second),
             seconds,
             minutes => seconds.map(|seconds| seconds.div_ceil(60)),
         }

@@ -9,6 +9,8 @@ use crate::hosts::{Network, Origins};
 pub struct Settings {
     /// Where the pages are: a path such as `/account`, without a slash at its end.
     pub mount: String,
+    /// Where the JSON API is: a path such as `/api/v1`, without a slash at its end; nothing: nowhere.
+    pub api: Option<String>,
     /// Under which addresses browsers reach the site.
     pub origins: Origins,
     /// Where one goes after signing in, unless somewhere else was asked for.
@@ -30,10 +32,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings for a site at `origins`, everything else by default: pages at `/account`, home at `/`, in English.
+    /// Settings for a site at `origins`, everything else by default: pages at `/account`, the JSON API at `/api/v1`, home at `/`, in English.
     pub fn new(origins: Origins) -> Self {
         Self {
             mount: "/account".into(),
+            api: Some("/api/v1".into()),
             origins,
             home: "/".into(),
             site_name: "Countersign".into(),
@@ -54,6 +57,9 @@ pub enum SettingsError {
     /// The mount is not a plain absolute path.
     #[error("the mount {0:?} is not a path such as /account")]
     Mount(String),
+    /// The place of the JSON API is not a plain absolute path.
+    #[error("the place of the API {0:?} is not a path such as /api/v1")]
+    Api(String),
     /// Home is not a path on this site.
     #[error("home {0:?} is not a path on this site")]
     Home(String),

@@ -9,6 +9,7 @@ use crate::{
     hosts::{Network, Origins},
     page::Templates,
     redirect::LocalPath,
+    visitor::within,
 };
 
 /// One site.
@@ -18,6 +19,8 @@ pub(crate) struct Site {
     pub(crate) proxies: Vec<Network>,
     pub(crate) names: Names,
     pub(crate) paths: Paths,
+    /// Where the JSON API is, if it is offered.
+    pub(crate) api: Option<LocalPath>,
     pub(crate) home: LocalPath,
     pub(crate) assets: Assets,
     pub(crate) templates: Templates,
@@ -54,19 +57,18 @@ impl Site {
     pub(crate) fn new(engine: Engine, settings: Settings) -> Result<Self, SettingsError> {
         let paths = Paths::below(&settings.mount).ok_or_else(|| SettingsError::Mount(settings.mount.clone()))?;
         let home = LocalPath::parse(&settings.home).ok_or_else(|| SettingsError::Home(settings.home.clone()))?;
+        let api = settings.api.as_deref().map(|api| plain(api).ok_or_else(|| SettingsError::Api(api.to_owned())));
+        let api = api.transpose()?;
         let assets = Assets::read(&settings, &paths.assets)?;
         let templates = Templates::read(&engine, &settings, &paths, &home, &assets)?;
         let names = Names::new(settings.origins.is_https());
         let Settings { origins, trusted_proxies: proxies, .. } = settings;
-        Ok(Self { engine, origins, proxies, names, paths, home, assets, templates })
+        Ok(Self { engine, origins, proxies, names, paths, api, home, assets, templates })
     }
 
     /// Where somebody asked to go, if it is on this site and not a page of signing in or out, which would go in circles.
     pub(crate) fn next(&self, text: &str) -> Option<LocalPath> {
         let circles = [&self.paths.login, &self.paths.logout, &self.paths.verify];
-        let within = |path: &str, page: &LocalPath| {
-            path.strip_prefix(page.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
         LocalPath::parse(text).filter(|next| !circles.iter().any(|page| within(next.path(), page)))
     }
 }
@@ -74,12 +76,7 @@ impl Site {
 impl Paths {
     /// The pages below this mount, if it is a plain path of one segment or more.
     fn below(mount: &str) -> Option<Self> {
-        let plain = |c: u8| c.is_ascii_alphanumeric() || b"-_./".contains(&c);
-        let whole = |segment: &str| !matches!(segment, "" | "." | "..");
-        let inner = mount.strip_prefix('/')?;
-        if !mount.bytes().all(plain) || !inner.split('/').all(whole) {
-            return None;
-        }
+        plain(mount)?;
         let at = |page: &str| LocalPath::own(format!("{mount}{page}"));
         Some(Self {
             mount: at(""),
@@ -106,6 +103,14 @@ impl Paths {
             assets: at("/static"),
         })
     }
+}
+
+/// The path in this text, if it is a plain one of one segment or more.
+fn plain(text: &str) -> Option<LocalPath> {
+    let is_plain = |c: u8| c.is_ascii_alphanumeric() || b"-_./".contains(&c);
+    let is_whole = |segment: &str| !matches!(segment, "" | "." | "..");
+    let inner = text.strip_prefix('/')?;
+    (text.bytes().all(is_plain) && inner.split('/').all(is_whole)).then(|| LocalPath::own(text.to_owned()))
 }
 
 #[cfg(test)]

@@ -14,10 +14,11 @@ use axum::{
     http::{HeaderValue, Method, Uri, header::ACCEPT, request::Parts},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{self as engine, Engine, Fault, advance::Visit};
+use countersign_engine::{self as engine, BearerToken, Engine, Fault, advance::Visit};
 use tokio::sync::OnceCell;
 
 use crate::{
+    bearer::Bearer,
     cookies::{Cookies, Name},
     csrf::Bound,
     fault, hosts,
@@ -35,8 +36,9 @@ struct Known {
     uri: Uri,
     reads_html: bool,
     address: Option<IpAddr>,
+    bearer: Bearer,
     cookies: Cookies,
-    session: OnceCell<Option<engine::SignedIn>>,
+    caller: OnceCell<Option<engine::Caller>>,
     /// A value that was drawn because the request brought none.
     nonce: OnceLock<String>,
 }
@@ -47,14 +49,18 @@ impl Visitor {
         let extensions = request.extensions();
         let peer = extensions.get().map(|ConnectInfo(peer)| peer);
         let peer: Option<&SocketAddr> = peer.or_else(|| extensions.get().map(|MockConnectInfo(peer)| peer));
+        let bearer = Bearer::read(headers);
+        // Whoever shows a token is known by that alone.
+        let cookies = if bearer.is_shown() { Cookies::default() } else { site.names.read(headers) };
         let accept = headers.get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
         Self(Arc::new(Known {
             method: request.method().clone(),
             uri: request.uri().clone(),
             reads_html: accept.windows(HTML.len()).any(|part| part == HTML),
             address: peer.map(|peer| hosts::client(peer.ip(), headers, &site.proxies)),
-            cookies: site.names.read(headers),
-            session: OnceCell::new(),
+            bearer,
+            cookies,
+            caller: OnceCell::new(),
             nonce: OnceLock::new(),
             site,
         }))
@@ -62,9 +68,36 @@ impl Visitor {
 
     /// The user, if somebody is signed in.
     pub async fn signed_in(&self) -> Result<Option<&engine::SignedIn>, Fault> {
-        let Some(token) = &self.0.cookies.session else { return Ok(None) };
-        let session = self.0.session.get_or_try_init(|| self.engine().session(token)).await?;
-        Ok(session.as_ref())
+        Ok(match self.caller().await? {
+            Some(engine::Caller::Session(signed_in)) => Some(signed_in),
+            Some(engine::Caller::Token(_)) | None => None,
+        })
+    }
+
+    /// Whoever calls: a person in a session, by its cookie or as a bearer token, or a program with a personal token.
+    pub async fn caller(&self) -> Result<Option<&engine::Caller>, Fault> {
+        let Known { bearer, cookies, caller, .. } = &*self.0;
+        let caller = match (bearer, &cookies.session) {
+            (Bearer::Token(token), _) => caller.get_or_try_init(|| self.engine().bearer(token)).await?,
+            (Bearer::Absent, Some(token)) => {
+                let read = async || Ok(self.engine().session(token).await?.map(engine::Caller::Session));
+                caller.get_or_try_init(read).await?
+            }
+            (Bearer::Void, _) | (Bearer::Absent, None) => return Ok(None),
+        };
+        Ok(caller.as_ref())
+    }
+
+    /// Whether a bearer token was shown, good or bad.
+    pub(crate) fn shows_bearer(&self) -> bool {
+        self.0.bearer.is_shown()
+    }
+
+    /// Whether this is a program, which is told in JSON what went wrong: it shows a bearer token, asks the JSON API, or
+    /// does not read pages.
+    pub(crate) fn reads_json(&self) -> bool {
+        let asks_api = self.0.site.api.as_ref().is_some_and(|api| within(self.0.uri.path(), api));
+        asks_api || self.shows_bearer() || !self.0.reads_html
     }
 
     /// Where the request comes from, if the server says so.
@@ -96,7 +129,7 @@ impl Visitor {
 
     /// Whether this is somebody looking at a page, who can be led elsewhere.
     pub(crate) fn is_looking(&self) -> bool {
-        self.0.reads_html && self.opens()
+        !self.reads_json() && self.opens()
     }
 
     fn opens(&self) -> bool {
@@ -105,9 +138,14 @@ impl Visitor {
 
     /// What the engine is told of the request.
     pub(crate) fn visit(&self) -> Visit {
-        let Cookies { session, browser, .. } = &self.0.cookies;
+        let Known { bearer, cookies: Cookies { session, browser, .. }, .. } = &*self.0;
+        let session = match bearer {
+            Bearer::Token(BearerToken::Session(token)) => Some(token),
+            _ => session.as_ref(),
+        };
         let language = Some(self.0.site.templates.texts().language());
-        Visit { address: self.0.address, session: session.clone(), browser: browser.clone(), next: None, language }
+        let (session, browser) = (session.cloned(), browser.clone());
+        Visit { address: self.0.address, session, browser, next: None, language }
     }
 
     /// The token for a form bound to this.
@@ -128,6 +166,11 @@ impl Visitor {
     pub(crate) fn drawn_nonce(&self) -> Option<HeaderValue> {
         self.0.nonce.get().map(|nonce| self.0.site.names.give(Name::Nonce, nonce, None))
     }
+}
+
+/// Whether a path is this one or below it.
+pub(crate) fn within(path: &str, root: &LocalPath) -> bool {
+    path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 const HTML: &[u8] = b"text/html";

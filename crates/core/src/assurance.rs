@@ -56,6 +56,16 @@ impl Proved {
         self.level >= level && now.since(self.auth_time()) <= span
     }
 
+    /// Whether two factors were proved, the second at most `span` ago.
+    pub fn verified_within(&self, span: Duration, now: Timestamp) -> bool {
+        self.level >= Level::Aal2 && self.proved_within(span, now)
+    }
+
+    /// Whether a device was proved, however little it counts, at most `span` ago.
+    pub fn proved_within(&self, span: Duration, now: Timestamp) -> bool {
+        self.verified.is_some_and(|at| now.since(at) <= span)
+    }
+
     /// When somebody last proved something: what RFC 9470 §6.2 calls `auth_time`.
     pub fn auth_time(&self) -> Timestamp {
         self.verified.map_or(self.signed_in, |at| at.max(self.signed_in))

@@ -5,6 +5,10 @@ use countersign_testkit::Browser;
 
 use crate::site::Site;
 
+/// What a program is challenged with where a second factor was not proved (RFC 9470).
+const STRONGER: &str = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\"";
+const FRESHER: &str = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\", max_age=\"60\"";
+
 /// What one finds: the page, or the way to where the demand can be met.
 const HERE: &str = "";
 
@@ -34,14 +38,15 @@ async fn every_state_at_every_guard() {
             assert_eq!(page.location().unwrap_or_default(), way, "{state} at {path}: {}", page.status);
             browser.headers.remove(ACCEPT);
             let api = browser.get(path).await;
-            let expected = match (way.as_str(), way.starts_with("/account/login")) {
-                (HERE, _) => StatusCode::OK,
-                (_, true) => StatusCode::UNAUTHORIZED,
-                (_, false) if way.contains("/verify") => StatusCode::FORBIDDEN,
-                (_, false) => StatusCode::FORBIDDEN,
+            let (expected, challenge) = match (way.as_str(), path) {
+                (HERE, _) => (StatusCode::OK, None),
+                (way, _) if way.starts_with("/account/login") => (StatusCode::UNAUTHORIZED, Some("Bearer")),
+                (_, "/secret") => (StatusCode::UNAUTHORIZED, Some(STRONGER)),
+                _ => (StatusCode::UNAUTHORIZED, Some(FRESHER)),
             };
             assert_eq!(api.status, expected, "{state} at {path} by a client");
-            assert_eq!(api.status == StatusCode::UNAUTHORIZED, api.headers.contains_key("www-authenticate"));
+            let told = api.headers.get("www-authenticate").map(|challenge| challenge.to_str().unwrap());
+            assert_eq!(told, challenge, "{state} at {path} by a client");
             browser.headers = site.browser().headers;
         }
         let sent = browser.post("/secret", &[]).await;

@@ -10,7 +10,7 @@ use countersign_core::{
 
 use super::{Challenge, Visit, proved};
 use crate::{
-    AttemptToken, Engine, Fault, Grant, SignedIn, Stop,
+    AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     session::{self, Terms},
     verify::{Question, Success},
 };
@@ -18,8 +18,8 @@ use crate::{
 impl Engine {
     /// How sure we are of this user once they have proved the surest of their devices; `None` if they have no second
     /// factor.
-    pub async fn surest(&self, signed_in: &SignedIn) -> Result<Option<Level>, Fault> {
-        let factors = self.store().factors(&signed_in.user().id).await?;
+    pub async fn surest(&self, user: &User) -> Result<Option<Level>, Fault> {
+        let factors = self.store().factors(&user.id).await?;
         Ok(factors.enabled().then(|| factors.level(self.methods())))
     }
 

@@ -23,7 +23,7 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
         Ok(factors) => factors,
         Err(fault) => return visitor.fault(&fault),
     };
-    let surest = match visitor.engine().surest(&signed_in).await {
+    let surest = match visitor.engine().surest(signed_in.user()).await {
         Ok(surest) => surest,
         Err(fault) => return visitor.fault(&fault),
     };
