@@ -10,7 +10,7 @@ use axum::{
     http::request::Parts,
     response::Response,
 };
-use countersign_engine::{AttemptToken, Engine, core::SessionKey};
+use countersign_engine::{AttemptToken, Engine, Grant, core::SessionKey};
 use serde::de::DeserializeOwned;
 
 use crate::{Visitor, form};
@@ -65,6 +65,16 @@ impl Visitor {
             Bound::Nonce => Some(Bond::Nonce(self.nonce())),
             Bound::Any => session().or_else(pending).or_else(|| Some(Bond::Nonce(self.nonce()))),
         }
+    }
+
+    /// The token for a form in the session that was just opened.
+    pub(crate) fn tag_of_session(&self, grant: &Grant) -> String {
+        Bond::Session(grant.signed_in().session().key.clone()).tag(self.engine())
+    }
+
+    /// The token for a form in the login that was just begun.
+    pub(crate) fn tag_of_login(&self, login: &AttemptToken) -> String {
+        Bond::Pending(login).tag(self.engine())
     }
 
     /// Whether `tag` was made for a form of this browser.

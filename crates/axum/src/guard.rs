@@ -70,6 +70,21 @@ impl Visitor {
         }
     }
 
+    /// Whoever calls, by a session or by a token of whatever scope, or what somebody else is told.
+    pub(crate) async fn calling(&self) -> Result<Caller, Trouble> {
+        let caller = self.caller().await?.cloned();
+        caller.ok_or_else(|| Unmet::SignedOut.trouble(Demand::SignedIn, self.shows_bearer()))
+    }
+
+    /// The session, or what a program without one is told.
+    pub(crate) async fn in_session(&self) -> Result<engine::SignedIn, Trouble> {
+        match self.meets(Demand::SignedIn, None).await? {
+            Ok(Caller::Session(signed_in)) => Ok(signed_in),
+            Ok(Caller::Token(_)) => Err(Unmet::Scope(None).trouble(Demand::SignedIn, true)),
+            Err(unmet) => Err(unmet.trouble(Demand::SignedIn, self.shows_bearer())),
+        }
+    }
+
     async fn meets(&self, demand: Demand, scope: Option<TokenScope>) -> Result<Result<Caller, Unmet>, Fault> {
         let Some(caller) = self.caller().await? else { return Ok(Err(Unmet::SignedOut)) };
         let opens = match caller {

@@ -54,11 +54,13 @@ impl Countersign {
         &self.site.engine
     }
 
-    /// All pages, at their full paths below the mount, protected. To be merged into a host's outermost router. Where
-    /// somebody makes calls, what they fetch and tell is there too.
+    /// All pages, at their full paths below the mount, and the JSON API at its own, protected. To be merged into a host's
+    /// outermost router. Where somebody makes calls, what they fetch and tell is there too.
     pub fn routes(&self) -> Router {
-        let (pages, calls) = (routes::pages(&self.site.paths), self.site.engine.call_app());
-        self.protect(if calls.is_some() { pages.merge(routes::twilio(&self.site.paths)) } else { pages })
+        let Site { engine, paths, api, .. } = &*self.site;
+        let calls = engine.call_app().map(|_| routes::twilio(paths));
+        let more = [api.as_ref().map(routes::api), calls].into_iter().flatten();
+        self.protect(more.fold(routes::pages(paths), Router::merge))
     }
 
     /// Puts the layer around a host's own routes: allowed hosts, sessions, the origin check on forms, security headers,

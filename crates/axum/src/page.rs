@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// The embedded templates.
-pub(crate) const EMBEDDED: [(&str, &str); 23] = [
+pub(crate) const EMBEDDED: [(&str, &str); 24] = [
     ("base.html", include_str!("../templates/base.html")),
     ("problem.html", include_str!("../templates/problem.html")),
     ("field.html", include_str!("../templates/field.html")),
@@ -56,6 +56,7 @@ pub(crate) const EMBEDDED: [(&str, &str); 23] = [
     ("refused.html", include_str!("../templates/refused.html")),
     ("message.html", include_str!("../templates/message.html")),
     ("fault.html", include_str!("../templates/fault.html")),
+    ("reference.html", include_str!("../templates/reference.html")),
 ];
 
 /// The templates of a site, with their texts.
@@ -294,8 +295,10 @@ mod tests {
             "use-device",
             "use-backup-code",
         ];
+        let gates = ["nobody", "login", "token", "session", "fresh"].map(|gate| format!("reference-gate-{gate}"));
         literal
             .chain(told)
+            .chain(gates)
             .chain(methods)
             .chain(enrolled)
             .chain(Why::ALL.map(Why::message))

@@ -216,6 +216,13 @@ pub(crate) struct ProblemDocument {
     incident: Option<String>,
 }
 
+impl ProblemDocument {
+    /// What happened, for people.
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+}
+
 impl Visitor {
     /// What a program is told, now.
     pub(crate) fn tell(&self, trouble: &Trouble) -> Response {

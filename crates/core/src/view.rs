@@ -161,6 +161,8 @@ pub struct SetupView {
     pub device: DeviceView,
     /// What an app has to be given, if it is one. It shows a secret: that is its purpose.
     pub key: Option<SetupKey>,
+    /// When the setup ends by itself.
+    pub until: Timestamp,
 }
 
 /// The key of an app that is being set up.

@@ -11,6 +11,7 @@ pub mod contract;
 mod failing;
 mod outbox;
 mod people;
+mod program;
 mod race;
 mod world;
 
@@ -20,5 +21,6 @@ pub use chance::{SeededRandom, StillClock};
 pub use failing::{Failing, Fails};
 pub use outbox::{Behaviour, Outbox, SoftToken, SoftYubikey, TestValidator, other_code};
 pub use people::TestUsers;
+pub use program::{Answer, Program};
 pub use race::{Rigged, all_at_once};
 pub use world::{Person, World, refusal};

@@ -19,3 +19,20 @@ api-body-broken = The body is not whole, or holds what no text may hold.
 api-body-members = A member is missing, is there twice, or is not of the right kind.
     .next = Compare it with the description of the API. Nothing has changed.
 api-fault = Try again in a minute. If it happens again, tell those who run this site the number { $number }.
+
+## The page that describes the API
+
+reference = The API
+reference-text = Bodies and answers are JSON. Moments are whole seconds since 1970, in UTC. What went wrong is told as application/problem+json; programs go by its code. Whatever is not listed may be there one day and means nothing to those who do not know it.
+reference-description = The same as an OpenAPI document
+reference-takes = Takes
+reference-gives = Gives
+reference-nothing = Gives nothing.
+reference-always = always
+reference-parts = Parts of documents
+reference-codes = What can go wrong
+reference-gate-nobody = Anybody may ask.
+reference-gate-login = Asks for a login under way.
+reference-gate-token = Asks for a session or a personal token.
+reference-gate-session = Asks for a session.
+reference-gate-fresh = Asks for a session in which a second factor was proved recently or, where there is none, the password.

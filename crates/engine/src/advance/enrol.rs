@@ -121,6 +121,7 @@ impl Engine {
         Ok(SetupView {
             key: self.setup_key(&device, &signed_in.user().name),
             device: DeviceView::new(&device, &factors.account, looking),
+            until: attempt.end(self.policy().login_timeout),
         })
     }
 

@@ -1,0 +1,203 @@
+//! A request to the API: who sent it, and what it says, strictly read.
+//!
+//! A program sends what it holds: a bearer token, or the token of a run in the body. Cookies count only together with the
+//! token that a page of this site has been given ([`CSRF_HEADER`]), or where nothing changes; a request that brings a session or
+//! a login in a cookie without it is refused, so that no other site can make a browser send one.
+
+use std::time::Duration;
+
+use axum::{
+    body,
+    extract::{FromRequest, OptionalFromRequestParts, Path, Request},
+    http::{HeaderName, HeaderValue, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use countersign_engine::{self as engine, AttemptToken, BrowserToken, advance::Visit, core::Refusal};
+use serde::de::DeserializeOwned;
+
+use super::operation::Shape;
+use crate::{
+    Visitor,
+    csrf::Bound,
+    fault,
+    trouble::{Trouble, Unread},
+};
+
+/// No body is longer than this, in bytes.
+const LONGEST: usize = 16 * 1024;
+/// No body takes longer than this to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The header in which a browser's script sends the token that goes with its cookies.
+pub(super) const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
+
+/// The header in which a program says that it is known from an earlier sign-in, so that failures of others do not count
+/// against it.
+pub(super) const BROWSER_HEADER: HeaderName = HeaderName::from_static("countersign-browser");
+
+/// Who holds what was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Client {
+    /// A browser, in cookies.
+    Browser,
+    /// The program itself.
+    Program,
+}
+
+/// What a request says.
+pub(super) trait Takes: Send + Sized + 'static {
+    /// What it looks like; nothing if there is no body to be read.
+    fn shape() -> Option<Shape>;
+    /// What this text says.
+    fn read(text: &str) -> Result<Self, Unread>;
+}
+
+impl Takes for () {
+    fn shape() -> Option<Shape> {
+        None
+    }
+
+    fn read(_: &str) -> Result<Self, Unread> {
+        Ok(())
+    }
+}
+
+/// A body with members.
+pub(super) trait Members: DeserializeOwned + utoipa::ToSchema + Send + 'static {}
+
+impl<T: Members> Takes for T {
+    fn shape() -> Option<Shape> {
+        Some(Shape::of::<T>())
+    }
+
+    /// A body that is not there has no members.
+    fn read(text: &str) -> Result<Self, Unread> {
+        let text = if text.is_empty() { "{}" } else { text };
+        serde_json::from_str(text).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => Unread::BodyMembers,
+            _ => Unread::BodyBroken,
+        })
+    }
+}
+
+/// A request to the API.
+pub(super) struct Call<T = ()> {
+    pub(super) visitor: Visitor,
+    pub(super) client: Client,
+    /// What a program was given at an earlier sign-in.
+    known: Option<BrowserToken>,
+    /// The variable part of its path.
+    pub(super) part: String,
+    pub(super) body: T,
+}
+
+impl<T> Call<T> {
+    /// The engine.
+    pub(super) fn engine(&self) -> &engine::Engine {
+        self.visitor.engine()
+    }
+
+    /// The session.
+    pub(super) async fn signed_in(&self) -> Result<engine::SignedIn, Trouble> {
+        self.visitor.in_session().await
+    }
+
+    /// The run of a login: as the program holds it, or as the browser's cookie does.
+    pub(super) fn login(&self, held: Option<&String>) -> Result<AttemptToken, Refusal> {
+        let kept = || self.visitor.cookies().pending.clone().filter(|_| self.client == Client::Browser);
+        held.map(|token| AttemptToken::new(token.as_str())).or_else(kept).ok_or(Refusal::AttemptOver)
+    }
+
+    /// What the engine is told of the request.
+    pub(super) fn visit(&self) -> Visit {
+        let visit = self.visitor.visit();
+        match self.client {
+            Client::Browser => visit,
+            Client::Program => Visit { browser: self.known.clone(), ..visit },
+        }
+    }
+}
+
+impl<S: Send + Sync, T: Takes> FromRequest<S> for Call<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
+            return Err(fault::unprotected().into_response());
+        };
+        let client = client(&visitor, &request).map_err(told)?;
+        let known = request.headers().get(BROWSER_HEADER).and_then(|known| known.to_str().ok()).map(BrowserToken::new);
+        let (mut parts, body) = request.into_parts();
+        let part = <Path<String> as OptionalFromRequestParts<S>>::from_request_parts(&mut parts, state).await;
+        let Ok(part) = part else { return Err(told(Unread::NotFound)) };
+        let part = part.map(|Path(part)| part).unwrap_or_default();
+        let text = match T::shape() {
+            Some(_) => text(Request::from_parts(parts, body)).await.map_err(told)?,
+            None => String::new(),
+        };
+        let body = T::read(&text).map_err(told)?;
+        Ok(Self { visitor, client, known, part, body })
+    }
+}
+
+fn told(unread: Unread) -> Response {
+    Trouble::from(unread).into_response()
+}
+
+/// Who has sent this, or the refusal of cookies that prove nothing.
+fn client(visitor: &Visitor, request: &Request) -> Result<Client, Unread> {
+    let cookies = visitor.cookies();
+    if visitor.shows_bearer() {
+        return Ok(Client::Program);
+    }
+    let brings = cookies.session.is_some() || cookies.pending.is_some();
+    if request.method().is_safe() {
+        return Ok(if brings { Client::Browser } else { Client::Program });
+    }
+    let mut tags = request.headers().get_all(CSRF_HEADER).iter();
+    match (tags.next(), tags.next()) {
+        (None, _) if brings => Err(Unread::CsrfToken),
+        (None, _) => Ok(Client::Program),
+        (Some(tag), None) if tag.to_str().is_ok_and(|tag| visitor.tag_holds(Bound::Any, tag)) => Ok(Client::Browser),
+        _ => Err(Unread::CsrfToken),
+    }
+}
+
+/// The body as text. None at all is no text.
+async fn text(request: Request) -> Result<String, Unread> {
+    const JSON: &[u8] = b"application/json";
+    let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).map(<[u8]>::to_vec);
+    let body = tokio::time::timeout(PATIENCE, body::to_bytes(request.into_body(), LONGEST)).await;
+    let body = body.map_err(|_| Unread::BodySlow)?.map_err(|_| Unread::BodyLong)?;
+    let is_json =
+        |kind: &[u8]| kind.split(|c| *c == b';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case(JSON);
+    if !body.is_empty() && !kind.is_some_and(|kind| is_json(&kind)) {
+        return Err(Unread::BodyKind);
+    }
+    let text = std::str::from_utf8(&body).map_err(|_| Unread::BodyBroken)?;
+    if has_nul(text) { Err(Unread::BodyBroken) } else { Ok(text.to_owned()) }
+}
+
+/// Whether a text in this JSON has a NUL, which no row can hold.
+fn has_nul(json: &str) -> bool {
+    json.contains('\0')
+        || json.match_indices("\\u0000").any(|(at, _)| {
+            let before = json.get(..at).unwrap_or_default();
+            before.bytes().rev().take_while(|c| *c == b'\\').count() % 2 == 0
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_found_however_it_is_written() {
+        for json in ["\0", r#"{"a":"\u0000"}"#, r#"{"a":"x\\\u0000"}"#] {
+            assert!(has_nul(json), "{json}");
+        }
+        for json in ["", r#"{"a":"\\u0000"}"#, r#"{"a":"\u0001"}"#] {
+            assert!(!has_nul(json), "{json}");
+        }
+    }
+}

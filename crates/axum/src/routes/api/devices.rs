@@ -1,0 +1,56 @@
+//! The user's devices: listed, called something else, asked first, removed.
+
+use countersign_engine::{
+    Stop,
+    core::{DeviceId, DeviceName, Refusal, flow::Purpose},
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    call::{Call, Members},
+    document::FactorsDocument,
+    reply::Reply,
+};
+use crate::trouble::Trouble;
+
+pub(super) async fn list(call: Call) -> Result<Reply<FactorsDocument>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let view = call.engine().factors(&signed_in).await?;
+    let methods = match call.engine().enrollable(&signed_in).await {
+        Ok(methods) => Some(methods.iter().map(ToString::to_string).collect()),
+        Err(Stop::Refused(Refusal::VerificationNeeded | Refusal::SignInNeeded)) => None,
+        Err(stop) => return Err(stop.into()),
+    };
+    Ok(FactorsDocument::of(&view, methods).into())
+}
+
+/// Another name.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Rename {
+    /// What its owner will call it: 1 to 64 characters.
+    name: String,
+}
+
+impl Members for Rename {}
+
+pub(super) async fn rename(call: Call<Rename>) -> Result<Reply<()>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let name = DeviceName::parse(&call.body.name)?;
+    call.engine().rename(&signed_in, &DeviceId::new(call.part.as_str()), name, &call.visit()).await?;
+    Ok(().into())
+}
+
+pub(super) async fn prefer(call: Call) -> Result<Reply<()>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    call.engine().prefer(&signed_in, &DeviceId::new(call.part.as_str())).await?;
+    Ok(().into())
+}
+
+pub(super) async fn remove(call: Call) -> Result<Reply<()>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let run = call.engine().begin(&signed_in, Purpose::RemoveDevice).await?;
+    let device = DeviceId::new(call.part.as_str());
+    call.engine().remove_device(&signed_in, &run, &device, &call.visit()).await?;
+    Ok(().into())
+}

@@ -1,0 +1,141 @@
+//! Signing in: name and password, then an answer to a device.
+//!
+//! A program holds the run in its hands; a browser has it in the same cookie as at the pages, so that a login begun here
+//! may be finished there.
+
+use countersign_engine::{
+    AttemptToken, Stop,
+    advance::{Challenge, SignIn},
+    core::{DeviceId, Refusal, Secret},
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    call::{Call, Client, Members},
+    document::{Opened, Pending, Step, choice},
+    reply::Reply,
+};
+use crate::{cookies::Name, form::secret, trouble::Trouble};
+
+/// A name and a password.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Credentials {
+    /// What the user types to sign in.
+    name: String,
+    /// The password.
+    #[schema(value_type = String, format = Password)]
+    #[serde(deserialize_with = "secret")]
+    password: Secret,
+}
+
+impl Members for Credentials {}
+
+pub(super) async fn start(call: Call<Credentials>) -> Result<Reply<Step>, Trouble> {
+    let Credentials { name, password } = &call.body;
+    Ok(match call.engine().sign_in(name, password, &call.visit()).await? {
+        SignIn::Granted(grant) => {
+            call.granted(&grant).saying(|opened| Step { status: "signed-in", opened: Some(opened), pending: None })
+        }
+        SignIn::Owed(challenge) => {
+            pending(&call, &challenge).saying(|owed| Step { status: "pending", opened: None, pending: Some(owed) })
+        }
+    })
+}
+
+/// Says what is owed; a browser keeps the run in a cookie.
+fn pending<T>(call: &Call<T>, challenge: &Challenge) -> Reply<Pending> {
+    let mut owed = Pending::of(challenge, &call.visitor);
+    if call.client == Client::Program {
+        owed.login = Some(challenge.token.expose().to_owned());
+        return owed.into();
+    }
+    owed.csrf = Some(call.visitor.tag_of_login(&challenge.token));
+    let lasting = challenge.until.since(call.engine().now());
+    let cookie = call.visitor.site().names.give(Name::Pending, challenge.token.expose(), Some(lasting));
+    Reply::from(owed).giving(cookie)
+}
+
+/// A login under way, and a device to choose.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Choose {
+    /// The run, if it is not in a cookie.
+    login: Option<String>,
+    /// The device to ask instead of the one that is asked first.
+    device: Option<String>,
+}
+
+impl Members for Choose {}
+
+pub(super) async fn challenge(call: Call<Choose>) -> Result<Reply<Pending>, Trouble> {
+    let Choose { login, device } = &call.body;
+    let run = call.login(login.as_ref())?;
+    let choice = choice(device.as_ref());
+    Ok(pending(&call, &call.engine().challenge(&run, choice.as_ref(), &call.visit()).await?))
+}
+
+/// A login under way, and a device that a code is to be sent to.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Send {
+    /// The run, if it is not in a cookie.
+    login: Option<String>,
+    /// The device.
+    device: String,
+}
+
+impl Members for Send {}
+
+pub(super) async fn send(call: Call<Send>) -> Result<Reply<Pending>, Trouble> {
+    let Send { login, device } = &call.body;
+    let run = call.login(login.as_ref())?;
+    let device = DeviceId::new(device.as_str());
+    Ok(pending(&call, &call.engine().send(&run, &device, &call.visit()).await?))
+}
+
+/// A login under way, and an answer.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Answer {
+    /// The run, if it is not in a cookie.
+    login: Option<String>,
+    /// The device that answers. No other one is tried.
+    device: String,
+    /// The answer.
+    #[schema(value_type = String)]
+    #[serde(deserialize_with = "secret")]
+    code: Secret,
+}
+
+impl Members for Answer {}
+
+pub(super) async fn answer(call: Call<Answer>) -> Result<Reply<Opened>, Trouble> {
+    let Answer { login, device, code } = &call.body;
+    let run = call.login(login.as_ref())?;
+    let device = DeviceId::new(device.as_str());
+    let (grant, _) = call.engine().answer(&run, &device, code, &call.visit()).await?;
+    Ok(call.granted(&grant))
+}
+
+/// A login under way.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Run {
+    /// The run, if it is not in a cookie.
+    login: Option<String>,
+}
+
+impl Members for Run {}
+
+impl Run {
+    /// The run that the request brings, if it brings one.
+    pub(super) fn of(call: &Call<Self>) -> Option<AttemptToken> {
+        call.login(call.body.login.as_ref()).ok()
+    }
+}
+
+pub(super) async fn cancel(call: Call<Run>) -> Result<Reply<()>, Trouble> {
+    let run = Run::of(&call).ok_or(Stop::Refused(Refusal::AttemptOver))?;
+    call.engine().sign_out(None, Some(&run), &call.visit()).await?;
+    Ok(match call.client {
+        Client::Browser => Reply::from(()).giving(call.visitor.site().names.take(Name::Pending)),
+        Client::Program => ().into(),
+    })
+}

@@ -1,0 +1,138 @@
+//! The description of the API (OpenAPI 3.1), made from the table of its deeds and the types of what goes in and out.
+//!
+//! It is kept in the repository as `docs/openapi.json`; a test compares, so that nobody changes the API unnoticed.
+
+use axum::{
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use countersign_engine::core::Refusal;
+use serde_json::{Map, Value, json};
+
+use super::{
+    operation::{Operation, Shape},
+    operations,
+};
+use crate::{
+    Visitor,
+    trouble::{FAULT, ProblemDocument, Unread},
+};
+
+pub(super) async fn serve(visitor: Visitor) -> Response {
+    const KIND: HeaderValue = HeaderValue::from_static("application/json");
+    let root = visitor.site().api.as_ref().map_or("", |root| root.as_str());
+    ([(header::CONTENT_TYPE, KIND)], document(root).to_string()).into_response()
+}
+
+/// The description of an API at this place.
+pub(crate) fn document(root: &str) -> Value {
+    let (mut paths, mut schemas) = (Map::new(), Map::new());
+    let problem = Shape::of::<ProblemDocument>();
+    keep(&mut schemas, problem);
+    for operation in operations() {
+        let Operation { method, path, .. } = &operation;
+        let described = describe(&operation);
+        let methods = paths.entry((*path).to_owned()).or_insert_with(|| json!({}));
+        if let Some(methods) = methods.as_object_mut() {
+            methods.insert(method.as_str().to_ascii_lowercase(), described);
+        }
+        for shape in [operation.takes, operation.gives].into_iter().flatten() {
+            keep(&mut schemas, shape);
+        }
+    }
+    if let Some(code) = schemas.get_mut("ProblemDocument").and_then(|schema| schema.pointer_mut("/properties/code")) {
+        *code = json!({ "type": "string", "description": "What happened, for programs.", "enum": codes() });
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Countersign",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Signing in with a second factor, and looking after one's factors, sessions and tokens.",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "servers": [{ "url": root }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The token of a session, or a personal token where it says so.",
+                },
+                "cookie": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-countersign",
+                    "description": "A browser's session. What changes anything also takes the header X-CSRF-Token.",
+                },
+            },
+        },
+    })
+}
+
+fn describe(operation: &Operation) -> Value {
+    let Operation { name, about, gate, opens, status, path, takes, gives, .. } = operation;
+    let mut described = json!({
+        "operationId": name,
+        "summary": about,
+        "description": format!("Asks for {}.", gate.as_str()),
+        "responses": { "default": {
+            "description": "Something went wrong; the code says what.",
+            "content": { "application/problem+json": { "schema": reference("ProblemDocument") } },
+        } },
+        "x-opens": opens,
+        "security": if gate.asks_for_session() { json!([{ "bearer": [] }, { "cookie": [] }]) } else { json!([]) },
+    });
+    let mut good = json!({ "description": "It is done." });
+    if let Some(shape) = gives {
+        set(&mut good, "content", json!({ "application/json": { "schema": reference(&shape.name) } }));
+    }
+    if let Some(responses) = described.get_mut("responses") {
+        set(responses, status.as_str(), good);
+    }
+    if let Some(shape) = takes {
+        let content = json!({ "application/json": { "schema": reference(&shape.name) } });
+        set(&mut described, "requestBody", json!({ "content": content, "required": shape.is_required() }));
+    }
+    let mut parameters = vec![known()];
+    if path.contains("{id}") {
+        let schema = json!({ "type": "string", "minLength": 1 });
+        parameters.push(json!({ "name": "id", "in": "path", "required": true, "schema": schema }));
+    }
+    set(&mut described, "parameters", parameters.into());
+    described
+}
+
+/// The header by which a program is known.
+fn known() -> Value {
+    json!({
+        "name": "Countersign-Browser",
+        "in": "header",
+        "required": false,
+        "description": "What an earlier sign-in gave in `browser`: failures of others do not count against this program.",
+        "schema": { "type": "string" },
+    })
+}
+
+fn keep(schemas: &mut Map<String, Value>, shape: Shape) {
+    schemas.insert(shape.name, shape.schema);
+    schemas.extend(shape.parts);
+}
+
+fn set(object: &mut Value, name: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value);
+    }
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// Every code there is.
+fn codes() -> Vec<&'static str> {
+    let refusals = Refusal::ALL.iter().map(Refusal::code);
+    refusals.chain(Unread::ALL.map(Unread::code)).chain([FAULT]).collect()
+}

@@ -1,0 +1,34 @@
+//! Changing the password.
+
+use countersign_engine::core::Secret;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    call::{Call, Members},
+    document::Opened,
+    reply::Reply,
+};
+use crate::{form::secret, trouble::Trouble};
+
+/// The password, and the one that is to take its place.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Passwords {
+    /// The current one.
+    #[schema(value_type = String, format = Password)]
+    #[serde(deserialize_with = "secret")]
+    current: Secret,
+    /// The new one.
+    #[schema(value_type = String, format = Password)]
+    #[serde(deserialize_with = "secret")]
+    new: Secret,
+}
+
+impl Members for Passwords {}
+
+pub(super) async fn change(call: Call<Passwords>) -> Result<Reply<Opened>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let Passwords { current, new } = &call.body;
+    let grant = call.engine().change_password(&signed_in, current, new, &call.visit()).await?;
+    Ok(call.granted(&grant))
+}

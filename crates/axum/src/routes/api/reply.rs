@@ -1,0 +1,116 @@
+//! An answer of the API where all went well: a document, and what a browser keeps.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use countersign_engine::Grant;
+use serde::Serialize;
+
+use super::{
+    call::{Call, Client},
+    document::{Opened, SessionDocument},
+    operation::Shape,
+};
+use crate::cookies::Name;
+
+/// What an answer says.
+pub(super) trait Gives: Send + 'static {
+    /// What it looks like; nothing if there is nothing to say.
+    fn shape() -> Option<Shape>;
+    /// It, as JSON.
+    fn json(&self) -> Vec<u8>;
+}
+
+impl Gives for () {
+    fn shape() -> Option<Shape> {
+        None
+    }
+
+    fn json(&self) -> Vec<u8> {
+        vec![]
+    }
+}
+
+/// A document with members.
+pub(super) trait Document: Serialize + utoipa::ToSchema + Send + 'static {}
+
+impl<T: Document> Gives for T {
+    fn shape() -> Option<Shape> {
+        Some(Shape::of::<T>())
+    }
+
+    fn json(&self) -> Vec<u8> {
+        // Documents are texts, numbers and lists of such: JSON can say them all.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// An answer.
+pub(super) struct Reply<R> {
+    pub(super) document: R,
+    cookies: Vec<HeaderValue>,
+}
+
+impl<R> From<R> for Reply<R> {
+    fn from(document: R) -> Self {
+        Self { document, cookies: vec![] }
+    }
+}
+
+impl<R: Gives> Reply<R> {
+    /// With this cookie for the browser.
+    pub(super) fn giving(mut self, cookie: HeaderValue) -> Self {
+        self.cookies.push(cookie);
+        self
+    }
+
+    /// The same cookies with another document.
+    pub(super) fn saying<Q>(self, other: impl FnOnce(R) -> Q) -> Reply<Q> {
+        Reply { document: other(self.document), cookies: self.cookies }
+    }
+}
+
+impl<R: Gives> IntoResponse for Reply<R> {
+    fn into_response(self) -> Response {
+        const KIND: HeaderValue = HeaderValue::from_static("application/json");
+        let mut response = match R::shape() {
+            Some(_) => ([(header::CONTENT_TYPE, KIND)], self.document.json()).into_response(),
+            None => StatusCode::NO_CONTENT.into_response(),
+        };
+        for cookie in self.cookies {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+impl<T> Call<T> {
+    /// Gives the client its new session: a browser in cookies, a program in its hands.
+    pub(super) fn granted(&self, grant: &Grant) -> Reply<Opened> {
+        let session = SessionDocument::of_session(grant.signed_in(), self.engine());
+        let held = |text: &str| Some(text.to_owned()).filter(|_| self.client == Client::Program);
+        let opened = Opened {
+            session,
+            token: held(grant.token().expose()),
+            browser: grant.browser().and_then(|browser| held(browser.expose())),
+            csrf: (self.client == Client::Browser).then(|| self.visitor.tag_of_session(grant)),
+        };
+        let reply = Reply::from(opened);
+        if self.client == Client::Program {
+            return reply;
+        }
+        let (names, cookies) = (self.visitor.site().names, self.visitor.cookies());
+        let mut reply = reply.giving(names.give(Name::Session, grant.token().expose(), None));
+        if let Some(browser) = grant.browser() {
+            let lasting = self.engine().policy().known_browser;
+            reply = reply.giving(names.give(Name::Browser, browser.expose(), Some(lasting)));
+        }
+        for (name, held) in [(Name::Pending, cookies.pending.is_some()), (Name::Setup, cookies.setup.is_some())] {
+            if held {
+                reply = reply.giving(names.take(name));
+            }
+        }
+        reply
+    }
+}

@@ -1,0 +1,41 @@
+//! The session that asks: what it is, and its end.
+
+use super::{
+    call::{CSRF_HEADER, Call, Client},
+    document::{CsrfDocument, SessionDocument},
+    login::Run,
+    reply::Reply,
+};
+use crate::{cookies::Name, csrf::Bound, trouble::Trouble};
+
+pub(super) async fn show(call: Call) -> Result<Reply<SessionDocument>, Trouble> {
+    let caller = call.visitor.calling().await?;
+    let csrf = (call.client == Client::Browser).then(|| call.visitor.tag(Bound::Any)).flatten();
+    Ok(SessionDocument::of(&caller, &call.visitor, csrf).into())
+}
+
+/// Whoever asks may have the token: it is worth something only together with the cookies that it is bound to.
+pub(super) async fn csrf(call: Call) -> Result<Reply<CsrfDocument>, Trouble> {
+    let csrf = call.visitor.tag(Bound::Any).unwrap_or_default();
+    Ok(CsrfDocument { csrf, header: CSRF_HEADER.to_string() }.into())
+}
+
+pub(super) async fn sign_out(call: Call<Run>) -> Result<Reply<()>, Trouble> {
+    let signed_in = call.visitor.signed_in().await?;
+    let run = Run::of(&call);
+    call.engine().sign_out(signed_in, run.as_ref(), &call.visit()).await?;
+    let mut reply = Reply::from(());
+    if call.client == Client::Browser {
+        let (names, cookies) = (call.visitor.site().names, call.visitor.cookies());
+        let held = [
+            (Name::Session, cookies.session.is_some()),
+            (Name::Pending, cookies.pending.is_some()),
+            (Name::Setup, cookies.setup.is_some()),
+            (Name::Nonce, cookies.nonce.is_some()),
+        ];
+        for (name, _) in held.into_iter().filter(|(_, held)| *held) {
+            reply = reply.giving(names.take(name));
+        }
+    }
+    Ok(reply)
+}

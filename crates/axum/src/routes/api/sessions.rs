@@ -1,0 +1,73 @@
+//! The user's sessions: listed, and ended one by one or all but this one.
+
+use countersign_engine::core::{SessionKey, view::SessionView};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    call::Call,
+    reply::{Document, Reply},
+};
+use crate::trouble::Trouble;
+
+/// The user's sessions, the one used last first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SessionsDocument {
+    pub(super) sessions: Vec<SessionEntry>,
+}
+
+impl Document for SessionsDocument {}
+
+/// One of the user's sessions.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SessionEntry {
+    /// Names it; it opens nothing.
+    id: String,
+    /// Whether it is the one that asks.
+    current: bool,
+    /// How surely.
+    acr: &'static str,
+    /// By which methods.
+    amr: Vec<&'static str>,
+    /// When something was last proved in it.
+    auth_time: i64,
+    /// When the password was last proved.
+    signed_in_at: i64,
+    /// When it was last used, to within a minute.
+    last_used_at: i64,
+    /// When it ends unless it is used before.
+    expires_at: i64,
+}
+
+impl From<&SessionView> for SessionEntry {
+    fn from(view: &SessionView) -> Self {
+        Self {
+            id: view.id.to_string(),
+            current: view.current,
+            acr: view.proved.level.as_str(),
+            amr: view.proved.amr(),
+            auth_time: view.proved.auth_time().as_seconds(),
+            signed_in_at: view.proved.signed_in.as_seconds(),
+            last_used_at: view.last_seen.as_seconds(),
+            expires_at: view.until.as_seconds(),
+        }
+    }
+}
+
+pub(super) async fn list(call: Call) -> Result<Reply<SessionsDocument>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let sessions = call.engine().sessions(&signed_in).await?;
+    Ok(SessionsDocument { sessions: sessions.iter().map(SessionEntry::from).collect() }.into())
+}
+
+pub(super) async fn end(call: Call) -> Result<Reply<()>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    call.engine().end_session(&signed_in, &SessionKey::new(call.part.as_str()), &call.visit()).await?;
+    Ok(().into())
+}
+
+pub(super) async fn end_others(call: Call) -> Result<Reply<()>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    call.engine().end_other_sessions(&signed_in, &call.visit()).await?;
+    Ok(().into())
+}

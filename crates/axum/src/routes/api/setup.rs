@@ -1,0 +1,103 @@
+//! Setting up a device: begun, shown, proved or given up. The program holds the run.
+
+use countersign_engine::{
+    AttemptToken, SignedIn,
+    advance::Enrolment,
+    core::{DeviceName, Kind, Secret},
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    call::{Call, Members},
+    document::{Opened, SetupDocument},
+    reply::Reply,
+};
+use crate::{form::secret, trouble::Trouble};
+
+/// What is to be set up.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Begin {
+    /// The method: one of those that the list of devices names.
+    method: String,
+    /// What its owner will call it: 1 to 64 characters.
+    name: String,
+    /// Where codes are to be sent: a telephone number with its country code, or an e-mail address.
+    to: Option<String>,
+}
+
+impl Members for Begin {}
+
+pub(super) async fn begin(call: Call<Begin>) -> Result<Reply<SetupDocument>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let Begin { method, name, to } = &call.body;
+    let enrolment = Enrolment { kind: Kind::new(method.clone()), name: DeviceName::parse(name)?, to: to.clone() };
+    let run = call.engine().begin_enrolment(&signed_in, enrolment, &call.visit()).await?;
+    shown(&call, &signed_in, &run).await
+}
+
+async fn shown<T>(call: &Call<T>, signed_in: &SignedIn, run: &AttemptToken) -> Result<Reply<SetupDocument>, Trouble> {
+    let view = call.engine().setup(signed_in, run).await?;
+    let document = SetupDocument {
+        setup: run.expose().to_owned(),
+        expires_at: view.until.as_seconds(),
+        device: (&view.device).into(),
+        key: view.key.as_ref().map(|key| key.text.expose().to_owned()),
+        uri: view.key.as_ref().map(|key| key.uri.expose().to_owned()),
+    };
+    Ok(document.into())
+}
+
+/// A setup under way.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Setup {
+    /// The run.
+    setup: String,
+}
+
+impl Members for Setup {}
+
+impl Setup {
+    fn run(&self) -> AttemptToken {
+        AttemptToken::new(self.setup.as_str())
+    }
+}
+
+pub(super) async fn show(call: Call<Setup>) -> Result<Reply<SetupDocument>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    shown(&call, &signed_in, &call.body.run()).await
+}
+
+pub(super) async fn send(call: Call<Setup>) -> Result<Reply<SetupDocument>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let run = call.body.run();
+    call.engine().send_enrolment(&signed_in, &run, &call.visit()).await?;
+    shown(&call, &signed_in, &run).await
+}
+
+/// A setup under way, and the proof of its device.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Confirm {
+    /// The run.
+    setup: String,
+    /// What the new device answers.
+    #[schema(value_type = String)]
+    #[serde(deserialize_with = "secret")]
+    code: Secret,
+}
+
+impl Members for Confirm {}
+
+pub(super) async fn confirm(call: Call<Confirm>) -> Result<Reply<Opened>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let Confirm { setup, code } = &call.body;
+    let run = AttemptToken::new(setup.as_str());
+    let grant = call.engine().confirm_enrolment(&signed_in, &run, code, &call.visit()).await?;
+    Ok(call.granted(&grant))
+}
+
+pub(super) async fn cancel(call: Call<Setup>) -> Result<Reply<()>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    call.engine().abandon_enrolment(&signed_in, &call.body.run()).await?;
+    Ok(().into())
+}

@@ -1,0 +1,96 @@
+//! Proving a device again: what an answer with `insufficient_user_authentication` asks for (RFC 9470).
+
+use countersign_engine::{
+    AttemptToken,
+    advance::Challenge,
+    core::{DeviceId, Secret},
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    call::{Call, Members},
+    document::{Opened, Pending, choice},
+    reply::Reply,
+};
+use crate::{form::secret, trouble::Trouble};
+
+/// A device to choose.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct StepUp {
+    /// The device to ask instead of the one that is asked first.
+    device: Option<String>,
+}
+
+impl Members for StepUp {}
+
+pub(super) async fn begin(call: Call<StepUp>) -> Result<Reply<Pending>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let choice = choice(call.body.device.as_ref());
+    Ok(pending(&call, &call.engine().begin_step_up(&signed_in, choice.as_ref(), &call.visit()).await?))
+}
+
+fn pending<T>(call: &Call<T>, challenge: &Challenge) -> Reply<Pending> {
+    let mut owed = Pending::of(challenge, &call.visitor);
+    owed.step_up = Some(challenge.token.expose().to_owned());
+    owed.into()
+}
+
+/// A step-up under way, and a device to choose.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct StepUpChoose {
+    /// The run.
+    step_up: String,
+    /// The device to ask instead of the one that is asked first.
+    device: Option<String>,
+}
+
+impl Members for StepUpChoose {}
+
+pub(super) async fn challenge(call: Call<StepUpChoose>) -> Result<Reply<Pending>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let (run, choice) = (AttemptToken::new(call.body.step_up.as_str()), choice(call.body.device.as_ref()));
+    let asked = call.engine().step_up_challenge(&signed_in, &run, choice.as_ref(), &call.visit()).await?;
+    Ok(pending(&call, &asked))
+}
+
+/// A step-up under way, and a device that a code is to be sent to.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct StepUpSend {
+    /// The run.
+    step_up: String,
+    /// The device.
+    device: String,
+}
+
+impl Members for StepUpSend {}
+
+pub(super) async fn send(call: Call<StepUpSend>) -> Result<Reply<Pending>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let (run, device) = (AttemptToken::new(call.body.step_up.as_str()), DeviceId::new(call.body.device.as_str()));
+    let asked = call.engine().send_step_up(&signed_in, &run, &device, &call.visit()).await?;
+    Ok(pending(&call, &asked))
+}
+
+/// A step-up under way, and an answer.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct StepUpAnswer {
+    /// The run.
+    step_up: String,
+    /// The device that answers. No other one is tried.
+    device: String,
+    /// The answer.
+    #[schema(value_type = String)]
+    #[serde(deserialize_with = "secret")]
+    code: Secret,
+}
+
+impl Members for StepUpAnswer {}
+
+pub(super) async fn answer(call: Call<StepUpAnswer>) -> Result<Reply<Opened>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let StepUpAnswer { step_up, device, code } = &call.body;
+    let (run, device) = (AttemptToken::new(step_up.as_str()), DeviceId::new(device.as_str()));
+    let grant = call.engine().step_up(&signed_in, &run, &device, code, &call.visit()).await?;
+    Ok(call.granted(&grant))
+}

@@ -1,0 +1,110 @@
+//! Personal tokens: listed, made, ended.
+
+use std::time::Duration;
+
+use countersign_engine::{
+    advance::NewToken,
+    core::{DeviceName, Scopes, Timestamp, TokenId, view::TokenView},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    call::{Call, Members},
+    reply::{Document, Reply},
+};
+use crate::trouble::Trouble;
+
+/// The user's personal tokens, the last one made first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokensDocument {
+    pub(super) tokens: Vec<TokenEntry>,
+}
+
+impl Document for TokensDocument {}
+
+/// One of the user's personal tokens.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokenEntry {
+    /// Names it; it opens nothing.
+    id: String,
+    /// What its owner calls it.
+    name: String,
+    /// What it opens.
+    scopes: Vec<String>,
+    /// How surely its owner was known when it was made.
+    acr: &'static str,
+    /// When its owner had last proved something.
+    auth_time: i64,
+    /// When it was made.
+    created_at: i64,
+    /// When it ends.
+    expires_at: i64,
+    /// When it was last used, to within a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_at: Option<i64>,
+}
+
+impl From<&TokenView> for TokenEntry {
+    fn from(view: &TokenView) -> Self {
+        Self {
+            id: view.id.to_string(),
+            name: view.name.to_string(),
+            scopes: view.scopes.iter().map(str::to_owned).collect(),
+            acr: view.proved.level.as_str(),
+            auth_time: view.proved.auth_time().as_seconds(),
+            created_at: view.created.as_seconds(),
+            expires_at: view.expires.as_seconds(),
+            last_used_at: view.last_used.map(Timestamp::as_seconds),
+        }
+    }
+}
+
+/// A personal token that was just made.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MadeDocument {
+    /// The token, told once.
+    pub(super) token: String,
+    /// What it is.
+    pub(super) made: TokenEntry,
+}
+
+impl Document for MadeDocument {}
+
+pub(super) async fn list(call: Call) -> Result<Reply<TokensDocument>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let tokens = call.engine().tokens(&signed_in).await?;
+    Ok(TokensDocument { tokens: tokens.iter().map(TokenEntry::from).collect() }.into())
+}
+
+/// A token that is to be made.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Make {
+    /// What its owner will call it: 1 to 64 characters.
+    name: String,
+    /// What it is to open.
+    #[serde(default)]
+    scopes: Vec<String>,
+    /// How many seconds it is to live; as long as may be if nothing is said.
+    expires_in: Option<u64>,
+}
+
+impl Members for Make {}
+
+pub(super) async fn make(call: Call<Make>) -> Result<Reply<MadeDocument>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let Make { name, scopes, expires_in } = &call.body;
+    let new = NewToken {
+        name: DeviceName::parse(name)?,
+        scopes: Scopes::new(scopes.iter().map(String::as_str))?,
+        lifetime: expires_in.map(Duration::from_secs),
+    };
+    let (token, view) = call.engine().make_token(&signed_in, new, &call.visit()).await?;
+    Ok(MadeDocument { token: token.expose().to_owned(), made: (&view).into() }.into())
+}
+
+pub(super) async fn end(call: Call) -> Result<Reply<()>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    call.engine().end_token(&signed_in, &TokenId::new(call.part.as_str()), &call.visit()).await?;
+    Ok(().into())
+}

@@ -1,0 +1,124 @@
+//! Bodies: strictly read, and told apart where they cannot be.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use countersign_engine::{
+    Fault, User, Users,
+    core::{Secret, UserId},
+};
+use serde_json::json;
+
+use crate::site::Site;
+
+#[tokio::test]
+async fn what_cannot_be_read_is_said_to_be_and_changes_nothing() {
+    let site = Site::new();
+    let program = site.program();
+    let long = json!({ "name": "a".repeat(17 * 1024), "password": "x" }).to_string();
+    for (body, status, code) in [
+        ("", 422, "body-members"),
+        ("{", 400, "body-broken"),
+        ("null", 422, "body-members"),
+        ("[]", 422, "body-members"),
+        ("{}", 422, "body-members"),
+        (r#"{"name":1,"password":"x"}"#, 422, "body-members"),
+        (r#"{"name":"a","name":"b","password":"x"}"#, 422, "body-members"),
+        (r#"{"name":"a\u0000","password":"x"}"#, 400, "body-broken"),
+        (r#"{"name":"a","password":"x"} "#, 422, "credentials-wrong"),
+        (r#"{"name":"a","password":"x"} x"#, 400, "body-broken"),
+        (r#"{"name":"a","password":"x","more":{"of":["it"]}}"#, 422, "credentials-wrong"),
+        (&long, 413, "body-long"),
+    ] {
+        let told = program.send(Method::POST, "/api/v1/login", body.to_owned()).await;
+        assert_eq!((told.status.as_u16(), told.code()), (status, code), "{body:.60}");
+        assert_eq!(told.headers[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(told.body["type"], format!("urn:countersign:problem:{code}"));
+        assert_eq!(told.body["status"], status);
+        assert!(told.body["title"].is_string() && told.body["detail"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_json_and_says_so() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    let form = browser.post("/api/v1/login", &[("name", "a"), ("password", "x")]).await;
+    assert_eq!(form.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{}", form.body);
+    assert!(form.says("body-kind"));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_in_json_even_to_a_browser() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    for (path, code) in [("/api/v1", "not-found"), ("/api/v1/", "not-found"), ("/api/v1/nothing", "not-found")] {
+        let page = browser.get(path).await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(page.says(&format!("\"code\":\"{code}\"")), "{path}: {}", page.body);
+    }
+    let page = browser.get("/api/v1/login").await;
+    assert_eq!(page.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(
+        page.says("\"code\":\"method-not-allowed\"") && page.headers.contains_key(header::ALLOW),
+        "{:?}",
+        page.headers
+    );
+}
+
+#[tokio::test]
+async fn without_a_place_there_is_no_api() {
+    let site = Site::built(|_| {}, |settings| settings.api = None);
+    assert_eq!(site.program().get("/api/v1/session").await.status, StatusCode::NOT_FOUND);
+    let site = Site::built(|_| {}, |settings| settings.api = Some("/inner/api".into()));
+    assert_eq!(site.program().get("/inner/api/session").await.code(), "sign-in-needed");
+}
+
+#[derive(Debug)]
+struct Line {
+    users: Arc<dyn Users>,
+    down: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Users for Line {
+    async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(Fault::busy("reach ldap.internal", std::time::Duration::from_millis(2100)));
+        }
+        self.users.by_name(name).await
+    }
+
+    async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
+        if self.down.load(Ordering::SeqCst) {
+            panic!("a panic with a secret in it");
+        }
+        self.users.by_id(id).await
+    }
+
+    async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+        self.users.password_matches(user, password).await
+    }
+}
+
+#[tokio::test]
+async fn a_fault_is_503_with_a_number_and_without_a_cause() {
+    let down = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&down);
+    let site =
+        Site::built(|parts| parts.users = Arc::new(Line { users: Arc::clone(&parts.users), down: switch }), |_| {});
+    let mut ada = site.member("ada").await;
+    down.store(true, Ordering::SeqCst);
+    let (fault, panic) = (ada.signs_in().await, ada.program.get("/api/v1/session").await);
+    assert_eq!((&fault.body["retry_after"], &fault.headers["retry-after"]), (&json!(3), &HeaderValue::from(3)));
+    for told in [fault, panic, ada.program.get("/who").await] {
+        assert_eq!((told.status, told.code()), (StatusCode::SERVICE_UNAVAILABLE, "fault"));
+        let incident = told.body["incident"].as_str().unwrap();
+        assert!(told.body["detail"].as_str().unwrap().contains(incident));
+        assert!(!told.body.to_string().contains("ldap") && !told.body.to_string().contains("secret"));
+    }
+}

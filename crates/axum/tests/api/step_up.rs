@@ -1,0 +1,55 @@
+//! RFC 9470 from end to end: the challenge, the step-up, and the same request again.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use crate::site::Site;
+
+const FRESHER: &str = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\", max_age=\"60\"";
+
+#[tokio::test]
+async fn d5_call_401_step_up_retry_succeeds_and_fails_again_when_it_is_old() {
+    let site = Site::new();
+    let mut ada = site.member("ada").await;
+    site.world.pass(60);
+    for _ in 0..2 {
+        let refused = ada.program.get("/fresh").await;
+        assert_eq!((refused.status, refused.challenge()), (StatusCode::UNAUTHORIZED, FRESHER));
+        assert_eq!(refused.code(), "verification-needed");
+        let pending = ada.program.post("/api/v1/step-up", &json!({})).await.body;
+        let shown = json!({ "step_up": pending["step_up"] });
+        assert_eq!(ada.program.post("/api/v1/step-up/challenge", &shown).await.body["asked"], pending["asked"]);
+        let old = ada.program.clone();
+        let answer = json!({
+            "step_up": pending["step_up"], "device": pending["asked"]["id"], "code": ada.person.code(),
+        });
+        let opened = ada.program.opens("/api/v1/step-up/answer", &answer).await;
+        assert_eq!(opened.body["session"]["auth_time"], site.world.now().as_seconds());
+        assert_eq!(ada.program.get("/fresh").await.body, "fresh");
+        assert_eq!(old.get("/who").await.status, StatusCode::UNAUTHORIZED, "R85: the old session is over");
+        site.world.pass(61);
+    }
+    assert_eq!(ada.program.get("/fresh").await.challenge(), FRESHER);
+}
+
+#[tokio::test]
+async fn what_asks_for_a_recent_proof_says_so_like_a_guard() {
+    let site = Site::new();
+    let ada = site.member("ada").await;
+    let newcomer = site.newcomer("new").await;
+    site.world.pass(601);
+    let refused = ada.program.post("/api/v1/backup-codes", &json!({})).await;
+    let challenge = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\", max_age=\"600\"";
+    assert_eq!((refused.status, refused.challenge()), (StatusCode::UNAUTHORIZED, challenge));
+    let refused = newcomer.program.post("/api/v1/devices", &json!({ "method": "totp", "name": "Phone" })).await;
+    let challenge = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal1\", max_age=\"600\"";
+    assert_eq!((refused.code(), refused.challenge()), ("sign-in-needed", challenge));
+    assert!(newcomer.program.get("/api/v1/devices").await.body["methods"].is_null());
+}
+
+#[tokio::test]
+async fn a_browser_that_looks_at_a_page_is_still_led_there() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    assert_eq!(browser.get("/fresh").await.location().as_deref(), Some("/account/login?next=%2Ffresh"));
+}
