@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore reports to the person who called it")]
 
 mod command;
+mod contract;
 mod postgres;
 mod python;
 mod tally;
@@ -26,7 +27,8 @@ usage: cargo xtask <chore>
   test                  everything that has to hold before a commit goes in
   tidy                  the arrows between the crates, and the papers that describe them
   postgres              a private PostgreSQL for tests that one runs by hand
-  bench login [ARGS]    logins over HTTP against the real binary, beside the bare limits";
+  bench login [ARGS]    logins over HTTP against the real binary, beside the bare limits
+  contract twilio FILE  what we tell Twilio, held against its own description of its interface (OpenAPI, api_v2010)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -45,6 +47,7 @@ fn chore(words: &[&str]) -> Result<()> {
         ["postgres"] => postgres::keep(),
         ["tidy"] => tidy::tidy(&Workspace::load()?),
         ["bench", "login", arguments @ ..] => bench_login(arguments),
+        ["contract", "twilio", file] => contract::twilio(&Workspace::load()?, file),
         [] => bail!("no chore was named\n\n{USAGE}"),
         unknown => bail!("there is no chore `{}`\n\n{USAGE}", unknown.join(" ")),
     }

@@ -3,6 +3,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs::OpenOptions,
+    io::Write as _,
     sync::{Arc, Mutex},
 };
 
@@ -46,7 +48,7 @@ async fn create(
             json!({ "code": 20003, "message": "Authenticate", "status": 401 }).to_string(),
         );
     }
-    fake.asked.lock().unwrap().push((resource.clone(), fields));
+    fake.asked.lock().unwrap().push((resource.clone(), fields.clone()));
     let answer = fake.answers.lock().unwrap().clone();
     let sid = if resource == "Messages.json" {
         "SM00000000000000000000000000000001"
@@ -54,7 +56,17 @@ async fn create(
         "CA00000000000000000000000000000001"
     };
     let (status, body) = answer.unwrap_or((201, json!({ "sid": sid, "status": "queued" })));
+    write_down(&resource, &fields, status, &body);
     (StatusCode::from_u16(status).unwrap(), body.to_string())
+}
+
+/// Writes an exchange down, for `cargo xtask contract twilio`.
+fn write_down(resource: &str, fields: &BTreeMap<String, String>, status: u16, answer: &Value) {
+    let Some(file) = std::env::var_os("TWILIO_TRAFFIC") else { return };
+    let path = format!("/2010-04-01/Accounts/{ACCOUNT}/{resource}");
+    let line = json!({ "path": path, "fields": fields, "status": status, "answer": answer });
+    let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+    writeln!(file, "{line}").unwrap();
 }
 
 async fn served(fake: Arc<Fake>) -> String {
@@ -150,7 +162,7 @@ async fn what_twilio_refuses_is_the_number_s_fault_or_ours() {
         (400, json!({ "code": 21606, "message": "From", "status": 400 })),
         (429, json!({ "code": 20429, "message": "too many", "status": 429 })),
         (500, json!("not an object")),
-        (201, json!({ "no": "sid" })),
+        (200, json!({ "no": "sid" })),
         (302, json!({})),
     ] {
         *fake.answers.lock().unwrap() = Some((status, body));

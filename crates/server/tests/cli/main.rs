@@ -14,6 +14,7 @@ mod keys;
 mod log;
 mod person;
 mod postgres;
+mod sends;
 mod serving;
 mod settings;
 mod upgrade;
