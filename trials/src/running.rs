@@ -21,11 +21,16 @@ use http::{Request, Response};
 /// The password of the demo's user in these tests.
 pub const PASSWORD: &str = "marmalade umbrella kiosk";
 
-/// The program under test: the release build that `cargo xtask test` names, or else the last debug build.
+/// The program under test: the one that `cargo xtask` names, or else the last one that was built as we were.
 pub fn program() -> PathBuf {
     let named = env::var_os("TRIALS_BIN").map(PathBuf::from);
     let program = named.unwrap_or_else(|| env::current_exe().unwrap().with_file_name("../countersign"));
-    assert!(program.exists(), "there is no {}: run `cargo build -p countersign-server` first", program.display());
+    assert!(
+        program.exists(),
+        "there is no {}: `cargo xtask` builds it for tests and benches, and `cargo build -p countersign-server`, with \
+         `--release` for a bench",
+        program.display()
+    );
     program
 }
 

@@ -7,6 +7,7 @@
 
 mod command;
 mod postgres;
+mod server;
 mod tally;
 mod test;
 mod tidy;
@@ -43,15 +44,16 @@ fn chore(words: &[&str]) -> Result<()> {
         ["test"] => test::test(&Workspace::load()?),
         ["postgres"] => postgres::keep(),
         ["tidy"] => tidy::tidy(&Workspace::load()?),
-        ["bench", "login", arguments @ ..] => bench_login(arguments),
+        ["bench", "login", arguments @ ..] => bench_login(&Workspace::load()?, arguments),
         [] => bail!("no chore was named\n\n{USAGE}"),
         unknown => bail!("there is no chore `{}`\n\n{USAGE}", unknown.join(" ")),
     }
 }
 
-fn bench_login(arguments: &[&str]) -> Result<()> {
+fn bench_login(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+    let program = server::build(workspace)?;
     let bench = ["bench", "-p", "trials", "--bench", "login", "--"];
-    command::run(cargo().args(bench).args(arguments))
+    command::run(cargo().current_dir(&workspace.root).env(server::VARIABLE, program).args(bench).args(arguments))
 }
 
 #[cfg(test)]
