@@ -34,8 +34,11 @@ struct Sum {
     /// Of each turn, to the bare hash of the same turn.
     ratios: Vec<f64>,
     times: Vec<Duration>,
-    /// Processor time that the load has taken of the cores, and the time for which it had them, in seconds.
+    /// All that were begun, those included that do not count for the rate.
+    logins: usize,
+    /// Processor time that the load has taken, and the nodes, and the time that all this took, in seconds.
     load: f64,
+    served: f64,
     span: f64,
 }
 
@@ -43,7 +46,8 @@ struct Sum {
 /// because what a shared machine gives changes from minute to minute, and the ratio is that of the sums.
 ///
 /// The load shares the cores with the server, and the bare hash has no load beside it. So the ratio is told as it is, and
-/// as it would be if the bare hash had what the load leaves of the cores.
+/// as it would be if the bare hash had what the load leaves of the cores. Where others use the machine, rates say little;
+/// how much processor time a login takes, and how much a bare hash, says more.
 pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Vec<Someone>) {
     let span = Duration::from_secs(u64::try_from(options.seconds).unwrap());
     let people = Arc::new(people);
@@ -52,21 +56,24 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
     for site in sites {
         logins(&site.nodes, &people, &next, Duration::from_secs(1)).await;
     }
-    let (mut hashes, mut turns) = (0.0, 0.0);
+    let (mut hashes, mut turns, mut each) = (0.0, 0.0, 0.0);
     // So many sign in during a turn of everybody, and a few more.
     let needed = |alone: f64| alone * 1.2 * (span + ALL_AT_IT * 2).as_secs_f64() * sites.len() as f64;
     for _ in 0..4 * options.rounds {
-        let alone = argon2_alone(span);
+        let (alone, cpu) = argon2_alone(span);
         let left = people.len().saturating_sub(next.load(Ordering::Relaxed));
         if needed(alone) > left as f64 {
             break;
         }
         hashes += alone;
         turns += 1.0;
+        each += cpu;
         for (site, sum) in sites.iter().zip(&mut sums) {
-            let (before, begun) = (cpu_of("self"), Instant::now());
+            let (load, served, begun) = (cpu_of("self"), site.cpu(), Instant::now());
             let turn = logins(&site.nodes, &people, &next, span).await;
-            sum.load += cpu_of("self") - before;
+            sum.load += cpu_of("self") - load;
+            sum.served += site.cpu() - served;
+            sum.logins += turn.all;
             sum.span += begun.elapsed().as_secs_f64();
             sum.rate += turn.rate;
             sum.ratios.push(turn.rate / alone);
@@ -74,9 +81,17 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
         }
     }
     assert!(turns > 0.0, "there are not enough people for one turn");
-    println!("full logins, {turns} turns; argon2id alone {:.1}/s", hashes / turns);
+    let each = each / turns * 1000.0;
+    println!("full logins, {turns} turns; argon2id alone {:.1}/s, {each:.1} ms CPU each", hashes / turns);
     for (site, sum) in sites.iter().zip(sums) {
         tell(site, sum, hashes, turns);
+    }
+}
+
+impl Site {
+    /// Seconds of processor time so far.
+    fn cpu(&self) -> f64 {
+        self.nodes.iter().map(Process::cpu).sum()
     }
 }
 
@@ -86,10 +101,11 @@ fn tell(site: &Site, mut sum: Sum, hashes: f64, turns: f64) {
     let cores = std::thread::available_parallelism().unwrap().get() as f64;
     let (ratio, load) = (sum.rate / hashes, sum.load / sum.span / cores);
     println!(
-        "  {}: {:.1}/s, p50 {:.0} ms, peak {:.0} MiB | ratio {ratio:.3} (single turns {:.2} to {:.2}) | the load takes \
+        "  {}: {:.1}/s, {:.1} ms CPU each, p50 {:.0} ms, peak {:.0} MiB | ratio {ratio:.3} (single turns {:.2} to {:.2}) | the load takes \
          {:.1} % of the cores: {:.3} of what argon2id has without them",
         site.what,
         sum.rate / turns,
+        sum.served / sum.logins as f64 * 1000.0,
         millis(sum.times[sum.times.len() / 2]),
         site.nodes.iter().map(|node| node.memory().1).sum::<f64>(),
         sum.ratios[0],
@@ -107,6 +123,7 @@ const ALL_AT_IT: Duration = Duration::from_millis(300);
 struct Turn {
     rate: f64,
     times: Vec<Duration>,
+    all: usize,
 }
 
 /// Eight people at a time sign in, one after the other, at these nodes in turn.
@@ -131,12 +148,13 @@ async fn logins(nodes: &[Process], people: &Arc<Vec<Someone>>, next: &Arc<Atomic
             })
         })
         .collect();
-    let mut times = vec![];
+    let mut logins = vec![];
     for task in tasks {
-        let logins = task.await.unwrap().into_iter().filter(|(ended, _)| counted.contains(ended));
-        times.extend(logins.map(|(_, took)| took));
+        logins.extend(task.await.unwrap());
     }
-    Turn { rate: times.len() as f64 / span.as_secs_f64(), times }
+    let in_time = logins.iter().filter(|(ended, _)| counted.contains(ended));
+    let times: Vec<_> = in_time.map(|(_, took)| *took).collect();
+    Turn { rate: times.len() as f64 / span.as_secs_f64(), times, all: logins.len() }
 }
 
 /// One login, page by page, on a kept connection.
@@ -178,9 +196,9 @@ fn token(page: &Answer) -> &str {
     rest.split('"').next().unwrap()
 }
 
-/// Hashes a second on both cores with nothing else going on, memory reused.
-fn argon2_alone(span: Duration) -> f64 {
-    let begun = Instant::now();
+/// Hashes a second on all cores with nothing else going on, memory reused; and the processor time of each, in seconds.
+fn argon2_alone(span: Duration) -> (f64, f64) {
+    let (begun, before) = (Instant::now(), cpu_of("self"));
     let threads: Vec<_> = (0..std::thread::available_parallelism().unwrap().get())
         .map(|_| {
             std::thread::spawn(move || {
@@ -199,5 +217,5 @@ fn argon2_alone(span: Duration) -> f64 {
         })
         .collect();
     let done: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
-    done as f64 / begun.elapsed().as_secs_f64()
+    (done as f64 / begun.elapsed().as_secs_f64(), (cpu_of("self") - before) / done as f64)
 }
