@@ -105,8 +105,7 @@ async fn examine(config: &Config, report: &mut Report) {
     settings(config, report);
     around::address(config, report).await;
     around::proxies(config, report);
-    // No method of this version needs one.
-    around::gateways(&[], report).await;
+    around::gateways(config, report).await;
     keys(config, report);
     database(config, report).await;
     if let Ok(installation) = Installation::open(config).await {

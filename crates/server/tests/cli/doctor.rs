@@ -52,7 +52,7 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
         "address: browsers come by https",
         &format!("address: something listens at {proxy}"),
         "proxies: X-Forwarded-For is believed from 127.0.0.1 and from nobody else",
-        "gateways: none is configured",
+        "gateways: none is set",
         "keys: 1 in keys/countersign.key",
         "schema: it is the one",
         "database: SQLite finds it whole",
@@ -177,6 +177,43 @@ fn files_and_settings_that_let_others_in_are_found() {
         finds(&house.run_in_place("doctor --json", &settings), state, text);
     }
     finds(&doctor(&house), "ok", "proxies: none is listed");
+}
+
+#[test]
+fn gateways_that_are_set_by_halves_or_cannot_be_reached_are_found() {
+    let house = House::founded();
+    house.write("program", "");
+    house.write("secret", "of the service\n");
+    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobodys = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let [away, silent] = [nobodys, listening.local_addr().unwrap()].map(|address| format!("http://{address}/"));
+    for (settings, state, text) in [
+        (
+            &[("SMS_GATEWAY", "command"), ("GATEWAY_COMMAND", "program")][..],
+            "ok",
+            "gateways: command for sms: it can be",
+        ),
+        (
+            &[("SMS_GATEWAY", "command"), ("GATEWAY_COMMAND", "nowhere")],
+            "warn",
+            "gateways: command for sms: could not find",
+        ),
+        (&[("EMAIL_GATEWAY", "smtp")], "fail", "gateways: could not use smtp for email: smtp_url is not set"),
+        (
+            &[("SMS_GATEWAY", "webhook"), ("WEBHOOK_URL", &away), ("WEBHOOK_SECRET_FILE", "secret")],
+            "warn",
+            "gateways: webhook for sms: could not reach the service",
+        ),
+        (
+            &[("YUBIKEY_URLS", &silent), ("YUBIKEY_CLIENT", "1")],
+            "warn",
+            "gateways: the validation service for YubiKeys: could not reach it: no answer within 5 s",
+        ),
+    ] {
+        let names: Vec<_> = settings.iter().map(|(name, _)| format!("COUNTERSIGN_{name}")).collect();
+        let settings: Vec<_> = names.iter().map(String::as_str).zip(settings.iter().map(|(_, value)| *value)).collect();
+        finds(&house.run_in_place("doctor --json", &settings), state, text);
+    }
 }
 
 #[test]

@@ -1,24 +1,24 @@
 //! What stands around the server: the proxies in front of it, the address by which browsers come, the gateways outside.
 //!
-//! Whether something can be reached is tried from here, by a connection that is opened and closed again: nothing is sent.
-//! What cannot be reached from here may well be in reach of those whom it is for, so that is never more than a warning.
+//! Whether something can be reached is tried from here, and no message is sent for it: where browsers come to, a connection
+//! is opened and closed again; gateways know how to ask for themselves. What cannot be reached from here may well be in reach of those whom it is for, so that is never more than a warning.
 
 use std::{fmt, io, time::Duration};
 
 use tokio::{net::TcpStream, time::timeout};
 
 use super::Report;
-use crate::config::Config;
+use crate::{config::Config, gateways};
 
 /// How long it may take to find an address and to open a connection.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Where a service outside listens.
+/// Where somebody listens.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+struct Place<'a> {
     /// A name, or an address without brackets.
-    pub(super) host: &'a str,
-    pub(super) port: u16,
+    host: &'a str,
+    port: u16,
 }
 
 /// Who may say where a request comes from.
@@ -62,19 +62,23 @@ pub(super) async fn address(config: &Config, report: &mut Report) {
     }
 }
 
-/// Whether the gateways that are configured can be reached: what each is called in the settings, and where it is.
-pub(super) async fn gateways(configured: &[(&str, Place<'_>)], report: &mut Report) {
-    if configured.is_empty() {
-        report.ok("gateways", "none is configured");
+/// Whether the gateways and services that are set are set as a whole, and can be reached.
+pub(super) async fn gateways(config: &Config, report: &mut Report) {
+    let reached = match gateways::reached(config).await {
+        Ok(reached) => reached,
+        Err(error) => return report.fail("gateways", format_args!("{error:#}")),
+    };
+    if reached.is_empty() {
+        report.ok("gateways", "none is set");
     }
-    for (name, place) in configured {
-        match reach(*place).await {
-            Ok(()) => report.ok("gateways", format_args!("{name}: something listens at {place}")),
-            Err(error) => report.warn(
+    for (name, reached) in reached {
+        match reached {
+            Ok(()) => report.ok("gateways", format_args!("{name}: it can be reached")),
+            Err(fault) => report.warn(
                 "gateways",
                 format_args!(
-                    "{name}: {place} cannot be reached ({error}), and nothing that goes by it arrives: look at its settings \
-                     and at the firewall"
+                    "{name}: {fault}; whoever depends on it does not get in that way: look at its settings, at the firewall \
+                     and at what its provider says"
                 ),
             ),
         }
@@ -98,23 +102,7 @@ impl fmt::Display for Place<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
-    use super::{super::State, *};
-
-    #[tokio::test]
-    async fn a_gateway_that_is_away_is_a_warning_that_names_it() {
-        let [here, away] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [port, gone] = [&here, &away].map(|listener| listener.local_addr().unwrap().port());
-        drop(away);
-        let mut report = Report::default();
-        let at = |port| Place { host: "127.0.0.1", port };
-        gateways(&[("mail", at(port)), ("text", at(gone))], &mut report).await;
-        let found: Vec<_> = report.0.iter().map(|finding| (finding.state, finding.found.as_str())).collect();
-        let [(State::Ok, fine), (State::Warn, warning)] = found[..] else { panic!("{found:?}") };
-        assert_eq!(fine, format!("mail: something listens at 127.0.0.1:{port}"));
-        assert!(warning.starts_with(&format!("text: 127.0.0.1:{gone} cannot be reached (")), "{warning}");
-    }
+    use super::*;
 
     #[test]
     fn places_are_written_as_in_an_address() {
