@@ -1,4 +1,4 @@
-//! People with backup codes who sign in again and again, and a record of every answer they got.
+//! People with an app and with backup codes who sign in again and again, and a record of every answer they got.
 //!
 //! What they are told is written down at the socket, before anything makes sense of it: status, time, what it said of
 //! coming back. A code is noted as accepted when the answer to it was a redirect, which is the only way of saying so.
@@ -20,10 +20,16 @@ use countersign_testkit::{Browser, Page};
 use http::{HeaderValue, Request, Response, StatusCode};
 use tower::Service;
 
-use crate::{Front, Installation, NODE, Socket, Walk};
+use crate::{Front, Installation, NODE, Socket, Walk, code_of};
 
 /// The session's cookie.
 const SESSION: &str = "countersign";
+/// A code that was accepted so recently is not run out for some time to come.
+const LATELY: Duration = Duration::from_secs(3);
+/// A code from an app that is older may be refused for its age alone.
+const RUNS_OUT: Duration = Duration::from_secs(25);
+/// How often everybody tries a code again that was accepted, so that their codes last.
+const REPLAYS: usize = 8;
 /// A code of the right form that nobody was given.
 const NOBODYS: &str = "000000";
 
@@ -32,7 +38,18 @@ const NOBODYS: &str = "000000";
 pub struct Someone {
     name: String,
     password: String,
+    /// The key in their app.
+    key: String,
     codes: Vec<String>,
+}
+
+/// A code, and what kind of code it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Code<'a> {
+    FromApp(&'a str),
+    Backup(&'a str),
+    /// From the app's point of view it is wrong.
+    Nobodys,
 }
 
 /// What was answered to one request, and when.
@@ -55,8 +72,10 @@ pub struct Record(Arc<Mutex<Entries>>);
 #[derive(Debug, Default)]
 struct Entries {
     answers: Vec<Answer>,
-    /// How often each code was accepted, by its owner's number and the code.
+    /// How often each backup code was accepted, by its owner's number and the code.
     accepted: BTreeMap<(usize, String), u32>,
+    /// The same of codes from apps, and when each was accepted first.
+    from_apps: BTreeMap<(usize, String), (Instant, u32)>,
     let_in_by_fault: Vec<String>,
 }
 
@@ -77,10 +96,10 @@ pub async fn people(count: usize, installation: &Installation, front: &Front) ->
         installation.adds(&name, &password);
         let mut browser = front.browser();
         browser.gives_password(&name, &password).await;
-        browser.sets_up().await;
+        let key = browser.sets_up().await;
         let codes = browser.makes_backup_codes().await;
         assert_eq!(codes.len(), 10);
-        people.push(Someone { name, password, codes });
+        people.push(Someone { name, password, key, codes });
     }
     people
 }
@@ -101,7 +120,16 @@ impl Crowd {
         Self { people: threads.collect(), over, record }
     }
 
-    /// Waits until so many more codes were accepted.
+    /// Waits until a code from an app was accepted within the last seconds.
+    pub fn wait_for_an_app(&self) {
+        let give_up = Instant::now() + Duration::from_mins(2);
+        while !self.record.from_apps().values().any(|(at, _)| at.elapsed() < LATELY) {
+            assert!(Instant::now() < give_up, "nobody gets in by an app any more: {:?}", self.record.statuses());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until so many more backup codes were accepted.
     pub fn wait_for(&self, more: usize) {
         let enough = self.record.accepted().len() + more;
         let give_up = Instant::now() + Duration::from_mins(2);
@@ -122,7 +150,12 @@ impl Crowd {
 }
 
 impl Record {
-    /// The codes that were accepted, and how often.
+    /// The codes from apps that were accepted, when, and how often.
+    pub fn from_apps(&self) -> BTreeMap<(usize, String), (Instant, u32)> {
+        self.0.lock().unwrap().from_apps.clone()
+    }
+
+    /// The backup codes that were accepted, and how often.
     pub fn accepted(&self) -> BTreeMap<(usize, String), u32> {
         self.0.lock().unwrap().accepted.clone()
     }
@@ -146,15 +179,41 @@ impl Record {
         self.0.lock().unwrap().let_in_by_fault.clone()
     }
 
-    fn accepts(&self, number: usize, code: &str) {
-        *self.0.lock().unwrap().accepted.entry((number, code.to_owned())).or_default() += 1;
+    fn accepts(&self, number: usize, code: Code<'_>) {
+        let mut entries = self.0.lock().unwrap();
+        match code {
+            Code::Backup(code) => *entries.accepted.entry((number, code.to_owned())).or_default() += 1,
+            Code::FromApp(code) => {
+                entries.from_apps.entry((number, code.to_owned())).or_insert((Instant::now(), 0)).1 += 1;
+            }
+            Code::Nobodys => panic!("a code of nobody's is accepted"),
+        }
     }
 
     fn lets_in_by_fault(&self, name: &str) {
         self.0.lock().unwrap().let_in_by_fault.push(name.to_owned());
     }
 
-    /// The codes that were accepted and that `front` accepts once more. What cannot be told fails the trial.
+    /// The codes from apps that `front` accepts once more, and how many could be tried: those that have not run out by
+    /// themselves.
+    pub async fn apps_accepted_again(&self, people: &[Someone], front: &Front) -> (usize, Vec<String>) {
+        let (mut tried, mut again) = (0, vec![]);
+        for ((owner, code), (at, _)) in self.from_apps() {
+            let mut browser = front.browser();
+            browser.gives_password(&people[owner].name, &people[owner].password).await;
+            let answer = browser.answers(&code).await;
+            let in_its_time = at.elapsed() < RUNS_OUT;
+            tried += usize::from(in_its_time);
+            if browser.cookies.contains_key(SESSION) {
+                again.push(code);
+            } else {
+                assert!(!in_its_time || answer.says("has been used already"), "{}\n{}", answer.status, answer.body);
+            }
+        }
+        (tried, again)
+    }
+
+    /// The backup codes that were accepted and that `front` accepts once more. What cannot be told fails the trial.
     pub async fn accepted_again(&self, people: &[Someone], front: &Front) -> Vec<String> {
         let mut again = vec![];
         for (number, someone) in people.iter().enumerate() {
@@ -187,32 +246,50 @@ impl Someone {
         record: &Record,
     ) {
         let mut left = self.codes.iter();
-        let mut code = left.next();
+        let mut backup = left.next();
+        let mut shown = String::new();
         while !over.load(Ordering::SeqCst) {
+            let now = code_of(&self.key);
+            let code = match backup {
+                _ if now != shown => Code::FromApp(&now),
+                Some(code) => Code::Backup(code),
+                None => Code::Nobodys,
+            };
             browser.cookies.clear();
-            let answer = self.signs_in(&mut browser, code.map_or(NOBODYS, String::as_str), code.is_some()).await;
+            let answer = self.signs_in(&mut browser, code).await;
             let inside = browser.cookies.contains_key(SESSION);
             let accepted = inside && answer.as_ref().is_some_and(|answer| answer.status.is_redirection());
+            // Used up by an answer that got lost.
+            let spent = !inside && answer.is_some_and(|answer| answer.says("has been used already"));
             match code {
-                Some(known) if accepted => {
-                    record.accepts(number, known);
-                    self.replays(number, &mut browser, known, record).await;
-                    code = left.next();
+                Code::Nobodys if inside => record.lets_in_by_fault(&self.name),
+                _ if accepted => {
+                    record.accepts(number, code);
+                    for _ in 0..REPLAYS {
+                        if !over.load(Ordering::SeqCst) {
+                            self.replays(number, &mut browser, code, record).await;
+                            thread::sleep(Duration::from_millis(500));
+                        }
+                    }
                 }
-                // Used up by an answer that got lost.
-                Some(_) if answer.is_some_and(|answer| answer.says("has been used already")) => code = left.next(),
                 _ if inside => record.lets_in_by_fault(&self.name),
                 _ => {}
             }
-            // The codes have to last, and wrong ones must not disable a device.
-            thread::sleep(Duration::from_millis(if accepted || code.is_none() { 500 } else { 30 }));
+            match code {
+                Code::Backup(_) if accepted || spent => backup = left.next(),
+                // A code that has just run out is not tried for ever.
+                Code::FromApp(_) => shown.clone_from(&now),
+                Code::Backup(_) | Code::Nobodys => {}
+            }
+            // Wrong codes must not disable a device.
+            thread::sleep(Duration::from_millis(if code == Code::Nobodys { 500 } else { 30 }));
         }
     }
 
     /// The same once more, at another node perhaps.
-    async fn replays(&self, number: usize, browser: &mut Browser<Watched>, code: &str, record: &Record) {
+    async fn replays(&self, number: usize, browser: &mut Browser<Watched>, code: Code<'_>, record: &Record) {
         browser.cookies.clear();
-        let again = self.signs_in(browser, code, true).await;
+        let again = self.signs_in(browser, code).await;
         match again {
             _ if !browser.cookies.contains_key(SESSION) => {}
             Some(again) if again.status.is_redirection() => record.accepts(number, code),
@@ -221,7 +298,7 @@ impl Someone {
     }
 
     /// The answer to the code, if one came so far as to be asked for it.
-    async fn signs_in(&self, browser: &mut Browser<Watched>, code: &str, backup: bool) -> Option<Page> {
+    async fn signs_in(&self, browser: &mut Browser<Watched>, code: Code<'_>) -> Option<Page> {
         let login = "/account/login";
         let page = browser.get(login).await;
         let form = page.forms().into_iter().find(|form| form.fields.iter().any(|(name, _)| name == "password"))?;
@@ -230,9 +307,11 @@ impl Someone {
         if !page.status.is_redirection() {
             return None;
         }
-        if backup {
-            return browser.answers_with_backup_code_if_asked(code).await;
-        }
+        let code = match code {
+            Code::Backup(code) => return browser.answers_with_backup_code_if_asked(code).await,
+            Code::FromApp(code) => code,
+            Code::Nobodys => NOBODYS,
+        };
         let second = "/account/login/second-factor";
         let page = browser.get(second).await;
         let form = page.forms().into_iter().find(|form| form.fields.iter().any(|(name, _)| name == "device"))?;

@@ -1,6 +1,7 @@
-//! An installation on PostgreSQL: its keys, its users, and as many nodes as a trial wants.
+//! An installation: its keys, its users, and as many nodes as a trial wants.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -26,7 +27,7 @@ pub enum Clock {
 }
 
 impl Installation {
-    /// Makes one in this folder, on this empty database.
+    /// Makes one in this folder, on this empty database, whatever that is on.
     pub fn on(database: &str, folder: &Path) -> Self {
         let installation = Self { key_file: folder.join("countersign.key"), database: database.to_owned() };
         let mut keys = Command::new(program());
@@ -68,10 +69,14 @@ impl Installation {
         })
     }
 
+    /// What its commands have to find in their environment.
+    pub fn settings(&self) -> [(&'static str, &OsStr); 2] {
+        [("COUNTERSIGN_DATABASE_URL", self.database.as_ref()), ("COUNTERSIGN_KEY_FILE", self.key_file.as_os_str())]
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(program());
-        command.args(words).env("COUNTERSIGN_DATABASE_URL", &self.database);
-        command.env("COUNTERSIGN_KEY_FILE", &self.key_file);
+        command.args(words).envs(self.settings());
         command
     }
 }

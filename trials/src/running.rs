@@ -21,11 +21,16 @@ use http::{Request, Response};
 /// The password of the demo's user in these tests.
 pub const PASSWORD: &str = "marmalade umbrella kiosk";
 
-/// The program under test: the release build that `cargo xtask test` names, or else the last debug build.
+/// The program under test: the one that `cargo xtask` names, or else the last one that was built as we were.
 pub fn program() -> PathBuf {
     let named = env::var_os("TRIALS_BIN").map(PathBuf::from);
     let program = named.unwrap_or_else(|| env::current_exe().unwrap().with_file_name("../countersign"));
-    assert!(program.exists(), "there is no {}: run `cargo build -p countersign-server` first", program.display());
+    assert!(
+        program.exists(),
+        "there is no {}: `cargo xtask` builds it for tests and benches, and `cargo build -p countersign-server`, with \
+         `--release` for a bench",
+        program.display()
+    );
     program
 }
 
@@ -157,6 +162,14 @@ pub fn try_request(address: &str, head: &str) -> Option<Vec<u8>> {
 #[derive(Clone, Debug)]
 pub struct Socket {
     address: String,
+    tls: Option<Tls>,
+}
+
+/// How the other side has to prove who it is.
+#[derive(Clone, Debug)]
+struct Tls {
+    name: String,
+    authority: PathBuf,
 }
 
 impl tower::Service<Request<String>> for Socket {
@@ -176,7 +189,14 @@ impl tower::Service<Request<String>> for Socket {
 impl Socket {
     /// A way to this address, as in `127.0.0.1:8000`.
     pub fn to(address: &str) -> Self {
-        Self { address: address.to_owned() }
+        Self { address: address.to_owned(), tls: None }
+    }
+
+    /// The same by TLS, to whoever has a certificate for this name by the authority in this file. It is OpenSSL that
+    /// speaks and verifies.
+    #[must_use]
+    pub fn by_tls(self, name: &str, authority: &Path) -> Self {
+        Self { tls: Some(Tls { name: name.to_owned(), authority: authority.to_owned() }), ..self }
     }
 
     fn exchange(&self, request: &Request<String>) -> Option<Response<String>> {
@@ -186,12 +206,37 @@ impl Socket {
         }
         let body = request.body();
         write!(text, "content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).ok()?;
-        let mut stream = TcpStream::connect(&self.address).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
-        stream.write_all(text.as_bytes()).ok()?;
-        let mut answer = vec![];
-        stream.read_to_end(&mut answer).ok()?;
+        let answer = match &self.tls {
+            None => plain(&self.address, &text)?,
+            Some(tls) => tls.exchange(&self.address, &text)?,
+        };
         parse(&answer)
+    }
+}
+
+fn plain(address: &str, text: &str) -> Option<Vec<u8>> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+    stream.write_all(text.as_bytes()).ok()?;
+    let mut answer = vec![];
+    stream.read_to_end(&mut answer).ok()?;
+    Some(answer)
+}
+
+impl Tls {
+    fn exchange(&self, address: &str, text: &str) -> Option<Vec<u8>> {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["s_client", "-quiet", "-verify_return_error", "-connect", address]);
+        openssl.args(["-servername", &self.name, "-verify_hostname", &self.name, "-CAfile"]).arg(&self.authority);
+        let piped = openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = piped.spawn().unwrap_or_else(|error| panic!("openssl does not run: {error}"));
+        // It hangs up when its input ends.
+        let mut input = child.stdin.take().unwrap();
+        // If it has ended early, there is no answer.
+        let _ = input.write_all(text.as_bytes());
+        let answer = child.wait_with_output().unwrap();
+        drop(input);
+        (!answer.stdout.is_empty()).then_some(answer.stdout)
     }
 }
 

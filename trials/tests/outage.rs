@@ -1,7 +1,7 @@
-//! The database stopped, killed and restarted under load, and a node killed under load.
+//! The database stopped, killed, restarted and standing still under load, and a node killed under load.
 //!
 //! Whatever happens, no code that was answered "accepted" is accepted again, nobody is let in by a fault, every request
-//! gets an answer in time, and the nodes come back by themselves when the database does.
+//! gets an answer in time, and the nodes come back by themselves when the database does: people sign in at each of them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
@@ -13,12 +13,16 @@ use std::{
 use countersign_testkit::Browser;
 use http::StatusCode;
 use tempfile::TempDir;
-use trials::{Clock, Cluster, Crowd, Front, Installation, PROXY, Server, Socket, Someone, Stop, Walk, at_node, people};
+use trials::{
+    Clock, Cluster, Crowd, Front, Installation, PROXY, Server, Socket, Someone, Stop, Walk, at_node, at_once, people,
+};
 
 const PEOPLE: usize = 12;
 const PASSWORD: &str = "umbrella marmalade kiosk";
 /// The longest that anybody waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same while the database stands still: a node gives up after so long, and says so.
+const PATIENCE_WITH_SILENCE: Duration = Duration::from_secs(32);
 /// How soon after the database everything works again.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
 const SETTINGS: [(&str, &str); 2] = [("trusted_proxies", PROXY), ("throttle_factor", "0")];
@@ -32,6 +36,8 @@ struct Town {
     cluster: Cluster,
     /// Somebody who is signed in all the time.
     witness: Browser<Socket>,
+    /// Those that the witness has not used.
+    codes: Vec<String>,
     _folder: TempDir,
 }
 
@@ -50,13 +56,14 @@ impl Town {
         let mut witness = front.browser();
         witness.gives_password("witness", PASSWORD).await;
         witness.sets_up().await;
+        let codes = witness.makes_backup_codes().await;
         drop(first);
         while cluster.sql("postgres", "CREATE DATABASE before TEMPLATE countersign").is_err() {
             thread::sleep(Duration::from_millis(50));
         }
         let nodes: Vec<_> = (0..2).map(|_| installation.node(&front.url(), &SETTINGS, Clock::Right)).collect();
         front.leads_to(&[&nodes[0], &nodes[1]]);
-        Self { nodes, front, people, installation, cluster, witness, _folder: folder }
+        Self { nodes, front, people, installation, cluster, witness, codes, _folder: folder }
     }
 
     /// What the witness is answered at each node, all of it in time.
@@ -74,13 +81,40 @@ impl Town {
         statuses
     }
 
-    /// Waits until both nodes serve again.
-    async fn is_back(&self, since: Instant) {
-        while self.secret_at_both().await != [StatusCode::OK; 2] {
+    /// Waits until both nodes serve again, and let somebody in.
+    async fn is_back(&mut self, since: Instant) {
+        while self.secret_at_both().await != [StatusCode::OK; 2] || !self.lets_in(0).await || !self.lets_in(1).await {
             assert!(since.elapsed() < BACK_WITHIN, "not back after {:?}", since.elapsed());
             thread::sleep(Duration::from_millis(20));
         }
         assert!(since.elapsed() < BACK_WITHIN, "back only after {:?}", since.elapsed());
+    }
+
+    /// Whether the witness gets in at this node, from the password on.
+    async fn lets_in(&mut self, node: usize) -> bool {
+        let mut browser = at_node(&self.front.browser(), node);
+        browser.gives_password("witness", PASSWORD).await;
+        let code = self.codes.last().unwrap();
+        let Some(answer) = browser.answers_with_backup_code_if_asked(code).await else { return false };
+        let inside = browser.cookies.contains_key("countersign");
+        if inside || answer.says("has been used already") {
+            self.codes.pop();
+        }
+        inside
+    }
+
+    /// While the database stands still, each node gives up in time and says when to come back.
+    fn stands_still(&self) {
+        let answers = at_once(vec![0, 1], |node| {
+            let begun = Instant::now();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let page = runtime.block_on(at_node(&self.witness, node).get("/secret"));
+            (page.status, page.headers.contains_key("retry-after"), begun.elapsed())
+        });
+        for (status, says_when, took) in answers {
+            assert_eq!((status, says_when), (StatusCode::SERVICE_UNAVAILABLE, true), "after {took:?}");
+            assert!(took < PATIENCE_WITH_SILENCE, "{took:?}");
+        }
     }
 
     /// While the database is away, a person who knows everything gets nothing but "come back".
@@ -129,6 +163,14 @@ async fn no_code_comes_back_whatever_happens_to_the_database_or_to_a_node() {
     town.is_back(Instant::now()).await;
 
     crowd.wait_for(4);
+    let still = Instant::now();
+    town.cluster.freeze().unwrap();
+    town.stands_still();
+    town.cluster.thaw().unwrap();
+    let goes_on = Instant::now();
+    town.is_back(goes_on).await;
+
+    crowd.wait_for(4);
     let node_killed = Instant::now();
     town.nodes.pop().unwrap().kill();
     crowd.wait_for(4);
@@ -137,7 +179,11 @@ async fn no_code_comes_back_whatever_happens_to_the_database_or_to_a_node() {
     let node_back = Instant::now();
     town.is_back(node_back).await;
     crowd.wait_for(4);
+    crowd.wait_for_an_app();
     let record = crowd.stop();
+    let (tried, again) = record.apps_accepted_again(&town.people, &town.front).await;
+    assert!(tried > 0 && again.is_empty(), "{again:?} of {tried}");
+    assert!(record.from_apps().values().all(|(_, times)| *times == 1), "{:?}", record.from_apps());
 
     let accepted = record.accepted();
     assert!(accepted.len() >= 20, "only {} codes were accepted", accepted.len());
@@ -153,7 +199,9 @@ async fn no_code_comes_back_whatever_happens_to_the_database_or_to_a_node() {
             502 => may_be_cut,
             _ => false,
         };
-        assert!(fits && answer.took < PATIENCE, "{answer:?}");
+        let silence = answer.sent + answer.took > still && answer.sent < goes_on;
+        let patience = if silence { PATIENCE_WITH_SILENCE } else { PATIENCE };
+        assert!(fits && answer.took < patience, "{answer:?}");
     }
     let faults = record.answers().iter().filter(|answer| answer.status.as_u16() == 503 && answer.says_when).count();
     assert!(faults > 0, "nobody ever met a database that was away: {:?}", record.statuses());

@@ -9,6 +9,7 @@ mod command;
 mod contract;
 mod postgres;
 mod python;
+mod server;
 mod tally;
 mod test;
 mod tidy;
@@ -46,16 +47,26 @@ fn chore(words: &[&str]) -> Result<()> {
         ["test"] => test::test(&Workspace::load()?),
         ["postgres"] => postgres::keep(),
         ["tidy"] => tidy::tidy(&Workspace::load()?),
-        ["bench", "login", arguments @ ..] => bench_login(arguments),
+        ["bench", "login", arguments @ ..] => bench_login(&Workspace::load()?, arguments),
         ["contract", "twilio", file] => contract::twilio(&Workspace::load()?, file),
         [] => bail!("no chore was named\n\n{USAGE}"),
         unknown => bail!("there is no chore `{}`\n\n{USAGE}", unknown.join(" ")),
     }
 }
 
-fn bench_login(arguments: &[&str]) -> Result<()> {
+fn bench_login(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+    let program = server::build(workspace)?;
     let bench = ["bench", "-p", "trials", "--bench", "login", "--"];
-    command::run(cargo().args(bench).args(arguments))
+    // As `packaging/` has it, for the server and for what it is compared with.
+    let large_pages = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+    command::run(
+        cargo()
+            .current_dir(&workspace.root)
+            .env(server::VARIABLE, program)
+            .envs([large_pages])
+            .args(bench)
+            .args(arguments),
+    )
 }
 
 #[cfg(test)]

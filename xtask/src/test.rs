@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{BufReader, stdout},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitStatus, Stdio},
     time::Duration,
 };
@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     command::{self, cargo},
-    postgres, python,
+    postgres, python, server,
     tally::Tally,
     tidy, tools,
     workspace::Workspace,
@@ -29,8 +29,8 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         command::run(at(workspace, &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     step("tidy", || tidy::tidy(workspace))?;
-    step("server binary", || run(workspace, &["build", "--release", "-p", "countersign-server"]))?;
-    let (tally, status) = step("tests", || suite(workspace, &python))?;
+    let program = step("server binary", || server::build(workspace))?;
+    let (tally, status) = step("tests", || suite(workspace, &program, &python))?;
     println!("{tally}");
     ensure!(status.success(), "step `tests` failed");
     Ok(())
@@ -38,12 +38,12 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
 
 /// Plain `cargo test`. The tests that drive the real server find its binary, a place for their screenshots and a private
 /// PostgreSQL, which is gone afterwards, in the environment.
-fn suite(workspace: &Workspace, python: &Path) -> Result<(Tally, ExitStatus)> {
+fn suite(workspace: &Workspace, program: &Path, python: &Path) -> Result<(Tally, ExitStatus)> {
     let artefacts = workspace.target.join("artefacts");
     fs::create_dir_all(&artefacts).with_context(|| format!("could not create {}", artefacts.display()))?;
     let cluster = postgres::start()?;
     let mut tests = at(workspace, &["test", "--workspace", "--no-fail-fast"])
-        .env("TRIALS_BIN", server_binary(workspace))
+        .env(server::VARIABLE, program)
         .env("TRIALS_ARTEFACTS", artefacts)
         .env(python::VARIABLE, python)
         .env(cluster::VARIABLE, cluster.url("postgres"))
@@ -53,10 +53,6 @@ fn suite(workspace: &Workspace, python: &Path) -> Result<(Tally, ExitStatus)> {
     let output = tests.stdout.take().context("could not read from `cargo test`")?;
     let tally = Tally::while_copying(BufReader::new(output), stdout())?;
     Ok((tally, tests.wait()?))
-}
-
-fn server_binary(workspace: &Workspace) -> PathBuf {
-    workspace.target.join("release").join("countersign").with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 fn run(workspace: &Workspace, arguments: &[&str]) -> Result<()> {

@@ -30,6 +30,11 @@ impl Workspace {
         Self::from_metadata(&serde_json::from_str(&metadata)?)
     }
 
+    /// Where the server is once it has been built as it is shipped.
+    pub(crate) fn server(&self) -> PathBuf {
+        self.target.join("release").join("countersign").with_extension(std::env::consts::EXE_EXTENSION)
+    }
+
     fn from_metadata(metadata: &Value) -> Result<Self> {
         Ok(Self {
             root: text(metadata, "workspace_root")?.into(),
@@ -100,7 +105,9 @@ mod tests {
 
     #[test]
     fn the_target_folder_is_the_one_cargo_names() {
-        assert_eq!(Workspace::from_metadata(&metadata()).unwrap().target, PathBuf::from("/elsewhere"));
+        let workspace = Workspace::from_metadata(&metadata()).unwrap();
+        assert_eq!(workspace.target, PathBuf::from("/elsewhere"));
+        assert!(workspace.server().starts_with("/elsewhere/release"));
     }
 
     #[test]

@@ -59,6 +59,9 @@ pub(crate) struct Config {
 #[derive(Clone, Debug)]
 pub(crate) struct PublicUrl {
     pub(crate) origin: Origin,
+    /// Its name, or its address without brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// Whether that is the browser's own machine.
     pub(crate) is_loopback: bool,
 }
@@ -212,8 +215,13 @@ impl Config {
 
     /// What may be set like this and yet be a mistake, each with what to do.
     pub(crate) fn doubts(&self) -> Vec<&'static str> {
+        self.proxy_doubts().into_iter().chain(self.setting_doubts()).collect()
+    }
+
+    /// Those about who is believed to say where a request comes from.
+    pub(crate) fn proxy_doubts(&self) -> Vec<&'static str> {
         let https = self.public_url.as_ref().is_some_and(|url| url.origin.is_https());
-        let doubts = [
+        that_hold([
             (
                 https && self.trusted_proxies.is_empty(),
                 "trusted_proxies is empty: everybody seems to come from the proxy's address, and shares its budget of \
@@ -224,6 +232,12 @@ impl Config {
                 "trusted_proxies has networks that nearly everybody is in: whoever reaches the server can say to be anybody, \
                  and no address has a budget of its own; list the proxies alone",
             ),
+        ])
+    }
+
+    /// Those about everything else.
+    pub(crate) fn setting_doubts(&self) -> Vec<&'static str> {
+        that_hold([
             (
                 self.metrics_bind.is_some_and(|bind| !bind.ip().is_loopback()),
                 "metrics_bind can be reached from other machines, and figures are told to whoever asks: bind it to \
@@ -237,9 +251,12 @@ impl Config {
                 self.password_minimum < Rules::USUAL,
                 "password_minimum is under 15: that is enough only where nobody gets in by a password alone",
             ),
-        ];
-        doubts.into_iter().filter(|(holds, _)| *holds).map(|(_, doubt)| doubt).collect()
+        ])
     }
+}
+
+fn that_hold<const MANY: usize>(doubts: [(bool, &'static str); MANY]) -> Vec<&'static str> {
+    doubts.into_iter().filter(|(holds, _)| *holds).map(|(_, doubt)| doubt).collect()
 }
 
 /// The secret in the first line of a file.

@@ -3,11 +3,11 @@
 //! What is set by halves is an error that names what is missing: nobody finds out by a code that does not come. Secrets are
 //! read from their files here, when a server or a command starts.
 
-use std::{fmt::Display, path::PathBuf, sync::Arc};
+use std::{fmt::Display, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use countersign_engine::{
-    Parts, SystemClock,
+    Fault, Parts, SystemClock,
     core::{Kind, Secret},
     port::{CallApp, Gateway, Validator},
 };
@@ -20,13 +20,15 @@ use crate::config::{
     gateways::{Carrier, Gateways},
 };
 
+/// How long it may take to find out whether something can be reached.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Gives the parts of an engine whatever is set about reaching people.
 pub(crate) fn equip(parts: &mut Parts, config: &Config) -> Result<()> {
     let gateways = &config.gateways;
-    let texts = Arc::new(Texts::read(gateways.templates.as_deref()).context("could not read the texts of messages")?);
-    let mut made = Made { config, texts, twilio: None };
+    let mut made = Made::of(config)?;
     for (channel, carrier) in channels(gateways) {
-        let gateway = made.gateway(carrier).with_context(|| format!("could not use {carrier} for {channel}"))?;
+        let gateway = made.gateway_for(&channel, carrier)?;
         parts.gateways.insert(channel, gateway);
     }
     parts.call_app = made.twilio.map(|twilio| twilio as Arc<dyn CallApp>);
@@ -36,6 +38,25 @@ pub(crate) fn equip(parts: &mut Parts, config: &Config) -> Result<()> {
     });
     parts.validator = validator(gateways)?;
     Ok(())
+}
+
+/// Whether whatever is behind each gateway and service that is set can be reached; each is named as in the settings.
+pub(crate) async fn reached(config: &Config) -> Result<Vec<(String, Result<(), Fault>)>> {
+    let mut made = Made::of(config)?;
+    let mut reached = vec![];
+    for (channel, carrier) in channels(&config.gateways) {
+        let gateway = made.gateway_for(&channel, carrier)?;
+        reached.push((format!("{carrier} for {channel}"), in_time(gateway.reachable()).await));
+    }
+    if let Some(validator) = validator(&config.gateways)? {
+        reached.push(("the validation service for YubiKeys".into(), in_time(validator.reachable()).await));
+    }
+    Ok(reached)
+}
+
+async fn in_time(asked: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
+    let late = |_| Err(Fault::because("reach it", format!("no answer within {} s", PATIENCE.as_secs())));
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(late)
 }
 
 /// Each channel that somebody is set for.
@@ -51,7 +72,17 @@ struct Made<'a> {
     twilio: Option<Arc<Twilio>>,
 }
 
-impl Made<'_> {
+impl<'a> Made<'a> {
+    fn of(config: &'a Config) -> Result<Self> {
+        let templates = config.gateways.templates.as_deref();
+        let texts = Arc::new(Texts::read(templates).context("could not read the texts of messages")?);
+        Ok(Self { config, texts, twilio: None })
+    }
+
+    fn gateway_for(&mut self, channel: &Kind, carrier: Carrier) -> Result<Arc<dyn Gateway>> {
+        self.gateway(carrier).with_context(|| format!("could not use {carrier} for {channel}"))
+    }
+
     fn gateway(&mut self, carrier: Carrier) -> Result<Arc<dyn Gateway>> {
         let gateways = &self.config.gateways;
         Ok(match carrier {

@@ -190,7 +190,7 @@ impl PostgresStore {
     ) -> Result<Result<Vec<Row>, tokio_postgres::Error>, Fault> {
         let connection = self.connections.take(doing).await?;
         let answer = timeout(PATIENCE, connection.query(statement, values)).await;
-        in_time(doing, connection, answer)
+        in_time(doing, connection, answer).map_err(|fault| fault.again_after(COME_BACK))
     }
 
     /// Removes rows by `statement`, which takes a moment and a number of rows, a slice at a time.

@@ -9,90 +9,152 @@ use std::{
 };
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use countersign_engine::{Clock, SystemClock, core::Secret};
+use countersign_engine::{Clock, SystemClock};
 use trials::PASSWORD;
 
 use crate::{
+    Options,
     load::{self, Answer, Connection},
-    process::{cpu_of, serve},
+    process::{Process, cpu_of},
     second_factor::millis,
-    seed::{self, Place, Someone},
+    seed::Someone,
 };
+
+/// Nodes that are measured together.
+pub(crate) struct Site {
+    /// What they are, for the reader.
+    pub(crate) what: &'static str,
+    pub(crate) nodes: Vec<Process>,
+}
+
+/// What all turns of a site came to.
+#[derive(Default)]
+struct Sum {
+    rate: f64,
+    /// Of each turn, to the bare hash of the same turn.
+    ratios: Vec<f64>,
+    times: Vec<Duration>,
+    /// All that were begun, those included that do not count for the rate.
+    logins: usize,
+    /// Processor time that the load has taken, and the nodes, and the time that all this took, in seconds.
+    load: f64,
+    served: f64,
+    span: f64,
+}
 
 /// Full logins, page by page, against what Argon2id alone allows on the same cores. They take turns every second or two,
 /// because what a shared machine gives changes from minute to minute, and the ratio is that of the sums.
-pub(crate) async fn against_argon2(place: &Place, seeded: usize, hash: &Secret) {
-    const TURNS: usize = 12;
-    const TURN: Duration = Duration::from_secs(2);
-    let people = Arc::new(seed::people(place, seeded, 10_000, hash).await);
-    let server = serve(&place.url, &place.key);
+///
+/// The load shares the cores with the server, and the bare hash has no load beside it. So the ratio is told as it is, and
+/// as it would be if the bare hash had what the load leaves of the cores. Where others use the machine, rates say little;
+/// how much processor time a login takes, and how much a bare hash, says more.
+pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Vec<Someone>) {
+    let span = Duration::from_secs(u64::try_from(options.seconds).unwrap());
+    let people = Arc::new(people);
     let next = Arc::new(AtomicUsize::new(0));
-    logins(&server.address, &people, &next, TURN).await;
-    let (mut ratios, mut times, mut own) = (vec![], vec![], 0.0);
-    let (mut hashes, mut done) = (0.0, 0.0);
-    for _ in 0..TURNS {
-        let alone = argon2_alone(TURN);
-        let before = cpu_of("self");
-        let turn = logins(&server.address, &people, &next, TURN).await;
-        own += cpu_of("self") - before;
-        ratios.push(turn.rate / alone);
-        hashes += alone;
-        done += turn.rate;
-        times.extend(turn.times);
+    let mut sums: Vec<_> = sites.iter().map(|_| Sum::default()).collect();
+    for site in sites {
+        logins(&site.nodes, &people, &next, Duration::from_secs(1)).await;
     }
-    times.sort_unstable();
-    ratios.sort_by(f64::total_cmp);
-    let count = times.len() as f64;
+    let (mut hashes, mut turns, mut each) = (0.0, 0.0, 0.0);
+    // So many sign in during a turn of everybody, and a few more.
+    let needed = |alone: f64| alone * 1.2 * (span + ALL_AT_IT * 2).as_secs_f64() * sites.len() as f64;
+    for _ in 0..4 * options.rounds {
+        let (alone, cpu) = argon2_alone(span);
+        let left = people.len().saturating_sub(next.load(Ordering::Relaxed));
+        if needed(alone) > left as f64 {
+            break;
+        }
+        hashes += alone;
+        turns += 1.0;
+        each += cpu;
+        for (site, sum) in sites.iter().zip(&mut sums) {
+            let (load, served, begun) = (cpu_of("self"), site.cpu(), Instant::now());
+            let turn = logins(&site.nodes, &people, &next, span).await;
+            sum.load += cpu_of("self") - load;
+            sum.served += site.cpu() - served;
+            sum.logins += turn.all;
+            sum.span += begun.elapsed().as_secs_f64();
+            sum.rate += turn.rate;
+            sum.ratios.push(turn.rate / alone);
+            sum.times.extend(turn.times);
+        }
+    }
+    assert!(turns > 0.0, "there are not enough people for one turn");
+    let each = each / turns * 1000.0;
+    println!("full logins, {turns} turns; argon2id alone {:.1}/s, {each:.1} ms CPU each", hashes / turns);
+    for (site, sum) in sites.iter().zip(sums) {
+        tell(site, sum, hashes, turns);
+    }
+}
+
+impl Site {
+    /// Seconds of processor time so far.
+    fn cpu(&self) -> f64 {
+        self.nodes.iter().map(Process::cpu).sum()
+    }
+}
+
+fn tell(site: &Site, mut sum: Sum, hashes: f64, turns: f64) {
+    sum.times.sort_unstable();
+    sum.ratios.sort_by(f64::total_cmp);
+    let cores = std::thread::available_parallelism().unwrap().get() as f64;
+    let (ratio, load) = (sum.rate / hashes, sum.load / sum.span / cores);
     println!(
-        "full logins: {:.1}/s (p50 {:.0} ms, the load takes {:.2} ms CPU each, peak {:.0} MiB) | argon2id alone \
-         {:.1}/s | ratio of the sums {:.3}, of single turns {:.2} to {:.2}, median {:.3}",
-        done / TURNS as f64,
-        millis(times[times.len() / 2]),
-        own / count * 1000.0,
-        server.memory().1,
-        hashes / TURNS as f64,
-        done / hashes,
-        ratios[0],
-        ratios[TURNS - 1],
-        ratios[TURNS / 2],
+        "  {}: {:.1}/s, {:.1} ms CPU each, p50 {:.0} ms, peak {:.0} MiB | ratio {ratio:.3} (single turns {:.2} to {:.2}) | the load takes \
+         {:.1} % of the cores: {:.3} of what argon2id has without them",
+        site.what,
+        sum.rate / turns,
+        sum.served / sum.logins as f64 * 1000.0,
+        millis(sum.times[sum.times.len() / 2]),
+        site.nodes.iter().map(|node| node.memory().1).sum::<f64>(),
+        sum.ratios[0],
+        sum.ratios[sum.ratios.len() - 1],
+        load * 100.0,
+        ratio / (1.0 - load),
     );
 }
+
+/// What people do in the first moments, and after the turn while the last of them end, does not count: not all of them are
+/// at it then.
+const ALL_AT_IT: Duration = Duration::from_millis(300);
 
 /// What one turn came to.
 struct Turn {
     rate: f64,
     times: Vec<Duration>,
+    all: usize,
 }
 
-/// Eight people at a time sign in, one after the other. What they do in the first moments, and after the turn while the
-/// last of them end, does not count: not all of them are at it then.
-async fn logins(address: &str, people: &Arc<Vec<Someone>>, next: &Arc<AtomicUsize>, span: Duration) -> Turn {
-    const ALL_AT_IT: Duration = Duration::from_millis(300);
+/// Eight people at a time sign in, one after the other, at these nodes in turn.
+async fn logins(nodes: &[Process], people: &Arc<Vec<Someone>>, next: &Arc<AtomicUsize>, span: Duration) -> Turn {
     let begun = Instant::now();
     let counted = begun + ALL_AT_IT..begun + ALL_AT_IT + span;
     let end = counted.end;
     let tasks: Vec<_> = (0..8)
-        .map(|_| {
-            let (people, next, address) = (people.clone(), next.clone(), address.to_owned());
+        .map(|number| {
+            let (people, next, public) = (people.clone(), next.clone(), nodes[0].address.clone());
+            let address = nodes[number % nodes.len()].address.clone();
             tokio::spawn(async move {
                 let mut connection = Connection::to(&address).await;
                 let mut logins = vec![];
                 while Instant::now() < end {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let started = Instant::now();
-                    login(&mut connection, &address, &people[number]).await;
+                    login(&mut connection, &public, &people[number]).await;
                     logins.push((Instant::now(), started.elapsed()));
                 }
                 logins
             })
         })
         .collect();
-    let mut times = vec![];
+    let mut logins = vec![];
     for task in tasks {
-        let logins = task.await.unwrap().into_iter().filter(|(ended, _)| counted.contains(ended));
-        times.extend(logins.map(|(_, took)| took));
+        logins.extend(task.await.unwrap());
     }
-    Turn { rate: times.len() as f64 / span.as_secs_f64(), times }
+    let in_time = logins.iter().filter(|(ended, _)| counted.contains(ended));
+    let times: Vec<_> = in_time.map(|(_, took)| *took).collect();
+    Turn { rate: times.len() as f64 / span.as_secs_f64(), times, all: logins.len() }
 }
 
 /// One login, page by page, on a kept connection.
@@ -134,9 +196,9 @@ fn token(page: &Answer) -> &str {
     rest.split('"').next().unwrap()
 }
 
-/// Hashes a second on both cores with nothing else going on, memory reused.
-fn argon2_alone(span: Duration) -> f64 {
-    let begun = Instant::now();
+/// Hashes a second on all cores with nothing else going on, memory reused; and the processor time of each, in seconds.
+fn argon2_alone(span: Duration) -> (f64, f64) {
+    let (begun, before) = (Instant::now(), cpu_of("self"));
     let threads: Vec<_> = (0..std::thread::available_parallelism().unwrap().get())
         .map(|_| {
             std::thread::spawn(move || {
@@ -155,5 +217,5 @@ fn argon2_alone(span: Duration) -> f64 {
         })
         .collect();
     let done: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
-    done as f64 / begun.elapsed().as_secs_f64()
+    (done as f64 / begun.elapsed().as_secs_f64(), (cpu_of("self") - before) / done as f64)
 }

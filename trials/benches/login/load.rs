@@ -75,20 +75,45 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
 }
 
+/// When a run is over: after so many requests or after so long, whichever comes first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    pub(crate) count: usize,
+    /// What is answered in the first moments, while connections to a database are made, does not count.
+    lead_in: Duration,
+    /// How long it goes on after them.
+    span: Duration,
+}
+
+impl Limit {
+    /// So many requests, all of which count.
+    pub(crate) fn count(count: usize) -> Self {
+        Self { count, lead_in: Duration::ZERO, span: Duration::MAX }
+    }
+
+    /// So many seconds, with no more than so many requests in each.
+    pub(crate) fn seconds(seconds: usize, at_most: usize) -> Self {
+        let span = Duration::from_secs(u64::try_from(seconds).unwrap());
+        Self { count: seconds * at_most, lead_in: Duration::from_millis(300), span }
+    }
+}
+
 /// What came of one run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Report {
+    /// How many requests were sent, those of the first moments included.
+    pub(crate) done: usize,
     pub(crate) rate: f64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
     pub(crate) refused: usize,
 }
 
-/// Sends `count` requests over so many connections, to these addresses in turn; `request` makes the n-th, `good` looks at its answer.
+/// Sends requests over so many connections, to these addresses in turn; `request` makes the n-th, `good` looks at its answer.
 pub(crate) async fn run(
     addresses: &[String],
     connections: usize,
-    count: usize,
+    Limit { count, lead_in, span }: Limit,
     request: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static,
     good: fn(&Answer) -> bool,
 ) -> Report {
@@ -101,13 +126,14 @@ pub(crate) async fn run(
         open.push(Connection::to(address).await);
     }
     let begun = Instant::now();
+    let over = move || begun.elapsed().checked_sub(lead_in).is_some_and(|counted| counted >= span);
     let tasks: Vec<_> = open
         .into_iter()
         .map(|mut connection| {
             let (next, refused, times, request) = (next.clone(), refused.clone(), times.clone(), request.clone());
             tokio::spawn(async move {
                 let mut own = vec![];
-                loop {
+                while !over() {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= count {
                         break;
@@ -115,7 +141,7 @@ pub(crate) async fn run(
                     let bytes = request(number);
                     let sent = Instant::now();
                     let answer = connection.exchange(&bytes).await;
-                    own.push(sent.elapsed());
+                    own.push((begun.elapsed(), sent.elapsed()));
                     if !good(&answer) && refused.fetch_add(1, Ordering::Relaxed) == 0 {
                         eprintln!("first refusal: {} {}", answer.head, answer.body);
                     }
@@ -127,11 +153,15 @@ pub(crate) async fn run(
     for task in tasks {
         task.await.unwrap();
     }
-    let elapsed = begun.elapsed();
-    let mut times = Arc::try_unwrap(times).unwrap().into_inner().unwrap();
+    let elapsed = begun.elapsed().saturating_sub(lead_in);
+    let all = Arc::try_unwrap(times).unwrap().into_inner().unwrap();
+    let counted = all.iter().filter(|(ended, _)| *ended >= lead_in);
+    let mut times: Vec<_> = counted.map(|(_, took)| *took).collect();
+    assert!(!times.is_empty(), "the run was over before it began to count");
     times.sort_unstable();
     Report {
-        rate: count as f64 / elapsed.as_secs_f64(),
+        done: all.len(),
+        rate: times.len() as f64 / elapsed.as_secs_f64(),
         p50: times[times.len() / 2],
         p99: times[times.len() * 99 / 100],
         refused: refused.load(Ordering::Relaxed),

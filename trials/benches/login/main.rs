@@ -1,8 +1,9 @@
 //! `cargo xtask bench login`: full logins over HTTP against the real binary and, in the same run, the bare limits.
 //!
 //! What is compared runs in turn on the same machine in the same minutes: quote the ratios, not the figures. The load and
-//! the servers share the cores. Options: `--database sqlite|postgres`, `--connections 1,8,32`, `--rounds 3`, `--count 12000`, and
-//! for PostgreSQL `--users 10000,1000000`.
+//! the servers share the cores. Options: `--database sqlite|postgres`, `--connections 1,8,32`, `--rounds 3`, `--seconds 2` for
+//! a turn of full logins and, on PostgreSQL, of second factors; `--count 12000` second factors a turn on SQLite; and for
+//! PostgreSQL `--users 10000,1000000`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -44,6 +45,7 @@ struct Options {
     rounds: usize,
     count: usize,
     users: Vec<usize>,
+    seconds: usize,
 }
 
 impl Options {
@@ -55,6 +57,7 @@ impl Options {
             rounds: 3,
             count: 12_000,
             users: vec![10_000, 1_000_000],
+            seconds: 2,
         };
         let mut words: VecDeque<_> = env::args().skip(1).filter(|word| word != "--bench").collect();
         while let Some(word) = words.pop_front() {
@@ -64,6 +67,7 @@ impl Options {
                 "--connections" => options.connections = numbers(&value),
                 "--rounds" => options.rounds = value.parse().unwrap(),
                 "--count" => options.count = value.parse().unwrap(),
+                "--seconds" => options.seconds = value.parse().unwrap(),
                 "--users" => options.users = numbers(&value),
                 other => panic!("{other} is no option: there are {OPTIONS}"),
             }
@@ -72,4 +76,4 @@ impl Options {
     }
 }
 
-const OPTIONS: &str = "--database, --connections, --rounds, --count and --users";
+const OPTIONS: &str = "--database, --connections, --rounds, --seconds, --count and --users";

@@ -1,155 +1,279 @@
-//! On PostgreSQL: second factors beside `pgbench`, which reads one row and writes the same rows per transaction, on the same
-//! tables of the same server; with few users and with many, and with two nodes.
+//! On PostgreSQL: second factors beside `pgbench`, which reads one row and writes the same rows per transaction, for the same
+//! people on the same tables of the same server; with few users and with many, with one node and with two; and full logins
+//! beside the bare hash.
+//!
+//! `pgbench` makes seven round trips a transaction where Countersign makes two to commit, so the ratio flatters us wherever
+//! the way to the database is what takes the time.
 
 use std::{
     fs,
-    path::Path,
-    process::{Command, Output},
-    time::Instant,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use countersign_engine::core::Secret;
-use trials::{Cluster, free_port, program};
+use trials::{Cluster, PASSWORD, free_port, program};
 
 use crate::{
     Options,
-    process::{Process, serve, serve_as},
+    full_login::{self, Site},
+    load::Limit,
+    process::{Process, memory_of, serve_as},
     second_factor::{self, Round, median, millis},
-    seed::{self, Place, Someone},
+    seed::{self, Crowd, Place},
 };
 
-/// What a transaction of `pgbench` does: reads a device, then writes what an accepted answer writes. Its devices are those
-/// of users who never sign in, as many and as large as the others'.
+/// What a transaction of `pgbench` does: finds the device of a user, then writes what an accepted answer writes. Rows are as
+/// large as ours and their keys lie as scattered.
 const SCRIPT: &str = "
-\\set device random(1, :users)
-\\set number random(1, 9000000000000000)
+\\set person random(0, :people - 1)
+\\set number (:person * :factor) % :modulus
+\\set attempt random(1, 9000000000000000)
 BEGIN;
-SELECT id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state
-    FROM device WHERE id = 'device ' || :device;
-UPDATE device SET version = version + 1, failures = 0, last_used = :number, state = repeat('x', 300)::bytea
-    WHERE id = 'device ' || :device;
+SELECT id, user_id, kind, name, status, version, failures, last_failure, known_failures, created, last_used, state
+    FROM device WHERE user_id = 'id' || lpad(:number::text, 24, '0') \\gset
+UPDATE device SET name = name, status = status, version = version + 1, failures = 0, last_used = last_used, state = state
+    WHERE id = :id AND version = :version;
 INSERT INTO session (key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified)
-    VALUES ('key ' || :number || ' ' || :client_id, 'user ' || :device, 'aal2', 'a credential stamp',
-            'device ' || :device, 1, 1, 1, 1);
-INSERT INTO spent_attempt (id, until) VALUES ('attempt ' || :number || ' ' || :client_id, 1);
-INSERT INTO event (at, user_id, kind, device_id, method, attempt_id)
-    VALUES (1, 'user ' || :device, 'signed-in', 'device ' || :device, 'totp', 'attempt ' || :number);
+    VALUES (lpad(:attempt::text, 64, '0'), :user_id, 'aal2', '0123456789abcdefghijklmnop', :id, 1, 1, 1, 1);
+INSERT INTO spent_attempt (id, until) VALUES (lpad(:attempt::text, 26, '0'), 1);
+INSERT INTO event (at, user_id, kind, device_id, method, attempt_id, address)
+    VALUES (1, :user_id, 'signed-in', :id, 'totp', lpad(:attempt::text, 26, '0'), '127.0.0.1');
 COMMIT;
 ";
+
+/// Of so many users at most can be signed in here; the others are there to be in the way.
+const MOST_PEOPLE: usize = 20_000;
+/// People and fillers are added in so many turns, so that their rows lie among each other.
+const SLICES: usize = 20;
+/// More than this nobody does in a second, by one connection and by several.
+const MOST_A_SECOND: [usize; 2] = [2_000, 6_000];
+
+/// A database with so many users.
+struct Town {
+    name: String,
+    users: usize,
+    /// How many of them can be signed in.
+    people: usize,
+    place: Place,
+    crowd: Crowd,
+}
+
+/// One turn: `pgbench`, one node and, at the most connections, two.
+struct Turn {
+    bare: f64,
+    one: Measured,
+    two: Option<Measured>,
+}
+
+/// What nodes did, the most that they took of memory, and what the database took beside them, in MiB.
+struct Measured {
+    round: Round,
+    peak: f64,
+    database: f64,
+}
 
 /// The whole bench.
 pub(crate) async fn bench(options: &Options) {
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("countersign.key");
-    countersign(&["keys", "new", &key.display().to_string()], "");
+    countersign(&["keys", "new", &key.display().to_string()], "", "");
     let script = folder.path().join("accepted.sql");
     fs::write(&script, SCRIPT).unwrap();
     let cluster = Cluster::start_with(&[("shared_buffers", "1GB"), ("max_wal_size", "8GB")]).unwrap();
-    let mut rates = vec![];
+    let mut towns = vec![];
     for &users in &options.users {
+        towns.push(Town::founded(&cluster, users, &key).await);
+    }
+    at_rest(&cluster, &towns[0].place);
+    let most = options.connections.iter().copied().max().unwrap();
+    for &connections in &options.connections {
+        let mut turns: Vec<Vec<Turn>> = towns.iter().map(|_| vec![]).collect();
+        for _ in 0..options.rounds {
+            for (town, turns) in towns.iter_mut().zip(&mut turns) {
+                turns.push(town.turn(options, &cluster, &script, connections, connections == most).await);
+            }
+        }
+        for (town, turns) in towns.iter().zip(&turns) {
+            tell(town, connections, turns);
+        }
+        if connections == most {
+            compare(&towns, &turns);
+        }
+    }
+    let Town { place, crowd, people, .. } = &mut towns[0];
+    let people = crowd.take(*people).await;
+    let sites = [("one node", 1), ("two nodes", 2)].map(|(what, count)| Site { what, nodes: nodes(place, count) });
+    full_login::against_argon2(options, &sites, people).await;
+    println!("PostgreSQL beside them: {:.0} MiB", memory_of(&cluster.processes()));
+}
+
+impl Town {
+    async fn founded(cluster: &Cluster, users: usize, key: &Path) -> Self {
+        let begun = Instant::now();
         let name = format!("users_{users}");
         cluster.sql("postgres", &format!("CREATE DATABASE {name}")).unwrap();
-        countersign(&["migrate"], &cluster.url(&name));
-        fill(&cluster, &name, users);
-        let place = Place::open(cluster.url(&name), key.clone()).await;
-        rates.push((users, compare(options, &cluster, &name, &script, &place, users).await));
-    }
-    for pair in rates.windows(2) {
-        let ((few, fast), (many, slow)) = (&pair[0], &pair[1]);
-        println!("{many} users against {few}: {:.2} times slower at the most connections", fast / slow);
-    }
-}
-
-/// Rounds of `pgbench`, one node and two nodes in turn. Returns the median rate of one node at the most connections.
-async fn compare(options: &Options, cluster: &Cluster, name: &str, script: &Path, place: &Place, users: usize) -> f64 {
-    let Options { connections, rounds, count, .. } = options;
-    let needed = count * rounds * (connections.len() + 1);
-    println!("{users} users; seeding {needed} people with authenticator apps");
-    let people = seed::people(place, 0, needed, &Secret::new("never hashed")).await;
-    cluster.sql(name, "VACUUM ANALYZE").unwrap();
-    let mut people = people.chunks(*count);
-    let mut last = 0.0;
-    for &connections in connections {
-        let mut done = vec![];
-        for _ in 0..*rounds {
-            let bare = pgbench(&cluster.url(name), script, connections, users, count / connections);
-            let nodes = [serve(&place.url, &place.key)];
-            done.push((bare, measure(place, &nodes, connections, people.next().unwrap()).await, nodes[0].memory().1));
+        let url = cluster.url(&name);
+        countersign(&["migrate"], &url, "");
+        countersign(&["user", "add", "demo", "--password-stdin"], &url, PASSWORD);
+        let place = Place::open(url, PathBuf::from(key)).await;
+        let hash = place.users.by_canonical_name("demo").await.unwrap().unwrap().password_hash;
+        // The one of the hash is not counted.
+        cluster.sql(&name, "DELETE FROM app_user").unwrap();
+        let people = users.min(MOST_PEOPLE);
+        let mut crowd = Crowd::default();
+        for slice in 0..SLICES {
+            let part = |all: usize| all * slice / SLICES..all * (slice + 1) / SLICES;
+            fill(cluster, &name, &hash, part(users - people).start + people..part(users - people).end + people);
+            crowd.grows(seed::people(&place, part(people).start, part(people).len(), &hash).await);
         }
-        last = tell(connections, &done);
+        cluster.sql(&name, "VACUUM ANALYZE").unwrap();
+        cluster.sql("postgres", "CHECKPOINT").unwrap();
+        let counted = cluster.sql(&name, "SELECT count(*) FROM app_user").unwrap();
+        println!("{counted} users, {people} of them sign in; there after {} s", begun.elapsed().as_secs());
+        Self { name, users, people, place, crowd }
     }
-    let most = connections.iter().copied().max().unwrap();
-    let mut two = vec![];
-    for _ in 0..*rounds {
-        let public = format!("127.0.0.1:{}", free_port());
-        let other = format!("127.0.0.1:{}", free_port());
-        let nodes = [&public, &other].map(|address| serve_as(&place.url, &place.key, address, &public));
-        two.push(measure(place, &nodes, most, people.next().unwrap()).await.report.rate);
+
+    async fn turn(
+        &mut self,
+        options: &Options,
+        cluster: &Cluster,
+        script: &Path,
+        connections: usize,
+        both: bool,
+    ) -> Turn {
+        let bare = self.pgbench(options, cluster, script, connections);
+        let one = self.measure(options, cluster, connections, 1).await;
+        let two = if both { Some(self.measure(options, cluster, connections, 2).await) } else { None };
+        Turn { bare, one, two }
     }
-    let two = median(two);
-    println!("two nodes, {most} connections: {two:.0}/s, {:.2} of what one does on the same cores", two / last);
-    last
+
+    async fn measure(&mut self, options: &Options, cluster: &Cluster, connections: usize, count: usize) -> Measured {
+        let a_second = MOST_A_SECOND[usize::from(connections > 1)];
+        let limit = Limit::seconds(options.seconds, a_second.min(self.people / options.seconds.max(1)));
+        let people = self.crowd.take(limit.count).await;
+        let nodes = nodes(&self.place, count);
+        let round = second_factor::run(&self.place, &nodes, connections, &people, limit).await;
+        self.crowd.takes_back(people, round.report.done);
+        let peak = nodes.iter().map(|node| node.memory().1).sum();
+        Measured { round, peak, database: memory_of(&cluster.processes()) }
+    }
+
+    /// Transactions a second.
+    fn pgbench(&self, options: &Options, cluster: &Cluster, script: &Path, clients: usize) -> f64 {
+        let threads = clients.min(2).to_string();
+        let variables = [("people", self.people), ("factor", seed::FACTOR), ("modulus", seed::MODULUS)];
+        let mut pgbench = Command::new("pgbench");
+        pgbench.args(["--no-vacuum", "--protocol=prepared", "--client", &clients.to_string(), "--jobs", &threads]);
+        pgbench.args(["--time", &options.seconds.to_string(), "--file"]).arg(script);
+        for (name, value) in variables {
+            pgbench.args(["--define", &format!("{name}={value}")]);
+        }
+        let text = told(&pgbench.arg(cluster.url(&self.name)).output().unwrap());
+        assert!(text.contains("number of failed transactions: 0 "), "{text}");
+        let line = text.lines().find(|line| line.starts_with("tps = ")).unwrap_or_else(|| panic!("no rate in {text}"));
+        line.split_whitespace().nth(2).unwrap().parse().unwrap()
+    }
 }
 
-async fn measure(place: &Place, nodes: &[Process], connections: usize, people: &[Someone]) -> Round {
-    second_factor::run(place, nodes, connections, people).await
+/// Nodes that browsers know by the address of the first one.
+fn nodes(place: &Place, count: usize) -> Vec<Process> {
+    let addresses: Vec<_> = (0..count).map(|_| format!("127.0.0.1:{}", free_port())).collect();
+    addresses.iter().map(|address| serve_as(&place.url, &place.key, address, &addresses[0])).collect()
 }
 
-fn tell(connections: usize, rounds: &[(f64, Round, f64)]) -> f64 {
-    println!("second factor, {connections} connections:");
-    for (bare, Round { report, cpu }, peak) in rounds {
+/// What a node takes before anybody comes.
+fn at_rest(cluster: &Cluster, place: &Place) {
+    let alone = memory_of(&cluster.processes());
+    let node = nodes(place, 1);
+    std::thread::sleep(Duration::from_secs(4));
+    let beside = memory_of(&cluster.processes());
+    println!("at rest: a node {:.0} MiB; PostgreSQL {alone:.0} MiB, {beside:.0} MiB beside it", node[0].memory().0);
+}
+
+fn tell(town: &Town, connections: usize, turns: &[Turn]) {
+    println!("second factor, {} users, {connections} connections:", town.users);
+    for Turn { bare, one, two } in turns {
+        let Round { report, cpu } = &one.round;
         println!(
-            "  pgbench {bare:>6.0}/s | countersign {:>6.0}/s p50 {:>5.2} ms p99 {:>5.2} ms {:>3.0} us CPU, peak {peak:.0} MiB \
-             | ratio {:.2}",
+            "  pgbench {bare:>6.0}/s | countersign {:>6.0}/s p50 {:>5.2} ms p99 {:>5.2} ms {:>3.0} us CPU, peak {:.0} MiB, \
+             PostgreSQL {:.0} MiB | ratio {:.2}",
             report.rate,
             millis(report.p50),
             millis(report.p99),
             cpu * 1e6,
+            one.peak,
+            one.database,
             report.rate / bare,
         );
+        if let Some(Measured { round: Round { report, cpu }, peak, database }) = two {
+            println!(
+                "  two nodes      | countersign {:>6.0}/s p50 {:>5.2} ms p99 {:>5.2} ms {:>3.0} us CPU, peak {peak:.0} MiB \
+                 together, PostgreSQL {database:.0} MiB",
+                report.rate,
+                millis(report.p50),
+                millis(report.p99),
+                cpu * 1e6,
+            );
+        }
     }
-    println!("  median ratio {:.2}", median(rounds.iter().map(|(bare, round, _)| round.report.rate / bare).collect()));
-    median(rounds.iter().map(|(_, round, _)| round.report.rate).collect())
+    println!("  median ratio {:.2}", median(turns.iter().map(|turn| turn.one.round.report.rate / turn.bare).collect()));
 }
 
-/// Users with a device each, who never sign in.
-fn fill(cluster: &Cluster, name: &str, users: usize) {
-    let begun = Instant::now();
+/// What two nodes lose, and what many users cost; each as the median of what was measured in the same turn.
+fn compare(towns: &[Town], turns: &[Vec<Turn>]) {
+    for (town, turns) in towns.iter().zip(turns) {
+        let kept =
+            turns.iter().filter_map(|turn| Some(turn.two.as_ref()?.round.report.rate / turn.one.round.report.rate));
+        println!("two nodes, {} users: {:.2} of what one does on the same cores", town.users, median(kept.collect()));
+    }
+    let both = towns.iter().zip(turns);
+    for ((few, fast), (many, slow)) in both.clone().zip(both.skip(1)) {
+        let slower = |rate: fn(&Turn) -> f64| median(fast.iter().zip(slow).map(|(a, b)| rate(a) / rate(b)).collect());
+        println!(
+            "{} users against {}: countersign {:.2} times slower, pgbench {:.2} times",
+            many.users,
+            few.users,
+            slower(|turn| turn.one.round.report.rate),
+            slower(|turn| turn.bare),
+        );
+    }
+}
+
+/// Users with a device each, who never sign in. Their ids are as scattered as those of the others.
+fn fill(cluster: &Cluster, name: &str, hash: &Secret, numbers: std::ops::Range<usize>) {
+    if numbers.is_empty() {
+        return;
+    }
+    let (first, last) = (numbers.start, numbers.end - 1);
+    let (hash, factor, modulus) = (hash.expose(), seed::FACTOR, seed::MODULUS);
+    let filler = format!(
+        "SELECT n, 'id' || lpad((n * {factor} % {modulus})::text, 24, '0') AS person, substr(md5(n::text), 1, 26) AS device
+            FROM generate_series({first}::bigint, {last}) AS n"
+    );
     let text = format!(
         "INSERT INTO app_user (id, name, canonical_name, password_hash, active, staff, stamp, created, password_changed)
-            SELECT 'user ' || n, 'user' || n, 'user' || n, repeat('h', 97), 1, 0, 'a credential stamp', 1, 1
-            FROM generate_series(1, {users}) AS n;
-         INSERT INTO account (user_id, factors, preferred)
-            SELECT 'user ' || n, 1, 'device ' || n FROM generate_series(1, {users}) AS n;
-         INSERT INTO device (id, user_id, kind, name, status, version, failures, created, state)
-            SELECT 'device ' || n, 'user ' || n, 'totp', 'Authenticator app', 'active', 1, 0, 1, repeat('x', 300)::bytea
-            FROM generate_series(1, {users}) AS n;"
+            SELECT person, 'filler' || n, 'filler' || n, '{hash}', 1, 0, device, 1, 1 FROM ({filler}) AS filler;
+         INSERT INTO account (user_id, factors, preferred) SELECT person, 1, device FROM ({filler}) AS filler;
+         INSERT INTO device (id, user_id, kind, name, status, version, failures, created, last_used, state)
+            SELECT device, person, 'totp', 'Authenticator app', 'active', 2, 0, 1, 1, repeat('x', 300)::bytea
+            FROM ({filler}) AS filler"
     );
     cluster.sql(name, &text).unwrap();
-    println!("filled {name} in {} s", begun.elapsed().as_secs());
 }
 
-/// Transactions a second.
-fn pgbench(url: &str, script: &Path, clients: usize, users: usize, transactions: usize) -> f64 {
-    let threads = clients.min(2).to_string();
-    let output = Command::new("pgbench")
-        .args(["--no-vacuum", "--protocol=prepared", "--client", &clients.to_string(), "--jobs", &threads])
-        .args(["--transactions", &transactions.to_string(), "--define", &format!("users={users}"), "--file"])
-        .arg(script)
-        .arg(url)
-        .output()
-        .unwrap();
-    let text = told(&output);
-    let line = text.lines().find(|line| line.starts_with("tps = ")).unwrap_or_else(|| panic!("no rate in {text}"));
-    line.split_whitespace().nth(2).unwrap().parse().unwrap()
-}
-
-fn countersign(arguments: &[&str], url: &str) {
+fn countersign(arguments: &[&str], url: &str, input: &str) {
     let mut command = Command::new(program());
     if !url.is_empty() {
         command.env("COUNTERSIGN_DATABASE_URL", url);
     }
-    told(&command.args(arguments).output().unwrap());
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that reads nothing may be gone before it is written to.
+    let _ = writeln!(child.stdin.take().unwrap(), "{input}");
+    told(&child.wait_with_output().unwrap());
 }
 
 fn told(output: &Output) -> String {

@@ -43,6 +43,17 @@ impl Process {
     }
 }
 
+/// The memory in MiB that these processes take, with what they share counted once. What has ended, or cannot be read by us,
+/// counts for nothing.
+pub(crate) fn memory_of(processes: &[u32]) -> f64 {
+    let told = processes.iter().filter_map(|process| fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok());
+    let shares = told.filter_map(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+        line.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    shares.sum::<f64>() / 1024.0
+}
+
 /// Seconds of processor time of a process so far.
 pub(crate) fn cpu_of(process: &str) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();

@@ -7,7 +7,7 @@ use countersign_engine::{Clock, SystemClock};
 use countersign_testkit::SoftApp;
 
 use crate::{
-    load::{self, Report},
+    load::{self, Limit, Report},
     process::Process,
     seed::{self, Place, Someone},
 };
@@ -42,9 +42,14 @@ pub(crate) struct Round {
 }
 
 /// Has each of these people answer at one of the nodes, which browsers know by the first one's address.
-pub(crate) async fn run(place: &Place, nodes: &[Process], connections: usize, people: &[Someone]) -> Round {
+pub(crate) async fn run(
+    place: &Place,
+    nodes: &[Process],
+    connections: usize,
+    people: &[Someone],
+    limit: Limit,
+) -> Round {
     let waiting = requests(place, &nodes[0].address, people).await;
-    let count = waiting.len();
     let used = || nodes.iter().map(Process::cpu).sum::<f64>();
     let before = used();
     let request = move |number: usize| {
@@ -52,9 +57,9 @@ pub(crate) async fn run(place: &Place, nodes: &[Process], connections: usize, pe
         second_factor(address, pending, form, device, &app.code_at(SystemClock.now()))
     };
     let addresses: Vec<_> = nodes.iter().map(|node| node.address.clone()).collect();
-    let report = load::run(&addresses, connections, count, request, |answer| answer.status == 303).await;
+    let report = load::run(&addresses, connections, limit, request, |answer| answer.status == 303).await;
     assert_eq!(report.refused, 0, "every submission is accepted");
-    Round { report, cpu: (used() - before) / count as f64 }
+    Round { report, cpu: (used() - before) / report.done as f64 }
 }
 
 fn second_factor(address: &str, pending: &str, form: &str, device: &str, code: &str) -> Vec<u8> {

@@ -4,7 +4,7 @@
 //! hashed. The pending logins are made now, and sealed with the server's own key: what the server then has to do for each
 //! is exactly what it has to do for a person.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use countersign_engine::{
@@ -37,6 +37,50 @@ pub(crate) struct Someone {
     pub(crate) name: String,
     pub(crate) app: SoftApp,
     pub(crate) device: DeviceId,
+}
+
+/// People who sign in again and again, each once in a time step of the app at most.
+#[derive(Debug, Default)]
+pub(crate) struct Crowd {
+    ready: VecDeque<Someone>,
+    /// Those who have answered, and when the last of them did.
+    used: VecDeque<(Timestamp, Vec<Someone>)>,
+}
+
+impl Crowd {
+    pub(crate) fn grows(&mut self, people: Vec<Someone>) {
+        self.ready.extend(people);
+    }
+
+    /// So many people whose apps show a code that was not used yet, as soon as there are so many.
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Someone> {
+        let step = |time: Timestamp| time.as_millis() / 30_000;
+        while self.ready.len() < count {
+            let (when, people) = self.used.pop_front().expect("there are so many people");
+            while step(SystemClock.now()) <= step(when) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            self.ready.extend(people);
+        }
+        self.ready.drain(..count).collect()
+    }
+
+    /// Takes people back, the first so many of whom have answered.
+    pub(crate) fn takes_back(&mut self, mut people: Vec<Someone>, answered: usize) {
+        let idle = people.split_off(answered);
+        self.used.push_back((SystemClock.now(), people));
+        idle.into_iter().rev().for_each(|someone| self.ready.push_front(someone));
+    }
+}
+
+/// The n-th user's id is the n-th multiple of this,
+pub(crate) const FACTOR: usize = 7_777_777_777_777;
+/// modulo this: ids lie scattered, as random ones do, and whoever speaks SQL can say which they are.
+pub(crate) const MODULUS: usize = 10_000_000_000_000;
+
+/// The id of the user of this number.
+pub(crate) fn user_id(number: usize) -> String {
+    format!("id{:024}", number * FACTOR % MODULUS)
 }
 
 /// The server's users, any of whom is let in with any password: here, and nowhere else.
@@ -83,7 +127,7 @@ pub(crate) async fn people(place: &Place, first: usize, count: usize, hash: &Sec
 async fn add(users: UserTable, engine: Engine, number: usize, hash: Secret, now: Timestamp) -> Someone {
     let name = format!("person{number:06}");
     let row = UserRow {
-        id: UserId::new(format!("id{number:024}")),
+        id: UserId::new(user_id(number)),
         name: name.clone(),
         canonical_name: name.clone(),
         email: None,

@@ -5,8 +5,9 @@ use std::{fs, path::Path, process::Command, time::Duration};
 use trials::{PASSWORD, free_port, program};
 
 use crate::{
-    Options, full_login,
-    load::{self, Report},
+    Options,
+    full_login::{self, Site},
+    load::{self, Limit, Report},
     process::{Process, serve, serve_bare},
     second_factor::{self, Round, median, millis},
     seed::{self, Place},
@@ -34,13 +35,16 @@ pub(crate) async fn bench(options: &Options) {
             let floor = Round { report, cpu: (yardstick.cpu() - before) / options.count as f64 };
             drop(yardstick);
             let nodes = [serve(&place.url, &place.key)];
-            let ours = second_factor::run(&place, &nodes, connections, &people[first..first + options.count]).await;
+            let people = &people[first..first + options.count];
+            let ours = second_factor::run(&place, &nodes, connections, people, Limit::count(options.count)).await;
             rounds.push((floor, ours, nodes[0].memory().1));
             first += options.count;
         }
         tell(connections, &rounds);
     }
-    full_login::against_argon2(&place, needed, &hash).await;
+    let people = seed::people(&place, needed, 10_000, &hash).await;
+    let sites = [Site { what: "one node", nodes: vec![serve(&place.url, &place.key)] }];
+    full_login::against_argon2(options, &sites, people).await;
 }
 
 /// From the start of the process to its first answer, on a folder that is there and on one that is not.
@@ -66,16 +70,19 @@ async fn bare_run(yardstick: &Process, connections: usize, first: usize, count: 
     let body = "x".repeat(120);
     let request = move |number: usize| {
         let number = first + number;
+        let user = seed::user_id(number);
         format!(
-            "POST /id{number:024}/{number} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+            "POST /{user}/{number} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
              Cookie: countersign-pending={}\r\nContent-Length: {}\r\n\r\n{body}",
             "y".repeat(400),
             body.len()
         )
         .into_bytes()
     };
-    load::run(std::slice::from_ref(&yardstick.address), connections, count, request, |answer| answer.status == 303)
-        .await
+    load::run(std::slice::from_ref(&yardstick.address), connections, Limit::count(count), request, |answer| {
+        answer.status == 303
+    })
+    .await
 }
 
 fn tell(connections: usize, rounds: &[(Round, Round, f64)]) {

@@ -101,16 +101,34 @@ impl Cluster {
 
     /// Stops it; the data stay.
     pub fn stop(&mut self, how: Stop) -> io::Result<()> {
+        let processes = self.processes();
         let Some(mut server) = self.server.take() else { return Ok(()) };
-        let children = if how == Stop::Kill { children_of(server.id()) } else { vec![] };
-        let signal = if how == Stop::Kill { "-KILL" } else { "-INT" };
-        let everybody = [server.id()].into_iter().chain(children).map(|process| process.to_string());
-        let _ = Command::new("kill").arg(signal).args(everybody).stderr(Stdio::null()).status()?;
+        match how {
+            Stop::Kill => signal("-KILL", &processes)?,
+            // What stands still does not end.
+            Stop::Fast => signal("-CONT", &processes).and_then(|()| signal("-INT", &[server.id()]))?,
+        }
         if wait(&mut server)?.is_some() {
             return Ok(());
         }
         server.kill()?;
         server.wait().map(drop)
+    }
+
+    /// Lets it stand still, as a machine does that is out of breath: connections stay open, and nothing answers.
+    pub fn freeze(&self) -> io::Result<()> {
+        signal("-STOP", &self.processes())
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) -> io::Result<()> {
+        signal("-CONT", &self.processes())
+    }
+
+    /// The processes of the server: the first one, and those that it has started.
+    pub fn processes(&self) -> Vec<u32> {
+        let first = self.server.as_ref().map(Child::id);
+        first.into_iter().flat_map(|first| [first].into_iter().chain(children_of(first))).collect()
     }
 
     /// Starts it again, where it was.
@@ -203,6 +221,12 @@ impl Drop for Cluster {
         let _ = self.stop(Stop::Fast);
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Those that have ended meanwhile do not matter.
+fn signal(name: &str, processes: &[u32]) -> io::Result<()> {
+    let processes = processes.iter().map(ToString::to_string);
+    Command::new("kill").arg(name).args(processes).stderr(Stdio::null()).status().map(drop)
 }
 
 /// Waits for the end of a process, with patience.

@@ -3,6 +3,7 @@
 //! It changes nothing, and may be run beside a server. `fail` is what people will meet as a fault, or what lets somebody
 //! in who should not be; `warn` is what will be regretted one day. What hinders one check does not hinder the others.
 
+mod around;
 mod clock;
 mod place;
 
@@ -102,6 +103,9 @@ pub(super) async fn run(Arguments { settings, form }: Arguments) -> Result<()> {
 
 async fn examine(config: &Config, report: &mut Report) {
     settings(config, report);
+    around::address(config, report).await;
+    around::proxies(config, report);
+    around::gateways(config, report).await;
     keys(config, report);
     database(config, report).await;
     if let Ok(installation) = Installation::open(config).await {
@@ -115,7 +119,7 @@ async fn examine(config: &Config, report: &mut Report) {
 }
 
 fn settings(config: &Config, report: &mut Report) {
-    let doubts = config.doubts();
+    let doubts = config.setting_doubts();
     match config.refuse_plain_http() {
         Err(error) => report.fail("settings", format_args!("{error:#}")),
         Ok(()) if doubts.is_empty() => report.ok("settings", "they can be used"),
@@ -123,14 +127,6 @@ fn settings(config: &Config, report: &mut Report) {
     }
     for doubt in doubts {
         report.warn("settings", doubt);
-    }
-    match &config.public_url {
-        Some(url) if url.origin.is_https() => report.ok("address", "browsers come by https"),
-        Some(_) | None => report.warn(
-            "address",
-            "only browsers on this machine reach the site, by plain http: set public_url to the https address of the proxy \
-             in front",
-        ),
     }
     if let Some(folder) = config.templates.as_deref().filter(|folder| !folder.is_dir()) {
         report.fail("templates", format_args!("template_dir {} is no folder", folder.display()));

@@ -78,10 +78,11 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
 pub(super) fn public_url(text: &str) -> Result<PublicUrl> {
     let origin: Origin = parse(text, "an address such as https://id.example.org, without a path")?;
     let uri: Uri = parse(text, "an address such as https://id.example.org, without a path")?;
-    let host = uri.host().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let address = host.parse::<IpAddr>();
     let is_loopback = host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback());
-    Ok(PublicUrl { origin, is_loopback })
+    let port = uri.port_u16().unwrap_or(if origin.is_https() { 443 } else { 80 });
+    Ok(PublicUrl { host: host.to_owned(), port, origin, is_loopback })
 }
 
 /// Entries with commas between them.

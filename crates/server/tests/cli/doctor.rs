@@ -1,6 +1,6 @@
 //! What the doctor finds, and that it finds nothing where there is nothing.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
 
 use cluster::Cluster;
 use rusqlite::Connection;
@@ -34,9 +34,12 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
     let house = House::of(&["ada"]);
     fs::create_dir(house.path("keys")).unwrap();
     fs::rename(house.path("countersign.key"), house.path("keys/countersign.key")).unwrap();
+    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = listening.local_addr().unwrap();
+    let url = format!("https://{proxy}");
     let settings = [
         ("COUNTERSIGN_KEY_FILE", "keys/countersign.key"),
-        ("COUNTERSIGN_PUBLIC_URL", "https://id.example.org"),
+        ("COUNTERSIGN_PUBLIC_URL", url.as_str()),
         ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1"),
     ];
     let idle = house.run_in_place("doctor --json", &settings);
@@ -47,6 +50,9 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
     for text in [
         "settings: they can be used",
         "address: browsers come by https",
+        &format!("address: something listens at {proxy}"),
+        "proxies: X-Forwarded-For is believed from 127.0.0.1 and from nobody else",
+        "gateways: none is set",
         "keys: 1 in keys/countersign.key",
         "schema: it is the one",
         "database: SQLite finds it whole",
@@ -61,7 +67,21 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
     assert!(warned.iter().all(|finding| finding.starts_with("durability: ")), "{warned:?}");
     let text = house.run_in_place("doctor", &settings);
     assert!(text.succeeds().starts_with("ok    settings: they can be used\nok    address: "), "{text:?}");
-    drop(server);
+    drop((server, listening));
+}
+
+#[test]
+fn an_address_that_leads_nowhere_is_a_warning() {
+    let house = House::founded();
+    let nobodys = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (url, text) in [
+        (format!("https://{nobodys}"), format!("address: {nobodys} cannot be reached from here (")),
+        ("https://id.invalid".into(), "address: id.invalid:443 cannot be reached from here (".into()),
+    ] {
+        let settings = [("COUNTERSIGN_PUBLIC_URL", url.as_str()), ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1")];
+        finds(&house.run_in_place("doctor --json", &settings), "warn", &text);
+    }
+    finds(&doctor(&house), "warn", "address: only browsers on this machine");
 }
 
 #[test]
@@ -144,8 +164,56 @@ fn files_and_settings_that_let_others_in_are_found() {
     ] {
         finds(&house.run_in_place("doctor --json", settings), state, text);
     }
-    let told = house.run_in_place("doctor --json", &[("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.0/8,127.0.0.1,fd00::/8")]);
-    assert!(!told.out.contains("nearly everybody"), "{told:?}");
+    for (proxies, state, text) in [
+        (
+            "10.0.0.0/8,127.0.0.1,fd00::/8",
+            "ok",
+            "proxies: X-Forwarded-For is believed from 10.0.0.0/8, 127.0.0.1, fd00::/8",
+        ),
+        ("0.0.0.0/0", "warn", "proxies: trusted_proxies has networks that nearly everybody is in"),
+        ("", "warn", "proxies: trusted_proxies is empty"),
+    ] {
+        let settings = [("COUNTERSIGN_TRUSTED_PROXIES", proxies), ("COUNTERSIGN_PUBLIC_URL", "https://127.0.0.1:1")];
+        finds(&house.run_in_place("doctor --json", &settings), state, text);
+    }
+    finds(&doctor(&house), "ok", "proxies: none is listed");
+}
+
+#[test]
+fn gateways_that_are_set_by_halves_or_cannot_be_reached_are_found() {
+    let house = House::founded();
+    house.write("program", "");
+    house.write("secret", "of the service\n");
+    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobodys = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let [away, silent] = [nobodys, listening.local_addr().unwrap()].map(|address| format!("http://{address}/"));
+    for (settings, state, text) in [
+        (
+            &[("SMS_GATEWAY", "command"), ("GATEWAY_COMMAND", "program")][..],
+            "ok",
+            "gateways: command for sms: it can be",
+        ),
+        (
+            &[("SMS_GATEWAY", "command"), ("GATEWAY_COMMAND", "nowhere")],
+            "warn",
+            "gateways: command for sms: could not find",
+        ),
+        (&[("EMAIL_GATEWAY", "smtp")], "fail", "gateways: could not use smtp for email: smtp_url is not set"),
+        (
+            &[("SMS_GATEWAY", "webhook"), ("WEBHOOK_URL", &away), ("WEBHOOK_SECRET_FILE", "secret")],
+            "warn",
+            "gateways: webhook for sms: could not reach the service",
+        ),
+        (
+            &[("YUBIKEY_URLS", &silent), ("YUBIKEY_CLIENT", "1")],
+            "warn",
+            "gateways: the validation service for YubiKeys: could not reach it: no answer within 5 s",
+        ),
+    ] {
+        let names: Vec<_> = settings.iter().map(|(name, _)| format!("COUNTERSIGN_{name}")).collect();
+        let settings: Vec<_> = names.iter().map(String::as_str).zip(settings.iter().map(|(_, value)| *value)).collect();
+        finds(&house.run_in_place("doctor --json", &settings), state, text);
+    }
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Keys, changed at a running server.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
+
+use countersign_engine::{Clock as _, SystemClock};
+use countersign_testkit::SoftApp;
 
 use crate::{
     crowd::People,
     database::stands_in,
-    house::{Engine, House, PASSWORD, Told, patiently},
+    house::{Engine, House, PASSWORD, Server, Told, patiently},
     person::Person,
 };
 
@@ -48,17 +51,20 @@ async fn keys_are_changed_under_load_on_postgres_and_the_old_one_leaves_no_trace
 
 async fn changed_under_load(engine: Engine) -> House {
     const NAMES: [&str; 6] = ["ada", "bob", "eve", "joe", "kim", "zoe"];
-    let house = House::of_on(engine, &NAMES);
+    let house = House::of_on(engine, &[&NAMES[..], &["max", "new"]].concat());
     let old = first_key(&house);
     let mut server = house.serves_with("serve --bind 127.0.0.1:0", &[("COUNTERSIGN_LOGIN_TIMEOUT", "8s")]);
     let people = People::at(&server, &NAMES).await;
+    let mut max = Person::at(&server, "max");
+    let app = max.sets_up().await;
+    let codes = max.makes_backup_codes().await;
     if engine == Engine::Postgres {
         // From now on, no statistics are made but by whoever looks after the database.
         house.sql("ALTER TABLE device SET (autovacuum_enabled = off); ALTER TABLE node SET (autovacuum_enabled = off)");
         house.sql("ANALYZE");
     }
     assert!(house.traces(&old).into_iter().all(|found| found), "the search would find it");
-    assert_eq!(listed(&house, &old)["devices"], 12);
+    assert_eq!(listed(&house, &old)["devices"], 14);
 
     let new = new_key(&house);
     assert_eq!(first_key(&house), old, "a new key does not seal yet");
@@ -69,12 +75,12 @@ async fn changed_under_load(engine: Engine) -> House {
     let resealed = house.run("keys rotate --json").json();
     assert_eq!(resealed["key"], new.as_str());
     let text = house.run("keys list").succeeds().to_owned();
-    assert!(text.contains(&format!("{new}  seals, 12 devices, at 1 of 1 running nodes")), "{text}");
+    assert!(text.contains(&format!("{new}  seals, 14 devices, at 1 of 1 running nodes")), "{text}");
     assert!(text.contains(&format!(" with {new}, {old}")), "{text}");
-    assert!(resealed["resealed"].as_u64().unwrap() <= 12);
+    assert!(resealed["resealed"].as_u64().unwrap() <= 14);
     assert_eq!(
         (listed(&house, &old)["devices"].clone(), listed(&house, &new)["devices"].clone()),
-        (0.into(), 12.into())
+        (0.into(), 14.into())
     );
     assert_eq!(house.run("keys rotate --json").json()["resealed"], 0, "what is done is done once");
 
@@ -86,11 +92,10 @@ async fn changed_under_load(engine: Engine) -> House {
     });
     told.unwrap().succeeds();
     server.wait_for(&format!("keys=[{new}]"));
-    assert!(people.signed_in() > before, "nobody has signed in meanwhile");
-    assert_eq!(people.finish(), 60, "everybody, every time");
-
-    let now = Person::at(&server, "ada").signs_in(PASSWORD).await;
-    assert!(now.says("code"), "{now:?}");
+    let removed = people.signed_in();
+    assert!(removed > before && removed < 60, "nobody has signed in meanwhile, or nobody is left: {before}, {removed}");
+    assert_eq!(people.finish(), 60, "everybody, every time, also with the new key alone");
+    everything_works_with_the_new_key(&server, max, &app, &codes).await;
     // The node's report names its keys; it is renewed at once.
     patiently(|| (house.sql("SELECT keys FROM node") == new).then_some(())).unwrap();
     server.signal("TERM");
@@ -102,6 +107,23 @@ async fn changed_under_load(engine: Engine) -> House {
     house.write("gone", &old);
     house.write("here", &new);
     house
+}
+
+/// A session from before, both kinds of answers, and a setup, by somebody who has used no code but the first one.
+async fn everything_works_with_the_new_key(server: &Server, mut before: Person, app: &SoftApp, codes: &[String]) {
+    assert!(before.is_verified().await, "a session from before is still one");
+    let mut max = Person::at(server, "max");
+    let page = max.signs_in(PASSWORD).await;
+    let next = SystemClock.now().after(Duration::from_secs(30));
+    let page = max.answers(&page, &app.code_at(next)).await;
+    assert!(page.says("You are signed in") && max.is_verified().await, "{page:?}");
+    let mut max = Person::at(server, "max");
+    let page = max.signs_in(PASSWORD).await;
+    let page = max.answers_with_backup_code(&page, &codes[0]).await;
+    assert!(page.says("You are signed in") && max.is_verified().await, "{page:?}");
+    let mut new = Person::at(server, "new");
+    new.sets_up().await;
+    assert!(new.is_verified().await);
 }
 
 #[tokio::test]
