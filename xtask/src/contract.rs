@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn what_the_description_has_passes_and_everything_else_is_named() {
-        let good = exchange(&json!({ "To": "+31612345678", "Timeout": "15", "Method": "POST" }), &json!({ "sid": "x" }));
+        let good =
+            exchange(&json!({ "To": "+31612345678", "Timeout": "15", "Method": "POST" }), &json!({ "sid": "x" }));
         check(&description(), &good).unwrap();
         for (fields, answer, said) in [
             (json!({ "Timeout": "15" }), json!({}), "the field To is missing"),

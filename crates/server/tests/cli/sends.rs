@@ -116,10 +116,14 @@ async fn t1_what_is_sent_is_in_no_log_and_no_database() {
         assert!(again.answers(&page, &inbox.code(4)).await.says("You are signed in"));
 
         let told = house.run("device deliveries ada");
-        assert_eq!(told.succeeds().lines().filter(|line| line.contains("sent") && line.contains("given back")).count(), 4);
+        assert_eq!(
+            told.succeeds().lines().filter(|line| line.contains("sent") && line.contains("given back")).count(),
+            4
+        );
         let listed = house.run("device list ada");
         assert!(listed.succeeds().contains("+31 * ******78") && listed.succeeds().contains("a***@e***.org"));
-        let everything = format!("{}{}{}{}", server.log(), told.out, listed.out, house.run("device list ada --json").out);
+        let everything =
+            format!("{}{}{}{}", server.log(), told.out, listed.out, house.run("device list ada --json").out);
         for secret in &secrets {
             assert!(!everything.contains(secret), "{secret} is told:\n{everything}");
         }
