@@ -161,7 +161,7 @@ async fn limits_outlive_a_restart_and_hold_across_nodes() {
         let page = Person::at(&two[number % 2], "ada").signs_in(PASSWORD).await;
         assert!(page.says("was sent to"), "{number}: {}", page.body);
     }
-    let mut is_over = async |server: &Server| {
+    let is_over = async |server: &Server| {
         let page = Person::at(server, "ada").signs_in(PASSWORD).await;
         assert!(page.says("As many codes were sent as may be"), "{}", page.body);
     };
