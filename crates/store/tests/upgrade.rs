@@ -16,16 +16,56 @@ const NEWEST: u32 = 5;
 const ROWS: &str = "
     INSERT INTO app_user VALUES ('ada', 'Ada', 'ada', 'ada@example.org', 'hash', 1, 1, 'stamp', 5, 6);
     INSERT INTO account VALUES ('ada', 3, 'phone');
-    INSERT INTO device VALUES ('phone', 'ada', 'totp', 'Phone', 'active', 7, 2, 40, 10, 30, BYTES);
-    INSERT INTO device VALUES ('half', 'ada', 'totp', 'Half', 'enrolling', 1, 0, NULL, 11, NULL, BYTES);
+    INSERT INTO device (id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state)
+        VALUES ('phone', 'ada', 'totp', 'Phone', 'active', 7, 2, 40, 10, 30, BYTES);
+    INSERT INTO device (id, user_id, kind, name, status, version, failures, last_failure, created, last_used, state)
+        VALUES ('half', 'ada', 'totp', 'Half', 'enrolling', 1, 0, NULL, 11, NULL, BYTES);
     INSERT INTO session VALUES ('key', 'ada', 'aal2', 'stamp', 'phone', 20, 21, 20, 20);
     INSERT INTO spent_attempt VALUES ('over', 600);
     INSERT INTO budget VALUES ('password:ada', 4, 700);
     INSERT INTO event (at, user_id, kind, device_id, method, attempt_id, address)
         VALUES (20, 'ada', 'signed-in', 'phone', 'totp', 'over', '192.0.2.1');";
 
+/// Rows of what the second landing brought.
+const LATER_ROWS: &str = "
+    UPDATE device SET known_failures = '{\"home\":{\"failures\":2,\"last\":40}}' WHERE id = 'phone';
+    INSERT INTO node VALUES ('node', 1, 2, '0.1.0', 'key', 1);
+    INSERT INTO lease VALUES ('purge', 'node', 9);";
+
+/// What a landing has left.
+struct Landing {
+    version: u32,
+    sqlite: &'static str,
+    postgres: &'static str,
+    /// Whether it had known browsers and nodes.
+    is_later: bool,
+}
+
+/// Every landing that has changed the schema.
+const LANDINGS: [Landing; 2] = [
+    Landing {
+        version: 1,
+        sqlite: include_str!("landed/first.sqlite.sql"),
+        postgres: include_str!("landed/first.postgres.sql"),
+        is_later: false,
+    },
+    Landing {
+        version: 3,
+        sqlite: include_str!("landed/second.sqlite.sql"),
+        postgres: include_str!("landed/second.postgres.sql"),
+        is_later: true,
+    },
+];
+
+impl Landing {
+    fn rows(&self, bytes: &str) -> String {
+        let later = if self.is_later { LATER_ROWS } else { "" };
+        format!("{}{later}", ROWS.replace("BYTES", bytes))
+    }
+}
+
 /// Everything in it is as it was, and what came later is empty.
-async fn is_all_there(database: &Database) {
+async fn is_all_there(database: &Database, landing: &Landing) {
     let Opened { store, users, .. } = database.open().await.unwrap();
     let ada = UserId::new("ada");
     let at = Timestamp::from_millis;
@@ -35,7 +75,7 @@ async fn is_all_there(database: &Database) {
     let phone = store.device(&DeviceId::new("phone")).await.unwrap().unwrap();
     assert_eq!((phone.kind, phone.name.as_str(), phone.status), (Kind::TOTP, "Phone", Status::Active));
     assert_eq!((phone.version, phone.throttle.failures, phone.throttle.last_failure), (7, 2, Some(at(40))));
-    assert!(phone.throttle.known.is_empty());
+    assert_eq!(phone.throttle.known.len(), usize::from(landing.is_later));
     assert_eq!((phone.created, phone.last_used, phone.state.0.as_slice()), (at(10), Some(at(30)), &b"\x01\x02"[..]));
     let session = store.session(&SessionKey::new("key")).await.unwrap().unwrap();
     assert_eq!((session.level, session.stamp.as_str(), session.verified), (Level::Aal2, "stamp", Some(at(20))));
@@ -45,23 +85,29 @@ async fn is_all_there(database: &Database) {
     let events = store.events(&ada, 10).await.unwrap();
     assert_eq!(events.iter().map(|event| event.kind).collect::<Vec<_>>(), [EventKind::SignedIn]);
     assert_eq!(users.list().await.unwrap().len(), 1);
-    assert!(store.nodes().await.unwrap().is_empty());
+    assert_eq!(store.nodes().await.unwrap().len(), usize::from(landing.is_later));
     assert!(store.tokens(&ada).await.unwrap().is_empty());
     assert_eq!(session.method, None);
 }
 
 #[tokio::test]
-async fn a_file_of_the_first_landing_is_brought_up_to_date() {
+async fn a_file_of_every_landing_is_brought_up_to_date() {
+    for landing in &LANDINGS {
+        a_file_is_brought_up_to_date(landing).await;
+    }
+}
+
+async fn a_file_is_brought_up_to_date(landing: &Landing) {
     let folder = tempfile::tempdir().unwrap();
     let [old, new] = ["old.db", "new.db"].map(|name| folder.path().join(name));
     let first = Connection::open(&old).unwrap();
-    first.execute_batch(include_str!("landed/first.sqlite.sql")).unwrap();
-    first.execute_batch(&ROWS.replace("BYTES", "x'0102'")).unwrap();
+    first.execute_batch(landing.sqlite).unwrap();
+    first.execute_batch(&landing.rows("x'0102'")).unwrap();
     let [upgraded, made] = [&old, &new].map(|path| Database::Sqlite(path.clone()));
     assert!(upgraded.open().await.unwrap_err().to_string().contains("run `countersign migrate`"));
-    assert_eq!(upgraded.migrate().await.unwrap(), Migrated { from: 1, to: NEWEST });
+    assert_eq!(upgraded.migrate().await.unwrap(), Migrated { from: landing.version, to: NEWEST });
     assert_eq!(made.migrate().await.unwrap(), Migrated { from: 0, to: NEWEST });
-    is_all_there(&upgraded).await;
+    is_all_there(&upgraded, landing).await;
     // What is declared, without comments and spacing.
     let shape = |path| {
         let connection = Connection::open(path).unwrap();
@@ -76,15 +122,21 @@ async fn a_file_of_the_first_landing_is_brought_up_to_date() {
 }
 
 #[tokio::test]
-async fn a_postgres_of_the_first_landing_is_brought_up_to_date() {
+async fn a_postgres_of_every_landing_is_brought_up_to_date() {
+    for landing in &LANDINGS {
+        a_postgres_is_brought_up_to_date(landing).await;
+    }
+}
+
+async fn a_postgres_is_brought_up_to_date(landing: &Landing) {
     let [old, new] = [Fresh::database(), Fresh::database()];
-    old.sql(include_str!("landed/first.postgres.sql")).unwrap();
-    old.sql(&ROWS.replace("BYTES", "'\\x0102'")).unwrap();
+    old.sql(landing.postgres).unwrap();
+    old.sql(&landing.rows("'\\x0102'")).unwrap();
     let [upgraded, made] = [&old, &new].map(|fresh| Database::parse(&fresh.url()).unwrap());
     assert!(upgraded.open().await.unwrap_err().to_string().contains("run `countersign migrate`"));
-    assert_eq!(upgraded.migrate().await.unwrap(), Migrated { from: 1, to: NEWEST });
+    assert_eq!(upgraded.migrate().await.unwrap(), Migrated { from: landing.version, to: NEWEST });
     assert_eq!(made.migrate().await.unwrap(), Migrated { from: 0, to: NEWEST });
-    is_all_there(&upgraded).await;
+    is_all_there(&upgraded, landing).await;
     for shape in [
         "SELECT table_name, ordinal_position, column_name, data_type, collation_name, is_nullable, is_identity
          FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2",
