@@ -23,7 +23,7 @@ pub struct Verified(pub engine::SignedIn);
 pub struct VerifiedWithin<const SECONDS: u64>(pub engine::SignedIn);
 
 /// Whoever calls: a person in a session, or a program with a personal token whose scope the route names by a
-/// [`TokenScope`] in the request's extensions. Where it names none, no token opens it.
+/// [`TokenScope`](crate::TokenScope) in the request's extensions. Where it names none, no token opens it.
 ///
 /// ```
 /// use axum::{Extension, Router, routing::get};
