@@ -3,7 +3,7 @@
 use countersign_engine::{Clock as _, SystemClock};
 
 use crate::{
-    house::{House, OTHER_PASSWORD, PASSWORD, Server},
+    house::{Engine, House, OTHER_PASSWORD, PASSWORD, Server},
     person::{Person, Socket},
 };
 
@@ -84,6 +84,29 @@ async fn what_happened_is_counted_once_each() {
     for secret in ["ada", "of-this-name", PASSWORD, &right, "127.0.0.1"] {
         assert!(!figures.0.contains(secret), "{secret} is in the figures:\n{}", figures.0);
     }
+}
+
+#[tokio::test]
+async fn on_postgres_the_pool_is_told_and_who_was_locked_out() {
+    let house = House::of_on(Engine::Postgres, &["ada"]);
+    let server = house.serves_with("serve --bind 127.0.0.1:0", &FIGURES);
+    let app = Person::at(&server, "ada").sets_up().await;
+    let mut again = Person::at(&server, "ada");
+    let page = again.signs_in(PASSWORD).await;
+    let right = app.code_at(SystemClock.now());
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    let page = again.answers(&page, wrong).await;
+    again.answers(&page, wrong).await;
+    let figures = Figures::of(&server);
+    for (name, expected) in [
+        ("countersign_answers_total{method=\"totp\",outcome=\"code-wrong\"}", 1.0),
+        ("countersign_answers_total{method=\"totp\",outcome=\"device-locked\"}", 1.0),
+        ("countersign_pool_most", 16.0),
+        ("countersign_pool_waiting", 0.0),
+    ] {
+        assert_eq!(figures.figure(name).to_bits(), f64::to_bits(expected), "{name} in:\n{}", figures.0);
+    }
+    assert!(figures.figure("countersign_pool_open") >= 1.0);
 }
 
 #[tokio::test]
