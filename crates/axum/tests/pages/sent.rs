@@ -280,3 +280,23 @@ async fn stepping_up_sends_a_code_by_the_button_and_keeps_its_run() {
     assert_eq!(page.location().as_deref(), Some("/fresh"));
     assert_eq!(ada.browser.submit(&sends, "", &[]).await.status, StatusCode::FORBIDDEN, "that session is over");
 }
+
+#[tokio::test]
+async fn a_token_that_was_pressed_too_often_comes_back_with_two_codes_in_a_row() {
+    let site = Site::with_every_method();
+    let mut ada = site.newcomer("ada").await;
+    let page = ada.browser.get("/account/two-factor/setup?method=hotp").await;
+    let page = ada.browser.submit(&page.form_with("method"), "", &[]).await;
+    let page = ada.browser.follow(page).await;
+    let token = SoftToken::with_key(&crate::site::key(&page));
+    ada.browser.submit(&page.form_with("code"), "", &[("code", &token.shows(0))]).await;
+    ada.browser = site.browser();
+    let page = asked(&mut ada).await;
+    assert!(page.says("inputmode=\"numeric\"") && page.says("type two in a row into this field"), "{}", page.body);
+    let far = ada.browser.submit(&page.form_with("code"), "", &[("code", &token.shows(40))]).await;
+    assert!(far.status == StatusCode::UNPROCESSABLE_ENTITY && far.says("type two in a row"), "{}", far.body);
+    site.world.pass(1);
+    let both = format!("{} {}", token.shows(40), token.shows(41));
+    let page = ada.browser.submit(&far.form_with("code"), "", &[("code", &both)]).await;
+    assert_eq!(page.location().as_deref(), Some("/"), "{}", page.body);
+}
