@@ -1,16 +1,19 @@
 //! The pages over a store in memory, for looking at them: `cargo run -p countersign-axum --example trial`.
 //!
 //! Users are `ada`, `eve` (whose name tries what it can) and `long`, all with the password `trial`. Nothing is kept.
+//! Whatever would be sent is printed, and every YubiKey is right.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, response::Response, routing::get};
 use countersign_axum::{Countersign, MaybeSignedIn, Origins, Settings, Verified, Visitor, context};
 use countersign_engine::{
     Engine, Fault, Keyring, OsRandom, Parts, Stop, User, Users,
-    core::{Refusal, Secret, UserId},
+    core::{Kind, Refusal, Secret, UserId, sending::EmailRule},
     memory::MemoryStore,
+    port::{Gateway, Message, NotTaken, Taken},
 };
+use countersign_testkit::TestValidator;
 
 /// Anything but that shows in the window.
 const PORT: u16 = 8777;
@@ -50,10 +53,30 @@ impl Users for Trial {
     }
 }
 
+/// Prints what it is to bring.
+#[derive(Debug)]
+struct Printed;
+
+#[async_trait::async_trait]
+impl Gateway for Printed {
+    async fn deliver(&self, message: &Message) -> Result<Taken, NotTaken> {
+        println!("{} to {:?}: {}", message.channel, message.to, message.code.expose());
+        Ok(Taken::default())
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keyring = Keyring::parse(&Keyring::new_line(1, &OsRandom))?;
-    let engine = Engine::new(Parts::new(Arc::new(MemoryStore::default()), Arc::new(Trial), keyring))?;
+    let mut parts = Parts::new(Arc::new(MemoryStore::default()), Arc::new(Trial), keyring);
+    for channel in [Kind::SMS, Kind::CALL, Kind::EMAIL] {
+        parts.gateways.insert(channel, Arc::new(Printed));
+    }
+    parts.validator = Some(Arc::new(TestValidator::default()));
+    parts.policy.sending.email = EmailRule::Alone;
+    parts.policy.sending.cooldown = Duration::from_secs(5);
+    parts.policy.offered = Kind::OURS.into_iter().filter(|kind| !kind.is_fallback()).collect();
+    let engine = Engine::new(parts)?;
     let home = "{% extends \"base.html\" %}{% block title %}Trial{% endblock %}\
                 {% block main %}<p><a href=\"{{ paths.account }}\">Account</a> <a href=\"/secret\">Secret</a></p>{% endblock %}";
     let mut settings = Settings::new(Origins::Loopback { port: PORT });
