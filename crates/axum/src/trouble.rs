@@ -336,17 +336,4 @@ fn rendered(document: &ProblemDocument) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The example of RFC 9470 §3, in our words.
-    #[test]
-    fn r104_a_challenge_says_which_level_and_how_fresh() {
-        let proof = |age| Needed::second_factor(age).challenge();
-        let start = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\"";
-        assert_eq!(proof(Duration::MAX), start);
-        assert_eq!(proof(Duration::from_secs(5)), format!("{start}, max_age=\"5\""));
-        assert_eq!(Needed::SignIn.challenge(), "Bearer");
-        assert_eq!(Needed::Scope(Some("read")).challenge(), "Bearer error=\"insufficient_scope\", scope=\"read\"");
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, convert::Infallible};
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use tower::{Service, ServiceExt};
 
@@ -26,6 +26,8 @@ pub struct Page {
     pub headers: HeaderMap,
     /// The body, as text.
     pub body: String,
+    /// What the answer carries for whoever stands around the router.
+    pub extensions: Extensions,
 }
 
 /// A form on a page, with the values its fields came with.
@@ -108,7 +110,7 @@ where
             self.keep(cookie.to_str().expect("cookies are ASCII"));
         }
         let body = String::from_utf8_lossy(&body).into_owned();
-        Page { status: parts.status, headers: parts.headers, body }
+        Page { status: parts.status, headers: parts.headers, body, extensions: parts.extensions }
     }
 
     fn keep(&mut self, cookie: &str) {

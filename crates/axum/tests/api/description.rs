@@ -1,1 +1,87 @@
-//! Soon.
+//! The description of the API: made from its table and its types, kept in the repository, and shown to people.
+
+use std::{collections::BTreeSet, fs};
+
+use axum::http::StatusCode;
+use serde_json::Value;
+
+use crate::site::Site;
+
+const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+
+/// Whoever changes the API changes `docs/openapi.json` with it: `BLESS=1` writes what it is now.
+#[tokio::test]
+async fn nobody_changes_the_api_unnoticed() {
+    let site = Site::new();
+    let answer = site.program().get("/api/v1/openapi.json").await;
+    assert_eq!(answer.headers["content-type"], "application/json");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(KEPT, serde_json::to_string_pretty(&answer.body).unwrap() + "\n").unwrap();
+    }
+    let kept: Value = serde_json::from_str(&fs::read_to_string(KEPT).unwrap()).unwrap();
+    assert!(
+        answer.body == kept,
+        "the API is not what docs/openapi.json says: run this test with BLESS=1 and look at it"
+    );
+}
+
+#[tokio::test]
+async fn every_reference_leads_somewhere_and_every_name_is_used_once() {
+    let site = Site::new();
+    let document = site.program().get("/api/v1/openapi.json").await.body;
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let text = document.to_string();
+    let wanted = text.split("\"#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let wanted: BTreeSet<_> = wanted.collect();
+    let missing: Vec<_> = wanted.iter().filter(|name| !schemas.contains_key(**name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let idle: Vec<_> = schemas.keys().filter(|name| !wanted.contains(name.as_str())).collect();
+    assert!(idle.is_empty(), "{idle:?}");
+    let operations = document["paths"].as_object().unwrap().values();
+    let operations = operations.flat_map(|methods| methods.as_object().unwrap().values());
+    let names: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    assert!(names.len() >= 30, "{names:?}");
+}
+
+/// What is answered is what is described: every member of an answer has its place.
+#[tokio::test]
+async fn answers_have_the_members_that_are_described() {
+    let site = Site::new();
+    let (mut ada, pending) = site.halfway("ada").await;
+    let code = ada.person.code();
+    let opened = ada.program.answers(&pending, &code).await.body;
+    let document = ada.program.get("/api/v1/openapi.json").await.body;
+    let described = |name: &str, shown: &Value| {
+        let schema = &document["components"]["schemas"][name];
+        let known = schema["properties"].as_object().unwrap_or_else(|| panic!("no {name}"));
+        for member in shown.as_object().unwrap().keys() {
+            assert!(known.contains_key(member), "{name} says nothing of {member}");
+        }
+        for required in schema["required"].as_array().unwrap() {
+            assert!(shown.get(required.as_str().unwrap()).is_some(), "{name} has no {required}: {shown}");
+        }
+    };
+    described("Pending", &pending);
+    described("DeviceDocument", &pending["asked"]);
+    described("Opened", &opened);
+    described("SessionDocument", &opened["session"]);
+    described("FactorsDocument", &ada.program.get("/api/v1/devices").await.body);
+    described("ProblemDocument", &ada.program.get("/api/v1/nothing").await.body);
+    described("SessionsDocument", &ada.program.get("/api/v1/sessions").await.body);
+}
+
+#[tokio::test]
+async fn the_description_for_people_needs_nothing_from_elsewhere() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    let page = browser.get("/api/v1/reference").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("script"), "{policy}");
+    assert!(!page.says("<script") && !page.says("://"), "{}", page.body);
+    for said in ["POST &#x2f;api&#x2f;v1&#x2f;login&#x2f;answer", "attempt-over", "csrf-token", "DeviceDocument"] {
+        assert!(page.says(said), "{said}: {}", page.body);
+    }
+}

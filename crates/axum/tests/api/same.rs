@@ -1,1 +1,251 @@
-//! Soon.
+//! One scenario, told once and played at the pages and at the API: the same decisions, and the same rows afterwards.
+
+use axum::{
+    Router,
+    http::{HeaderValue, Method, StatusCode, header},
+};
+use countersign_axum::Refused;
+use countersign_engine::core::DeviceId;
+use countersign_testkit::{Browser, Page, Person, Program};
+use serde_json::json;
+
+use crate::site::Site;
+
+/// What came of one step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Came {
+    In,
+    Asked,
+    Done,
+    Refused(String),
+}
+
+/// Somebody at one entrance.
+enum Actor {
+    Pages { browser: Browser<Router>, challenge: Option<Page> },
+    Api { program: Program<Router>, pending: serde_json::Value },
+}
+
+use Actor::{Api, Pages};
+
+impl Actor {
+    fn at(entrance: &str, site: &Site) -> Self {
+        match entrance {
+            "pages" => Pages { browser: site.browser(), challenge: None },
+            _ => Api { program: site.program(), pending: json!(null) },
+        }
+    }
+
+    async fn gives_password(&mut self, name: &str, password: &str) -> Came {
+        match self {
+            Pages { browser, challenge } => {
+                browser.cookies.remove("countersign-pending");
+                let form = browser.get("/account/login").await.form_with("password");
+                let page = browser.submit(&form, "", &[("name", name), ("password", password)]).await;
+                let owes = page.location().is_some_and(|way| way.ends_with("/second-factor"));
+                if owes {
+                    *challenge = Some(browser.follow(page).await);
+                    return Came::Asked;
+                }
+                of_page(&page)
+            }
+            Api { program, pending } => {
+                let answer = program.signs_in(name, password).await;
+                *pending = answer.body["pending"].clone();
+                match answer.body["status"].as_str() {
+                    Some("pending") => Came::Asked,
+                    Some(_) => Came::In,
+                    None => Came::Refused(answer.code().into()),
+                }
+            }
+        }
+    }
+
+    async fn answers(&mut self, code: &str) -> Came {
+        match self {
+            Pages { browser, challenge } => {
+                let form = challenge.as_ref().unwrap().form_with("code");
+                let page = browser.submit(&form, "/account/login/second-factor", &[("code", code)]).await;
+                of_page(&page)
+            }
+            Api { program, pending } => {
+                let answer = program.answers(pending, code).await;
+                if answer.status == StatusCode::OK { Came::In } else { Came::Refused(answer.code().into()) }
+            }
+        }
+    }
+
+    async fn makes_backup_codes(&mut self) -> Came {
+        match self {
+            Pages { browser, .. } => {
+                let page = browser.get("/account/two-factor/backup-codes").await;
+                if !page.says("name=\"run\"") {
+                    return Came::Refused("verification-needed".into());
+                }
+                let page = browser.submit(&page.form_with("run"), "/account/two-factor/backup-codes", &[]).await;
+                if page.says("<li><code>") { Came::Done } else { of_page(&page) }
+            }
+            Api { program, .. } => {
+                let answer = program.post("/api/v1/backup-codes", &json!({})).await;
+                if answer.status == StatusCode::OK { Came::Done } else { Came::Refused(answer.code().into()) }
+            }
+        }
+    }
+
+    async fn removes(&mut self, device: &DeviceId) -> Came {
+        match self {
+            Pages { browser, .. } => {
+                let at = format!("/account/two-factor/devices/{device}/remove");
+                let page = browser.get(&at).await;
+                if page.location().is_some_and(|way| way.starts_with("/account/verify")) {
+                    return Came::Refused("verification-needed".into());
+                }
+                of_page(&browser.submit(&page.form_with("run"), &at, &[]).await)
+            }
+            Api { program, .. } => {
+                let answer = program.delete(&format!("/api/v1/devices/{device}")).await;
+                if answer.status == StatusCode::NO_CONTENT { Came::Done } else { Came::Refused(answer.code().into()) }
+            }
+        }
+    }
+}
+
+fn of_page(page: &Page) -> Came {
+    match page.extensions.get::<Refused>() {
+        Some(refused) => Came::Refused(refused.0.into()),
+        None if page.status.is_redirection() => Came::In,
+        None => panic!("neither in nor refused: {} {}", page.status, page.body),
+    }
+}
+
+/// Plays it, and tells what came of each step, and the rows that are left: counters, events, sessions.
+async fn played(entrance: &str) -> (Vec<(&'static str, Came)>, String) {
+    let site = Site::new();
+    let owner = site.member("ada").await;
+    let ada: &Person = &owner.person;
+    let phone = owner.program.get("/api/v1/devices").await.body["devices"][0]["id"].clone();
+    let phone = DeviceId::new(phone.as_str().unwrap());
+    let mut actor = Actor::at(entrance, &site);
+    let mut came = vec![];
+    let refused = |code: &str| Came::Refused(code.into());
+    came.push(("a name that nobody has", actor.gives_password("nobody", "x").await));
+    came.push(("a wrong password", actor.gives_password("ada", "x").await));
+    came.push(("the right password", actor.gives_password("ada", &ada.password).await));
+    came.push(("no code at all", actor.answers("12").await));
+    came.push(("a wrong code", actor.answers(&ada.wrong_code()).await));
+    came.push(("the right code too soon", actor.answers(&ada.code()).await));
+    site.world.pass(30);
+    let code = ada.code();
+    came.push(("the right code", actor.answers(&code).await));
+    came.push(("new backup codes", actor.makes_backup_codes().await));
+    came.push(("the last device", actor.removes(&phone).await));
+    let mut again = Actor::at(entrance, &site);
+    came.push(("the password again", again.gives_password("ada", &ada.password).await));
+    came.push(("the code again", again.answers(&code).await));
+    site.world.pass(601);
+    came.push(("the run too late", again.answers(&ada.code()).await));
+    came.push(("backup codes too late", actor.makes_backup_codes().await));
+    for guess in 1..20 {
+        let last = again.gives_password("ada", &format!("guess {guess}")).await;
+        assert_eq!(last, refused("credentials-wrong"), "guess {guess}");
+    }
+    came.push(("the right password, without budget", again.gives_password("ada", &ada.password).await));
+
+    let factors = site.world.store.factors(&ada.user.id).await.unwrap();
+    let devices: Vec<_> = factors.devices.iter().map(|d| (&d.kind, d.status, d.version, d.throttle.failures)).collect();
+    let events = site.world.store.events(&ada.user.id, 99).await.unwrap();
+    let events: Vec<_> = events.iter().map(|event| (event.kind, event.method.clone(), event.address)).collect();
+    let sessions = site.world.store.sessions(&ada.user.id).await.unwrap();
+    let sessions: Vec<_> = sessions.iter().map(|row| (row.level, row.verified, row.signed_in)).collect();
+    (came, format!("{} {devices:#?} {events:#?} {sessions:#?}", factors.account.factors))
+}
+
+#[tokio::test]
+async fn the_same_scenario_comes_to_the_same_at_the_pages_and_at_the_api() {
+    let ((pages, left_by_pages), (api, left_by_api)) = (played("pages").await, played("api").await);
+    assert_eq!(pages, api);
+    assert_eq!(left_by_pages, left_by_api);
+    let told: Vec<_> = api.iter().map(|(step, came)| format!("{step}: {came:?}")).collect();
+    assert_eq!(
+        told,
+        [
+            "a name that nobody has: Refused(\"credentials-wrong\")",
+            "a wrong password: Refused(\"credentials-wrong\")",
+            "the right password: Asked",
+            "no code at all: Refused(\"code-malformed\")",
+            "a wrong code: Refused(\"code-wrong\")",
+            "the right code too soon: Refused(\"device-locked\")",
+            "the right code: In",
+            "new backup codes: Done",
+            "the last device: Refused(\"last-device\")",
+            "the password again: Asked",
+            "the code again: Refused(\"code-used\")",
+            "the run too late: Refused(\"attempt-over\")",
+            "backup codes too late: Refused(\"verification-needed\")",
+            "the right password, without budget: Refused(\"too-many-failures\")",
+        ]
+    );
+}
+
+/// T14: what was used at one entrance is refused at the other.
+#[tokio::test]
+async fn t14_a_code_used_at_the_pages_is_refused_at_the_api_and_the_other_way_round() {
+    for (first, second) in [("pages", "api"), ("api", "pages")] {
+        let site = Site::new();
+        let owner = site.member("ada").await;
+        let ada = &owner.person;
+        let (mut here, mut there) = (Actor::at(first, &site), Actor::at(second, &site));
+        for actor in [&mut here, &mut there] {
+            assert_eq!(actor.gives_password("ada", &ada.password).await, Came::Asked);
+        }
+        let code = ada.code();
+        assert_eq!(here.answers(&code).await, Came::In);
+        assert_eq!(there.answers(&code).await, Came::Refused("code-used".into()), "{first}, then {second}");
+        site.world.pass(30);
+        assert_eq!(there.answers(&ada.code()).await, Came::In, "and the next one is not");
+    }
+}
+
+/// T10: a session of the first level, of a user who has more, changes no factor, whatever it asks for.
+#[tokio::test]
+async fn t10_every_deed_on_factors_is_refused_to_a_session_that_proved_too_little() {
+    let site = Site::new();
+    let mut ada = site.member("ada").await;
+    let mailbox = json!({ "method": "email", "name": "Mail", "to": "ada@example.org" });
+    let setup = ada.program.post("/api/v1/devices", &mailbox).await.body;
+    let proof = json!({ "setup": setup["setup"], "code": site.outbox.code() });
+    ada.program.opens("/api/v1/devices/setup/confirm", &proof).await;
+    site.world.pass(60);
+    ada.program.token = None;
+    let pending = ada.signs_in().await.body["pending"].clone();
+    let mail = pending["others"].as_array().unwrap().iter().find(|device| device["method"] == "email").unwrap();
+    let asked = json!({ "login": pending["login"], "device": mail["id"] });
+    let pending = ada.program.post("/api/v1/login/send", &asked).await.body;
+    let opened = ada.program.answers(&pending, &site.outbox.code()).await;
+    assert_eq!(opened.body["session"]["acr"], "aal1", "{opened:?}");
+
+    let before = format!("{:?}", site.world.store.factors(&ada.person.user.id).await.unwrap());
+    let document = ada.program.get("/api/v1/openapi.json").await.body;
+    let phone = ada.program.get("/api/v1/devices").await.body["devices"][0]["id"].clone();
+    let mut tried = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, described) in methods.as_object().unwrap() {
+            if described["description"] != "Asks for a session with a recent proof." || path.contains("/setup") {
+                continue;
+            }
+            let path = format!("/api/v1{}", path.replace("{id}", phone.as_str().unwrap()));
+            let body = json!({ "name": "x", "method": "totp", "scopes": ["read"] }).to_string();
+            let refused = ada.program.send(method.to_ascii_uppercase().parse::<Method>().unwrap(), &path, body).await;
+            let told = (refused.status, refused.code(), refused.headers.get(header::WWW_AUTHENTICATE).cloned());
+            let challenge = HeaderValue::from_static(
+                "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\", max_age=\"600\"",
+            );
+            assert_eq!(told, (StatusCode::UNAUTHORIZED, "verification-needed", Some(challenge)), "{method} {path}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 9, "{tried}");
+    assert_eq!(format!("{:?}", site.world.store.factors(&ada.person.user.id).await.unwrap()), before);
+    let password = json!({ "current": ada.person.password, "new": "six words nobody would put together" });
+    assert_eq!(ada.program.post("/api/v1/password", &password).await.code(), "verification-needed");
+}

@@ -27,14 +27,14 @@ pub(super) async fn list(call: Call) -> Result<Reply<FactorsDocument>, Trouble> 
 
 /// Another name.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Rename {
+pub(super) struct DeviceRename {
     /// What its owner will call it: 1 to 64 characters.
     name: String,
 }
 
-impl Members for Rename {}
+impl Members for DeviceRename {}
 
-pub(super) async fn rename(call: Call<Rename>) -> Result<Reply<()>, Trouble> {
+pub(super) async fn rename(call: Call<DeviceRename>) -> Result<Reply<()>, Trouble> {
     let signed_in = call.signed_in().await?;
     let name = DeviceName::parse(&call.body.name)?;
     call.engine().rename(&signed_in, &DeviceId::new(call.part.as_str()), name, &call.visit()).await?;

@@ -58,17 +58,17 @@ fn pending<T>(call: &Call<T>, challenge: &Challenge) -> Reply<Pending> {
 
 /// A login under way, and a device to choose.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Choose {
+pub(super) struct LoginChoice {
     /// The run, if it is not in a cookie.
     login: Option<String>,
     /// The device to ask instead of the one that is asked first.
     device: Option<String>,
 }
 
-impl Members for Choose {}
+impl Members for LoginChoice {}
 
-pub(super) async fn challenge(call: Call<Choose>) -> Result<Reply<Pending>, Trouble> {
-    let Choose { login, device } = &call.body;
+pub(super) async fn challenge(call: Call<LoginChoice>) -> Result<Reply<Pending>, Trouble> {
+    let LoginChoice { login, device } = &call.body;
     let run = call.login(login.as_ref())?;
     let choice = choice(device.as_ref());
     Ok(pending(&call, &call.engine().challenge(&run, choice.as_ref(), &call.visit()).await?))
@@ -76,17 +76,17 @@ pub(super) async fn challenge(call: Call<Choose>) -> Result<Reply<Pending>, Trou
 
 /// A login under way, and a device that a code is to be sent to.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Send {
+pub(super) struct LoginSend {
     /// The run, if it is not in a cookie.
     login: Option<String>,
     /// The device.
     device: String,
 }
 
-impl Members for Send {}
+impl Members for LoginSend {}
 
-pub(super) async fn send(call: Call<Send>) -> Result<Reply<Pending>, Trouble> {
-    let Send { login, device } = &call.body;
+pub(super) async fn send(call: Call<LoginSend>) -> Result<Reply<Pending>, Trouble> {
+    let LoginSend { login, device } = &call.body;
     let run = call.login(login.as_ref())?;
     let device = DeviceId::new(device.as_str());
     Ok(pending(&call, &call.engine().send(&run, &device, &call.visit()).await?))
@@ -94,7 +94,7 @@ pub(super) async fn send(call: Call<Send>) -> Result<Reply<Pending>, Trouble> {
 
 /// A login under way, and an answer.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Answer {
+pub(super) struct LoginAnswer {
     /// The run, if it is not in a cookie.
     login: Option<String>,
     /// The device that answers. No other one is tried.
@@ -105,10 +105,10 @@ pub(super) struct Answer {
     code: Secret,
 }
 
-impl Members for Answer {}
+impl Members for LoginAnswer {}
 
-pub(super) async fn answer(call: Call<Answer>) -> Result<Reply<Opened>, Trouble> {
-    let Answer { login, device, code } = &call.body;
+pub(super) async fn answer(call: Call<LoginAnswer>) -> Result<Reply<Opened>, Trouble> {
+    let LoginAnswer { login, device, code } = &call.body;
     let run = call.login(login.as_ref())?;
     let device = DeviceId::new(device.as_str());
     let (grant, _) = call.engine().answer(&run, &device, code, &call.visit()).await?;
@@ -117,22 +117,22 @@ pub(super) async fn answer(call: Call<Answer>) -> Result<Reply<Opened>, Trouble>
 
 /// A login under way.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Run {
+pub(super) struct LoginRun {
     /// The run, if it is not in a cookie.
     login: Option<String>,
 }
 
-impl Members for Run {}
+impl Members for LoginRun {}
 
-impl Run {
+impl LoginRun {
     /// The run that the request brings, if it brings one.
     pub(super) fn of(call: &Call<Self>) -> Option<AttemptToken> {
         call.login(call.body.login.as_ref()).ok()
     }
 }
 
-pub(super) async fn cancel(call: Call<Run>) -> Result<Reply<()>, Trouble> {
-    let run = Run::of(&call).ok_or(Stop::Refused(Refusal::AttemptOver))?;
+pub(super) async fn cancel(call: Call<LoginRun>) -> Result<Reply<()>, Trouble> {
+    let run = LoginRun::of(&call).ok_or(Stop::Refused(Refusal::AttemptOver))?;
     call.engine().sign_out(None, Some(&run), &call.visit()).await?;
     Ok(match call.client {
         Client::Browser => Reply::from(()).giving(call.visitor.site().names.take(Name::Pending)),

@@ -55,6 +55,7 @@ pub(crate) fn document(root: &str) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "parameters": { "Browser": known() },
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
@@ -96,7 +97,7 @@ fn describe(operation: &Operation) -> Value {
         let content = json!({ "application/json": { "schema": reference(&shape.name) } });
         set(&mut described, "requestBody", json!({ "content": content, "required": shape.is_required() }));
     }
-    let mut parameters = vec![known()];
+    let mut parameters = vec![json!({ "$ref": "#/components/parameters/Browser" })];
     if path.contains("{id}") {
         let schema = json!({ "type": "string", "minLength": 1 });
         parameters.push(json!({ "name": "id", "in": "path", "required": true, "schema": schema }));

@@ -3,7 +3,7 @@
 use super::{
     call::{CSRF_HEADER, Call, Client},
     document::{CsrfDocument, SessionDocument},
-    login::Run,
+    login::LoginRun,
     reply::Reply,
 };
 use crate::{cookies::Name, csrf::Bound, trouble::Trouble};
@@ -20,9 +20,9 @@ pub(super) async fn csrf(call: Call) -> Result<Reply<CsrfDocument>, Trouble> {
     Ok(CsrfDocument { csrf, header: CSRF_HEADER.to_string() }.into())
 }
 
-pub(super) async fn sign_out(call: Call<Run>) -> Result<Reply<()>, Trouble> {
+pub(super) async fn sign_out(call: Call<LoginRun>) -> Result<Reply<()>, Trouble> {
     let signed_in = call.visitor.signed_in().await?;
-    let run = Run::of(&call);
+    let run = LoginRun::of(&call);
     call.engine().sign_out(signed_in, run.as_ref(), &call.visit()).await?;
     let mut reply = Reply::from(());
     if call.client == Client::Browser {

@@ -17,7 +17,7 @@ use crate::{form::secret, trouble::Trouble};
 
 /// What is to be set up.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Begin {
+pub(super) struct SetupBegin {
     /// The method: one of those that the list of devices names.
     method: String,
     /// What its owner will call it: 1 to 64 characters.
@@ -26,11 +26,11 @@ pub(super) struct Begin {
     to: Option<String>,
 }
 
-impl Members for Begin {}
+impl Members for SetupBegin {}
 
-pub(super) async fn begin(call: Call<Begin>) -> Result<Reply<SetupDocument>, Trouble> {
+pub(super) async fn begin(call: Call<SetupBegin>) -> Result<Reply<SetupDocument>, Trouble> {
     let signed_in = call.signed_in().await?;
-    let Begin { method, name, to } = &call.body;
+    let SetupBegin { method, name, to } = &call.body;
     let enrolment = Enrolment { kind: Kind::new(method.clone()), name: DeviceName::parse(name)?, to: to.clone() };
     let run = call.engine().begin_enrolment(&signed_in, enrolment, &call.visit()).await?;
     shown(&call, &signed_in, &run).await
@@ -50,25 +50,25 @@ async fn shown<T>(call: &Call<T>, signed_in: &SignedIn, run: &AttemptToken) -> R
 
 /// A setup under way.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Setup {
+pub(super) struct SetupRun {
     /// The run.
     setup: String,
 }
 
-impl Members for Setup {}
+impl Members for SetupRun {}
 
-impl Setup {
+impl SetupRun {
     fn run(&self) -> AttemptToken {
         AttemptToken::new(self.setup.as_str())
     }
 }
 
-pub(super) async fn show(call: Call<Setup>) -> Result<Reply<SetupDocument>, Trouble> {
+pub(super) async fn show(call: Call<SetupRun>) -> Result<Reply<SetupDocument>, Trouble> {
     let signed_in = call.signed_in().await?;
     shown(&call, &signed_in, &call.body.run()).await
 }
 
-pub(super) async fn send(call: Call<Setup>) -> Result<Reply<SetupDocument>, Trouble> {
+pub(super) async fn send(call: Call<SetupRun>) -> Result<Reply<SetupDocument>, Trouble> {
     let signed_in = call.signed_in().await?;
     let run = call.body.run();
     call.engine().send_enrolment(&signed_in, &run, &call.visit()).await?;
@@ -77,7 +77,7 @@ pub(super) async fn send(call: Call<Setup>) -> Result<Reply<SetupDocument>, Trou
 
 /// A setup under way, and the proof of its device.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Confirm {
+pub(super) struct SetupProof {
     /// The run.
     setup: String,
     /// What the new device answers.
@@ -86,17 +86,17 @@ pub(super) struct Confirm {
     code: Secret,
 }
 
-impl Members for Confirm {}
+impl Members for SetupProof {}
 
-pub(super) async fn confirm(call: Call<Confirm>) -> Result<Reply<Opened>, Trouble> {
+pub(super) async fn confirm(call: Call<SetupProof>) -> Result<Reply<Opened>, Trouble> {
     let signed_in = call.signed_in().await?;
-    let Confirm { setup, code } = &call.body;
+    let SetupProof { setup, code } = &call.body;
     let run = AttemptToken::new(setup.as_str());
     let grant = call.engine().confirm_enrolment(&signed_in, &run, code, &call.visit()).await?;
     Ok(call.granted(&grant))
 }
 
-pub(super) async fn cancel(call: Call<Setup>) -> Result<Reply<()>, Trouble> {
+pub(super) async fn cancel(call: Call<SetupRun>) -> Result<Reply<()>, Trouble> {
     let signed_in = call.signed_in().await?;
     call.engine().abandon_enrolment(&signed_in, &call.body.run()).await?;
     Ok(().into())

@@ -17,14 +17,14 @@ use crate::{form::secret, trouble::Trouble};
 
 /// A device to choose.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct StepUp {
+pub(super) struct StepUpBegin {
     /// The device to ask instead of the one that is asked first.
     device: Option<String>,
 }
 
-impl Members for StepUp {}
+impl Members for StepUpBegin {}
 
-pub(super) async fn begin(call: Call<StepUp>) -> Result<Reply<Pending>, Trouble> {
+pub(super) async fn begin(call: Call<StepUpBegin>) -> Result<Reply<Pending>, Trouble> {
     let signed_in = call.signed_in().await?;
     let choice = choice(call.body.device.as_ref());
     Ok(pending(&call, &call.engine().begin_step_up(&signed_in, choice.as_ref(), &call.visit()).await?))
@@ -38,16 +38,16 @@ fn pending<T>(call: &Call<T>, challenge: &Challenge) -> Reply<Pending> {
 
 /// A step-up under way, and a device to choose.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct StepUpChoose {
+pub(super) struct StepUpChoice {
     /// The run.
     step_up: String,
     /// The device to ask instead of the one that is asked first.
     device: Option<String>,
 }
 
-impl Members for StepUpChoose {}
+impl Members for StepUpChoice {}
 
-pub(super) async fn challenge(call: Call<StepUpChoose>) -> Result<Reply<Pending>, Trouble> {
+pub(super) async fn challenge(call: Call<StepUpChoice>) -> Result<Reply<Pending>, Trouble> {
     let signed_in = call.signed_in().await?;
     let (run, choice) = (AttemptToken::new(call.body.step_up.as_str()), choice(call.body.device.as_ref()));
     let asked = call.engine().step_up_challenge(&signed_in, &run, choice.as_ref(), &call.visit()).await?;

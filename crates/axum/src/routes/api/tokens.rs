@@ -79,7 +79,7 @@ pub(super) async fn list(call: Call) -> Result<Reply<TokensDocument>, Trouble> {
 
 /// A token that is to be made.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Make {
+pub(super) struct TokenMake {
     /// What its owner will call it: 1 to 64 characters.
     name: String,
     /// What it is to open.
@@ -89,11 +89,11 @@ pub(super) struct Make {
     expires_in: Option<u64>,
 }
 
-impl Members for Make {}
+impl Members for TokenMake {}
 
-pub(super) async fn make(call: Call<Make>) -> Result<Reply<MadeDocument>, Trouble> {
+pub(super) async fn make(call: Call<TokenMake>) -> Result<Reply<MadeDocument>, Trouble> {
     let signed_in = call.signed_in().await?;
-    let Make { name, scopes, expires_in } = &call.body;
+    let TokenMake { name, scopes, expires_in } = &call.body;
     let new = NewToken {
         name: DeviceName::parse(name)?,
         scopes: Scopes::new(scopes.iter().map(String::as_str))?,
