@@ -44,6 +44,7 @@
 pub mod guide;
 
 pub use countersign_axum::{
-    CheckedForm, Countersign, FormToken, LocalPath, MaybeSignedIn, Network, NotANetwork, NotAnOrigin, Origin, Origins,
-    Settings, SettingsError, SignedIn, Value, Verified, VerifiedWithin, Visitor, context, engine,
+    Caller, CheckedForm, Countersign, FormToken, LocalPath, MaybeSignedIn, Network, NotANetwork, NotAnOrigin, Origin,
+    Origins, Settings, SettingsError, SignedIn, TokenScope, Value, Verified, VerifiedCaller, VerifiedCallerWithin,
+    VerifiedWithin, Visitor, context, engine,
 };

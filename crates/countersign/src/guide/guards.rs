@@ -8,8 +8,8 @@
 //! | [`VerifiedWithin<600>`](crate::VerifiedWithin) | whoever did so within the last ten minutes |
 //!
 //! A browser that does not meet the demand is led to where it can, and back afterwards: to the login page; to a page that
-//! asks for the second factor again; or, for a user who has none, to setting one up, with a word about why. Everything
-//! else, a form or a client that reads no HTML, is answered 401 or 403.
+//! asks for the second factor again; or, for a user who has none, to setting one up, with a word about why. A form
+//! is answered 401 or 403, and a client that reads no HTML 401 and what would meet the demand ([`programs`](super::programs)).
 //!
 //! A login between its two steps opens no guard: it is no session, and there is none until every factor that is owed has
 //! been accepted.
