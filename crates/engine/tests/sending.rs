@@ -141,7 +141,9 @@ async fn a_gateway_that_fails_is_a_refusal_with_a_way_on() {
         (Behaviour::Panics, Refusal::SendingFailed),
     ] {
         world.outbox.behaves(like);
-        assert_eq!(ada.is_asked().await.unsent, Some(expected));
+        let challenge = ada.is_asked().await;
+        assert_eq!(challenge.unsent, Some(expected));
+        assert!(!is_sent(&challenge.view.device), "nobody gets that code, so it is none");
         world.pass(60);
     }
     let statuses = world.engine.sent_to(&ada.user.id, 3).await.unwrap();

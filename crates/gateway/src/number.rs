@@ -1,7 +1,8 @@
 //! Telephone numbers, by what the world's numbering plans say.
 //!
 //! A number is taken if it exists in its country: with a country code, introduced by `+` or `00`, or of the default region
-//! where one is set. What comes out is the number that was typed and never a similar one.
+//! where one is set. What comes out is the number that was typed and never a similar one. The library beneath tells numbers to
+//! the log at its finest level, so whoever logs has to keep it quiet (`rlibphonenumber=off`).
 
 use countersign_engine::{core::PhoneNumber, port::Numbers};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, enums::Region};

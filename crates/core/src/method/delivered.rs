@@ -69,6 +69,13 @@ impl State {
         self.challenges.iter().find(|challenge| challenge.delivery == *delivery && challenge.until > now)
     }
 
+    /// The same device without the code that this delivery would have carried; `None` if there is none.
+    pub fn without(mut self, delivery: &DeliveryId) -> Option<Self> {
+        let before = self.challenges.len();
+        self.challenges.retain(|challenge| challenge.delivery != *delivery);
+        (self.challenges.len() < before).then_some(self)
+    }
+
     /// The same device with one challenge more, in the place of an earlier one of the same run; `None` if too many others
     /// are good at this moment.
     pub fn with(mut self, challenge: Challenge, now: Timestamp) -> Option<Self> {

@@ -7,8 +7,8 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_core::{
-    AttemptId, Batch, Change, DeliveryStatus, Device, DeviceId, Factors, Kind, Refusal, Sealed, Secret, Status,
-    Timestamp, Written,
+    AttemptId, Batch, Change, DeliveryId, DeliveryStatus, Device, DeviceId, Factors, Kind, Refusal, Sealed, Secret,
+    Status, Timestamp, Written,
     delivery::Note,
     flow::{Attempt, Purpose, login, step_up},
     method::{State, delivered},
@@ -122,7 +122,7 @@ impl Engine {
             match self.commit(&Batch::new(changes)).await?.written() {
                 Written::Done => {
                     let message = self.message(&device, &challenge, visit)?;
-                    return self.carry(gateway, message).await;
+                    return self.carry(gateway, device.id, message).await;
                 }
                 Written::Overspent { key, until } => return Err(sending::overspent(key, *until).into()),
                 Written::Conflict => {}
@@ -153,15 +153,50 @@ impl Engine {
     }
 
     /// Hands the message over, apart from whoever asked for it, who hears of it if it is soon.
-    async fn carry(&self, gateway: Arc<dyn Gateway>, message: Message) -> Result<(), Stop> {
-        let engine = self.clone();
-        let carrying = self.deliveries().spawn(async move { engine.hand_over(&*gateway, &message).await });
+    async fn carry(&self, gateway: Arc<dyn Gateway>, device: DeviceId, message: Message) -> Result<(), Stop> {
+        let (engine, delivery) = (self.clone(), message.delivery.clone());
+        let carrying = self.deliveries().spawn(async move {
+            // A gateway that panics takes its own task along and nothing else.
+            let handed = tokio::spawn({
+                let engine = engine.clone();
+                async move { engine.hand_over(&*gateway, &message).await }
+            });
+            let told = handed.await.unwrap_or(Err(Refusal::SendingFailed));
+            if told.is_err() {
+                engine.void(&device, &delivery).await;
+            }
+            told
+        });
         match tokio::time::timeout(PATIENCE, carrying).await {
             Ok(Ok(told)) => told.map_err(Stop::from),
             Ok(Err(_)) => Err(Refusal::SendingFailed.into()),
             // It is still under way, and may arrive.
             Err(_) => Ok(()),
         }
+    }
+
+    /// Takes a code back that nobody will get.
+    async fn void(&self, device: &DeviceId, delivery: &DeliveryId) {
+        if let Err(fault) = self.try_to_void(device, delivery).await {
+            tracing::warn!(%fault, %delivery, "a code that was not sent stays good until it is over");
+        }
+    }
+
+    async fn try_to_void(&self, device: &DeviceId, delivery: &DeliveryId) -> Result<(), Fault> {
+        let mut rounds = self.rounds();
+        while rounds.next().is_some() {
+            let Some(device) = self.store().device(device).await? else { return Ok(()) };
+            let mut device = self.open_device(device)?;
+            let State::Delivered(state) = device.state.state.clone() else { return Ok(()) };
+            let Some(state) = state.without(delivery) else { return Ok(()) };
+            device.state.state = State::Delivered(state);
+            device.version = device.version.saturating_add(1);
+            let receipt = self.commit(&Batch::new(vec![Change::UpdateDevice(device)])).await?;
+            if *receipt.written() == Written::Done {
+                return Ok(());
+            }
+        }
+        Err(Fault::busy("take a code back in time", Duration::from_secs(1)))
     }
 
     async fn hand_over(&self, gateway: &dyn Gateway, message: &Message) -> Result<(), Refusal> {

@@ -132,6 +132,8 @@ async fn no_key_is_promoted_that_a_running_node_does_not_have() {
     let server = house.serves();
     fs::copy(house.path("countersign.key"), house.path("other.key")).unwrap();
     let key = house.run("keys new other.key --json").json()["key"].as_str().unwrap().to_owned();
+    // A server reports itself a moment after it listens.
+    patiently(|| house.run("keys list").out.contains("of 1 running").then_some(())).unwrap();
     let refused = house.run(&format!("keys promote {key} --key-file other.key"));
     assert!(refused.fails().starts_with(&format!("1 running nodes do not have key {key}, ")), "{refused:?}");
     assert!(refused.err.contains("--force"));
