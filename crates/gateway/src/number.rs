@@ -59,29 +59,6 @@ mod tests {
         numbers.parse(typed).map(|number| number.international().to_owned())
     }
 
-    #[test]
-    fn a_number_is_what_was_typed_and_exists() {
-        for (region, typed, shown) in [
-            (None, "+31 6 12345678", Some("+31 6 12345678")),
-            (None, "0031612345678", Some("+31 6 12345678")),
-            (None, "+31-(0)6-1234 5678", Some("+31 6 12345678")),
-            (Some("NL"), "06 12345678", Some("+31 6 12345678")),
-            (Some("NL"), "+1 202-555-0173", Some("+1 202-555-0173")),
-            (Some("US"), "202 555 0173", Some("+1 202-555-0173")),
-            (Some("DE"), "030/123456", Some("+49 30 123456")),
-            (None, "06 12345678", None),
-            (None, "+31 6 1234", None),
-            (None, "+999 12345678", None),
-            (None, "", None),
-            (None, "+", None),
-            (None, "ada@example.org", None),
-            (None, "+31612345678 ext. 5", None),
-            (None, "1-800-FLOWERS", None),
-        ] {
-            assert_eq!(parsed(region, typed).as_deref(), shown, "{typed} in {region:?}");
-        }
-    }
-
     /// A number of Andorra that looks like one of the default region stays what it is, or is nobody's.
     #[test]
     fn no_number_becomes_a_stranger_s() {
