@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
-use minijinja::{AutoEscape, Environment, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 /// The embedded templates.
 const EMBEDDED: &[(&str, &str)] = &[
@@ -17,6 +17,9 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("en/call_code.txt", include_str!("../templates/en/call_code.txt")),
     ("en/call_goodbye.txt", include_str!("../templates/en/call_goodbye.txt")),
 ];
+
+/// The language that has every file.
+const ENGLISH: &str = "en";
 
 /// The words of messages.
 #[derive(Debug)]
@@ -45,6 +48,10 @@ impl Texts {
             files.extend(found(folder)?);
         }
         let mut environment = Environment::new();
+        // What a template knows of when it fails is a code: no error is to quote it.
+        environment.set_debug(false);
+        // A misspelt name is an error, and not a message without its code.
+        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_auto_escape_callback(|name| {
             let is_html = Path::new(name).extension().is_some_and(|extension| extension == "html");
             if is_html { AutoEscape::Html } else { AutoEscape::None }
@@ -53,24 +60,36 @@ impl Texts {
             let added = environment.add_template_owned(name.clone(), text);
             added.map_err(|error| TextsError::Broken(name, error))?;
         }
-        Ok(Self { environment })
+        let texts = Self { environment };
+        texts.try_all()?;
+        Ok(texts)
+    }
+
+    /// Renders every template, so that a mistake in one shows at the start and not to somebody who waits for a code.
+    fn try_all(&self) -> Result<(), TextsError> {
+        let words = context! { code => "012345", site => "Example", minutes => 5, domain => "example.org" };
+        for (name, template) in self.environment.templates() {
+            template.render(&words).map_err(|error| TextsError::Broken(name.to_owned(), error))?;
+        }
+        Ok(())
     }
 
     /// The text of `file` in the language that is nearest to `language`, without blanks around it.
     pub fn render(&self, file: &str, language: Option<&str>, context: &Value) -> Result<String, minijinja::Error> {
-        let mut names: Vec<String> = vec![];
+        let name = format!("{}/{file}", self.language_of(file, language));
+        self.environment.get_template(&name)?.render(context).map(|text| text.trim().to_owned())
+    }
+
+    /// The language in which there is a `file` that is nearest to `language`.
+    pub fn language_of<'l>(&self, file: &str, language: Option<&'l str>) -> &'l str {
         let mut tag = language.filter(|tag| tag.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'));
         while let Some(language) = tag {
-            names.push(format!("{language}/{file}"));
+            if self.environment.get_template(&format!("{language}/{file}")).is_ok() {
+                return language;
+            }
             tag = language.rsplit_once('-').map(|(shorter, _)| shorter);
         }
-        names.push(format!("en/{file}"));
-        let template = names.iter().find_map(|name| self.environment.get_template(name).ok());
-        let template = match template {
-            Some(template) => template,
-            None => self.environment.get_template(&format!("en/{file}"))?,
-        };
-        template.render(context).map(|text| text.trim().to_owned())
+        ENGLISH
     }
 }
 
@@ -98,8 +117,6 @@ fn entries(folder: &Path) -> io::Result<Vec<std::path::PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use minijinja::context;
-
     use super::*;
 
     fn words() -> Value {
@@ -126,8 +143,21 @@ mod tests {
         assert!(texts.render("sms.txt", Some("de"), &words()).unwrap().contains("Example"));
         assert!(texts.render("email.txt", Some("nl"), &words()).unwrap().contains("012345"));
         assert!(texts.render("sms.txt", Some("../../etc"), &words()).is_ok());
-        fs::write(folder.path().join("nl/sms.txt"), "{{ code ").unwrap();
-        assert!(matches!(Texts::read(Some(folder.path())), Err(TextsError::Broken(name, _)) if name == "nl/sms.txt"));
+        assert_eq!(
+            (texts.language_of("sms.txt", Some("nl-BE")), texts.language_of("email.txt", Some("nl-BE"))),
+            ("nl", "en")
+        );
+    }
+
+    #[test]
+    fn a_template_with_a_mistake_in_it_is_named_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("nl")).unwrap();
+        for mistake in ["{{ code ", "Uw code is {{ cod }}.", "{{ code|loud }}"] {
+            fs::write(folder.path().join("nl/sms.txt"), mistake).unwrap();
+            let error = Texts::read(Some(folder.path())).unwrap_err();
+            assert!(matches!(&error, TextsError::Broken(name, _) if name == "nl/sms.txt"), "{mistake}: {error}");
+        }
     }
 
     #[test]

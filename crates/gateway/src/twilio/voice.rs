@@ -8,12 +8,13 @@ pub const VOICES: [&str; 32] = [
 ];
 
 /// The language that is nearest to this one: the same, or another one's of the same tongue, or English.
-pub(super) fn nearest(language: Option<&str>) -> &'static str {
+pub(super) fn nearest(language: &str) -> &'static str {
     const ENGLISH: &str = "en-US";
-    let Some(language) = language else { return ENGLISH };
     let tongue = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
-    let same = VOICES.into_iter().find(|voice| voice.eq_ignore_ascii_case(language));
-    let akin = || VOICES.into_iter().find(|voice| tongue(voice) == tongue(language));
+    // The short ones are spoken by its oldest voices alone.
+    let voices = || VOICES.into_iter().filter(|voice| voice.contains('-'));
+    let same = voices().find(|voice| voice.eq_ignore_ascii_case(language));
+    let akin = || voices().find(|voice| tongue(voice) == tongue(language));
     // Norwegian is written in two ways and spoken by one voice.
     let norwegian = || ["no", "nn"].contains(&tongue(language).as_str()).then_some("nb-NO");
     same.or_else(akin).or_else(norwegian).unwrap_or(ENGLISH)
@@ -26,16 +27,17 @@ mod tests {
     #[test]
     fn the_nearest_voice_speaks() {
         for (language, voice) in [
-            (Some("nl"), "nl-NL"),
-            (Some("nl-BE"), "nl-NL"),
-            (Some("en-gb"), "en-GB"),
-            (Some("pt"), "pt-BR"),
-            (Some("nn"), "nb-NO"),
-            (Some("fy"), "en-US"),
-            (Some(""), "en-US"),
-            (None, "en-US"),
+            ("nl", "nl-NL"),
+            ("nl-BE", "nl-NL"),
+            ("en-gb", "en-GB"),
+            ("pt", "pt-BR"),
+            ("nn", "nb-NO"),
+            ("fy", "en-US"),
+            ("", "en-US"),
+            ("en", "en-US"),
+            ("de", "de-DE"),
         ] {
-            assert_eq!(nearest(language), voice, "{language:?}");
+            assert_eq!(nearest(language), voice, "{language}");
         }
     }
 }
