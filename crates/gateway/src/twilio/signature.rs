@@ -22,9 +22,24 @@ pub(super) fn expected(token: &Secret, url: &str, fields: &[(String, String)]) -
     BASE64.encode(&mac.finalize().into_bytes())
 }
 
-/// Whether this is it; compared in constant time.
+/// Whether this is it; compared in constant time. Twilio leaves the port out of some addresses that it signs and puts one
+/// into others, so either will do, as with its own library.
 pub(super) fn holds(token: &Secret, url: &str, fields: &[(String, String)], signature: &str) -> bool {
-    expected(token, url, fields).as_bytes().ct_eq(signature.as_bytes()).into()
+    let is = |url: &str| -> bool { expected(token, url, fields).as_bytes().ct_eq(signature.as_bytes()).into() };
+    is(url) || other_port(url).is_some_and(|url| is(&url))
+}
+
+/// The same address without its port or, where it has none, with the one of its scheme.
+fn other_port(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let usual = if scheme == "https" { 443 } else { 80 };
+    let is_port = |port: &str| port.bytes().all(|digit| digit.is_ascii_digit());
+    let host = match host.rsplit_once(':').filter(|(_, port)| is_port(port)) {
+        Some((host, _)) => host.to_owned(),
+        None => format!("{host}:{usual}"),
+    };
+    Some(format!("{scheme}://{host}{path}"))
 }
 
 #[cfg(test)]
@@ -53,5 +68,22 @@ mod tests {
         assert!(!holds(&token, "https://mycompany.com/myapp.php?foo=1", &fields, "GvWf1cFY/Q7PnoempGyD5oXAezc="));
         assert!(!holds(&token, url, &fields[1..], "GvWf1cFY/Q7PnoempGyD5oXAezc="));
         assert!(!holds(&token, url, &fields, ""));
+    }
+
+    #[test]
+    fn a_port_may_be_signed_or_left_out() {
+        let token = Secret::new("12345");
+        for (signed, seen, holds_too) in [
+            ("https://id.example.org/a?b=1", "https://id.example.org:443/a?b=1", true),
+            ("https://id.example.org:443/a?b=1", "https://id.example.org/a?b=1", true),
+            ("https://id.example.org/a", "https://id.example.org:8443/a", true),
+            ("http://id.example.org:80", "http://id.example.org", true),
+            ("https://[::1]:443/a", "https://[::1]/a", true),
+            ("https://id.example.org:8443/a", "https://id.example.org/a", false),
+            ("https://id.example.org:443/a", "https://id.example.com/a", false),
+        ] {
+            let signature = expected(&token, signed, &[]);
+            assert_eq!(holds(&token, seen, &[], &signature), holds_too, "{signed} {seen}");
+        }
     }
 }
