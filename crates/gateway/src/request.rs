@@ -2,10 +2,12 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use reqwest::{Client, Url, redirect::Policy};
+use reqwest::{Client, Response, Url, redirect::Policy};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
+/// No answer that is read is longer, in bytes.
+const LONGEST: usize = 64 * 1024;
 
 /// Not an address that may be asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -45,6 +47,18 @@ pub(crate) fn cause(error: reqwest::Error) -> String {
         () => "the exchange failed",
     };
     kind.to_owned()
+}
+
+/// The whole of an answer, unless it is longer than any that is meant well.
+pub(crate) async fn body(mut response: Response) -> Result<Vec<u8>, String> {
+    let mut body = vec![];
+    while let Some(piece) = response.chunk().await.map_err(cause)? {
+        body.extend_from_slice(&piece);
+        if body.len() > LONGEST {
+            return Err("the answer was too long".into());
+        }
+    }
+    Ok(body)
 }
 
 #[cfg(test)]

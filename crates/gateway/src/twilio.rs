@@ -27,6 +27,8 @@ use crate::{Texts, request::NotAnAddress};
 /// Where everybody's Twilio is.
 const USUAL: &str = "https://api.twilio.com";
 const DOING: &str = "send a message by Twilio";
+/// The longest that Twilio may be told to try to bring a text message, in seconds.
+const LONGEST_WAIT: u64 = 36_000;
 
 /// How Twilio is reached, and how it reaches us.
 pub struct TwilioSettings {
@@ -83,7 +85,15 @@ impl Twilio {
             (None, None) => return Err(failed("no number to send from is set")),
         };
         let callback = self.callback(message);
-        let fields = [("To", message.to.expose()), sender, ("Body", &body), ("StatusCallback", &callback)];
+        // A code that is over helps nobody, so Twilio is not to bring it any more.
+        let validity = message.minutes.saturating_mul(60).clamp(1, LONGEST_WAIT).to_string();
+        let fields = [
+            ("To", message.to.expose()),
+            sender,
+            ("Body", &body),
+            ("StatusCallback", &callback),
+            ("ValidityPeriod", &validity),
+        ];
         self.client.create("Messages.json", &fields).await
     }
 
@@ -139,7 +149,7 @@ impl Gateway for Twilio {
     }
 
     async fn reachable(&self) -> Result<(), Fault> {
-        self.client.account().await
+        self.client.knows_us().await
     }
 }
 

@@ -75,7 +75,8 @@ impl Webhook {
             .body(body.to_vec());
         let response = request.send().await?;
         let status = response.status();
-        Ok((status, response.json().await.unwrap_or_default()))
+        let answer = request::body(response).await.unwrap_or_default();
+        Ok((status, serde_json::from_slice(&answer).unwrap_or_default()))
     }
 }
 

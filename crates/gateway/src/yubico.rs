@@ -27,8 +27,6 @@ use crate::request::{self, NotAnAddress};
 
 /// How long a service may take.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// No reply is longer than this, in bytes.
-const LONGEST: usize = 4096;
 /// What a key counted and a service tells.
 const COUNTED: [&str; 3] = ["sessioncounter", "sessionuse", "timestamp"];
 
@@ -75,7 +73,11 @@ impl YubicoService {
             return Err(YubicoError::Client);
         }
         let secret = secret.map(|text| BASE64.decode(text.expose().as_bytes()).map(Zeroizing::new));
-        let secret = secret.transpose().map_err(|_| YubicoError::Secret)?.filter(|secret| !secret.is_empty());
+        let secret = secret.transpose().map_err(|_| YubicoError::Secret)?;
+        // A file without a secret in it must not come to mean that no signature is asked for.
+        if secret.as_ref().is_some_and(|secret| secret.is_empty()) {
+            return Err(YubicoError::Secret);
+        }
         Ok(Self {
             client: request::client(PATIENCE).map_err(|_| NotAnAddress)?,
             urls: urls.iter().map(|url| request::address(url)).collect::<Result<_, _>>()?,
@@ -128,10 +130,10 @@ impl YubicoService {
         if !status.is_success() {
             return Word::Unclear(format!("status {}", status.as_u16()));
         }
-        match response.text().await {
-            Ok(text) if text.len() <= LONGEST => self.read(&text, question),
-            Ok(_) => Word::Unclear("a reply that is too long".into()),
-            Err(error) => Word::Unclear(request::cause(error)),
+        match request::body(response).await.map(String::from_utf8) {
+            Ok(Ok(text)) => self.read(&text, question),
+            Ok(Err(_)) => Word::Unclear("a reply that is no text".into()),
+            Err(cause) => Word::Unclear(cause),
         }
     }
 

@@ -257,6 +257,8 @@ fn what_is_set_by_halves_is_an_error() {
     assert!(YubicoService::new(&url, "87", None).is_ok());
     assert!(YubicoService::new(&[], "87", None).is_err());
     assert!(YubicoService::new(&url, "eighty", None).is_err());
-    assert!(YubicoService::new(&url, "87", Some(&Secret::new("not base64!"))).is_err());
+    for secret in ["not base64!", ""] {
+        assert!(YubicoService::new(&url, "87", Some(&Secret::new(secret))).is_err(), "{secret:?}");
+    }
     assert!(YubicoService::new(&["http://api.example.org/".to_owned()], "87", None).is_err());
 }

@@ -41,8 +41,7 @@ async fn create(
     headers: HeaderMap,
     Form(fields): Form<BTreeMap<String, String>>,
 ) -> Answer {
-    let login = format!("Basic {}", data_encoding::BASE64.encode(format!("{ACCOUNT}:{TOKEN}").as_bytes()));
-    if account != ACCOUNT || headers["authorization"] != login {
+    if account != ACCOUNT || headers["authorization"] != login() {
         return (
             StatusCode::UNAUTHORIZED,
             json!({ "code": 20003, "message": "Authenticate", "status": 401 }).to_string(),
@@ -60,6 +59,26 @@ async fn create(
     (StatusCode::from_u16(status).unwrap(), body.to_string())
 }
 
+/// What there is of a resource: to whoever may look at it, and to nobody else.
+async fn list(
+    State(fake): State<Arc<Fake>>,
+    Path((account, resource)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer {
+    let is_known = account == ACCOUNT && headers["authorization"] == login();
+    let (status, body) = match fake.answers.lock().unwrap().clone() {
+        _ if !is_known => (401, json!({ "code": 20003 })),
+        Some(answer) => answer,
+        None if resource == "Messages.json" => (200, json!({ "messages": [] })),
+        None => (404, json!({ "code": 20404 })),
+    };
+    (StatusCode::from_u16(status).unwrap(), body.to_string())
+}
+
+fn login() -> String {
+    format!("Basic {}", data_encoding::BASE64.encode(format!("{ACCOUNT}:{TOKEN}").as_bytes()))
+}
+
 /// Writes an exchange down, for `cargo xtask contract twilio`.
 fn write_down(resource: &str, fields: &BTreeMap<String, String>, status: u16, answer: &Value) {
     let Some(file) = std::env::var_os("TWILIO_TRAFFIC") else { return };
@@ -72,7 +91,8 @@ fn write_down(resource: &str, fields: &BTreeMap<String, String>, status: u16, an
 async fn served(fake: Arc<Fake>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let app = Router::new().route("/2010-04-01/Accounts/{account}/{resource}", post(create)).with_state(fake);
+    let resource = post(create).get(list);
+    let app = Router::new().route("/2010-04-01/Accounts/{account}/{resource}", resource).with_state(fake);
     tokio::spawn(async move { axum::serve(listener, app).await });
     format!("http://{address}")
 }
@@ -120,7 +140,8 @@ async fn a_text_message_carries_the_code_and_where_to_tell_of_it() {
     assert_eq!((fields["To"].as_str(), fields["From"].as_str()), ("+31612345658", "+31201234567"));
     assert_eq!(fields["StatusCallback"], "https://id.example.org/account/twilio/status/delivery");
     assert!(fields["Body"].contains("908172") && fields["Body"].ends_with("@id.example.org #908172"));
-    assert_eq!(fields.len(), 4);
+    assert_eq!(fields["ValidityPeriod"], "300");
+    assert_eq!(fields.len(), 5);
 }
 
 #[tokio::test]
@@ -183,6 +204,28 @@ async fn a_wrong_login_and_a_server_that_is_away_are_faults() {
     assert!(matches!(away.deliver(&message(Kind::SMS)).await, Err(NotTaken::Failed(_))));
     assert!(away.reachable().await.is_err());
     assert!(!format!("{away:?}").contains(TOKEN));
+}
+
+/// Only a main API key may look at the account itself.
+#[tokio::test]
+async fn whether_twilio_knows_us_is_asked_where_every_key_may_ask() {
+    let fake = Arc::new(Fake::default());
+    let url = served(fake.clone()).await;
+    let gateway = twilio(settings(url.clone()));
+    gateway.reachable().await.unwrap();
+    assert!(twilio(TwilioSettings { token: "another".into(), ..settings(url) }).reachable().await.is_err());
+    for (status, is_known) in [(403, true), (401, false), (500, false)] {
+        *fake.answers.lock().unwrap() = Some((status, json!({})));
+        assert_eq!(gateway.reachable().await.is_ok(), is_known, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_is_not_kept() {
+    let fake = Arc::new(Fake::default());
+    let gateway = twilio(settings(served(fake.clone()).await));
+    *fake.answers.lock().unwrap() = Some((200, json!({ "sid": "x".repeat(100_000) })));
+    assert!(matches!(gateway.deliver(&message(Kind::SMS)).await, Err(NotTaken::Failed(_))));
 }
 
 #[tokio::test]

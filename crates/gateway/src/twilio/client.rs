@@ -7,7 +7,7 @@ use countersign_engine::{
     core::Secret,
     port::{NotTaken, Taken},
 };
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 
 use super::{DOING, refused};
@@ -49,10 +49,13 @@ impl Client {
         let response = request.send().await.map_err(|error| failed(request::cause(error)))?;
         let status = response.status();
         if status.is_success() {
-            let created: Created = response.json().await.map_err(|error| failed(request::cause(error)))?;
+            let body = request::body(response).await.map_err(failed)?;
+            let created: Result<Created, _> = serde_json::from_slice(&body);
+            let created = created.map_err(|_| failed("an answer without a name for the message".into()))?;
             return Ok(Taken { reference: Some(created.sid) });
         }
-        let Error { code } = response.json().await.unwrap_or_default();
+        let body = request::body(response).await.unwrap_or_default();
+        let Error { code } = serde_json::from_slice(&body).unwrap_or_default();
         match code {
             Some(code) if refused::is_unreachable(code) => Err(NotTaken::Unreachable { reason: code.to_string() }),
             Some(code) => Err(failed(format!("status {}, error {code}", status.as_u16()))),
@@ -60,14 +63,16 @@ impl Client {
         }
     }
 
-    /// A fault unless the account can be looked at.
-    pub(super) async fn account(&self) -> Result<(), Fault> {
-        const DOING: &str = "look at the account with Twilio";
+    /// A fault unless Twilio knows who asks. No API key but a main one may look at the account itself, so it is the list of
+    /// messages that is asked for, and a key that may not even do that is known all the same.
+    pub(super) async fn knows_us(&self) -> Result<(), Fault> {
+        const DOING: &str = "sign in to Twilio";
         let (user, password) = &self.login;
-        let url = self.at(".json").map_err(|_| Fault::new(DOING))?;
+        let url = self.at("/Messages.json?PageSize=1").map_err(|_| Fault::new(DOING))?;
         let asked = self.http.get(url).basic_auth(user, Some(password.expose())).send().await;
         let status = asked.map_err(|error| Fault::because(DOING, request::cause(error)))?.status();
-        if status.is_success() { Ok(()) } else { Err(Fault::because(DOING, format!("status {}", status.as_u16()))) }
+        let is_known = status.is_success() || status == StatusCode::FORBIDDEN;
+        if is_known { Ok(()) } else { Err(Fault::because(DOING, format!("status {}", status.as_u16()))) }
     }
 
     fn at(&self, rest: &str) -> Result<Url, NotTaken> {
