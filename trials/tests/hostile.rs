@@ -14,7 +14,7 @@ use trials::{PASSWORD, Server, Walk};
 const REQUESTS: usize = 10_000;
 const MOST_MEMORY_KIB: u64 = 100 * 1024;
 
-const PATHS: [&str; 24] = [
+const PATHS: [&str; 32] = [
     "/",
     "/secret",
     "/healthz",
@@ -23,6 +23,14 @@ const PATHS: [&str; 24] = [
     "/account/login",
     "/account/login/second-factor",
     "/account/login/restart",
+    "/account/login/send",
+    "/account/verify/send",
+    "/account/two-factor/setup/send",
+    "/account/twilio/call/x",
+    "/api/v1/login",
+    "/api/v1/login/answer",
+    "/api/v1/session",
+    "/api/v1/devices",
     "/account/logout",
     "/account/verify",
     "/account/password",
@@ -41,9 +49,9 @@ const PATHS: [&str; 24] = [
     "/account/%2e%2e/%2e%2e/",
 ];
 const METHODS: [&str; 10] = ["GET", "POST", "POST", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"];
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "name", "password", "code", "device", "form", "next", "method", "run", "sure", "current", "new", "again", "skip",
-    "verified",
+    "verified", "to",
 ];
 
 /// One request, from mostly right to not even HTTP.
@@ -157,7 +165,7 @@ async fn ten_thousand_hostile_requests_get_no_fault() {
     let mut browser = server.browser();
     browser.gives_password("demo", PASSWORD).await;
     // A good token, so that half of the forms get past the first fence.
-    let form = browser.get("/account/two-factor/setup").await.form_with("method");
+    let form = browser.get("/account/two-factor/setup?method=totp").await.form_with("name");
     let token = form.fields.iter().find(|(name, _)| name == "form").unwrap().1.clone();
     let mut chance = StdRng::seed_from_u64(1);
     let mut statuses = BTreeMap::<Option<u16>, usize>::new();
