@@ -42,43 +42,57 @@ fn hold(description: &Value, record: &Path) -> Result<usize> {
     Ok(exchanges.len())
 }
 
-/// One request and, where it was accepted, its answer.
+/// One request and, where the description has such an answer, that.
 fn check(description: &Value, exchange: &Value) -> Result<()> {
-    let path = exchange["path"].as_str().context("no path")?;
-    let operation = operation(description, path)?;
-    let schema = &operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"];
+    let (method, path) = (exchange["method"].as_str().context("no method")?, exchange["path"].as_str());
+    let operation = operation(description, method, path.context("no path")?)?;
     let fields: BTreeMap<String, String> = serde_json::from_value(exchange["fields"].clone())?;
+    let (known, required) = fields_of(operation);
     for (name, value) in &fields {
-        let known = &schema["properties"][name];
-        ensure!(known.is_object(), "there is no field {name}");
-        fits(value, known).with_context(|| format!("the field {name} cannot be {value:?}"))?;
+        let known = known.get(name.as_str()).with_context(|| format!("there is no field {name}"))?;
+        fits(value, resolved(description, known)).with_context(|| format!("the field {name} cannot be {value:?}"))?;
     }
-    for required in schema["required"].as_array().into_iter().flatten() {
-        let required = required.as_str().unwrap_or_default();
+    for required in required {
         ensure!(fields.contains_key(required), "the field {required} is missing");
     }
-    if exchange["status"] == 201 {
-        let answer = &operation["responses"]["201"]["content"]["application/json"]["schema"];
-        let answer = resolved(description, answer);
-        for (name, _) in exchange["answer"].as_object().into_iter().flatten() {
-            ensure!(answer["properties"][name].is_object(), "an answer has no {name}");
+    let status = exchange["status"].to_string();
+    let answer = &operation["responses"][&status]["content"]["application/json"]["schema"];
+    let answer = resolved(description, answer);
+    if answer.is_object() {
+        for (name, value) in exchange["answer"].as_object().into_iter().flatten() {
+            let known = &answer["properties"][name];
+            ensure!(known.is_object(), "an answer has no {name}");
+            is_of(value, resolved(description, known))
+                .with_context(|| format!("{name} of an answer is not {value}"))?;
         }
     }
     Ok(())
 }
 
-/// The `POST` whose path has the same parts, whatever stands in the variable ones.
-fn operation<'d>(description: &'d Value, path: &str) -> Result<&'d Value> {
+/// The fields that a request may have, in its body or its query, and those that it must have.
+fn fields_of(operation: &Value) -> (BTreeMap<&str, &Value>, Vec<&str>) {
+    let body = &operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"];
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let query: Vec<_> = parameters.filter(|field| field["in"] == "query").collect();
+    let of_query = query.iter().filter_map(|field| Some((field["name"].as_str()?, &field["schema"])));
+    let of_body = body["properties"].as_object().into_iter().flatten().map(|(name, schema)| (name.as_str(), schema));
+    let required = body["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let also = query.iter().filter(|field| field["required"] == true).filter_map(|field| field["name"].as_str());
+    (of_body.chain(of_query).collect(), required.chain(also).collect())
+}
+
+/// The operation whose path has the same parts, whatever stands in the variable ones.
+fn operation<'d>(description: &'d Value, method: &str, path: &str) -> Result<&'d Value> {
     let paths = description["paths"].as_object().context("the description names no paths")?;
     let is_same = |template: &str| {
         let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
         let same = |(part, given): (&&str, &&str)| part.starts_with('{') || part == given;
         template.len() == path.len() && template.iter().zip(&path).all(same)
     };
-    let found = paths.iter().find(|(template, methods)| is_same(template) && methods["post"].is_object());
+    let found = paths.iter().find(|(template, methods)| is_same(template) && methods[method].is_object());
     match found {
-        Some((_, methods)) => Ok(&methods["post"]),
-        None => bail!("nothing is posted to {path}"),
+        Some((_, methods)) => Ok(&methods[method]),
+        None => bail!("there is no {method} of {path}"),
     }
 }
 
@@ -88,18 +102,43 @@ fn fits(value: &str, known: &Value) -> Result<()> {
     }
     match (known["type"].as_str(), known["format"].as_str()) {
         (Some("integer"), _) => ensure!(value.parse::<i64>().is_ok(), "it is no integer"),
-        (_, Some("uri")) => ensure!(value.starts_with("https://"), "it is no address"),
+        (_, Some("uri")) => {
+            ensure!(value.starts_with("https://") || value.starts_with('/'), "it is no address");
+        }
         (_, Some("phone-number" | "endpoint")) => {
             let digits = value.strip_prefix('+').unwrap_or_default();
             ensure!(!digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()), "it is no number");
         }
         _ => {}
     }
-    if let (Some(pattern), Some(length)) = (known["pattern"].as_str(), known["maxLength"].as_u64()) {
-        // The patterns of SIDs are two letters and 32 hexadecimal digits.
-        let begins = pattern.trim_start_matches('^').get(..2).is_some_and(|letters| value.starts_with(letters));
-        ensure!(begins && u64::try_from(value.len()) == Ok(length), "it does not match {pattern}");
+    if let Some(pattern) = known["pattern"].as_str() {
+        ensure!(is_sid(pattern, value), "it does not match {pattern}");
     }
+    Ok(())
+}
+
+/// Whether this is a SID as its pattern has it: one of some pairs of letters, and 32 hexadecimal digits.
+fn is_sid(pattern: &str, value: &str) -> bool {
+    let Some(letters) = pattern.strip_prefix('^').and_then(|rest| rest.strip_suffix("[0-9a-fA-F]{32}$")) else {
+        return false;
+    };
+    let mut kinds = letters.trim_matches(['(', ')']).split('|');
+    let digits = kinds.find_map(|kind| value.strip_prefix(kind)).unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+/// Whether a part of an answer is what the description says that it is.
+fn is_of(value: &Value, known: &Value) -> Result<()> {
+    let is_right = match known["type"].as_str() {
+        _ if value.is_null() => known["nullable"] == true,
+        Some("string") => return fits(value.as_str().context("it is no text")?, known),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("boolean") => value.is_boolean(),
+        _ => true,
+    };
+    ensure!(is_right, "it is of another type");
     Ok(())
 }
 
@@ -129,20 +168,32 @@ mod tests {
                     "required": ["To"],
                 } } } },
                 "responses": { "201": { "content": { "application/json": { "schema": { "$ref": "#/components/call" } } } } },
-            } } },
-            "components": { "call": { "properties": { "sid": { "type": "string" } } } },
+            }, "get": { "parameters": [
+                { "name": "Sid", "in": "path", "required": true },
+                { "name": "PageSize", "in": "query", "schema": { "type": "integer" } },
+            ] } } },
+            "components": {
+                "call": { "type": "object", "properties": {
+                    "sid": { "type": "string", "nullable": true, "pattern": "^(CA|CB)[0-9a-fA-F]{32}$" },
+                    "status": { "$ref": "#/components/status" },
+                } },
+                "status": { "type": "string", "enum": ["queued"] },
+            },
         })
     }
 
     fn exchange(fields: &Value, answer: &Value) -> Value {
-        json!({ "path": "/Accounts/AC1/Calls.json", "fields": fields, "status": 201, "answer": answer })
+        let path = "/Accounts/AC1/Calls.json";
+        json!({ "method": "post", "path": path, "fields": fields, "status": 201, "answer": answer })
     }
 
     #[test]
     fn what_the_description_has_passes_and_everything_else_is_named() {
-        let good =
-            exchange(&json!({ "To": "+31612345678", "Timeout": "15", "Method": "POST" }), &json!({ "sid": "x" }));
-        check(&description(), &good).unwrap();
+        let sid = format!("CA{}", "0f".repeat(16));
+        let fields = json!({ "To": "+31612345678", "Timeout": "15", "Method": "POST" });
+        for answer in [json!({ "sid": sid, "status": "queued" }), json!({ "sid": null })] {
+            check(&description(), &exchange(&fields, &answer)).unwrap();
+        }
         for (fields, answer, said) in [
             (json!({ "Timeout": "15" }), json!({}), "the field To is missing"),
             (json!({ "To": "+31", "From": "x" }), json!({}), "there is no field From"),
@@ -150,11 +201,25 @@ mod tests {
             (json!({ "To": "+31", "Timeout": "long" }), json!({}), "the field Timeout cannot be"),
             (json!({ "To": "+31", "Method": "PUT" }), json!({}), "the field Method cannot be"),
             (json!({ "To": "+31" }), json!({ "id": 1 }), "an answer has no id"),
+            (json!({ "To": "+31" }), json!({ "sid": 1 }), "sid of an answer is not 1"),
+            (json!({ "To": "+31" }), json!({ "sid": "SM0" }), "sid of an answer is not"),
+            (json!({ "To": "+31" }), json!({ "status": "gone" }), "status of an answer is not"),
+            (json!({ "To": "+31" }), json!({ "status": null }), "status of an answer is not null"),
         ] {
             let error = check(&description(), &exchange(&fields, &answer)).unwrap_err().to_string();
             assert!(error.starts_with(said), "{error}");
         }
-        let elsewhere = json!({ "path": "/Accounts/AC1/Faxes.json", "fields": {}, "status": 201 });
+        let elsewhere = json!({ "method": "post", "path": "/Accounts/AC1/Faxes.json", "fields": {}, "status": 201 });
         assert!(check(&description(), &elsewhere).is_err());
+    }
+
+    #[test]
+    fn what_is_looked_at_is_held_to_its_query() {
+        let get = |fields: Value| {
+            let path = "/Accounts/AC1/Calls.json";
+            check(&description(), &json!({ "method": "get", "path": path, "fields": fields, "status": 200 }))
+        };
+        get(json!({ "PageSize": "1" })).unwrap();
+        assert!(get(json!({ "PageSize": "many" })).is_err() && get(json!({ "Size": "1" })).is_err());
     }
 }

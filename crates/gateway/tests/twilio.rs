@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     Form, Router,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
     routing::post,
 };
@@ -49,13 +49,10 @@ async fn create(
     }
     fake.asked.lock().unwrap().push((resource.clone(), fields.clone()));
     let answer = fake.answers.lock().unwrap().clone();
-    let sid = if resource == "Messages.json" {
-        "SM00000000000000000000000000000001"
-    } else {
-        "CA00000000000000000000000000000001"
-    };
-    let (status, body) = answer.unwrap_or((201, json!({ "sid": sid, "status": "queued" })));
-    write_down(&resource, &fields, status, &body);
+    let (status, body) = answer.unwrap_or_else(|| (201, made(&resource, &fields)));
+    write_down(
+        &json!({ "method": "post", "path": path(&resource), "fields": fields, "status": status, "answer": body }),
+    );
     (StatusCode::from_u16(status).unwrap(), body.to_string())
 }
 
@@ -63,15 +60,18 @@ async fn create(
 async fn list(
     State(fake): State<Arc<Fake>>,
     Path((account, resource)): Path<(String, String)>,
+    Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Answer {
     let is_known = account == ACCOUNT && headers["authorization"] == login();
+    let is_list = resource == "Messages.json";
     let (status, body) = match fake.answers.lock().unwrap().clone() {
         _ if !is_known => (401, json!({ "code": 20003 })),
         Some(answer) => answer,
-        None if resource == "Messages.json" => (200, json!({ "messages": [] })),
+        None if is_list => (200, json!({ "messages": [], "page": 0, "page_size": 1, "next_page_uri": null })),
         None => (404, json!({ "code": 20404 })),
     };
+    write_down(&json!({ "method": "get", "path": path(&resource), "fields": query, "status": status, "answer": body }));
     (StatusCode::from_u16(status).unwrap(), body.to_string())
 }
 
@@ -79,11 +79,41 @@ fn login() -> String {
     format!("Basic {}", data_encoding::BASE64.encode(format!("{ACCOUNT}:{TOKEN}").as_bytes()))
 }
 
+/// A message or a call as Twilio tells of one that it has just made.
+fn made(resource: &str, fields: &BTreeMap<String, String>) -> Value {
+    let mut made = json!({
+        "account_sid": ACCOUNT,
+        "api_version": "2010-04-01",
+        "date_created": "Thu, 24 Aug 2023 05:01:45 +0000",
+        "date_updated": "Thu, 24 Aug 2023 05:01:45 +0000",
+        "direction": "outbound-api",
+        "from": fields.get("From"),
+        "price": null,
+        "price_unit": "USD",
+        "status": "queued",
+        "to": fields["To"],
+    });
+    let (sid, more) = if resource == "Messages.json" {
+        let service = fields.get("MessagingServiceSid");
+        let more =
+            json!({ "body": fields["Body"], "error_code": null, "messaging_service_sid": service, "num_media": "0" });
+        ("SM00000000000000000000000000000001", more)
+    } else {
+        ("CA00000000000000000000000000000001", json!({ "answered_by": null, "duration": null, "queue_time": "0" }))
+    };
+    made["sid"] = sid.into();
+    made["uri"] = path(&resource.replace(".json", &format!("/{sid}.json"))).into();
+    made.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    made
+}
+
+fn path(resource: &str) -> String {
+    format!("/2010-04-01/Accounts/{ACCOUNT}/{resource}")
+}
+
 /// Writes an exchange down, for `cargo xtask contract twilio`.
-fn write_down(resource: &str, fields: &BTreeMap<String, String>, status: u16, answer: &Value) {
+fn write_down(line: &Value) {
     let Some(file) = std::env::var_os("TWILIO_TRAFFIC") else { return };
-    let path = format!("/2010-04-01/Accounts/{ACCOUNT}/{resource}");
-    let line = json!({ "path": path, "fields": fields, "status": status, "answer": answer });
     let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
     writeln!(file, "{line}").unwrap();
 }
