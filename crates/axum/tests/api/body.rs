@@ -25,6 +25,7 @@ async fn what_cannot_be_read_is_said_to_be_and_changes_nothing() {
         ("{", 400, "body-broken"),
         ("null", 422, "body-members"),
         ("[]", 422, "body-members"),
+        (r#"["a","x"]"#, 422, "body-members"),
         ("{}", 422, "body-members"),
         (r#"{"name":1,"password":"x"}"#, 422, "body-members"),
         (r#"{"name":"a","name":"b","password":"x"}"#, 422, "body-members"),

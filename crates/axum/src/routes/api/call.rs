@@ -70,13 +70,14 @@ impl<T: Members> Takes for T {
         Some(Shape::of::<T>())
     }
 
-    /// A body that is not there has no members.
+    /// A body that is not there has no members. A list has none either, although the reader would take its items for them.
     fn read(text: &str) -> Result<Self, Unread> {
         let text = if text.is_empty() { "{}" } else { text };
-        serde_json::from_str(text).map_err(|error| match error.classify() {
+        let read = serde_json::from_str(text).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => Unread::BodyMembers,
             _ => Unread::BodyBroken,
-        })
+        });
+        read.and_then(|body| if text.trim_start().starts_with('{') { Ok(body) } else { Err(Unread::BodyMembers) })
     }
 }
 
