@@ -2,7 +2,8 @@
 //!
 //! The signature covers the moment and the body: `HMAC-SHA-256(secret, moment ‖ "." ‖ body)` in hexadecimal digits, so that an
 //! old request cannot be sent again. A request that may not have arrived is repeated with the same idempotency key, by which
-//! the service knows it. Status 422 says that the address cannot receive messages.
+//! the service knows it. Status 422 with the reason `unreachable` says that the address cannot receive messages; many a
+//! framework says 422 alone of a document that it does not understand, which is nobody's address's fault.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -28,6 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TRIES: u32 = 3;
 /// How long to wait before the second try; twice as long before the third.
 const PAUSE: Duration = Duration::from_millis(300);
+/// No reference that is kept is longer, in bytes.
+const LONGEST_REFERENCE: usize = 128;
+/// What a service says of an address that cannot receive messages.
+const UNREACHABLE: &str = "unreachable";
 const DOING: &str = "post a message";
 
 /// Posts every message.
@@ -39,9 +44,22 @@ pub struct Webhook {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Answer {
-    #[serde(default)]
     reference: Option<String>,
+    reason: Option<String>,
+}
+
+impl Answer {
+    /// What the service calls the message, if that is a word that can be shown.
+    fn reference(self) -> Option<String> {
+        let is_word = |text: &str| text.len() <= LONGEST_REFERENCE && text.chars().all(|c| c.is_ascii_graphic());
+        self.reference.filter(|text| is_word(text))
+    }
+
+    fn is_unreachable(&self) -> bool {
+        self.reason.as_deref() == Some(UNREACHABLE)
+    }
 }
 
 impl Webhook {
@@ -95,9 +113,9 @@ impl Gateway for Webhook {
                 tokio::time::sleep(PAUSE.saturating_mul(number)).await;
             }
             match self.post(message).await {
-                Ok((status, Answer { reference })) if status.is_success() => return Ok(Taken { reference }),
-                Ok((StatusCode::UNPROCESSABLE_ENTITY, _)) => {
-                    return Err(NotTaken::Unreachable { reason: "unreachable".into() });
+                Ok((status, answer)) if status.is_success() => return Ok(Taken { reference: answer.reference() }),
+                Ok((StatusCode::UNPROCESSABLE_ENTITY, answer)) if answer.is_unreachable() => {
+                    return Err(NotTaken::Unreachable { reason: UNREACHABLE.into() });
                 }
                 Ok((status, _)) => {
                     cause = format!("status {}", status.as_u16());

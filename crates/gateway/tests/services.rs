@@ -26,7 +26,7 @@ use countersign_engine::{
 };
 use countersign_gateway::{Command, Function, Webhook, YubicoService};
 use countersign_testkit::{SoftYubikey, StillClock};
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use tokio::net::TcpListener;
 
@@ -51,18 +51,25 @@ async fn served(app: Router) -> String {
     format!("http://{address}/verify")
 }
 
-/// What was posted, and the statuses to answer with, the last one for ever.
+/// What was posted, and what to answer: statuses, the last one for ever, and a body.
 #[derive(Clone, Default)]
 struct Posted {
     requests: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
     statuses: Arc<Mutex<Vec<u16>>>,
+    body: &'static str,
+}
+
+impl Posted {
+    fn answering(statuses: &[u16], body: &'static str) -> Self {
+        Self { statuses: Arc::new(Mutex::new(statuses.to_vec())), body, ..Self::default() }
+    }
 }
 
 async fn take(State(posted): State<Posted>, headers: HeaderMap, body: Bytes) -> (StatusCode, &'static str) {
     posted.requests.lock().unwrap().push((headers, body));
     let mut statuses = posted.statuses.lock().unwrap();
     let status = if statuses.len() > 1 { statuses.remove(0) } else { statuses.first().copied().unwrap_or(200) };
-    (StatusCode::from_u16(status).unwrap(), r#"{"reference": "their-number"}"#)
+    (StatusCode::from_u16(status).unwrap(), posted.body)
 }
 
 async fn webhook(posted: &Posted) -> Webhook {
@@ -71,9 +78,18 @@ async fn webhook(posted: &Posted) -> Webhook {
     Webhook::new(&url, "the secret".into(), clock).unwrap()
 }
 
+/// The signature as `openssl` computes it.
+fn signed_by_openssl(secret: &str, text: &[u8]) -> String {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), text).unwrap();
+    let mut openssl = std::process::Command::new("openssl");
+    let output = openssl.args(["dgst", "-sha256", "-hmac", secret]).arg(file.path()).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().split_whitespace().last().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn a_webhook_is_told_everything_and_can_check_who_says_so() {
-    let posted = Posted::default();
+    let posted = Posted::answering(&[200], r#"{"reference": "their-number"}"#);
     let taken = webhook(&posted).await.deliver(&message()).await.unwrap();
     assert_eq!(taken.reference.as_deref(), Some("their-number"));
     let (headers, body) = posted.requests.lock().unwrap()[0].clone();
@@ -82,9 +98,8 @@ async fn a_webhook_is_told_everything_and_can_check_who_says_so() {
     assert_eq!((told["code"].as_str(), told["delivery"].as_str()), (Some("012345"), Some("delivery")));
     assert_eq!(headers["idempotency-key"], "delivery");
     assert_eq!(headers["x-countersign-timestamp"], "1000");
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"the secret").unwrap();
-    mac.update(&[b"1000.", &body[..]].concat());
-    assert_eq!(headers["x-countersign-signature"], HEXLOWER.encode(&mac.finalize().into_bytes()));
+    let signed = [b"1000.", &body[..]].concat();
+    assert_eq!(headers["x-countersign-signature"], signed_by_openssl("the secret", &signed));
 }
 
 #[tokio::test]
@@ -96,17 +111,48 @@ async fn a_webhook_that_fails_is_asked_again_and_one_that_refuses_is_not() {
         (vec![401], 1, false),
         (vec![302], 1, false),
     ] {
-        let posted = Posted::default();
-        *posted.statuses.lock().unwrap() = statuses.clone();
+        let posted = Posted::answering(&statuses, "");
         let outcome = webhook(&posted).await.deliver(&message()).await;
         assert_eq!((outcome.is_ok(), posted.requests.lock().unwrap().len()), (taken, requests), "{statuses:?}");
         let keys: Vec<_> =
             posted.requests.lock().unwrap().iter().map(|(headers, _)| headers["idempotency-key"].clone()).collect();
         assert!(keys.iter().all(|key| key == "delivery"), "by which the service knows it again");
     }
-    let posted = Posted::default();
-    *posted.statuses.lock().unwrap() = vec![422];
-    assert!(matches!(webhook(&posted).await.deliver(&message()).await, Err(NotTaken::Unreachable { .. })));
+}
+
+#[tokio::test]
+async fn a_webhook_says_of_an_address_what_only_it_can_mean() {
+    for (body, is_unreachable) in [
+        (r#"{"reason": "unreachable"}"#, true),
+        (r#"{"reason": "no-code"}"#, false),
+        (r#"{"detail": [{"msg": "Field required"}]}"#, false),
+        ("Failed to deserialize the JSON body", false),
+        ("", false),
+    ] {
+        let posted = Posted::answering(&[422], body);
+        let refused = webhook(&posted).await.deliver(&message()).await.unwrap_err();
+        assert_eq!(matches!(refused, NotTaken::Unreachable { .. }), is_unreachable, "{body}");
+        assert_eq!(posted.requests.lock().unwrap().len(), 1, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_reference_is_a_word_or_nothing() {
+    for body in [r#"{"reference": "\u001b[2J"}"#, r#"{"reference": "two words"}"#, r#"{"reference": 7}"#, "taken"] {
+        let taken = webhook(&Posted::answering(&[200], body)).await.deliver(&message()).await.unwrap();
+        assert_eq!(taken.reference, None, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_away_is_a_fault_that_tells_neither_code_nor_address() {
+    let clock = Arc::new(StillClock::at(Timestamp::from_seconds(1000)));
+    let nobody = Webhook::new("http://127.0.0.1:9/verify?key=hidden", "the secret".into(), clock).unwrap();
+    assert!(nobody.reachable().await.is_err());
+    let NotTaken::Failed(fault) = nobody.deliver(&message()).await.unwrap_err() else { panic!() };
+    let told = format!("{fault} {fault:?} {nobody:?}");
+    assert!(["012345", "ada@", "hidden", "the secret"].iter().all(|hidden| !told.contains(hidden)), "{told}");
+    assert!(webhook(&Posted::answering(&[405], "")).await.reachable().await.is_ok());
 }
 
 fn program(folder: &tempfile::TempDir, text: &str) -> PathBuf {
