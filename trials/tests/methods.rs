@@ -1,0 +1,148 @@
+//! Every method but the app, set up and answered in a real browser without scripts: what goes well, and what does not.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
+
+use std::{net::SocketAddr, sync::Arc};
+
+use countersign_axum::{Countersign, Origins, Settings};
+use countersign_engine::memory::MemoryStore;
+use countersign_testkit::{Behaviour, SoftToken, SoftYubikey, World, other_code};
+use tokio::net::TcpListener;
+use trials::{Person, Scripts};
+
+const HOME: &str = "/account/two-factor";
+const SUBMIT: &str = "main form button[type=submit]";
+
+/// Somebody at the pages of a world in which every method is offered.
+struct Visit {
+    world: World,
+    person: Person,
+}
+
+impl Visit {
+    async fn begins() -> Self {
+        let world = World::with_every_method(Arc::new(MemoryStore::default()));
+        world.user("ada");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let settings = Settings { home: HOME.into(), ..Settings::new(Origins::Loopback { port: address.port() }) };
+        let app = Countersign::new(world.engine.clone(), settings).unwrap().routes();
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { world, person: Person::at(&address.to_string(), Scripts::Off, (1100, 900)).await }
+    }
+
+    async fn gives_password(&self) {
+        self.person.opens("/account/login").await;
+        self.person.types("name", "ada").await;
+        self.person.types("password", "ada's long password").await;
+        self.person.clicks(SUBMIT).await;
+    }
+
+    async fn signs_out(&self) {
+        self.person.opens("/account/logout").await;
+        self.person.clicks(SUBMIT).await;
+    }
+
+    async fn answers(&self, code: &str) {
+        self.person.types("code", code).await;
+        self.person.clicks(SUBMIT).await;
+    }
+
+    async fn is_at(&self, path: &str) {
+        assert_eq!(self.person.path().await, path, "{}", self.person.source().await);
+    }
+
+    async fn is_told(&self, text: &str) {
+        let page = self.person.source().await;
+        assert!(self.person.sees("[role=alert]").await && page.contains(text), "{text}:\n{page}");
+    }
+
+    /// Sets up whatever is chosen by this button, as far as the page that asks for proof.
+    async fn begins_setup(&self, button: &str) {
+        self.gives_password().await;
+        self.person.opens("/account/two-factor/setup").await;
+        self.person.clicks_on(button).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_that_are_sent_are_typed_sent_again_late_and_not_sent() {
+    let visit = Visit::begins().await;
+    let (world, person) = (&visit.world, &visit.person);
+    for (button, to) in
+        [("Text message", "+31612345678"), ("Phone call", "+31612345678"), ("E-mail", "ada@example.org")]
+    {
+        visit.begins_setup(button).await;
+        person.types("to", "nobody").await;
+        person.clicks(SUBMIT).await;
+        visit.is_at("/account/two-factor/setup").await;
+        person.types("to", to).await;
+        person.clicks(SUBMIT).await;
+        let code = world.outbox.code();
+        visit.answers(&format!("{} - {}", &code[..3], &code[3..])).await;
+        visit.is_at("/account/two-factor/setup/complete").await;
+        visit.signs_out().await;
+
+        world.pass(61);
+        visit.gives_password().await;
+        person.clicks_on("Send another code").await;
+        visit.is_told("a moment ago").await;
+        visit.answers(&other_code(&world.outbox.code())).await;
+        visit.is_told("That code is wrong").await;
+        world.pass(301);
+        visit.answers(&world.outbox.code()).await;
+        visit.is_told("There is no code that this could be").await;
+        world.outbox.behaves(Behaviour::Fails);
+        person.clicks_on("Send a code").await;
+        visit.is_told("could not be sent").await;
+        world.outbox.behaves(Behaviour::Takes);
+        world.pass(61);
+        person.clicks_on("Send a code").await;
+        visit.answers(&world.outbox.code()).await;
+        visit.is_at(HOME).await;
+
+        let next = format!("sent-{}", button.to_lowercase().replace(' ', "-"));
+        person.takes_a_picture(&next).await;
+        person.opens("/account/two-factor/disable").await;
+        person.ticks("sure").await;
+        person.clicks(SUBMIT).await;
+        visit.signs_out().await;
+        world.pass(24 * 3600);
+    }
+    visit.person.leaves().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_types_and_a_token_that_counts() {
+    let visit = Visit::begins().await;
+    let person = &visit.person;
+    let key = SoftYubikey::new(7);
+    visit.begins_setup("YubiKey").await;
+    person.clicks(SUBMIT).await;
+    person.takes_a_picture("setup-yubikey").await;
+    visit.answers(&key.touch()).await;
+    visit.is_at("/account/two-factor/setup/complete").await;
+    visit.signs_out().await;
+    visit.gives_password().await;
+    person.takes_a_picture("second-factor-yubikey").await;
+    visit.answers(&SoftYubikey::new(8).touch()).await;
+    visit.is_told("That code is wrong").await;
+    visit.world.pass(2);
+    visit.answers(&key.touch()).await;
+    visit.is_at(HOME).await;
+
+    person.opens("/account/two-factor/setup").await;
+    person.clicks_on("Token or app that counts").await;
+    person.clicks(SUBMIT).await;
+    let token = SoftToken::with_key(&person.text("code.key").await);
+    visit.answers(&token.press()).await;
+    visit.is_at("/account/two-factor/setup/complete").await;
+    visit.signs_out().await;
+    visit.gives_password().await;
+    person.clicks_on("Use Token").await;
+    visit.answers(&token.shows(0)).await;
+    visit.is_told("has been used already").await;
+    visit.answers(&token.shows(1)).await;
+    visit.is_at(HOME).await;
+    visit.person.leaves().await;
+}
