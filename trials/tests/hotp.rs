@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use countersign_engine::core::otp::{Algorithm, Digits, Key, hotp};
+use countersign_engine::core::otp::{Algorithm, Code, Digits, Key, hotp};
 
 #[test]
 fn oathtool_shows_the_codes_that_we_compute() {
@@ -17,6 +17,6 @@ fn oathtool_shows_the_codes_that_we_compute() {
         assert!(output.status.success(), "oathtool does not take the key");
         let theirs = String::from_utf8(output.stdout).unwrap();
         let ours: Vec<_> = (0..=LAST).map(|counter| hotp::value(&key, counter, Algorithm::Sha1, digits)).collect();
-        assert!(theirs.lines().eq(ours.iter().map(|code| code.as_str())), "{theirs}");
+        assert!(theirs.lines().eq(ours.iter().map(Code::as_str)), "{theirs}");
     }
 }
