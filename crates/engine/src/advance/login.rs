@@ -203,7 +203,7 @@ impl Engine {
 }
 
 /// The device that was chosen, if this user may answer with it: an answer is never tried on another device.
-fn owed_exactly<S>(factors: &Factors<S>, choice: &DeviceId) -> Result<DeviceId, Refusal> {
+pub(super) fn owed_exactly<S>(factors: &Factors<S>, choice: &DeviceId) -> Result<DeviceId, Refusal> {
     let login::Owed::Device(_) = login::owed(factors, Some(choice))? else { return Err(Refusal::AttemptOver) };
     factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
 }

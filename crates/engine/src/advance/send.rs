@@ -10,13 +10,13 @@ use countersign_core::{
     AttemptId, Batch, Change, DeliveryId, DeliveryStatus, Device, DeviceId, Factors, Kind, Refusal, Sealed, Secret,
     Status, Timestamp, Written,
     delivery::Note,
-    flow::{Attempt, Purpose, login, step_up},
+    flow::{Attempt, Purpose, step_up},
     method::{State, delivered},
     otp::Code,
     sending::{self, Posted, Sending},
 };
 
-use super::{Challenge, Visit};
+use super::{Challenge, Visit, login::owed_exactly};
 use crate::{
     AttemptToken, Engine, Fault, SignedIn, Stop, User,
     port::{Gateway, Message, NotTaken, Taken},
@@ -53,10 +53,7 @@ impl Engine {
         choice: &DeviceId,
         visit: &Visit,
     ) -> Result<(), Stop> {
-        let permit = |factors: &Factors<Sealed>, _| {
-            let login::Owed::Device(_) = login::owed(factors, Some(choice))? else { return Err(Refusal::AttemptOver) };
-            factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
-        };
+        let permit = |factors: &Factors<Sealed>, _| owed_exactly(factors, choice);
         self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, visit }).await
     }
 
