@@ -197,6 +197,9 @@ async fn every_write_fails(store: Arc<dyn Store>, database: &dyn Breakable) {
                 assert!(database.everything() == before, "{what}: half of it was done");
                 let page = ready.act().await;
                 assert!(!page.status.is_server_error(), "{what}: mended, and yet: {}", page.body);
+            } else {
+                let done = deed == Deed::GivePassword || database.everything() != before;
+                assert!(done, "{what}: it says that it was done, and nothing was");
             }
         }
         // A right password, where a second factor is owed, writes nothing.
