@@ -3,7 +3,7 @@
 //! [`Factors`] answers the questions that flows ask of a set of devices. "Two-factor authentication is on" means: there
 //! is an active device that is not a mere fallback. A device that is being enrolled or was disabled answers nothing here.
 
-use crate::{Account, Device, DeviceId, Envelope, Kind, Level, Status, method::Methods};
+use crate::{Account, Device, DeviceId, Envelope, Kind, Level, Status, method::Methods, throttle::ThrottleRule};
 
 /// A user's account and devices, read together.
 #[derive(Clone, Debug)]
@@ -45,9 +45,13 @@ impl<S> Factors<S> {
         active.iter().find(|device| choice == Some(&device.id)).or(active.first()).copied()
     }
 
-    /// Whether failures have disabled a device beside this one.
-    pub fn another_disabled(&self, than: &DeviceId) -> bool {
-        self.devices.iter().any(|device| device.status == Status::Disabled && device.id != *than)
+    /// Whether failures have disabled a device beside this one, or will have if a service says so of the last of them.
+    pub fn another_disabled(&self, than: &DeviceId, rule: &ThrottleRule) -> bool {
+        self.devices.iter().filter(|device| device.id != *than).any(|device| match device.status {
+            Status::Disabled => true,
+            Status::Active => !device.kind.is_fallback() && rule.disables(device.throttle.failures),
+            Status::Enrolling => false,
+        })
     }
 
     /// The device with this id, whatever its status.

@@ -46,7 +46,8 @@ pub struct Case<'a> {
     pub address: Option<IpAddr>,
     /// The browser it came from, if the device's owner is known by it.
     pub browser: Option<&'a BrowserId>,
-    /// Whether failures have disabled another device of this user's. Then strangers bring no further one to its cap.
+    /// Whether failures have disabled another device of this user's, or are about to. Then strangers bring no further one to
+    /// its cap.
     pub another_disabled: bool,
 }
 
@@ -132,13 +133,16 @@ fn failed(case: &Case<'_>, now: Timestamp) -> Device {
     device
 }
 
-/// Charges the question as a failure, and keeps its nonce.
+/// Charges the question as a failure, and keeps its nonce. Where that failure would disable the device, it counts as disabled
+/// for every other one from now on.
 fn ask(case: &Case<'_>, question: Question, now: Timestamp) -> Ruling {
     let mut device = failed(case, now);
     let surplus = (device.state.asked.len().saturating_add(1)).saturating_sub(MOST_ASKED);
     device.state.asked.drain(..surplus);
     device.state.asked.push(question.nonce.clone());
-    Ruling { batch: Batch::new(vec![Change::UpdateDevice(device)]), outcome: Outcome::Asked(question) }
+    let moved = (case.stage == Status::Active && disables(case, device.throttle.failures)).then(|| moved(case));
+    let changes = moved.into_iter().chain([Change::UpdateDevice(device)]).collect();
+    Ruling { batch: Batch::new(changes), outcome: Outcome::Asked(question) }
 }
 
 /// A wrong answer, whose failure `device` counts already.
@@ -153,14 +157,14 @@ fn wrong(case: &Case<'_>, mut device: Device, now: Timestamp) -> Ruling {
         return Ruling::refused(Refusal::AttemptOver, vec![refused, removal]);
     }
     device.status = Status::Disabled;
+    let disabled = Change::Record(event(case, EventKind::DeviceDisabled, now));
+    Ruling::refused(Refusal::DeviceDisabled, vec![refused, disabled, moved(case), Change::UpdateDevice(device)])
+}
+
+/// Whoever rests a decision on the set of devices has to look at it again.
+fn moved(case: &Case<'_>) -> Change {
     let Account { user, factors, preferred } = case.account.clone();
-    let changes = vec![
-        refused,
-        Change::Record(event(case, EventKind::DeviceDisabled, now)),
-        Change::MoveFactors { user, seen: factors, preferred },
-        Change::UpdateDevice(device),
-    ];
-    Ruling::refused(Refusal::DeviceDisabled, changes)
+    Change::MoveFactors { user, seen: factors, preferred }
 }
 
 fn right(

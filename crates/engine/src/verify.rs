@@ -97,7 +97,7 @@ impl Engine {
                 stage,
                 address: visit.address,
                 browser: browser.as_ref(),
-                another_disabled: factors.another_disabled(&device.id),
+                another_disabled: factors.another_disabled(&device.id, &self.policy().throttle),
             };
             let mut ruling = match &replied {
                 None => judge(case, answer, now),

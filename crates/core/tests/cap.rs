@@ -1,0 +1,167 @@
+//! What a stranger who has the password can take: of an app, a key that a service knows and backup codes, in every order of
+//! wrong answers and late replies, one device and no more; and none is looked at more often than the cap says.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::{convert::Infallible, num::NonZeroU32, time::Duration};
+
+use countersign_core::{
+    Account, AttemptId, Batch, BrowserId, Case, Change, Device, DeviceId, DeviceName, Envelope, Factors, Kind, Refusal,
+    Ruling, Sealed, Settled, Status, Timestamp, UserId, judge, judge_reply,
+    method::{
+        Methods, State,
+        backup_codes::{self, BackupCode},
+        question::{Question, Reply},
+        totp, yubikey,
+    },
+    otp::Key,
+    throttle::{Throttle, ThrottleRule},
+};
+
+const CAP: u32 = 2;
+const NOW: Timestamp = Timestamp::from_seconds(1_767_268_800);
+const APP: usize = 0;
+const KEY: usize = 1;
+const CODES: usize = 2;
+
+/// What a stranger does next.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Answer(usize),
+    /// The service says that the answer for the key which it was first asked about is wrong.
+    Reply,
+}
+
+const DEEDS: [Deed; 4] = [Deed::Answer(APP), Deed::Answer(KEY), Deed::Answer(CODES), Deed::Reply];
+
+/// The devices of one user, and what the service has not said yet.
+#[derive(Clone)]
+struct Play {
+    factors: Factors,
+    open: Vec<Question>,
+    looked_at: [u32; 3],
+}
+
+impl Play {
+    fn new() -> Self {
+        let codes = backup_codes::State::new([7; 32], &[BackupCode::new(&[1; 10])]);
+        let devices = vec![
+            device(Kind::TOTP, State::Totp(totp::State::new(Key::new(*b"12345678901234567890")))),
+            device(Kind::YUBIKEY, State::Yubikey(yubikey::State::unbound())),
+            device(Kind::BACKUP_CODES, State::BackupCodes(codes)),
+        ];
+        let factors = Factors { account: Account::new(UserId::new("ada")), devices };
+        Self { factors, open: vec![], looked_at: [0; 3] }
+    }
+
+    /// Does it; what came of it, if anything did.
+    fn does(&mut self, deed: Deed, browser: Option<&BrowserId>) -> Option<Refusal> {
+        let place = if let Deed::Answer(place) = deed { place } else { KEY };
+        let reply = if let Deed::Answer(_) = deed { None } else { Some(self.open.pop()?) };
+        let throttle = ThrottleRule { factor: Duration::ZERO, ceiling: Duration::ZERO, cap: NonZeroU32::new(CAP) };
+        let (device, attempt) = (self.factors.devices[place].clone(), AttemptId::new("attempt-of-the-stranger"));
+        let (account, methods) = (self.factors.account.clone(), Methods::default());
+        let case = Case {
+            device: &device,
+            account: &account,
+            attempt: &attempt,
+            throttle: &throttle,
+            methods: &methods,
+            stage: Status::Active,
+            address: None,
+            browser,
+            another_disabled: self.factors.another_disabled(&device.id, &throttle),
+        };
+        let ruling = match reply {
+            Some(question) => judge_reply(case, &question, &Reply::Wrong, NOW),
+            None => judge(case, &wrong_answer(place).into(), NOW),
+        };
+        let is_answer = matches!(deed, Deed::Answer(_));
+        self.looked_at[place] += u32::from(is_answer && !ruling.batch().is_empty());
+        self.write(ruling, place)
+    }
+
+    fn write(&mut self, ruling: Ruling, place: usize) -> Option<Refusal> {
+        for change in ruling.batch().changes() {
+            match change {
+                Change::UpdateDevice(device) => self.factors.devices[place] = device.clone(),
+                Change::MoveFactors { .. } => self.factors.account.factors += 1,
+                _ => {}
+            }
+        }
+        let receipt = stored(ruling.batch()).done();
+        match ruling.settle_unwritten().map_err(|ruling| ruling.settle(&receipt)) {
+            Ok(refusal) | Err(Settled::Refused(refusal)) => Some(refusal),
+            Err(Settled::Ask(question)) => {
+                self.open.insert(0, question);
+                None
+            }
+            Err(other) => unreachable!("{other:?}"),
+        }
+    }
+
+    fn disabled(&self) -> Vec<&Kind> {
+        let devices = self.factors.devices.iter().filter(|device| device.status == Status::Disabled);
+        devices.map(|device| &device.kind).collect()
+    }
+}
+
+fn device(kind: Kind, state: State) -> Device {
+    Device {
+        id: DeviceId::new(kind.as_str()),
+        user: UserId::new("ada"),
+        name: DeviceName::parse("Mine").unwrap(),
+        kind,
+        status: Status::Active,
+        version: 1,
+        throttle: Throttle::default(),
+        created: NOW,
+        last_used: None,
+        state: Envelope::new(state),
+    }
+}
+
+fn wrong_answer(place: usize) -> String {
+    match place {
+        APP => "000000".into(),
+        KEY => format!("cccccccccccb{}", "c".repeat(32)),
+        _ => BackupCode::new(&[2; 10]).text().expose().into(),
+    }
+}
+
+fn stored(batch: &Batch) -> Batch<Sealed> {
+    let Ok(sealed) = batch.seal(|_| Ok::<_, Infallible>(Sealed(vec![])));
+    sealed
+}
+
+#[test]
+fn in_no_order_does_a_stranger_take_a_second_device_or_look_beyond_the_cap() {
+    const STEPS: u32 = 7;
+    for number in 0..DEEDS.len().pow(STEPS) {
+        let script: Vec<_> = (0..STEPS).map(|step| DEEDS[number / DEEDS.len().pow(step) % DEEDS.len()]).collect();
+        let mut play = Play::new();
+        for deed in &script {
+            play.does(*deed, None);
+        }
+        assert!(play.disabled().len() <= 1 && play.disabled() != [&Kind::BACKUP_CODES], "{script:?}");
+        assert!(play.looked_at[APP] <= CAP, "{script:?}");
+    }
+}
+
+/// A failure that a service has yet to decide on counts as if it stood, or two devices would fall at once.
+#[test]
+fn a_question_about_the_last_failure_keeps_strangers_from_the_next_device() {
+    let mut play = Play::new();
+    assert_eq!(play.does(Deed::Answer(APP), None), Some(Refusal::CodeWrong));
+    for _ in 0..2 {
+        assert_eq!(play.does(Deed::Answer(KEY), None), None, "the service is asked");
+    }
+    assert_eq!(play.factors.account.factors, 1, "whoever judges another device at this moment has to judge again");
+    assert_eq!(play.does(Deed::Answer(APP), None), Some(Refusal::BrowserUnknown));
+    for refused in [Refusal::DeviceDisabled, Refusal::AttemptOver] {
+        assert_eq!(play.does(Deed::Reply, None), Some(refused));
+    }
+    let home = BrowserId::new("home");
+    assert_eq!(play.does(Deed::Answer(APP), None), Some(Refusal::BrowserUnknown));
+    assert_eq!(play.does(Deed::Answer(APP), Some(&home)), Some(Refusal::DeviceDisabled), "the owner may do so");
+    assert_eq!(play.does(Deed::Answer(CODES), None), Some(Refusal::CodeWrong), "and backup codes are looked at");
+}
