@@ -307,12 +307,21 @@ mod tests {
         assert!(sealed.windows(8).any(|part| part == id.to_string().as_bytes()));
     }
 
-    /// What was sealed once opens for ever: this seal was made when ids were numbers only.
+    /// What was sealed once opens for ever: these were made by the first landing, whose ids were numbers only.
     #[test]
-    fn a_seal_of_a_numbered_key_keeps_its_form() {
+    fn what_a_numbered_key_has_sealed_long_ago_opens() {
+        const DEVICE: &str = "0100000007764b4c837be4dae1aebd418bd458dafb5768459bf961be21abbb0346d845864594158398d137cb75\
+                              bb3e3cf762";
+        const RUN: &str = "01000000070b20c097b2a4ec14c981dddc2b3f90877c858f43271f3e2ddc4a2665a913461e1b8057f815e6268e\
+                           f6a287";
+        const FORM: &str = "991fe84c6c56964db48c6a637a1e8ad70cd114a3f84fae7e80912db0c8e21a9a";
+        let bytes = |digits: &str| HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).unwrap();
         let ring = Keyring::new(SealingKey::new(7, &[9; KEY]));
-        let sealed = ring.seal(Use::DeviceState, &["device"], b"state", &OsRandom).unwrap();
-        assert_eq!(sealed[..5], [1, 0, 0, 0, 7]);
-        assert_eq!(sealed.len(), 1 + 4 + NONCE + 5 + 16);
+        let device = ring.open(Use::DeviceState, &["device", "a"], &bytes(DEVICE));
+        let run = ring.open(Use::Attempt, &["attempt", "login"], &bytes(RUN));
+        assert_eq!((device.unwrap().as_slice(), run.unwrap().as_slice()), (&b"state"[..], &b"run"[..]));
+        assert!(ring.mac_holds(&["form", "nonce"], &bytes(FORM)));
+        let today = ring.seal(Use::DeviceState, &["device", "a"], b"state", &OsRandom).unwrap();
+        assert_eq!((today.len(), &today[..5]), (bytes(DEVICE).len(), &[1, 0, 0, 0, 7][..]));
     }
 }

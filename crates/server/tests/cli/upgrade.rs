@@ -1,29 +1,36 @@
 //! From one version's database to the next one's, on both engines, by the commands that an operator runs.
 
-use std::thread;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    thread,
+};
+
+use countersign_engine::{Clock as _, SystemClock};
+use countersign_testkit::SoftApp;
 
 use crate::{
-    house::{Engine, House},
+    house::{Engine, House, PASSWORD},
     person::Person,
 };
 
-/// What the first landing has made of the password that everybody has here.
-const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$9jJp0FCX5FOgGmn+WLXcvQ$NCsUTaUHt1Y9o9X/uZzpJeDx+HHxQfmPOLttRLtAz58";
+/// What the app shows as its key that the first landing has set up for ada.
+const KEY: &str = "J6PX ARV7 T5LW GGZS YQ5U QDAA QU32 R6G6";
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
-/// What the first landing has left, with Ada among its users and her password hashed as it was then.
+/// What the first landing has left, as its own program has made it: the key, and ada with her password and her app.
 fn first_landing(engine: Engine) -> House {
     let house = House::empty_on(engine);
-    house.run("keys new").succeeds();
-    let schema = match engine {
-        Engine::Sqlite => include_str!("../../../store/tests/landed/first.sqlite.sql"),
-        Engine::Postgres => include_str!("../../../store/tests/landed/first.postgres.sql"),
+    let rows = include_str!("../../../store/tests/landed/first.rows.sql");
+    let (schema, rows) = match engine {
+        Engine::Sqlite => (include_str!("../../../store/tests/landed/first.sqlite.sql"), rows.replace("'\\x", "x'")),
+        Engine::Postgres => (include_str!("../../../store/tests/landed/first.postgres.sql"), rows.to_owned()),
     };
     house.sql(schema);
-    house.sql(&format!(
-        "INSERT INTO app_user VALUES ('1', 'ada', 'ada', NULL, '{HASH}', 1, 0, 'stamp', 10, 10);
-         INSERT INTO event (at, user_id, kind) VALUES (11, '1', 'signed-in')"
-    ));
+    house.sql(&rows);
+    house.sql("INSERT INTO event (at, user_id, kind) SELECT 11, id, 'signed-in' FROM app_user");
+    house.write("countersign.key", include_str!("../../../store/tests/landed/first.key"));
+    fs::set_permissions(house.path("countersign.key"), Permissions::from_mode(0o600)).unwrap();
     house
 }
 
@@ -50,8 +57,9 @@ async fn a_database_of_the_first_landing_is_refused_upgraded_once_and_used() {
 
         let server = house.serves();
         let mut ada = Person::at(&server, "ada");
-        ada.sets_up().await;
-        assert!(ada.is_verified().await, "{engine:?}");
+        let page = ada.signs_in(PASSWORD).await;
+        let page = ada.answers(&page, &SoftApp::with_key(KEY).code_at(SystemClock.now())).await;
+        assert!(page.says("You are signed in") && ada.is_verified().await, "{engine:?}: {}", page.body);
         assert_eq!(house.count("SELECT count(*) FROM event WHERE at = 11"), 1, "what was there is there");
     }
 }
