@@ -87,7 +87,7 @@ async fn what_happened_is_counted_once_each() {
 }
 
 #[tokio::test]
-async fn on_postgres_the_pool_is_told_and_who_was_locked_out() {
+async fn on_postgres_the_pool_is_told_and_who_was_locked_out_or_late() {
     let house = House::of_on(Engine::Postgres, &["ada"]);
     let server = house.serves_with("serve --bind 127.0.0.1:0", &FIGURES);
     let app = Person::at(&server, "ada").sets_up().await;
@@ -96,11 +96,17 @@ async fn on_postgres_the_pool_is_told_and_who_was_locked_out() {
     let right = app.code_at(SystemClock.now());
     let wrong = if right == "000000" { "000001" } else { "000000" };
     let page = again.answers(&page, wrong).await;
-    again.answers(&page, wrong).await;
+    let page = again.answers(&page, wrong).await;
+    // What was given up once is over already.
+    let restart = page.form_to("/account/login/restart");
+    for mut browser in [again.browser.clone(), again.browser] {
+        assert!(browser.submit(&restart, "", &[]).await.status.is_redirection());
+    }
     let figures = Figures::of(&server);
     for (name, expected) in [
         ("countersign_answers_total{method=\"totp\",outcome=\"code-wrong\"}", 1.0),
         ("countersign_answers_total{method=\"totp\",outcome=\"device-locked\"}", 1.0),
+        ("countersign_commits_total{outcome=\"conflict\"}", 1.0),
         ("countersign_pool_most", 16.0),
         ("countersign_pool_waiting", 0.0),
     ] {
