@@ -45,7 +45,9 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let database = Fresh::database();
         let installation = Installation::on(&database.url(), folder.path());
-        names.iter().for_each(|name| installation.adds(name, PASSWORD));
+        for name in names {
+            installation.adds(name, PASSWORD);
+        }
         let mut front = Front::start(folder.path());
         let proxies = format!("{PROXY},127.0.0.1");
         let node = || installation.node(&front.url(), &[("trusted_proxies", &proxies)], Clock::Right);
@@ -88,7 +90,8 @@ impl Guesser {
             0 => {
                 let mut browser = self.browser.clone();
                 let own = browser.cookies.get(PENDING).unwrap();
-                let forged: String = if round % 2 == 0 { own.chars().rev().collect() } else { format!("{own}A") };
+                let forged: String =
+                    if round.is_multiple_of(2) { own.chars().rev().collect() } else { format!("{own}A") };
                 browser.cookies.insert(PENDING.into(), forged);
                 // A form that fits the forged login, as a page gives it that asks nobody who they are.
                 let form = browser.get(LOGOUT).await.form_with("form");
