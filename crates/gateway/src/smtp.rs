@@ -3,7 +3,10 @@
 //! A connection is in clear to this machine only. What stands in headers comes from settings and from the code, and what a
 //! person has typed stands in none but the recipient's.
 
-use std::{fmt, fs, path::PathBuf, sync::Arc, time::Duration};
+mod broken;
+mod server;
+
+use std::{fmt, fs, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use countersign_engine::{
@@ -12,22 +15,19 @@ use countersign_engine::{
     port::{Gateway, Message as Sent, NotTaken, Taken},
 };
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    Message,
     message::{Mailbox, MultiPart, header},
     transport::smtp::{
         authentication::Credentials,
-        client::{Certificate, Tls, TlsParameters},
+        client::{Certificate, TlsParameters},
     },
 };
 use minijinja::context;
 use reqwest::Url;
 
+use self::server::{Security, Server};
 use crate::Texts;
 
-/// How long each step of an exchange may take.
-const PATIENCE: Duration = Duration::from_secs(8);
-/// How long a whole exchange may take.
-const WHOLE: Duration = Duration::from_secs(15);
 const DOING: &str = "send a mail";
 
 /// How mail is sent.
@@ -44,7 +44,7 @@ pub struct SmtpSettings {
 
 /// Sends by a mail server.
 pub struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    server: Server,
     from: Mailbox,
     texts: Arc<Texts>,
 }
@@ -79,19 +79,16 @@ impl Smtp {
         };
         let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
         let from = settings.from.parse().map_err(|_| SmtpError::Sender)?;
-        let tls = match (is_implicit, is_local && settings.ca_file.is_none()) {
-            (true, _) => Tls::Wrapper(parameters(host, settings)?),
-            (false, true) => Tls::None,
-            (false, false) => Tls::Required(parameters(host, settings)?),
+        let security = match (is_implicit, is_local && settings.ca_file.is_none()) {
+            (true, _) => Security::Tls(parameters(host, settings)?),
+            (false, true) => Security::Clear,
+            (false, false) => Security::StartTls(parameters(host, settings)?),
         };
         let port = url.port().unwrap_or(if is_implicit { 465 } else { 587 });
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host.trim_matches(['[', ']']));
-        if let Some(password) = &settings.password {
-            let credentials = Credentials::new(unescaped(url.username()), password.expose().to_owned());
-            builder = builder.credentials(credentials);
-        }
-        let transport = builder.port(port).tls(tls).timeout(Some(PATIENCE)).build();
-        Ok(Self { transport, from, texts })
+        let login = settings.password.as_ref();
+        let login = login.map(|password| Credentials::new(unescaped(url.username()), password.expose().to_owned()));
+        let server = Server::new(host.trim_matches(['[', ']']), port, security, login);
+        Ok(Self { server, from, texts })
     }
 
     fn mail(&self, message: &Sent) -> Result<Message, Fault> {
@@ -158,38 +155,14 @@ impl fmt::Debug for Smtp {
 impl Gateway for Smtp {
     async fn deliver(&self, message: &Sent) -> Result<Taken, NotTaken> {
         let mail = self.mail(message).map_err(NotTaken::Failed)?;
-        let Ok(sent) = tokio::time::timeout(WHOLE, self.transport.send(mail)).await else {
-            return Err(NotTaken::Failed(Fault::because(DOING, "it took too long")));
-        };
-        match sent {
-            Ok(_) => Ok(Taken { reference: None }),
-            // What the server says may quote the address, so only the number of its answer is told.
-            Err(error) if error.is_permanent() => {
-                let code = error.status().map(|code| code.to_string()).unwrap_or_default();
-                let is_recipient = ["550", "551", "552", "553"].contains(&code.as_str());
-                if is_recipient {
-                    Err(NotTaken::Unreachable { reason: code })
-                } else {
-                    Err(NotTaken::Failed(Fault::because(DOING, format!("the mail server answered {code}"))))
-                }
-            }
-            Err(error) => {
-                let cause = match () {
-                    () if error.is_timeout() => "it took too long",
-                    () if error.is_tls() => "TLS to the mail server did not come about",
-                    () if error.is_transient() => "the mail server put it off",
-                    () => "the exchange with the mail server failed",
-                };
-                Err(NotTaken::Failed(Fault::because(DOING, cause)))
-            }
-        }
+        let sent = self.server.send(&mail).await;
+        sent.map(|()| Taken::default()).map_err(|broken| match broken.unreachable() {
+            Some(answer) => NotTaken::Unreachable { reason: answer.to_string() },
+            None => NotTaken::Failed(Fault::because(DOING, broken)),
+        })
     }
 
     async fn reachable(&self) -> Result<(), Fault> {
-        const DOING: &str = "reach the mail server";
-        match self.transport.test_connection().await {
-            Ok(true) => Ok(()),
-            _ => Err(Fault::new(DOING)),
-        }
+        self.server.greet().await.map_err(|broken| Fault::because("reach the mail server", broken))
     }
 }

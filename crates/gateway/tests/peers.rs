@@ -92,14 +92,17 @@ import email, email.policy, json, ssl, sys
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-port, certificate, key, implicit = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4] == "implicit"
+port, mode = int(sys.argv[1]), sys.argv[2]
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-context.load_cert_chain(certificate, key)
+context.load_cert_chain("cert.pem", "key.pem")
 
 class Handler:
     async def handle_RCPT(self, server, session, envelope, address, options):
-        if address.startswith("nobody@"):
-            return "550 no such mailbox"
+        refused = {"nobody@": "550 no such mailbox", "gone@": "550 5.1.1 <%s> is gone", "full@": "552 5.2.2 full",
+                   "blocked@": "550 5.7.1 we want no mail from you", "later@": "450 4.2.0 come again"}
+        for start, answer in refused.items():
+            if address.startswith(start):
+                return answer.replace("%s", address)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -107,18 +110,18 @@ class Handler:
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         told = {
             "to": envelope.rcpt_tos, "subject": mail["Subject"], "from": mail["From"], "auto": mail["Auto-Submitted"],
-            "plain": mail.get_body(("plain",)).get_content(), "html": mail.get_body(("html",)).get_content(),
+            "parts": [[part.get_content_type(), part.get_content()] for part in mail.walk() if not part.is_multipart()],
             "headers": mail.keys(),
         }
         print(json.dumps(told), flush=True)
         return "250 OK"
 
 def authenticate(server, session, envelope, mechanism, data):
-    return AuthResult(success=(data.login, data.password) == (b"mailer", b"the password"))
+    return AuthResult(success=(data.login, data.password) == (b"mailer", b"the password"), handled=False)
 
-tls = {"ssl_context": context} if implicit else {"tls_context": context, "require_starttls": True}
+tls = {"smtps": {"ssl_context": context}, "smtp": {"tls_context": context, "require_starttls": True}, "clear": {}}[mode]
 Controller(Handler(), hostname="127.0.0.1", port=port, authenticator=authenticate, auth_required=True,
-           auth_require_tls=not implicit, **tls).start()
+           auth_require_tls=mode == "smtp", **tls).start()
 print("listening", flush=True)
 sys.stdin.read()
 "#;
@@ -144,49 +147,113 @@ fn mail(to: &str) -> Message {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn mail_goes_by_tls_with_a_password_in_two_parts() {
-    let folder = tempfile::tempdir().unwrap();
-    certificate(folder.path());
-    for (scheme, mode) in [("smtps", "implicit"), ("smtp", "starttls")] {
+/// A mail server with a certificate of its own.
+struct MailServer {
+    _running: Running,
+    port: u16,
+    told: Box<dyn Iterator<Item = String> + Send>,
+    folder: tempfile::TempDir,
+}
+
+impl MailServer {
+    /// One that speaks TLS from the start (`smtps`), by STARTTLS (`smtp`), or never (`clear`).
+    fn start(mode: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        certificate(folder.path());
         let port = free_port();
         let mut server = python(MAIL_SERVER);
-        server.arg(port.to_string()).args(["cert.pem", "key.pem", mode]).current_dir(folder.path());
-        let mut server = Running(server.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
-        let mut told = BufReader::new(server.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+        server.args([&port.to_string(), mode]).current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut running = Running(server.spawn().unwrap());
+        let mut told = BufReader::new(running.0.stdout.take().unwrap()).lines().map(Result::unwrap);
         assert_eq!(told.next().as_deref(), Some("listening"));
-        let settings = |password: &str, ca: bool| SmtpSettings {
-            url: format!("{scheme}://mailer@localhost:{port}"),
-            password: Some(password.into()),
-            ca_file: ca.then(|| folder.path().join("cert.pem")),
+        Self { _running: running, port, told: Box::new(told), folder }
+    }
+
+    /// How it is reached, by whoever knows its certificate and its password.
+    fn settings(&self, scheme: &str) -> SmtpSettings {
+        SmtpSettings {
+            url: format!("{scheme}://mailer@localhost:{}", self.port),
+            password: Some("the password".into()),
+            ca_file: Some(self.folder.path().join("cert.pem")),
             from: "Countersign <no-reply@example.org>".into(),
-        };
-        let texts = Arc::new(Texts::read(None).unwrap());
-        let gateway = Smtp::new(&settings("the password", true), texts.clone()).unwrap();
+        }
+    }
+
+    fn mail(&mut self) -> Value {
+        serde_json::from_str(&self.told.next().unwrap()).unwrap()
+    }
+}
+
+fn smtp(settings: &SmtpSettings) -> Smtp {
+    Smtp::new(settings, Arc::new(Texts::read(None).unwrap())).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_goes_by_tls_with_a_password_in_two_parts() {
+    for scheme in ["smtps", "smtp"] {
+        let mut server = MailServer::start(scheme);
+        let gateway = smtp(&server.settings(scheme));
+        assert!(gateway.reachable().await.is_ok(), "{scheme}");
         gateway.deliver(&mail("ada@example.org")).await.unwrap();
-        let told: Value = serde_json::from_str(&told.next().unwrap()).unwrap();
+        let told = server.mail();
         assert_eq!(told["to"], serde_json::json!(["ada@example.org"]), "nobody else gets it");
         assert!(told["subject"].as_str().unwrap().starts_with("012345 is your code for Zoë's <site>"));
         assert_eq!(
-            (told["auto"].as_str(), told["from"].as_str()),
-            (Some("auto-generated"), Some("Countersign <no-reply@example.org>"))
+            (&told["auto"], &told["from"]),
+            (&"auto-generated".into(), &"Countersign <no-reply@example.org>".into())
         );
-        assert!(told["plain"].as_str().unwrap().contains("    012345"));
-        let html = told["html"].as_str().unwrap();
-        assert!(html.contains("<strong>012345</strong>") && html.contains("&lt;site&gt;"));
+        let [plain, html] = [0, 1].map(|part| told["parts"][part].clone());
+        assert!(plain[0] == "text/plain" && plain[1].as_str().unwrap().contains("    012345"), "{plain}");
+        let words = html[1].as_str().unwrap();
+        assert!(html[0] == "text/html" && words.contains("<strong>012345</strong>") && words.contains("&lt;site&gt;"));
         assert!(told["headers"].as_array().unwrap().iter().all(|name| name != "Bcc"));
+    }
+}
 
-        let refused = gateway.deliver(&mail("nobody@example.org")).await.unwrap_err();
-        assert!(matches!(refused, NotTaken::Unreachable { .. }), "{refused:?}");
-        if mode == "implicit" {
-            let stranger = Smtp::new(&settings("another password", true), texts.clone()).unwrap();
-            let NotTaken::Failed(fault) = stranger.deliver(&mail("ada@example.org")).await.unwrap_err() else {
-                panic!()
-            };
-            assert!(!format!("{fault}").contains("ada@"), "{fault}");
-            let trusting = Smtp::new(&settings("the password", false), texts).unwrap();
-            assert!(trusting.deliver(&mail("ada@example.org")).await.is_err(), "a certificate nobody vouches for");
-        }
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_mail_server_refuses_is_the_mailbox_s_fault_or_ours() {
+    let server = MailServer::start("smtps");
+    let gateway = smtp(&server.settings("smtps"));
+    for (to, expected) in [
+        ("nobody@example.org", "unreachable: 550"),
+        ("gone@example.org", "unreachable: 550 5.1.1"),
+        ("full@example.org", "failed: could not send a mail: the mail server answered 552 5.2.2"),
+        ("blocked@example.org", "failed: could not send a mail: the mail server answered 550 5.7.1"),
+        ("later@example.org", "failed: could not send a mail: the mail server answered 450 4.2.0"),
+    ] {
+        let told = match gateway.deliver(&mail(to)).await.unwrap_err() {
+            NotTaken::Unreachable { reason } => format!("unreachable: {reason}"),
+            NotTaken::Failed(fault) => format!("failed: {fault}"),
+        };
+        assert_eq!(told, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_mail_goes_to_a_server_that_is_another_or_in_clear() {
+    let server = MailServer::start("smtps");
+    let settings = server.settings("smtps");
+    let elsewhere = tempfile::tempdir().unwrap();
+    certificate(elsewhere.path());
+    let stranger = SmtpSettings { password: Some("another password".into()), ..server.settings("smtps") };
+    let trusting = SmtpSettings { ca_file: None, ..server.settings("smtps") };
+    let mistaken = SmtpSettings { ca_file: Some(elsewhere.path().join("cert.pem")), ..settings };
+    let clear = MailServer::start("clear");
+    for (cause, settings) in [
+        ("the mail server answered 535 5.7.8", stranger),
+        ("invalid peer certificate", trusting),
+        ("invalid peer certificate", mistaken),
+        ("STARTTLS is not supported", clear.settings("smtp")),
+    ] {
+        let gateway = smtp(&settings);
+        let unreached = gateway.reachable().await.unwrap_err();
+        let Err(NotTaken::Failed(fault)) = gateway.deliver(&mail("ada@example.org")).await else { panic!("{cause}") };
+        assert!(
+            unreached.to_string().contains(cause) && fault.to_string().contains(cause),
+            "{cause}: {unreached} {fault}"
+        );
+        let told = format!("{fault} {fault:?} {gateway:?}");
+        assert!(["ada@", "012345", "password"].iter().all(|hidden| !told.contains(hidden)), "{told}");
     }
 }
 
