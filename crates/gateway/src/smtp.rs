@@ -19,24 +19,27 @@ use lettre::{
     message::{Mailbox, MultiPart, header},
     transport::smtp::{
         authentication::Credentials,
-        client::{Certificate, TlsParameters},
+        client::{Certificate, CertificateStore, TlsParameters},
     },
 };
 use minijinja::context;
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use self::server::{Security, Server};
 use crate::Texts;
 
+/// What stands above each certificate in PEM.
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const DOING: &str = "send a mail";
 
 /// How mail is sent.
 pub struct SmtpSettings {
     /// The mail server: `smtps://user@host` (TLS from the start) or `smtp://user@host` (STARTTLS).
     pub url: String,
-    /// The password of the user.
+    /// The password of the user; one goes with the other.
     pub password: Option<Secret>,
-    /// The certificates, in PEM, by which the server proves who it is; those of this machine, if none are given.
+    /// The only certificates, in PEM, by which the server proves who it is; those of this machine, if none are given.
     pub ca_file: Option<PathBuf>,
     /// Whom mail comes from.
     pub from: String,
@@ -56,6 +59,9 @@ pub enum SmtpError {
     /// The address of the mail server is none.
     #[error("it has to be an address such as smtps://user@mail.example.org or smtp://mail.example.org:587")]
     Address,
+    /// There is a password in the address, where logs would find it, or a user without one, or one without a user.
+    #[error("a user stands in the address and the password apart from it, or there is neither")]
+    Login,
     /// The sender is none.
     #[error("it has to be a sender such as Countersign <no-reply@example.org>")]
     Sender,
@@ -77,6 +83,9 @@ impl Smtp {
             "smtp" => false,
             _ => return Err(SmtpError::Address),
         };
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            return Err(SmtpError::Address);
+        }
         let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
         let from = settings.from.parse().map_err(|_| SmtpError::Sender)?;
         let security = match (is_implicit, is_local && settings.ca_file.is_none()) {
@@ -85,8 +94,7 @@ impl Smtp {
             (false, false) => Security::StartTls(parameters(host, settings)?),
         };
         let port = url.port().unwrap_or(if is_implicit { 465 } else { 587 });
-        let login = settings.password.as_ref();
-        let login = login.map(|password| Credentials::new(unescaped(url.username()), password.expose().to_owned()));
+        let login = login(&url, settings.password.as_ref())?;
         let server = Server::new(host.trim_matches(['[', ']']), port, security, login);
         Ok(Self { server, from, texts })
     }
@@ -117,14 +125,29 @@ fn parameters(host: &str, settings: &SmtpSettings) -> Result<TlsParameters, Smtp
     let mut builder = TlsParameters::builder(host.trim_matches(['[', ']']).to_owned());
     if let Some(file) = &settings.ca_file {
         let pem = fs::read(file).map_err(|_| SmtpError::Certificates)?;
-        builder = builder.add_root_certificate(Certificate::from_pem(&pem).map_err(|_| SmtpError::Certificates)?);
+        // A file of nothing is no file of certificates, and would let nobody prove anything.
+        if !pem.windows(CERTIFICATE.len()).any(|words| words == CERTIFICATE) {
+            return Err(SmtpError::Certificates);
+        }
+        let certificates = Certificate::from_pem(&pem).map_err(|_| SmtpError::Certificates)?;
+        builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificates);
     }
     builder.build_rustls().map_err(SmtpError::Tls)
 }
 
-/// The name of a user as it stood in an address.
-fn unescaped(user: &str) -> String {
-    user.replace("%40", "@")
+/// The user of the address and the password; nothing if there is neither.
+fn login(url: &Url, password: Option<&Secret>) -> Result<Option<Credentials>, SmtpError> {
+    if url.password().is_some() {
+        return Err(SmtpError::Login);
+    }
+    match (url.username(), password) {
+        ("", None) => Ok(None),
+        ("", Some(_)) | (_, None) => Err(SmtpError::Login),
+        (user, Some(password)) => {
+            let user = percent_decode_str(user).decode_utf8().map_err(|_| SmtpError::Address)?;
+            Ok(Some(Credentials::new(user.into_owned(), password.expose().to_owned())))
+        }
+    }
 }
 
 /// Says that no person has sent it, so that no machine replies (RFC 3834).
@@ -164,5 +187,57 @@ impl Gateway for Smtp {
 
     async fn reachable(&self) -> Result<(), Fault> {
         self.server.greet().await.map_err(|broken| Fault::because("reach the mail server", broken))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(url: &str, password: Option<&str>) -> SmtpSettings {
+        let from = "Countersign <no-reply@example.org>".into();
+        SmtpSettings { url: url.into(), password: password.map(Secret::new), ca_file: None, from }
+    }
+
+    fn made(settings: &SmtpSettings) -> Result<Smtp, SmtpError> {
+        Smtp::new(settings, Arc::new(Texts::read(None).unwrap()))
+    }
+
+    #[test]
+    fn what_is_set_about_a_mail_server_is_whole_or_an_error() {
+        for (url, password) in [
+            ("smtps://mail.example.org", None),
+            ("smtp://mail.example.org:587/", None),
+            ("smtps://ada%40example.org@mail.example.org", Some("x")),
+            ("smtp://[::1]:25", None),
+        ] {
+            assert!(made(&settings(url, password)).is_ok(), "{url}");
+        }
+        for (url, password) in [
+            ("mail.example.org", None),
+            ("https://mail.example.org", None),
+            ("smtps://", None),
+            ("smtps://mail.example.org/inbox", None),
+            ("smtps://mail.example.org?tls=no", None),
+            ("smtps://ada@mail.example.org", None),
+            ("smtps://mail.example.org", Some("x")),
+            ("smtps://ada:hidden@mail.example.org", Some("x")),
+        ] {
+            let error = made(&settings(url, password)).map(drop).unwrap_err();
+            assert!(matches!(error, SmtpError::Address | SmtpError::Login), "{url}: {error}");
+            assert!(!format!("{error} {error:?}").contains("hidden"), "{error:?}");
+        }
+        let nobody = SmtpSettings { from: "nobody".into(), ..settings("smtps://mail.example.org", None) };
+        assert!(matches!(made(&nobody), Err(SmtpError::Sender)));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let empty = SmtpSettings { ca_file: Some(file.path().into()), ..settings("smtps://mail.example.org", None) };
+        assert!(matches!(made(&empty), Err(SmtpError::Certificates)));
+    }
+
+    #[test]
+    fn a_user_may_be_named_by_any_signs() {
+        let url = Url::parse("smtps://ada%40example.org%2Bcodes@mail.example.org").unwrap();
+        let expected = Credentials::new("ada@example.org+codes".into(), "x".into());
+        assert!(login(&url, Some(&"x".into())).unwrap() == Some(expected));
     }
 }

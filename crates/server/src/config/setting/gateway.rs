@@ -95,7 +95,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "smtp_url",
-        about: "The mail server, as in smtps://user@mail.example.org or smtp://mail.example.org:587; by TLS in any case.",
+        about: "The mail server, as in smtps://user@mail.example.org or smtp://mail.example.org:587; by TLS, unless it is this machine.",
         default: |_| None,
         set: |config, text| word(text).map(|url| config.gateways.smtp.url = Some(url)),
     },
