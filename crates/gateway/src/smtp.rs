@@ -16,7 +16,7 @@ use countersign_engine::{
 };
 use lettre::{
     Message,
-    message::{Mailbox, MultiPart, header},
+    message::{Mailbox, MultiPart, SinglePart, header},
     transport::smtp::{
         authentication::Credentials,
         client::{Certificate, CertificateStore, TlsParameters},
@@ -110,13 +110,19 @@ impl Smtp {
         let subject = text("email_subject.txt")?.replace(char::is_control, " ");
         let to: Mailbox =
             message.to.expose().parse().map_err(|_| Fault::because(DOING, "the address is no mailbox"))?;
-        let mail = Message::builder()
+        let (plain, html) = (text("email.txt")?, text("email.html")?);
+        let builder = Message::builder()
             .from(self.from.clone())
             .to(to)
             .subject(subject)
             .message_id(Some(format!("<{}@{}>", message.delivery, self.from.email.domain())))
-            .header(AutoSubmitted)
-            .multipart(MultiPart::alternative_plain_html(text("email.txt")?, text("email.html")?));
+            .header(AutoSubmitted);
+        // Whoever wants no HTML leaves its template empty.
+        let mail = if html.is_empty() {
+            builder.singlepart(SinglePart::plain(plain))
+        } else {
+            builder.multipart(MultiPart::alternative_plain_html(plain, html))
+        };
         mail.map_err(|_| Fault::because(DOING, "it could not be put together"))
     }
 }

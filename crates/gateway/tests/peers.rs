@@ -257,6 +257,19 @@ async fn no_mail_goes_to_a_server_that_is_another_or_in_clear() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_template_for_html_leaves_the_plain_text() {
+    let mut server = MailServer::start("smtp");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("en")).unwrap();
+    std::fs::write(folder.path().join("en/email.html"), "").unwrap();
+    let texts = Arc::new(Texts::read(Some(folder.path())).unwrap());
+    let gateway = Smtp::new(&server.settings("smtp"), texts).unwrap();
+    gateway.deliver(&mail("ada@example.org")).await.unwrap();
+    let told = server.mail();
+    assert_eq!((told["parts"].as_array().unwrap().len(), &told["parts"][0][0]), (1, &"text/plain".into()));
+}
+
 /// Makes what a YubiKey would type, by code that is not ours.
 const OTHER_YUBIKEY: &str = r"
 import sys
