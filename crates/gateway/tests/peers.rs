@@ -52,7 +52,13 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = Command::new("pkill").args(["-f", &self.0]).status();
+        // It has left its parent. Nobody but it was ever given this database.
+        for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            let words = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            if words.split(|byte| *byte == 0).any(|word| word == self.0.as_bytes()) {
+                let _ = Command::new("sh").args(["-c", "kill \"$0\""]).arg(process.file_name()).status();
+            }
+        }
     }
 }
 
