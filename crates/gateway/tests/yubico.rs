@@ -1,12 +1,18 @@
 //! A validation service of ours that tells the truth or lies: whom we believe.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    sync::{Arc, LazyLock, Mutex},
+    time::Duration,
+};
 
 use axum::{
     Router,
     extract::{Query, State},
-    http::StatusCode,
+    http::{StatusCode, Uri},
+    response::{IntoResponse as _, Redirect, Response},
     routing::get,
 };
 use countersign_engine::{
@@ -22,39 +28,60 @@ use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use tokio::net::TcpListener;
 
-async fn served(app: Router) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    format!("http://{address}/verify")
-}
-
 const SHARED: &str = "c2hhcmVkIHNlY3JldA==";
+
+const NONCE: &str = "abcdefghijklmnopqrstuvwxyz1";
 
 /// How a service answers.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Service {
     Honest(&'static str),
+    /// Signed with nothing.
     Unsigned,
+    /// Signed with another secret.
+    Forged,
     AnotherNonce,
     AnotherAnswer,
     Twice,
+    Elsewhere,
     Breaks,
     Slow,
     Chatter,
+    NoText,
+    Endless,
 }
 
-async fn verify(State(service): State<Service>, Query(query): Query<BTreeMap<String, String>>) -> (StatusCode, String) {
+impl Service {
+    /// All that is no clear word and comes at once.
+    const LIARS: [Self; 10] = [
+        Self::Unsigned,
+        Self::Forged,
+        Self::AnotherNonce,
+        Self::AnotherAnswer,
+        Self::Twice,
+        Self::Elsewhere,
+        Self::Breaks,
+        Self::Chatter,
+        Self::NoText,
+        Self::Endless,
+    ];
+}
+
+fn sign(secret: &[u8], fields: &BTreeMap<&str, String>) -> String {
+    let signed = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+    let mut mac = Hmac::<sha1::Sha1>::new_from_slice(secret).unwrap();
+    mac.update(signed.as_bytes());
+    BASE64.encode(&mac.finalize().into_bytes())
+}
+
+async fn verify(State(service): State<Service>, Query(query): Query<BTreeMap<String, String>>, uri: Uri) -> Response {
+    if service == Service::Breaks {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let secret = BASE64.decode(SHARED.as_bytes()).unwrap();
-    let sign = |fields: &BTreeMap<&str, String>| {
-        let signed = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
-        let mut mac = Hmac::<sha1::Sha1>::new_from_slice(&secret).unwrap();
-        mac.update(signed.as_bytes());
-        BASE64.encode(&mac.finalize().into_bytes())
-    };
     let asked: BTreeMap<&str, String> =
         query.iter().filter(|(name, _)| *name != "h").map(|(name, value)| (name.as_str(), value.clone())).collect();
-    assert_eq!(query["h"], sign(&asked), "the question is signed");
+    assert!(query.get("h").is_none_or(|signature| *signature == sign(&secret, &asked)), "the question is signed");
     assert!(query["nonce"].len() >= 16 && query["timestamp"] == "1" && query["id"] == "87");
     let status = if let Service::Honest(status) = service { status } else { "OK" };
     let mut reply = BTreeMap::from([
@@ -66,32 +93,53 @@ async fn verify(State(service): State<Service>, Query(query): Query<BTreeMap<Str
         ("sessionuse", "7".to_owned()),
     ]);
     match service {
-        Service::Breaks => return (StatusCode::INTERNAL_SERVER_ERROR, String::new()),
         Service::Slow => tokio::time::sleep(Duration::from_mins(1)).await,
         Service::AnotherNonce => drop(reply.insert("nonce", "aaaaaaaaaaaaaaaaaaaa".into())),
         Service::AnotherAnswer => drop(reply.insert("otp", SoftYubikey::new(9).touch())),
-        Service::Chatter => return (StatusCode::OK, "<html>hello</html>".into()),
+        Service::Elsewhere => {
+            return Redirect::temporary(&format!("/honest?{}", uri.query().unwrap())).into_response();
+        }
+        Service::Chatter => return "<html>hello</html>".into_response(),
+        Service::NoText => return vec![0xff_u8, 0xfe].into_response(),
+        Service::Endless => drop(reply.insert("t", "0".repeat(100_000))),
         _ => {}
     }
-    let signature = if service == Service::Unsigned { "AAAA".into() } else { sign(&reply) };
     let mut lines: Vec<String> = reply.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    lines.push(format!("h={signature}"));
+    match service {
+        Service::Unsigned => {}
+        Service::Forged => lines.push(format!("h={}", sign(b"another", &reply))),
+        _ => lines.push(format!("h={}", sign(&secret, &reply))),
+    }
     if service == Service::Twice {
         lines.push("status=OK".into());
     }
-    (StatusCode::OK, lines.join("\r\n"))
+    lines.join("\r\n").into_response()
+}
+
+async fn listening(app: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    format!("http://{address}/verify")
+}
+
+async fn served(service: Service) -> String {
+    let honest = Router::new().route("/honest", get(verify)).with_state(Service::Honest("OK"));
+    listening(Router::new().route("/verify", get(verify)).with_state(service).merge(honest)).await
+}
+
+fn question(nonce: &str) -> Question {
+    LazyLock::force(&LOG);
+    Question { kind: Kind::YUBIKEY, answer: Secret::new(SoftYubikey::new(7).touch()), nonce: nonce.into() }
 }
 
 async fn asked_of(services: &[Service]) -> Reply {
     let mut urls = vec![];
     for service in services {
-        urls.push(served(Router::new().route("/verify", get(verify)).with_state(*service)).await);
+        urls.push(served(*service).await);
     }
     let service = YubicoService::new(&urls, "87", Some(&Secret::new(SHARED))).unwrap();
-    let nonce = "abcdefghijklmnopqrstuvwxyz1".to_owned();
-    let answer = Secret::new(SoftYubikey::new(7).touch());
-    let asking = async { service.ask(&Question { kind: Kind::YUBIKEY, answer, nonce }).await };
-    tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap()
+    tokio::time::timeout(Duration::from_secs(20), service.ask(&question(NONCE))).await.unwrap()
 }
 
 #[tokio::test]
@@ -116,19 +164,84 @@ async fn a_clear_word_of_the_service_counts() {
 
 #[tokio::test]
 async fn a_service_that_lies_is_never_believed_and_another_may_still_say() {
-    for liar in [
-        Service::Unsigned,
-        Service::AnotherNonce,
-        Service::AnotherAnswer,
-        Service::Twice,
-        Service::Breaks,
-        Service::Chatter,
-    ] {
+    for liar in Service::LIARS {
         assert_eq!(asked_of(&[liar]).await, Reply::Unavailable, "{liar:?}");
         assert!(matches!(asked_of(&[liar, Service::Honest("OK")]).await, Reply::Right { .. }), "{liar:?}");
     }
     assert!(matches!(asked_of(&[Service::Slow, Service::Honest("OK")]).await, Reply::Right { .. }));
     assert_eq!(asked_of(&[Service::Slow]).await, Reply::Unavailable, "within its time");
+}
+
+/// Answers once, and then the same for ever.
+async fn replay(
+    State(first): State<Arc<Mutex<Option<String>>>>,
+    query: Query<BTreeMap<String, String>>,
+    uri: Uri,
+) -> String {
+    let honest = verify(State(Service::Honest("OK")), query, uri).await;
+    let honest = axum::body::to_bytes(honest.into_body(), 10_000).await.unwrap();
+    first.lock().unwrap().get_or_insert_with(|| String::from_utf8(honest.to_vec()).unwrap()).clone()
+}
+
+#[tokio::test]
+async fn a_reply_counts_for_its_own_question_and_for_no_other_about_the_same_answer() {
+    let first = Arc::new(Mutex::new(None));
+    let url = listening(Router::new().route("/verify", get(replay)).with_state(first)).await;
+    let service = YubicoService::new(&[url], "87", Some(&Secret::new(SHARED))).unwrap();
+    assert!(matches!(service.ask(&question(NONCE)).await, Reply::Right { .. }));
+    assert_eq!(service.ask(&question("abcdefghijklmnopqrstuvwxyz2")).await, Reply::Unavailable);
+}
+
+#[tokio::test]
+async fn without_a_secret_a_reply_still_has_to_be_to_our_question() {
+    for (service, expected) in [
+        (Service::Unsigned, Reply::Right { counter: Some(3 << 8 | 7) }),
+        (Service::AnotherNonce, Reply::Unavailable),
+        (Service::AnotherAnswer, Reply::Unavailable),
+    ] {
+        let asked = YubicoService::new(&[served(service).await], "87", None).unwrap();
+        assert_eq!(asked.ask(&question(NONCE)).await, expected, "{service:?}");
+    }
+}
+
+#[tokio::test]
+async fn whether_a_service_can_be_reached_is_told() {
+    let nobody = "http://127.0.0.1:9/verify".to_owned();
+    let service = |urls: &[String]| YubicoService::new(urls, "87", None).unwrap();
+    assert!(service(std::slice::from_ref(&nobody)).reachable().await.is_err());
+    assert!(service(&[nobody, served(Service::Breaks).await]).reachable().await.is_ok());
+}
+
+/// What all tests of this file have logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    let kept = log.clone();
+    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || kept.clone()).init();
+    log
+});
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_log_at_any_level_holds_an_answer_or_a_nonce() {
+    for service in Service::LIARS.into_iter().chain([Service::Honest("BACKEND_ERROR"), Service::Honest("OK")]) {
+        asked_of(&[service]).await;
+    }
+    let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("BACKEND_ERROR") && log.contains("a reply to another question"), "{log}");
+    let answer = SoftYubikey::new(7).touch();
+    assert!(!log.contains(&answer) && !log.contains(NONCE) && !log.contains(SHARED), "{log}");
 }
 
 #[test]
