@@ -3,7 +3,12 @@
 //! It gets no shell, no arguments and no environment but a path. Status 0 says that the message was taken, 65 that the
 //! address cannot receive any (`EX_DATAERR` of sysexits), everything else that it was not sent. What it prints is thrown away.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use countersign_engine::{
@@ -32,7 +37,7 @@ impl Command {
         Self { program: program.into() }
     }
 
-    async fn run(&self, message: &Message) -> Result<Option<i32>, std::io::Error> {
+    async fn run(&self, message: &Message) -> Result<ExitStatus, std::io::Error> {
         let mut child = tokio::process::Command::new(&self.program)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -47,7 +52,7 @@ impl Command {
             written
                 .or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })?;
         }
-        Ok(child.wait().await?.code())
+        child.wait().await
     }
 }
 
@@ -55,17 +60,22 @@ impl Command {
 impl Gateway for Command {
     async fn deliver(&self, message: &Message) -> Result<Taken, NotTaken> {
         let failed = |cause: String| NotTaken::Failed(Fault::because(DOING, cause));
-        match time::timeout(PATIENCE, self.run(message)).await {
-            Ok(Ok(Some(0))) => Ok(Taken::default()),
-            Ok(Ok(Some(UNREACHABLE))) => Err(NotTaken::Unreachable { reason: "unreachable".into() }),
-            Ok(Ok(status)) => Err(failed(format!("status {status:?}"))),
-            Ok(Err(error)) => Err(failed(error.to_string())),
-            Err(_) => Err(failed("it took too long".into())),
+        let status = match time::timeout(PATIENCE, self.run(message)).await {
+            Ok(Ok(status)) => status,
+            Ok(Err(error)) => return Err(failed(error.to_string())),
+            Err(_) => return Err(failed("it took too long".into())),
+        };
+        match status.code() {
+            Some(0) => Ok(Taken::default()),
+            Some(UNREACHABLE) => Err(NotTaken::Unreachable { reason: "unreachable".into() }),
+            _ => Err(failed(status.to_string())),
         }
     }
 
     async fn reachable(&self) -> Result<(), Fault> {
-        let found = tokio::fs::metadata(&self.program).await;
-        found.map(drop).map_err(|error| Fault::because("find the program that sends messages", error))
+        const DOING: &str = "find the program that sends messages";
+        let found = tokio::fs::metadata(&self.program).await.map_err(|error| Fault::because(DOING, error))?;
+        let is_program = found.is_file() && found.permissions().mode() & 0o111 != 0;
+        if is_program { Ok(()) } else { Err(Fault::because(DOING, "it is no file that can be run")) }
     }
 }

@@ -165,12 +165,55 @@ async fn a_program_is_given_the_message_and_answers_by_its_status() {
     assert_eq!(told["code"], "012345");
     let environment = fs::read_to_string(file.with_extension("env")).unwrap();
     assert!(!environment.contains("HOME=") && !environment.contains("012345"), "{environment}");
-    for (text, is_unreachable) in [("exit 65", true), ("exit 1", false), ("kill -9 $$", false)] {
-        let outcome = Command::new(program(&folder, text)).deliver(&message()).await.unwrap_err();
-        assert_eq!(matches!(outcome, NotTaken::Unreachable { .. }), is_unreachable, "{text}");
+    for (text, expected) in [
+        ("exit 65", "unreachable: unreachable"),
+        ("exit 1", "failed: could not send a message by a program: exit status: 1"),
+        ("kill -9 $$", "failed: could not send a message by a program: signal: 9 (SIGKILL)"),
+    ] {
+        let told = match Command::new(program(&folder, text)).deliver(&message()).await.unwrap_err() {
+            NotTaken::Unreachable { reason } => format!("unreachable: {reason}"),
+            NotTaken::Failed(fault) => format!("failed: {fault}"),
+        };
+        assert_eq!(told, expected, "{text}");
     }
-    let nothing = Command::new(folder.path().join("nothing"));
-    assert!(nothing.deliver(&message()).await.is_err() && nothing.reachable().await.is_err());
+}
+
+#[tokio::test]
+async fn what_cannot_be_run_is_told_before_anybody_waits_for_a_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = program(&folder, "exit 0");
+    assert!(Command::new(&path).reachable().await.is_ok());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    for path in [path, folder.path().to_owned(), folder.path().join("nothing")] {
+        let gateway = Command::new(&path);
+        assert!(gateway.reachable().await.is_err() && gateway.deliver(&message()).await.is_err(), "{path:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_does_not_end_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("number");
+    let endless = program(&folder, &format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 600", file.display()));
+    let gateway = Command::new(endless);
+    // The still clock jumps as soon as nothing else is left to do, so the program is awaited by another one.
+    let begun = async {
+        while !file.exists() {
+            tokio::task::spawn_blocking(|| std::thread::sleep(std::time::Duration::from_millis(10))).await.unwrap();
+        }
+    };
+    let (outcome, ()) = tokio::join!(async { gateway.deliver(&message()).await }, begun);
+    let NotTaken::Failed(fault) = outcome.unwrap_err() else { panic!() };
+    assert!(fault.to_string().contains("it took too long"), "{fault}");
+    let process = PathBuf::from("/proc").join(fs::read_to_string(&file).unwrap().trim());
+    for _ in 0..500 {
+        let words = fs::read(process.join("cmdline")).unwrap_or_default();
+        if words.is_empty() {
+            return;
+        }
+        tokio::task::spawn_blocking(|| std::thread::sleep(std::time::Duration::from_millis(10))).await.unwrap();
+    }
+    panic!("the program goes on");
 }
 
 #[tokio::test]

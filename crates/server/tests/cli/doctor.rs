@@ -189,6 +189,7 @@ fn files_and_settings_that_let_others_in_are_found() {
 fn gateways_that_are_set_by_halves_or_cannot_be_reached_are_found() {
     let house = House::founded();
     house.write("program", "");
+    fs::set_permissions(house.path("program"), fs::Permissions::from_mode(0o700)).unwrap();
     house.write("secret", "of the service\n");
     let listening = TcpListener::bind("127.0.0.1:0").unwrap();
     let nobodys = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -203,6 +204,11 @@ fn gateways_that_are_set_by_halves_or_cannot_be_reached_are_found() {
             &[("SMS_GATEWAY", "command"), ("GATEWAY_COMMAND", "nowhere")],
             "warn",
             "gateways: command for sms: could not find",
+        ),
+        (
+            &[("SMS_GATEWAY", "command"), ("GATEWAY_COMMAND", "secret")],
+            "warn",
+            "gateways: command for sms: could not find the program that sends messages: it is no file that can be run",
         ),
         (&[("EMAIL_GATEWAY", "smtp")], "fail", "gateways: could not use smtp for email: smtp_url is not set"),
         (
