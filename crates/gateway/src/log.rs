@@ -42,3 +42,59 @@ impl Gateway for Terminal {
         Ok(Taken::default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io, sync::Arc};
+
+    use countersign_engine::core::{Address, DeliveryId, EmailAddress, Kind, Timestamp};
+
+    use super::*;
+
+    fn message() -> Message {
+        Message {
+            delivery: DeliveryId::new("delivery"),
+            channel: Kind::EMAIL,
+            to: Address::Email(EmailAddress::parse("ada@example.org").unwrap()),
+            code: "012345".into(),
+            until: Timestamp::from_seconds(1_767_268_800),
+            minutes: 5,
+            site: "Example".into(),
+            language: None,
+            call: None,
+        }
+    }
+
+    /// Keeps what is written, or takes nothing.
+    #[derive(Clone, Default)]
+    struct Paper {
+        written: Arc<Mutex<Vec<u8>>>,
+        is_torn: bool,
+    }
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.is_torn { Err(io::ErrorKind::BrokenPipe.into()) } else { self.written.lock().unwrap().write(bytes) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_is_one_line_for_whoever_looks() {
+        let paper = Paper::default();
+        let terminal = Terminal::new(paper.clone());
+        terminal.deliver(&message()).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&paper.written.lock().unwrap()), "  email  ada@example.org  012345\n");
+    }
+
+    #[tokio::test]
+    async fn a_terminal_that_is_gone_is_a_fault_that_tells_no_code() {
+        let terminal = Terminal::new(Paper { is_torn: true, ..Paper::default() });
+        let NotTaken::Failed(fault) = terminal.deliver(&message()).await.unwrap_err() else { panic!() };
+        let told = format!("{fault} {fault:?} {terminal:?}");
+        assert!(!told.contains("012345") && !told.contains("ada@"), "{told}");
+    }
+}
