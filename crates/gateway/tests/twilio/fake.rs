@@ -18,12 +18,21 @@ use tokio::net::TcpListener;
 
 pub(crate) const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 pub(crate) const TOKEN: &str = "the-token-of-the-account";
+pub(crate) const KEY: &str = "SK0123456789abcdef0123456789abcdef";
+pub(crate) const KEY_SECRET: &str = "the-secret-of-the-key";
 
 /// What was asked of the server, and what it answers.
 #[derive(Default)]
 pub(crate) struct Fake {
     pub(crate) asked: Mutex<Vec<(String, BTreeMap<String, String>)>>,
-    pub(crate) answers: Mutex<Option<(u16, Value)>>,
+    answer: Mutex<Option<(u16, Value)>>,
+}
+
+impl Fake {
+    /// From now on.
+    pub(crate) fn answers(&self, status: u16, body: Value) {
+        *self.answer.lock().unwrap() = Some((status, body));
+    }
 }
 
 type Answer = (StatusCode, String);
@@ -34,14 +43,14 @@ async fn create(
     headers: HeaderMap,
     Form(fields): Form<BTreeMap<String, String>>,
 ) -> Answer {
-    if account != ACCOUNT || headers["authorization"] != login() {
+    if account != ACCOUNT || !is_known(&headers) {
         return (
             StatusCode::UNAUTHORIZED,
             json!({ "code": 20003, "message": "Authenticate", "status": 401 }).to_string(),
         );
     }
     fake.asked.lock().unwrap().push((resource.clone(), fields.clone()));
-    let answer = fake.answers.lock().unwrap().clone();
+    let answer = fake.answer.lock().unwrap().clone();
     let (status, body) = answer.unwrap_or_else(|| (201, made(&resource, &fields)));
     write_down(
         &json!({ "method": "post", "path": path(&resource), "fields": fields, "status": status, "answer": body }),
@@ -56,9 +65,9 @@ async fn list(
     Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Answer {
-    let is_known = account == ACCOUNT && headers["authorization"] == login();
+    let is_known = account == ACCOUNT && is_known(&headers);
     let is_list = resource == "Messages.json";
-    let (status, body) = match fake.answers.lock().unwrap().clone() {
+    let (status, body) = match fake.answer.lock().unwrap().clone() {
         _ if !is_known => (401, json!({ "code": 20003 })),
         Some(answer) => answer,
         None if is_list => (200, json!({ "messages": [], "page": 0, "page_size": 1, "next_page_uri": null })),
@@ -68,8 +77,12 @@ async fn list(
     (StatusCode::from_u16(status).unwrap(), body.to_string())
 }
 
-fn login() -> String {
-    format!("Basic {}", data_encoding::BASE64.encode(format!("{ACCOUNT}:{TOKEN}").as_bytes()))
+/// Whether somebody signs in by the token of the account, or by the key.
+fn is_known(headers: &HeaderMap) -> bool {
+    [(ACCOUNT, TOKEN), (KEY, KEY_SECRET)].into_iter().any(|(name, secret)| {
+        let login = data_encoding::BASE64.encode(format!("{name}:{secret}").as_bytes());
+        headers["authorization"] == format!("Basic {login}")
+    })
 }
 
 /// A message or a call as Twilio tells of one that it has just made.

@@ -3,8 +3,9 @@
 
 mod fake;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use axum::Router;
 use countersign_engine::{
     CallToken,
     core::{Address, DeliveryId, Kind, PhoneNumber, Secret, Timestamp},
@@ -12,8 +13,9 @@ use countersign_engine::{
 };
 use countersign_gateway::{Texts, Twilio, TwilioSettings};
 use serde_json::json;
+use tokio::{net::TcpListener, sync::Notify, time::Instant};
 
-use crate::fake::{ACCOUNT, Fake, TOKEN, served};
+use crate::fake::{ACCOUNT, Fake, KEY, KEY_SECRET, TOKEN, served};
 
 fn settings(url: String) -> TwilioSettings {
     TwilioSettings {
@@ -88,29 +90,82 @@ async fn a_call_carries_no_code() {
 }
 
 #[tokio::test]
-async fn what_twilio_refuses_is_the_number_s_fault_or_ours() {
+async fn a_number_that_twilio_does_not_reach_is_told_by_its_code_alone() {
     let fake = Arc::new(Fake::default());
     let gateway = twilio(settings(served(fake.clone()).await));
-    for code in [21211, 21214, 21401, 21408, 21610, 21612, 21614] {
-        let body = json!({ "code": code, "message": "about +31612345658", "status": 400 });
-        *fake.answers.lock().unwrap() = Some((400, body));
-        let refused = gateway.deliver(&message(Kind::SMS)).await.unwrap_err();
+    for (code, channel) in [
+        (13223, Kind::CALL), // no number
+        (13224, Kind::CALL), // no number that can be called
+        (21202, Kind::CALL), // one that costs extra
+        (21211, Kind::SMS),  // no number
+        (21214, Kind::CALL), // no number that can be called
+        (21215, Kind::CALL), // a country that is not called
+        (21216, Kind::CALL), // a number that is not called
+        (21217, Kind::CALL), // no number
+        (21265, Kind::SMS),  // a short code
+        (21266, Kind::SMS),  // the number that it comes from
+        (21268, Kind::SMS),  // one that costs extra
+        (21401, Kind::SMS),  // no number
+        (21408, Kind::SMS),  // a country that is not written to
+        (21421, Kind::SMS),  // no number
+        (21610, Kind::SMS),  // its owner wants none
+        (21612, Kind::SMS),  // no way there
+        (21614, Kind::SMS),  // no mobile
+        (21635, Kind::SMS),  // a landline
+    ] {
+        fake.answers(400, json!({ "code": code, "message": "about +31612345658", "status": 400 }));
+        let refused = gateway.deliver(&message(channel)).await.unwrap_err();
         assert!(matches!(&refused, NotTaken::Unreachable { reason } if *reason == code.to_string()), "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn whatever_else_twilio_says_is_a_fault_that_tells_nothing() {
+    let fake = Arc::new(Fake::default());
+    let gateway = twilio(settings(served(fake.clone()).await));
     for (status, body) in [
+        (400, json!({ "code": 21604, "message": "To +31612345658", "status": 400 })),
         (400, json!({ "code": 21606, "message": "From", "status": 400 })),
-        (429, json!({ "code": 20429, "message": "too many", "status": 429 })),
+        (401, json!({ "code": 20003, "message": TOKEN, "status": 401 })),
+        (400, json!({ "code": 21608, "message": "a trial knows no +31612345658", "status": 400 })),
+        (429, json!({ "code": 20429, "message": "908172", "status": 429 })),
         (500, json!("not an object")),
+        (503, json!({ "code": "21211" })),
         (200, json!({ "no": "sid" })),
         (302, json!({})),
     ] {
-        *fake.answers.lock().unwrap() = Some((status, body));
+        fake.answers(status, body);
         let NotTaken::Failed(fault) = gateway.deliver(&message(Kind::SMS)).await.unwrap_err() else {
             panic!("{status}")
         };
         let told = format!("{fault} {fault:?}");
         assert!(!told.contains("316") && !told.contains("908172") && !told.contains(TOKEN), "{told}");
     }
+}
+
+/// Nobody who waits for a code waits for ever: the clock runs on once the request has arrived.
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_given_up() {
+    let asked = Arc::new(Notify::new());
+    let silent = Router::new().fallback({
+        let asked = asked.clone();
+        async move || {
+            asked.notify_one();
+            std::future::pending::<()>().await;
+        }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = twilio(settings(format!("http://{}", listener.local_addr().unwrap())));
+    tokio::spawn(async move { axum::serve(listener, silent).await });
+    let clock = tokio::spawn(async move {
+        asked.notified().await;
+        tokio::time::pause();
+        Instant::now()
+    });
+    let refused = gateway.deliver(&message(Kind::SMS)).await.unwrap_err();
+    let waited = clock.await.unwrap().elapsed();
+    assert!(format!("{refused:?}").contains("it took too long"), "{refused:?}");
+    assert!(waited < Duration::from_secs(11), "{waited:?}");
 }
 
 #[tokio::test]
@@ -133,7 +188,7 @@ async fn whether_twilio_knows_us_is_asked_where_every_key_may_ask() {
     gateway.reachable().await.unwrap();
     assert!(twilio(TwilioSettings { token: "another".into(), ..settings(url) }).reachable().await.is_err());
     for (status, is_known) in [(403, true), (401, false), (500, false)] {
-        *fake.answers.lock().unwrap() = Some((status, json!({})));
+        fake.answers(status, json!({}));
         assert_eq!(gateway.reachable().await.is_ok(), is_known, "{status}");
     }
 }
@@ -142,18 +197,42 @@ async fn whether_twilio_knows_us_is_asked_where_every_key_may_ask() {
 async fn an_answer_that_is_too_long_is_not_kept() {
     let fake = Arc::new(Fake::default());
     let gateway = twilio(settings(served(fake.clone()).await));
-    *fake.answers.lock().unwrap() = Some((200, json!({ "sid": "x".repeat(100_000) })));
+    fake.answers(200, json!({ "sid": "x".repeat(100_000) }));
     assert!(matches!(gateway.deliver(&message(Kind::SMS)).await, Err(NotTaken::Failed(_))));
 }
 
 #[tokio::test]
-async fn an_api_key_goes_before_the_token_and_signs_nothing() {
-    let fake = Arc::new(Fake::default());
-    let api_key = Some(("SK1".to_owned(), Secret::new("secret")));
-    let gateway = twilio(TwilioSettings { api_key, ..settings(served(fake).await) });
-    assert!(matches!(gateway.deliver(&message(Kind::SMS)).await, Err(NotTaken::Failed(_))), "the fake knows no key");
-    let fields = [("CallSid".to_owned(), "CA1".to_owned())];
-    assert!(!gateway.is_signed("https://id.example.org/", &fields, "nonsense"));
+async fn an_api_key_goes_before_the_token() {
+    let url = served(Arc::default()).await;
+    let with_key = |secret: &str| {
+        let api_key = Some((KEY.to_owned(), Secret::new(secret)));
+        twilio(TwilioSettings { token: "another".into(), api_key, ..settings(url.clone()) })
+    };
+    let gateway = with_key(KEY_SECRET);
+    gateway.deliver(&message(Kind::SMS)).await.unwrap();
+    gateway.reachable().await.unwrap();
+    let refused = with_key("a wrong secret").deliver(&message(Kind::SMS)).await.unwrap_err();
+    let told = format!("{refused:?} {gateway:?}");
+    assert!(!told.contains("secret") && !told.contains("another") && told.contains("20003"), "{told}");
+}
+
+/// The example of Twilio's own papers.
+#[test]
+fn what_twilio_asks_is_signed_by_the_token_though_there_is_a_key() {
+    let fields = [
+        ("CallSid", "CA1234567890ABCDE"),
+        ("Caller", "+14158675310"),
+        ("Digits", "1234"),
+        ("From", "+14158675310"),
+        ("To", "+18005551212"),
+    ];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    for (token, secret, is_signed) in [("12345", KEY_SECRET, true), (TOKEN, "12345", false)] {
+        let api_key = Some((KEY.to_owned(), Secret::new(secret)));
+        let gateway = twilio(TwilioSettings { token: token.into(), api_key, ..settings("http://127.0.0.1:1".into()) });
+        let url = "https://mycompany.com/myapp.php?foo=1&bar=2";
+        assert_eq!(gateway.is_signed(url, &fields, "GvWf1cFY/Q7PnoempGyD5oXAezc="), is_signed, "{token}");
+    }
 }
 
 #[test]
