@@ -28,7 +28,7 @@ pub(crate) fn twilio(workspace: &Workspace, file: &str) -> Result<()> {
     let tests = ["test", "-p", "countersign-gateway", "--test", "twilio", "--", "--test-threads", "1"];
     command::run(cargo().current_dir(&workspace.root).args(tests).env(VARIABLE, &record))?;
     let checked = hold(&description, &record)?;
-    println!("{checked} exchanges are as the description has them");
+    println!("{checked} exchanges and lists of words are as the description has them");
     Ok(())
 }
 
@@ -42,8 +42,29 @@ fn hold(description: &Value, record: &Path) -> Result<usize> {
     Ok(exchanges.len())
 }
 
+/// What was written down: an exchange, or all the words that we know for something.
+fn check(description: &Value, line: &Value) -> Result<()> {
+    match line["schema"].as_str() {
+        Some(schema) => check_words(&description["components"]["schemas"][schema]["enum"], &line["words"]),
+        None => check_exchange(description, line),
+    }
+}
+
+/// The same words, in any order.
+fn check_words(known: &Value, words: &Value) -> Result<()> {
+    let [known, words] = [known, words].map(|list| list.as_array().into_iter().flatten().collect::<Vec<_>>());
+    ensure!(!known.is_empty(), "the description has no such words");
+    for word in &words {
+        ensure!(known.contains(word), "there is no word {word}");
+    }
+    for word in &known {
+        ensure!(words.contains(word), "we do not know the word {word}");
+    }
+    Ok(())
+}
+
 /// One request and, where the description has such an answer, that.
-fn check(description: &Value, exchange: &Value) -> Result<()> {
+fn check_exchange(description: &Value, exchange: &Value) -> Result<()> {
     let (method, path) = (exchange["method"].as_str().context("no method")?, exchange["path"].as_str());
     let operation = operation(description, method, path.context("no path")?)?;
     let fields: BTreeMap<String, String> = serde_json::from_value(exchange["fields"].clone())?;
@@ -54,6 +75,11 @@ fn check(description: &Value, exchange: &Value) -> Result<()> {
     }
     for required in required {
         ensure!(fields.contains_key(required), "the field {required} is missing");
+    }
+    for choice in operation["x-twilio"]["conditional"].as_array().into_iter().flatten() {
+        let is_made = |name: &str| fields.keys().any(|field| field.to_lowercase() == name.replace('_', ""));
+        let is_made = choice.as_array().into_iter().flatten().filter_map(Value::as_str).any(is_made);
+        ensure!(is_made, "one of {choice} is missing");
     }
     let status = exchange["status"].to_string();
     let answer = &operation["responses"][&status]["content"]["application/json"]["schema"];
@@ -102,6 +128,7 @@ fn fits(value: &str, known: &Value) -> Result<()> {
     }
     match (known["type"].as_str(), known["format"].as_str()) {
         (Some("integer"), _) => ensure!(value.parse::<i64>().is_ok(), "it is no integer"),
+        (_, Some("http-method")) => ensure!(["GET", "POST"].contains(&value), "it is no method"),
         (_, Some("uri")) => {
             ensure!(value.starts_with("https://") || value.starts_with('/'), "it is no address");
         }
@@ -163,10 +190,14 @@ mod tests {
                     "properties": {
                         "To": { "type": "string", "format": "endpoint" },
                         "Timeout": { "type": "integer" },
-                        "Method": { "type": "string", "enum": ["GET", "POST"] },
+                        "Method": { "type": "string", "format": "http-method" },
+                        "StatusCallbackEvent": { "type": "string", "enum": ["completed"] },
+                        "Url": { "type": "string", "format": "uri" },
+                        "ApplicationSid": { "type": "string" },
                     },
                     "required": ["To"],
                 } } } },
+                "x-twilio": { "conditional": [["url", "application_sid"]] },
                 "responses": { "201": { "content": { "application/json": { "schema": { "$ref": "#/components/call" } } } } },
             }, "get": { "parameters": [
                 { "name": "Sid", "in": "path", "required": true },
@@ -178,6 +209,7 @@ mod tests {
                     "status": { "$ref": "#/components/status" },
                 } },
                 "status": { "type": "string", "enum": ["queued"] },
+                "schemas": { "words": { "type": "string", "enum": ["busy", "completed"] } },
             },
         })
     }
@@ -190,27 +222,52 @@ mod tests {
     #[test]
     fn what_the_description_has_passes_and_everything_else_is_named() {
         let sid = format!("CA{}", "0f".repeat(16));
-        let fields = json!({ "To": "+31612345678", "Timeout": "15", "Method": "POST" });
+        let url = "https://example.org/";
+        let fields = json!({ "To": "+31612345678", "Timeout": "15", "Method": "POST", "Url": url });
         for answer in [json!({ "sid": sid, "status": "queued" }), json!({ "sid": null })] {
             check(&description(), &exchange(&fields, &answer)).unwrap();
         }
         for (fields, answer, said) in [
             (json!({ "Timeout": "15" }), json!({}), "the field To is missing"),
+            (json!({ "To": "+31" }), json!({}), r#"one of ["url","application_sid"] is missing"#),
             (json!({ "To": "+31", "From": "x" }), json!({}), "there is no field From"),
             (json!({ "To": "31" }), json!({}), "the field To cannot be"),
             (json!({ "To": "+31", "Timeout": "long" }), json!({}), "the field Timeout cannot be"),
             (json!({ "To": "+31", "Method": "PUT" }), json!({}), "the field Method cannot be"),
-            (json!({ "To": "+31" }), json!({ "id": 1 }), "an answer has no id"),
-            (json!({ "To": "+31" }), json!({ "sid": 1 }), "sid of an answer is not 1"),
-            (json!({ "To": "+31" }), json!({ "sid": "SM0" }), "sid of an answer is not"),
-            (json!({ "To": "+31" }), json!({ "status": "gone" }), "status of an answer is not"),
-            (json!({ "To": "+31" }), json!({ "status": null }), "status of an answer is not null"),
+            (json!({ "To": "+31", "Url": "example.org" }), json!({}), "the field Url cannot be"),
+            (
+                json!({ "To": "+31", "StatusCallbackEvent": "gone" }),
+                json!({}),
+                "the field StatusCallbackEvent cannot be",
+            ),
+            (json!({ "To": "+31", "ApplicationSid": "AP" }), json!({ "id": 1 }), "an answer has no id"),
+            (json!({ "To": "+31", "ApplicationSid": "AP" }), json!({ "sid": 1 }), "sid of an answer is not 1"),
+            (json!({ "To": "+31", "ApplicationSid": "AP" }), json!({ "sid": "SM0" }), "sid of an answer is not"),
+            (json!({ "To": "+31", "ApplicationSid": "AP" }), json!({ "status": "gone" }), "status of an answer is not"),
+            (
+                json!({ "To": "+31", "ApplicationSid": "AP" }),
+                json!({ "status": null }),
+                "status of an answer is not null",
+            ),
         ] {
             let error = check(&description(), &exchange(&fields, &answer)).unwrap_err().to_string();
             assert!(error.starts_with(said), "{error}");
         }
         let elsewhere = json!({ "method": "post", "path": "/Accounts/AC1/Faxes.json", "fields": {}, "status": 201 });
         assert!(check(&description(), &elsewhere).is_err());
+    }
+
+    #[test]
+    fn words_are_the_same_on_both_sides() {
+        let words = |words: Value| check(&description(), &json!({ "schema": "words", "words": words }));
+        words(json!(["completed", "busy"])).unwrap();
+        for (list, said) in [
+            (json!(["busy", "completed", "gone"]), "there is no word \"gone\""),
+            (json!(["busy"]), "we do not know the word \"completed\""),
+        ] {
+            assert_eq!(words(list).unwrap_err().to_string(), said);
+        }
+        assert!(check(&description(), &json!({ "schema": "others", "words": [] })).is_err());
     }
 
     #[test]

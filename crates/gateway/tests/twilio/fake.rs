@@ -117,8 +117,8 @@ fn path(resource: &str) -> String {
     format!("/2010-04-01/Accounts/{ACCOUNT}/{resource}")
 }
 
-/// Writes an exchange down, for `cargo xtask contract twilio`.
-fn write_down(line: &Value) {
+/// Writes an exchange or a list of words down, for `cargo xtask contract twilio`.
+pub(crate) fn write_down(line: &Value) {
     let Some(file) = std::env::var_os("TWILIO_TRAFFIC") else { return };
     let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
     writeln!(file, "{line}").unwrap();

@@ -8,14 +8,14 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use countersign_engine::{
     CallToken,
-    core::{Address, DeliveryId, Kind, PhoneNumber, Secret, Timestamp},
+    core::{Address, DeliveryId, DeliveryStatus, Kind, PhoneNumber, Secret, Timestamp},
     port::{CallApp as _, Gateway as _, Message, NotTaken, Taken},
 };
 use countersign_gateway::{Texts, Twilio, TwilioSettings};
 use serde_json::json;
 use tokio::{net::TcpListener, sync::Notify, time::Instant};
 
-use crate::fake::{ACCOUNT, Fake, KEY, KEY_SECRET, TOKEN, served};
+use crate::fake::{ACCOUNT, Fake, KEY, KEY_SECRET, TOKEN, served, write_down};
 
 fn settings(url: String) -> TwilioSettings {
     TwilioSettings {
@@ -233,6 +233,47 @@ fn what_twilio_asks_is_signed_by_the_token_though_there_is_a_key() {
         let url = "https://mycompany.com/myapp.php?foo=1&bar=2";
         assert_eq!(gateway.is_signed(url, &fields, "GvWf1cFY/Q7PnoempGyD5oXAezc="), is_signed, "{token}");
     }
+}
+
+/// Every word that Twilio has for a message or a call; `cargo xtask contract twilio` sees that there is no other.
+#[test]
+fn the_last_word_about_a_message_is_kept_and_no_other() {
+    const ARRIVED: Option<DeliveryStatus> = Some(DeliveryStatus::Delivered);
+    const LOST: Option<DeliveryStatus> = Some(DeliveryStatus::Undelivered);
+    let of_messages = [
+        ("queued", None),
+        ("accepted", None),
+        ("scheduled", None),
+        ("sending", None),
+        ("sent", None),
+        ("receiving", None),
+        ("received", None),
+        ("partially_delivered", None),
+        ("delivered", ARRIVED),
+        ("read", ARRIVED),
+        ("undelivered", LOST),
+        ("failed", LOST),
+        ("canceled", LOST),
+    ];
+    let of_calls = [
+        ("queued", None),
+        ("ringing", None),
+        ("in-progress", None),
+        ("completed", ARRIVED),
+        ("busy", LOST),
+        ("no-answer", LOST),
+        ("failed", LOST),
+        ("canceled", LOST),
+    ];
+    let gateway = twilio(settings("http://127.0.0.1:1".into()));
+    for (schema, words) in [("message_enum_status", &of_messages[..]), ("call_enum_status", &of_calls)] {
+        for (word, status) in words {
+            assert_eq!(gateway.status(word), *status, "{word}");
+        }
+        let words: Vec<_> = words.iter().map(|(word, _)| word).collect();
+        write_down(&json!({ "schema": schema, "words": words }));
+    }
+    assert_eq!(gateway.status(""), None);
 }
 
 #[test]
