@@ -12,7 +12,7 @@ mod number;
 mod request;
 mod smtp;
 mod text;
-pub mod twilio;
+mod twilio;
 mod webhook;
 mod yubico;
 

@@ -21,7 +21,6 @@ use countersign_engine::{
 use minijinja::context;
 
 use self::client::Client;
-pub use self::voice::VOICES;
 use crate::{Texts, request::NotAnAddress};
 
 /// Where everybody's Twilio is.

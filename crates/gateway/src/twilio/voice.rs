@@ -1,23 +1,44 @@
 //! The languages that Twilio's voices speak.
+//!
+//! A language that no voice speaks is no reason not to call: whoever is called hears English then, and Twilio is never told a
+//! language that it does not know, which would end the call without a word.
 
-/// Every language that a voice speaks, as Twilio writes it.
-pub const VOICES: [&str; 32] = [
-    "en-US", "en", "en-GB", "en-AU", "en-CA", "en-IN", "es", "es-ES", "es-MX", "fr", "fr-FR", "fr-CA", "it", "it-IT",
-    "de", "de-DE", "da-DK", "fi-FI", "ja-JP", "ko-KR", "nb-NO", "nl-NL", "pl-PL", "pt-BR", "pt-PT", "ru-RU", "sv-SE",
-    "zh-CN", "zh-HK", "zh-TW", "ca-ES", "es-US",
+/// Every language that a voice speaks, as Twilio writes it; of one tongue, the usual one comes first.
+const VOICES: [&str; 32] = [
+    "en-US", "en-GB", "en-AU", "en-CA", "en-IN", "es-ES", "es-MX", "fr-FR", "fr-CA", "it-IT", "de-DE", "ca-ES",
+    "da-DK", "fi-FI", "ja-JP", "ko-KR", "nb-NO", "nl-NL", "pl-PL", "pt-BR", "pt-PT", "ru-RU", "sv-SE", "zh-CN",
+    "zh-TW", "zh-HK", "en", "en-gb", "es", "fr", "it", "de",
 ];
 
-/// The language that is nearest to this one: the same, or another one's of the same tongue, or English.
+const ENGLISH: &str = "en-US";
+
+/// The voice that is nearest to this language: of the same tongue and country, or else of the same tongue, or English.
 pub(super) fn nearest(language: &str) -> &'static str {
-    const ENGLISH: &str = "en-US";
-    let tongue = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
-    // The short ones are spoken by its oldest voices alone.
-    let voices = || VOICES.into_iter().filter(|voice| voice.contains('-'));
-    let same = voices().find(|voice| voice.eq_ignore_ascii_case(language));
-    let akin = || voices().find(|voice| tongue(voice) == tongue(language));
-    // Norwegian is written in two ways and spoken by one voice.
-    let norwegian = || ["no", "nn"].contains(&tongue(language).as_str()).then_some("nb-NO");
-    same.or_else(akin).or_else(norwegian).unwrap_or(ENGLISH)
+    let (tongue, country) = (tongue(language), country(language));
+    let akin = || of_countries().filter(|voice| self::tongue(voice) == tongue);
+    akin().find(|voice| self::country(voice) == country).or_else(|| akin().next()).unwrap_or(ENGLISH)
+}
+
+/// Those that name a country; the others are spoken by Twilio's oldest voices alone.
+fn of_countries() -> impl Iterator<Item = &'static str> {
+    VOICES.into_iter().filter(|voice| voice.bytes().any(|c| c.is_ascii_uppercase()))
+}
+
+/// What is spoken: the first part of a tag. Norwegian is written in two ways, and spoken by one voice.
+fn tongue(tag: &str) -> String {
+    let tongue = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+    match tongue.as_str() {
+        "no" | "nn" => "nb".into(),
+        _ => tongue,
+    }
+}
+
+/// Where it is spoken: the two letters in a tag that follow what is spoken, and perhaps how it is written. Whoever writes
+/// Chinese in the traditional way, and does not say where, is taken to be in Taiwan.
+fn country(tag: &str) -> Option<String> {
+    let parts = || tag.split('-').skip(1).map(str::to_ascii_uppercase);
+    let is_traditional = || parts().any(|part| part == "HANT");
+    parts().find(|part| part.len() == 2).or_else(|| is_traditional().then(|| "TW".to_owned()))
 }
 
 #[cfg(test)]
@@ -30,14 +51,40 @@ mod tests {
             ("nl", "nl-NL"),
             ("nl-BE", "nl-NL"),
             ("en-gb", "en-GB"),
+            ("en-Latn-GB", "en-GB"),
+            ("en-NZ", "en-US"),
             ("pt", "pt-BR"),
-            ("nn", "nb-NO"),
-            ("fy", "en-US"),
-            ("", "en-US"),
+            ("PT-pt", "pt-PT"),
+            ("es", "es-ES"),
+            ("es-MX", "es-MX"),
+            ("no", "nb-NO"),
+            ("nn-NO", "nb-NO"),
+            ("zh", "zh-CN"),
+            ("zh-Hans-SG", "zh-CN"),
+            ("zh-Hant", "zh-TW"),
+            ("zh-Hant-HK", "zh-HK"),
+            ("zh-TW", "zh-TW"),
             ("en", "en-US"),
             ("de", "de-DE"),
+            ("de-AT-1996", "de-DE"),
         ] {
             assert_eq!(nearest(language), voice, "{language}");
         }
+    }
+
+    /// Frisian, and the five that ended a call elsewhere.
+    #[test]
+    fn a_language_without_a_voice_is_no_reason_not_to_call() {
+        for language in ["", "-", "fy", "ar", "fa", "tr", "vi", "x-klingon", "english"] {
+            assert_eq!(nearest(language), ENGLISH, "{language}");
+        }
+    }
+
+    #[test]
+    fn every_voice_is_found_by_its_own_name() {
+        for voice in of_countries() {
+            assert_eq!(nearest(voice), voice);
+        }
+        assert_eq!(of_countries().count(), 26);
     }
 }
