@@ -7,9 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fantoccini::{Client, ClientBuilder, Locator, elements::Element};
+use fantoccini::{Client, ClientBuilder, Locator, elements::Element, key::Key, wd::WebDriverCompatibleCommand};
+use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use serde_json::{Value, json};
+use url::{ParseError, Url};
 
 use crate::free_port;
 
@@ -99,10 +101,40 @@ impl Person {
 
     /// Clicks on the button or link with this text, and waits for the page it leads to.
     pub async fn clicks_on(&self, text: &str) {
-        let path = format!("//*[self::button or self::a][contains(normalize-space(.), \"{text}\")]");
-        let found = self.client.find(Locator::XPath(&path)).await;
-        let Ok(element) = found else { panic!("nothing to click says {text:?} on:\n{}", self.source().await) };
+        let element = self.finds(text).await;
         self.leads_on(element).await;
+    }
+
+    /// Clicks on the button or link with this text, on a page that stays.
+    pub async fn presses(&self, text: &str) {
+        self.finds(text).await.click().await.unwrap();
+    }
+
+    /// Presses Enter in the field of this name, on a page that stays.
+    pub async fn enters(&self, field: &str) {
+        let element = self.find(&format!("main [name=\"{field}\"]")).await;
+        element.send_keys(&Key::Enter.to_string()).await.unwrap();
+    }
+
+    /// Waits until the page, which its script changes, says this.
+    pub async fn waits_for(&self, text: &str) {
+        let give_up = Instant::now() + Duration::from_secs(20);
+        while !self.runs("return document.body.innerText").await.as_str().unwrap().contains(text) {
+            assert!(Instant::now() < give_up, "{text:?} never comes on:\n{}", self.source().await);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What a script says, run on the page that is open.
+    pub async fn runs(&self, script: &str) -> Value {
+        self.client.execute(script, vec![]).await.unwrap()
+    }
+
+    /// What the browser has complained of in its console since it was last asked. That an answer said no is no complaint.
+    pub async fn complaints(&self) -> Vec<String> {
+        let entries = self.client.issue_cmd(Console).await.unwrap();
+        let ours = entries.as_array().unwrap().iter().filter(|entry| entry["source"] != "network");
+        ours.map(ToString::to_string).collect()
     }
 
     /// A page has gone when its root has: a click alone does not wait for a slow answer.
@@ -124,7 +156,7 @@ impl Person {
     /// The path and the width of the page, if it is wider than the window.
     pub async fn sticks_out(&self) -> Option<String> {
         let script = "return [document.documentElement.scrollWidth, window.innerWidth]";
-        let widths = self.client.execute(script, vec![]).await.unwrap();
+        let widths = self.runs(script).await;
         let (page, window) = (widths[0].as_u64().unwrap(), widths[1].as_u64().unwrap());
         if page > window { Some(format!("{}: {page} > {window}", self.path().await)) } else { None }
     }
@@ -153,6 +185,13 @@ impl Person {
         let _ = self.driver.wait();
     }
 
+    async fn finds(&self, text: &str) -> Element {
+        let path = format!("//*[self::button or self::a][contains(normalize-space(.), \"{text}\")]");
+        let found = self.client.find(Locator::XPath(&path)).await;
+        let Ok(element) = found else { panic!("nothing to click says {text:?} on:\n{}", self.source().await) };
+        element
+    }
+
     async fn find(&self, selector: &str) -> Element {
         let found = self.client.find(Locator::Css(selector)).await;
         let Ok(element) = found else { panic!("nothing is found by {selector:?} on:\n{}", self.source().await) };
@@ -167,6 +206,20 @@ impl Drop for Person {
     }
 }
 
+/// Asks chromedriver for what is new in the console.
+#[derive(Debug)]
+struct Console;
+
+impl WebDriverCompatibleCommand for Console {
+    fn endpoint(&self, driver: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        driver.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
 async fn connect(port: u16, scripts: Scripts, (width, height): (u32, u32)) -> Client {
     let blocked = if scripts == Scripts::Off { 2 } else { 1 };
     let options = json!({
@@ -178,7 +231,8 @@ async fn connect(port: u16, scripts: Scripts, (width, height): (u32, u32)) -> Cl
         "prefs": { "profile.managed_default_content_settings.javascript": blocked },
         "mobileEmulation": { "deviceMetrics": { "width": width, "height": height, "pixelRatio": 1.0, "touch": false } },
     });
-    let capabilities = json!({ "goog:chromeOptions": options }).as_object().unwrap().clone();
+    let capabilities = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
+    let capabilities = capabilities.as_object().unwrap().clone();
     let give_up = Instant::now() + Duration::from_secs(30);
     loop {
         let mut builder = ClientBuilder::new(HttpConnector::new());

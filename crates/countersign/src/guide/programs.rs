@@ -4,7 +4,8 @@
 //! `/api/v1/openapi.json` and, for people, at `/api/v1/reference`. A program gives a name and a password, is told as data
 //! what is owed next, and gets a session whose token it shows as `Authorization: Bearer`; every extractor takes it. A
 //! browser's script may leave its session to the cookie and then sends `X-CSRF-Token` with whatever changes something; the
-//! token stands in the answers as `csrf`. Where a bearer token is shown, cookies count for nothing.
+//! token stands in the answers as `csrf`. Where a bearer token is shown, cookies count for nothing. `examples/spa` is a whole
+//! front end, with step-up.
 //!
 //! A person may also make *personal tokens*, for scripts: in a session that has just proved a second factor. They change
 //! nothing about an account, and they end at their time, by their owner's word, with the password, with the device that
