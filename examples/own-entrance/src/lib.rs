@@ -1,0 +1,107 @@
+//! An entrance of one's own: lines of text over TCP, for a mail server, a VPN or a door on the same machine.
+//!
+//! ```text
+//! they say                      we say
+//! ada
+//! correct horse battery         ASK totp                 or OK aal1 TOKEN, or NO credentials-wrong
+//! 123456                        OK aal2 TOKEN            or NO code-wrong, and the next line is looked at
+//! ```
+//!
+//! It reads, asks the engine, and says what came of it. How long one is locked out, what counts as a replay and who may be
+//! asked is decided behind the two functions that it calls, as for the pages and the API. Nothing is encrypted here: to be
+//! served on the loopback address, or behind whatever brings TLS.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use countersign::engine::{
+    Engine, Grant, Stop,
+    advance::{Challenge, SignIn, Visit},
+    core::Secret,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{ReadHalf, WriteHalf},
+    },
+    time::timeout,
+};
+
+/// Nobody says more than this, in bytes, from beginning to end.
+const LONGEST: u64 = 4096;
+/// Nobody takes longer than this. The login itself may end earlier: `Policy::login_timeout`.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// Answers whoever connects, for as long as that is possible.
+pub async fn serve(engine: Engine, listener: TcpListener) -> io::Result<()> {
+    loop {
+        let (mut stream, peer) = listener.accept().await?;
+        let engine = engine.clone();
+        // Whoever hangs up, says too much or takes too long has been told nothing that opens anything.
+        tokio::spawn(async move { timeout(PATIENCE, Talk::new(&engine, &mut stream, peer).run()).await });
+    }
+}
+
+/// One connection.
+struct Talk<'a> {
+    engine: &'a Engine,
+    lines: Lines<BufReader<tokio::io::Take<ReadHalf<'a>>>>,
+    out: WriteHalf<'a>,
+    /// Where it comes from: failures are counted by address, too.
+    visit: Visit,
+}
+
+impl<'a> Talk<'a> {
+    fn new(engine: &'a Engine, stream: &'a mut TcpStream, peer: SocketAddr) -> Self {
+        let (read, out) = stream.split();
+        let visit = Visit { address: Some(peer.ip()), ..Visit::default() };
+        Self { engine, lines: BufReader::new(read.take(LONGEST)).lines(), out, visit }
+    }
+
+    async fn run(mut self) -> io::Result<()> {
+        let Some(name) = self.lines.next_line().await? else { return Ok(()) };
+        let Some(password) = self.lines.next_line().await? else { return Ok(()) };
+        match self.engine.sign_in(&name, &Secret::new(password), &self.visit).await {
+            Ok(SignIn::Granted(grant)) => self.say(&let_in(&grant)).await,
+            Ok(SignIn::Owed(owed)) => self.second_step(&owed).await,
+            Err(stop) => self.say(&self.stopped(&stop)).await,
+        }
+    }
+
+    /// Asks for a device's answer until there is a right one, or the engine will not hear of it any more.
+    async fn second_step(&mut self, owed: &Challenge) -> io::Result<()> {
+        let Challenge { token, view, .. } = owed;
+        self.say(&format!("ASK {}", view.device.kind)).await?;
+        while let Some(answer) = self.lines.next_line().await? {
+            match self.engine.answer(token, &view.device.id, &Secret::new(answer), &self.visit).await {
+                Ok((grant, _)) => return self.say(&let_in(&grant)).await,
+                Err(stop) => self.say(&self.stopped(&stop)).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A refusal is ours and has a code. A fault is neither yes nor no; its cause is for the log alone.
+    fn stopped(&self, stop: &Stop) -> String {
+        match stop {
+            Stop::Refused(refusal) => match refusal.retry_after(self.engine.now()) {
+                Some(wait) => format!("NO {} {}", refusal.code(), wait.as_millis().div_ceil(1000)),
+                None => format!("NO {}", refusal.code()),
+            },
+            Stop::Faulted(fault) => {
+                let incident = self.engine.new_id::<()>();
+                tracing::error!(%incident, cause = %fault, "a login could not be decided");
+                format!("FAULT {incident}")
+            }
+        }
+    }
+
+    async fn say(&mut self, line: &str) -> io::Result<()> {
+        self.out.write_all(format!("{line}\r\n").as_bytes()).await
+    }
+}
+
+/// The session is theirs: its token opens the API and the host's routes, and signing out there ends it.
+fn let_in(grant: &Grant) -> String {
+    format!("OK {} {}", grant.signed_in().session().level.as_str(), grant.token().expose())
+}
