@@ -4,11 +4,11 @@
 //! what the change rests on still holds. The first condition that fails decides what becomes of the batch, and whoever
 //! runs the steps then takes back what was written before it. What has to differ between databases is chosen here.
 
-use countersign_engine::core::{
-    Batch, Change, Delivery, DeliveryStatus, Device, Event, Kind, Node, Sealed, Session, Timestamp, Token, UserId,
-    delivery::Note, throttle::Throttle,
-};
+mod columns;
 
+use countersign_engine::core::{Batch, Change, DeliveryStatus, Sealed, Timestamp, UserId};
+
+use self::columns::{added, issued, noted, opened, posted, recorded, reported, updated};
 use crate::{
     statements::{account, attempt, budget, delivery, device, event, lease, node, postgres, session, token},
     value::{Value, Values},
@@ -242,146 +242,12 @@ impl<'b> Plan<'b> {
     }
 }
 
-fn added(device: &Device<Sealed>) -> Result<Values<'_>, Unplanned> {
-    Ok(vec![
-        (&device.id).into(),
-        (&device.user).into(),
-        device.kind.as_str().into(),
-        device.name.as_str().into(),
-        device.status.as_str().into(),
-        storable(device.version)?.into(),
-        device.throttle.failures.into(),
-        device.throttle.last_failure.into(),
-        known_failures(&device.throttle)?.into(),
-        device.created.into(),
-        device.last_used.into(),
-        device.state.0.as_slice().into(),
-    ])
-}
-
-fn updated(device: &Device<Sealed>) -> Result<Values<'_>, Unplanned> {
-    let version = storable(device.version)?;
-    Ok(vec![
-        device.name.as_str().into(),
-        device.status.as_str().into(),
-        version.into(),
-        device.throttle.failures.into(),
-        device.throttle.last_failure.into(),
-        known_failures(&device.throttle)?.into(),
-        device.last_used.into(),
-        device.state.0.as_slice().into(),
-        (&device.id).into(),
-        version.saturating_sub(1).into(),
-    ])
-}
-
-/// The failures that came from known browsers, as JSON; no text if there are none.
-fn known_failures(throttle: &Throttle) -> Result<Option<String>, Unplanned> {
-    if throttle.known.is_empty() {
-        return Ok(None);
-    }
-    serde_json::to_string(&throttle.known).map(Some).map_err(|_| Unplanned::Unwritable)
-}
-
-fn opened(session: &Session) -> Values<'_> {
-    vec![
-        (&session.key).into(),
-        (&session.user).into(),
-        session.level.as_str().into(),
-        session.stamp.as_str().into(),
-        session.device.as_ref().into(),
-        session.created.into(),
-        session.last_seen.into(),
-        session.signed_in.into(),
-        session.verified.into(),
-        session.method.as_ref().map(Kind::as_str).into(),
-    ]
-}
-
-fn issued(token: &Token) -> Values<'_> {
-    vec![
-        (&token.id).into(),
-        (&token.key).into(),
-        (&token.user).into(),
-        token.kind.as_str().into(),
-        token.name.as_str().into(),
-        token.scopes.text().into(),
-        token.level.as_str().into(),
-        token.stamp.as_str().into(),
-        token.device.as_ref().into(),
-        token.method.as_ref().map(Kind::as_str).into(),
-        token.signed_in.into(),
-        token.verified.into(),
-        token.created.into(),
-        token.expires.into(),
-        token.last_used.into(),
-        token.client.as_ref().into(),
-        token.family.as_ref().into(),
-    ]
-}
-
-fn recorded(event: &Event) -> Values<'_> {
-    vec![
-        event.at.into(),
-        (&event.user).into(),
-        event.kind.as_str().into(),
-        event.device.as_ref().into(),
-        event.method.as_ref().map(Kind::as_str).into(),
-        event.attempt.as_ref().into(),
-        event.address.map(|address| address.to_string()).into(),
-    ]
-}
-
-fn posted(sent: &Delivery) -> Values<'_> {
-    vec![
-        (&sent.id).into(),
-        (&sent.user).into(),
-        (&sent.device).into(),
-        sent.channel.as_str().into(),
-        (&sent.attempt).into(),
-        sent.region.as_str().into(),
-        sent.price.into(),
-        sent.created.into(),
-        sent.status.as_str().into(),
-        sent.noted.into(),
-        sent.reference.as_deref().into(),
-        sent.reason.as_deref().into(),
-        sent.verified.into(),
-    ]
-}
-
 /// The statement for a word of the gateway's: its first one, or its last.
 fn word(status: DeliveryStatus) -> &'static str {
     if status.follows(DeliveryStatus::Sent) { delivery::NOTE_LAST } else { delivery::NOTE_FIRST }
 }
 
-fn noted(note: &Note) -> Values<'_> {
-    vec![
-        note.status.as_str().into(),
-        note.at.into(),
-        note.reference.as_deref().into(),
-        note.reason.as_deref().into(),
-        (&note.delivery).into(),
-    ]
-}
-
-fn reported(node: &Node) -> Values<'_> {
-    vec![
-        (&node.id).into(),
-        node.started.into(),
-        node.seen.into(),
-        node.version.as_str().into(),
-        node.keys.join(" ").into(),
-        node.sealing_since.into(),
-    ]
-}
-
 /// The version a row would have to be at. One beyond what a column holds is at no row.
 fn there(version: u64) -> Result<Value<'static>, Unplanned> {
     i64::try_from(version).map(Value::Number).map_err(|_| Unplanned::Conflict)
-}
-
-/// The version as a column holds it.
-fn storable(version: u64) -> Result<i64, Unplanned> {
-    i64::try_from(version).map_err(|_| Unplanned::TooLarge)
 }
