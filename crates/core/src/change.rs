@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::{
-    AttemptId, Delivery, DeliveryId, Device, DeviceId, Envelope, Event, Node, NodeId, Session, SessionKey, Timestamp,
-    Token, TokenId, UserId, delivery::Note, device::Sealed,
+    AttemptId, Client, ClientId, ClientSecretHash, Delivery, DeliveryId, Device, DeviceId, Envelope, Event, Node,
+    NodeId, Session, SessionKey, Timestamp, Token, TokenId, UserId, delivery::Note, device::Sealed,
 };
 
 /// One thing to write.
@@ -73,6 +73,19 @@ pub enum Change<S = Envelope> {
         key: SessionKey,
         /// When.
         at: Timestamp,
+    },
+    /// The deed rests on a client that must still be registered. Conflicts if it is not.
+    ExpectClient(ClientId),
+    /// Removes a client, and ends every token that it was given. Conflicts if it is not there.
+    RemoveClient(ClientId),
+    /// Registers a client. Conflicts if the id is taken.
+    AddClient(Client),
+    /// Gives a client another secret. Conflicts unless it is there and has one.
+    RotateClient {
+        /// The client.
+        client: ClientId,
+        /// The hash of its secret from now on.
+        secret: ClientSecretHash,
     },
     /// Ends every token of a user.
     EndTokens {
@@ -147,8 +160,8 @@ pub enum Change<S = Envelope> {
 
 impl<S> Change<S> {
     /// Where this change stands in the one order in which all batches are applied, so that batches never deadlock:
-    /// attempts, accounts, devices (removals first), sessions (ends first), tokens (ends first), budgets, events, deliveries,
-    /// nodes, leases; each by the name of its row.
+    /// attempts, accounts, devices (removals first), sessions (ends first), clients (removals first, each with its tokens),
+    /// tokens (ends first), budgets, events, deliveries, nodes, leases; each by the name of its row.
     fn order(&self) -> (u8, &str) {
         match self {
             Self::SpendAttempt { attempt, .. } => (0, attempt.as_str()),
@@ -161,18 +174,22 @@ impl<S> Change<S> {
             Self::EndSession(key) => (7, key.as_str()),
             Self::OpenSession(session) => (8, session.key.as_str()),
             Self::TouchSession { key, .. } => (9, key.as_str()),
-            Self::EndTokens { user } => (10, user.as_str()),
-            Self::EndTokensOf { device, .. } => (11, device.as_str()),
-            Self::EndToken(token) => (12, token.as_str()),
-            Self::OpenToken(token) => (13, token.id.as_str()),
-            Self::TouchToken { token, .. } => (14, token.as_str()),
-            Self::Spend { key, .. } | Self::Refund { key, .. } => (15, key),
-            Self::Record(event) => (16, event.user.as_str()),
-            Self::AddDelivery(delivery) => (17, delivery.id.as_str()),
-            Self::NoteDelivery(note) => (18, note.delivery.as_str()),
-            Self::NoteVerified { delivery, .. } => (19, delivery.as_str()),
-            Self::ReportNode(node) => (20, node.id.as_str()),
-            Self::TakeLease { name, .. } => (21, name),
+            Self::ExpectClient(client) => (10, client.as_str()),
+            Self::RemoveClient(client) => (11, client.as_str()),
+            Self::AddClient(client) => (12, client.id.as_str()),
+            Self::RotateClient { client, .. } => (12, client.as_str()),
+            Self::EndTokens { user } => (13, user.as_str()),
+            Self::EndTokensOf { device, .. } => (14, device.as_str()),
+            Self::EndToken(token) => (15, token.as_str()),
+            Self::OpenToken(token) => (16, token.id.as_str()),
+            Self::TouchToken { token, .. } => (17, token.as_str()),
+            Self::Spend { key, .. } | Self::Refund { key, .. } => (18, key),
+            Self::Record(event) => (19, event.user.as_str()),
+            Self::AddDelivery(delivery) => (20, delivery.id.as_str()),
+            Self::NoteDelivery(note) => (21, note.delivery.as_str()),
+            Self::NoteVerified { delivery, .. } => (22, delivery.as_str()),
+            Self::ReportNode(node) => (23, node.id.as_str()),
+            Self::TakeLease { name, .. } => (24, name),
         }
     }
 }
@@ -214,6 +231,10 @@ impl Change {
             Self::EndSessions { user } => Change::EndSessions { user },
             Self::OpenSession(session) => Change::OpenSession(session),
             Self::TouchSession { key, at } => Change::TouchSession { key, at },
+            Self::ExpectClient(client) => Change::ExpectClient(client),
+            Self::RemoveClient(client) => Change::RemoveClient(client),
+            Self::AddClient(client) => Change::AddClient(client),
+            Self::RotateClient { client, secret } => Change::RotateClient { client, secret },
             Self::EndTokens { user } => Change::EndTokens { user },
             Self::EndTokensOf { user, device } => Change::EndTokensOf { user, device },
             Self::EndToken(token) => Change::EndToken(token),

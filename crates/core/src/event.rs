@@ -64,11 +64,13 @@ pub enum EventKind {
     TokenMade,
     /// A token was ended.
     TokenEnded,
+    /// A refresh token that had been exchanged was shown again: all that came from its grant was ended.
+    RefreshReplayed,
 }
 
 impl EventKind {
     /// Every kind there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::Verified,
@@ -83,6 +85,7 @@ impl EventKind {
         Self::SessionEnded,
         Self::TokenMade,
         Self::TokenEnded,
+        Self::RefreshReplayed,
     ];
 
     /// The word a store keeps.
@@ -102,6 +105,7 @@ impl EventKind {
             Self::SessionEnded => "session-ended",
             Self::TokenMade => "token-made",
             Self::TokenEnded => "token-ended",
+            Self::RefreshReplayed => "refresh-replayed",
         }
     }
 

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use crate::{DeviceId, Kind, Level, Refusal, Timestamp, UserId, assurance::Proved, device::DeviceName, id::Id};
+use crate::{
+    ClientId, DeviceId, Kind, Level, Refusal, Timestamp, UserId, assurance::Proved, device::DeviceName, id::Id,
+};
 
 /// Marks the hash of a token.
 #[derive(Debug)]
@@ -16,10 +18,6 @@ pub enum OfToken {}
 #[derive(Debug)]
 pub enum NameOfToken {}
 
-/// Marks the name of a registered client.
-#[derive(Debug)]
-pub enum OfClient {}
-
 /// Marks what tokens that came from one grant have in common.
 #[derive(Debug)]
 pub enum OfFamily {}
@@ -28,8 +26,6 @@ pub enum OfFamily {}
 pub type TokenKey = Id<OfToken>;
 /// The name of a token's row, by which its owner ends it.
 pub type TokenId = Id<NameOfToken>;
-/// The name of a registered client.
-pub type ClientId = Id<OfClient>;
 /// What tokens that came from one grant have in common, so that they end together.
 pub type FamilyId = Id<OfFamily>;
 

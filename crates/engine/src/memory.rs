@@ -10,8 +10,9 @@ use std::{
 
 use async_trait::async_trait;
 use countersign_core::{
-    Account, AttemptId, Batch, Budget, Change, Delivery, Device, DeviceId, Event, Factors, Node, NodeId, Receipt,
-    Sealed, Session, SessionKey, Status, Timestamp, Token, TokenId, TokenKey, UserId, delivery::Note,
+    Account, AttemptId, Batch, Budget, Change, Client, ClientId, ClientKind, Delivery, Device, DeviceId, Event,
+    Factors, Node, NodeId, Receipt, Sealed, Session, SessionKey, Status, Timestamp, Token, TokenId, TokenKey, UserId,
+    delivery::Note,
 };
 
 use crate::{Fault, Store, port::Horizon};
@@ -28,6 +29,7 @@ struct Rows {
     accounts: BTreeMap<UserId, Account>,
     devices: BTreeMap<DeviceId, Device<Sealed>>,
     sessions: BTreeMap<SessionKey, Session>,
+    clients: BTreeMap<ClientId, Client>,
     tokens: BTreeMap<TokenId, Token>,
     budgets: BTreeMap<String, Budget>,
     events: Vec<Event>,
@@ -84,6 +86,16 @@ impl Store for MemoryStore {
         let mut tokens: Vec<_> = self.rows().tokens.values().filter(|row| row.user == *user).cloned().collect();
         tokens.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
         Ok(tokens)
+    }
+
+    async fn client(&self, client: &ClientId) -> Result<Option<Client>, Fault> {
+        Ok(self.rows().clients.get(client).cloned())
+    }
+
+    async fn clients(&self) -> Result<Vec<Client>, Fault> {
+        let mut clients: Vec<_> = self.rows().clients.values().cloned().collect();
+        clients.sort_by(|a, b| (a.name.as_str(), &a.id).cmp(&(b.name.as_str(), &b.id)));
+        Ok(clients)
     }
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
@@ -150,8 +162,19 @@ impl Store for MemoryStore {
 
 impl Rows {
     fn count(&self) -> usize {
-        let Self { attempts, accounts: _, devices, sessions, tokens, budgets, events, deliveries, nodes, leases: _ } =
-            self;
+        let Self {
+            attempts,
+            accounts: _,
+            devices,
+            sessions,
+            clients: _,
+            tokens,
+            budgets,
+            events,
+            deliveries,
+            nodes,
+            leases: _,
+        } = self;
         let counts = [attempts.len(), devices.len(), sessions.len(), tokens.len(), budgets.len()];
         counts.into_iter().chain([events.len(), deliveries.len(), nodes.len()]).sum()
     }
@@ -203,6 +226,10 @@ impl Rows {
                 }
                 Ok(())
             }
+            change @ (Change::ExpectClient(_)
+            | Change::RemoveClient(_)
+            | Change::AddClient(_)
+            | Change::RotateClient { .. }) => self.change_clients(change),
             Change::OpenToken(token) => self.open_token(token),
             change @ (Change::EndTokens { .. }
             | Change::EndTokensOf { .. }
@@ -245,6 +272,25 @@ impl Rows {
                 self.leases.insert(name, (holder, until));
                 Ok(())
             }
+        }
+    }
+
+    fn change_clients(&mut self, change: Change<Sealed>) -> Result<(), Stop> {
+        match change {
+            Change::ExpectClient(client) => self.clients.get(&client).map(drop).ok_or(Stop::Conflict),
+            Change::RemoveClient(client) => {
+                self.tokens.retain(|_, token| token.client.as_ref() != Some(&client));
+                self.clients.remove(&client).map(drop).ok_or(Stop::Conflict)
+            }
+            Change::AddClient(client) => fresh(self.clients.insert(client.id.clone(), client)),
+            Change::RotateClient { client, secret } => {
+                match self.clients.get_mut(&client).map(|client| &mut client.kind) {
+                    Some(ClientKind::Confidential { secret: kept }) => *kept = secret,
+                    Some(ClientKind::Public) | None => return Err(Stop::Conflict),
+                }
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 

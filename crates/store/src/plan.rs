@@ -8,9 +8,9 @@ mod columns;
 
 use countersign_engine::core::{Batch, Change, DeliveryStatus, Sealed, Timestamp, UserId};
 
-use self::columns::{added, issued, noted, opened, posted, recorded, reported, updated};
+use self::columns::{added, issued, noted, opened, posted, recorded, registered, reported, updated};
 use crate::{
-    statements::{account, attempt, budget, delivery, device, event, lease, node, postgres, session, token},
+    statements::{account, attempt, budget, client, delivery, device, event, lease, node, postgres, session, token},
     value::{Value, Values},
 };
 
@@ -163,6 +163,19 @@ impl<'b> Plan<'b> {
             Change::OpenSession(session) => self.step(Must::HitOne, session::OPEN, opened(session)),
             Change::TouchSession { key, at } => {
                 self.step(Must::Run, session::TOUCH, vec![(*at).into(), key.into()]);
+            }
+            Change::ExpectClient(client) => {
+                let statement = self.either(client::THERE, postgres::CLIENT_THERE);
+                self.step(Must::HitOne, statement, vec![client.into()]);
+            }
+            // The client goes first: that waits for whoever is giving it a token, which then goes as well.
+            Change::RemoveClient(client) => {
+                self.step(Must::HitOne, client::REMOVE, vec![client.into()]);
+                self.step(Must::Run, token::END_OF_CLIENT, vec![client.into()]);
+            }
+            Change::AddClient(client) => self.step(Must::HitOne, client::ADD, registered(client)),
+            Change::RotateClient { client, secret } => {
+                self.step(Must::HitOne, client::ROTATE, vec![secret.text().into(), client.into()]);
             }
             Change::EndTokens { user } => self.step(Must::Run, token::END_ALL, vec![user.into()]),
             Change::EndTokensOf { user, device } => {

@@ -22,8 +22,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
-        SessionKey, Timestamp, Token, TokenKey, UserId,
+        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed,
+        Session, SessionKey, Timestamp, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -42,7 +42,9 @@ use self::{
 use crate::{
     Migrated, Pending, StoreError, UserTable,
     row::{Columns, FactorsOf, FromColumns},
-    statements::{account, attempt, budget, delivery, device, event, node, postgres::CLOCK, schema, session, token},
+    statements::{
+        account, attempt, budget, client, delivery, device, event, node, postgres::CLOCK, schema, session, token,
+    },
     value::Value,
 };
 
@@ -240,6 +242,14 @@ impl Store for PostgresStore {
 
     async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault> {
         self.rows("read a user's tokens", token::OF_USER, &[user.into()]).await
+    }
+
+    async fn client(&self, client: &ClientId) -> Result<Option<Client>, Fault> {
+        self.row("read a client", client::ONE, &[client.into()]).await
+    }
+
+    async fn clients(&self) -> Result<Vec<Client>, Fault> {
+        self.rows("read the clients", client::ALL, &[]).await
     }
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {

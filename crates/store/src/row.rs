@@ -6,8 +6,9 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use countersign_engine::core::{
-    Account, BrowserId, Budget, Delivery, DeliveryStatus, Device, DeviceName, Event, EventKind, Factors, Id, Kind,
-    Level, Node, Scopes, Sealed, Secret, Session, Status, Timestamp, Token, TokenKind, UserId,
+    Account, BrowserId, Budget, Client, ClientKind, ClientName, ClientSecretHash, ClientType, Delivery, DeliveryStatus,
+    Device, DeviceName, Event, EventKind, Factors, Id, Kind, Level, Node, Scopes, Sealed, Secret, Session, Status,
+    Timestamp, Token, TokenKind, UserId,
     throttle::{Streak, Throttle},
 };
 use rusqlite::types::{Type, ValueRef};
@@ -157,6 +158,18 @@ impl FromColumns for Token {
     }
 }
 
+impl FromColumns for Client {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            name: columns.word("name", |text| ClientName::parse(text).ok())?,
+            kind: columns.client_kind()?,
+            scopes: columns.word("scopes", |text| Scopes::parse(text).ok())?,
+            created: columns.time()?,
+        })
+    }
+}
+
 impl FromColumns for Event {
     fn read(columns: &mut Columns<'_>) -> Result<Self> {
         Ok(Self {
@@ -293,6 +306,12 @@ impl<'r> Columns<'r> {
 
     fn id_if_any<T>(&mut self) -> Result<Option<Id<T>>> {
         Ok(self.text_if_any()?.map(Id::new))
+    }
+
+    fn client_kind(&mut self) -> Result<ClientKind> {
+        let client_type = self.word("kind", ClientType::parse)?;
+        let secret = self.text_if_any()?.map(|text| ClientSecretHash::parse(text).ok_or(Strange::Unknown("secret")));
+        ClientKind::from_parts(client_type, secret.transpose()?).ok_or(Strange::Unknown("secret"))
     }
 
     fn kind_if_any(&mut self) -> Result<Option<Kind>> {

@@ -18,8 +18,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
-        SessionKey, Timestamp, Token, TokenKey, UserId,
+        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed,
+        Session, SessionKey, Timestamp, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -159,6 +159,14 @@ impl Store for SqliteStore {
 
     async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault> {
         self.read("read a user's tokens", |connection| read::tokens(connection, user))
+    }
+
+    async fn client(&self, client: &ClientId) -> Result<Option<Client>, Fault> {
+        self.read("read a client", |connection| read::client(connection, client))
+    }
+
+    async fn clients(&self) -> Result<Vec<Client>, Fault> {
+        self.read("read the clients", read::clients)
     }
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {

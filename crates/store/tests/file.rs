@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// The last migration there is.
-const NEWEST: u32 = 5;
+const NEWEST: u32 = 6;
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
-        SessionKey, Token, TokenKey, UserId,
+        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed,
+        Session, SessionKey, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -90,6 +90,14 @@ impl Store for Failing {
 
     async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault> {
         self.through(self.store.tokens(user)).await
+    }
+
+    async fn client(&self, client: &ClientId) -> Result<Option<Client>, Fault> {
+        self.through(self.store.client(client)).await
+    }
+
+    async fn clients(&self) -> Result<Vec<Client>, Fault> {
+        self.through(self.store.clients()).await
     }
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {

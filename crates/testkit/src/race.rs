@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Change, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
-        SessionKey, Token, TokenKey, UserId,
+        AttemptId, Batch, Budget, Change, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt,
+        Sealed, Session, SessionKey, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -57,14 +57,14 @@ impl Rigged {
         Arc::new(Self { store, rig })
     }
 
-    /// A careless hand: writes devices and accounts whatever their version, and does not ask whether a session is still
-    /// there, as one does who reads, changes and saves.
+    /// A careless hand: writes devices and accounts whatever their version, and does not ask whether a session or a
+    /// client is still there, as one does who reads, changes and saves.
     pub fn careless(store: Arc<dyn Store>) -> Arc<Self> {
         Arc::new(Self { store, rig: Rig::Careless { one_by_one: Mutex::new(()) } })
     }
 
     async fn without_versions(&self, batch: &Batch<Sealed>) -> Result<Vec<Change<Sealed>>, Fault> {
-        let rests = |change: &&Change<Sealed>| !matches!(change, Change::ExpectSession(_));
+        let rests = |change: &&Change<Sealed>| !matches!(change, Change::ExpectSession(_) | Change::ExpectClient(_));
         let mut changes: Vec<_> = batch.changes().iter().filter(rests).cloned().collect();
         for change in &mut changes {
             match change {
@@ -130,6 +130,14 @@ impl Store for Rigged {
 
     async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault> {
         self.store.tokens(user).await
+    }
+
+    async fn client(&self, client: &ClientId) -> Result<Option<Client>, Fault> {
+        self.store.client(client).await
+    }
+
+    async fn clients(&self) -> Result<Vec<Client>, Fault> {
+        self.store.clients().await
     }
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {

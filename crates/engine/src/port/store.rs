@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use countersign_core::{
-    AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session, SessionKey,
-    Timestamp, Token, TokenKey, UserId,
+    AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed,
+    Session, SessionKey, Timestamp, Token, TokenKey, UserId,
 };
 
 use crate::Fault;
@@ -53,6 +53,12 @@ pub trait Store: Debug + Send + Sync {
 
     /// Every token row of a user, the last one made first, ended ones by time included.
     async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault>;
+
+    /// The client of this id.
+    async fn client(&self, client: &ClientId) -> Result<Option<Client>, Fault>;
+
+    /// Every client, by its name and then by its id. Both are in the order of their bytes.
+    async fn clients(&self) -> Result<Vec<Client>, Fault>;
 
     /// The latest events of a user, newest first, at most `limit`.
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault>;

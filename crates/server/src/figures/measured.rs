@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Stopwatch, Store,
     core::{
-        AttemptId, Batch, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed, Session,
-        SessionKey, Token, TokenKey, UserId, Written,
+        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed,
+        Session, SessionKey, Token, TokenKey, UserId, Written,
     },
     port::Horizon,
 };
@@ -61,6 +61,14 @@ impl Store for Measured {
 
     async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault> {
         counted("tokens", self.inner.tokens(user).await)
+    }
+
+    async fn client(&self, client: &ClientId) -> Result<Option<Client>, Fault> {
+        counted("client", self.inner.client(client).await)
+    }
+
+    async fn clients(&self) -> Result<Vec<Client>, Fault> {
+        counted("clients", self.inner.clients().await)
     }
 
     async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {

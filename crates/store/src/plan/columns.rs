@@ -4,7 +4,8 @@
 //! large, or what has no text, stops the whole plan.
 
 use countersign_engine::core::{
-    Delivery, Device, Event, Kind, Node, Sealed, Session, Token, delivery::Note, throttle::Throttle,
+    Client, ClientSecretHash, Delivery, Device, Event, Kind, Node, Sealed, Session, Token, delivery::Note,
+    throttle::Throttle,
 };
 
 use super::Unplanned;
@@ -63,6 +64,17 @@ pub(super) fn opened(session: &Session) -> Values<'_> {
         session.signed_in.into(),
         session.verified.into(),
         session.method.as_ref().map(Kind::as_str).into(),
+    ]
+}
+
+pub(super) fn registered(client: &Client) -> Values<'_> {
+    vec![
+        (&client.id).into(),
+        client.name.as_str().into(),
+        client.kind.client_type().as_str().into(),
+        client.kind.secret().map(ClientSecretHash::text).into(),
+        client.scopes.text().into(),
+        client.created.into(),
     ]
 }
 

@@ -4,14 +4,14 @@
 //! scans: each finds its rows by a key or an index.
 
 use countersign_engine::core::{
-    AttemptId, Budget, Delivery, Device, DeviceId, Event, Factors, Node, Sealed, Session, SessionKey, Token, TokenKey,
-    UserId,
+    AttemptId, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Sealed, Session, SessionKey,
+    Token, TokenKey, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, Result, params_from_iter};
 
 use crate::{
     row::{Columns, FactorsOf, FromColumns},
-    statements::{account, attempt, budget, delivery, device, event, node, schema, session, token},
+    statements::{account, attempt, budget, client, delivery, device, event, node, schema, session, token},
     value::Value,
 };
 
@@ -47,6 +47,14 @@ pub(crate) fn token(connection: &Connection, key: &TokenKey) -> Result<Option<To
 
 pub(crate) fn tokens(connection: &Connection, user: &UserId) -> Result<Vec<Token>> {
     rows(connection, token::OF_USER, &[user.into()])
+}
+
+pub(crate) fn client(connection: &Connection, client: &ClientId) -> Result<Option<Client>> {
+    one(connection, client::ONE, client.as_str())
+}
+
+pub(crate) fn clients(connection: &Connection) -> Result<Vec<Client>> {
+    rows(connection, client::ALL, &[])
 }
 
 pub(crate) fn events(connection: &Connection, user: &UserId, limit: u32) -> Result<Vec<Event>> {

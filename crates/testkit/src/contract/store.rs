@@ -13,6 +13,7 @@
 //! ```
 
 mod budget;
+mod client;
 mod conflict;
 mod delivery;
 mod duel;
@@ -98,6 +99,13 @@ const RULES: &[(&str, Rule)] = rules! {
         a_token_is_touched_forwards_only
         tokens_are_ended_by_name_by_device_and_by_user
     }
+    client {
+        every_column_of_a_client_comes_back
+        a_client_is_added_once
+        a_client_gets_another_secret_if_it_has_one
+        a_client_is_removed_together_with_its_tokens
+        clients_come_by_their_names_and_then_by_their_ids
+    }
     node {
         every_column_of_a_node_comes_back
         a_report_takes_the_place_of_the_one_before
@@ -131,6 +139,7 @@ const RULES: &[(&str, Rule)] = rules! {
         the_end_of_all_devices_takes_along_what_came_with_another
         the_end_of_all_tokens_takes_along_what_a_set_of_devices_vouched_for
         the_end_of_all_tokens_takes_along_what_an_ended_session_made
+        the_end_of_a_client_takes_along_what_it_is_being_given
         what_is_confirmed_in_time_is_not_forgotten
     }
 };
@@ -242,11 +251,12 @@ async fn is_spent(store: &Arc<dyn Store>, attempt: &str) -> bool {
     store.attempt_spent(&AttemptId::new(attempt)).await.expect("the store can read")
 }
 
-/// Everything of a user's that a store shows, as text that can be compared.
+/// Everything of a user's that a store shows, and every client, as text that can be compared.
 async fn picture(store: &Arc<dyn Store>, user: &UserId) -> String {
     let factors = store.factors(user).await.expect("the store can read");
     let sessions = store.sessions(user).await.expect("the store can read");
     let tokens = store.tokens(user).await.expect("the store can read");
     let events = store.events(user, u32::MAX).await.expect("the store can read");
-    format!("{factors:?} {sessions:?} {tokens:?} {events:?}")
+    let clients = client::all(store).await;
+    format!("{factors:?} {sessions:?} {tokens:?} {events:?} {clients:?}")
 }

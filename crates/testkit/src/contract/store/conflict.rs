@@ -4,15 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{AttemptId, Change, Device, DeviceId, Sealed, SessionKey, TokenId, UserId, Written},
+    core::{AttemptId, Change, ClientId, Device, DeviceId, Sealed, SessionKey, TokenId, UserId, Written},
 };
 
 use super::{
-    ada, at, commit, device, done, event, is_spent, move_factors, picture, session, spend_attempt, token::token,
+    ada, at, client, commit, device, done, event, is_spent, move_factors, picture, session, spend_attempt, token::token,
 };
 
-/// A place where something can go wrong: Ada has two devices, two sessions, two tokens, an account of version 2, an attempt that is
-/// over and a budget that holds 3.
+/// A place where something can go wrong: Ada has two devices, two sessions, two tokens, an account of version 2, an attempt
+/// that is over and a budget that holds 3; and there are two clients, one of them public.
 async fn set_up(store: &Arc<dyn Store>) {
     let phone = Device { version: 3, ..device("phone", &ada()) };
     let changes = vec![
@@ -22,6 +22,8 @@ async fn set_up(store: &Arc<dyn Store>) {
         Change::OpenSession(session("there", &ada())),
         Change::OpenToken(token("script", &ada())),
         Change::OpenToken(token("old", &ada())),
+        Change::AddClient(client::client("wiki")),
+        Change::AddClient(client::public("phone")),
         Change::Record(event(&ada(), 1)),
         move_factors(&ada(), 0),
         spend_attempt("over"),
@@ -79,6 +81,11 @@ fn conflicts() -> Vec<(&'static str, Change<Sealed>)> {
         ("a deed whose session has ended", Change::ExpectSession(SessionKey::new("none"))),
         ("a session under a taken key", Change::OpenSession(session("here", &ada()))),
         ("a token under a taken name", Change::OpenToken(token("script", &ada()))),
+        ("a deed whose client is not there", Change::ExpectClient(ClientId::new("none"))),
+        ("a client under a taken id", Change::AddClient(client::public("wiki"))),
+        ("a removal of no client", Change::RemoveClient(ClientId::new("none"))),
+        ("another secret for no client", client::rotate("none", 7)),
+        ("another secret for a public client", client::rotate("phone", 7)),
         ("a session under another user's key", Change::OpenSession(session("here", &bob))),
     ]
 }
@@ -96,6 +103,8 @@ fn witnesses() -> Vec<Change<Sealed>> {
         Change::TouchSession { key: SessionKey::new("here"), at: at(500) },
         Change::OpenToken(token("new", &ada())),
         Change::EndToken(TokenId::new("old")),
+        Change::AddClient(client::client("new")),
+        client::rotate("wiki", 7),
         Change::OpenSession(session("hers", &UserId::new("carol"))),
         charge(1),
         Change::Spend { key: "calls".into(), amount: 1, limit: 1, at: at(100), window: Duration::from_hours(1) },

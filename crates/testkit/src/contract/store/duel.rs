@@ -7,11 +7,16 @@ use std::sync::Arc;
 
 use countersign_engine::{
     Store,
-    core::{Change, Device, DeviceId, Sealed, Session, SessionKey, Status, UserId, Written},
+    core::{Change, ClientId, Device, DeviceId, Sealed, Session, SessionKey, Status, UserId, Written},
     port::Horizon,
 };
 
-use super::{at, commit, device, done, move_factors, session, token::token};
+use super::{
+    at,
+    client::{client, given},
+    commit, device, done, move_factors, session,
+    token::token,
+};
 use crate::all_at_once;
 
 const PAIRS: usize = 48;
@@ -189,6 +194,31 @@ pub(super) async fn the_end_of_all_tokens_takes_along_what_an_ended_session_made
     );
     for (user, _, ended) in outcomes.await {
         assert_eq!(ended, Written::Done);
+        assert_eq!(store.tokens(&user).await.expect("a read"), [], "{user}");
+    }
+}
+
+fn wiki(user: &UserId) -> ClientId {
+    ClientId::new(format!("wiki of {user}"))
+}
+
+fn add_wiki(user: &UserId) -> Change<Sealed> {
+    Change::AddClient(client(wiki(user).as_str()))
+}
+
+/// A token that a client is given, against the removal of that client.
+pub(super) async fn the_end_of_a_client_takes_along_what_it_is_being_given(store: Arc<dyn Store>) {
+    let outcomes = duel(
+        &store,
+        |user| vec![add_wiki(user)],
+        |user| {
+            let given = given(&format!("new of {user}"), user, wiki(user).as_str());
+            vec![Change::ExpectClient(wiki(user)), Change::OpenToken(given)]
+        },
+        |user| vec![Change::RemoveClient(wiki(user))],
+    );
+    for (user, _, removed) in outcomes.await {
+        assert_eq!(removed, Written::Done);
         assert_eq!(store.tokens(&user).await.expect("a read"), [], "{user}");
     }
 }
