@@ -6,6 +6,7 @@
 
 pub mod advance;
 mod bearer;
+mod client;
 mod engine;
 mod fault;
 mod keyring;
@@ -22,6 +23,7 @@ mod token;
 mod verify;
 
 pub use bearer::{Caller, Presented};
+pub use client::Rotation;
 pub use countersign_core as core;
 pub use engine::{Engine, Parts};
 pub use fault::{Fault, Stop};
@@ -32,4 +34,4 @@ pub use port::{Clock, Observer, Random, Store, User, Users};
 pub use session::{Grant, SignedIn};
 pub use staff::TwoFactorStatus;
 pub use system::{OsRandom, Stopwatch, SystemClock};
-pub use token::{AttemptToken, BearerToken, BrowserToken, CallToken, PersonalToken, SessionToken};
+pub use token::{AttemptToken, BearerToken, BrowserToken, CallToken, ClientSecret, PersonalToken, SessionToken};

@@ -1,13 +1,13 @@
 //! Tokens: what a browser or client holds.
 //!
-//! A [`SessionToken`] is 256 random bits, and so is a [`PersonalToken`] after its prefix; the store knows only their hashes.
-//! An [`AttemptToken`] is a sealed
-//! [`Attempt`](countersign_core::flow::Attempt), a [`BrowserToken`] a sealed [`KnownBrowser`](countersign_core::KnownBrowser),
-//! a [`CallToken`] the sealed name of a call. None prints, none compares.
+//! A [`SessionToken`] is 256 random bits, and so is a [`PersonalToken`] or a [`ClientSecret`] after its prefix; the store
+//! knows only their hashes. An [`AttemptToken`] is a sealed [`Attempt`](countersign_core::flow::Attempt), a
+//! [`BrowserToken`] a sealed [`KnownBrowser`](countersign_core::KnownBrowser), a [`CallToken`] the sealed name of a call.
+//! None prints, none compares.
 
 use std::fmt;
 
-use countersign_core::{SessionKey, TokenKey};
+use countersign_core::{ClientSecretHash, SessionKey, TokenKey};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -102,6 +102,41 @@ impl BearerToken {
     /// The token in a header, if it has the form of one of ours.
     pub fn parse(text: &str) -> Option<Self> {
         SessionToken::parse(text).map(Self::Session).or_else(|| PersonalToken::parse(text).map(Self::Personal))
+    }
+}
+
+/// Shows that a registered client is itself (RFC 6749 §2.3.1).
+#[derive(Clone)]
+pub struct ClientSecret(Zeroizing<String>);
+
+impl ClientSecret {
+    /// What each of them begins with, so that people and scanners know one when they see it.
+    pub const PREFIX: &str = "csc_";
+
+    pub(crate) fn draw(random: &dyn Random) -> Self {
+        let SessionToken(letters) = SessionToken::draw(random);
+        Self(Zeroizing::new(format!("{}{}", Self::PREFIX, *letters)))
+    }
+
+    /// The secret in a request. Whether it is one, only its hash tells.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// What is kept of it.
+    pub fn hash(&self) -> ClientSecretHash {
+        ClientSecretHash::new(Sha256::digest(self.0.as_bytes()).into())
+    }
+
+    /// The secret, to be given to the client's owner, once.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientSecret([redacted])")
     }
 }
 
