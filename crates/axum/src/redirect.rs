@@ -31,6 +31,15 @@ impl LocalPath {
         (plain && !slash && escapes_are_harmless(text) && !path.split('/').any(climbs)).then(|| Self(text.into()))
     }
 
+    /// The path in `text`, if pages may be put below it: letters, digits, `-`, `_` and `.` in one segment or more, without a
+    /// slash at its end.
+    pub fn plain(text: &str) -> Option<Self> {
+        let is_plain = |c: u8| c.is_ascii_alphanumeric() || b"-_./".contains(&c);
+        let is_whole = |segment: &str| !matches!(segment, "" | "." | "..");
+        let inner = text.strip_prefix('/')?;
+        (text.bytes().all(is_plain) && inner.split('/').all(is_whole)).then(|| Self(text.into()))
+    }
+
     /// Whether it fits into a cookie beside what else is sealed there.
     pub(crate) fn is_short(&self) -> bool {
         const SHORT: usize = 900;
@@ -172,6 +181,16 @@ mod tests {
         "\u{feff}//evil.example",
         "/\u{a0}/evil.example",
     ];
+
+    #[test]
+    fn a_plain_path_is_one_that_pages_may_be_put_below() {
+        for path in ["/account", "/a/b-c_d.e"] {
+            assert!(LocalPath::plain(path).is_some(), "{path}");
+        }
+        for path in ["", "/", "account", "/account/", "//a", "/a//b", "/a/../b", "/{a}", "/a b", "/é", "/a?b"] {
+            assert!(LocalPath::plain(path).is_none(), "{path}");
+        }
+    }
 
     #[test]
     fn nothing_hostile_is_a_path_on_this_site() {

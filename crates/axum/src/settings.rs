@@ -60,6 +60,14 @@ pub enum SettingsError {
     /// The place of the JSON API is not a plain absolute path.
     #[error("the place of the API {0:?} is not a path such as /api/v1")]
     Api(String),
+    /// Pages and API would be below each other.
+    #[error("the pages at {mount} and the API at {api} are in each other's way")]
+    Apart {
+        /// Where the pages are to be.
+        mount: String,
+        /// Where the API is to be.
+        api: String,
+    },
     /// Home is not a path on this site.
     #[error("home {0:?} is not a path on this site")]
     Home(String),

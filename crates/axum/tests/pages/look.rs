@@ -46,6 +46,14 @@ fn settings_that_cannot_be_used_say_why() {
         error(&|settings| settings.mount = "account".into()),
         "the mount \"account\" is not a path such as /account"
     );
+    assert_eq!(
+        error(&|settings| settings.api = Some("/api/".into())),
+        "the place of the API \"/api/\" is not a path such as /api/v1"
+    );
+    for (mount, api) in [("/account", "/account"), ("/account", "/account/api"), ("/api/v1/pages", "/api/v1")] {
+        let overlapping = |settings: &mut Settings| (settings.mount, settings.api) = (mount.into(), Some(api.into()));
+        assert_eq!(error(&overlapping), format!("the pages at {mount} and the API at {api} are in each other's way"));
+    }
     assert_eq!(error(&|settings| settings.home = "//evil".into()), "home \"//evil\" is not a path on this site");
     assert_eq!(error(&|settings| settings.language = "?".into()), "the language \"?\" is not a language tag");
     assert_eq!(
