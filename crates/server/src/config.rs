@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) templates: Option<PathBuf>,
+    /// Where the JSON API is; nothing: nowhere.
+    pub(crate) api: Option<String>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
     /// How many connections may be open at once.
@@ -97,6 +99,7 @@ impl Default for Config {
             public_url: None,
             trusted_proxies: vec![],
             templates: None,
+            api: Some("/api/v1".into()),
             log: "info".into(),
             log_format: LogFormat::Text,
             connections: NonZeroUsize::MIN.saturating_add(511),

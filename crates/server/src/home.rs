@@ -6,6 +6,9 @@ use axum::{Router, extract::State, http::StatusCode, response::Response, routing
 use countersign_axum::{Countersign, MaybeSignedIn, Verified, Visitor, context};
 use countersign_engine::Engine;
 
+/// First segments of paths that are the server's own, or those of Countersign's pages.
+pub(crate) const TAKEN: [&str; 4] = ["account", "secret", "healthz", "readyz"];
+
 /// The pages, to be protected.
 pub(crate) fn pages(site: Countersign) -> Router {
     Router::new().route("/", get(home)).route("/secret", get(secret)).fallback(nothing).with_state(site)

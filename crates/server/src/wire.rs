@@ -133,6 +133,7 @@ fn figure(count: usize) -> f64 {
 fn settings(config: &Config) -> Settings {
     Settings {
         site_name: config.policy.issuer.clone(),
+        api: config.api.clone(),
         templates: config.templates.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         own_templates: home::templates(),

@@ -1,5 +1,6 @@
 //! The list of settings: for each its name, its default as one would write it, and how its text is taken.
 
+mod api;
 mod gateway;
 mod sending;
 
@@ -31,7 +32,7 @@ const YEAR: Duration = DAY.saturating_mul(365);
 
 /// Every setting there is, in the order in which they are shown.
 pub(super) fn all() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().chain(sending::SETTINGS).chain(gateway::SETTINGS)
+    SETTINGS.iter().chain(api::SETTINGS).chain(sending::SETTINGS).chain(gateway::SETTINGS)
 }
 
 const SETTINGS: &[Setting] = &[

@@ -1,6 +1,7 @@
 //! The real binary, as somebody runs it: every command, and a server that is watched from outside.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod api;
 mod backup;
 mod crowd;
 mod database;

@@ -65,6 +65,9 @@ fn what_is_in_effect_is_shown_with_its_source() {
         ("login_timeout", "10m", "the default"),
         ("throttle_cap", "100", "the default"),
         ("password_minimum", "15", "the default"),
+        ("api_path", "/api/v1", "the default"),
+        ("token_longest", "365d", "the default"),
+        ("token_most", "50", "the default"),
     ] {
         let setting = shown.as_array().unwrap().iter().find(|setting| setting["name"] == name).unwrap();
         assert_eq!((setting["value"].as_str().unwrap(), setting["source"].as_str().unwrap()), (value, source));

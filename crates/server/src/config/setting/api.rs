@@ -1,0 +1,64 @@
+//! The settings of the JSON API: where it is, and the personal tokens that are made there.
+
+use anyhow::{Context as _, Result, ensure};
+use countersign_axum::LocalPath;
+
+use super::{SECOND, Setting, YEAR};
+use crate::{
+    config::value::{number, show_span, span},
+    home,
+};
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "api_path",
+        about: "Where the JSON API is; if this is empty, nowhere.",
+        default: |config| config.api.clone(),
+        set: |config, text| place(text).map(|place| config.api = place),
+    },
+    Setting {
+        name: "token_longest",
+        about: "The longest life of a personal token, and its usual one.",
+        default: |config| Some(show_span(config.policy.tokens.longest)),
+        set: |config, text| {
+            span(text, SECOND, YEAR.saturating_mul(10)).map(|longest| config.policy.tokens.longest = longest)
+        },
+    },
+    Setting {
+        name: "token_most",
+        about: "How many personal tokens a user may have at once.",
+        default: |config| Some(config.policy.tokens.most.to_string()),
+        set: |config, text| number(text, 1, 10_000).map(|most| config.policy.tokens.most = most),
+    },
+];
+
+/// A path for the API that nothing else of the server's is at.
+fn place(text: &str) -> Result<Option<String>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let path = LocalPath::plain(text).context("it has to be a path such as /api/v1, or empty")?;
+    let first = path.as_str().split('/').nth(1).unwrap_or_default();
+    ensure!(!home::TAKEN.contains(&first), "what is below /{first} is taken");
+    Ok(Some(path.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_is_at_a_path_of_its_own_or_nowhere() {
+        assert_eq!(place(" /v2/api ").unwrap().as_deref(), Some("/v2/api"));
+        assert_eq!(place("").unwrap(), None);
+        for (text, error) in [
+            ("/", "it has to be a path such as /api/v1, or empty"),
+            ("api", "it has to be a path such as /api/v1, or empty"),
+            ("/account/api", "what is below /account is taken"),
+            ("/healthz", "what is below /healthz is taken"),
+        ] {
+            assert_eq!(place(text).unwrap_err().to_string(), error);
+        }
+    }
+}
