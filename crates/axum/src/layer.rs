@@ -26,12 +26,15 @@ use tower_http::{
 };
 
 use crate::{
-    Settings, SettingsError, Visitor, fault, headers,
+    Reader, Settings, SettingsError, Visitor,
+    bearer::Bearer,
+    fault, headers,
     hosts::{Addressed, addressed},
     message::{self, Message},
     page::Page,
     routes,
     site::Site,
+    trouble,
 };
 
 /// The longest body that a host's handler reads unless its route says otherwise, in bytes. Our own forms are shorter.
@@ -84,9 +87,18 @@ impl Countersign {
         Page::new(template, context).show(visitor).await
     }
 
-    /// The answer to a fault of a host's own: an incident number, under which the log has the cause.
-    pub fn fault(&self, fault: &Fault) -> Response {
-        let mut response = fault::answer(&self.site, fault, fault.retry_after());
+    /// Who will read the answer to this request: to be asked before it is handed on.
+    pub fn reader(&self, request: &Request) -> Reader {
+        Reader::of(&self.site, request, &Bearer::read(request.headers()))
+    }
+
+    /// The answer to a fault of a host's own, also outside of the layer: an incident number, under which the log has the
+    /// cause.
+    pub fn fault(&self, fault: &Fault, reader: Reader) -> Response {
+        let mut response = match reader {
+            Reader::Person => fault::answer(&self.site, fault, fault.retry_after()),
+            Reader::Program => trouble::told(&self.site, &fault::note(&self.site, fault, fault.retry_after())),
+        };
         headers::harden(response.headers_mut(), self.site.origins.is_https());
         response
     }

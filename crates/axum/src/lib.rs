@@ -40,4 +40,4 @@ pub use number::RequestNumber;
 pub use problem::Refused;
 pub use redirect::LocalPath;
 pub use settings::{Settings, SettingsError};
-pub use visitor::Visitor;
+pub use visitor::{Reader, Visitor};

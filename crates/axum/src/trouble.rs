@@ -23,6 +23,7 @@ use crate::{
     fault::{self, Incident},
     message::Message,
     problem::{Problem, Refused},
+    site::Site,
 };
 
 /// Something that went wrong, on its way to whoever renders it.
@@ -221,6 +222,21 @@ impl ProblemDocument {
     pub(crate) fn title(&self) -> &str {
         &self.title
     }
+
+    fn incident(site: &Site, incident: &Incident) -> Self {
+        let texts = site.templates.texts();
+        let number = FluentArgs::from_iter([("number", incident.number.as_str())]);
+        Self {
+            kind: kind(FAULT),
+            title: texts.say("fault", &number),
+            status: StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+            detail: texts.say("api-fault", &number),
+            code: FAULT,
+            member: None,
+            retry_after: incident.retry_after,
+            incident: Some(incident.number.to_string()),
+        }
+    }
 }
 
 impl Visitor {
@@ -232,7 +248,7 @@ impl Visitor {
             Trouble::Unread(unread) => (self.unread(*unread), None),
             Trouble::Faulted(fault) => {
                 let incident = fault::note(self.site(), fault, fault.retry_after());
-                (self.incident(&incident), None)
+                (ProblemDocument::incident(self.site(), &incident), None)
             }
         };
         let status = needed.map_or(document.status, |needed| needed.status().as_u16());
@@ -253,7 +269,7 @@ impl Visitor {
             return self.tell(trouble);
         }
         if let Some(incident) = extensions.get::<Incident>().filter(|_| self.reads_json()) {
-            return rendered(&self.incident(incident));
+            return told(self.site(), incident);
         }
         match extensions.get::<Message>() {
             Some(Message::OtherSite) if self.reads_json() => self.tell(&Unread::OtherSite.into()),
@@ -302,21 +318,11 @@ impl Visitor {
             incident: None,
         }
     }
+}
 
-    fn incident(&self, incident: &Incident) -> ProblemDocument {
-        let texts = self.site().templates.texts();
-        let number = FluentArgs::from_iter([("number", incident.number.as_str())]);
-        ProblemDocument {
-            kind: kind(FAULT),
-            title: texts.say("fault", &number),
-            status: StatusCode::SERVICE_UNAVAILABLE.as_u16(),
-            detail: texts.say("api-fault", &number),
-            code: FAULT,
-            member: None,
-            retry_after: incident.retry_after,
-            incident: Some(incident.number.to_string()),
-        }
-    }
+/// The answer to a fault, as a program gets it.
+pub(crate) fn told(site: &Site, incident: &Incident) -> Response {
+    rendered(&ProblemDocument::incident(site, incident))
 }
 
 fn kind(code: &str) -> String {

@@ -34,7 +34,7 @@ struct Known {
     site: Arc<Site>,
     method: Method,
     uri: Uri,
-    reads_html: bool,
+    reader: Reader,
     address: Option<IpAddr>,
     bearer: Bearer,
     cookies: Cookies,
@@ -52,11 +52,10 @@ impl Visitor {
         let bearer = Bearer::read(headers);
         // Whoever shows a token is known by that alone.
         let cookies = if bearer.is_shown() { Cookies::default() } else { site.names.read(headers) };
-        let accept = headers.get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
         Self(Arc::new(Known {
             method: request.method().clone(),
             uri: request.uri().clone(),
-            reads_html: accept.windows(HTML.len()).any(|part| part == HTML),
+            reader: Reader::of(&site, request, &bearer),
             address: peer.map(|peer| hosts::client(peer.ip(), headers, &site.proxies)),
             bearer,
             cookies,
@@ -93,11 +92,9 @@ impl Visitor {
         self.0.bearer.is_shown()
     }
 
-    /// Whether this is a program, which is told in JSON what went wrong: it shows a bearer token, asks the JSON API, or
-    /// does not read pages.
+    /// Whether this is a program, which is told in JSON what went wrong.
     pub(crate) fn reads_json(&self) -> bool {
-        let asks_api = self.0.site.api.as_ref().is_some_and(|api| within(self.0.uri.path(), api));
-        asks_api || self.shows_bearer() || !self.0.reads_html
+        self.0.reader == Reader::Program
     }
 
     /// Where the request comes from, if the server says so.
@@ -165,6 +162,24 @@ impl Visitor {
     /// The cookie that the browser has to be given because a value was drawn.
     pub(crate) fn drawn_nonce(&self) -> Option<HeaderValue> {
         self.0.nonce.get().map(|nonce| self.0.site.names.give(Name::Nonce, nonce, None))
+    }
+}
+
+/// Who reads an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reader {
+    /// A person at a browser, who is shown a page.
+    Person,
+    /// A program, which is told in JSON: it shows a bearer token, asks the JSON API, or does not read pages.
+    Program,
+}
+
+impl Reader {
+    pub(crate) fn of(site: &Site, request: &Request, bearer: &Bearer) -> Self {
+        let accept = request.headers().get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
+        let reads_html = accept.windows(HTML.len()).any(|part| part == HTML);
+        let asks_api = site.api.as_ref().is_some_and(|api| within(request.uri().path(), api));
+        if asks_api || bearer.is_shown() || !reads_html { Self::Program } else { Self::Person }
     }
 }
 

@@ -78,8 +78,9 @@ impl Installation {
 
 /// Gives a request up that takes too long: that is a fault like any other.
 async fn answer_in_time(State(site): State<Countersign>, request: Request, next: Next) -> Response {
+    let reader = site.reader(&request);
     let answer = tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await;
-    answer.unwrap_or_else(|_| site.fault(&Fault::busy("answer a request in time", COME_BACK)))
+    answer.unwrap_or_else(|_| site.fault(&Fault::busy("answer a request in time", COME_BACK), reader))
 }
 
 /// The users alone, for whom no key is needed.
@@ -150,7 +151,10 @@ mod tests {
         body::Body,
         extract::{ConnectInfo, Request},
     };
+    use countersign_axum::Origins;
     use countersign_store::Database;
+    use countersign_testkit::World;
+    use serde_json::Value;
     use tower::ServiceExt as _;
 
     use super::*;
@@ -161,6 +165,28 @@ mod tests {
         let mut request = Request::get(path).header("host", "127.0.0.1:8000").body(Body::empty()).unwrap();
         request.extensions_mut().insert(ConnectInfo(peer));
         app.clone().oneshot(request).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_takes_too_long_is_a_fault_as_whoever_sent_it_reads_it() {
+        let site = Countersign::new(World::new().engine, Settings::new(Origins::Loopback { port: 8000 })).unwrap();
+        let app = Router::new()
+            .fallback(async || std::future::pending::<()>().await)
+            .layer(middleware::from_fn_with_state(site, answer_in_time));
+        for (path, accept, kind) in [
+            ("/account/login", "text/html", "text/html; charset=utf-8"),
+            ("/api/v1/session", "text/html", "application/problem+json"),
+            ("/secret", "application/json", "application/problem+json"),
+        ] {
+            let request = Request::get(path).header("accept", accept).body(Body::empty()).unwrap();
+            let answer = app.clone().oneshot(request).await.unwrap();
+            let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+            assert_eq!((answer.status().as_u16(), header("retry-after")), (503, "5".into()), "{path}");
+            assert_eq!((header("content-type"), header("cache-control")), (kind.into(), "no-store".into()), "{path}");
+            let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+            let told: Value = serde_json::from_slice(&body).unwrap_or_default();
+            assert_eq!(told["code"].as_str(), kind.contains("json").then_some("fault"), "{path}");
+        }
     }
 
     #[tokio::test]
