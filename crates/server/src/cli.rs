@@ -7,6 +7,7 @@
 
 mod backup;
 mod backup_codes;
+mod client;
 mod config;
 mod demo;
 mod device;
@@ -31,7 +32,10 @@ use std::{
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
-use countersign_engine::{Stop, core::Refusal};
+use countersign_engine::{
+    Stop,
+    core::{Refusal, Scopes},
+};
 use countersign_store::UserRow;
 use serde::Serialize;
 
@@ -62,6 +66,8 @@ enum Command {
     TwoFactor(two_factor::Arguments),
     /// See what users answer with and what was sent to them, and give them hardware tokens
     Device(device::Arguments),
+    /// Register and remove the programs that tokens are given to
+    Client(client::Arguments),
     /// Give a code to a user who has lost every device
     BackupCodes(backup_codes::Arguments),
     /// Forget ended sessions, abandoned setups and old events now; a running server does so every hour
@@ -125,6 +131,7 @@ impl Command {
             Self::User(arguments) => one_thread()?.block_on(user::run(arguments)),
             Self::TwoFactor(arguments) => one_thread()?.block_on(two_factor::run(arguments)),
             Self::Device(arguments) => one_thread()?.block_on(device::run(arguments)),
+            Self::Client(arguments) => one_thread()?.block_on(client::run(arguments)),
             Self::BackupCodes(arguments) => one_thread()?.block_on(backup_codes::run(arguments)),
             Self::Purge(arguments) => one_thread()?.block_on(purge::run(arguments)),
             Self::Health(arguments) => health::run(&arguments),
@@ -219,6 +226,12 @@ fn reason(refusal: &Refusal) -> String {
         }
         Refusal::CodeMistyped => "the code's last character does not fit the others: look for a slip".into(),
         Refusal::CodeUsed => "the user has this code already, used or not: leave it out to have one made".into(),
+        Refusal::NameInvalid { longest } => format!("a name has 1 to {longest} characters and no control characters"),
+        Refusal::ScopeInvalid => format!(
+            "a scope is a word of 1 to {} visible ASCII characters without quotes and backslashes, and there are at most {}",
+            Scopes::LONGEST,
+            Scopes::MOST
+        ),
         other => format!("refused: {}", other.code()),
     }
 }

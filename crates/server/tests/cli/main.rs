@@ -3,6 +3,7 @@
 
 mod api;
 mod backup;
+mod clients;
 mod crowd;
 mod database;
 mod demo;

@@ -1,0 +1,154 @@
+//! `countersign client`: the programs that tokens are given to. What is changed here holds at once in every running server.
+//!
+//! A secret is printed once, when it is made, and on the standard output alone.
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use countersign_engine::{
+    ClientSecret, Engine, Rotation, Stop,
+    core::{Client, ClientId, ClientName, ClientType, Scopes},
+};
+use serde::Serialize;
+
+use super::{Form, SettingFlags, told};
+use crate::wire::Installation;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    settings: SettingFlags,
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Debug, Subcommand)]
+enum Deed {
+    /// Register a client, with a secret that is printed once
+    Add(Add),
+    /// List every client
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Remove a client; the tokens that it was given end
+    Remove(One),
+    /// Give a client another secret; the one before it ends at once, and tokens stay
+    RotateSecret(One),
+}
+
+#[derive(Args, Debug)]
+struct Add {
+    /// What to call it
+    name: String,
+    /// It runs where others can read it, as on a telephone or in a browser, and gets no secret
+    #[arg(long)]
+    public: bool,
+    /// What its tokens may open, once for each word; nothing if it is left out
+    #[arg(long = "scope", value_name = "WORD")]
+    scopes: Vec<String>,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Args, Debug)]
+struct One {
+    /// The client's id
+    id: String,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// A client, as data.
+#[derive(Debug, Serialize)]
+struct Shown {
+    id: String,
+    name: String,
+    #[serde(rename = "type")]
+    client_type: &'static str,
+    scopes: Vec<String>,
+    /// Milliseconds since 1970, as everywhere in the database.
+    created: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+/// A client's new secret, as data.
+#[derive(Debug, Serialize)]
+struct Rotated {
+    id: String,
+    secret: String,
+}
+
+pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
+    let engine = Installation::open(&settings.config()?).await?.engine;
+    match deed {
+        Deed::Add(arguments) => add(&engine, arguments).await,
+        Deed::List { form } => list(&engine, form).await,
+        Deed::Remove(One { id, form }) => remove(&engine, &id, form).await,
+        Deed::RotateSecret(One { id, form }) => rotate_secret(&engine, &id, form).await,
+    }
+}
+
+async fn add(engine: &Engine, Add { name, public, scopes, form }: Add) -> Result<()> {
+    let refused = |refusal| told(Stop::Refused(refusal));
+    let name = ClientName::parse(&name).map_err(refused)?;
+    let scopes = Scopes::new(scopes.iter().map(String::as_str)).map_err(refused)?;
+    let client_type = if public { ClientType::Public } else { ClientType::Confidential };
+    let (client, secret) = engine.add_client(name, client_type, scopes).await?;
+    let shown = Shown { secret: secret.as_ref().map(text), ..Shown::from(&client) };
+    form.print(&shown, format!("{}{}", shown.line(), secret.as_ref().map(told_once).unwrap_or_default()))
+}
+
+async fn list(engine: &Engine, form: Form) -> Result<()> {
+    let clients: Vec<Shown> = engine.clients().await?.iter().map(Shown::from).collect();
+    let lines: Vec<String> = clients.iter().map(Shown::line).collect();
+    form.print(&clients, if lines.is_empty() { "no client is registered".into() } else { lines.join("\n") })
+}
+
+async fn remove(engine: &Engine, id: &str, form: Form) -> Result<()> {
+    let Some(client) = engine.remove_client(&ClientId::new(id)).await? else { return unknown(id) };
+    form.print(&Shown::from(&client), format!("{}: removed, and its tokens have ended", client.name))
+}
+
+async fn rotate_secret(engine: &Engine, id: &str, form: Form) -> Result<()> {
+    match engine.rotate_client_secret(&ClientId::new(id)).await? {
+        Rotation::Rotated(secret) => {
+            let rotated = Rotated { id: id.to_owned(), secret: text(&secret) };
+            form.print(&rotated, format!("{id}: secret set{}", told_once(&secret)))
+        }
+        Rotation::Public => bail!("client {id:?} is public: it has no secret"),
+        Rotation::Unknown => unknown(id),
+    }
+}
+
+fn unknown(id: &str) -> Result<()> {
+    bail!("there is no client {id:?}: `countersign client list` shows them by their ids")
+}
+
+fn text(secret: &ClientSecret) -> String {
+    secret.expose().to_owned()
+}
+
+fn told_once(secret: &ClientSecret) -> String {
+    format!(", secret {} (printed this once)", secret.expose())
+}
+
+impl From<&Client> for Shown {
+    fn from(client: &Client) -> Self {
+        Self {
+            id: client.id.to_string(),
+            name: client.name.to_string(),
+            client_type: client.kind.client_type().as_str(),
+            scopes: client.scopes.iter().map(str::to_owned).collect(),
+            created: client.created.as_millis(),
+            secret: None,
+        }
+    }
+}
+
+impl Shown {
+    fn line(&self) -> String {
+        let scopes = if self.scopes.is_empty() { "no scopes".into() } else { self.scopes.join(" ") };
+        format!("{}: {}, {}, {scopes}", self.name, self.id, self.client_type)
+    }
+}
