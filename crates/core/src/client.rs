@@ -9,7 +9,7 @@ use std::fmt;
 use data_encoding::HEXLOWER;
 use subtle::ConstantTimeEq;
 
-use crate::{DeviceName, Scopes, Timestamp, id::Id};
+use crate::{DeviceName, Refusal, Scopes, Timestamp, id::Id};
 
 /// Marks the name of a registered client.
 #[derive(Debug)]
@@ -44,6 +44,12 @@ impl Client {
             (ClientKind::Confidential { secret }, Some(shown)) => secret.is_same(shown),
             (ClientKind::Public, Some(_)) | (ClientKind::Confidential { .. }, None) => false,
         }
+    }
+
+    /// What it is granted that asks for these scopes or, where it names none, all that it may have.
+    pub fn grant(&self, wanted: Option<&Scopes>) -> Result<Scopes, Refusal> {
+        let wanted = wanted.unwrap_or(&self.scopes);
+        if wanted.within(&self.scopes) { Ok(wanted.clone()) } else { Err(Refusal::ScopeInvalid) }
     }
 }
 
@@ -182,6 +188,16 @@ mod tests {
         }
         let printed = format!("{:?}", client(ClientKind::Confidential { secret: hash }));
         assert!(printed.contains("[redacted]") && !printed.contains("ab"), "{printed}");
+    }
+
+    #[test]
+    fn a_client_is_granted_what_it_asks_for_and_never_more_than_it_may_have() {
+        let scopes = |text| Scopes::parse(text).unwrap();
+        let client = Client { scopes: scopes("read write"), ..client(ClientKind::Public) };
+        for (wanted, granted) in [(None, "read write"), (Some("write"), "write"), (Some(""), "")] {
+            assert_eq!(client.grant(wanted.map(scopes).as_ref()), Ok(scopes(granted)), "{wanted:?}");
+        }
+        assert_eq!(client.grant(Some(&scopes("read admin"))), Err(Refusal::ScopeInvalid));
     }
 
     #[test]

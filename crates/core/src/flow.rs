@@ -9,6 +9,7 @@
 //!                                          session ──▶ manage ──▶ enrolment, backup codes, disabling
 //! ```
 
+pub mod at_once;
 pub mod login;
 pub mod manage;
 pub mod step_up;

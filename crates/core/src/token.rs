@@ -144,6 +144,11 @@ impl Scopes {
         Self::new(text.split(' ').filter(|word| !word.is_empty()))
     }
 
+    /// Whether every one of them is among others.
+    pub fn within(&self, others: &Self) -> bool {
+        self.iter().all(|scope| others.include(scope))
+    }
+
     /// Whether this word is among them.
     pub fn include(&self, scope: &str) -> bool {
         self.iter().any(|word| word == scope)
@@ -172,12 +177,14 @@ pub struct TokenRule {
     pub longest: Duration,
     /// How many personal tokens one user may have at once. Those made in one moment may go beyond it.
     pub most: u32,
+    /// The longest life of a client's access token.
+    pub access: Duration,
 }
 
 impl Default for TokenRule {
-    /// A year; fifty.
+    /// A year; fifty; ten hours.
     fn default() -> Self {
-        Self { longest: Duration::from_hours(365 * 24), most: 50 }
+        Self { longest: Duration::from_hours(365 * 24), most: 50, access: Duration::from_hours(10) }
     }
 }
 
@@ -219,7 +226,7 @@ mod tests {
     #[test]
     fn a_token_lives_as_long_as_was_asked_and_no_longer_than_may_be() {
         const NOW: Timestamp = Timestamp::from_seconds(100);
-        let rule = TokenRule { longest: Duration::from_mins(1), most: 1 };
+        let rule = TokenRule { longest: Duration::from_mins(1), ..TokenRule::default() };
         let invalid = Err(Refusal::LifetimeInvalid { longest: rule.longest });
         assert_eq!(rule.end(None, NOW), Ok(Timestamp::from_seconds(160)));
         assert_eq!(rule.end(Some(Duration::from_mins(1)), NOW), Ok(Timestamp::from_seconds(160)));

@@ -11,10 +11,14 @@
 //! enrol.rs     begin_enrolment ─▶ setup ─▶ confirm_enrolment ─▶ Grant
 //! manage.rs    factors, begin, make_backup_codes, prefer, rename, remove_device, disable, change_password
 //! session.rs   sessions, end_session, end_other_sessions
-//! token.rs     tokens, make_token ─▶ PersonalToken, once;  end_token
+//! token.rs     tokens, make_token ─▶ ProgramToken, once;  end_token
+//! client.rs    give_tokens, exchange ─▶ ClientTokens
+//! at_once.rs   the same for clients that keep nothing: sign_in_at_once ─▶ Grant | Asked;  *_at_once
 //! ```
 
 mod address;
+mod at_once;
+mod client;
 mod enrol;
 mod guess;
 mod login;
@@ -36,6 +40,8 @@ use countersign_core::{
 use crate::{AttemptToken, BrowserToken, Engine, SessionToken, SignedIn, Stop};
 
 pub(crate) use address::AddressBudgets;
+pub use at_once::{Asked, AtOnce, Proof, Said};
+pub use client::ClientTokens;
 pub use enrol::Enrolment;
 pub(crate) use guess::Guesses;
 pub use guess::LONGEST_PASSWORD;

@@ -2,13 +2,14 @@
 //!
 //! A token opens only while its row is there, its time is not over, its user is active, and the user's credential stamp is
 //! the one it was made under. Its bearer is another type than a session's, and no function that changes an account takes
-//! it.
+//! it. The token of a registered client belongs to a grant, which is a session that nobody holds the token of: it opens
+//! while that session is running, and uses it.
 
 use std::time::Duration;
 
-use countersign_core::{Batch, Change, Proved, Token, TokenKind};
+use countersign_core::{Batch, Change, Proved, SessionKey, Timestamp, Token, TokenKind};
 
-use crate::{BearerToken, Engine, Fault, PersonalToken, SignedIn, User};
+use crate::{BearerToken, Engine, Fault, ProgramToken, SignedIn, User};
 
 /// How much a token's last use may lag behind.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
@@ -18,6 +19,7 @@ const TOUCH_EVERY: Duration = Duration::from_mins(1);
 pub struct Presented {
     token: Token,
     user: User,
+    grant: Option<Box<SignedIn>>,
 }
 
 impl Presented {
@@ -29,6 +31,12 @@ impl Presented {
     /// Whose it is.
     pub fn user(&self) -> &User {
         &self.user
+    }
+
+    /// The session that the grant is, if it is the token of a registered client. It knows of no scopes: only an entrance
+    /// that offers such clients all that it offers may take it.
+    pub fn grant(&self) -> Option<&SignedIn> {
+        self.grant.as_deref()
     }
 }
 
@@ -72,15 +80,22 @@ impl Engine {
     pub async fn bearer(&self, token: &BearerToken) -> Result<Option<Caller>, Fault> {
         Ok(match token {
             BearerToken::Session(token) => self.session(token).await?.map(Caller::Session),
-            BearerToken::Personal(token) => self.presented(token).await?.map(Caller::Token),
+            BearerToken::Program(token) => self.presented(token).await?.map(Caller::Token),
         })
     }
 
-    async fn presented(&self, token: &PersonalToken) -> Result<Option<Presented>, Fault> {
+    async fn presented(&self, token: &ProgramToken) -> Result<Option<Presented>, Fault> {
         let now = self.now();
         let token = self.store().token(&token.key()).await?;
-        let shown = token.filter(|token| token.kind == TokenKind::Personal && token.is_running(now));
-        let Some(token) = shown else { return Ok(None) };
+        let Some(token) = token.filter(|token| token.is_running(now)) else { return Ok(None) };
+        match token.kind {
+            TokenKind::Personal => self.personal(token, now).await,
+            TokenKind::Access => self.access(token).await,
+            TokenKind::Refresh => Ok(None),
+        }
+    }
+
+    async fn personal(&self, token: Token, now: Timestamp) -> Result<Option<Presented>, Fault> {
         let user = self.users().by_id(&token.user).await?;
         let Some(user) = user.filter(|user| user.active && user.stamp == token.stamp) else { return Ok(None) };
         if token.last_used.is_none_or(|used| now.since(used) >= TOUCH_EVERY) {
@@ -90,6 +105,12 @@ impl Engine {
                 tracing::warn!(%fault, "the use of a token was not noted");
             }
         }
-        Ok(Some(Presented { token, user }))
+        Ok(Some(Presented { token, user, grant: None }))
+    }
+
+    async fn access(&self, token: Token) -> Result<Option<Presented>, Fault> {
+        let Some(family) = &token.family else { return Ok(None) };
+        let grant = self.running_session(&SessionKey::new(family.as_str())).await?;
+        Ok(grant.map(|grant| Presented { token, user: grant.user().clone(), grant: Some(Box::new(grant)) }))
     }
 }

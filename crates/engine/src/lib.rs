@@ -34,4 +34,4 @@ pub use port::{Clock, Observer, Random, Store, User, Users};
 pub use session::{Grant, SignedIn};
 pub use staff::TwoFactorStatus;
 pub use system::{OsRandom, Stopwatch, SystemClock};
-pub use token::{AttemptToken, BearerToken, BrowserToken, CallToken, ClientSecret, PersonalToken, SessionToken};
+pub use token::{AttemptToken, BearerToken, BrowserToken, CallToken, ClientSecret, ProgramToken, SessionToken};

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use countersign_core::{Batch, Change, DeviceId, Kind, Level, Session, Timestamp, ruling::Draft};
+use countersign_core::{Batch, Change, DeviceId, Kind, Level, Session, SessionKey, Timestamp, ruling::Draft};
 
 use crate::{BrowserToken, Engine, Fault, SessionToken, User, advance::Visit};
 
@@ -20,6 +20,11 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
+    /// Whoever is in this session, which was written a moment ago.
+    pub(crate) fn new(session: Session, user: User) -> Self {
+        Self { session, user }
+    }
+
     /// The session.
     pub fn session(&self) -> &Session {
         &self.session
@@ -85,7 +90,12 @@ impl<'a> Terms<'a> {
 impl Engine {
     /// The session that `token` opens, if it opens one.
     pub async fn session(&self, token: &SessionToken) -> Result<Option<SignedIn>, Fault> {
-        let Some(session) = self.store().session(&token.key()).await? else { return Ok(None) };
+        self.running_session(&token.key()).await
+    }
+
+    /// The session with this key, if it is running.
+    pub(crate) async fn running_session(&self, key: &SessionKey) -> Result<Option<SignedIn>, Fault> {
+        let Some(session) = self.store().session(key).await? else { return Ok(None) };
         let now = self.now();
         if !self.policy().lifetimes.allow(&session, now) {
             return Ok(None);

@@ -1,6 +1,6 @@
 //! Tokens: what a browser or client holds.
 //!
-//! A [`SessionToken`] is 256 random bits, and so is a [`PersonalToken`] or a [`ClientSecret`] after its prefix; the store
+//! A [`SessionToken`] is 256 random bits, and so is a [`ProgramToken`] or a [`ClientSecret`] after its prefix; the store
 //! knows only their hashes. An [`AttemptToken`] is a sealed [`Attempt`](countersign_core::flow::Attempt), a
 //! [`BrowserToken`] a sealed [`KnownBrowser`](countersign_core::KnownBrowser), a [`CallToken`] the sealed name of a call.
 //! None prints, none compares.
@@ -54,11 +54,12 @@ fn is_letter(c: u8) -> bool {
     c.is_ascii_alphanumeric() || c == b'-' || c == b'_'
 }
 
-/// Opens what its scopes name, for a program of a person's.
+/// Opens what its scopes name, for a program: a person's own, or a registered client. A client's refresh token has the same
+/// form, and opens nothing.
 #[derive(Clone)]
-pub struct PersonalToken(Zeroizing<String>);
+pub struct ProgramToken(Zeroizing<String>);
 
-impl PersonalToken {
+impl ProgramToken {
     /// What each of them begins with, so that people and scanners know one when they see it.
     pub const PREFIX: &str = "cst_";
 
@@ -83,9 +84,9 @@ impl PersonalToken {
     }
 }
 
-impl fmt::Debug for PersonalToken {
+impl fmt::Debug for ProgramToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PersonalToken([redacted])")
+        f.write_str("ProgramToken([redacted])")
     }
 }
 
@@ -94,14 +95,14 @@ impl fmt::Debug for PersonalToken {
 pub enum BearerToken {
     /// The token of a session.
     Session(SessionToken),
-    /// A personal token.
-    Personal(PersonalToken),
+    /// A token of a program's.
+    Program(ProgramToken),
 }
 
 impl BearerToken {
     /// The token in a header, if it has the form of one of ours.
     pub fn parse(text: &str) -> Option<Self> {
-        SessionToken::parse(text).map(Self::Session).or_else(|| PersonalToken::parse(text).map(Self::Personal))
+        SessionToken::parse(text).map(Self::Session).or_else(|| ProgramToken::parse(text).map(Self::Program))
     }
 }
 
@@ -213,9 +214,9 @@ mod tests {
 
     #[test]
     fn a_bearer_is_told_by_its_form_and_never_printed() {
-        let (session, personal) = (SessionToken::draw(&OsRandom), PersonalToken::draw(&OsRandom));
+        let (session, personal) = (SessionToken::draw(&OsRandom), ProgramToken::draw(&OsRandom));
         let parsed = BearerToken::parse(personal.expose()).unwrap();
-        assert!(matches!(&parsed, BearerToken::Personal(token) if token.key() == personal.key()));
+        assert!(matches!(&parsed, BearerToken::Program(token) if token.key() == personal.key()));
         assert!(!format!("{parsed:?}").contains(personal.expose()));
         let parsed = BearerToken::parse(session.expose()).unwrap();
         assert!(matches!(&parsed, BearerToken::Session(token) if token.key() == session.key()));

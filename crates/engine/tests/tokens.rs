@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
-    BearerToken, Caller, PersonalToken, SignedIn, Users,
+    BearerToken, Caller, ProgramToken, SignedIn, Users,
     advance::{NewToken, Visit},
     core::{
         DeviceId, DeviceName, EventKind, Kind, Level, Refusal, Scopes, Session, Timestamp, TokenId, flow::Purpose,
@@ -19,15 +19,15 @@ fn script() -> NewToken {
     NewToken { name, scopes, lifetime: None }
 }
 
-async fn makes(world: &World, signed_in: &SignedIn) -> PersonalToken {
+async fn makes(world: &World, signed_in: &SignedIn) -> ProgramToken {
     world.engine.make_token(signed_in, script(), &Visit::default()).await.unwrap().0
 }
 
-async fn shown(world: &World, token: &PersonalToken) -> Option<Caller> {
+async fn shown(world: &World, token: &ProgramToken) -> Option<Caller> {
     world.engine.bearer(&BearerToken::parse(token.expose()).unwrap()).await.unwrap()
 }
 
-async fn opens(world: &World, token: &PersonalToken) -> bool {
+async fn opens(world: &World, token: &ProgramToken) -> bool {
     shown(world, token).await.is_some()
 }
 
@@ -109,7 +109,7 @@ async fn a_token_ends_at_its_time_and_says_when_it_was_used() {
 #[tokio::test]
 async fn a_token_has_a_limit_in_life_and_in_number() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| {
-        parts.policy.tokens = TokenRule { longest: Duration::from_hours(1), most: 2 };
+        parts.policy.tokens = TokenRule { longest: Duration::from_hours(1), most: 2, ..TokenRule::default() };
     });
     let signed_in = world.user("ada").sets_up().await;
     for seconds in [0, 3601] {

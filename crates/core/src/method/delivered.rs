@@ -64,6 +64,11 @@ impl State {
         self.challenges.iter().find(|challenge| challenge.attempt == *attempt && challenge.until > now)
     }
 
+    /// The runs that have a code which is not over, the last one first.
+    pub fn runs(&self, now: Timestamp) -> impl Iterator<Item = &AttemptId> {
+        self.challenges.iter().rev().filter(move |challenge| challenge.until > now).map(|challenge| &challenge.attempt)
+    }
+
     /// The code that this delivery carries, if it is not over.
     pub fn carried_by(&self, delivery: &DeliveryId, now: Timestamp) -> Option<&Challenge> {
         self.challenges.iter().find(|challenge| challenge.delivery == *delivery && challenge.until > now)

@@ -64,8 +64,20 @@ impl Engine {
         enrolment: Enrolment,
         visit: &Visit,
     ) -> Result<AttemptToken, Stop> {
+        let attempt = self.attempt(signed_in, Purpose::Enrol, self.now());
+        Ok(self.seal_attempt(&self.begin_setup(signed_in, attempt, enrolment, visit).await?)?)
+    }
+
+    /// Begins a setup in this run, which is returned with its device.
+    pub(super) async fn begin_setup(
+        &self,
+        signed_in: &SignedIn,
+        attempt: Attempt,
+        enrolment: Enrolment,
+        visit: &Visit,
+    ) -> Result<Attempt, Stop> {
         let Enrolment { kind, name, to } = enrolment;
-        let now = self.now();
+        let now = attempt.started;
         let factors = self.store().factors(&signed_in.user().id).await?;
         self.may_change(signed_in.session(), &factors, now)?;
         if !self.joining(&factors).contains(&kind) {
@@ -74,7 +86,7 @@ impl Engine {
         let state = self.new_state(&kind, to.as_deref())?;
         let device = self.new_device(&signed_in.user().id, kind, name, Status::Enrolling, state);
         let is_delivered = device.kind.is_delivered();
-        let attempt = Attempt { device: Some(device.id.clone()), ..self.attempt(signed_in, Purpose::Enrol, now) };
+        let attempt = Attempt { device: Some(device.id.clone()), ..attempt };
         let mut changes = stale(&factors, self.policy().login_timeout, now);
         changes.push(Change::AddDevice(device));
         match self.commit(&Batch::new(changes)).await?.written() {
@@ -82,7 +94,7 @@ impl Engine {
             Written::Done => {}
             _ => return Err(Refusal::FactorsChanged.into()),
         }
-        Ok(self.seal_attempt(&attempt)?)
+        Ok(attempt)
     }
 
     /// The memory of a new device of this kind.
@@ -209,7 +221,7 @@ fn superseded(user: &User, old: &Session, factors: &Factors<Sealed>) -> Vec<Chan
 }
 
 /// The set of devices with one more: the first of all is asked first.
-fn joined(user: &User, factors: &Factors<Sealed>, device: &countersign_core::DeviceId) -> Change {
+pub(super) fn joined(user: &User, factors: &Factors<Sealed>, device: &countersign_core::DeviceId) -> Change {
     let preferred = factors.account.preferred.clone().or_else(|| Some(device.clone()));
     Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred }
 }

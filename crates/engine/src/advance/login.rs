@@ -36,13 +36,16 @@ pub enum SignIn {
 impl Engine {
     /// The first step: a name and a password.
     pub async fn sign_in(&self, name: &str, password: &Secret, visit: &Visit) -> Result<SignIn, Stop> {
+        let user = self.first_step(name, password, visit).await?;
+        self.after_password(&user, visit).await
+    }
+
+    /// Whoever has this name, if this is their password.
+    pub(super) async fn first_step(&self, name: &str, password: &Secret, visit: &Visit) -> Result<User, Stop> {
         let canonical = self.users().canonical(name);
         let user = if canonical.len() <= LONGEST_NAME { self.users().by_name(&canonical).await? } else { None };
         let matches = self.try_password(user.as_ref(), &canonical, password, visit).await?;
-        let Some(user) = user.filter(|_| matches) else {
-            return Err(Refusal::CredentialsWrong.into());
-        };
-        self.after_password(&user, visit).await
+        Ok(user.filter(|_| matches).ok_or(Refusal::CredentialsWrong)?)
     }
 
     /// What a user who has proved the password gets: a session, or the question for a device.
@@ -99,7 +102,7 @@ impl Engine {
     }
 
     /// Writes a session that rests on the user having no second factor; `None` if that has changed meanwhile.
-    async fn grant_without_factor(
+    pub(super) async fn grant_without_factor(
         &self,
         user: &User,
         attempt: &Attempt,
@@ -152,24 +155,36 @@ impl Engine {
         visit: &Visit,
     ) -> Result<(Grant, Option<String>), Stop> {
         let (attempt, user) = self.pending(token).await?;
+        let grant = self.second_step(&user, &attempt, choice, answer, visit).await?;
+        Ok((grant, attempt.next))
+    }
+
+    pub(super) async fn second_step(
+        &self,
+        user: &User,
+        attempt: &Attempt,
+        choice: &DeviceId,
+        answer: &Secret,
+        visit: &Visit,
+    ) -> Result<Grant, Stop> {
         let token = self.draw_token();
         let (_, session) = self
             .verify(Question {
-                user: &user,
-                attempt: &attempt,
+                user,
+                attempt,
                 answer,
                 visit,
                 stage: Status::Active,
                 permit: &|factors, _| owed_exactly(factors, choice),
                 grant: &|draft, _, now| {
-                    let terms = Terms::proved(&user, draft, attempt.started, now);
-                    let signed_in = proved(EventKind::SignedIn, &attempt, draft, visit, now);
+                    let terms = Terms::proved(user, draft, attempt.started, now);
+                    let signed_in = proved(EventKind::SignedIn, attempt, draft, visit, now);
                     let changes = replaced(visit).into_iter().chain([Change::Record(signed_in)]).collect();
                     Success { session: session::row(&token, terms, now), changes }
                 },
             })
             .await?;
-        Ok((self.grant(token, session, &user, visit), attempt.next))
+        Ok(self.grant(token, session, user, visit))
     }
 
     /// Signs out: ends the session, and the run of a login that is under way. Each is written by itself, so that nothing

@@ -4,8 +4,8 @@
 //! form sent twice, or an answer page reloaded, does nothing the second time and shows no code again.
 
 use countersign_core::{
-    Change, Device, DeviceId, DeviceName, EventKind, Kind, Level, Refusal, Sealed, Secret, Session, Status, Timestamp,
-    UserId,
+    Change, Device, DeviceId, DeviceName, EventKind, Factors, Kind, Level, Refusal, Sealed, Secret, Session, Status,
+    Timestamp, UserId,
     flow::{Purpose, manage},
     method::{
         State,
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::{LONGEST_PASSWORD, PASSWORD_ONLY, Visit, event, token::deed};
 use crate::{
-    AttemptToken, Engine, Fault, Grant, SignedIn, Stop,
+    AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     session::{self, Terms},
     verify::Ground,
 };
@@ -51,17 +51,8 @@ impl Engine {
         let set = self.backup_code_device(&user.id, name, &codes);
         self.settle(user, Ground::Run(&attempt), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
-            let old = factors.devices.iter().filter(|device| device.kind == Kind::BACKUP_CODES);
-            let mut changes: Vec<_> = old.flat_map(removal).collect();
-            changes.extend([
-                Change::MoveFactors {
-                    user: user.id.clone(),
-                    seen: factors.account.factors,
-                    preferred: factors.account.preferred,
-                },
-                Change::AddDevice(Device { created: now, ..set.clone() }),
-                Change::Record(event(EventKind::BackupCodesMade, &attempt, visit, now)),
-            ]);
+            let mut changes = codes_replaced(user, &factors, &set, now);
+            changes.push(Change::Record(event(EventKind::BackupCodesMade, &attempt, visit, now)));
             Ok((changes, ()))
         })
         .await?;
@@ -155,14 +146,11 @@ impl Engine {
                     verified: None,
                 };
                 let session = session::row(&token, terms, now);
-                let changes = vec![
-                    Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
-                    Change::RemoveDevices { user: user.id.clone() },
-                    Change::EndSessions { user: user.id.clone() },
-                    Change::EndTokens { user: user.id.clone() },
+                let mut changes = switched_off(user, &factors);
+                changes.extend([
                     Change::OpenSession(session.clone()),
                     Change::Record(event(EventKind::TwoFactorDisabled, &attempt, visit, now)),
-                ];
+                ]);
                 Ok((changes, session))
             })
             .await?;
@@ -228,6 +216,31 @@ impl Engine {
     }
 }
 
+/// The end of every device, and of everything that was opened.
+pub(super) fn switched_off(user: &User, factors: &Factors<Sealed>) -> Vec<Change> {
+    vec![
+        Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
+        Change::RemoveDevices { user: user.id.clone() },
+        Change::EndSessions { user: user.id.clone() },
+        Change::EndTokens { user: user.id.clone() },
+    ]
+}
+
+/// The end of the backup codes there are, and this set in their place.
+pub(super) fn codes_replaced(user: &User, factors: &Factors<Sealed>, set: &Device, now: Timestamp) -> Vec<Change> {
+    let old = factors.devices.iter().filter(|device| device.kind == Kind::BACKUP_CODES);
+    let mut changes: Vec<_> = old.flat_map(removal).collect();
+    changes.extend([
+        Change::MoveFactors {
+            user: user.id.clone(),
+            seen: factors.account.factors,
+            preferred: factors.account.preferred.clone(),
+        },
+        Change::AddDevice(Device { created: now, ..set.clone() }),
+    ]);
+    changes
+}
+
 /// The end of a device, and of the tokens that it verified.
 fn removal(device: &Device<Sealed>) -> [Change; 2] {
     let end = Change::EndTokensOf { user: device.user.clone(), device: device.id.clone() };
@@ -235,7 +248,7 @@ fn removal(device: &Device<Sealed>) -> [Change; 2] {
 }
 
 /// The session after a change of password: as sure as before, under the new stamp.
-fn renewed(token: &crate::SessionToken, user: &crate::User, old: &Session, now: Timestamp) -> Session {
+fn renewed(token: &crate::SessionToken, user: &User, old: &Session, now: Timestamp) -> Session {
     let Session { level, device, method, verified, .. } = old.clone();
     let signed_in = if level == Level::Aal1 { now } else { old.signed_in };
     session::row(token, Terms { user, level, device, method, signed_in, verified }, now)

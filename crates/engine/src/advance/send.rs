@@ -10,13 +10,13 @@ use countersign_core::{
     AttemptId, Batch, Change, DeliveryId, DeliveryStatus, Device, DeviceId, Factors, Kind, Refusal, Sealed, Secret,
     Status, Timestamp, Written,
     delivery::Note,
-    flow::{Attempt, Purpose, step_up},
+    flow::{Attempt, Purpose},
     method::{State, delivered},
     otp::Code,
     sending::{self, Posted, Sending},
 };
 
-use super::{Challenge, Visit, login::owed_exactly};
+use super::{Challenge, Visit, login::owed_exactly, step_up::asked_exactly};
 use crate::{
     AttemptToken, Engine, Fault, SignedIn, Stop, User,
     port::{Gateway, Message, NotTaken, Taken},
@@ -66,13 +66,19 @@ impl Engine {
         visit: &Visit,
     ) -> Result<Challenge, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
-        let permit = |factors: &Factors<Sealed>, _| {
-            step_up::asked(factors, Some(choice))?;
-            factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
-        };
-        let (user, stage) = (signed_in.user(), Status::Active);
-        self.send_code(Asking { user, attempt: &attempt, stage, permit: &permit, visit }).await?;
+        self.send_at_step_up(signed_in.user(), &attempt, choice, visit).await?;
         self.step_up_challenge(signed_in, token, Some(choice), visit).await
+    }
+
+    pub(super) async fn send_at_step_up(
+        &self,
+        user: &User,
+        attempt: &Attempt,
+        choice: &DeviceId,
+        visit: &Visit,
+    ) -> Result<(), Stop> {
+        let permit = |factors: &Factors<Sealed>, _| asked_exactly(factors, choice);
+        self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, visit }).await
     }
 
     /// Sends another code in a setup under way.

@@ -3,7 +3,7 @@
 //! The session that comes out has a new id, takes the old one's place, and lives no longer than the old one would have.
 
 use countersign_core::{
-    Change, DeviceId, EventKind, Level, Refusal, Secret, Status,
+    Change, DeviceId, EventKind, Factors, Level, Refusal, Secret, Session, Status, Timestamp,
     flow::{Purpose, step_up},
     view::ChallengeView,
 };
@@ -31,10 +31,7 @@ impl Engine {
         visit: &Visit,
     ) -> Result<Challenge, Stop> {
         let now = self.now();
-        let lifetime = self.policy().lifetimes.aal2.absolute;
-        if now >= signed_in.session().signed_in.after(lifetime) {
-            return Err(Refusal::SignInNeeded.into());
-        }
+        self.may_step_up(signed_in.session(), now)?;
         let factors = self.open_factors(&signed_in.user().id).await?;
         let device = step_up::asked(&factors, choice)?;
         let browser = self.browser_of(&signed_in.user().id, visit);
@@ -42,6 +39,12 @@ impl Engine {
         let view = ChallengeView::new(device, &factors, self.looking(browser.as_ref(), Some(&attempt.id), now));
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: self.seal_attempt(&attempt)?, view, until, next: None, unsent: None })
+    }
+
+    /// Refuses a session that has lasted so long that what came of it would be over.
+    pub(super) fn may_step_up(&self, session: &Session, now: Timestamp) -> Result<(), Refusal> {
+        let end = session.signed_in.after(self.policy().lifetimes.aal2.absolute);
+        if now < end { Ok(()) } else { Err(Refusal::SignInNeeded) }
     }
 
     /// The running step-up, shown again: the device that is asked, or the one chosen instead.
@@ -80,10 +83,7 @@ impl Engine {
                 answer,
                 visit,
                 stage: Status::Active,
-                permit: &|factors, _| {
-                    step_up::asked(factors, Some(choice))?;
-                    factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
-                },
+                permit: &|factors, _| asked_exactly(factors, choice),
                 grant: &|draft, _, now| {
                     let terms = Terms::proved(user, draft, old.signed_in, now);
                     let verified = proved(EventKind::Verified, &attempt, draft, visit, now);
@@ -94,4 +94,10 @@ impl Engine {
             .await?;
         Ok(self.grant(token, session, user, visit))
     }
+}
+
+/// The device that was chosen, if this user may answer with it: an answer is never tried on another device.
+pub(super) fn asked_exactly<S>(factors: &Factors<S>, choice: &DeviceId) -> Result<DeviceId, Refusal> {
+    step_up::asked(factors, Some(choice))?;
+    factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
 }

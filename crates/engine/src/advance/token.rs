@@ -18,7 +18,7 @@ use countersign_core::{
 };
 
 use super::Visit;
-use crate::{Engine, PersonalToken, SignedIn, Stop, verify::Ground};
+use crate::{Engine, ProgramToken, SignedIn, Stop, verify::Ground};
 
 /// A token that is to be made.
 #[derive(Clone, Debug)]
@@ -43,9 +43,9 @@ impl Engine {
         signed_in: &SignedIn,
         new: NewToken,
         visit: &Visit,
-    ) -> Result<(PersonalToken, TokenView), Stop> {
+    ) -> Result<(ProgramToken, TokenView), Stop> {
         let (user, session) = (signed_in.user(), signed_in.session());
-        let (token, id) = (PersonalToken::draw(self.random()), self.new_id());
+        let (token, id) = (ProgramToken::draw(self.random()), self.new_id());
         let running = self.running_tokens(signed_in).await?.len();
         let made = self.settle(user, Ground::Session(&session.key), |factors, now| {
             self.may_use(session, &factors, now)?;

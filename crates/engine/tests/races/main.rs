@@ -3,6 +3,7 @@
 //! they must come out wrong: else they would prove nothing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod at_once;
 mod course;
 mod methods;
 mod sending;

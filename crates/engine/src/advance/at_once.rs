@@ -1,0 +1,171 @@
+//! The flows for clients that keep nothing between two requests.
+//!
+//! Such a client is asked for a code, and comes back with everything it had said and the code. Its run is found again by the
+//! code that was sent in it (`countersign_core::flow::at_once`); where none was sent, each request is a run of its own. The
+//! rules are those of every other client, and so are the throttle, the budgets and the marks.
+//!
+//! A deed that ends what was opened before spares the client's own session and tokens, at the first level, because there is
+//! no way to hand it others.
+
+mod deed;
+mod enrol;
+
+use std::time::Duration;
+
+use countersign_core::{
+    AttemptId, Change, Device, Factors, FamilyId, Kind, Level, Refusal, Secret, Session, SessionKey, Timestamp, Token,
+    flow::{Attempt, Purpose, at_once, login},
+};
+
+pub use self::deed::Proof;
+use super::Visit;
+use crate::{Engine, Fault, Grant, Stop, User};
+
+/// When to come back after a lost race that would not end.
+const COME_BACK: Duration = Duration::from_secs(1);
+
+/// What a client says for a device.
+#[derive(Clone, Copy, Debug)]
+pub enum Said<'a> {
+    /// Nothing: it has not been asked yet.
+    Nothing,
+    /// A code, for the device that is asked first.
+    Code(&'a Secret),
+    /// A backup code.
+    BackupCode(&'a Secret),
+}
+
+impl<'a> Said<'a> {
+    fn answer(self) -> Option<&'a Secret> {
+        match self {
+            Self::Nothing => None,
+            Self::Code(answer) | Self::BackupCode(answer) => Some(answer),
+        }
+    }
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub enum AtOnce<T> {
+    /// It is done.
+    Done(T),
+    /// A device is owed first.
+    Owed(Asked),
+}
+
+/// A device that is asked.
+#[derive(Debug)]
+pub struct Asked {
+    /// Its method.
+    pub kind: Kind,
+    /// Why no code was sent to it, if one should have been and none is on its way.
+    pub unsent: Option<Refusal>,
+}
+
+/// Where a run belongs.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    purpose: Purpose,
+    session: Option<&'a SessionKey>,
+}
+
+impl Engine {
+    /// Signs in with all that the client has.
+    pub async fn sign_in_at_once(
+        &self,
+        name: &str,
+        password: &Secret,
+        said: Said<'_>,
+        visit: &Visit,
+    ) -> Result<AtOnce<Grant>, Stop> {
+        const PLACE: Place<'_> = Place { purpose: Purpose::Login, session: None };
+        let user = &self.first_step(name, password, visit).await?;
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
+            let factors = self.open_factors(&user.id).await?;
+            match login::owed(&factors, None)? {
+                login::Owed::Nothing { factors } => {
+                    let attempt = self.run(user, PLACE, None, now);
+                    if let Some(grant) = self.grant_without_factor(user, &attempt, factors, visit, now).await? {
+                        return Ok(AtOnce::Done(grant));
+                    }
+                }
+                login::Owed::Device(first) => {
+                    let device = answering(said, first, &factors)?;
+                    let running = self.running(device, PLACE).await?;
+                    let attempt = self.run(user, PLACE, running.clone(), now);
+                    let Some(answer) = said.answer() else {
+                        let sent = if device.kind.is_delivered() {
+                            self.send_at_login(user, &attempt, &device.id, visit).await
+                        } else {
+                            Ok(())
+                        };
+                        return asked(device, sent, running.as_ref()).map(AtOnce::Owed);
+                    };
+                    return self.second_step(user, &attempt, &device.id, answer, visit).await.map(AtOnce::Done);
+                }
+            }
+        }
+        Err(Fault::busy("let somebody in in time", COME_BACK).into())
+    }
+
+    /// The run of such a client's that has a code at this device, if one has that is not over.
+    async fn running(&self, device: &Device, place: Place<'_>) -> Result<Option<AttemptId>, Fault> {
+        for run in at_once::running(device, place.purpose, place.session, self.now()) {
+            if !self.store().attempt_spent(&run).await? {
+                return Ok(Some(run));
+            }
+        }
+        Ok(None)
+    }
+
+    /// That run, or a new one.
+    fn run(&self, user: &User, place: Place<'_>, running: Option<AttemptId>, now: Timestamp) -> Attempt {
+        let Place { purpose, session } = place;
+        Attempt {
+            id: running.unwrap_or_else(|| at_once::name(purpose, session, &self.new_id())),
+            purpose,
+            user: user.id.clone(),
+            stamp: user.stamp.clone(),
+            started: now,
+            session: session.cloned(),
+            device: None,
+            next: None,
+        }
+    }
+}
+
+/// The device that is to answer.
+fn answering<'a>(said: Said<'_>, first: &'a Device, factors: &'a Factors) -> Result<&'a Device, Refusal> {
+    match said {
+        Said::Nothing | Said::Code(_) => Ok(first),
+        Said::BackupCode(_) => factors.of_kind(&Kind::BACKUP_CODES).next().ok_or(Refusal::DeviceUnknown),
+    }
+}
+
+/// A device that is asked, after a code was sent to it, or not; where one of this run is out already, that one is good.
+fn asked(device: &Device, sent: Result<(), Stop>, running: Option<&AttemptId>) -> Result<Asked, Stop> {
+    let unsent = match sent {
+        Ok(()) => None,
+        Err(Stop::Refused(Refusal::SendingTooSoon { .. } | Refusal::SendingLimited { .. })) if running.is_some() => {
+            None
+        }
+        Err(Stop::Refused(refusal)) => Some(refusal),
+        Err(fault) => return Err(fault),
+    };
+    Ok(Asked { kind: device.kind.clone(), unsent })
+}
+
+/// A session as it goes on where everything else of its user's ends: with the password alone.
+fn lowered(own: &Session, now: Timestamp) -> Session {
+    Session { level: Level::Aal1, device: None, method: None, verified: None, last_seen: now, ..own.clone() }
+}
+
+/// The tokens of this session as they go on with it.
+fn spared(own: &Session, tokens: &[Token]) -> Vec<Change> {
+    let family = FamilyId::new(own.key.as_str());
+    let spared = tokens.iter().filter(|token| token.family.as_ref() == Some(&family));
+    let lowered =
+        |token: &Token| Token { level: Level::Aal1, device: None, method: None, verified: None, ..token.clone() };
+    spared.map(|token| Change::OpenToken(lowered(token))).collect()
+}

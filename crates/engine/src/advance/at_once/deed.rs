@@ -1,0 +1,168 @@
+//! Deeds on factors, for clients that keep nothing.
+//!
+//! A proof is good for the one deed that came with it: it opens a session that lasts no longer than the request, and the
+//! client's own stays what it was. Old clients that know of no proof may be spared it; that is for their installation to say.
+
+use countersign_core::{
+    Change, DeviceName, EventKind, Factors, Refusal, Secret, Session, Status, Timestamp,
+    flow::{Purpose, step_up},
+};
+
+use super::{AtOnce, Place, Said, answering, asked, lowered, spared};
+use crate::{
+    Engine, SignedIn, Stop,
+    advance::{
+        Visit,
+        manage::{codes_replaced, switched_off},
+        proved,
+        step_up::asked_exactly,
+        token::deed,
+    },
+    session::{self, Terms},
+    verify::{Ground, Question, Success},
+};
+
+/// What lets a deed on factors be done.
+#[derive(Clone, Copy, Debug)]
+pub enum Proof<'a> {
+    /// What the session has proved a moment ago, or what is said now.
+    Owed(Said<'a>),
+    /// Nothing: it is an old client, and its installation spares those.
+    Spared,
+}
+
+impl Engine {
+    /// Switches two-factor authentication off, like [`Engine::disable`]. This session goes on at the first level, and comes
+    /// back as it is then.
+    pub async fn disable_at_once(
+        &self,
+        signed_in: &SignedIn,
+        proof: Proof<'_>,
+        visit: &Visit,
+    ) -> Result<AtOnce<SignedIn>, Stop> {
+        let leave = match self.leave(signed_in, proof, visit).await? {
+            AtOnce::Done(leave) => leave,
+            AtOnce::Owed(asked) => return Ok(AtOnce::Owed(asked)),
+        };
+        let (user, own) = (signed_in.user(), signed_in.session());
+        let tokens = self.store().tokens(&user.id).await?;
+        let disabled = self.settle(user, Ground::Session(&leave.session(own).key), |factors, now| {
+            self.allows(&leave, own, &factors, now)?;
+            let mut changes = switched_off(user, &factors);
+            let session = lowered(own, now);
+            changes.push(Change::OpenSession(session.clone()));
+            changes.extend(spared(own, &tokens));
+            changes.push(Change::Record(deed(EventKind::TwoFactorDisabled, signed_in, visit, now)));
+            Ok((changes, session))
+        });
+        Ok(AtOnce::Done(SignedIn::new(disabled.await?, user.clone())))
+    }
+
+    /// Makes one backup code, in the place of all there were. It is told here and never again.
+    pub async fn make_backup_code_at_once(
+        &self,
+        signed_in: &SignedIn,
+        proof: Proof<'_>,
+        name: DeviceName,
+        visit: &Visit,
+    ) -> Result<AtOnce<Secret>, Stop> {
+        let leave = match self.leave(signed_in, proof, visit).await? {
+            AtOnce::Done(leave) => leave,
+            AtOnce::Owed(asked) => return Ok(AtOnce::Owed(asked)),
+        };
+        let (user, own) = (signed_in.user(), signed_in.session());
+        let code = self.draw_backup_code();
+        let set = self.backup_code_device(&user.id, name, std::slice::from_ref(&code));
+        let made = self.settle(user, Ground::Session(&leave.session(own).key), |factors, now| {
+            self.allows(&leave, own, &factors, now)?;
+            let mut changes = codes_replaced(user, &factors, &set, now);
+            changes.extend(leave.end());
+            changes.push(Change::Record(deed(EventKind::BackupCodesMade, signed_in, visit, now)));
+            Ok((changes, ()))
+        });
+        made.await?;
+        Ok(AtOnce::Done(code.text()))
+    }
+
+    /// What a deed of this session's may rest on.
+    async fn leave(&self, signed_in: &SignedIn, proof: Proof<'_>, visit: &Visit) -> Result<AtOnce<Leave>, Stop> {
+        let Proof::Owed(said) = proof else { return Ok(AtOnce::Done(Leave::Spared)) };
+        let factors = self.open_factors(&signed_in.user().id).await?;
+        match self.may_use(signed_in.session(), &factors, self.now()) {
+            Ok(()) if said.answer().is_none() => Ok(AtOnce::Done(Leave::Own)),
+            Ok(()) | Err(Refusal::VerificationNeeded) => self.prove(signed_in, &factors, said, visit).await,
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Proves a device for one deed.
+    async fn prove(
+        &self,
+        signed_in: &SignedIn,
+        factors: &Factors,
+        said: Said<'_>,
+        visit: &Visit,
+    ) -> Result<AtOnce<Leave>, Stop> {
+        let (user, own) = (signed_in.user(), signed_in.session());
+        let place = Place { purpose: Purpose::StepUp, session: Some(&own.key) };
+        let now = self.now();
+        self.may_step_up(own, now)?;
+        let device = answering(said, step_up::asked(factors, None)?, factors)?;
+        let running = self.running(device, place).await?;
+        let attempt = self.run(user, place, running.clone(), now);
+        let Some(answer) = said.answer() else {
+            let sent = if device.kind.is_delivered() {
+                self.send_at_step_up(user, &attempt, &device.id, visit).await
+            } else {
+                Ok(())
+            };
+            return asked(device, sent, running.as_ref()).map(AtOnce::Owed);
+        };
+        let token = self.draw_token();
+        let (_, session) = self
+            .verify(Question {
+                user,
+                attempt: &attempt,
+                answer,
+                visit,
+                stage: Status::Active,
+                permit: &|factors, _| asked_exactly(factors, &device.id),
+                grant: &|draft, _, now| {
+                    let terms = Terms::proved(user, draft, own.signed_in, now);
+                    let verified = Change::Record(proved(EventKind::Verified, &attempt, draft, visit, now));
+                    Success { session: session::row(&token, terms, now), changes: vec![verified] }
+                },
+            })
+            .await?;
+        Ok(AtOnce::Done(Leave::Passing(session)))
+    }
+
+    /// Whether a deed may be done with this leave.
+    fn allows<S>(&self, leave: &Leave, own: &Session, factors: &Factors<S>, now: Timestamp) -> Result<(), Refusal> {
+        match leave {
+            Leave::Spared if factors.enabled() => Ok(()),
+            Leave::Spared => Err(Refusal::NotEnabled),
+            Leave::Own | Leave::Passing(_) => self.may_use(leave.session(own), factors, now),
+        }
+    }
+}
+
+/// What a deed rests on.
+enum Leave {
+    /// What the client's own session has proved.
+    Own,
+    /// A session that was opened for this deed.
+    Passing(Session),
+    /// Nothing.
+    Spared,
+}
+
+impl Leave {
+    fn session<'a>(&'a self, own: &'a Session) -> &'a Session {
+        if let Self::Passing(session) = self { session } else { own }
+    }
+
+    fn end(&self) -> Option<Change> {
+        if let Self::Passing(session) = self { Some(Change::EndSession(session.key.clone())) } else { None }
+    }
+}

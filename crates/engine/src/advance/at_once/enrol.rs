@@ -1,0 +1,94 @@
+//! Setting up a first device, for clients that keep nothing: a code is sent, and comes back from the same session.
+
+use countersign_core::{
+    AttemptId, Change, Device, EventKind, Factors, Kind, Refusal, Secret, Status,
+    flow::{Attempt, Purpose},
+    view::DeviceView,
+};
+
+use super::{Place, lowered, spared};
+use crate::{
+    Engine, Fault, SignedIn, Stop,
+    advance::{Enrolment, Visit, enrol::joined, proved},
+    verify::{Question, Success},
+};
+
+impl Engine {
+    /// Begins to set a device up that codes are sent to; confirmed by the same session with the code alone.
+    pub async fn begin_enrolment_at_once(
+        &self,
+        signed_in: &SignedIn,
+        enrolment: Enrolment,
+        visit: &Visit,
+    ) -> Result<(), Stop> {
+        let place = Place { purpose: Purpose::Enrol, session: Some(&signed_in.session().key) };
+        let attempt = self.run(signed_in.user(), place, None, self.now());
+        self.begin_setup(signed_in, attempt, enrolment, visit).await.map(drop)
+    }
+
+    /// The device of this kind that this session is setting up, if a code for it is under way.
+    pub async fn enrolling_at_once(&self, signed_in: &SignedIn, kind: &Kind) -> Result<Option<DeviceView>, Fault> {
+        let factors = self.open_factors(&signed_in.user().id).await?;
+        let found = self.enrolling(signed_in, &factors, kind).await?;
+        Ok(found.map(|(device, _)| DeviceView::new(device, &factors.account, self.looking(None, None, self.now()))))
+    }
+
+    /// Confirms that device, the user's first. Everything that was opened before ends, but not this session.
+    pub async fn confirm_enrolment_at_once(
+        &self,
+        signed_in: &SignedIn,
+        kind: &Kind,
+        answer: &Secret,
+        visit: &Visit,
+    ) -> Result<(), Stop> {
+        let (user, own) = (signed_in.user(), signed_in.session());
+        let place = Place { purpose: Purpose::Enrol, session: Some(&own.key) };
+        let factors = self.open_factors(&user.id).await?;
+        let (device, run) = self.enrolling(signed_in, &factors, kind).await?.ok_or(Refusal::NothingSent)?;
+        let attempt = Attempt { device: Some(device.id.clone()), ..self.run(user, place, Some(run), self.now()) };
+        let tokens = self.store().tokens(&user.id).await?;
+        self.verify(Question {
+            user,
+            attempt: &attempt,
+            answer,
+            visit,
+            stage: Status::Enrolling,
+            permit: &|factors, now| {
+                if factors.enabled() {
+                    return Err(Refusal::FactorsChanged);
+                }
+                self.may_change(own, factors, now)?;
+                Ok(device.id.clone())
+            },
+            grant: &|draft, factors, now| {
+                let mut changes = vec![
+                    joined(user, factors, draft.device()),
+                    Change::EndSessions { user: user.id.clone() },
+                    Change::EndTokens { user: user.id.clone() },
+                    Change::Record(proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now)),
+                ];
+                changes.extend(spared(own, &tokens));
+                Success { session: lowered(own, now), changes }
+            },
+        })
+        .await
+        .map(drop)
+    }
+
+    /// The device that this session is setting up, with its run.
+    async fn enrolling<'a>(
+        &self,
+        signed_in: &SignedIn,
+        factors: &'a Factors,
+        kind: &Kind,
+    ) -> Result<Option<(&'a Device, AttemptId)>, Fault> {
+        let place = Place { purpose: Purpose::Enrol, session: Some(&signed_in.session().key) };
+        let is_it = |device: &&Device| device.status == Status::Enrolling && device.kind == *kind;
+        for device in factors.devices.iter().rev().filter(is_it) {
+            if let Some(run) = self.running(device, place).await? {
+                return Ok(Some((device, run)));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,151 @@
+//! What registered clients are given: a grant, in the shape of tokens (RFC 6749 §§1.4, 1.5).
+//!
+//! A grant is a session whose own token nobody holds. It is listed and ended like any other, and lives no longer; its
+//! tokens open while it does. The access token is shown. The refresh token is exchanged, once, for another of each; if it
+//! comes again, two hold it, and there is no telling who, so the grant ends (RFC 9700 §4.14.2).
+//!
+//! ```text
+//! sign_in_at_once ─▶ give_tokens ─▶ access, refresh
+//!                                             └─▶ exchange ─▶ access, refresh ─▶ …
+//!                                                    └─ again: the grant is over
+//! ```
+
+use std::time::Duration;
+
+use countersign_core::{
+    AttemptId, Batch, Change, Client, Event, EventKind, FamilyId, Refusal, Scopes, Secret, Session, SessionKey,
+    Timestamp, Token, TokenId, TokenKind, Written,
+};
+
+use super::{Visit, token::deed};
+use crate::{Engine, Fault, ProgramToken, SignedIn, Stop, verify::Ground};
+
+/// When to come back after a lost race that would not end.
+const COME_BACK: Duration = Duration::from_secs(1);
+
+/// What a client is given.
+#[derive(Debug)]
+pub struct ClientTokens {
+    /// To be shown.
+    pub access: ProgramToken,
+    /// To be exchanged, once.
+    pub refresh: ProgramToken,
+    /// How long the access token lives.
+    pub lifetime: Duration,
+    /// What it opens.
+    pub scopes: Scopes,
+}
+
+impl Engine {
+    /// Gives a client its tokens: what it was granted is this session, whose own token has to be forgotten.
+    pub async fn give_tokens(
+        &self,
+        client: &Client,
+        signed_in: &SignedIn,
+        scopes: Scopes,
+        visit: &Visit,
+    ) -> Result<ClientTokens, Stop> {
+        let given = self.settle(signed_in.user(), Ground::Session(&signed_in.session().key), |_, now| {
+            let (tokens, mut changes) = self.drawn(client, signed_in.session(), &scopes, &scopes, now);
+            changes.push(Change::ExpectClient(client.id.clone()));
+            changes.push(Change::Record(deed(EventKind::TokenMade, signed_in, visit, now)));
+            Ok((changes, tokens))
+        });
+        given.await
+    }
+
+    /// Exchanges a refresh token of this client's; the new access token may open less than the grant allows.
+    pub async fn exchange(
+        &self,
+        client: &Client,
+        refresh: &Secret,
+        narrowed: Option<&Scopes>,
+        visit: &Visit,
+    ) -> Result<ClientTokens, Stop> {
+        let shown = ProgramToken::parse(refresh.expose()).ok_or(Refusal::TokenUnknown)?;
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
+            let row = self.store().token(&shown.key()).await?.filter(|row| is_refresh_of(row, client, now));
+            let row = row.ok_or(Refusal::TokenUnknown)?;
+            let grant = self.running_session(&grant_of(&row)).await?.ok_or(Refusal::TokenUnknown)?;
+            let spent = AttemptId::new(format!("refresh:{}", row.id));
+            if self.store().attempt_spent(&spent).await? {
+                self.end_grant(&row, visit, now).await?;
+                return Err(Refusal::TokenUnknown.into());
+            }
+            let scopes = narrowed.unwrap_or(&row.scopes);
+            if !scopes.within(&row.scopes) {
+                return Err(Refusal::ScopeInvalid.into());
+            }
+            let session = grant.session();
+            let (tokens, mut changes) = self.drawn(client, session, scopes, &row.scopes, now);
+            changes.extend([
+                Change::SpendAttempt { attempt: spent, until: row.expires },
+                Change::ExpectClient(client.id.clone()),
+                Change::ExpectSession(session.key.clone()),
+                Change::TouchSession { key: session.key.clone(), at: now },
+            ]);
+            if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
+                return Ok(tokens);
+            }
+        }
+        Err(Fault::busy("exchange a token in time", COME_BACK).into())
+    }
+
+    /// Ends a grant of which a token was shown that had been exchanged.
+    async fn end_grant(&self, row: &Token, visit: &Visit, now: Timestamp) -> Result<(), Fault> {
+        let event = Event::new(now, row.user.clone(), EventKind::RefreshReplayed);
+        let event = Event { address: visit.address, ..event };
+        self.commit(&Batch::new(vec![Change::EndSession(grant_of(row)), Change::Record(event)])).await.map(drop)
+    }
+
+    /// Both tokens, and what makes them.
+    fn drawn(
+        &self,
+        client: &Client,
+        session: &Session,
+        scopes: &Scopes,
+        granted: &Scopes,
+        now: Timestamp,
+    ) -> (ClientTokens, Vec<Change>) {
+        let (access, refresh) = (ProgramToken::draw(self.random()), ProgramToken::draw(self.random()));
+        let lifetimes = &self.policy().lifetimes;
+        let used = Session { last_seen: now, ..session.clone() };
+        let expires = now.after(self.policy().tokens.access).min(lifetimes.end(&used));
+        let end = session.created.after(lifetimes.of(session.level).absolute);
+        let row = |token: &ProgramToken, kind, scopes: &Scopes, expires| Token {
+            id: TokenId::clone(&self.new_id()),
+            key: token.key(),
+            user: session.user.clone(),
+            kind,
+            name: client.name.clone(),
+            scopes: scopes.clone(),
+            level: session.level,
+            stamp: session.stamp.clone(),
+            device: session.device.clone(),
+            method: session.method.clone(),
+            signed_in: session.signed_in,
+            verified: session.verified,
+            created: now,
+            expires,
+            last_used: None,
+            client: Some(client.id.clone()),
+            family: Some(FamilyId::new(session.key.as_str())),
+        };
+        let changes = vec![
+            Change::OpenToken(row(&access, TokenKind::Access, scopes, expires)),
+            Change::OpenToken(row(&refresh, TokenKind::Refresh, granted, end)),
+        ];
+        (ClientTokens { access, refresh, lifetime: expires.since(now), scopes: scopes.clone() }, changes)
+    }
+}
+
+/// Whether this is a refresh token of this client's that has not ended by itself.
+fn is_refresh_of(row: &Token, client: &Client, now: Timestamp) -> bool {
+    row.kind == TokenKind::Refresh && row.client.as_ref() == Some(&client.id) && row.is_running(now)
+}
+
+/// The session that the grant is which this token belongs to.
+fn grant_of(row: &Token) -> SessionKey {
+    SessionKey::new(row.family.as_ref().map_or("", FamilyId::as_str))
+}
