@@ -171,14 +171,19 @@ impl<'b> Plan<'b> {
             // The client goes first: that waits for whoever is giving it a token, which then goes as well.
             Change::RemoveClient(client) => {
                 self.step(Must::HitOne, client::REMOVE, vec![client.into()]);
+                self.in_order(postgres::LOCK_TOKENS_OF_CLIENT, client.into());
                 self.step(Must::Run, token::END_OF_CLIENT, vec![client.into()]);
             }
             Change::AddClient(client) => self.step(Must::HitOne, client::ADD, registered(client)),
             Change::RotateClient { client, secret } => {
                 self.step(Must::HitOne, client::ROTATE, vec![secret.text().into(), client.into()]);
             }
-            Change::EndTokens { user } => self.step(Must::Run, token::END_ALL, vec![user.into()]),
+            Change::EndTokens { user } => {
+                self.in_order(postgres::LOCK_TOKENS, user.into());
+                self.step(Must::Run, token::END_ALL, vec![user.into()]);
+            }
             Change::EndTokensOf { user, device } => {
+                self.in_order(postgres::LOCK_TOKENS, user.into());
                 self.step(Must::Run, token::END_OF_DEVICE, vec![user.into(), device.into()]);
             }
             Change::EndToken(ended) => self.step(Must::Run, token::END, vec![ended.into()]),
@@ -215,6 +220,14 @@ impl<'b> Plan<'b> {
         match self.dialect {
             Dialect::Sqlite => sqlite,
             Dialect::Postgres => postgres,
+        }
+    }
+
+    /// Takes rows by this statement before they are removed: the one that removes them takes them in whatever order it finds
+    /// them in, and two that find some of the same ones in two orders would wait for each other.
+    fn in_order(&mut self, lock: &'static str, whose: Value<'b>) {
+        if self.dialect == Dialect::Postgres {
+            self.step(Must::Run, lock, vec![whose]);
         }
     }
 

@@ -45,6 +45,9 @@ pub(crate) mod postgres {
     /// Hold all of a user's rows until the commit, in one order for everybody.
     pub(crate) const LOCK_DEVICES: &str = "SELECT 1 FROM device WHERE user_id = $1 ORDER BY id FOR UPDATE";
     pub(crate) const LOCK_SESSIONS: &str = "SELECT 1 FROM session WHERE user_id = $1 ORDER BY key FOR UPDATE";
+    pub(crate) const LOCK_TOKENS: &str = "SELECT 1 FROM token WHERE user_id = $1 ORDER BY id FOR UPDATE";
+    /// The same of a client's, so that who ends by user and who ends by client take the rows they share in one order.
+    pub(crate) const LOCK_TOKENS_OF_CLIENT: &str = "SELECT 1 FROM token WHERE client_id = $1 ORDER BY id FOR UPDATE";
     /// Holds a user's name until the commit. Names that share a number wait for each other, which is all.
     pub(crate) const LOCK_NAME: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7161027))";
     /// Held by whoever migrates, until the end of the transaction.

@@ -11,8 +11,8 @@ use cluster::{Cluster, Fresh, Stop};
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Change, Device, DeviceId, DeviceName, Kind, Sealed, Session, SessionKey, Status, Timestamp, UserId,
-        Written, throttle::Throttle,
+        AttemptId, Change, Client as Registered, ClientId, ClientKind, Device, DeviceId, DeviceName, Kind, Scopes,
+        Sealed, Session, SessionKey, Status, Timestamp, UserId, Written, throttle::Throttle,
     },
     port::Horizon,
 };
@@ -225,6 +225,47 @@ async fn callers_that_leave_leave_no_transaction_open() {
     let halves = "SELECT count(*) FROM spent_attempt a WHERE id ~ '^[0-9]+$' \
                   AND NOT EXISTS (SELECT FROM spent_attempt b WHERE b.id = 'again ' || a.id)";
     assert_eq!(database.sql(halves).unwrap(), "0");
+}
+
+/// Tokens are found by their user in one order and by their client in another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_who_end_the_same_tokens_never_wait_for_each_other_for_ever() {
+    let database = Fresh::database();
+    PostgresStore::migrate(&place(&database.url())).await.unwrap();
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    PERFORM pg_sleep(0.005); RETURN OLD; END $$;
+                CREATE TRIGGER slow BEFORE DELETE ON token FOR EACH ROW EXECUTE FUNCTION slow()";
+    database.sql(slow).unwrap();
+    for way in ["enable_seqscan", "enable_bitmapscan"] {
+        database.sql(&format!("ALTER DATABASE {} SET {way} = off", database.name())).unwrap();
+    }
+    let store = Arc::new(PostgresStore::open(&place(&database.url())).await.unwrap());
+    let (user, wiki) = (UserId::new("ada"), ClientId::new("wiki"));
+    let client = Registered {
+        id: wiki.clone(),
+        name: DeviceName::parse("Wiki").unwrap(),
+        kind: ClientKind::Public,
+        scopes: Scopes::default(),
+        created: Timestamp::from_seconds(1),
+    };
+    for end in [
+        Change::EndTokens { user: user.clone() },
+        Change::EndTokensOf { user: user.clone(), device: DeviceId::new("phone") },
+    ] {
+        commit(&store, vec![Change::AddClient(client.clone())]).await.unwrap();
+        let tokens =
+            "INSERT INTO token (id, key, user_id, kind, name, scopes, level, stamp, device_id, signed_in, created,
+                          expires, client_id)
+                      SELECT n, n, 'ada', 'access', 'Wiki', '', 'aal1', 's', 'phone', 1, -n, 9, 'wiki'
+                      FROM generate_series(1, 40) AS n";
+        database.sql(tokens).unwrap();
+        let ends = [vec![end.clone()], vec![Change::RemoveClient(wiki.clone())]];
+        let outcomes = all_at_once(2, |number| {
+            let (store, changes) = (Arc::clone(&store), ends[number].clone());
+            async move { commit(&store, changes).await.unwrap() }
+        });
+        assert_eq!(outcomes.await, [Written::Done, Written::Done], "{end:?}");
+    }
 }
 
 #[tokio::test]
