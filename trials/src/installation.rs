@@ -58,6 +58,15 @@ impl Installation {
         })
     }
 
+    /// Starts a node that is reached where it listens, on this machine alone.
+    pub fn lone_node(&self, settings: &[(&str, &str)]) -> Server {
+        Server::start(|address| {
+            let mut serve = self.command(&["serve", "--bind", address]);
+            serve.envs(settings.iter().map(|(name, value)| (format!("COUNTERSIGN_{}", name.to_uppercase()), value)));
+            serve
+        })
+    }
+
     /// Starts a node at which nothing slows a guesser down, with this one user. `program` is `lenient-node`.
     pub fn lenient_node(&self, program: &str, public_url: &str, user: (&str, &str), clock: Clock) -> Server {
         Server::start(|address| {

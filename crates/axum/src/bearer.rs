@@ -1,11 +1,17 @@
-//! What stands in `Authorization`, if it is a bearer token (RFC 6750 §2.1).
+//! What stands in `Authorization`, if it is a bearer token (RFC 6750 §2.1). Where deux's entrance is offered, `Token`, as its
+//! clients write it, means the same.
 //!
 //! Whoever shows one is known by it alone: cookies of the same request count for nothing, so no page can lend a browser's
 //! session to a request that it makes up. One that is not ours, or more than one, opens nothing. Other schemes are the
 //! host's own affair.
 
-use axum::http::{HeaderMap, header::AUTHORIZATION};
+use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use countersign_engine::BearerToken;
+
+/// The scheme of RFC 6750.
+pub(crate) const BEARER: &str = "Bearer";
+/// The same, as clients of deux's write it.
+pub(crate) const TOKEN: &str = "Token";
 
 /// What a request shows.
 #[derive(Debug)]
@@ -19,9 +25,10 @@ pub(crate) enum Bearer {
 }
 
 impl Bearer {
-    /// What these headers show.
-    pub(crate) fn read(headers: &HeaderMap) -> Self {
-        let mut shown = headers.get_all(AUTHORIZATION).iter().filter_map(|value| after_scheme(value.as_bytes()));
+    /// What these headers show, after one of these schemes.
+    pub(crate) fn read(headers: &HeaderMap, schemes: &[&str]) -> Self {
+        let values = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+        let mut shown = values.filter_map(|value| after_scheme(value, schemes));
         match (shown.next(), shown.next()) {
             (None, _) => Self::Absent,
             (Some(text), None) => {
@@ -38,18 +45,15 @@ impl Bearer {
     }
 }
 
-/// What stands after `Bearer`, whose letters may be of either case.
-fn after_scheme(value: &[u8]) -> Option<&[u8]> {
-    const SCHEME: &[u8] = b"bearer";
-    let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
-    let ends = rest.first().is_none_or(|c| *c == b' ');
-    (scheme.eq_ignore_ascii_case(SCHEME) && ends).then(|| rest.trim_ascii())
+/// What stands after one of these schemes, whose letters may be of either case.
+fn after_scheme<'v>(value: &'v [u8], schemes: &[&str]) -> Option<&'v [u8]> {
+    let is_one = |name: &[u8]| schemes.iter().any(|scheme| name.eq_ignore_ascii_case(scheme.as_bytes()));
+    let (name, rest) = value.split_at(value.iter().position(|c| *c == b' ').unwrap_or(value.len()));
+    is_one(name).then(|| rest.trim_ascii())
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     fn read(values: &[&'static str]) -> Bearer {
@@ -57,7 +61,7 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_static(value));
         }
-        Bearer::read(&headers)
+        Bearer::read(&headers, &[BEARER])
     }
 
     #[test]
@@ -65,12 +69,18 @@ mod tests {
         const SESSION: &str = "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         const PERSONAL: &str = "bEARER  cst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         assert!(matches!(read(&[SESSION]), Bearer::Token(BearerToken::Session(_))));
-        assert!(matches!(read(&[PERSONAL]), Bearer::Token(BearerToken::Personal(_))));
+        assert!(matches!(read(&[PERSONAL]), Bearer::Token(BearerToken::Program(_))));
         for void in [&["Bearer"][..], &["Bearer "], &["Bearer x"], &[SESSION, PERSONAL], &[SESSION, SESSION]] {
             assert!(matches!(read(void), Bearer::Void), "{void:?}");
         }
         for absent in [&[][..], &["Basic YTpi"], &["Bearers x"], &["Token x"], &[""]] {
             assert!(!read(absent).is_shown(), "{absent:?}");
         }
+    }
+    #[test]
+    fn another_scheme_counts_where_it_is_named() {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("token x"))]);
+        assert!(Bearer::read(&headers, &[BEARER, TOKEN]).is_shown());
+        assert!(!Bearer::read(&headers, &[BEARER]).is_shown());
     }
 }

@@ -57,12 +57,12 @@ impl Countersign {
         &self.site.engine
     }
 
-    /// All pages, at their full paths below the mount, and the JSON API at its own, protected. To be merged into a host's
-    /// outermost router. Where somebody makes calls, what they fetch and tell is there too.
+    /// All pages, at their full paths below the mount, and the JSON API and deux's entrance at their own, protected. To be
+    /// merged into a host's outermost router. Where somebody makes calls, what they fetch and tell is there too.
     pub fn routes(&self) -> Router {
-        let Site { engine, paths, api, .. } = &*self.site;
+        let Site { engine, paths, api, deux, .. } = &*self.site;
         let calls = engine.call_app().map(|_| routes::twilio(paths));
-        let more = [api.as_ref().map(routes::api), calls].into_iter().flatten();
+        let more = [api.as_ref().map(routes::api), deux.as_ref().map(routes::deux), calls].into_iter().flatten();
         self.protect(more.fold(routes::pages(paths), Router::merge))
     }
 
@@ -89,7 +89,7 @@ impl Countersign {
 
     /// Who will read the answer to this request: to be asked before it is handed on.
     pub fn reader(&self, request: &Request) -> Reader {
-        Reader::of(&self.site, request, &Bearer::read(request.headers()))
+        Reader::of(&self.site, request, &Bearer::read(request.headers(), self.site.schemes()))
     }
 
     /// The answer to a fault of a host's own, also outside of the layer: an incident number, under which the log has the

@@ -39,5 +39,5 @@ pub use layer::Countersign;
 pub use number::RequestNumber;
 pub use problem::Refused;
 pub use redirect::LocalPath;
-pub use settings::{Settings, SettingsError};
+pub use settings::{Deux, Settings, SettingsError};
 pub use visitor::{Reader, Visitor};

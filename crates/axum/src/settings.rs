@@ -11,6 +11,8 @@ pub struct Settings {
     pub mount: String,
     /// Where the JSON API is: a path such as `/api/v1`, without a slash at its end; nothing: nowhere.
     pub api: Option<String>,
+    /// What deux offered, for clients that were written for it; nothing: nowhere.
+    pub deux: Option<Deux>,
     /// Under which addresses browsers reach the site.
     pub origins: Origins,
     /// Where one goes after signing in, unless somewhere else was asked for.
@@ -37,6 +39,7 @@ impl Settings {
         Self {
             mount: "/account".into(),
             api: Some("/api/v1".into()),
+            deux: None,
             origins,
             home: "/".into(),
             site_name: "Countersign".into(),
@@ -50,6 +53,23 @@ impl Settings {
     }
 }
 
+/// The entrance for clients that were written for deux.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Deux {
+    /// Where it is: a path such as `/mfa`, without a slash at its end.
+    pub mount: String,
+    /// Whether clients that know of no proof are spared it: then a token alone switches two-factor authentication off and
+    /// makes backup codes, a GET makes them too, and whoever signs in with one has no second factor afterwards.
+    pub lenient: bool,
+}
+
+impl Default for Deux {
+    /// At `/mfa`, and asking for what every other entrance asks for.
+    fn default() -> Self {
+        Self { mount: "/mfa".into(), lenient: false }
+    }
+}
+
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -60,14 +80,17 @@ pub enum SettingsError {
     /// The place of the JSON API is not a plain absolute path.
     #[error("the place of the API {0:?} is not a path such as /api/v1")]
     Api(String),
-    /// Pages and API would be below each other.
-    #[error("the pages at {mount} and the API at {api} are in each other's way")]
+    /// Two entrances would be below each other.
+    #[error("what is to be at {one} and what is to be at {other} are in each other's way")]
     Apart {
-        /// Where the pages are to be.
-        mount: String,
-        /// Where the API is to be.
-        api: String,
+        /// Where one of them is to be.
+        one: String,
+        /// Where the other is to be.
+        other: String,
     },
+    /// The place of deux's entrance is not a plain absolute path.
+    #[error("the place of deux's entrance {0:?} is not a path such as /mfa")]
+    Deux(String),
     /// Home is not a path on this site.
     #[error("home {0:?} is not a path on this site")]
     Home(String),

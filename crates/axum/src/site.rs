@@ -5,6 +5,7 @@ use countersign_engine::Engine;
 use crate::{
     Settings, SettingsError,
     asset::Assets,
+    bearer::{BEARER, TOKEN},
     cookies::Names,
     hosts::{Network, Origins},
     page::Templates,
@@ -21,6 +22,9 @@ pub(crate) struct Site {
     pub(crate) paths: Paths,
     /// Where the JSON API is, if it is offered.
     pub(crate) api: Option<LocalPath>,
+    /// Where deux's entrance is, if it is offered.
+    pub(crate) deux: Option<LocalPath>,
+    spares_old_clients: bool,
     pub(crate) home: LocalPath,
     pub(crate) assets: Assets,
     pub(crate) templates: Templates,
@@ -58,12 +62,28 @@ impl Site {
         let mount = || SettingsError::Mount(settings.mount.clone());
         let paths = LocalPath::plain(&settings.mount).map(|mount| Paths::below(&mount)).ok_or_else(mount)?;
         let home = LocalPath::parse(&settings.home).ok_or_else(|| SettingsError::Home(settings.home.clone()))?;
-        let api = settings.api.as_deref().map(|api| beside(&paths.mount, api)).transpose()?;
+        let place = |text: &str, otherwise: fn(String) -> SettingsError| {
+            LocalPath::plain(text).ok_or_else(|| otherwise(text.to_owned()))
+        };
+        let api = settings.api.as_deref().map(|api| place(api, SettingsError::Api)).transpose()?;
+        let deux = settings.deux.as_ref().map(|deux| place(&deux.mount, SettingsError::Deux)).transpose()?;
+        apart(&paths.mount, api.as_ref(), deux.as_ref())?;
+        let spares_old_clients = settings.deux.as_ref().is_some_and(|deux| deux.lenient);
         let assets = Assets::read(&settings, &paths.assets)?;
         let templates = Templates::read(&engine, &settings, &paths, &home, &assets)?;
         let names = Names::new(settings.origins.is_https());
         let Settings { origins, trusted_proxies: proxies, .. } = settings;
-        Ok(Self { engine, origins, proxies, names, paths, api, home, assets, templates })
+        Ok(Self { engine, origins, proxies, names, paths, api, deux, spares_old_clients, home, assets, templates })
+    }
+
+    /// The schemes by which a token may be shown.
+    pub(crate) fn schemes(&self) -> &'static [&'static str] {
+        if self.deux.is_some() { &[BEARER, TOKEN] } else { &[BEARER] }
+    }
+
+    /// Whether clients of deux's that know of no proof are spared it.
+    pub(crate) fn spares_old_clients(&self) -> bool {
+        self.spares_old_clients
     }
 
     /// Where somebody asked to go, if it is on this site and not a page of signing in or out, which would go in circles.
@@ -73,13 +93,15 @@ impl Site {
     }
 }
 
-/// The place of the API in this text, if it leaves the pages below the mount theirs.
-fn beside(mount: &LocalPath, api: &str) -> Result<LocalPath, SettingsError> {
-    let place = LocalPath::plain(api).ok_or_else(|| SettingsError::Api(api.to_owned()))?;
-    if within(place.as_str(), mount) || within(mount.as_str(), &place) {
-        return Err(SettingsError::Apart { mount: mount.to_string(), api: api.to_owned() });
+/// Refuses pages, API and deux's entrance below each other.
+fn apart(pages: &LocalPath, api: Option<&LocalPath>, deux: Option<&LocalPath>) -> Result<(), SettingsError> {
+    for (one, other) in [(Some(pages), api), (Some(pages), deux), (api, deux)] {
+        let (Some(one), Some(other)) = (one, other) else { continue };
+        if within(one.as_str(), other) || within(other.as_str(), one) {
+            return Err(SettingsError::Apart { one: one.to_string(), other: other.to_string() });
+        }
     }
-    Ok(place)
+    Ok(())
 }
 
 impl Paths {

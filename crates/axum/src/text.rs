@@ -13,11 +13,12 @@ use unic_langid::LanguageIdentifier;
 use crate::{Settings, SettingsError};
 
 /// The embedded English texts, complete.
-pub(crate) const ENGLISH: [(&str, &str); 4] = [
+pub(crate) const ENGLISH: [(&str, &str); 5] = [
     ("pages.ftl", include_str!("../locales/en/pages.ftl")),
     ("refusals.ftl", include_str!("../locales/en/refusals.ftl")),
     ("messages.ftl", include_str!("../locales/en/messages.ftl")),
     ("api.ftl", include_str!("../locales/en/api.ftl")),
+    ("deux.ftl", include_str!("../locales/en/deux.ftl")),
 ];
 
 /// Languages written from right to left.

@@ -49,7 +49,7 @@ impl Visitor {
         let extensions = request.extensions();
         let peer = extensions.get().map(|ConnectInfo(peer)| peer);
         let peer: Option<&SocketAddr> = peer.or_else(|| extensions.get().map(|MockConnectInfo(peer)| peer));
-        let bearer = Bearer::read(headers);
+        let bearer = Bearer::read(headers, site.schemes());
         // Whoever shows a token is known by that alone.
         let cookies = if bearer.is_shown() { Cookies::default() } else { site.names.read(headers) };
         Self(Arc::new(Known {
@@ -120,6 +120,14 @@ impl Visitor {
         here.and_then(|here| self.0.site.next(here.as_str()))
     }
 
+    pub(crate) fn method(&self) -> &Method {
+        &self.0.method
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.0.uri.path()
+    }
+
     pub(crate) fn query(&self) -> &str {
         self.0.uri.query().unwrap_or_default()
     }
@@ -170,7 +178,8 @@ impl Visitor {
 pub enum Reader {
     /// A person at a browser, who is shown a page.
     Person,
-    /// A program, which is told in JSON: it shows a bearer token, asks the JSON API, or does not read pages.
+    /// A program, which is told in JSON: it shows a bearer token, asks an entrance for programs, or does not read
+    /// pages.
     Program,
 }
 
@@ -178,8 +187,9 @@ impl Reader {
     pub(crate) fn of(site: &Site, request: &Request, bearer: &Bearer) -> Self {
         let accept = request.headers().get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
         let reads_html = accept.windows(HTML.len()).any(|part| part == HTML);
-        let asks_api = site.api.as_ref().is_some_and(|api| within(request.uri().path(), api));
-        if asks_api || bearer.is_shown() || !reads_html { Self::Program } else { Self::Person }
+        let entrances = [&site.api, &site.deux].into_iter().flatten();
+        let asks_one = entrances.into_iter().any(|entrance| within(request.uri().path(), entrance));
+        if asks_one || bearer.is_shown() || !reads_html { Self::Program } else { Self::Person }
     }
 }
 

@@ -53,6 +53,9 @@ pub(crate) struct Config {
     pub(crate) password_minimum: usize,
     /// Whom messages are handed to, and who knows YubiKeys.
     pub(crate) gateways: Gateways,
+    /// Where deux's entrance is; nowhere, unless it is set.
+    pub(crate) deux_path: Option<String>,
+    pub(crate) deux_lenient: bool,
     /// What the rules read; its issuer is the name of the site.
     pub(crate) policy: Policy,
 }
@@ -106,6 +109,8 @@ impl Default for Config {
             hashing_threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             password_minimum: Rules::USUAL,
             gateways: Gateways::default(),
+            deux_path: None,
+            deux_lenient: false,
             policy: Policy::default(),
         }
     }

@@ -11,7 +11,7 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
-use countersign_axum::{Countersign, Settings};
+use countersign_axum::{Countersign, Deux, Settings};
 use countersign_engine::{Engine, Fault, OsRandom, Parts, SystemClock};
 use countersign_store::{Opened, OpenedEngine, PoolStats, UserTable, Weight};
 use metrics::{counter, gauge};
@@ -139,6 +139,7 @@ fn settings(config: &Config) -> Settings {
         trusted_proxies: config.trusted_proxies.clone(),
         own_templates: home::templates(),
         own_texts: home::texts(),
+        deux: config.deux_path.clone().map(|mount| Deux { mount, lenient: config.deux_lenient }),
         ..Settings::new(config.origins())
     }
 }

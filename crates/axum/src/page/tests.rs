@@ -1,6 +1,6 @@
 //! What every template and text has to be: complete, escaped, labelled, without a word or a script of its own.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 use countersign_engine::core::{Kind, Refusal};
 use fluent_bundle::FluentResource;
@@ -50,7 +50,19 @@ fn asked() -> BTreeSet<String> {
         .chain(enrolled)
         .chain(Why::ALL.map(Why::message))
         .chain(by_code.map(str::to_owned))
+        .chain(told_to_clients_of_deux())
         .collect()
+}
+
+/// The ids of its own that deux's entrance has.
+fn told_to_clients_of_deux() -> Vec<String> {
+    let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/routes/deux")).unwrap();
+    let sources = folder.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    let ids = |source: String| {
+        let rests = source.split("\"deux-").skip(1).map(|rest| rest.split('"').next().unwrap());
+        rests.map(|rest| format!("deux-{rest}")).collect::<Vec<_>>()
+    };
+    sources.flat_map(ids).collect()
 }
 
 /// Every id that the English texts have.

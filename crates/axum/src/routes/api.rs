@@ -33,6 +33,7 @@ use axum::{
     routing::{MethodRouter, any, get},
 };
 
+pub(super) use self::call::client;
 use self::operation::{Gate, Operation};
 use crate::{
     redirect::LocalPath,

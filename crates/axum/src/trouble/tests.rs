@@ -12,7 +12,7 @@ use countersign_testkit::World;
 use serde_json::Value;
 
 use super::*;
-use crate::{Origins, Settings, message::Message, site::Site};
+use crate::{Origins, Settings, message::Message, routes::refused_at_login, site::Site};
 
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/refusals.txt");
 
@@ -34,8 +34,10 @@ async fn every_refusal_at_every_entrance() {
     let world = World::new();
     let site = Site::new(world.engine.clone(), Settings::new(Origins::Loopback { port: 8000 })).unwrap();
     let visitor = Visitor::new(Arc::new(site), &Request::get("/api/v1/session").body(Body::empty()).unwrap());
-    let mut table =
-        String::from("code | page: status, field, retry-after, text | API: status, member, retry-after, challenge\n");
+    let mut table = String::from(
+        "code | page: status, field, retry-after, text | API: status, member, retry-after, challenge \
+         | deux: status, member, retry-after\n",
+    );
     for refusal in Refusal::ALL.map(|refusal| in_a_minute(refusal, world.now())) {
         let problem = Problem::from(refusal.clone());
         let page = visitor.refused(problem.clone(), &visitor.site().paths.account).await;
@@ -53,7 +55,14 @@ async fn every_refusal_at_every_entrance() {
         assert_eq!(body["retry_after"].as_u64().map_or("-".into(), |wait| wait.to_string()), wait(&parts.headers));
         let member = body["member"].as_str().unwrap_or("-");
         let challenge = parts.headers.get("www-authenticate").map_or("-", |value| value.to_str().unwrap());
-        let _ = writeln!(table, " | {}, {member}, {}, {challenge}", parts.status.as_u16(), wait(&parts.headers));
+        let _ = write!(table, " | {}, {member}, {}, {challenge}", parts.status.as_u16(), wait(&parts.headers));
+
+        let (parts, body) = refused_at_login(&visitor, &refusal).into_parts();
+        let body: Value = serde_json::from_slice(&to_bytes(body, usize::MAX).await.unwrap()).unwrap();
+        let members = [("non_field_errors", body["non_field_errors"][0].clone()), ("detail", body["title"].clone())];
+        let (member, _) = members.into_iter().find(|(_, text)| *text == what).expect("it says the same");
+        let _ = writeln!(table, " | {}, {member}, {}", parts.status.as_u16(), wait(&parts.headers));
+        assert_eq!(parts.extensions.get::<Refused>(), Some(&Refused::from(&refusal)));
     }
     if std::env::var_os("BLESS").is_some() {
         fs::write(KEPT, &table).unwrap();

@@ -15,10 +15,15 @@ use axum::{
     Router,
     http::{HeaderValue, Method, header},
 };
-use countersign_axum::{Countersign, Origins, Settings};
+use countersign_axum::{Countersign, Deux, Origins, Settings};
 use countersign_engine::{
     Fault,
-    core::{DeliveryStatus, Kind, Secret, sending::EmailRule, throttle::ThrottleRule},
+    core::{
+        ClientId, DeliveryStatus, Kind, Scopes, Secret,
+        client::{ClientName, ClientType},
+        sending::EmailRule,
+        throttle::ThrottleRule,
+    },
     memory::MemoryStore,
     port::CallApp,
 };
@@ -110,7 +115,8 @@ fn every_route_is_in_the_inventory_and_every_line_of_it_is_a_route() {
         parts.policy.sending.email = EmailRule::Alone;
         parts.call_app = Some(Arc::new(Machine));
     });
-    let countersign = Countersign::new(world.engine, Settings::new(Origins::Loopback { port: 8000 })).unwrap();
+    let settings = Settings { deux: Some(Deux::default()), ..Settings::new(Origins::Loopback { port: 8000 }) };
+    let countersign = Countersign::new(world.engine, settings).unwrap();
     let routed = routed(&countersign.routes());
     assert!(routed.len() > 60, "the router does not print itself as it did: {routed:?}");
     let known: BTreeSet<_> = inventory().into_keys().collect();
@@ -123,9 +129,15 @@ fn every_route_is_in_the_inventory_and_every_line_of_it_is_a_route() {
 #[test]
 fn whatever_can_open_something_is_marked() {
     let opening: Vec<_> = inventory().into_iter().filter(|(_, opens)| *opens).map(|(path, _)| path.path).collect();
-    for path in
-        ["/account/login", "/account/login/second-factor", "/account/verify", "/api/v1/login/answer", "/api/v1/tokens"]
-    {
+    for path in [
+        "/account/login",
+        "/account/login/second-factor",
+        "/account/verify",
+        "/api/v1/login/answer",
+        "/api/v1/tokens",
+        "/mfa/authtoken/login/",
+        "/mfa/oauth2/token/",
+    ] {
         assert!(opening.iter().any(|known| known == path), "{path}: {opening:?}");
     }
 }
@@ -140,6 +152,8 @@ struct Driver<'a> {
     login: String,
     /// The device that is asked.
     device: Value,
+    /// A client that is registered, and shows no secret.
+    client: ClientId,
 }
 
 impl<'a> Driver<'a> {
@@ -148,7 +162,10 @@ impl<'a> Driver<'a> {
         let answer = site.program().signs_in(&person.user.name, &person.password).await;
         let pending = &answer.body["pending"];
         let login = pending["login"].as_str().unwrap_or_else(|| panic!("no login under way: {answer:?}")).to_owned();
-        Self { site, person, code, login, device: pending["asked"]["id"].clone() }
+        let client =
+            site.world.engine.add_client(ClientName::parse("App").unwrap(), ClientType::Public, Scopes::default());
+        let (client, _) = client.await.unwrap();
+        Self { site, person, code, login, device: pending["asked"]["id"].clone(), client: client.id }
     }
 
     /// Asks for this path in every way there is.
@@ -163,12 +180,18 @@ impl<'a> Driver<'a> {
             "step_up": self.login, "setup": self.login, "device": self.device, "method": "totp", "to": "+31612345658",
             "scopes": ["read"], "current": self.person.password, "new": "six words nobody would put together",
         });
+        let of_deux = json!({
+            "username": self.person.user.name, "password": self.person.password, "mfa_code": self.code,
+            "phone_number": "31612345658", "grant_type": "password", "client_id": self.client.as_str(),
+        });
         let body = if method == Method::GET { String::new() } else { document.to_string() };
         // A program, without a token and with the run of the login in the place of one.
         let mut program = self.site.program();
         program.send(method.clone(), &at, body.clone()).await;
+        program.send(method.clone(), &at, of_deux.to_string()).await;
         program.token = Some(self.login.clone());
         program.send(method.clone(), &at, body.clone()).await;
+        program.send(method.clone(), &at, of_deux.to_string()).await;
         // A browser: cookies of every name with what it has, and each token that the site gives it.
         for cookie in ["countersign-pending", "countersign", "countersign-setup"] {
             let mut browser = self.site.browser();
@@ -234,7 +257,8 @@ fn patient() -> Site {
             parts.policy.first_step.per_account = u32::MAX;
             parts.policy.first_step.per_address = u32::MAX;
         },
-        |_| {},
+        // The weakest that it may be.
+        |settings| settings.deux = Some(Deux { lenient: true, ..Deux::default() }),
     )
 }
 
@@ -258,6 +282,8 @@ async fn with_the_second_factor_the_same_drive_opens_the_paths_of_signing_in() {
     for (path, opens) in [
         ("/account/login/second-factor", true),
         ("/api/v1/login/answer", true),
+        ("/mfa/authtoken/login/", true),
+        ("/mfa/oauth2/token/", true),
         ("/account/login", false),
         ("/api/v1/login", false),
     ] {

@@ -13,7 +13,6 @@ mod body;
 mod browser;
 mod description;
 mod inventory;
-mod refusals;
 mod same;
 mod site;
 mod step_up;

@@ -1,10 +1,10 @@
-//! A site with its API, and a few routes of its host's own that programs use.
+//! A site with its API and deux's entrance, and a few routes of its host's own that programs use.
 
 use std::sync::Arc;
 
 use axum::{Extension, Router, extract::connect_info::MockConnectInfo, routing::get};
 use countersign_axum::{
-    Caller, Countersign, Origins, Settings, SignedIn, TokenScope, Verified, VerifiedCaller, VerifiedCallerWithin,
+    Caller, Countersign, Deux, Origins, Settings, SignedIn, TokenScope, Verified, VerifiedCaller, VerifiedCallerWithin,
     VerifiedWithin,
 };
 use countersign_engine::{
@@ -39,7 +39,8 @@ impl Site {
             made.policy.sending.email = EmailRule::Alone;
             parts(made);
         });
-        let mut chosen = Settings::new(Origins::Loopback { port: 8000 });
+        let deux = Some(Deux::default());
+        let mut chosen = Settings { deux, ..Settings::new(Origins::Loopback { port: 8000 }) };
         settings(&mut chosen);
         let countersign = Countersign::new(world.engine.clone(), chosen).unwrap();
         let app = countersign.protect(own_routes()).merge(countersign.routes());

@@ -3,7 +3,7 @@
 use std::fs;
 
 use axum::http::StatusCode;
-use countersign_axum::{Countersign, Origins, Settings};
+use countersign_axum::{Countersign, Deux, Origins, Settings};
 use countersign_testkit::World;
 
 use crate::site::Site;
@@ -52,7 +52,17 @@ fn settings_that_cannot_be_used_say_why() {
     );
     for (mount, api) in [("/account", "/account"), ("/account", "/account/api"), ("/api/v1/pages", "/api/v1")] {
         let overlapping = |settings: &mut Settings| (settings.mount, settings.api) = (mount.into(), Some(api.into()));
-        assert_eq!(error(&overlapping), format!("the pages at {mount} and the API at {api} are in each other's way"));
+        let told = format!("what is to be at {mount} and what is to be at {api} are in each other's way");
+        assert_eq!(error(&overlapping), told);
+    }
+    let deux = |mount: &str| Some(Deux { mount: mount.into(), ..Deux::default() });
+    assert_eq!(
+        error(&|settings| settings.deux = deux("mfa")),
+        "the place of deux's entrance \"mfa\" is not a path such as /mfa"
+    );
+    for taken in ["/account/mfa", "/api/v1", "/api"] {
+        let error = error(&|settings| settings.deux = deux(taken));
+        assert!(error.ends_with("are in each other's way") && error.contains(taken), "{error}");
     }
     assert_eq!(error(&|settings| settings.home = "//evil".into()), "home \"//evil\" is not a path on this site");
     assert_eq!(error(&|settings| settings.language = "?".into()), "the language \"?\" is not a language tag");

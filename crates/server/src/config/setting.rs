@@ -1,6 +1,7 @@
 //! The list of settings: for each its name, its default as one would write it, and how its text is taken.
 
 mod api;
+mod deux;
 mod gateway;
 mod sending;
 
@@ -32,7 +33,8 @@ const YEAR: Duration = DAY.saturating_mul(365);
 
 /// Every setting there is, in the order in which they are shown.
 pub(super) fn all() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().chain(api::SETTINGS).chain(sending::SETTINGS).chain(gateway::SETTINGS)
+    let parts = [SETTINGS, api::SETTINGS, deux::SETTINGS, sending::SETTINGS, gateway::SETTINGS];
+    parts.into_iter().flatten()
 }
 
 const SETTINGS: &[Setting] = &[

@@ -37,7 +37,7 @@ pub(super) const BROWSER_HEADER: HeaderName = HeaderName::from_static("countersi
 
 /// Who holds what was given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Client {
+pub(in crate::routes) enum Client {
     /// A browser, in cookies.
     Browser,
     /// The program itself.
@@ -146,7 +146,7 @@ fn told(unread: Unread) -> Response {
 }
 
 /// Who has sent this, or the refusal of cookies that prove nothing.
-fn client(visitor: &Visitor, request: &Request) -> Result<Client, Unread> {
+pub(in crate::routes) fn client(visitor: &Visitor, request: &Request) -> Result<Client, Unread> {
     let cookies = visitor.cookies();
     if visitor.shows_bearer() {
         return Ok(Client::Program);

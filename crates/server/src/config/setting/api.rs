@@ -32,8 +32,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// A path for the API that nothing else of the server's is at.
-fn place(text: &str) -> Result<Option<String>> {
+/// A path for an entrance that nothing else of the server's is at.
+pub(super) fn place(text: &str) -> Result<Option<String>> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

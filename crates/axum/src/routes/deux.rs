@@ -1,0 +1,85 @@
+//! What deux offered at `/mfa`, for clients that were written for it: the same paths, fields and statuses.
+//!
+//! It is there only if an installation offers it. Nothing is decided here, and nothing is weaker here: every answer is the
+//! engine's, with the same throttle, budgets and marks as anywhere else. Where an answer differs from what such clients
+//! know, `docs/parity/deux.md` has the reason. Old clients that know of no proof may be spared it ([`Settings::deux`]).
+//!
+//! ```text
+//! POST authtoken/login/ ──▶ {"token"} | {"mfa_required", "mfa_type"}   and again, with mfa_code or backup_code
+//! POST oauth2/token/    ──▶ tokens    | the same
+//! PUT  sms/request/ ──▶ a code ──▶ PUT sms/verify/ ──▶ on        GET /, DELETE /, POST recovery/
+//! ```
+//!
+//! [`Settings::deux`]: crate::Settings::deux
+
+mod authtoken;
+mod fields;
+mod oauth2;
+mod recovery;
+mod request;
+mod sms;
+mod status;
+mod told;
+
+use axum::{
+    Router,
+    http::{HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, any, get, post, put},
+};
+
+use self::request::{Anybody, Somebody};
+#[cfg(test)]
+pub(crate) use self::told::refused_at_login;
+use crate::redirect::LocalPath;
+
+/// Everything below the mount, at its full path. The addresses that deux itself had may also end in `.json`.
+pub(crate) fn router(mount: &LocalPath) -> Router {
+    let at = |path: &str| format!("{mount}{path}");
+    let own = [
+        ("/", "/.json", owned("GET, DELETE, OPTIONS", get(status::show).delete(status::disable))),
+        ("/sms/request/", "/sms/request.json", owned("PUT, PATCH, OPTIONS", put(sms::request).patch(sms::request))),
+        ("/sms/verify/", "/sms/verify.json", owned("PUT, PATCH, OPTIONS", put(sms::verify).patch(sms::verify))),
+        ("/recovery/", "/recovery.json", owned("GET, POST, OPTIONS", get(recovery::read).post(recovery::make))),
+    ];
+    let mut router = Router::new();
+    for (path, suffixed, resource) in own {
+        router = router.route(&at(path), resource.clone()).route(&at(suffixed), resource);
+        router = router.route(&at(path.trim_end_matches('/')), unslashed());
+    }
+    for (path, resource) in [("/authtoken/login/", post(authtoken::login)), ("/oauth2/token/", post(oauth2::token))] {
+        router = router.route(&at(path), opened(resource)).route(&at(path.trim_end_matches('/')), unslashed());
+    }
+    router.route(&at("/{*rest}"), any(nothing))
+}
+
+/// A resource of somebody's: who asks is found out before the method is looked at.
+fn owned(allowed: &'static str, methods: MethodRouter) -> MethodRouter {
+    let described = async move |asking: Somebody| told::described(&asking.visitor, allowed);
+    let refused = async move |asking: Somebody| told::not_allowed(&asking.visitor, allowed);
+    methods.options(described).fallback(refused)
+}
+
+/// A resource where tokens are given.
+fn opened(methods: MethodRouter) -> MethodRouter {
+    const ALLOWED: &str = "POST, OPTIONS";
+    let described = async |asking: Anybody| told::described(&asking.visitor, ALLOWED);
+    let refused = async |asking: Anybody| told::not_allowed(&asking.visitor, ALLOWED);
+    methods.options(described).fallback(refused)
+}
+
+/// Leads whoever looks without the slash at the end to where it is. What is sent there is not repeated elsewhere.
+fn unslashed() -> MethodRouter {
+    let led = async |uri: Uri| {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let there = HeaderValue::from_str(&format!("{}/{query}", uri.path()));
+        there.map_or(StatusCode::NOT_FOUND.into_response(), |there| {
+            (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, there)]).into_response()
+        })
+    };
+    get(led).fallback(nothing)
+}
+
+async fn nothing(asking: Anybody) -> Response {
+    told::nothing(&asking.visitor)
+}

@@ -1,0 +1,50 @@
+//! Signing in for a token, which is that of a session.
+
+use axum::{http::StatusCode, response::Response};
+use countersign_engine::{
+    Grant, SignedIn, Stop,
+    advance::{AtOnce, Proof, Said},
+    core::Refusal,
+};
+use serde_json::json;
+
+use super::{
+    request::Anybody,
+    told::{self, Under},
+};
+
+pub(super) async fn login(asking: Anybody) -> Response {
+    let Anybody { visitor, fields, .. } = &asking;
+    let (name, password) = match (fields.required("username"), fields.required("password")) {
+        (Ok(name), Ok(password)) => (name, password),
+        (name, password) => {
+            return told::wrong(visitor, &[name.err(), password.err()].into_iter().flatten().collect::<Vec<_>>());
+        }
+    };
+    let said = match fields.said() {
+        Ok(said) => said,
+        Err(unclear) => return told::unclear(visitor, &unclear, Under::NO_FIELD),
+    };
+    match asking.engine().sign_in_at_once(name.expose().trim(), password, said, &asking.visit()).await {
+        Ok(AtOnce::Done(grant)) => match expected(&asking, &grant, said).await {
+            Ok(_) => told::document(StatusCode::OK, &json!({ "token": grant.token().expose() })),
+            Err(stop) => told::stopped(visitor, stop, Under::NO_FIELD),
+        },
+        Ok(AtOnce::Owed(asked)) => told::required(visitor, &asked, Under::NO_FIELD),
+        Err(stop) => told::unproved(visitor, stop, said, Under::NO_FIELD),
+    }
+}
+
+/// Does what old clients expect of a backup code, and gives whoever has signed in as they are then: without a second factor.
+pub(super) async fn expected(asking: &Anybody, grant: &Grant, said: Said<'_>) -> Result<SignedIn, Stop> {
+    let signed_in = grant.signed_in();
+    if !(matches!(said, Said::BackupCode(_)) && asking.visitor.site().spares_old_clients()) {
+        return Ok(signed_in.clone());
+    }
+    match asking.engine().disable_at_once(signed_in, Proof::Spared, &asking.visit()).await {
+        Ok(AtOnce::Done(signed_in)) => Ok(signed_in),
+        // Nobody is asked, or was: the code meant nothing.
+        Ok(AtOnce::Owed(_)) | Err(Stop::Refused(Refusal::NotEnabled)) => Ok(signed_in.clone()),
+        Err(stop) => Err(stop),
+    }
+}

@@ -1,0 +1,46 @@
+//! A backup code, told once. Asking for it makes it, so a request that must change nothing gets none, except from old clients.
+
+use axum::{http::StatusCode, response::Response};
+use countersign_engine::{
+    Stop,
+    advance::AtOnce,
+    core::{DeviceName, Refusal},
+};
+use serde_json::json;
+
+use super::{
+    request::Somebody,
+    told::{self, Under},
+};
+
+/// Where a text about the code stands.
+const CODE: &str = "backup_code";
+
+pub(super) async fn read(asking: Somebody) -> Response {
+    if asking.visitor.site().spares_old_clients() {
+        return make(asking).await;
+    }
+    told::not_allowed(&asking.visitor, "POST, OPTIONS")
+}
+
+pub(super) async fn make(asking: Somebody) -> Response {
+    let Somebody { visitor, signed_in, fields } = &asking;
+    let said = match fields.said() {
+        Ok(said) => said,
+        Err(unclear) => return told::unclear(visitor, &unclear, Under::Detail),
+    };
+    let name = match DeviceName::parse(&told::say(visitor, "device-name-backup-codes")) {
+        Ok(name) => name,
+        Err(refusal) => return told::refused(visitor, &refusal, Under::Detail),
+    };
+    let proof = asking.proof(said);
+    match asking.engine().make_backup_code_at_once(signed_in, proof, name, &asking.visit()).await {
+        Ok(AtOnce::Done(code)) => {
+            let code: String = code.expose().split('-').collect();
+            told::document(StatusCode::OK, &json!({ CODE: code }))
+        }
+        Ok(AtOnce::Owed(asked)) => told::owed(visitor, &asked, Under::Detail),
+        Err(Stop::Refused(refusal @ Refusal::NotEnabled)) => told::refused(visitor, &refusal, Under::Text(CODE)),
+        Err(stop) => told::unproved(visitor, stop, said, Under::Detail),
+    }
+}

@@ -1,0 +1,115 @@
+//! A request: who sent it, and what it says.
+//!
+//! Whoever is signed in shows a token, or a cookie together with the token that a page of this site has been given. The
+//! token of a client stands for the session that its grant is.
+
+use axum::{
+    extract::{FromRequest, Request},
+    http::{HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use countersign_engine::{Caller, Engine, SignedIn, advance::Visit, core::Secret};
+use serde::Deserialize;
+
+use super::{fields::Fields, told};
+use crate::{Visitor, fault, routes::api, trouble::Trouble};
+
+/// What only browsers say of their requests (Fetch Metadata).
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+/// A request of anybody's. Cookies and tokens that it may bring count for nothing.
+pub(super) struct Anybody {
+    pub(super) visitor: Visitor,
+    pub(super) fields: Fields,
+    /// What it says of a client, in `Authorization`.
+    pub(super) authorization: Option<Secret>,
+    /// Whether a page in a browser has sent it.
+    pub(super) is_of_browser: bool,
+}
+
+impl Anybody {
+    pub(super) fn engine(&self) -> &Engine {
+        self.visitor.engine()
+    }
+
+    /// What the engine is told of the request.
+    pub(super) fn visit(&self) -> Visit {
+        Visit { session: None, browser: None, ..self.visitor.visit() }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Anybody {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        let visitor = visitor(&request).ok_or_else(unprotected)?;
+        if !takes_json(&visitor) {
+            return Err(told::nothing(&visitor));
+        }
+        let headers = request.headers();
+        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(Secret::from);
+        let is_of_browser = headers.contains_key(header::ORIGIN) || headers.contains_key(FETCH_MODE);
+        let fields = Fields::read(request).await.map_err(|unread| told::unread(&visitor, unread))?;
+        Ok(Self { visitor, fields, authorization, is_of_browser })
+    }
+}
+
+/// A request of somebody's who is signed in.
+pub(super) struct Somebody {
+    pub(super) visitor: Visitor,
+    pub(super) signed_in: SignedIn,
+    pub(super) fields: Fields,
+}
+
+impl Somebody {
+    pub(super) fn engine(&self) -> &Engine {
+        self.visitor.engine()
+    }
+
+    /// What the engine is told of the request.
+    pub(super) fn visit(&self) -> Visit {
+        self.visitor.visit()
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Somebody {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        let visitor = visitor(&request).ok_or_else(unprotected)?;
+        if !takes_json(&visitor) {
+            return Err(told::nothing(&visitor));
+        }
+        api::client(&visitor, &request).map_err(|unread| told::unread(&visitor, unread))?;
+        let signed_in = match visitor.caller().await {
+            Ok(Some(Caller::Session(signed_in))) => signed_in.clone(),
+            Ok(Some(Caller::Token(presented))) => match presented.grant() {
+                Some(signed_in) => signed_in.clone(),
+                None => return Err(told::detail(&visitor, StatusCode::FORBIDDEN, "deux-session-only")),
+            },
+            Ok(None) => return Err(told::signed_out(&visitor)),
+            Err(fault) => return Err(Trouble::from(fault).into_response()),
+        };
+        let fields = Fields::read(request).await.map_err(|unread| told::unread(&visitor, unread))?;
+        Ok(Self { visitor, signed_in, fields })
+    }
+}
+
+/// Whoever sent it, if this is a site of ours.
+fn visitor(request: &Request) -> Option<Visitor> {
+    request.extensions().get::<Visitor>().cloned()
+}
+
+fn unprotected() -> Response {
+    fault::unprotected().into_response()
+}
+
+/// Whether the answer may be in the one form that there is.
+fn takes_json(visitor: &Visitor) -> bool {
+    #[derive(Default, Deserialize)]
+    struct Query {
+        format: Option<String>,
+    }
+    let Query { format } = serde_html_form::from_str(visitor.query()).unwrap_or_default();
+    format.is_none_or(|format| format == "json")
+}

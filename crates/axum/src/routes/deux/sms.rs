@@ -1,0 +1,94 @@
+//! Switching two-factor authentication on: a number, and the code that was sent there.
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use countersign_engine::{
+    Stop,
+    advance::Enrolment,
+    core::{DeviceName, Kind, Refusal, Secret},
+};
+use serde_json::json;
+
+use super::{
+    request::Somebody,
+    told::{self, Under},
+};
+use crate::trouble::Trouble;
+
+/// The most digits of a number (ITU-T E.164).
+const LONGEST: usize = 15;
+/// The fewest that such a client sends.
+const SHORTEST: usize = 7;
+
+/// Where a text about the number stands.
+const NUMBER: Under = Under::List("phone_number");
+/// Where a text about the code stands.
+const CODE: Under = Under::List("mfa_code");
+
+pub(super) async fn request(asking: Somebody) -> Response {
+    let Somebody { visitor, signed_in, fields } = &asking;
+    if let Some(told) = asking.is_on().await {
+        return told;
+    }
+    let number = match fields.required("phone_number") {
+        Ok(number) => number.expose().trim(),
+        Err(wrong) => return told::wrong(visitor, &[wrong]),
+    };
+    if let Some(told) = malformed(&asking, number) {
+        return told;
+    }
+    let to = Some(format!("+{number}"));
+    let name = match DeviceName::parse(&told::say(visitor, "device-name-sms")) {
+        Ok(name) => name,
+        Err(refusal) => return told::refused(visitor, &refusal, Under::Detail),
+    };
+    let enrolment = Enrolment { kind: Kind::SMS, name, to };
+    match asking.engine().begin_enrolment_at_once(signed_in, enrolment, &asking.visit()).await {
+        Ok(()) => told::document(StatusCode::OK, &json!({ "enabled": false, "phone_number": number })),
+        Err(Stop::Refused(refusal @ Refusal::AddressInvalid)) => told::refused(visitor, &refusal, NUMBER),
+        Err(stop) => told::stopped(visitor, stop, Under::Detail),
+    }
+}
+
+/// What is told of a number that has not the form of one: digits, and nothing else.
+fn malformed(asking: &Somebody, number: &str) -> Option<Response> {
+    let wrong = |id| Some(told::bad(&asking.visitor, NUMBER, id));
+    let is_number = number.len() >= SHORTEST && number.bytes().all(|c| c.is_ascii_digit());
+    if !is_number {
+        return wrong("refusal-address-invalid");
+    }
+    if number.len() > LONGEST { wrong("deux-number-long") } else { None }
+}
+
+pub(super) async fn verify(asking: Somebody) -> Response {
+    let Somebody { visitor, signed_in, fields } = &asking;
+    if let Some(told) = asking.is_on().await {
+        return told;
+    }
+    let code: &Secret = match fields.required("mfa_code") {
+        Ok(code) => code,
+        Err(wrong) => return told::wrong(visitor, &[wrong]),
+    };
+    let confirmed = asking.engine().confirm_enrolment_at_once(signed_in, &Kind::SMS, code, &asking.visit()).await;
+    match confirmed {
+        Ok(()) => match asking.status().await {
+            Ok(status) => told::document(StatusCode::OK, &status),
+            Err(fault) => Trouble::from(fault).into_response(),
+        },
+        Err(Stop::Refused(Refusal::FactorsChanged)) => told::bad(visitor, Under::Details, "deux-already-enabled"),
+        Err(stop) => told::stopped(visitor, stop, CODE),
+    }
+}
+
+impl Somebody {
+    /// What is told where it is on already.
+    async fn is_on(&self) -> Option<Response> {
+        match self.engine().factors(&self.signed_in).await {
+            Ok(factors) if factors.enabled => Some(told::bad(&self.visitor, Under::Details, "deux-already-enabled")),
+            Ok(_) => None,
+            Err(fault) => Some(Trouble::from(fault).into_response()),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Whether two-factor authentication is on, and switching it off.
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use countersign_engine::{
+    Fault,
+    advance::{AtOnce, Proof, Said},
+    core::{Kind, Status},
+};
+use serde_json::{Map, Value};
+
+use super::{
+    request::Somebody,
+    told::{self, Under},
+};
+use crate::trouble::Trouble;
+
+pub(super) async fn show(asking: Somebody) -> Response {
+    match asking.status().await {
+        Ok(status) => told::document(StatusCode::OK, &status),
+        Err(fault) => Trouble::from(fault).into_response(),
+    }
+}
+
+pub(super) async fn disable(asking: Somebody) -> Response {
+    let Somebody { visitor, signed_in, fields } = &asking;
+    let said = match fields.said() {
+        Ok(said) => said,
+        Err(unclear) => return told::unclear(visitor, &unclear, Under::Detail),
+    };
+    match asking.engine().disable_at_once(signed_in, asking.proof(said), &asking.visit()).await {
+        Ok(AtOnce::Done(_)) => StatusCode::NO_CONTENT.into_response(),
+        Ok(AtOnce::Owed(asked)) => told::owed(visitor, &asked, Under::Detail),
+        Err(stop) => told::unproved(visitor, stop, said, Under::Detail),
+    }
+}
+
+impl Somebody {
+    /// What a deed may rest on: what is said, or, of an old client that says nothing, nothing.
+    pub(super) fn proof<'a>(&self, said: Said<'a>) -> Proof<'a> {
+        let spared = matches!(said, Said::Nothing) && self.visitor.site().spares_old_clients();
+        if spared { Proof::Spared } else { Proof::Owed(said) }
+    }
+
+    /// What is set up; of the number that codes are sent to, as much as its owner needs to recognise it.
+    pub(super) async fn status(&self) -> Result<Value, Fault> {
+        let factors = self.engine().factors(&self.signed_in).await?;
+        let mut status = Map::from_iter([("enabled".to_owned(), factors.enabled.into())]);
+        let mut devices: Vec<_> = factors.devices.into_iter().filter(|it| it.status == Status::Active).collect();
+        devices.sort_by_key(|device| (!device.preferred, device.created));
+        let number = if factors.enabled {
+            if let Some(first) = devices.first() {
+                status.insert("challenge_type".into(), first.kind.as_str().into());
+            }
+            devices.into_iter().find(|device| device.kind == Kind::SMS)
+        } else {
+            self.engine().enrolling_at_once(&self.signed_in, &Kind::SMS).await?
+        };
+        if let Some(to) = number.and_then(|device| device.to) {
+            status.insert("phone_number".into(), to.into());
+        }
+        Ok(Value::Object(status))
+    }
+}

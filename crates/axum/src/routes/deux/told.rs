@@ -1,0 +1,207 @@
+//! Answers in the shapes that clients of deux know.
+//!
+//! A text about the whole request stands under `detail` or `non_field_errors`, one about a field under its name. What such
+//! clients do not know, a throttle or a proof that is owed, has a status of its own, and says when to come back or what to
+//! prove in the same header as everywhere else.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use countersign_engine::{
+    Stop,
+    advance::{Asked, Said},
+    core::Refusal,
+};
+use fluent_bundle::FluentArgs;
+use serde_json::{Value, json};
+
+use super::fields::SaidWrong;
+use crate::{
+    Visitor,
+    problem::{Problem, Refused},
+    trouble::{Trouble, Unread},
+};
+
+/// A field that is not as it has to be, and the message that says why.
+#[derive(Debug)]
+pub(super) struct Wrong(pub(super) &'static str, pub(super) &'static str);
+
+/// Where a text stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Under {
+    /// Under `detail`.
+    Detail,
+    /// In a list under `detail`.
+    Details,
+    /// In a list under this name.
+    List(&'static str),
+    /// Under this name.
+    Text(&'static str),
+}
+
+impl Under {
+    /// About the fields together.
+    pub(super) const NO_FIELD: Self = Self::List("non_field_errors");
+
+    fn holding(self, text: &str) -> Value {
+        match self {
+            Self::Detail => json!({ "detail": text }),
+            Self::Details => json!({ "detail": [text] }),
+            Self::List(name) => json!({ name: [text] }),
+            Self::Text(name) => json!({ name: text }),
+        }
+    }
+}
+
+pub(super) fn say(visitor: &Visitor, id: &str) -> String {
+    visitor.site().templates.texts().say(id, &FluentArgs::new())
+}
+
+/// A document.
+pub(super) fn document(status: StatusCode, document: &Value) -> Response {
+    const KIND: HeaderValue = HeaderValue::from_static("application/json");
+    (status, [(header::CONTENT_TYPE, KIND)], document.to_string()).into_response()
+}
+
+/// A text under `detail`.
+pub(super) fn detail(visitor: &Visitor, status: StatusCode, id: &str) -> Response {
+    document(status, &Under::Detail.holding(&say(visitor, id)))
+}
+
+/// A bad request, for this reason.
+pub(super) fn bad(visitor: &Visitor, under: Under, id: &str) -> Response {
+    document(StatusCode::BAD_REQUEST, &under.holding(&say(visitor, id)))
+}
+
+/// Fields that are not as they have to be.
+pub(super) fn wrong(visitor: &Visitor, fields: &[Wrong]) -> Response {
+    let texts = fields.iter().map(|Wrong(name, why)| ((*name).to_owned(), json!([say(visitor, why)])));
+    document(StatusCode::BAD_REQUEST, &Value::Object(texts.collect()))
+}
+
+/// There is no telling which code was meant.
+pub(super) fn unclear(visitor: &Visitor, said: &SaidWrong, under: Under) -> Response {
+    match said {
+        SaidWrong::Both => bad(visitor, under, "deux-both-codes"),
+        SaidWrong::Fields(fields) => wrong(visitor, fields),
+    }
+}
+
+/// We said no, or could not decide.
+pub(super) fn stopped(visitor: &Visitor, stop: Stop, under: Under) -> Response {
+    match stop {
+        Stop::Refused(refusal) => refused(visitor, &refusal, under),
+        Stop::Faulted(fault) => Trouble::from(fault).into_response(),
+    }
+}
+
+/// The same, of an answer to a device: a wrong backup code has a text of its own.
+pub(super) fn unproved(visitor: &Visitor, stop: Stop, said: Said<'_>, under: Under) -> Response {
+    let is_code = |refusal: &Refusal| {
+        matches!(refusal, Refusal::CodeWrong | Refusal::CodeMalformed | Refusal::CodeMistyped | Refusal::DeviceUnknown)
+    };
+    match (stop, said) {
+        (Stop::Refused(refusal), Said::BackupCode(_)) if is_code(&refusal) => {
+            counted(bad(visitor, under, "deux-backup-code-wrong"), &refusal)
+        }
+        (stop, _) => stopped(visitor, stop, under),
+    }
+}
+
+/// We said no.
+pub(super) fn refused(visitor: &Visitor, refusal: &Refusal, under: Under) -> Response {
+    if matches!(refusal, Refusal::SignInNeeded | Refusal::VerificationNeeded) {
+        return visitor.tell(&refusal.clone().into());
+    }
+    let problem = Problem::from(refusal.clone());
+    let (what, _) = problem.texts(visitor.site());
+    let status = match problem.status() {
+        StatusCode::TOO_MANY_REQUESTS => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let mut response = document(status, &under.holding(&what));
+    if let Some(seconds) = problem.retry_after(visitor.engine().now()) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    counted(response, refusal)
+}
+
+/// What somebody who signs in is told, for the table of all refusals.
+#[cfg(test)]
+pub(crate) fn refused_at_login(visitor: &Visitor, refusal: &Refusal) -> Response {
+    refused(visitor, refusal, Under::NO_FIELD)
+}
+
+fn counted(mut response: Response, refusal: &Refusal) -> Response {
+    response.extensions_mut().insert(Refused::from(refusal));
+    response
+}
+
+/// A device is asked: whoever signs in is told so.
+pub(super) fn required(visitor: &Visitor, asked: &Asked, under: Under) -> Response {
+    match &asked.unsent {
+        Some(refusal) => refused(visitor, refusal, under),
+        None => document(StatusCode::OK, &json!({ "mfa_required": true, "mfa_type": asked.kind.as_str() })),
+    }
+}
+
+/// A device is asked, of somebody who is signed in: nothing was done yet.
+pub(super) fn owed(visitor: &Visitor, asked: &Asked, under: Under) -> Response {
+    if let Some(refusal) = &asked.unsent {
+        return refused(visitor, refusal, under);
+    }
+    let (detail, kind) = (say(visitor, "deux-proof"), asked.kind.as_str());
+    let body = json!({ "detail": detail, "mfa_required": true, "mfa_type": kind });
+    let mut response = document(StatusCode::UNAUTHORIZED, &body);
+    let told = visitor.tell(&Refusal::VerificationNeeded.into());
+    if let Some(challenge) = told.headers().get(header::WWW_AUTHENTICATE) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
+    }
+    counted(response, &Refusal::VerificationNeeded)
+}
+
+/// Nobody is signed in.
+pub(super) fn signed_out(visitor: &Visitor) -> Response {
+    let mut response = detail(visitor, StatusCode::UNAUTHORIZED, "deux-signed-out");
+    for scheme in ["Token", "Bearer"] {
+        response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+    }
+    counted(response, &Refusal::SignInNeeded)
+}
+
+/// A request that means nothing.
+pub(super) fn unread(visitor: &Visitor, unread: Unread) -> Response {
+    let (status, id) = match unread {
+        Unread::CsrfToken | Unread::OtherSite => (StatusCode::FORBIDDEN, "deux-csrf-token"),
+        Unread::BodyKind => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "deux-body-kind"),
+        Unread::BodyLong => (StatusCode::PAYLOAD_TOO_LARGE, "deux-body-long"),
+        Unread::BodySlow => (StatusCode::REQUEST_TIMEOUT, "deux-body-slow"),
+        _ => (StatusCode::BAD_REQUEST, "deux-body-broken"),
+    };
+    detail(visitor, status, id)
+}
+
+/// Nothing is there.
+pub(super) fn nothing(visitor: &Visitor) -> Response {
+    detail(visitor, StatusCode::NOT_FOUND, "deux-not-found")
+}
+
+/// The method means nothing there.
+pub(super) fn not_allowed(visitor: &Visitor, allowed: &'static str) -> Response {
+    let method = FluentArgs::from_iter([("method", visitor.method().as_str())]);
+    let text = visitor.site().templates.texts().say("deux-method-not-allowed", &method);
+    allowing(document(StatusCode::METHOD_NOT_ALLOWED, &Under::Detail.holding(&text)), allowed)
+}
+
+/// What there is.
+pub(super) fn described(visitor: &Visitor, allowed: &'static str) -> Response {
+    let parses = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
+    let body = json!({ "name": visitor.path(), "description": "", "renders": ["application/json"], "parses": parses });
+    allowing(document(StatusCode::OK, &body), allowed)
+}
+
+fn allowing(mut response: Response, allowed: &'static str) -> Response {
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}

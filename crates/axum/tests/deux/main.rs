@@ -1,0 +1,14 @@
+//! deux's entrance, row by row: each test is named after the row of `docs/parity/deux.md` that it holds to.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod api;
+mod authtoken;
+mod lenient;
+mod oauth2;
+mod site;
