@@ -304,7 +304,12 @@ async fn t10_every_deed_on_factors_is_refused_to_a_session_that_proved_too_littl
     let opened = ada.program.answers(&pending, &site.outbox.code()).await;
     assert_eq!(opened.body["session"]["acr"], "aal1", "{opened:?}");
 
-    let before = format!("{:?}", site.world.store.factors(&ada.person.user.id).await.unwrap());
+    let rows = async || {
+        let factors = site.world.store.factors(&ada.person.user.id).await.unwrap();
+        let devices: Vec<_> = factors.devices.iter().map(|it| (it.id.clone(), it.status, it.name.clone())).collect();
+        (factors.account, devices)
+    };
+    let before = format!("{:?}", rows().await);
     let document = ada.program.get("/api/v1/openapi.json").await.body;
     let phone = ada.program.get("/api/v1/devices").await.body["devices"][0]["id"].clone();
     let mut tried = 0;
@@ -325,7 +330,20 @@ async fn t10_every_deed_on_factors_is_refused_to_a_session_that_proved_too_littl
         }
     }
     assert!(tried >= 9, "{tried}");
-    assert_eq!(format!("{:?}", site.world.store.factors(&ada.person.user.id).await.unwrap()), before);
+    let body = json!({ "phone_number": "31612345658", "mfa_code": "123456" }).to_string();
+    for (method, path, body, status) in [
+        (Method::DELETE, "/mfa/", "{}", StatusCode::UNAUTHORIZED),
+        (Method::DELETE, "/mfa/", &*body, StatusCode::BAD_REQUEST),
+        (Method::POST, "/mfa/recovery/", "{}", StatusCode::UNAUTHORIZED),
+        (Method::GET, "/mfa/recovery/", "", StatusCode::METHOD_NOT_ALLOWED),
+        (Method::PUT, "/mfa/sms/request/", &*body, StatusCode::BAD_REQUEST),
+        (Method::PUT, "/mfa/sms/verify/", &*body, StatusCode::BAD_REQUEST),
+    ] {
+        assert_eq!(ada.program.send(method, path, body.to_owned()).await.status, status, "{path} {body}");
+    }
+    let failures = site.world.store.factors(&ada.person.user.id).await.unwrap();
+    assert_eq!(failures.devices[0].throttle.failures, 1, "a wrong proof is counted");
+    assert_eq!(format!("{:?}", rows().await), before);
     let password = json!({ "current": ada.person.password, "new": "six words nobody would put together" });
     assert_eq!(ada.program.post("/api/v1/password", &password).await.code(), "verification-needed");
 }
