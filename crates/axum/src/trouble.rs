@@ -60,7 +60,12 @@ pub(crate) enum Needed {
 impl Needed {
     /// A second factor, proved at most so long ago.
     pub(crate) fn second_factor(age: Duration) -> Self {
-        Self::Proof { level: Level::Aal2, age: (age != Duration::MAX).then_some(age) }
+        Self::device(Level::Aal2, age)
+    }
+
+    /// A device that counts for so much, proved at most so long ago.
+    fn device(level: Level, age: Duration) -> Self {
+        Self::Proof { level, age: (age != Duration::MAX).then_some(age) }
     }
 
     /// The challenge that says so.
@@ -260,6 +265,20 @@ impl Visitor {
             response.extensions_mut().insert(Refused::from(refusal));
         }
         response
+    }
+
+    /// The same trouble, asking for no surer proof than the user's devices can give: where the rules ask for a device, the
+    /// surest one meets them.
+    pub(crate) async fn within_reach(&self, trouble: Trouble) -> Result<Trouble, Fault> {
+        let Trouble::Refused(refusal @ Refusal::VerificationNeeded) = trouble else { return Ok(trouble) };
+        let surest = match self.signed_in().await? {
+            Some(signed_in) => self.engine().surest(signed_in.user()).await?,
+            None => None,
+        };
+        Ok(match surest {
+            Some(level) => Trouble::Unmet(refusal, Needed::device(level, self.engine().policy().recent)),
+            None => refusal.into(),
+        })
     }
 
     /// An answer as a program gets it: what went wrong is told it in its own way.

@@ -47,6 +47,29 @@ async fn what_asks_for_a_recent_proof_says_so_like_a_guard() {
     assert!(newcomer.program.get("/api/v1/devices").await.body["methods"].is_null());
 }
 
+/// What nobody could ever meet is not asked for: a mailbox counts for less, and proves all that there is to prove.
+#[tokio::test]
+async fn whoever_has_a_mailbox_alone_is_asked_for_the_level_that_it_reaches() {
+    let site = Site::new();
+    let mut ada = site.newcomer("ada").await;
+    let mailbox = json!({ "method": "email", "name": "Mail", "to": "ada@example.org" });
+    let setup = ada.program.post("/api/v1/devices", &mailbox).await.body;
+    let proof = json!({ "setup": setup["setup"], "code": site.outbox.code() });
+    ada.program.opens("/api/v1/devices/setup/confirm", &proof).await;
+    site.world.pass(601);
+    let refused = ada.program.post("/api/v1/backup-codes", &json!({})).await;
+    let challenge = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal1\", max_age=\"600\"";
+    assert_eq!((refused.code(), refused.challenge()), ("verification-needed", challenge));
+    let asked = ada.program.post("/api/v1/step-up", &json!({})).await.body;
+    let (run, device) = (&asked["step_up"], &asked["asked"]["id"]);
+    ada.program.post("/api/v1/step-up/send", &json!({ "step_up": run, "device": device })).await;
+    let answer = json!({ "step_up": run, "device": device, "code": site.outbox.code() });
+    let opened = ada.program.opens("/api/v1/step-up/answer", &answer).await;
+    assert_eq!(opened.body["session"]["acr"], "aal1");
+    assert_eq!(ada.program.post("/api/v1/backup-codes", &json!({})).await.status, StatusCode::OK);
+    assert_eq!(ada.program.get("/fresh").await.challenge(), FRESHER, "what a route asks for stays as it is");
+}
+
 #[tokio::test]
 async fn a_browser_that_looks_at_a_page_is_still_led_there() {
     let site = Site::new();

@@ -177,11 +177,12 @@ impl Operation {
         Fut: Future<Output = Result<Reply<R>, Trouble>> + Send + 'static,
     {
         let answer = move |call: Call<T>| {
+            let visitor = call.visitor.clone();
             let answer = handler(call);
             async move {
                 match answer.await {
                     Ok(reply) => (status, reply).into_response(),
-                    Err(trouble) => trouble.into_response(),
+                    Err(trouble) => visitor.within_reach(trouble).await.unwrap_or_else(Trouble::from).into_response(),
                 }
             }
         };
