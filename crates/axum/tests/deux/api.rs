@@ -1,6 +1,6 @@
 //! The five addresses below `/mfa`.
 
-use axum::http::{HeaderValue, Method};
+use axum::http::Method;
 use countersign_engine::core::{Level, Status};
 use countersign_testkit::{Behaviour, other_code};
 use serde_json::json;
@@ -361,17 +361,11 @@ async fn a_token_that_is_old_switches_nothing_on() {
 async fn a_browser_s_session_counts_together_with_the_token_that_goes_with_it() {
     let site = Site::new();
     let person = site.world.user("ada");
-    let mut browser = site.browser();
-    let form = browser.get("/account/login").await.form_with("password");
-    browser.submit(&form, "", &[("name", "ada"), ("password", &person.password)]).await;
-    let mut client = site.client();
-    let cookies: Vec<_> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    client.headers.insert("cookie", HeaderValue::from_str(&cookies.join("; ")).unwrap());
+    let mut client = site.browses(&person).await;
     client.get("/mfa/").await.is(200, &json!({ "enabled": false }));
     let request = json!({ "phone_number": NUMBER });
     client.put("/mfa/sms/request/", &request).await.is(403, &json!({ "detail": TEXT }));
-    let tag = client.get("/api/v1/csrf").await.body["csrf"].as_str().unwrap().to_owned();
-    client.headers.insert("x-csrf-token", HeaderValue::from_str(&tag).unwrap());
+    client.shows_that_it_is_ours().await;
     client.put("/mfa/sms/request/", &request).await.is(200, &json!({ "enabled": false, "phone_number": NUMBER }));
 }
 

@@ -52,3 +52,25 @@ async fn a_wrong_code_is_wrong_for_old_clients_too() {
     client.delete("/mfa/", &json!({})).await.is(400, &json!({ "detail": TEXT }));
     client.get("/mfa/recovery/").await.is(400, &json!({ "backup_code": TEXT }));
 }
+
+/// A link on a page elsewhere, which a browser follows with its cookies, and looking at the headers alone.
+#[tokio::test]
+async fn w56_what_a_browser_sends_by_itself_voids_no_recovery_code() {
+    let site = Site::lenient();
+    let ada = site.world.user("ada");
+    let mut browser = site.browses(&ada).await;
+    browser.shows_that_it_is_ours().await;
+    browser.enables(&site).await;
+    let code = browser.post("/mfa/recovery/", &json!({})).await.body["backup_code"].clone();
+    browser.headers.remove("x-csrf-token");
+    for path in ["/mfa/recovery/", "/mfa/recovery.json"] {
+        browser.get(path).await.is(405, &json!({ "detail": TEXT }));
+    }
+    let mut client = site.client();
+    client.signs_in(&ada, &json!({ "backup_code": code })).await.is(200, &json!({ "token": TEXT }));
+    client.enables(&site).await;
+    let code = client.get("/mfa/recovery/").await.body["backup_code"].clone();
+    let head = client.send(Method::HEAD, "/mfa/recovery/", JSON, String::new()).await;
+    assert_eq!((head.status.as_u16(), head.header("allow")), (405, "POST, OPTIONS"));
+    client.signs_in(&ada, &json!({ "backup_code": code })).await.is(200, &json!({ "token": TEXT }));
+}

@@ -62,6 +62,17 @@ impl Site {
         Browser::at(self.app.clone(), HOST)
     }
 
+    /// What a browser has in which somebody without a second factor has just signed in: cookies.
+    pub(crate) async fn browses(&self, person: &Person) -> Client {
+        let mut browser = self.browser();
+        let form = browser.get("/account/login").await.form_with("password");
+        browser.submit(&form, "", &[("name", &person.user.name), ("password", &person.password)]).await;
+        let cookies: Vec<_> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut client = self.client();
+        client.headers.insert(header::COOKIE, HeaderValue::from_str(&cookies.join("; ")).unwrap());
+        client
+    }
+
     /// Somebody without a second factor, whose client has just got its token.
     pub(crate) async fn newcomer(&self, name: &str) -> (Person, Client) {
         let person = self.world.user(name);
@@ -168,6 +179,12 @@ impl Client {
     pub(crate) fn shows(&mut self, scheme: &str, token: &Value) {
         let shown = format!("{scheme} {}", token.as_str().unwrap());
         self.headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&shown).unwrap());
+    }
+
+    /// Sends the token along from now on that goes with its cookies.
+    pub(crate) async fn shows_that_it_is_ours(&mut self) {
+        let tag = self.get("/api/v1/csrf").await.body["csrf"].as_str().unwrap().to_owned();
+        self.headers.insert("x-csrf-token", HeaderValue::from_str(&tag).unwrap());
     }
 
     /// Gives name and password, and whatever else there is, and keeps the token that it gets.

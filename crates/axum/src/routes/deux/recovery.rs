@@ -1,6 +1,10 @@
 //! A backup code, told once. Asking for it makes it, so a request that must change nothing gets none, except from old clients.
+//! Those show a token, which no link can make a browser do; what a browser sends by itself, its cookies, makes none.
 
-use axum::{http::StatusCode, response::Response};
+use axum::{
+    http::{Method, StatusCode},
+    response::Response,
+};
 use countersign_engine::{
     Stop,
     advance::AtOnce,
@@ -17,7 +21,9 @@ use super::{
 const CODE: &str = "backup_code";
 
 pub(super) async fn read(asking: Somebody) -> Response {
-    if asking.visitor.site().spares_old_clients() {
+    let visitor = &asking.visitor;
+    let asks = *visitor.method() == Method::GET && visitor.shows_bearer();
+    if asks && visitor.site().spares_old_clients() {
         return make(asking).await;
     }
     told::not_allowed(&asking.visitor, "POST, OPTIONS")
