@@ -204,6 +204,28 @@ async fn dxoau_08_errors_of_the_rfc_are_told_as_it_says() {
     }
 }
 
+/// R101: whoever says twice who they are, or says what no name can be, says nothing, and the body is not asked instead.
+#[tokio::test]
+async fn r101_a_header_that_cannot_be_believed_names_nobody() {
+    let site = Site::new();
+    let app = App::new(&site, ClientType::Confidential).await;
+    let ada = site.world.user("ada");
+    let basic = |text: &str| HeaderValue::from_str(&format!("Basic {}", BASE64.encode(text.as_bytes()))).unwrap();
+    let right = basic(&format!("{}:{}", app.registered.id, app.secret.as_deref().unwrap()));
+    let mut body = json!({ "grant_type": "password", "username": "ada", "password": ada.password });
+    extend(&mut body, app.body());
+    for headers in [
+        vec![right.clone(), right.clone()],
+        vec![right, basic("nobody:x")],
+        vec![basic("a%00:x")],
+        vec![HeaderValue::from_bytes(b"Basic \xff").unwrap()],
+    ] {
+        let mut client = site.client();
+        client.headers.extend(headers.into_iter().map(|header| (header::AUTHORIZATION, header)));
+        client.post(TOKEN, &body).await.is(401, &json!({ "error": "invalid_client" }));
+    }
+}
+
 /// What is wrong with a request costs nobody a code.
 #[tokio::test]
 async fn w58_a_backup_code_is_not_used_up_by_a_request_that_fails() {

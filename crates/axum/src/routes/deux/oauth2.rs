@@ -82,22 +82,24 @@ async fn answered(asking: &Anybody) -> Result<Response, Response> {
 async fn client(asking: &Anybody) -> Result<Client, Response> {
     let invalid = || Error::InvalidClient.into_response();
     let text = |name| asking.fields.text(name).ok().flatten();
-    let (id, secret) = match &asking.authorization {
-        Some(header) => basic(header.expose()).ok_or_else(invalid)?,
-        None => (text("client_id").ok_or_else(invalid)?.clone(), text("client_secret").cloned()),
+    let (id, secret) = match &*asking.authorization {
+        [header] => basic(header.expose()).ok_or_else(invalid)?,
+        [_, ..] => return Err(invalid()),
+        [] => (text("client_id").ok_or_else(invalid)?.clone(), text("client_secret").cloned()),
     };
     let client = asking.engine().client(&ClientId::new(id.expose()), secret.as_ref()).await;
     client.map_err(|fault| Trouble::from(fault).into_response())?.ok_or_else(invalid)
 }
 
-/// Name and secret in a header (RFC 7617), each encoded as in a form.
+/// Name and secret in a header (RFC 7617), each encoded as in a form. Neither has a NUL, which no row can hold.
 fn basic(header: &str) -> Option<(Secret, Option<Secret>)> {
     let (scheme, encoded) = header.split_once(' ')?;
     let plain = BASE64.decode(encoded.trim().as_bytes()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
     let (id, secret) = std::str::from_utf8(&plain).ok()?.split_once(':')?;
     let decoded = |text: &str| {
         let text = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&text).decode_utf8().ok().map(|text| Secret::new(text.into_owned()))
+        let text = percent_encoding::percent_decode_str(&text).decode_utf8().ok()?;
+        (!text.contains('\0')).then(|| Secret::new(text.into_owned()))
     };
     Some((decoded(id)?, Some(decoded(secret)?).filter(|secret| !secret.expose().is_empty())))
 }
@@ -162,7 +164,9 @@ mod tests {
         };
         assert_eq!(read("app:s:1%2B+"), Some(("app".into(), Some("s:1+ ".into()))));
         assert_eq!(read("app:"), Some(("app".into(), None)));
-        assert_eq!(read("app"), None);
+        for text in ["app", "app%00:s", "app:s\0"] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
         for header in ["Basic", "Basic !", "Bearer YTpi", "YTpi"] {
             assert!(basic(header).is_none(), "{header}");
         }

@@ -21,8 +21,8 @@ const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 pub(super) struct Anybody {
     pub(super) visitor: Visitor,
     pub(super) fields: Fields,
-    /// What it says of a client, in `Authorization`.
-    pub(super) authorization: Option<Secret>,
+    /// What it says of a client, in `Authorization`, as often as it does.
+    pub(super) authorization: Vec<Secret>,
     /// Whether a page in a browser has sent it.
     pub(super) is_of_browser: bool,
 }
@@ -47,7 +47,8 @@ impl<S: Send + Sync> FromRequest<S> for Anybody {
             return Err(told::nothing(&visitor));
         }
         let headers = request.headers();
-        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(Secret::from);
+        let shown = headers.get_all(header::AUTHORIZATION).iter();
+        let authorization = shown.map(|value| Secret::from(value.to_str().unwrap_or_default())).collect();
         let is_of_browser = headers.contains_key(header::ORIGIN) || headers.contains_key(FETCH_MODE);
         let fields = Fields::read(request).await.map_err(|unread| told::unread(&visitor, unread))?;
         Ok(Self { visitor, fields, authorization, is_of_browser })
