@@ -16,6 +16,7 @@ mod call;
 mod devices;
 mod disable;
 mod document;
+mod link;
 mod login;
 mod openapi;
 mod operation;

@@ -44,6 +44,49 @@ async fn every_reference_leads_somewhere_and_every_name_is_used_once() {
     assert!(names.len() >= 30, "{names:?}");
 }
 
+/// A link names a request that there is, something that it takes, and a place where the answer has it.
+#[tokio::test]
+async fn every_link_hands_something_on() {
+    let site = Site::new();
+    let document = site.program().get("/api/v1/openapi.json").await.body;
+    let operations = document["paths"].as_object().unwrap().values();
+    let operations: Vec<_> = operations.flat_map(|methods| methods.as_object().unwrap().values()).collect();
+    let mut handed = 0;
+    for response in operations.iter().flat_map(|operation| operation["responses"].as_object().unwrap().values()) {
+        for (name, link) in response["links"].as_object().into_iter().flatten() {
+            let next = operations.iter().find(|next| next["operationId"] == link["operationId"]).unwrap();
+            let body = &next["requestBody"]["content"]["application/json"]["schema"];
+            let takes = |member: &str| schema(&document, body, &format!("/{member}")).is_some();
+            let has = |part: &str| next["parameters"].as_array().unwrap().iter().any(|known| known["name"] == part);
+            let given = &response["content"]["application/json"]["schema"];
+            let both = [(&link["requestBody"], &takes as &dyn Fn(&str) -> bool), (&link["parameters"], &has)];
+            for (values, is_known) in both {
+                for (member, expression) in values.as_object().into_iter().flatten() {
+                    assert!(is_known(member), "{name} takes no {member}");
+                    let place = expression.as_str().unwrap().strip_prefix("$response.body#").unwrap();
+                    assert!(schema(&document, given, place).is_some(), "{name} is handed {place}, which is nowhere");
+                    handed += 1;
+                }
+            }
+        }
+    }
+    assert!(handed >= 30, "{handed}");
+}
+
+/// What is described at this place of an answer or a body.
+fn schema<'a>(document: &'a Value, described: &'a Value, place: &str) -> Option<&'a Value> {
+    if let Some(named) = described["$ref"].as_str() {
+        return schema(document, document.pointer(named.strip_prefix('#')?)?, place);
+    }
+    if let Some(choices) = described["oneOf"].as_array() {
+        return choices.iter().find_map(|choice| schema(document, choice, place));
+    }
+    let Some(rest) = place.strip_prefix('/') else { return Some(described) };
+    let (step, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let inner = if step.parse::<usize>().is_ok() { described.get("items") } else { described["properties"].get(step) };
+    schema(document, inner?, rest)
+}
+
 /// What is answered is what is described: every member of an answer has its place.
 #[tokio::test]
 async fn answers_have_the_members_that_are_described() {

@@ -10,6 +10,7 @@ use countersign_engine::core::Refusal;
 use serde_json::{Map, Value, json};
 
 use super::{
+    link::links,
     operation::{Operation, Shape},
     operations,
 };
@@ -29,16 +30,15 @@ pub(crate) fn document(root: &str) -> Value {
     let (mut paths, mut schemas) = (Map::new(), Map::new());
     let problem = Shape::of::<ProblemDocument>();
     keep(&mut schemas, problem);
-    for operation in operations() {
-        let Operation { method, path, .. } = &operation;
-        let described = describe(&operation);
+    let operations = operations();
+    for operation in &operations {
+        let Operation { method, path, .. } = operation;
+        let described = describe(operation, links(operation, &operations));
         let methods = paths.entry((*path).to_owned()).or_insert_with(|| json!({}));
-        if let Some(methods) = methods.as_object_mut() {
-            methods.insert(method.as_str().to_ascii_lowercase(), described);
-        }
-        for shape in [operation.takes, operation.gives].into_iter().flatten() {
-            keep(&mut schemas, shape);
-        }
+        set(methods, &method.as_str().to_ascii_lowercase(), described);
+    }
+    for shape in operations.into_iter().flat_map(|operation| [operation.takes, operation.gives]).flatten() {
+        keep(&mut schemas, shape);
     }
     if let Some(code) = schemas.get_mut("ProblemDocument").and_then(|schema| schema.pointer_mut("/properties/code")) {
         *code = json!({ "type": "string", "description": "What happened, for programs.", "enum": codes() });
@@ -56,6 +56,7 @@ pub(crate) fn document(root: &str) -> Value {
         "components": {
             "schemas": schemas,
             "parameters": { "Browser": known() },
+            "headers": headers(),
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
@@ -73,22 +74,25 @@ pub(crate) fn document(root: &str) -> Value {
     })
 }
 
-fn describe(operation: &Operation) -> Value {
+fn describe(operation: &Operation, links: Map<String, Value>) -> Value {
     let Operation { name, about, gate, opens, status, path, takes, gives, .. } = operation;
     let mut described = json!({
         "operationId": name,
         "summary": about,
         "description": format!("Asks for {}.", gate.as_str()),
-        "responses": { "default": {
-            "description": "Something went wrong; the code says what.",
-            "content": { "application/problem+json": { "schema": reference("ProblemDocument") } },
-        } },
+        "responses": {
+            "4XX": bad("We say no; the code says why.", &["Retry-After", "WWW-Authenticate"]),
+            "503": bad("We could not decide; the log has the cause, under the number of the incident.", &["Retry-After"]),
+        },
         "x-opens": opens,
         "security": if gate.asks_for_session() { json!([{ "bearer": [] }, { "cookie": [] }]) } else { json!([]) },
     });
     let mut good = json!({ "description": "It is done." });
     if let Some(shape) = gives {
         set(&mut good, "content", json!({ "application/json": { "schema": reference(&shape.name) } }));
+    }
+    if !links.is_empty() {
+        set(&mut good, "links", links.into());
     }
     if let Some(responses) = described.get_mut("responses") {
         set(responses, status.as_str(), good);
@@ -104,6 +108,30 @@ fn describe(operation: &Operation) -> Value {
     }
     set(&mut described, "parameters", parameters.into());
     described
+}
+
+/// An answer where something went wrong, with the headers that it may have.
+fn bad(about: &str, headers: &[&str]) -> Value {
+    let header = |name: &&str| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
+    json!({
+        "description": about,
+        "headers": headers.iter().map(header).collect::<Map<_, _>>(),
+        "content": { "application/problem+json": { "schema": reference("ProblemDocument") } },
+    })
+}
+
+/// The headers of answers where something went wrong.
+fn headers() -> Value {
+    json!({
+        "Retry-After": {
+            "description": "Seconds after which trying again could help.",
+            "schema": { "type": "integer", "minimum": 0 },
+        },
+        "WWW-Authenticate": {
+            "description": "What has to be shown or proved first (RFC 6750, RFC 9470).",
+            "schema": { "type": "string" },
+        },
+    })
 }
 
 /// The header by which a program is known.

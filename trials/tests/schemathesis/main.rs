@@ -1,0 +1,190 @@
+//! The JSON API as its own description has it, tried by schemathesis, which knows nothing of us but that.
+//!
+//! Thousands of requests are made up from the description, one by one and in chains along its links, and sent to the real
+//! server; whatever is answered must be described. `people.py` signs people in, with a second factor, and completes every
+//! other request with what a person would know, so that most answers are more than a plain no.
+//!
+//! Of the checks that schemathesis has, one is left out: a request that is right by its form may well be refused for what it
+//! says, as a password that nobody has is. What would be 429 for the sheer number of requests is widened by settings. Cookies
+//! are no part of this; browsers try those. A run of chains ends when the server does not answer the same in the same way,
+//! which is its business; so it is one of its own, that begins again until its time is up.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a trial fails by panicking")]
+#![allow(clippy::print_stdout, reason = "how many requests there were is for the reader")]
+
+mod report;
+
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use trials::{Installation, Server, try_request};
+
+use crate::report::{Report, operations};
+
+const HOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis/people.py");
+const PASSWORD: &str = "umbrella marmalade kiosk";
+/// They take turns: each when the one before can sign in no more.
+const PEOPLE: usize = 12;
+
+const SINGLY: [&str; 4] = ["--phases", "coverage,fuzzing", "--max-examples", "150"];
+const IN_CHAINS: [&str; 4] = ["--phases", "stateful", "--max-time", "40"];
+
+/// As many wrong passwords, codes and messages as a run comes to.
+const SETTINGS: [(&str, &str); 10] = [
+    ("first_step_per_account", "1000000"),
+    ("first_step_per_address", "1000000"),
+    ("throttle_factor", "0"),
+    ("code_cooldown", "0"),
+    ("code_lifetime", "5s"),
+    ("codes_per_user", "1000000"),
+    ("codes_per_address", "1000000"),
+    ("codes_per_region", "1000000"),
+    ("code_breaker", "1000000"),
+    ("sms_gateway", "command"),
+];
+
+/// A server with people, and a folder for what they are sent.
+struct Site {
+    folder: TempDir,
+    server: Server,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let database = format!("sqlite://{}/countersign.db", folder.path().display());
+        let installation = Installation::on(&database, folder.path());
+        for number in 0..PEOPLE {
+            installation.adds(&format!("person{number}"), PASSWORD);
+        }
+        let gateway = gateway(folder.path());
+        let settings: Vec<_> = SETTINGS.into_iter().chain([("gateway_command", gateway.as_str())]).collect();
+        let server = installation.lone_node(&settings);
+        Self { folder, server }
+    }
+
+    /// What the server says of its API.
+    fn description(&self) -> Value {
+        let head = format!("GET /api/v1/openapi.json HTTP/1.1\r\nHost: {}\r\n", self.server.address);
+        let answer = String::from_utf8(try_request(&self.server.address, &head).unwrap()).unwrap();
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+
+    /// Runs schemathesis on the description at this place.
+    fn tried(&self, description: &str, words: &[&str]) -> (Report, Output) {
+        let api = format!("http://{}/api/v1", self.server.address);
+        let people = (0..PEOPLE).map(|number| format!("person{number} +316123456{number:02}\n"));
+        let [summary, events] = ["summary.json", "events.ndjson"].map(|name| self.folder.path().join(name));
+        let mut schemathesis = python();
+        schemathesis
+            .current_dir(self.folder.path())
+            .args(["-m", "schemathesis.cli", "run", description, "--url", &api])
+            .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance", "--continue-on-failure"])
+            .args(["--seed", "1", "--generation-database", "none", "--no-color", "--report", "json,ndjson"])
+            .arg("--report-json-path")
+            .arg(&summary)
+            .arg("--report-ndjson-path")
+            .arg(&events)
+            .args(words)
+            .env("SCHEMATHESIS_HOOKS", HOOKS)
+            .env("TRIAL_API", &api)
+            .env("TRIAL_PASSWORD", PASSWORD)
+            .env("TRIAL_PEOPLE", people.collect::<String>())
+            .env("TRIAL_OUTBOX", outbox(self.folder.path()));
+        let output = schemathesis.output().unwrap();
+        (Report::read(&summary, &events), output)
+    }
+}
+
+/// A program that keeps the messages that it is given.
+fn gateway(folder: &Path) -> String {
+    let (program, outbox) = (folder.join("gateway"), outbox(folder));
+    fs::write(&outbox, "").unwrap();
+    fs::write(&program, format!("#!/bin/sh\ncat >> {0}\necho >> {0}\n", outbox.display())).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    program.display().to_string()
+}
+
+fn outbox(folder: &Path) -> PathBuf {
+    folder.join("outbox")
+}
+
+fn python() -> Command {
+    let Some(program) = env::var_os("TRIALS_PYTHON") else {
+        panic!("this trial needs Python packages: run `cargo xtask test`, which sets TRIALS_PYTHON");
+    };
+    Command::new(program)
+}
+
+#[test]
+fn whatever_is_answered_is_described() {
+    let described = operations(&Site::new().description());
+    let runs = [SINGLY, IN_CHAINS].map(|words| {
+        // People are as new as a run that knows nothing of their devices.
+        let site = Site::new();
+        let (report, output) = site.tried(&format!("http://{}/api/v1/openapi.json", site.server.address), &words);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && report.is_clean(), "{said}");
+        println!("{words:?}: {report}");
+        report
+    });
+    let chained = runs[1].chained();
+    let all = Report::of_all(runs);
+    assert!(all.cases() >= 5000, "{} requests were made", all.cases());
+    assert!(chained >= 100, "{chained} requests went on with what another had given");
+    for operation in &described {
+        let statuses = all.statuses(&operation.name);
+        assert!(statuses.keys().all(|status| *status < 500), "{}: {statuses:?}", operation.name);
+        assert!(statuses.keys().any(|status| *status < 300), "{} never succeeds: {statuses:?}", operation.name);
+    }
+    let of_the_signed_in = described.iter().filter(|operation| operation.asks_for_session);
+    let (asked, unsigned) = of_the_signed_in.fold((0, 0), |(asked, unsigned), operation| {
+        let statuses = all.statuses(&operation.name);
+        (asked + statuses.values().sum::<usize>(), unsigned + statuses.get(&401).copied().unwrap_or_default())
+    });
+    assert!(unsigned * 3 < asked, "{unsigned} of {asked} requests came from nobody who was signed in");
+    let throttled = all.share(429);
+    assert!(throttled < 0.05, "{throttled} of all requests were too many");
+}
+
+/// As what it is found out, where it stands, and how it comes about.
+type Untruth = (&'static str, &'static str, fn(&mut Value));
+
+/// A trial that finds nothing might look at nothing: each kind of untruth in a description is found out.
+#[test]
+fn a_description_that_is_not_true_is_found_out() {
+    let site = Site::new();
+    let untruths: [Untruth; 5] = [
+        ("Undocumented status code", "/paths/~1sessions/get/responses", |answers| {
+            *answers = json!({ "201": answers["200"].take() });
+        }),
+        ("Undocumented Content-Type", "/paths/~1sessions/get/responses/200/content", |content| {
+            *content = json!({ "application/xml": content["application/json"].take() });
+        }),
+        ("Missing required response headers", "/paths/~1sessions/get/responses/200", |answer| {
+            answer["headers"] = json!({ "Colour": { "required": true, "schema": { "type": "string" } } });
+        }),
+        ("Response violates schema", "/components/schemas/SessionEntry/required", |required| {
+            required.as_array_mut().unwrap().push("colour".into());
+        }),
+        ("Response violates schema", "/components/schemas/SessionEntry", |entry| {
+            entry["required"].as_array_mut().unwrap().retain(|member| member != "acr");
+            entry["properties"].as_object_mut().unwrap().remove("acr");
+        }),
+    ];
+    for (told, place, untruth) in untruths {
+        let mut description = site.description();
+        untruth(description.pointer_mut(place).unwrap());
+        let file = site.folder.path().join("untrue.json");
+        fs::write(&file, description.to_string()).unwrap();
+        let words = ["--phases", "coverage", "--include-operation-id", "sessions"];
+        let (report, output) = site.tried(&file.display().to_string(), &words);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(!output.status.success() && !report.is_clean() && said.contains(told), "{told}:\n{said}");
+    }
+}
