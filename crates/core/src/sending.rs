@@ -124,6 +124,8 @@ pub struct Sending<'a> {
     pub browser: Option<&'a BrowserId>,
     /// Names the address in budgets without telling it.
     pub address_tag: &'a str,
+    /// Whether failures have disabled another device of the user's.
+    pub another_disabled: bool,
 }
 
 /// A code about to be sent: what must be written first, and what is to be sent then.
@@ -140,11 +142,15 @@ pub struct Posted {
 /// What sending this code writes. Refused where there is nobody to send to, where the device would not listen, and where
 /// too many of its codes are good already; whether the budgets allow it, the commit says.
 pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp) -> Result<Posted, Refusal> {
-    let Sending { device, attempt, rule, throttle, browser, address_tag: _ } = case;
+    let Sending { device, attempt, rule, throttle, browser, address_tag: _, another_disabled } = case;
     let State::Delivered(state) = &device.state.state else { return Err(Refusal::MethodUnknown) };
     if let Some(until) = throttle.locked_until(&device.throttle, browser, now) {
         let failures = device.throttle.streak(browser).map_or(0, |streak| streak.failures);
         return Err(Refusal::DeviceLocked { until, failures });
+    }
+    let is_last = another_disabled && browser.is_none() && device.is_active();
+    if is_last && throttle.disables(device.throttle.failures.saturating_add(1)) {
+        return Err(Refusal::BrowserUnknown);
     }
     let region = state.to.region().to_owned();
     let price = rule.prices.of(&device.kind, &region);

@@ -135,8 +135,15 @@ impl RightAnswers for TheInbox {
     fn ready(&self, device: Device, number: usize, attempt: &AttemptId, now: Timestamp) -> Device {
         let rule = SendingRule { lifetime: Duration::from_mins(10), ..SendingRule::default() };
         let throttle = ThrottleRule::default();
-        let case =
-            Sending { device: &device, attempt, rule: &rule, throttle: &throttle, browser: None, address_tag: "tag" };
+        let case = Sending {
+            device: &device,
+            attempt,
+            rule: &rule,
+            throttle: &throttle,
+            browser: None,
+            address_tag: "tag",
+            another_disabled: false,
+        };
         let code = Code::parse(&Self::code(number), Digits::SIX).unwrap();
         sending::send(case, code, DeliveryId::new(format!("delivery {number}")), now).unwrap().device
     }

@@ -1,18 +1,19 @@
 //! Codes that are sent: to whom, how often, for which run of a flow, and what becomes of them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use countersign_engine::{
     AttemptToken, Engine, Grant, SignedIn, Stop,
-    advance::{Challenge, Enrolment, Visit},
+    advance::{Challenge, Enrolment, SignIn, Visit},
     core::{
         DeliveryStatus, DeviceName, Kind, Refusal,
+        throttle::ThrottleRule,
         view::{AnswerForm, DeviceView},
     },
     memory::MemoryStore,
 };
-use countersign_testkit::{Behaviour, Person, World, other_code, refusal};
+use countersign_testkit::{Behaviour, Outbox, Person, World, other_code, refusal};
 
 const NUMBER: &str = "+31 6 12345658";
 
@@ -207,6 +208,32 @@ async fn a_mailbox_does_not_remove_an_app_and_alone_it_may_change_itself() {
     let bob = world.user("bob");
     let alone = sets_up(&world, &bob.signs_in_with_password().await, Kind::EMAIL, "bob@example.org").await;
     assert!(world.engine.enrollable(&alone).await.is_ok());
+}
+
+/// Where failures have disabled one device, the next listens to no stranger whose failure would disable it too. Nor is a
+/// code sent to it for one: it would be paid for, and good for nothing.
+#[tokio::test]
+async fn to_a_device_that_would_not_listen_nothing_is_sent() {
+    let outbox = Arc::new(Outbox::default());
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| {
+        parts.gateways.insert(Kind::SMS, outbox.clone());
+        parts.policy.throttle = ThrottleRule { cap: NonZeroU32::new(1), ..ThrottleRule::OFF };
+    });
+    let world = World { outbox: outbox.clone(), ..world };
+    let ada = world.user("ada");
+    let signed_in = ada.sets_up().await;
+    sets_up(&world, &signed_in, Kind::SMS, NUMBER).await;
+    let known = ada.signs_in(&ada.code()).await.unwrap().browser().cloned();
+    assert_eq!(refusal(ada.signs_in(&ada.wrong_code()).await), Refusal::DeviceDisabled);
+    let sent = outbox.count();
+    let asks = async |browser| {
+        let visit = Visit { browser, ..Visit::default() };
+        let asked = world.engine.sign_in("ada", &ada.password.as_str().into(), &visit).await;
+        let Ok(SignIn::Owed(challenge)) = asked else { panic!("{asked:?}") };
+        challenge.unsent
+    };
+    assert_eq!((asks(None).await, outbox.count()), (Some(Refusal::BrowserUnknown), sent));
+    assert_eq!((asks(known).await, outbox.count()), (None, sent + 1));
 }
 
 #[tokio::test]

@@ -118,6 +118,7 @@ impl Engine {
                 throttle: &self.policy().throttle,
                 browser: browser.as_ref(),
                 address_tag: &tag,
+                another_disabled: factors.another_disabled(&device.id, &self.policy().throttle),
             };
             let code = Code::draw(self.draw(), self.policy().sending.digits);
             let Posted { mut changes, device, challenge } = sending::send(case, code, self.new_id(), now)?;
