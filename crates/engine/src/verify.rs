@@ -174,12 +174,19 @@ impl Engine {
             match ground {
                 Ground::Staff => {}
                 Ground::Session(key) => self.is_open(key).await?,
+                Ground::Proof { own, passing } => {
+                    self.is_open(own).await?;
+                    self.is_open(passing).await?;
+                }
                 Ground::Run(attempt) => self.is_alive(attempt).await?,
             }
             let (mut changes, outcome) = changes(self.store().factors(&user.id).await?, now)?;
             match ground {
                 Ground::Staff => {}
                 Ground::Session(key) => changes.push(Change::ExpectSession(key.clone())),
+                Ground::Proof { own, passing } => {
+                    changes.extend([own, passing].map(|key| Change::ExpectSession(key.clone())));
+                }
                 Ground::Run(attempt) => {
                     changes.push(self.spend(attempt));
                     changes.extend(attempt.session.clone().map(Change::ExpectSession));
@@ -207,6 +214,8 @@ pub(crate) enum Ground<'a> {
     Staff,
     /// A session.
     Session(&'a SessionKey),
+    /// A session, and another that was opened for this deed and no longer than it.
+    Proof { own: &'a SessionKey, passing: &'a SessionKey },
     /// A run, which ends with the deed, and its session.
     Run(&'a Attempt),
 }

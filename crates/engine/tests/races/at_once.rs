@@ -1,13 +1,14 @@
 //! Clients that keep nothing, and refresh tokens: what is good once is good once, on every store.
 
 use countersign_engine::{
-    advance::{AtOnce, Enrolment, Said, Visit},
+    SignedIn,
+    advance::{AtOnce, Enrolment, Proof, Said, Visit},
     core::{
-        Change, DeviceName, Kind, Refusal, Scopes, Sealed, Secret,
+        Change, Client, DeviceName, EventKind, Kind, Refusal, Scopes, Sealed, Secret,
         client::{ClientName, ClientType},
     },
 };
-use countersign_testkit::{World, all_at_once};
+use countersign_testkit::{Person, World, all_at_once};
 
 use crate::course::{Course, Tally, tally, writes_a_device};
 
@@ -16,6 +17,29 @@ const RACERS: usize = 16;
 
 fn spends_a_run(change: &Change<Sealed>) -> bool {
     matches!(change, Change::SpendAttempt { .. })
+}
+
+async fn app(world: &World) -> Client {
+    let name = ClientName::parse("App").unwrap();
+    world.engine.add_client(name, ClientType::Public, Scopes::default()).await.unwrap().0
+}
+
+/// Has a code sent to a telephone that is to be a first device, and returns it.
+async fn begins(world: &World, signed_in: &SignedIn) -> Secret {
+    let (name, to) = (DeviceName::parse("Phone").unwrap(), Some("+31612345658".into()));
+    let enrolment = Enrolment { kind: Kind::SMS, name, to };
+    world.engine.begin_enrolment_at_once(signed_in, enrolment, &Visit::default()).await.unwrap();
+    world.outbox.code().into()
+}
+
+/// Somebody with a telephone, and the session in which it was set up.
+async fn has_a_phone(world: &World) -> (Person, SignedIn) {
+    let ada = world.user("ada");
+    let signed_in = ada.signs_in_with_password().await;
+    let code = begins(world, &signed_in).await;
+    world.engine.confirm_enrolment_at_once(&signed_in, &Kind::SMS, &code, &Visit::default()).await.unwrap();
+    world.pass(60);
+    (ada, signed_in)
 }
 
 /// Everybody signs in with name, password and this code.
@@ -48,14 +72,8 @@ async fn of_16_who_sign_in_with_one_code_of_an_app_one_gets_in() {
 async fn of_16_who_sign_in_with_one_code_that_was_sent_one_gets_in() {
     for course in Course::careful().await {
         let world = World::with_every_method(course.rows.clone());
-        let ada = world.user("ada");
-        let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
-        let (name, to) = (DeviceName::parse("Phone").unwrap(), Some("+31612345658".into()));
-        let enrolment = Enrolment { kind: Kind::SMS, name, to };
-        world.engine.begin_enrolment_at_once(&signed_in, enrolment, &visit).await.unwrap();
-        let code = world.outbox.code().into();
-        world.engine.confirm_enrolment_at_once(&signed_in, &Kind::SMS, &code, &visit).await.unwrap();
-        world.pass(60);
+        let (ada, _) = has_a_phone(&world).await;
+        let visit = Visit::default();
         let asked = world.engine.sign_in_at_once("ada", &ada.password.as_str().into(), Said::Nothing, &visit).await;
         assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
         let tally = sign_in_at_once(&course, &world, world.outbox.code()).await;
@@ -70,8 +88,7 @@ async fn of_16_who_exchange_one_refresh_token_one_gets_tokens_and_the_grant_is_o
         let world = course.ready();
         let ada = world.user("ada");
         let signed_in = ada.signs_in_with_password().await;
-        let name = ClientName::parse("App").unwrap();
-        let (client, _) = world.engine.add_client(name, ClientType::Public, Scopes::default()).await.unwrap();
+        let client = app(&world).await;
         let given = world.engine.give_tokens(&client, &signed_in, Scopes::default(), &Visit::default()).await.unwrap();
         let refresh = Secret::from(given.refresh.expose());
         let engine = course.gated(&world, RACERS, spends_a_run).engine;
@@ -84,4 +101,40 @@ async fn of_16_who_exchange_one_refresh_token_one_gets_tokens_and_the_grant_is_o
         assert_eq!((tally.accepted, tally.refused), (1, vec![Refusal::TokenUnknown; RACERS - 1]));
         assert!(world.store.sessions(&ada.user.id).await.unwrap().is_empty());
     }
+}
+
+/// Signing out against a deed that was proved a moment before, whichever arrives first.
+#[tokio::test]
+async fn no_proof_brings_a_session_back_that_was_signed_out() {
+    for deed in [EventKind::TwoFactorDisabled, EventKind::BackupCodesMade] {
+        for course in Course::careful().await {
+            sign_out_against(&course, deed).await;
+        }
+    }
+}
+
+async fn sign_out_against(course: &Course, deed: EventKind) {
+    let world = World::with_every_method(course.rows.clone());
+    let (ada, signed_in) = has_a_phone(&world).await;
+    let visit = Visit::default();
+    let asked = world.engine.disable_at_once(&signed_in, Proof::Owed(Said::Nothing), &visit).await;
+    assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
+    let code = Secret::from(world.outbox.code());
+    let ends = |change: &Change<Sealed>| matches!(change, Change::EndSession(_) | Change::EndSessions { .. });
+    let engine = course.gated(&world, 2, ends).engine;
+    let does = async {
+        let proof = Proof::Owed(Said::Code(&code));
+        if deed == EventKind::TwoFactorDisabled {
+            let _ = engine.disable_at_once(&signed_in, proof, &visit).await;
+        } else {
+            let name = DeviceName::parse("Codes").unwrap();
+            let _ = engine.make_backup_code_at_once(&signed_in, proof, name, &visit).await;
+        }
+    };
+    let signs_out = async { engine.sign_out(Some(&signed_in), None, &visit).await.unwrap() };
+    // The one that arrives last at the gate goes through it first.
+    tokio::join!(does, signs_out);
+    assert!(course.rows.session(&signed_in.session().key).await.unwrap().is_none(), "{deed:?} brought it back");
+    let events = course.rows.events(&ada.user.id, 1).await.unwrap();
+    assert_eq!(events[0].kind, EventKind::SignedOut, "{deed:?} came true after the sign-out");
 }

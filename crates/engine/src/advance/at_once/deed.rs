@@ -46,7 +46,7 @@ impl Engine {
         };
         let (user, own) = (signed_in.user(), signed_in.session());
         let tokens = self.store().tokens(&user.id).await?;
-        let disabled = self.settle(user, Ground::Session(&leave.session(own).key), |factors, now| {
+        let disabled = self.settle(user, leave.ground(own), |factors, now| {
             self.allows(&leave, own, &factors, now)?;
             let mut changes = switched_off(user, &factors);
             let session = lowered(own, now);
@@ -73,7 +73,7 @@ impl Engine {
         let (user, own) = (signed_in.user(), signed_in.session());
         let code = self.draw_backup_code();
         let set = self.backup_code_device(&user.id, name, std::slice::from_ref(&code));
-        let made = self.settle(user, Ground::Session(&leave.session(own).key), |factors, now| {
+        let made = self.settle(user, leave.ground(own), |factors, now| {
             self.allows(&leave, own, &factors, now)?;
             let mut changes = codes_replaced(user, &factors, &set, now);
             changes.extend(leave.end());
@@ -160,6 +160,14 @@ enum Leave {
 impl Leave {
     fn session<'a>(&'a self, own: &'a Session) -> &'a Session {
         if let Self::Passing(session) = self { session } else { own }
+    }
+
+    /// The client's own session in any case: one that was signed out meanwhile does nothing, whatever was proved.
+    fn ground<'a>(&'a self, own: &'a Session) -> Ground<'a> {
+        match self {
+            Self::Passing(Session { key: passing, .. }) => Ground::Proof { own: &own.key, passing },
+            Self::Own | Self::Spared => Ground::Session(&own.key),
+        }
     }
 
     fn end(&self) -> Option<Change> {
