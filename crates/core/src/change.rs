@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::{
-    AttemptId, Client, ClientId, ClientSecretHash, Delivery, DeliveryId, Device, DeviceId, Envelope, Event, Node,
-    NodeId, Session, SessionKey, Timestamp, Token, TokenId, UserId, delivery::Note, device::Sealed,
+    AttemptId, Client, ClientId, ClientSecretHash, Delivery, DeliveryId, Device, DeviceId, Envelope, Event, FamilyId,
+    Node, NodeId, Session, SessionKey, Timestamp, Token, TokenId, UserId, delivery::Note, device::Sealed,
 };
 
 /// One thing to write.
@@ -91,6 +91,13 @@ pub enum Change<S = Envelope> {
     EndTokens {
         /// Whose tokens.
         user: UserId,
+    },
+    /// Ends every token of a user's but those of this grant.
+    EndTokensBut {
+        /// Whose tokens.
+        user: UserId,
+        /// The grant.
+        family: FamilyId,
     },
     /// Ends every token of a user's that this device had verified.
     EndTokensOf {
@@ -178,7 +185,7 @@ impl<S> Change<S> {
             Self::RemoveClient(client) => (11, client.as_str()),
             Self::AddClient(client) => (12, client.id.as_str()),
             Self::RotateClient { client, .. } => (12, client.as_str()),
-            Self::EndTokens { user } => (13, user.as_str()),
+            Self::EndTokens { user } | Self::EndTokensBut { user, .. } => (13, user.as_str()),
             Self::EndTokensOf { device, .. } => (14, device.as_str()),
             Self::EndToken(token) => (15, token.as_str()),
             Self::OpenToken(token) => (16, token.id.as_str()),
@@ -236,6 +243,7 @@ impl Change {
             Self::AddClient(client) => Change::AddClient(client),
             Self::RotateClient { client, secret } => Change::RotateClient { client, secret },
             Self::EndTokens { user } => Change::EndTokens { user },
+            Self::EndTokensBut { user, family } => Change::EndTokensBut { user, family },
             Self::EndTokensOf { user, device } => Change::EndTokensOf { user, device },
             Self::EndToken(token) => Change::EndToken(token),
             Self::OpenToken(token) => Change::OpenToken(token),

@@ -33,6 +33,12 @@ impl Presented {
         &self.user
     }
 
+    /// What was proved, and when: of a registered client's token, in the session that the grant is, which may have been lowered
+    /// since the token was given.
+    pub fn proved(&self) -> Proved {
+        self.grant().map_or_else(|| self.token.proved(), |grant| grant.session().proved())
+    }
+
     /// The session that the grant is, if it is the token of a registered client. It knows of no scopes: only an entrance
     /// that offers such clients all that it offers may take it.
     pub fn grant(&self) -> Option<&SignedIn> {
@@ -62,7 +68,7 @@ impl Caller {
     pub fn proved(&self) -> Proved {
         match self {
             Self::Session(signed_in) => signed_in.session().proved(),
-            Self::Token(presented) => presented.token().proved(),
+            Self::Token(presented) => presented.proved(),
         }
     }
 

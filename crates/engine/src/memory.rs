@@ -232,6 +232,7 @@ impl Rows {
             | Change::RotateClient { .. }) => self.change_clients(change),
             Change::OpenToken(token) => self.open_token(token),
             change @ (Change::EndTokens { .. }
+            | Change::EndTokensBut { .. }
             | Change::EndTokensOf { .. }
             | Change::EndToken(_)
             | Change::TouchToken { .. }) => {
@@ -297,6 +298,9 @@ impl Rows {
     fn end_or_touch_tokens(&mut self, change: Change<Sealed>) {
         match change {
             Change::EndTokens { user } => self.tokens.retain(|_, token| token.user != user),
+            Change::EndTokensBut { user, family } => {
+                self.tokens.retain(|_, token| token.user != user || token.family.as_ref() == Some(&family));
+            }
             Change::EndTokensOf { user, device } => {
                 self.tokens.retain(|_, token| token.user != user || token.device.as_ref() != Some(&device));
             }

@@ -182,6 +182,10 @@ impl<'b> Plan<'b> {
                 self.in_order(postgres::LOCK_TOKENS, user.into());
                 self.step(Must::Run, token::END_ALL, vec![user.into()]);
             }
+            Change::EndTokensBut { user, family } => {
+                self.in_order(postgres::LOCK_TOKENS, user.into());
+                self.step(Must::Run, token::END_BUT_FAMILY, vec![user.into(), family.into()]);
+            }
             Change::EndTokensOf { user, device } => {
                 self.in_order(postgres::LOCK_TOKENS, user.into());
                 self.step(Must::Run, token::END_OF_DEVICE, vec![user.into(), device.into()]);

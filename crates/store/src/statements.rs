@@ -177,6 +177,7 @@ pub(crate) mod token {
         UPDATE token SET last_used = $1 WHERE id = $2 AND (last_used IS NULL OR last_used < $1)";
     pub(crate) const END: &str = "DELETE FROM token WHERE id = $1";
     pub(crate) const END_ALL: &str = "DELETE FROM token WHERE user_id = $1";
+    pub(crate) const END_BUT_FAMILY: &str = "DELETE FROM token WHERE user_id = $1 AND family IS DISTINCT FROM $2";
     pub(crate) const END_OF_DEVICE: &str = "DELETE FROM token WHERE user_id = $1 AND device_id = $2";
     pub(crate) const END_OF_CLIENT: &str = "DELETE FROM token WHERE client_id = $1";
     /// For a database that was put back: what was ended since then stays ended.
@@ -361,6 +362,7 @@ mod tests {
             token::TOUCH,
             token::END,
             token::END_ALL,
+            token::END_BUT_FAMILY,
             token::END_OF_DEVICE,
             token::END_OF_CLIENT,
             token::PURGE,

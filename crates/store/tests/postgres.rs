@@ -11,8 +11,8 @@ use cluster::{Cluster, Fresh, Stop};
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Change, Client as Registered, ClientId, ClientKind, Device, DeviceId, DeviceName, Kind, Scopes,
-        Sealed, Session, SessionKey, Status, Timestamp, UserId, Written, throttle::Throttle,
+        AttemptId, Change, Client as Registered, ClientId, ClientKind, Device, DeviceId, DeviceName, FamilyId, Kind,
+        Scopes, Sealed, Session, SessionKey, Status, Timestamp, UserId, Written, throttle::Throttle,
     },
     port::Horizon,
 };
@@ -250,6 +250,7 @@ async fn two_who_end_the_same_tokens_never_wait_for_each_other_for_ever() {
     };
     for end in [
         Change::EndTokens { user: user.clone() },
+        Change::EndTokensBut { user: user.clone(), family: FamilyId::new("grant") },
         Change::EndTokensOf { user: user.clone(), device: DeviceId::new("phone") },
     ] {
         commit(&store, vec![Change::AddClient(client.clone())]).await.unwrap();

@@ -13,7 +13,7 @@ mod enrol;
 use std::time::Duration;
 
 use countersign_core::{
-    AttemptId, Change, Device, Factors, FamilyId, Kind, Level, Refusal, Secret, Session, SessionKey, Timestamp, Token,
+    AttemptId, Change, Device, Factors, FamilyId, Kind, Level, Refusal, Secret, Session, SessionKey, Timestamp,
     flow::{Attempt, Purpose, at_once, login},
 };
 
@@ -161,11 +161,7 @@ fn lowered(own: &Session, now: Timestamp) -> Session {
     Session { level: Level::Aal1, device: None, method: None, verified: None, last_seen: now, ..own.clone() }
 }
 
-/// The tokens of this session as they go on with it.
-fn spared(own: &Session, tokens: &[Token]) -> Vec<Change> {
-    let family = FamilyId::new(own.key.as_str());
-    let spared = tokens.iter().filter(|token| token.family.as_ref() == Some(&family));
-    let lowered =
-        |token: &Token| Token { level: Level::Aal1, device: None, method: None, verified: None, ..token.clone() };
-    spared.map(|token| Change::OpenToken(lowered(token))).collect()
+/// The end of every token but those of this session, which go on with it, and are no surer than it is.
+fn others_tokens(own: &Session) -> Change {
+    Change::EndTokensBut { user: own.user.clone(), family: FamilyId::new(own.key.as_str()) }
 }

@@ -148,6 +148,7 @@ impl Engine {
                 let session = session::row(&token, terms, now);
                 let mut changes = switched_off(user, &factors);
                 changes.extend([
+                    Change::EndTokens { user: user.id.clone() },
                     Change::OpenSession(session.clone()),
                     Change::Record(event(EventKind::TwoFactorDisabled, &attempt, visit, now)),
                 ]);
@@ -216,13 +217,12 @@ impl Engine {
     }
 }
 
-/// The end of every device, and of everything that was opened.
+/// The end of every device, and of every session.
 pub(super) fn switched_off(user: &User, factors: &Factors<Sealed>) -> Vec<Change> {
     vec![
         Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
         Change::RemoveDevices { user: user.id.clone() },
         Change::EndSessions { user: user.id.clone() },
-        Change::EndTokens { user: user.id.clone() },
     ]
 }
 

@@ -1,16 +1,16 @@
 //! Clients that keep nothing, and refresh tokens: what is good once is good once, on every store.
 
 use countersign_engine::{
-    SignedIn,
+    BearerToken, SignedIn,
     advance::{AtOnce, Enrolment, Proof, Said, Visit},
     core::{
-        Change, Client, DeviceName, EventKind, Kind, Refusal, Scopes, Sealed, Secret,
+        Change, Client, DeviceName, EventKind, Kind, Level, Refusal, Scopes, Sealed, Secret,
         client::{ClientName, ClientType},
     },
 };
 use countersign_testkit::{Person, World, all_at_once};
 
-use crate::course::{Course, Tally, tally, writes_a_device};
+use crate::course::{Course, Tally, moves_factors, tally, writes_a_device};
 
 /// As many passwords of one user as are looked at at once.
 const RACERS: usize = 16;
@@ -137,4 +137,69 @@ async fn sign_out_against(course: &Course, deed: EventKind) {
     assert!(course.rows.session(&signed_in.session().key).await.unwrap().is_none(), "{deed:?} brought it back");
     let events = course.rows.events(&ada.user.id, 1).await.unwrap();
     assert_eq!(events[0].kind, EventKind::SignedOut, "{deed:?} came true after the sign-out");
+}
+
+/// A client is removed while its user switches it on, or off: what was told to spare the client spares no token of it.
+#[tokio::test]
+async fn no_token_outlives_its_client_where_the_grant_goes_on() {
+    for on in [true, false] {
+        for course in Course::careful().await {
+            removal_against(&course, on).await;
+        }
+    }
+}
+
+async fn removal_against(course: &Course, on: bool) {
+    let world = World::with_every_method(course.rows.clone());
+    let visit = Visit::default();
+    let (ada, signed_in) = if on {
+        let ada = world.user("ada");
+        let signed_in = ada.signs_in_with_password().await;
+        (ada, signed_in)
+    } else {
+        has_a_phone(&world).await
+    };
+    let code = if on { begins(&world, &signed_in).await } else { Secret::from("") };
+    let client = app(&world).await;
+    world.engine.give_tokens(&client, &signed_in, Scopes::default(), &visit).await.unwrap();
+    let meets = |change: &Change<Sealed>| matches!(change, Change::MoveFactors { .. } | Change::RemoveClient(_));
+    let engine = course.gated(&world, 2, meets).engine;
+    let switches = async {
+        if on {
+            engine.confirm_enrolment_at_once(&signed_in, &Kind::SMS, &code, &visit).await.unwrap();
+        } else {
+            engine.disable_at_once(&signed_in, Proof::Spared, &visit).await.unwrap();
+        }
+    };
+    let removes = async { engine.remove_client(&client.id).await.unwrap() };
+    tokio::join!(switches, removes);
+    assert_eq!(course.rows.tokens(&ada.user.id).await.unwrap(), [], "{on}");
+}
+
+/// Switching off against a refresh of the same grant: what comes of it is no surer than the grant is by then.
+#[tokio::test]
+async fn no_token_is_surer_than_a_grant_that_was_lowered_meanwhile() {
+    for course in Course::careful().await {
+        let world = World::with_every_method(course.rows.clone());
+        let (ada, _) = has_a_phone(&world).await;
+        let (password, visit) = (ada.password.as_str().into(), Visit::default());
+        let asked = world.engine.sign_in_at_once("ada", &password, Said::Nothing, &visit).await;
+        assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
+        let code = Secret::from(world.outbox.code());
+        let granted = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &visit).await.unwrap();
+        let AtOnce::Done(grant) = granted else { panic!("owed: {granted:?}") };
+        let client = app(&world).await;
+        let given = world.engine.give_tokens(&client, grant.signed_in(), Scopes::default(), &visit).await.unwrap();
+        let refresh = Secret::from(given.refresh.expose());
+        let meets = |change: &Change<Sealed>| spends_a_run(change) || moves_factors(change);
+        let engine = course.gated(&world, 2, meets).engine;
+        let (exchanged, disabled) = tokio::join!(
+            engine.exchange(&client, &refresh, None, &visit),
+            engine.disable_at_once(grant.signed_in(), Proof::Spared, &visit),
+        );
+        disabled.unwrap();
+        let access = BearerToken::parse(exchanged.unwrap().access.expose()).unwrap();
+        let caller = world.engine.bearer(&access).await.unwrap().unwrap();
+        assert_eq!(caller.proved().level, Level::Aal1);
+    }
 }

@@ -98,6 +98,7 @@ const RULES: &[(&str, Rule)] = rules! {
         a_token_is_made_once
         a_token_is_touched_forwards_only
         tokens_are_ended_by_name_by_device_and_by_user
+        tokens_are_ended_but_for_those_of_a_grant
     }
     client {
         every_column_of_a_client_comes_back

@@ -60,7 +60,7 @@ impl SessionDocument {
                 let scopes = Some(token.scopes.iter().map(str::to_owned).collect());
                 let user = presented.user();
                 let user = UserDocument { id: user.id.to_string(), name: user.name.clone() };
-                Self { scopes, ..Self::new(user, "token", &token.proved(), token.expires) }
+                Self { scopes, ..Self::new(user, "token", &presented.proved(), token.expires) }
             }
         };
         Self { csrf, ..document }

@@ -8,7 +8,7 @@ use countersign_core::{
     flow::{Purpose, step_up},
 };
 
-use super::{AtOnce, Place, Said, answering, asked, lowered, spared};
+use super::{AtOnce, Place, Said, answering, asked, lowered, others_tokens};
 use crate::{
     Engine, SignedIn, Stop,
     advance::{
@@ -45,14 +45,15 @@ impl Engine {
             AtOnce::Owed(asked) => return Ok(AtOnce::Owed(asked)),
         };
         let (user, own) = (signed_in.user(), signed_in.session());
-        let tokens = self.store().tokens(&user.id).await?;
         let disabled = self.settle(user, leave.ground(own), |factors, now| {
             self.allows(&leave, own, &factors, now)?;
             let mut changes = switched_off(user, &factors);
             let session = lowered(own, now);
-            changes.push(Change::OpenSession(session.clone()));
-            changes.extend(spared(own, &tokens));
-            changes.push(Change::Record(deed(EventKind::TwoFactorDisabled, signed_in, visit, now)));
+            changes.extend([
+                others_tokens(own),
+                Change::OpenSession(session.clone()),
+                Change::Record(deed(EventKind::TwoFactorDisabled, signed_in, visit, now)),
+            ]);
             Ok((changes, session))
         });
         Ok(AtOnce::Done(SignedIn::new(disabled.await?, user.clone())))

@@ -6,7 +6,7 @@ use countersign_core::{
     view::DeviceView,
 };
 
-use super::{Place, lowered, spared};
+use super::{Place, lowered, others_tokens};
 use crate::{
     Engine, Fault, SignedIn, Stop,
     advance::{Enrolment, Visit, enrol::joined, proved},
@@ -46,7 +46,6 @@ impl Engine {
         let factors = self.open_factors(&user.id).await?;
         let (device, run) = self.enrolling(signed_in, &factors, kind).await?.ok_or(Refusal::NothingSent)?;
         let attempt = Attempt { device: Some(device.id.clone()), ..self.run(user, place, Some(run), self.now()) };
-        let tokens = self.store().tokens(&user.id).await?;
         self.verify(Question {
             user,
             attempt: &attempt,
@@ -61,13 +60,12 @@ impl Engine {
                 Ok(device.id.clone())
             },
             grant: &|draft, factors, now| {
-                let mut changes = vec![
+                let changes = vec![
                     joined(user, factors, draft.device()),
                     Change::EndSessions { user: user.id.clone() },
-                    Change::EndTokens { user: user.id.clone() },
+                    others_tokens(own),
                     Change::Record(proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now)),
                 ];
-                changes.extend(spared(own, &tokens));
                 Success { session: lowered(own, now), changes }
             },
         })

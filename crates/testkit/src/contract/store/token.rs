@@ -1,4 +1,4 @@
-//! Tokens: made once, touched forwards, ended by name, by user and by device.
+//! Tokens: made once, touched forwards, ended by name, by user, by device and but for a grant.
 
 use std::sync::Arc;
 
@@ -100,6 +100,21 @@ pub(super) async fn a_token_is_touched_forwards_only(store: Arc<dyn Store>) {
         done(&store, vec![touch(touched)]).await;
         assert_eq!(read(&store, &made).await.and_then(|token| token.last_used), Some(at(expected)));
     }
+}
+
+pub(super) async fn tokens_are_ended_but_for_those_of_a_grant(store: Arc<dyn Store>) {
+    let bob = UserId::new("bob");
+    let of = |grant: &str, id: &str| Token { family: Some(FamilyId::new(grant)), ..token(id, &ada()) };
+    let all =
+        [of("grant", "access"), of("grant", "refresh"), of("other", "app"), token("own", &ada()), token("his", &bob)];
+    for made in all {
+        done(&store, vec![open(&made)]).await;
+    }
+    done(&store, vec![Change::EndTokensBut { user: ada(), family: FamilyId::new("grant") }]).await;
+    assert_eq!(tokens(&store, &ada()).await, ["refresh", "access"]);
+    assert_eq!(tokens(&store, &bob).await, ["his"]);
+    done(&store, vec![Change::EndTokensBut { user: ada(), family: FamilyId::new("nothing") }]).await;
+    assert_eq!(tokens(&store, &ada()).await, [""; 0]);
 }
 
 pub(super) async fn tokens_are_ended_by_name_by_device_and_by_user(store: Arc<dyn Store>) {
