@@ -142,18 +142,27 @@ impl Engine {
 
     /// Refuses a run that is over, or whose session is.
     pub(crate) async fn is_alive(&self, attempt: &Attempt) -> Result<(), Stop> {
-        if self.store().attempt_spent(&attempt.id).await? {
-            return Err(Refusal::AttemptOver.into());
-        }
+        self.is_unspent(attempt).await?;
         match &attempt.session {
             Some(key) => self.is_open(key).await,
             None => Ok(()),
         }
     }
 
+    async fn is_unspent(&self, attempt: &Attempt) -> Result<(), Stop> {
+        if self.store().attempt_spent(&attempt.id).await? { Err(Refusal::AttemptOver.into()) } else { Ok(()) }
+    }
+
     /// Refuses a session that was ended.
     async fn is_open(&self, key: &SessionKey) -> Result<(), Stop> {
         if self.store().session(key).await?.is_some() { Ok(()) } else { Err(Refusal::SignInNeeded.into()) }
+    }
+
+    /// Refuses a session that was ended, or has proved less by now than when it was read.
+    pub(crate) async fn stands(&self, session: &Session) -> Result<(), Stop> {
+        let row = self.store().session(&session.key).await?;
+        let stands = row.is_some_and(|row| row.proved() == session.proved());
+        if stands { Ok(()) } else { Err(Refusal::SignInNeeded.into()) }
     }
 
     /// The change that ends a run.
@@ -171,27 +180,19 @@ impl Engine {
     ) -> Result<T, Stop> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
-            match ground {
-                Ground::Staff => {}
-                Ground::Session(key) => self.is_open(key).await?,
-                Ground::Proof { own, passing } => {
-                    self.is_open(own).await?;
-                    self.is_open(passing).await?;
-                }
-                Ground::Run(attempt) => self.is_alive(attempt).await?,
+            // Before the session: whatever lowers one moves these, too.
+            let factors = self.store().factors(&user.id).await?;
+            if let Ground::Run(attempt, _) = ground {
+                self.is_unspent(attempt).await?;
             }
-            let (mut changes, outcome) = changes(self.store().factors(&user.id).await?, now)?;
-            match ground {
-                Ground::Staff => {}
-                Ground::Session(key) => changes.push(Change::ExpectSession(key.clone())),
-                Ground::Proof { own, passing } => {
-                    changes.extend([own, passing].map(|key| Change::ExpectSession(key.clone())));
-                }
-                Ground::Run(attempt) => {
-                    changes.push(self.spend(attempt));
-                    changes.extend(attempt.session.clone().map(Change::ExpectSession));
-                }
+            for session in ground.sessions() {
+                self.stands(session).await?;
             }
+            let (mut changes, outcome) = changes(factors, now)?;
+            if let Ground::Run(attempt, _) = ground {
+                changes.push(self.spend(attempt));
+            }
+            changes.extend(ground.sessions().map(|session| Change::ExpectSession(session.key.clone())));
             match self.commit(&Batch::new(changes)).await?.written() {
                 Written::Done => return Ok(outcome),
                 Written::Overspent { until, .. } => return Err(Refusal::TooManyFailures { until: *until }.into()),
@@ -213,11 +214,22 @@ pub(crate) enum Ground<'a> {
     /// Nothing: staff do it.
     Staff,
     /// A session.
-    Session(&'a SessionKey),
+    Session(&'a Session),
     /// A session, and another that was opened for this deed and no longer than it.
-    Proof { own: &'a SessionKey, passing: &'a SessionKey },
+    Proof { own: &'a Session, passing: &'a Session },
     /// A run, which ends with the deed, and its session.
-    Run(&'a Attempt),
+    Run(&'a Attempt, &'a Session),
+}
+
+impl<'a> Ground<'a> {
+    fn sessions(self) -> impl Iterator<Item = &'a Session> {
+        let (own, passing) = match self {
+            Self::Staff => (None, None),
+            Self::Session(own) | Self::Run(_, own) => (Some(own), None),
+            Self::Proof { own, passing } => (Some(own), Some(passing)),
+        };
+        own.into_iter().chain(passing)
+    }
 }
 
 /// How often one may try again, and until when.

@@ -45,7 +45,7 @@ impl Engine {
         scopes: Scopes,
         visit: &Visit,
     ) -> Result<ClientTokens, Stop> {
-        let given = self.settle(signed_in.user(), Ground::Session(&signed_in.session().key), |_, now| {
+        let given = self.settle(signed_in.user(), Ground::Session(signed_in.session()), |_, now| {
             let (tokens, mut changes) = self.drawn(client, signed_in.session(), &scopes, &scopes, now);
             changes.push(Change::ExpectClient(client.id.clone()));
             changes.push(Change::Record(deed(EventKind::TokenMade, signed_in, visit, now)));

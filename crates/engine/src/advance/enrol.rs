@@ -196,7 +196,7 @@ impl Engine {
             Err(Stop::Refused(_)) => return Ok(()),
             Err(Stop::Faulted(fault)) => return Err(fault),
         };
-        let abandoned = self.settle(signed_in.user(), Ground::Run(&attempt), |factors, _| {
+        let abandoned = self.settle(signed_in.user(), Ground::Run(&attempt, signed_in.session()), |factors, _| {
             let device = attempt.device.as_ref().and_then(|id| factors.device(id));
             let running = device.filter(|device| device.status == Status::Enrolling);
             let removal =

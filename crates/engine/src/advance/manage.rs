@@ -49,7 +49,7 @@ impl Engine {
         let user = signed_in.user();
         let codes: Vec<BackupCode> = (0..backup_codes::COUNT).map(|_| self.draw_backup_code()).collect();
         let set = self.backup_code_device(&user.id, name, &codes);
-        self.settle(user, Ground::Run(&attempt), |factors, now| {
+        self.settle(user, Ground::Run(&attempt, signed_in.session()), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
             let mut changes = codes_replaced(user, &factors, &set, now);
             changes.push(Change::Record(event(EventKind::BackupCodesMade, &attempt, visit, now)));
@@ -62,7 +62,7 @@ impl Engine {
     /// Has this device asked first from now on.
     pub async fn prefer(&self, signed_in: &SignedIn, device: &DeviceId) -> Result<(), Stop> {
         let user = signed_in.user();
-        self.settle(user, Ground::Session(&signed_in.session().key), |factors, now| {
+        self.settle(user, Ground::Session(signed_in.session()), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
             let known = factors.device(device).filter(|device| device.is_active() && !device.kind.is_fallback());
             let preferred = Some(known.ok_or(Refusal::DeviceUnknown)?.id.clone());
@@ -80,7 +80,7 @@ impl Engine {
         visit: &Visit,
     ) -> Result<(), Stop> {
         let user = signed_in.user();
-        self.settle(user, Ground::Session(&signed_in.session().key), |factors, now| {
+        self.settle(user, Ground::Session(signed_in.session()), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
             let known = factors.device(device).filter(|device| device.status != Status::Enrolling);
             let mut known = self.open_device(known.ok_or(Refusal::DeviceUnknown)?.clone())?;
@@ -108,7 +108,7 @@ impl Engine {
         let verified_by_it = verified_by_it.filter(|session| session.device.as_ref() == Some(device));
         let others: Vec<_> =
             verified_by_it.map(|session| session.key).filter(|key| *key != signed_in.session().key).collect();
-        self.settle(user, Ground::Run(&attempt), |factors, now| {
+        self.settle(user, Ground::Run(&attempt, signed_in.session()), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
             manage::may_remove(&factors, device, self.policy())?;
             let known = factors.device(device).ok_or(Refusal::DeviceUnknown)?;
@@ -135,7 +135,7 @@ impl Engine {
         let token = self.draw_token();
         let old = signed_in.session();
         let session = self
-            .settle(user, Ground::Run(&attempt), |factors, now| {
+            .settle(user, Ground::Run(&attempt, signed_in.session()), |factors, now| {
                 self.may_use(old, &factors, now)?;
                 let terms = Terms {
                     user,
@@ -161,7 +161,8 @@ impl Engine {
     /// Whether this session may change its user's password.
     pub async fn may_change_password(&self, signed_in: &SignedIn) -> Result<(), Stop> {
         let factors = self.store().factors(&signed_in.user().id).await?;
-        Ok(manage::may_change_password(signed_in.session(), &factors, self.methods())?)
+        manage::may_change_password(signed_in.session(), &factors, self.methods())?;
+        self.stands(signed_in.session()).await
     }
 
     /// Changes the password; the current one is asked, and a wrong one is charged like a failed first step. Every other
@@ -189,7 +190,7 @@ impl Engine {
         let user = self.users().set_password(user, new).await?;
         let token = self.draw_token();
         let session = self
-            .settle(&user, Ground::Session(&signed_in.session().key), |factors, now| {
+            .settle(&user, Ground::Session(signed_in.session()), |factors, now| {
                 // The new session is no surer than the old one was, so what it rests on is asked again.
                 manage::may_change_password(signed_in.session(), &factors, self.methods())?;
                 let session = renewed(&token, &user, signed_in.session(), now);

@@ -20,7 +20,7 @@ impl Engine {
     pub async fn end_session(&self, signed_in: &SignedIn, ended: &SessionKey, visit: &Visit) -> Result<(), Stop> {
         let known = self.running_sessions(signed_in).await?.into_iter().any(|session| session.key == *ended);
         let (user, session) = (signed_in.user(), signed_in.session());
-        let done = self.settle(user, Ground::Session(&session.key), |factors, now| {
+        let done = self.settle(user, Ground::Session(session), |factors, now| {
             self.may_change(session, &factors, now)?;
             if !known {
                 return Err(Refusal::SessionUnknown.into());
@@ -34,9 +34,10 @@ impl Engine {
     /// Ends every session of the user's but this one, also those that are being opened.
     pub async fn end_other_sessions(&self, signed_in: &SignedIn, visit: &Visit) -> Result<(), Stop> {
         let (user, session) = (signed_in.user(), signed_in.session());
-        let done = self.settle(user, Ground::Session(&session.key), |factors, now| {
+        let done = self.settle(user, Ground::Session(session), |factors, now| {
             self.may_change(session, &factors, now)?;
             let changes = vec![
+                Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
                 Change::EndSessions { user: user.id.clone() },
                 Change::OpenSession(Session { last_seen: now, ..session.clone() }),
                 Change::Record(deed(EventKind::SessionEnded, signed_in, visit, now)),

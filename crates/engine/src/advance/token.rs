@@ -47,7 +47,7 @@ impl Engine {
         let (user, session) = (signed_in.user(), signed_in.session());
         let (token, id) = (ProgramToken::draw(self.random()), self.new_id());
         let running = self.running_tokens(signed_in).await?.len();
-        let made = self.settle(user, Ground::Session(&session.key), |factors, now| {
+        let made = self.settle(user, Ground::Session(session), |factors, now| {
             self.may_use(session, &factors, now)?;
             self.policy().tokens.room(running)?;
             let made = Token {
@@ -84,7 +84,7 @@ impl Engine {
     pub async fn end_token(&self, signed_in: &SignedIn, token: &TokenId, visit: &Visit) -> Result<(), Stop> {
         let known = self.running_tokens(signed_in).await?.into_iter().any(|running| running.id == *token);
         let (user, session) = (signed_in.user(), signed_in.session());
-        let ended = self.settle(user, Ground::Session(&session.key), |factors, now| {
+        let ended = self.settle(user, Ground::Session(session), |factors, now| {
             self.may_change(session, &factors, now)?;
             if !known {
                 return Err(Refusal::TokenUnknown.into());

@@ -166,8 +166,8 @@ impl Leave {
     /// The client's own session in any case: one that was signed out meanwhile does nothing, whatever was proved.
     fn ground<'a>(&'a self, own: &'a Session) -> Ground<'a> {
         match self {
-            Self::Passing(Session { key: passing, .. }) => Ground::Proof { own: &own.key, passing },
-            Self::Own | Self::Spared => Ground::Session(&own.key),
+            Self::Passing(passing) => Ground::Proof { own, passing },
+            Self::Own | Self::Spared => Ground::Session(own),
         }
     }
 

@@ -1,0 +1,61 @@
+//! Clients that keep nothing between two requests: what is left of a session that goes on.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use countersign_engine::{
+    SignedIn,
+    advance::{AtOnce, Enrolment, Proof, Said, Visit},
+    core::{DeviceName, Kind, Level, Refusal, Secret},
+    memory::MemoryStore,
+};
+use countersign_testkit::{World, refusal};
+
+fn world() -> World {
+    World::with_every_method(Arc::new(MemoryStore::default()))
+}
+
+fn enrolment(kind: Kind, to: &str) -> Enrolment {
+    Enrolment { kind, name: DeviceName::parse("Device").unwrap(), to: Some(to.into()) }
+}
+
+/// Sets a first device up.
+async fn enables(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) {
+    let (engine, visit) = (&world.engine, Visit::default());
+    engine.begin_enrolment_at_once(signed_in, enrolment(kind.clone(), to), &visit).await.unwrap();
+    let code = world.outbox.code().into();
+    engine.confirm_enrolment_at_once(signed_in, &kind, &code, &visit).await.unwrap();
+    world.pass(60);
+}
+
+/// Signs in with the device that is asked.
+async fn signs_in(world: &World, password: &str) -> SignedIn {
+    let (engine, password, visit) = (&world.engine, password.into(), Visit::default());
+    let asked = engine.sign_in_at_once("ada", &password, Said::Nothing, &visit).await;
+    assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
+    let code = Secret::from(world.outbox.code());
+    match engine.sign_in_at_once("ada", &password, Said::Code(&code), &visit).await.unwrap() {
+        AtOnce::Done(grant) => grant.signed_in().clone(),
+        AtOnce::Owed(asked) => panic!("owed: {asked:?}"),
+    }
+}
+
+/// What is under way in a session that is lowered meanwhile rests on what it has proved no more.
+#[tokio::test]
+async fn a_lowered_session_is_not_raised_by_what_was_under_way_in_it() {
+    let (world, visit) = (world(), Visit::default());
+    let ada = world.user("ada");
+    enables(&world, &ada.signs_in_with_password().await, Kind::SMS, "+31612345658").await;
+    let before = signs_in(&world, &ada.password).await;
+    assert_eq!(before.level(), Level::Aal2);
+    let off = world.engine.disable_at_once(&before, Proof::Owed(Said::Nothing), &visit).await.unwrap();
+    assert!(matches!(&off, AtOnce::Done(after) if after.level() == Level::Aal1), "{off:?}");
+    let ended = world.engine.end_other_sessions(&before, &visit).await;
+    assert_eq!(refusal(ended), Refusal::SignInNeeded);
+    let (old, new) = (ada.password.as_str().into(), "another long password".into());
+    let changed = world.engine.change_password(&before, &old, &new, &visit).await;
+    assert_eq!(refusal(changed), Refusal::SignInNeeded);
+    ada.signs_in_with_password().await;
+    let sessions = world.store.sessions(&ada.user.id).await.unwrap();
+    assert!(sessions.iter().all(|session| session.level == Level::Aal1), "{sessions:?}");
+}
