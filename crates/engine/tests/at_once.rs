@@ -1,4 +1,4 @@
-//! Clients that keep nothing between two requests: what is left of a session that goes on.
+//! Clients that keep nothing between two requests: what they are asked, and what is left of a session that goes on.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -38,6 +38,25 @@ async fn signs_in(world: &World, password: &str) -> SignedIn {
         AtOnce::Done(grant) => grant.signed_in().clone(),
         AtOnce::Owed(asked) => panic!("owed: {asked:?}"),
     }
+}
+
+/// A mailbox that is asked first proves less than a deed on factors asks for, and would use a code up for nothing.
+#[tokio::test]
+async fn a_deed_asks_for_the_surest_device_and_not_for_the_one_that_is_asked_first() {
+    let (world, visit) = (world(), Visit::default());
+    let ada = world.user("ada");
+    enables(&world, &ada.signs_in_with_password().await, Kind::EMAIL, "ada@example.com").await;
+    let signed_in = signs_in(&world, &ada.password).await;
+    let setup = world.engine.begin_enrolment(&signed_in, enrolment(Kind::SMS, "+31612345658"), &visit).await.unwrap();
+    let code = world.outbox.code().into();
+    let own = world.engine.confirm_enrolment(&signed_in, &setup, &code, &visit).await.unwrap().signed_in().clone();
+    world.pass(601);
+    let asked = world.engine.disable_at_once(&own, Proof::Owed(Said::Nothing), &visit).await.unwrap();
+    assert!(matches!(&asked, AtOnce::Owed(asked) if asked.kind == Kind::SMS), "{asked:?}");
+    let code = Secret::from(world.outbox.code());
+    let off = world.engine.disable_at_once(&own, Proof::Owed(Said::Code(&code)), &visit).await.unwrap();
+    assert!(matches!(off, AtOnce::Done(_)));
+    assert_eq!(world.store.sessions(&ada.user.id).await.unwrap().len(), 1, "the proof's own session is gone");
 }
 
 /// What is under way in a session that is lowered meanwhile rests on what it has proved no more.

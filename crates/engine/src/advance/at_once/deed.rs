@@ -108,7 +108,10 @@ impl Engine {
         let place = Place { purpose: Purpose::StepUp, session: Some(&own.key) };
         let now = self.now();
         self.may_step_up(own, now)?;
-        let device = answering(said, step_up::asked(factors, None)?, factors)?;
+        let device = answering(said, step_up::surest(factors, self.methods())?, factors)?;
+        if self.methods().level(&device.kind) < factors.level(self.methods()) {
+            return Err(Refusal::VerificationNeeded.into());
+        }
         let running = self.running(device, place).await?;
         let attempt = self.run(user, place, running.clone(), now);
         let Some(answer) = said.answer() else {
