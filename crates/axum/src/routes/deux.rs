@@ -31,16 +31,16 @@ use axum::{
 use self::request::{Anybody, Somebody};
 #[cfg(test)]
 pub(crate) use self::told::refused_at_login;
-use crate::redirect::LocalPath;
+use crate::{Visitor, redirect::LocalPath};
 
 /// Everything below the mount, at its full path. The addresses that deux itself had may also end in `.json`.
 pub(crate) fn router(mount: &LocalPath) -> Router {
     let at = |path: &str| format!("{mount}{path}");
     let own = [
-        ("/", "/.json", owned("GET, DELETE, OPTIONS", get(status::show).delete(status::disable))),
-        ("/sms/request/", "/sms/request.json", owned("PUT, PATCH, OPTIONS", put(sms::request).patch(sms::request))),
-        ("/sms/verify/", "/sms/verify.json", owned("PUT, PATCH, OPTIONS", put(sms::verify).patch(sms::verify))),
-        ("/recovery/", "/recovery.json", owned("GET, POST, OPTIONS", get(recovery::read).post(recovery::make))),
+        ("/", "/.json", owned(|_| "GET, DELETE, OPTIONS", get(status::show).delete(status::disable))),
+        ("/sms/request/", "/sms/request.json", owned(|_| "PUT, PATCH, OPTIONS", put(sms::request).patch(sms::request))),
+        ("/sms/verify/", "/sms/verify.json", owned(|_| "PUT, PATCH, OPTIONS", put(sms::verify).patch(sms::verify))),
+        ("/recovery/", "/recovery.json", owned(recovery::allowed, get(recovery::read).post(recovery::make))),
     ];
     let mut router = Router::new();
     for (path, suffixed, resource) in own {
@@ -54,9 +54,9 @@ pub(crate) fn router(mount: &LocalPath) -> Router {
 }
 
 /// A resource of somebody's: who asks is found out before the method is looked at.
-fn owned(allowed: &'static str, methods: MethodRouter) -> MethodRouter {
-    let described = async move |asking: Somebody| told::described(&asking.visitor, allowed);
-    let refused = async move |asking: Somebody| told::not_allowed(&asking.visitor, allowed);
+fn owned(allowed: fn(&Visitor) -> &'static str, methods: MethodRouter) -> MethodRouter {
+    let described = async move |asking: Somebody| told::described(&asking.visitor, allowed(&asking.visitor));
+    let refused = async move |asking: Somebody| told::not_allowed(&asking.visitor, allowed(&asking.visitor));
     methods.options(described).fallback(refused)
 }
 

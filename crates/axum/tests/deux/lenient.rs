@@ -72,5 +72,7 @@ async fn w56_what_a_browser_sends_by_itself_voids_no_recovery_code() {
     let code = client.get("/mfa/recovery/").await.body["backup_code"].clone();
     let head = client.send(Method::HEAD, "/mfa/recovery/", JSON, String::new()).await;
     assert_eq!((head.status.as_u16(), head.header("allow")), (405, "POST, OPTIONS"));
+    let described = client.send(Method::OPTIONS, "/mfa/recovery/", JSON, String::new()).await;
+    assert_eq!(described.header("allow"), "GET, POST, OPTIONS");
     client.signs_in(&ada, &json!({ "backup_code": code })).await.is(200, &json!({ "token": TEXT }));
 }

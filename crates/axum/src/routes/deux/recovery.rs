@@ -16,9 +16,12 @@ use super::{
     request::Somebody,
     told::{self, Under},
 };
+use crate::Visitor;
 
 /// Where a text about the code stands.
 const CODE: &str = "backup_code";
+/// What is allowed where looking makes no code.
+const WITHOUT_GET: &str = "POST, OPTIONS";
 
 pub(super) async fn read(asking: Somebody) -> Response {
     let visitor = &asking.visitor;
@@ -26,7 +29,12 @@ pub(super) async fn read(asking: Somebody) -> Response {
     if asks && visitor.site().spares_old_clients() {
         return make(asking).await;
     }
-    told::not_allowed(&asking.visitor, "POST, OPTIONS")
+    told::not_allowed(visitor, WITHOUT_GET)
+}
+
+/// What is allowed there.
+pub(super) fn allowed(visitor: &Visitor) -> &'static str {
+    if visitor.site().spares_old_clients() { "GET, POST, OPTIONS" } else { WITHOUT_GET }
 }
 
 pub(super) async fn make(asking: Somebody) -> Response {
