@@ -1,7 +1,7 @@
 //! The five addresses below `/mfa`.
 
 use axum::http::Method;
-use countersign_engine::core::{Level, Status};
+use countersign_engine::core::Status;
 use countersign_testkit::{Behaviour, other_code};
 use serde_json::json;
 
@@ -159,21 +159,6 @@ async fn dxapi_13_the_right_code_switches_it_on() {
     let (person, client) = site.newcomer("ada").await;
     client.enables(&site).await;
     assert!(site.is_enabled(&person.user.id).await);
-}
-
-/// What was opened before, elsewhere, is over; the client that did it goes on, no surer than it was.
-#[tokio::test]
-async fn dxapi_13_w60_enabling_ends_everything_that_was_opened_elsewhere() {
-    let site = Site::new();
-    let (person, client) = site.newcomer("ada").await;
-    let mut elsewhere = site.client();
-    elsewhere.signs_in(&person, &json!({})).await;
-    elsewhere.get("/mfa/").await.is(200, &json!({ "enabled": false }));
-    client.enables(&site).await;
-    elsewhere.get("/mfa/").await.is(401, &json!({ "detail": TEXT }));
-    let sessions = site.world.store.sessions(&person.user.id).await.unwrap();
-    assert_eq!(sessions.len(), 1);
-    assert_eq!((sessions[0].level, sessions[0].verified), (Level::Aal1, None));
 }
 
 #[tokio::test]
@@ -342,6 +327,43 @@ async fn dxapi_24_off_and_on_and_off_again() {
         assert!(!site.is_enabled(&person.user.id).await);
         site.world.pass(60);
     }
+}
+
+/// Each meaning has a text of its own, whichever way one gets there.
+#[tokio::test]
+async fn dxapi_25_each_meaning_has_its_own_text() {
+    let site = Site::new();
+    let (eve, off) = site.newcomer("eve").await;
+    let request = json!({ "phone_number": NUMBER });
+    let not_enabled = off.delete("/mfa/", &json!({})).await.body["detail"].clone();
+    let number_wrong = off.put("/mfa/sms/request/", &json!({ "phone_number": "123" })).await;
+    site.outbox.behaves(Behaviour::Fails);
+    let sending_failed = off.put("/mfa/sms/request/", &request).await.body["detail"].clone();
+    site.outbox.behaves(Behaviour::Takes);
+    site.world.pass(60);
+    let (ada, on) = site.member("ada").await;
+    on.recovers(&site).await;
+    let login = async |more| site.client().signs_in(&ada, &more).await.body["non_field_errors"][0].clone();
+    login(json!({})).await;
+    let texts = [
+        not_enabled.clone(),
+        number_wrong.body["phone_number"][0].clone(),
+        sending_failed,
+        on.put("/mfa/sms/request/", &request).await.body["detail"][0].clone(),
+        login(json!({ "password": "wrong" })).await,
+        login(json!({ "mfa_code": other_code(&site.outbox.code()) })).await,
+        login(json!({ "backup_code": "0000000000000000X" })).await,
+        login(json!({ "mfa_code": "123456", "backup_code": "ABCDEF" })).await,
+    ];
+    let told: std::collections::BTreeSet<_> = texts.iter().map(|text| text.as_str().unwrap()).collect();
+    assert_eq!(told.len(), texts.len(), "{texts:?}");
+    let recovery = site.client().signs_in(&eve, &json!({})).await;
+    assert_eq!(recovery.status, 200);
+    assert_eq!(
+        off.post("/mfa/recovery/", &json!({})).await.body["backup_code"],
+        not_enabled,
+        "the same is told the same"
+    );
 }
 
 /// Whoever only knows the password has it no longer than anybody else who wants to add a first device.

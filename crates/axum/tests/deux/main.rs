@@ -9,6 +9,7 @@
 
 mod api;
 mod authtoken;
+mod ends;
 mod lenient;
 mod oauth2;
 mod site;

@@ -14,13 +14,13 @@ use crate::site::{Client, FORM, JSON, MASKED, NUMBER, Site, TEXT, Told, asked};
 const TOKEN: &str = "/mfa/oauth2/token/";
 
 /// A registered client with its secret, if it has one.
-struct App {
-    registered: Registered,
+pub(crate) struct App {
+    pub(crate) registered: Registered,
     secret: Option<String>,
 }
 
 impl App {
-    async fn new(site: &Site, kind: ClientType) -> Self {
+    pub(crate) async fn new(site: &Site, kind: ClientType) -> Self {
         let (name, scopes) = (ClientName::parse("App").unwrap(), Scopes::parse("read write").unwrap());
         let (registered, secret) = site.world.engine.add_client(name, kind, scopes).await.unwrap();
         Self { registered, secret: secret.map(|secret| secret.expose().to_owned()) }
@@ -35,14 +35,14 @@ impl App {
     }
 
     /// Asks for tokens with somebody's password.
-    async fn asks(&self, site: &Site, person: &Person, more: Value) -> Told {
+    pub(crate) async fn asks(&self, site: &Site, person: &Person, more: Value) -> Told {
         let mut body = json!({ "grant_type": "password", "username": person.user.name, "password": person.password });
         extend(&mut body, self.body());
         extend(&mut body, more);
         site.client().post(TOKEN, &body).await
     }
 
-    async fn refreshes(&self, site: &Site, refresh: &Value, more: Value) -> Told {
+    pub(crate) async fn refreshes(&self, site: &Site, refresh: &Value, more: Value) -> Told {
         let mut body = json!({ "grant_type": "refresh_token", "refresh_token": refresh });
         extend(&mut body, self.body());
         extend(&mut body, more);
@@ -60,7 +60,7 @@ fn tokens(lifetime: u64, scope: &str) -> Value {
 }
 
 /// A client that shows an access token.
-fn showing(site: &Site, given: &Told) -> Client {
+pub(crate) fn showing(site: &Site, given: &Told) -> Client {
     let mut client = site.client();
     client.shows("Bearer", &given.body["access_token"]);
     client
@@ -320,32 +320,6 @@ async fn r103_the_session_document_tells_how_sure_a_client_s_token_is() {
     assert_eq!(session["acr"], "aal2", "{session}");
     assert_eq!(session["amr"], json!(["pwd", "sms", "mfa"]));
     assert_eq!(session["auth_time"], proved, "a refresh proves nothing");
-}
-
-/// T36, R107.
-#[tokio::test]
-async fn r107_a_client_s_tokens_end_with_what_stood_behind_them() {
-    let site = Site::new();
-    let app = App::new(&site, ClientType::Public).await;
-    let invalid = json!({ "error": "invalid_grant" });
-    for (name, number) in [("deactivated", "31600000001"), ("password", "31600000002"), ("removed", "31600000003")] {
-        let (person, client) = site.newcomer(name).await;
-        client.put("/mfa/sms/request/", &json!({ "phone_number": number })).await;
-        client.put("/mfa/sms/verify/", &json!({ "mfa_code": site.outbox.code() })).await;
-        site.world.pass(60);
-        app.asks(&site, &person, json!({})).await.is(200, &asked("sms"));
-        let given = app.asks(&site, &person, json!({ "mfa_code": site.outbox.code() })).await;
-        assert_eq!(showing(&site, &given).get("/mfa/").await.status, 200, "{name}");
-        match name {
-            "deactivated" => site.world.users.change(&person.user.id, |user| user.active = false),
-            "password" => site.world.users.change(&person.user.id, |user| user.stamp = "another".into()),
-            _ => drop(site.world.engine.remove_client(&app.registered.id).await.unwrap()),
-        }
-        showing(&site, &given).get("/mfa/").await.is(401, &json!({ "detail": TEXT }));
-        if name != "removed" {
-            app.refreshes(&site, &given.body["refresh_token"], json!({})).await.is(400, &invalid);
-        }
-    }
 }
 
 /// A client may do what its user may, and goes on afterwards, no surer than it was.
