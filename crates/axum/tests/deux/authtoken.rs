@@ -4,7 +4,10 @@ use axum::http::Method;
 use countersign_testkit::{Behaviour, other_code};
 use serde_json::json;
 
-use crate::site::{FORM, JSON, MASKED, Site, TEXT, asked};
+use crate::{
+    api::OWN,
+    site::{FORM, JSON, MASKED, Site, TEXT, asked},
+};
 
 const LOGIN: &str = "/mfa/authtoken/login/";
 
@@ -257,4 +260,24 @@ async fn a_code_is_good_for_what_it_was_sent_for() {
     let refused = json!({ "non_field_errors": [TEXT] });
     site.client().signs_in(&ada, &json!({ "mfa_code": code })).await.is(400, &refused);
     assert!(site.is_enabled(&ada.user.id).await);
+}
+
+/// A token that somebody made for a program of theirs is no session.
+#[tokio::test]
+async fn a_personal_token_changes_no_factor() {
+    let site = Site::new();
+    let (ada, mut client) = site.member("ada").await;
+    let new = json!({ "name": "Script", "scopes": ["read"] });
+    assert_eq!(client.post("/api/v1/tokens", &new).await.status, 401, "without a fresh proof nobody has one");
+    client.signs_in(&ada, &json!({})).await;
+    client.signs_in(&ada, &json!({ "mfa_code": site.outbox.code() })).await;
+    let made = client.post("/api/v1/tokens", &new).await;
+    client.shows("Bearer", &made.body["token"]);
+    for path in OWN {
+        for method in [Method::GET, Method::PUT, Method::POST, Method::DELETE] {
+            client.send(method, path, JSON, String::new()).await.is(403, &json!({ "detail": TEXT }));
+        }
+    }
+    client.shows("Bearer", &json!(format!("cst_{}", "A".repeat(43))));
+    client.get("/mfa/").await.is(401, &json!({ "detail": TEXT }));
 }

@@ -12,4 +12,5 @@ mod authtoken;
 mod ends;
 mod lenient;
 mod oauth2;
+mod odd;
 mod site;
