@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     ClientSecret, Rotation,
+    advance::Visit,
     core::{Change, Client, ClientId, ClientName, ClientType, Scopes, Secret, Token, TokenId, TokenKey, TokenKind},
     memory::MemoryStore,
 };
@@ -133,6 +134,20 @@ async fn a_removed_client_is_unknown_and_its_tokens_are_gone() {
     assert!(world.engine.remove_client(&client.id).await.unwrap().is_none());
     let left = world.engine.clients().await.unwrap();
     assert!(left.iter().map(|client| &client.id).eq([&other.id]));
+}
+
+/// Somebody signed in for it a moment before: they are signed in no more, since nobody holds what their session would open.
+#[tokio::test]
+async fn a_client_that_was_removed_meanwhile_is_given_nothing() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let (client, _) = wiki(&world).await;
+    let signed_in = ada.signs_in_with_password().await;
+    world.engine.remove_client(&client.id).await.unwrap();
+    let given = world.engine.give_tokens(&client, &signed_in, Scopes::default(), &Visit::default()).await.unwrap();
+    assert!(given.is_none());
+    assert!(world.store.sessions(&ada.user.id).await.unwrap().is_empty());
+    assert!(world.store.tokens(&ada.user.id).await.unwrap().is_empty());
 }
 
 #[tokio::test]

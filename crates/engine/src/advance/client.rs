@@ -18,7 +18,7 @@ use countersign_core::{
 };
 
 use super::{Visit, token::deed};
-use crate::{Engine, Fault, ProgramToken, SignedIn, Stop, verify::Ground};
+use crate::{Engine, Fault, ProgramToken, SignedIn, Stop};
 
 /// When to come back after a lost race that would not end.
 const COME_BACK: Duration = Duration::from_secs(1);
@@ -37,21 +37,34 @@ pub struct ClientTokens {
 }
 
 impl Engine {
-    /// Gives a client its tokens: what it was granted is this session, whose own token has to be forgotten.
+    /// Gives a client its tokens: what it was granted is this session, whose own token has to be forgotten. A client that was
+    /// removed meanwhile gets none, and the session ends.
     pub async fn give_tokens(
         &self,
         client: &Client,
         signed_in: &SignedIn,
         scopes: Scopes,
         visit: &Visit,
-    ) -> Result<ClientTokens, Stop> {
-        let given = self.settle(signed_in.user(), Ground::Session(signed_in.session()), |_, now| {
-            let (tokens, mut changes) = self.drawn(client, signed_in.session(), &scopes, &scopes, now);
-            changes.push(Change::ExpectClient(client.id.clone()));
-            changes.push(Change::Record(deed(EventKind::TokenMade, signed_in, visit, now)));
-            Ok((changes, tokens))
-        });
-        given.await
+    ) -> Result<Option<ClientTokens>, Stop> {
+        let session = signed_in.session();
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
+            self.stands(session).await?;
+            if self.store().client(&client.id).await?.is_none() {
+                self.commit(&Batch::new(vec![Change::EndSession(session.key.clone())])).await?;
+                return Ok(None);
+            }
+            let (tokens, mut changes) = self.drawn(client, session, &scopes, &scopes, now);
+            changes.extend([
+                Change::ExpectClient(client.id.clone()),
+                Change::ExpectSession(session.key.clone()),
+                Change::Record(deed(EventKind::TokenMade, signed_in, visit, now)),
+            ]);
+            if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
+                return Ok(Some(tokens));
+            }
+        }
+        Err(Fault::busy("give a client its tokens in time", COME_BACK).into())
     }
 
     /// Exchanges a refresh token of this client's; the new access token may open less than the grant allows.

@@ -89,8 +89,8 @@ async fn of_16_who_exchange_one_refresh_token_one_gets_tokens_and_the_grant_is_o
         let ada = world.user("ada");
         let signed_in = ada.signs_in_with_password().await;
         let client = app(&world).await;
-        let given = world.engine.give_tokens(&client, &signed_in, Scopes::default(), &Visit::default()).await.unwrap();
-        let refresh = Secret::from(given.refresh.expose());
+        let given = world.engine.give_tokens(&client, &signed_in, Scopes::default(), &Visit::default()).await;
+        let refresh = Secret::from(given.unwrap().unwrap().refresh.expose());
         let engine = course.gated(&world, RACERS, spends_a_run).engine;
         let outcomes = all_at_once(RACERS, move |_| {
             let (engine, client, refresh) = (engine.clone(), client.clone(), refresh.clone());
@@ -161,7 +161,7 @@ async fn removal_against(course: &Course, on: bool) {
     };
     let code = if on { begins(&world, &signed_in).await } else { Secret::from("") };
     let client = app(&world).await;
-    world.engine.give_tokens(&client, &signed_in, Scopes::default(), &visit).await.unwrap();
+    world.engine.give_tokens(&client, &signed_in, Scopes::default(), &visit).await.unwrap().unwrap();
     let meets = |change: &Change<Sealed>| matches!(change, Change::MoveFactors { .. } | Change::RemoveClient(_));
     let engine = course.gated(&world, 2, meets).engine;
     let switches = async {
@@ -189,8 +189,8 @@ async fn no_token_is_surer_than_a_grant_that_was_lowered_meanwhile() {
         let granted = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &visit).await.unwrap();
         let AtOnce::Done(grant) = granted else { panic!("owed: {granted:?}") };
         let client = app(&world).await;
-        let given = world.engine.give_tokens(&client, grant.signed_in(), Scopes::default(), &visit).await.unwrap();
-        let refresh = Secret::from(given.refresh.expose());
+        let given = world.engine.give_tokens(&client, grant.signed_in(), Scopes::default(), &visit).await;
+        let refresh = Secret::from(given.unwrap().unwrap().refresh.expose());
         let meets = |change: &Change<Sealed>| spends_a_run(change) || moves_factors(change);
         let engine = course.gated(&world, 2, meets).engine;
         let (exchanged, disabled) = tokio::join!(

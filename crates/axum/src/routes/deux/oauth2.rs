@@ -117,7 +117,7 @@ async fn password(asking: &Anybody, client: &Client) -> Result<Response, Respons
             let stopped = |stop| told::stopped(visitor, stop, Under::Detail);
             let signed_in = authtoken::expected(asking, &grant, said).await.map_err(stopped)?;
             let given = asking.engine().give_tokens(client, &signed_in, scopes, &asking.visit()).await;
-            Ok(tokens(&given.map_err(stopped)?))
+            given.map_err(stopped)?.map(|given| tokens(&given)).ok_or_else(|| Error::InvalidClient.into_response())
         }
         Ok(AtOnce::Owed(asked)) => Ok(told::required(visitor, &asked, Under::Detail)),
         Err(stop) => Err(told::unproved(visitor, stop, said, Under::Detail)),
