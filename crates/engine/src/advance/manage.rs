@@ -4,8 +4,8 @@
 //! form sent twice, or an answer page reloaded, does nothing the second time and shows no code again.
 
 use countersign_core::{
-    Change, Device, DeviceId, DeviceName, EventKind, Factors, Kind, Level, Refusal, Sealed, Secret, Session, Status,
-    Timestamp, UserId,
+    Batch, Change, Device, DeviceId, DeviceName, EventKind, Factors, Kind, Level, Refusal, Sealed, Secret, Session,
+    SessionKey, Status, Timestamp, UserId,
     flow::{Purpose, manage},
     method::{
         State,
@@ -104,10 +104,7 @@ impl Engine {
     ) -> Result<(), Stop> {
         let attempt = self.resume(signed_in, token, Purpose::RemoveDevice).await?;
         let user = signed_in.user();
-        let verified_by_it = self.store().sessions(&user.id).await?.into_iter();
-        let verified_by_it = verified_by_it.filter(|session| session.device.as_ref() == Some(device));
-        let others: Vec<_> =
-            verified_by_it.map(|session| session.key).filter(|key| *key != signed_in.session().key).collect();
+        let others = self.others_verified_by(device, signed_in).await?;
         self.settle(user, Ground::Run(&attempt, signed_in.session()), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
             manage::may_remove(&factors, device, self.policy())?;
@@ -124,7 +121,20 @@ impl Engine {
             changes.extend(others.iter().cloned().map(Change::EndSession));
             Ok((changes, ()))
         })
-        .await
+        .await?;
+        // Whoever signed in with it between the reading and the writing. From now on nobody can.
+        let late = self.others_verified_by(device, signed_in).await?;
+        if !late.is_empty() {
+            self.commit(&Batch::new(late.into_iter().map(Change::EndSession).collect())).await?;
+        }
+        Ok(())
+    }
+
+    /// The user's other sessions that this device has verified.
+    async fn others_verified_by(&self, device: &DeviceId, signed_in: &SignedIn) -> Result<Vec<SessionKey>, Fault> {
+        let sessions = self.store().sessions(&signed_in.user().id).await?.into_iter();
+        let others = sessions.filter(|session| session.key != signed_in.session().key);
+        Ok(others.filter(|session| session.device.as_ref() == Some(device)).map(|session| session.key).collect())
     }
 
     /// Switches two-factor authentication off: removes every device, confirmed or not, and ends every other

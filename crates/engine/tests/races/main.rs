@@ -220,6 +220,34 @@ async fn a_password_only_session_never_outlives_the_first_device() {
     }
 }
 
+/// Somebody signs in with a device while it is removed: one of the two comes too late.
+#[tokio::test]
+async fn no_session_outlives_the_device_that_verified_it() {
+    for course in Course::careful().await {
+        let world = course.ready();
+        let ada = world.user("ada");
+        let first = ada.sets_up().await;
+        let lost = first.session().device.clone().unwrap();
+        let (run, app) = ada.begins_setup(&first).await.unwrap();
+        let code = app.code_at(world.now()).into();
+        let grant = world.engine.confirm_enrolment(&first, &run, &code, &Visit::default()).await.unwrap();
+        let own = grant.signed_in().clone();
+        let login = ada.is_asked().await;
+        let removal = world.engine.begin(&own, Purpose::RemoveDevice).await.unwrap();
+        let meets = |change: &Change<_>| matches!(change, Change::UpdateDevice(_) | Change::RemoveDevice { .. });
+        let engine = course.gated(&world, 2, meets).engine;
+        let (visit, code) = (Visit::default(), ada.code().into());
+        // The one that arrives last at the gate goes through it first.
+        let (removed, _) = tokio::join!(
+            engine.remove_device(&own, &removal, &lost, &visit),
+            engine.answer(&login.token, &lost, &code, &visit),
+        );
+        removed.unwrap();
+        let sessions = course.rows.sessions(&ada.user.id).await.unwrap();
+        assert!(sessions.iter().all(|session| session.device != Some(lost.clone())), "{sessions:?}");
+    }
+}
+
 /// Signing out against a deed of the same session, whichever arrives first: what was signed out does nothing afterwards.
 #[tokio::test]
 async fn no_deed_comes_true_after_its_session_was_signed_out() {
