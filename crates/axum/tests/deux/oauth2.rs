@@ -305,6 +305,17 @@ async fn dxoau_10_scopes_may_be_narrowed_and_never_widened() {
     app.refreshes(&site, &given.body["refresh_token"], json!({})).await.is(200, &tokens(36_000, "read"));
 }
 
+/// What scopes mean is for whoever asks for them: at these addresses nobody does.
+#[tokio::test]
+async fn a_token_of_few_scopes_opens_the_five_addresses_as_one_of_many_does() {
+    let site = Site::new();
+    let app = App::new(&site, ClientType::Public).await;
+    let ada = site.world.user("ada");
+    let given = app.asks(&site, &ada, json!({ "scope": "read" })).await;
+    let told = showing(&site, &given).put("/mfa/sms/request/", &json!({ "phone_number": NUMBER })).await;
+    told.is(200, &json!({ "enabled": false, "phone_number": NUMBER }));
+}
+
 /// R103: what was proved, and when, is told of whoever shows the token.
 #[tokio::test]
 async fn r103_the_session_document_tells_how_sure_a_client_s_token_is() {
