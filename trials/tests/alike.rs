@@ -18,7 +18,8 @@ use trials::{Installation, PASSWORD, Server, Socket, program};
 
 /// How often each is tried; they take turns.
 const ROUNDS: usize = 40;
-/// The slowest may take so many times as long as the fastest, by the median.
+/// The slowest may take so many times as long as the fastest, by the quickest quarter of their tries: what else is going on
+/// on the machine counts least there.
 const APART: u32 = 2;
 
 /// Names of one length, since a page says again what was typed.
@@ -110,9 +111,9 @@ fn seen(headers: &HeaderMap<HeaderValue>) -> String {
     format!("{headers:?}")
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+fn quick(mut times: Vec<Duration>) -> Duration {
     times.sort();
-    times[times.len() / 2]
+    times[times.len() / 4]
 }
 
 #[tokio::test]
@@ -139,12 +140,12 @@ async fn r82_nobody_is_told_apart_at_any_entrance_by_what_is_said_or_by_how_long
             }
             unread.push(door.unread().await);
         }
-        let [nobody, member, leaver] = times.map(median);
+        let [nobody, member, leaver] = times.map(quick);
         let fastest = nobody.min(member).min(leaver);
         let slowest = nobody.max(member).max(leaver);
         let all = format!("{}: {nobody:?}, {member:?}, {leaver:?}", door.name());
         assert!(slowest < fastest * APART, "{all}");
-        let unread = median(unread);
+        let unread = quick(unread);
         assert!(fastest > unread * APART, "{all}, and without a hash {unread:?}: nothing would be found out by this");
     }
 }

@@ -1,4 +1,4 @@
-//! Full logins, page by page, against what Argon2id alone allows.
+//! Full logins, from the first request to the last, against what Argon2id alone allows.
 
 use std::{
     sync::{
@@ -9,12 +9,12 @@ use std::{
 };
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use countersign_engine::{Clock, SystemClock};
 use trials::PASSWORD;
 
 use crate::{
     Options,
-    load::{self, Answer, Connection},
+    entrance::Entrance,
+    load::Connection,
     process::{Process, cpu_of},
     second_factor::millis,
     seed::Someone,
@@ -25,6 +25,7 @@ pub(crate) struct Site {
     /// What they are, for the reader.
     pub(crate) what: &'static str,
     pub(crate) nodes: Vec<Process>,
+    pub(crate) entrance: Entrance,
 }
 
 /// What all turns of a site came to.
@@ -42,7 +43,7 @@ struct Sum {
     span: f64,
 }
 
-/// Full logins, page by page, against what Argon2id alone allows on the same cores. They take turns every second or two,
+/// Full logins against what Argon2id alone allows on the same cores. They take turns every second or two,
 /// because what a shared machine gives changes from minute to minute, and the ratio is that of the sums.
 ///
 /// The load shares the cores with the server, and the bare hash has no load beside it. So the ratio is told as it is, and
@@ -54,7 +55,7 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
     let next = Arc::new(AtomicUsize::new(0));
     let mut sums: Vec<_> = sites.iter().map(|_| Sum::default()).collect();
     for site in sites {
-        logins(&site.nodes, &people, &next, Duration::from_secs(1)).await;
+        logins(site, &people, &next, Duration::from_secs(1)).await;
     }
     let (mut hashes, mut turns, mut each) = (0.0, 0.0, 0.0);
     // So many sign in during a turn of everybody, and a few more.
@@ -70,7 +71,7 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
         each += cpu;
         for (site, sum) in sites.iter().zip(&mut sums) {
             let (load, served, begun) = (cpu_of("self"), site.cpu(), Instant::now());
-            let turn = logins(&site.nodes, &people, &next, span).await;
+            let turn = logins(site, &people, &next, span).await;
             sum.load += cpu_of("self") - load;
             sum.served += site.cpu() - served;
             sum.logins += turn.all;
@@ -126,8 +127,10 @@ struct Turn {
     all: usize,
 }
 
-/// Eight people at a time sign in, one after the other, at these nodes in turn.
-async fn logins(nodes: &[Process], people: &Arc<Vec<Someone>>, next: &Arc<AtomicUsize>, span: Duration) -> Turn {
+/// Eight people at a time sign in, one after the other, at the nodes in turn.
+async fn logins(site: &Site, people: &Arc<Vec<Someone>>, next: &Arc<AtomicUsize>, span: Duration) -> Turn {
+    let Site { nodes, entrance, .. } = site;
+    let entrance = *entrance;
     let begun = Instant::now();
     let counted = begun + ALL_AT_IT..begun + ALL_AT_IT + span;
     let end = counted.end;
@@ -141,7 +144,7 @@ async fn logins(nodes: &[Process], people: &Arc<Vec<Someone>>, next: &Arc<Atomic
                 while Instant::now() < end {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let started = Instant::now();
-                    login(&mut connection, &public, &people[number]).await;
+                    entrance.login(&mut connection, &public, &people[number]).await;
                     logins.push((Instant::now(), started.elapsed()));
                 }
                 logins
@@ -155,45 +158,6 @@ async fn logins(nodes: &[Process], people: &Arc<Vec<Someone>>, next: &Arc<Atomic
     let in_time = logins.iter().filter(|(ended, _)| counted.contains(ended));
     let times: Vec<_> = in_time.map(|(_, took)| *took).collect();
     Turn { rate: times.len() as f64 / span.as_secs_f64(), times, all: logins.len() }
-}
-
-/// One login, page by page, on a kept connection.
-async fn login(connection: &mut Connection, address: &str, someone: &Someone) {
-    let page = connection.exchange(&get(address, "/account/login", "")).await;
-    let nonce = cookie(&page, "countersign-form");
-    let body = format!("form={}&name={}&password={}", token(&page), someone.name, PASSWORD.replace(' ', "+"));
-    let answer = connection.exchange(&post(address, "/account/login", &nonce, &body)).await;
-    assert_eq!(answer.status, 303, "{} {}", answer.head, answer.body);
-    let pending = cookie(&answer, "countersign-pending");
-    let page = connection.exchange(&get(address, "/account/login/second-factor", &pending)).await;
-    let body =
-        format!("form={}&device={}&code={}", token(&page), someone.device, someone.app.code_at(SystemClock.now()));
-    let answer = connection.exchange(&post(address, "/account/login/second-factor", &pending, &body)).await;
-    assert_eq!(answer.status, 303, "{} {}", answer.head, answer.body);
-}
-
-fn get(address: &str, path: &str, cookie: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\r\n").into_bytes()
-}
-
-fn post(address: &str, path: &str, cookie: &str, body: &str) -> Vec<u8> {
-    format!(
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\nCookie: {cookie}\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-fn cookie(answer: &Answer, name: &str) -> String {
-    let cookies = load::cookies(&answer.head);
-    let (name, value) = cookies.iter().find(|(given, _)| given == name).expect("the cookie is given");
-    format!("{name}={value}")
-}
-
-fn token(page: &Answer) -> &str {
-    let (_, rest) = page.body.split_once("name=\"form\" value=\"").expect("the page has a form");
-    rest.split('"').next().unwrap()
 }
 
 /// Hashes a second on all cores with nothing else going on, memory reused; and the processor time of each, in seconds.

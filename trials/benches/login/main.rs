@@ -1,9 +1,9 @@
 //! `cargo xtask bench login`: full logins over HTTP against the real binary and, in the same run, the bare limits.
 //!
 //! What is compared runs in turn on the same machine in the same minutes: quote the ratios, not the figures. The load and
-//! the servers share the cores. Options: `--database sqlite|postgres`, `--connections 1,8,32`, `--rounds 3`, `--seconds 2` for
-//! a turn of full logins and, on PostgreSQL, of second factors; `--count 12000` second factors a turn on SQLite; and for
-//! PostgreSQL `--users 10000,1000000`.
+//! the servers share the cores. Options: `--database sqlite|postgres`; `--entrance pages|api`, where the API is measured on
+//! SQLite, in turn with the pages; `--connections 1,8,32`, `--rounds 3`, `--seconds 2` for a turn of full logins and, on
+//! PostgreSQL, of second factors; `--count 12000` second factors a turn on SQLite; and for PostgreSQL `--users 10000,1000000`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +15,8 @@
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 
+mod api;
+mod entrance;
 mod full_login;
 mod load;
 mod postgres;
@@ -26,21 +28,26 @@ mod yardstick;
 
 use std::{collections::VecDeque, env};
 
+use crate::entrance::Entrance;
+
 fn main() {
     if env::args().nth(1).as_deref() == Some("yardstick") {
         return yardstick::serve();
     }
     let options = Options::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    match options.database.as_str() {
-        "sqlite" => runtime.block_on(sqlite::bench(&options)),
-        "postgres" => runtime.block_on(postgres::bench(&options)),
-        other => panic!("{other} is no database: there are sqlite and postgres"),
+    match (options.database.as_str(), options.entrance) {
+        ("sqlite", Entrance::Pages) => runtime.block_on(sqlite::bench(&options)),
+        ("sqlite", Entrance::Api) => runtime.block_on(api::bench(&options)),
+        ("postgres", Entrance::Pages) => runtime.block_on(postgres::bench(&options)),
+        ("postgres", Entrance::Api) => panic!("the API is measured on sqlite"),
+        (other, _) => panic!("{other} is no database: there are sqlite and postgres"),
     }
 }
 
 struct Options {
     database: String,
+    entrance: Entrance,
     connections: Vec<usize>,
     rounds: usize,
     count: usize,
@@ -53,6 +60,7 @@ impl Options {
         let numbers = |text: &str| text.split(',').map(|number| number.parse().unwrap()).collect::<Vec<usize>>();
         let mut options = Self {
             database: "sqlite".into(),
+            entrance: Entrance::Pages,
             connections: vec![1, 8, 32],
             rounds: 3,
             count: 12_000,
@@ -64,6 +72,7 @@ impl Options {
             let value = words.pop_front().unwrap_or_else(|| panic!("{word} needs a value"));
             match word.as_str() {
                 "--database" => options.database = value,
+                "--entrance" => options.entrance = Entrance::parse(&value),
                 "--connections" => options.connections = numbers(&value),
                 "--rounds" => options.rounds = value.parse().unwrap(),
                 "--count" => options.count = value.parse().unwrap(),
@@ -76,4 +85,4 @@ impl Options {
     }
 }
 
-const OPTIONS: &str = "--database, --connections, --rounds, --seconds, --count and --users";
+const OPTIONS: &str = "--database, --entrance, --connections, --rounds, --seconds, --count and --users";

@@ -18,10 +18,11 @@ use trials::{Cluster, PASSWORD, free_port, program};
 
 use crate::{
     Options,
+    entrance::Entrance,
     full_login::{self, Site},
     load::Limit,
     process::{Process, memory_of, serve_as},
-    second_factor::{self, Round, median, millis},
+    second_factor::{self, Door, Round, median, millis},
     seed::{self, Crowd, Place},
 };
 
@@ -105,7 +106,10 @@ pub(crate) async fn bench(options: &Options) {
     }
     let Town { place, crowd, people, .. } = &mut towns[0];
     let people = crowd.take(*people).await;
-    let sites = [("one node", 1), ("two nodes", 2)].map(|(what, count)| Site { what, nodes: nodes(place, count) });
+    let sites = [("one node", 1), ("two nodes", 2)].map(|(what, count)| {
+        let nodes = nodes(place, count);
+        Site { what, nodes, entrance: Entrance::Pages }
+    });
     full_login::against_argon2(options, &sites, people).await;
     println!("PostgreSQL beside them: {:.0} MiB", memory_of(&cluster.processes()));
 }
@@ -155,7 +159,8 @@ impl Town {
         let limit = Limit::seconds(options.seconds, a_second.min(self.people / options.seconds.max(1)));
         let people = self.crowd.take(limit.count).await;
         let nodes = nodes(&self.place, count);
-        let round = second_factor::run(&self.place, &nodes, connections, &people, limit).await;
+        let door = Door { place: &self.place, nodes: &nodes, entrance: Entrance::Pages };
+        let round = second_factor::run(door, connections, &people, limit).await;
         self.crowd.takes_back(people, round.report.done);
         let peak = nodes.iter().map(|node| node.memory().1).sum();
         Measured { round, peak, database: memory_of(&cluster.processes()) }

@@ -1,24 +1,25 @@
-//! Second-factor submissions: a form on a kept connection, for a user of its own, with a pending login sealed by the
-//! server's key. Every one of them must be accepted.
+//! Second-factor submissions on kept connections, each for a user of its own, with a pending login sealed by the server's
+//! key. Every one of them must be accepted.
 
 use std::{sync::Arc, time::Duration};
 
-use countersign_engine::{Clock, SystemClock};
+use countersign_engine::SystemClock;
 use countersign_testkit::SoftApp;
 
 use crate::{
+    entrance::Entrance,
     load::{self, Limit, Report},
     process::Process,
     seed::{self, Place, Someone},
 };
 
 /// A login that waits for its second factor: everything of the request but the code.
-struct Waiting {
-    address: String,
-    pending: String,
-    form: String,
-    device: String,
-    app: SoftApp,
+pub(crate) struct Waiting {
+    pub(crate) address: String,
+    pub(crate) pending: String,
+    pub(crate) form: String,
+    pub(crate) device: String,
+    pub(crate) app: SoftApp,
 }
 
 async fn requests(place: &Place, public: &str, people: &[Someone]) -> Vec<Waiting> {
@@ -41,35 +42,26 @@ pub(crate) struct Round {
     pub(crate) cpu: f64,
 }
 
-/// Has each of these people answer at one of the nodes, which browsers know by the first one's address.
-pub(crate) async fn run(
-    place: &Place,
-    nodes: &[Process],
-    connections: usize,
-    people: &[Someone],
-    limit: Limit,
-) -> Round {
+/// Where people answer, and by which way.
+#[derive(Clone, Copy)]
+pub(crate) struct Door<'a> {
+    pub(crate) place: &'a Place,
+    /// Browsers know them by the first one's address.
+    pub(crate) nodes: &'a [Process],
+    pub(crate) entrance: Entrance,
+}
+
+/// Has each of these people answer at one of the nodes.
+pub(crate) async fn run(door: Door<'_>, connections: usize, people: &[Someone], limit: Limit) -> Round {
+    let Door { place, nodes, entrance } = door;
     let waiting = requests(place, &nodes[0].address, people).await;
     let used = || nodes.iter().map(Process::cpu).sum::<f64>();
     let before = used();
-    let request = move |number: usize| {
-        let Waiting { address, pending, form, device, app } = &waiting[number];
-        second_factor(address, pending, form, device, &app.code_at(SystemClock.now()))
-    };
+    let request = move |number: usize| entrance.second_factor(&waiting[number]);
     let addresses: Vec<_> = nodes.iter().map(|node| node.address.clone()).collect();
-    let report = load::run(&addresses, connections, limit, request, |answer| answer.status == 303).await;
+    let report = load::run(&addresses, connections, limit, request, entrance.accepts()).await;
     assert_eq!(report.refused, 0, "every submission is accepted");
     Round { report, cpu: (used() - before) / report.done as f64 }
-}
-
-fn second_factor(address: &str, pending: &str, form: &str, device: &str, code: &str) -> Vec<u8> {
-    let body = format!("form={form}&device={device}&code={code}");
-    format!(
-        "POST /account/login/second-factor HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         Cookie: countersign-pending={pending}\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
 }
 
 /// A span in milliseconds.

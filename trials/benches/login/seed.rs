@@ -9,8 +9,8 @@ use std::{collections::VecDeque, fs, path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use countersign_engine::{
     AttemptToken, Clock, Engine, Fault, Keyring, Parts, Store, SystemClock, User, Users,
-    advance::{Enrolment, SignIn, Visit},
-    core::{DeviceId, DeviceName, Kind, Secret, Timestamp, UserId},
+    advance::{Enrolment, NewToken, SignIn, Visit},
+    core::{DeviceId, DeviceName, Kind, Scopes, Secret, Timestamp, UserId},
 };
 use countersign_store::{Database, Insertion, UserRow, UserTable};
 use countersign_testkit::{SoftApp, StillClock};
@@ -162,6 +162,45 @@ pub(crate) async fn pending(engine: &Engine, names: Vec<String>) -> Vec<AttemptT
             match engine.sign_in(&names[number], &"any".into(), &Visit::default()).await {
                 Ok(SignIn::Owed(challenge)) => challenge.token,
                 other => panic!("{} is not asked for a device: {other:?}", names[number]),
+            }
+        }
+    })
+    .await
+}
+
+/// What somebody holds.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) session: Opens,
+    pub(crate) personal: Opens,
+}
+
+/// A bearer token, and the key of its row.
+#[derive(Debug)]
+pub(crate) struct Opens {
+    pub(crate) token: String,
+    pub(crate) key: String,
+}
+
+/// Signs these people in, and has each make a personal token.
+pub(crate) async fn held(place: &Place, people: Vec<Someone>) -> Vec<Held> {
+    let engine = engine(place, Arc::new(SystemClock));
+    let names = people.iter().map(|someone| someone.name.clone()).collect();
+    let runs = Arc::new(pending(&engine, names).await);
+    let people = Arc::new(people);
+    in_parallel(people.len(), move |number| {
+        let (engine, people, runs) = (engine.clone(), people.clone(), runs.clone());
+        async move {
+            let Someone { app, device, .. } = &people[number];
+            let (code, visit) = (Secret::new(app.code_at(SystemClock.now())), Visit::default());
+            let (grant, _) = engine.answer(&runs[number], device, &code, &visit).await.unwrap();
+            let new =
+                NewToken { name: DeviceName::parse("Script").unwrap(), scopes: Scopes::default(), lifetime: None };
+            let (token, _) = engine.make_token(grant.signed_in(), new, &visit).await.unwrap();
+            let session = grant.token();
+            Held {
+                session: Opens { token: session.expose().to_owned(), key: session.key().to_string() },
+                personal: Opens { token: token.expose().to_owned(), key: token.key().to_string() },
             }
         }
     })

@@ -1,26 +1,51 @@
 //! On SQLite: second factors beside a bare handler that writes the same rows, and full logins beside the bare hash.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
+use countersign_engine::core::Secret;
+use tempfile::TempDir;
 use trials::{PASSWORD, free_port, program};
 
 use crate::{
     Options,
+    entrance::Entrance,
     full_login::{self, Site},
     load::{self, Limit, Report},
     process::{Process, serve, serve_bare},
-    second_factor::{self, Round, median, millis},
+    second_factor::{self, Door, Round, median, millis},
     seed::{self, Place},
 };
 
+/// A demo's database, with the hash of its user's password.
+pub(crate) struct Demo {
+    pub(crate) place: Place,
+    pub(crate) database: PathBuf,
+    pub(crate) hash: Secret,
+    folder: TempDir,
+}
+
+impl Demo {
+    /// Starts one twice, and tells how long that took.
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let demo = folder.path().join("demo");
+        start_up(&demo);
+        let database = demo.join("countersign.db");
+        let place = Place::open(format!("sqlite://{}", database.display()), demo.join("countersign.key")).await;
+        let hash = place.users.by_canonical_name("demo").await.unwrap().unwrap().password_hash;
+        Self { place, database, hash, folder }
+    }
+}
+
 /// The whole bench.
 pub(crate) async fn bench(options: &Options) {
-    let folder = tempfile::tempdir().unwrap();
-    let demo = folder.path().join("demo");
-    start_up(&demo);
-    let (database, bare) = (demo.join("countersign.db"), folder.path().join("bare.db"));
-    let place = Place::open(format!("sqlite://{}", database.display()), demo.join("countersign.key")).await;
-    let hash = place.users.by_canonical_name("demo").await.unwrap().unwrap().password_hash;
+    let Demo { place, database, hash, folder } = Demo::start().await;
+    let bare = folder.path().join("bare.db");
     let needed = options.count * options.connections.len() * options.rounds;
     println!("seeding {needed} people with authenticator apps");
     let people = seed::people(&place, 0, needed, &hash).await;
@@ -36,14 +61,16 @@ pub(crate) async fn bench(options: &Options) {
             drop(yardstick);
             let nodes = [serve(&place.url, &place.key)];
             let people = &people[first..first + options.count];
-            let ours = second_factor::run(&place, &nodes, connections, people, Limit::count(options.count)).await;
+            let door = Door { place: &place, nodes: &nodes, entrance: Entrance::Pages };
+            let ours = second_factor::run(door, connections, people, Limit::count(options.count)).await;
             rounds.push((floor, ours, nodes[0].memory().1));
             first += options.count;
         }
         tell(connections, &rounds);
     }
     let people = seed::people(&place, needed, 10_000, &hash).await;
-    let sites = [Site { what: "one node", nodes: vec![serve(&place.url, &place.key)] }];
+    let nodes = vec![serve(&place.url, &place.key)];
+    let sites = [Site { what: "one node", nodes, entrance: Entrance::Pages }];
     full_login::against_argon2(options, &sites, people).await;
 }
 

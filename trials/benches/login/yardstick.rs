@@ -1,12 +1,25 @@
-//! The yardstick: a bare axum handler that reads one row and writes the same rows as a login, in grouped, fsynced commits.
+//! The yardstick: a bare axum handler that reads one row and writes the same rows as a login, in grouped, fsynced commits;
+//! and another that reads the row of a session or a personal token, by its key.
 //!
 //! It is a floor, not a product: no form, no cookie, no check, no seal, no template. It runs as a process of its own, so
 //! that it shares the cores with the load in the same way as the real server.
 
-use std::{cell::OnceCell, env, net::SocketAddr, path::PathBuf, sync::mpsc, thread};
+use std::{
+    cell::OnceCell,
+    env,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
+};
 
-use axum::{Router, extract::Path, http::StatusCode, routing::post};
-use rusqlite::{Connection, OpenFlags, params};
+use axum::{
+    Router,
+    extract::Path as PathOf,
+    http::StatusCode,
+    routing::{get, post},
+};
+use rusqlite::{Connection, OpenFlags, Row, params};
 use tokio::sync::oneshot;
 
 /// What one login writes, besides what is the same for all.
@@ -28,8 +41,11 @@ pub(crate) fn serve() {
     let path = PathBuf::from(env::args().nth(2).unwrap());
     let address: SocketAddr = env::args().nth(3).unwrap().parse().unwrap();
     let writer = writer(&path);
+    let (sessions, tokens) = (path.clone(), path.clone());
     let app = Router::new()
-        .route("/ready", axum::routing::get(|| async { "ready" }))
+        .route("/ready", get(|| async { "ready" }))
+        .route("/session/{key}", get(async move |PathOf(key): PathOf<String>| look_up(&sessions, SESSION, &key)))
+        .route("/token/{key}", get(async move |PathOf(key): PathOf<String>| look_up(&tokens, TOKEN, &key)))
         .route("/{user}/{run}", post(move |path_of| handle(path.clone(), writer.clone(), path_of)));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -39,14 +55,35 @@ pub(crate) fn serve() {
     });
 }
 
+const SESSION: &str = "SELECT user_id, level, stamp, device_id, created, last_seen FROM session WHERE key = ?1";
+const TOKEN: &str = "SELECT user_id, level, stamp, device_id, created, expires FROM token WHERE key = ?1";
+
+/// What the row says, in a few words.
+fn look_up(database: &Path, statement: &str, key: &str) -> String {
+    with_reader(database, |reader| {
+        let mut statement = reader.prepare_cached(statement).unwrap();
+        let row = |row: &Row<'_>| {
+            let (user, level, stamp): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (device, created, end): (String, i64, i64) = (row.get(3)?, row.get(4)?, row.get(5)?);
+            Ok(format!("{user} {level} {stamp} {device} {created} {end}"))
+        };
+        statement.query_row([key], row).unwrap()
+    })
+}
+
+fn with_reader<T>(database: &Path, read: impl FnOnce(&Connection) -> T) -> T {
+    READER.with(|reader| {
+        let open = || Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        read(reader.get_or_init(open))
+    })
+}
+
 async fn handle(
     database: PathBuf,
     writer: mpsc::Sender<Rows>,
-    Path((user, run)): Path<(String, String)>,
+    PathOf((user, run)): PathOf<(String, String)>,
 ) -> StatusCode {
-    let (device, version, state) = READER.with(|reader| {
-        let reader =
-            reader.get_or_init(|| Connection::open_with_flags(&database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap());
+    let (device, version, state) = with_reader(&database, |reader| {
         let mut statement = reader.prepare_cached("SELECT id, version, state FROM device WHERE user_id = ?1").unwrap();
         statement.query_row([&user], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
     });
@@ -58,7 +95,7 @@ async fn handle(
     StatusCode::SEE_OTHER
 }
 
-fn writer(path: &std::path::Path) -> mpsc::Sender<Rows> {
+fn writer(path: &Path) -> mpsc::Sender<Rows> {
     let connection = Connection::open(path).unwrap();
     connection
         .execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;")

@@ -46,13 +46,17 @@ pub(in crate::routes) enum Client {
 
 /// What a request says.
 pub(super) trait Takes: Send + Sized + 'static {
-    /// What it looks like; nothing if there is no body to be read.
+    /// Whether there is a body to be read.
+    const IN_BODY: bool;
+    /// What it looks like, for the description: nothing if there is no body.
     fn shape() -> Option<Shape>;
     /// What this text says.
     fn read(text: &str) -> Result<Self, Unread>;
 }
 
 impl Takes for () {
+    const IN_BODY: bool = false;
+
     fn shape() -> Option<Shape> {
         None
     }
@@ -66,6 +70,8 @@ impl Takes for () {
 pub(super) trait Members: DeserializeOwned + utoipa::ToSchema + Send + 'static {}
 
 impl<T: Members> Takes for T {
+    const IN_BODY: bool = true;
+
     fn shape() -> Option<Shape> {
         Some(Shape::of::<T>())
     }
@@ -132,10 +138,7 @@ impl<S: Send + Sync, T: Takes> FromRequest<S> for Call<T> {
         let part = <Path<String> as OptionalFromRequestParts<S>>::from_request_parts(&mut parts, state).await;
         let Ok(part) = part else { return Err(told(Unread::NotFound)) };
         let part = part.map(|Path(part)| part).unwrap_or_default();
-        let text = match T::shape() {
-            Some(_) => text(Request::from_parts(parts, body)).await.map_err(told)?,
-            None => String::new(),
-        };
+        let text = if T::IN_BODY { text(Request::from_parts(parts, body)).await.map_err(told)? } else { String::new() };
         let body = T::read(&text).map_err(told)?;
         Ok(Self { visitor, client, known, part, body })
     }

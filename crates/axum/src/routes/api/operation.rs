@@ -216,5 +216,5 @@ impl Operation {
 
 /// The status where nothing new comes to be.
 fn usual<R: Gives>() -> StatusCode {
-    if R::shape().is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT }
+    if R::IN_BODY { StatusCode::OK } else { StatusCode::NO_CONTENT }
 }

@@ -16,13 +16,17 @@ use crate::cookies::Name;
 
 /// What an answer says.
 pub(super) trait Gives: Send + 'static {
-    /// What it looks like; nothing if there is nothing to say.
+    /// Whether there is anything to say.
+    const IN_BODY: bool;
+    /// What it looks like, for the description: nothing if there is nothing to say.
     fn shape() -> Option<Shape>;
     /// It, as JSON.
     fn json(&self) -> Vec<u8>;
 }
 
 impl Gives for () {
+    const IN_BODY: bool = false;
+
     fn shape() -> Option<Shape> {
         None
     }
@@ -36,6 +40,8 @@ impl Gives for () {
 pub(super) trait Document: Serialize + utoipa::ToSchema + Send + 'static {}
 
 impl<T: Document> Gives for T {
+    const IN_BODY: bool = true;
+
     fn shape() -> Option<Shape> {
         Some(Shape::of::<T>())
     }
@@ -74,9 +80,10 @@ impl<R: Gives> Reply<R> {
 impl<R: Gives> IntoResponse for Reply<R> {
     fn into_response(self) -> Response {
         const KIND: HeaderValue = HeaderValue::from_static("application/json");
-        let mut response = match R::shape() {
-            Some(_) => ([(header::CONTENT_TYPE, KIND)], self.document.json()).into_response(),
-            None => StatusCode::NO_CONTENT.into_response(),
+        let mut response = if R::IN_BODY {
+            ([(header::CONTENT_TYPE, KIND)], self.document.json()).into_response()
+        } else {
+            StatusCode::NO_CONTENT.into_response()
         };
         for cookie in self.cookies {
             response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -1,0 +1,115 @@
+//! The ways in: the pages, as a browser asks for them, and the JSON API, as a program does. Both on kept connections.
+
+use countersign_engine::{Clock, SystemClock};
+use serde_json::{Value, json};
+use trials::PASSWORD;
+
+use crate::{
+    load::{self, Answer, Connection},
+    second_factor::Waiting,
+    seed::Someone,
+};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Entrance {
+    Pages,
+    Api,
+}
+
+impl Entrance {
+    pub(crate) fn parse(name: &str) -> Self {
+        match name {
+            "pages" => Self::Pages,
+            "api" => Self::Api,
+            other => panic!("{other} is no entrance: there are pages and api"),
+        }
+    }
+
+    /// The request that answers for a login that waits.
+    pub(crate) fn second_factor(self, waiting: &Waiting) -> Vec<u8> {
+        let Waiting { address, pending, form, device, app } = waiting;
+        let code = app.code_at(SystemClock.now());
+        match self {
+            Self::Pages => {
+                let body = format!("form={form}&device={device}&code={code}");
+                post(address, "/account/login/second-factor", &format!("countersign-pending={pending}"), &body)
+            }
+            Self::Api => ask(address, "/login/answer", &json!({ "login": pending, "device": device, "code": code })),
+        }
+    }
+
+    /// Whether this says that the answer was right.
+    pub(crate) fn accepts(self) -> fn(&Answer) -> bool {
+        match self {
+            Self::Pages => |answer| answer.status == 303,
+            Self::Api => |answer| answer.status == 200,
+        }
+    }
+
+    /// One login from its beginning to its end.
+    pub(crate) async fn login(self, connection: &mut Connection, address: &str, someone: &Someone) {
+        match self {
+            Self::Pages => page_by_page(connection, address, someone).await,
+            Self::Api => step_by_step(connection, address, someone).await,
+        }
+    }
+}
+
+async fn page_by_page(connection: &mut Connection, address: &str, someone: &Someone) {
+    let page = connection.exchange(&get(address, "/account/login", "")).await;
+    let nonce = cookie(&page, "countersign-form");
+    let body = format!("form={}&name={}&password={}", token(&page), someone.name, PASSWORD.replace(' ', "+"));
+    let answer = connection.exchange(&post(address, "/account/login", &nonce, &body)).await;
+    assert_eq!(answer.status, 303, "{} {}", answer.head, answer.body);
+    let pending = cookie(&answer, "countersign-pending");
+    let page = connection.exchange(&get(address, "/account/login/second-factor", &pending)).await;
+    let body =
+        format!("form={}&device={}&code={}", token(&page), someone.device, someone.app.code_at(SystemClock.now()));
+    let answer = connection.exchange(&post(address, "/account/login/second-factor", &pending, &body)).await;
+    assert_eq!(answer.status, 303, "{} {}", answer.head, answer.body);
+}
+
+async fn step_by_step(connection: &mut Connection, address: &str, someone: &Someone) {
+    let credentials = json!({ "name": someone.name, "password": PASSWORD });
+    let answer = connection.exchange(&ask(address, "/login", &credentials)).await;
+    assert_eq!(answer.status, 200, "{} {}", answer.head, answer.body);
+    let step: Value = serde_json::from_str(&answer.body).unwrap();
+    let (login, device) = (&step["pending"]["login"], &step["pending"]["asked"]["id"]);
+    let code = someone.app.code_at(SystemClock.now());
+    let answered = ask(address, "/login/answer", &json!({ "login": login, "device": device, "code": code }));
+    let answer = connection.exchange(&answered).await;
+    assert_eq!(answer.status, 200, "{} {}", answer.head, answer.body);
+}
+
+fn get(address: &str, path: &str, cookie: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\r\n").into_bytes()
+}
+
+fn post(address: &str, path: &str, cookie: &str, body: &str) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\nCookie: {cookie}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn ask(address: &str, path: &str, body: &Value) -> Vec<u8> {
+    let body = body.to_string();
+    format!(
+        "POST /api/v1{path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn cookie(answer: &Answer, name: &str) -> String {
+    let cookies = load::cookies(&answer.head);
+    let (name, value) = cookies.iter().find(|(given, _)| given == name).expect("the cookie is given");
+    format!("{name}={value}")
+}
+
+fn token(page: &Answer) -> &str {
+    let (_, rest) = page.body.split_once("name=\"form\" value=\"").expect("the page has a form");
+    rest.split('"').next().unwrap()
+}
