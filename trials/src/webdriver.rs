@@ -116,10 +116,12 @@ impl Person {
         element.send_keys(&Key::Enter.to_string()).await.unwrap();
     }
 
-    /// Waits until the page, which its script changes, says this.
+    /// Waits until the page, which its script changes, says this and has nothing under way: what it said before an
+    /// answer came is about to go.
     pub async fn waits_for(&self, text: &str) {
+        let script = "return document.querySelector('[aria-busy=true]') ? '' : document.body.innerText";
         let give_up = Instant::now() + Duration::from_secs(20);
-        while !self.runs("return document.body.innerText").await.as_str().unwrap().contains(text) {
+        while !self.runs(script).await.as_str().unwrap().contains(text) {
             assert!(Instant::now() < give_up, "{text:?} never comes on:\n{}", self.source().await);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
