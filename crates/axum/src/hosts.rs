@@ -99,6 +99,10 @@ impl Origins {
 
     /// Whether a request addressed to `authority` is meant for this site.
     pub(crate) fn include(&self, authority: &str) -> bool {
+        // Nearly always it is written as browsers write it.
+        if matches!(self, Self::Public(origin) if origin.authority == authority) {
+            return true;
+        }
         let Some(authority) = normal(authority, self.is_https()) else { return false };
         match self {
             Self::Public(origin) => origin.authority == authority,

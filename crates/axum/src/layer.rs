@@ -1,12 +1,12 @@
 //! The layer around every page, a host's and ours.
 //!
 //! ```text
-//! request ─▶ is it for this site? ─▶ who is asking? ─▶ panics ─▶ origin of forms ─▶ handler
-//!                                                                                      │
-//! answer  ◀────────────────────────── security headers ◀──────────────────────────────┘
+//! request ─▶ is it for this site? ─▶ who is asking? ─▶ time ─▶ panics ─▶ origin of forms ─▶ handler
+//!                                                                                             │
+//! answer  ◀────────────────────────── security headers ◀─────────────────────────────────────┘
 //! ```
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -26,19 +26,18 @@ use tower_http::{
 };
 
 use crate::{
-    Reader, Settings, SettingsError, Visitor,
-    bearer::Bearer,
-    fault, headers,
+    Settings, SettingsError, Visitor, fault, headers,
     hosts::{Addressed, addressed},
     message::{self, Message},
     page::Page,
     routes,
     site::Site,
-    trouble,
 };
 
 /// The longest body that a host's handler reads unless its route says otherwise, in bytes. Our own forms are shorter.
 const LONGEST_BODY: usize = 256 * 1024;
+/// When to come back after a request that took too long.
+const COME_BACK: Duration = Duration::from_secs(5);
 
 /// Two-factor authentication for one site. Cloning it is cheap; all clones are one.
 #[derive(Clone)]
@@ -86,22 +85,6 @@ impl Countersign {
     pub async fn render(&self, visitor: &Visitor, template: &str, context: minijinja::Value) -> Response {
         Page::new(template, context).show(visitor).await
     }
-
-    /// Who will read the answer to this request: to be asked before it is handed on.
-    pub fn reader(&self, request: &Request) -> Reader {
-        Reader::of(&self.site, request, &Bearer::read(request.headers(), self.site.schemes()))
-    }
-
-    /// The answer to a fault of a host's own, also outside of the layer: an incident number, under which the log has the
-    /// cause.
-    pub fn fault(&self, fault: &Fault, reader: Reader) -> Response {
-        let mut response = match reader {
-            Reader::Person => fault::answer(&self.site, fault, fault.retry_after()),
-            Reader::Program => trouble::told(&self.site, &fault::note(&self.site, fault, fault.retry_after())),
-        };
-        headers::harden(response.headers_mut(), self.site.origins.is_https());
-        response
-    }
 }
 
 impl fmt::Debug for Countersign {
@@ -117,7 +100,7 @@ async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next)
             let visitor = Visitor::new(Arc::clone(&site), &request);
             request.extensions_mut().insert(visitor.clone());
             let foreign = is_foreign(&site, &request);
-            let mut response = if foreign { Response::default() } else { next.run(request).await };
+            let mut response = if foreign { Response::default() } else { in_time(&site, next.run(request)).await };
             if foreign || response.extensions().get::<ProtectionError>().is_some() {
                 response = Message::OtherSite.show(&visitor).await;
             }
@@ -132,6 +115,13 @@ async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     };
     headers::harden(response.headers_mut(), site.origins.is_https());
     response
+}
+
+/// The answer, unless it takes too long: that is a fault.
+async fn in_time(site: &Site, answer: impl Future<Output = Response>) -> Response {
+    let Some(span) = site.answer_within else { return answer.await };
+    let late = |_| fault::answer(site, &Fault::busy("answer a request in time", COME_BACK), Some(COME_BACK));
+    tokio::time::timeout(span, answer).await.unwrap_or_else(late)
 }
 
 /// Whether a page of another origin sent this. The layer of tower-http compares hosts; a plain http page of the same host

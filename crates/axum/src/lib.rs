@@ -40,4 +40,4 @@ pub use number::RequestNumber;
 pub use problem::Refused;
 pub use redirect::LocalPath;
 pub use settings::{Deux, Settings, SettingsError};
-pub use visitor::{Reader, Visitor};
+pub use visitor::Visitor;

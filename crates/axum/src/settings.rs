@@ -1,6 +1,6 @@
 //! What a host says about its site. Everything is checked once, when a [`Countersign`](crate::Countersign) is made.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use crate::hosts::{Network, Origins};
 
@@ -31,6 +31,9 @@ pub struct Settings {
     pub own_texts: Vec<String>,
     /// The reverse proxies whose `X-Forwarded-For` is believed. Nothing else that a request says of its sender is.
     pub trusted_proxies: Vec<Network>,
+    /// How long a request may take until its answer begins. Then it is given up, which is a fault like any other; nothing:
+    /// as long as it likes.
+    pub answer_within: Option<Duration>,
 }
 
 impl Settings {
@@ -49,6 +52,7 @@ impl Settings {
             own_templates: vec![],
             own_texts: vec![],
             trusted_proxies: vec![],
+            answer_within: None,
         }
     }
 }

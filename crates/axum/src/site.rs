@@ -1,5 +1,7 @@
 //! What all requests of one site share: the engine, the addresses of the pages, texts and templates. Made once.
 
+use std::time::Duration;
+
 use countersign_engine::Engine;
 
 use crate::{
@@ -18,6 +20,7 @@ pub(crate) struct Site {
     pub(crate) engine: Engine,
     pub(crate) origins: Origins,
     pub(crate) proxies: Vec<Network>,
+    pub(crate) answer_within: Option<Duration>,
     pub(crate) names: Names,
     pub(crate) paths: Paths,
     /// Where the JSON API is, if it is offered.
@@ -72,8 +75,21 @@ impl Site {
         let assets = Assets::read(&settings, &paths.assets)?;
         let templates = Templates::read(&engine, &settings, &paths, &home, &assets)?;
         let names = Names::new(settings.origins.is_https());
-        let Settings { origins, trusted_proxies: proxies, .. } = settings;
-        Ok(Self { engine, origins, proxies, names, paths, api, deux, spares_old_clients, home, assets, templates })
+        let Settings { origins, trusted_proxies: proxies, answer_within, .. } = settings;
+        Ok(Self {
+            engine,
+            origins,
+            proxies,
+            answer_within,
+            names,
+            paths,
+            api,
+            deux,
+            spares_old_clients,
+            home,
+            assets,
+            templates,
+        })
     }
 
     /// The schemes by which a token may be shown.

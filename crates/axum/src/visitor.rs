@@ -175,7 +175,7 @@ impl Visitor {
 
 /// Who reads an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reader {
+enum Reader {
     /// A person at a browser, who is shown a page.
     Person,
     /// A program, which is told in JSON: it shows a bearer token, asks an entrance for programs, or does not read
@@ -184,7 +184,7 @@ pub enum Reader {
 }
 
 impl Reader {
-    pub(crate) fn of(site: &Site, request: &Request, bearer: &Bearer) -> Self {
+    fn of(site: &Site, request: &Request, bearer: &Bearer) -> Self {
         let accept = request.headers().get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
         let reads_html = accept.windows(HTML.len()).any(|part| part == HTML);
         let entrances = [&site.api, &site.deux].into_iter().flatten();

@@ -45,6 +45,6 @@ pub mod guide;
 
 pub use countersign_axum::{
     Caller, CheckedForm, Countersign, FormToken, LocalPath, MaybeSignedIn, Network, NotANetwork, NotAnOrigin, Origin,
-    Origins, Reader, Settings, SettingsError, SignedIn, TokenScope, Value, Verified, VerifiedCaller,
-    VerifiedCallerWithin, VerifiedWithin, Visitor, context, engine,
+    Origins, Settings, SettingsError, SignedIn, TokenScope, Value, Verified, VerifiedCaller, VerifiedCallerWithin,
+    VerifiedWithin, Visitor, context, engine,
 };

@@ -92,18 +92,19 @@ impl Engine {
 
     async fn presented(&self, token: &ProgramToken) -> Result<Option<Presented>, Fault> {
         let now = self.now();
-        let token = self.store().token(&token.key()).await?;
-        let Some(token) = token.filter(|token| token.is_running(now)) else { return Ok(None) };
+        let owned = self.owners().token(&token.key()).await?;
+        let Some((token, user)) = owned.filter(|(token, _)| token.is_running(now)) else { return Ok(None) };
         match token.kind {
-            TokenKind::Personal => self.personal(token, now).await,
+            TokenKind::Personal => Ok(self.personal(token, user, now).await),
             TokenKind::Access => self.access(token).await,
             TokenKind::Refresh => Ok(None),
         }
     }
 
-    async fn personal(&self, token: Token, now: Timestamp) -> Result<Option<Presented>, Fault> {
-        let user = self.users().by_id(&token.user).await?;
-        let Some(user) = user.filter(|user| user.active && user.stamp == token.stamp) else { return Ok(None) };
+    async fn personal(&self, token: Token, user: User, now: Timestamp) -> Option<Presented> {
+        if !user.holds(&token.stamp) {
+            return None;
+        }
         if token.last_used.is_none_or(|used| now.since(used) >= TOUCH_EVERY) {
             let touch = Change::TouchToken { token: token.id.clone(), at: now };
             // Who calls does not depend on whether this can be noted.
@@ -111,7 +112,7 @@ impl Engine {
                 tracing::warn!(%fault, "the use of a token was not noted");
             }
         }
-        Ok(Some(Presented { token, user, grant: None }))
+        Some(Presented { token, user, grant: None })
     }
 
     async fn access(&self, token: Token) -> Result<Option<Presented>, Fault> {

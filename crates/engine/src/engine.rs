@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     Clock, Fault, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users,
     advance::{AddressBudgets, Guesses},
-    port::{AnyNumber, CallApp, Gateway, Numbers, Silent, Validator},
+    port::{AnyNumber, CallApp, Gateway, InTurn, Numbers, Owners, Silent, Validator},
 };
 
 /// What an engine is made of.
@@ -25,6 +25,9 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The host's users.
     pub users: Arc<dyn Users>,
+    /// Who reads a session or a token together with its user. Where there is nobody, the store and the users are asked in
+    /// turn.
+    pub owners: Option<Arc<dyn Owners>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Draws random bytes.
@@ -54,6 +57,7 @@ impl Parts {
         Self {
             store,
             users,
+            owners: None,
             keyring,
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
@@ -76,6 +80,7 @@ pub struct Engine {
 
 struct Inner {
     parts: Parts,
+    owners: Arc<dyn Owners>,
     methods: Methods,
     addresses: AddressBudgets,
     guesses: Guesses,
@@ -100,7 +105,9 @@ impl Engine {
         let ring = Ring { keys: Arc::new(parts.keyring.clone()), sealing_since: parts.clock.now() };
         let (addresses, guesses, ring) = (AddressBudgets::default(), Guesses::default(), RwLock::new(ring));
         let deliveries = TaskTracker::new();
-        Ok(Self { inner: Arc::new(Inner { parts, methods, addresses, guesses, deliveries, ring }) })
+        let in_turn = || Arc::new(InTurn::new(parts.store.clone(), parts.users.clone())) as Arc<dyn Owners>;
+        let owners = parts.owners.clone().unwrap_or_else(in_turn);
+        Ok(Self { inner: Arc::new(Inner { parts, owners, methods, addresses, guesses, deliveries, ring }) })
     }
 
     /// What the installation asks for.
@@ -141,6 +148,10 @@ impl Engine {
     /// The store: nothing outside the engine reads or writes it.
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.inner.parts.store
+    }
+
+    pub(crate) fn owners(&self) -> &dyn Owners {
+        &*self.inner.owners
     }
 
     pub(crate) fn users(&self) -> &dyn Users {

@@ -95,13 +95,11 @@ impl Engine {
 
     /// The session with this key, if it is running.
     pub(crate) async fn running_session(&self, key: &SessionKey) -> Result<Option<SignedIn>, Fault> {
-        let Some(session) = self.store().session(key).await? else { return Ok(None) };
+        let Some((session, user)) = self.owners().session(key).await? else { return Ok(None) };
         let now = self.now();
-        if !self.policy().lifetimes.allow(&session, now) {
+        if !user.holds(&session.stamp) || !self.policy().lifetimes.allow(&session, now) {
             return Ok(None);
         }
-        let user = self.users().by_id(&session.user).await?;
-        let Some(user) = user.filter(|user| user.active && user.stamp == session.stamp) else { return Ok(None) };
         if now.since(session.last_seen) >= TOUCH_EVERY {
             let touch = Change::TouchSession { key: session.key.clone(), at: now };
             // Who is signed in does not depend on whether this can be noted.

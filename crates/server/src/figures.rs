@@ -87,7 +87,7 @@ pub(crate) async fn serve(bind: SocketAddr, gauges: Gauges) -> Result<JoinHandle
         };
         tokio::select! {
             () = upkeep => {}
-            () = listen::serve(listener, router, CONNECTIONS, future::pending()) => {}
+            () = listen::serve(listener, |_| router.clone(), CONNECTIONS, future::pending()) => {}
         }
     }))
 }

@@ -3,20 +3,13 @@
 //! Neither many nor slow clients can hold the server for long: there is a most of connections, a deadline for the headers
 //! of each request, which also ends idle connections, a bound on their size, and a deadline for whoever does not read what
 //! they asked for. Who is who among the clients of a proxy is for the proxy to tell apart. A request that has come in when the server is
-//! told to stop is answered. The server speaks plain http, so it answers only its own machine and listed proxies.
+//! told to stop is answered.
 
 mod patient;
 
 use std::{io, net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    extract::{ConnectInfo, Request, State},
-    http::StatusCode,
-    middleware::Next,
-    response::{IntoResponse as _, Response},
-};
-use countersign_axum::Network;
+use axum::{Router, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -30,8 +23,6 @@ use tokio::{
 use tower::Service as _;
 
 use self::patient::Patient;
-use crate::config::Config;
-
 /// How long a client may take from one request, or the beginning, to the last header of the next one.
 const HEADERS_WITHIN: Duration = Duration::from_secs(15);
 /// The most that is kept of a request before its headers are whole, in bytes.
@@ -41,35 +32,13 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 /// How long to wait when the machine has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(100);
 
-/// Who may speak plain http with this server.
-#[derive(Clone, Debug)]
-pub(crate) struct Neighbours {
-    proxies: Arc<[Network]>,
-}
-
-impl Neighbours {
-    pub(crate) fn of(config: &Config) -> Self {
-        Self { proxies: config.trusted_proxies.clone().into() }
-    }
-
-    fn include(&self, peer: SocketAddr) -> bool {
-        let address = peer.ip().to_canonical();
-        address.is_loopback() || self.proxies.iter().any(|network| network.contains(address))
-    }
-}
-
-/// Answers nobody else, whatever they ask: what they sent has travelled in clear.
-pub(crate) async fn refuse_strangers(
-    State(neighbours): State<Neighbours>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if neighbours.include(peer) { next.run(request).await } else { StatusCode::FORBIDDEN.into_response() }
-}
-
-/// Serves until `stop` comes, and then no longer than the last answers may take.
-pub(crate) async fn serve(listener: TcpListener, app: Router, most: NonZeroUsize, stop: impl Future<Output = ()>) {
+/// Serves everybody the router that is theirs, until `stop` comes, and then no longer than the last answers may take.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    app: impl Fn(SocketAddr) -> Router,
+    most: NonZeroUsize,
+    stop: impl Future<Output = ()>,
+) {
     let room = Arc::new(Semaphore::new(most.get().min(Semaphore::MAX_PERMITS)));
     let connections = GracefulShutdown::new();
     let http = http();
@@ -79,7 +48,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, most: NonZeroUsize
             () = &mut stop => break,
             accepted = accept(&listener, &room) => accepted,
         };
-        let app = app.clone();
+        let app = app(peer);
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             app.clone().call(request)
@@ -131,23 +100,4 @@ async fn accept(
 fn is_the_clients(cause: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(cause.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strangers_are_told_from_neighbours() {
-        let proxies = ["10.0.0.0/8", "2001:db8::5"].map(|text| text.parse().unwrap()).into();
-        let neighbours = Neighbours::of(&Config { trusted_proxies: proxies, ..Config::default() });
-        for peer in
-            ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "10.1.2.3:1", "[::ffff:10.1.2.3]:1", "[2001:db8::5]:1"]
-        {
-            assert!(neighbours.include(peer.parse().unwrap()), "{peer}");
-        }
-        for peer in ["192.0.2.1:1", "11.0.0.1:1", "[2001:db8::6]:1", "[::ffff:192.0.2.1]:1"] {
-            assert!(!neighbours.include(peer.parse().unwrap()), "{peer}");
-        }
-    }
 }

@@ -11,6 +11,7 @@ mod key_file;
 mod listen;
 mod password;
 mod seeds;
+mod served;
 mod telemetry;
 mod users;
 mod wire;

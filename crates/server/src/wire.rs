@@ -5,14 +5,9 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use axum::{
-    Router,
-    extract::{Request, State},
-    middleware::{self, Next},
-    response::Response,
-};
+use axum::middleware;
 use countersign_axum::{Countersign, Deux, Settings};
-use countersign_engine::{Engine, Fault, OsRandom, Parts, SystemClock};
+use countersign_engine::{Engine, OsRandom, Parts, SystemClock};
 use countersign_store::{Opened, OpenedEngine, PoolStats, UserTable, Weight};
 use metrics::{counter, gauge};
 
@@ -22,15 +17,13 @@ use crate::{
     gateways,
     hashing::Hashing,
     home, key_file,
-    listen::{self, Neighbours},
+    served::Served,
     telemetry,
     users::BuiltInUsers,
 };
 
 /// How long a request may take in all; a full queue of passwords takes about a second of it.
 const LONGEST_REQUEST: Duration = Duration::from_secs(30);
-/// When to come back after a request that took too long.
-const COME_BACK: Duration = Duration::from_secs(5);
 
 /// One installation: its database, its keys and its users.
 #[derive(Clone, Debug)]
@@ -55,32 +48,24 @@ impl Installation {
         let gauges = gauges(&engine, &users);
         let mut parts = Parts::new(store, Arc::new(users.clone()), keyring);
         parts.policy = config.policy.clone();
+        parts.owners = Some(Arc::new(users.table.clone()));
         gateways::equip(&mut parts, config).context("could not use the settings")?;
         if config.metrics_bind.is_some() {
             parts.store = Arc::new(Measured::new(parts.store));
+            parts.owners = parts.owners.map(|owners| Arc::new(Measured::new(owners)) as _);
             parts.observer = Arc::new(Counting);
         }
         Ok(Self { engine: Engine::new(parts).context("could not use the settings")?, users, gauges })
     }
 
-    /// Everything that is served.
-    pub(crate) fn router(&self, config: &Config) -> Result<Router> {
+    /// Everything that is served, and to whom.
+    pub(crate) fn served(&self, config: &Config) -> Result<Served> {
         let site = Countersign::new(self.engine.clone(), settings(config)).context("could not make the pages")?;
         let pages = site.routes().merge(site.protect(home::pages(site.clone())));
-        let neighbours = Neighbours::of(config);
-        Ok(pages
-            .layer(middleware::from_fn_with_state(neighbours, listen::refuse_strangers))
-            .merge(home::probes(self.engine.clone()))
-            .layer(middleware::from_fn_with_state(site, answer_in_time))
-            .layer(middleware::from_fn_with_state(self.engine.clone(), telemetry::request_line)))
+        let served = Served::new(config.trusted_proxies.clone(), pages, home::probes(self.engine.clone()));
+        let request_line = middleware::from_fn_with_state(self.engine.clone(), telemetry::request_line);
+        Ok(served.within(|router| router.layer(request_line.clone())))
     }
-}
-
-/// Gives a request up that takes too long: that is a fault like any other.
-async fn answer_in_time(State(site): State<Countersign>, request: Request, next: Next) -> Response {
-    let reader = site.reader(&request);
-    let answer = tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await;
-    answer.unwrap_or_else(|_| site.fault(&Fault::busy("answer a request in time", COME_BACK), reader))
 }
 
 /// The users alone, for whom no key is needed.
@@ -139,6 +124,7 @@ fn settings(config: &Config) -> Settings {
         trusted_proxies: config.trusted_proxies.clone(),
         own_templates: home::templates(),
         own_texts: home::texts(),
+        answer_within: Some(LONGEST_REQUEST),
         deux: config.deux_path.clone().map(|mount| Deux { mount, lenient: config.deux_lenient }),
         ..Settings::new(config.origins())
     }
@@ -152,42 +138,17 @@ mod tests {
         body::Body,
         extract::{ConnectInfo, Request},
     };
-    use countersign_axum::Origins;
     use countersign_store::Database;
-    use countersign_testkit::World;
-    use serde_json::Value;
     use tower::ServiceExt as _;
 
     use super::*;
 
     /// What somebody at this address is answered.
-    async fn status(app: &Router, peer: &str, path: &str) -> u16 {
+    async fn status(served: &Served, peer: &str, path: &str) -> u16 {
         let peer: SocketAddr = peer.parse().unwrap();
         let mut request = Request::get(path).header("host", "127.0.0.1:8000").body(Body::empty()).unwrap();
         request.extensions_mut().insert(ConnectInfo(peer));
-        app.clone().oneshot(request).await.unwrap().status().as_u16()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_request_that_takes_too_long_is_a_fault_as_whoever_sent_it_reads_it() {
-        let site = Countersign::new(World::new().engine, Settings::new(Origins::Loopback { port: 8000 })).unwrap();
-        let app = Router::new()
-            .fallback(async || std::future::pending::<()>().await)
-            .layer(middleware::from_fn_with_state(site, answer_in_time));
-        for (path, accept, kind) in [
-            ("/account/login", "text/html", "text/html; charset=utf-8"),
-            ("/api/v1/session", "text/html", "application/problem+json"),
-            ("/secret", "application/json", "application/problem+json"),
-        ] {
-            let request = Request::get(path).header("accept", accept).body(Body::empty()).unwrap();
-            let answer = app.clone().oneshot(request).await.unwrap();
-            let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
-            assert_eq!((answer.status().as_u16(), header("retry-after")), (503, "5".into()), "{path}");
-            assert_eq!((header("content-type"), header("cache-control")), (kind.into(), "no-store".into()), "{path}");
-            let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-            let told: Value = serde_json::from_slice(&body).unwrap_or_default();
-            assert_eq!(told["code"].as_str(), kind.contains("json").then_some("fault"), "{path}");
-        }
+        served.to(peer).clone().oneshot(request).await.unwrap().status().as_u16()
     }
 
     #[tokio::test]
@@ -200,15 +161,15 @@ mod tests {
         let proxies = vec!["10.0.0.5".parse().unwrap()];
         let config =
             Config { database: Some(database), key_file: Some(keys), trusted_proxies: proxies, ..Config::default() };
-        let app = Installation::open(&config).await.unwrap().router(&config).unwrap();
+        let served = Installation::open(&config).await.unwrap().served(&config).unwrap();
         for path in ["/", "/account/login", "/nothing"] {
-            assert_eq!(status(&app, "192.0.2.1:4711", path).await, 403, "{path}");
+            assert_eq!(status(&served, "192.0.2.1:4711", path).await, 403, "{path}");
             for neighbour in ["127.0.0.1:4711", "10.0.0.5:4711"] {
-                assert_ne!(status(&app, neighbour, path).await, 403, "{path} {neighbour}");
+                assert_ne!(status(&served, neighbour, path).await, 403, "{path} {neighbour}");
             }
         }
         for probe in ["/healthz", "/readyz"] {
-            assert_eq!(status(&app, "192.0.2.1:4711", probe).await, 204, "{probe}");
+            assert_eq!(status(&served, "192.0.2.1:4711", probe).await, 204, "{probe}");
         }
     }
 }

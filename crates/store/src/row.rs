@@ -5,11 +5,14 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use countersign_engine::core::{
-    Account, BrowserId, Budget, Client, ClientKind, ClientName, ClientSecretHash, ClientType, Delivery, DeliveryStatus,
-    Device, DeviceName, Event, EventKind, Factors, Id, Kind, Level, Node, Scopes, Sealed, Secret, Session, Status,
-    Timestamp, Token, TokenKind, UserId,
-    throttle::{Streak, Throttle},
+use countersign_engine::{
+    User,
+    core::{
+        Account, BrowserId, Budget, Client, ClientKind, ClientName, ClientSecretHash, ClientType, Delivery,
+        DeliveryStatus, Device, DeviceName, Event, EventKind, Factors, Id, Kind, Level, Node, Scopes, Sealed, Secret,
+        Session, Status, Timestamp, Token, TokenKind, UserId,
+        throttle::{Streak, Throttle},
+    },
 };
 use rusqlite::types::{Type, ValueRef};
 
@@ -220,6 +223,25 @@ impl FromColumns for Node {
             keys: columns.text()?.split_whitespace().map(str::to_owned).collect(),
             sealing_since: columns.time()?,
         })
+    }
+}
+
+impl FromColumns for User {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            name: columns.text()?.into(),
+            active: columns.flag("active")?,
+            staff: columns.flag("staff")?,
+            stamp: columns.text()?.into(),
+        })
+    }
+}
+
+/// One after the other, as a join has them.
+impl<A: FromColumns, B: FromColumns> FromColumns for (A, B) {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
+        Ok((A::read(columns)?, B::read(columns)?))
     }
 }
 

@@ -278,6 +278,17 @@ pub(crate) mod lease {
 
 /// The users of the stand-alone server.
 pub(crate) mod user {
+    pub(crate) const OF_SESSION: &str = "
+        SELECT session.key, session.user_id, session.level, session.stamp, session.device_id, session.created,
+               session.last_seen, session.signed_in, session.verified, session.method,
+               app_user.id, app_user.name, app_user.active, app_user.staff, app_user.stamp
+        FROM session JOIN app_user ON app_user.id = session.user_id WHERE session.key = $1";
+    pub(crate) const OF_TOKEN: &str = "
+        SELECT token.id, token.key, token.user_id, token.kind, token.name, token.scopes, token.level, token.stamp,
+               token.device_id, token.method, token.signed_in, token.verified, token.created, token.expires,
+               token.last_used, token.client_id, token.family,
+               app_user.id, app_user.name, app_user.active, app_user.staff, app_user.stamp
+        FROM token JOIN app_user ON app_user.id = token.user_id WHERE token.key = $1";
     pub(crate) const BY_ID: &str = "
         SELECT id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed
         FROM app_user WHERE id = $1";
@@ -347,6 +358,8 @@ mod tests {
         ];
         let sessions = [
             session::ONE,
+            user::OF_SESSION,
+            user::OF_TOKEN,
             session::OF_USER,
             session::OPEN,
             session::TOUCH,

@@ -4,14 +4,16 @@
 //! and knows nothing of how names are compared, passwords hashed or stamps drawn: canonical names, hashes, stamps and
 //! times come in as they are to be written. Every write is durable before it is answered.
 
+use async_trait::async_trait;
 use countersign_engine::{
-    Fault,
-    core::{Secret, Timestamp, UserId},
+    Fault, Owners, User,
+    core::{Secret, Session, SessionKey, Timestamp, Token, TokenKey, UserId},
 };
 use rusqlite::{Connection, params_from_iter};
 
 use crate::{
     PostgresStore, SqliteStore,
+    row::FromColumns,
     sqlite::{read, writer::Outcome},
     statements::user,
     value::{Values, owned},
@@ -163,6 +165,19 @@ impl UserTable {
         }
     }
 
+    /// What is found by `key` together with its user.
+    async fn owned<T: FromColumns>(
+        &self,
+        doing: &'static str,
+        statement: &'static str,
+        key: &str,
+    ) -> Result<Option<(T, User)>, Fault> {
+        match &self.rows {
+            Rows::Sqlite(store) => store.read(doing, |connection| read::one(connection, statement, key)),
+            Rows::Postgres(store) => store.row(doing, statement, &[key.into()]).await,
+        }
+    }
+
     /// Runs a statement that changes one user at most, and returns how many it has changed.
     async fn count(&self, doing: &'static str, statement: &'static str, values: Values<'_>) -> Result<u64, Fault> {
         match &self.rows {
@@ -196,5 +211,17 @@ impl UserTable {
             }
             Rows::Postgres(store) => Ok(store.change(doing, statement, &values).await?.into_iter().next()),
         }
+    }
+}
+
+/// The users are beside the sessions and tokens: one read finds both.
+#[async_trait]
+impl Owners for UserTable {
+    async fn session(&self, key: &SessionKey) -> Result<Option<(Session, User)>, Fault> {
+        self.owned("read a session and its user", user::OF_SESSION, key.as_str()).await
+    }
+
+    async fn token(&self, key: &TokenKey) -> Result<Option<(Token, User)>, Fault> {
+        self.owned("read a token and its user", user::OF_TOKEN, key.as_str()).await
     }
 }

@@ -1,10 +1,18 @@
 //! The users of the stand-alone server, on each engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
 use cluster::Fresh;
-use countersign_engine::core::{Secret, Timestamp, UserId};
-use countersign_store::{Activity, Database, Insertion, NewPassword, UserRow, UserTable};
-use countersign_testkit::all_at_once;
+use countersign_engine::{
+    Owners as _, Store, User,
+    core::{
+        Change, DeviceName, Kind, Level, Scopes, Secret, Session, SessionKey, Timestamp, Token, TokenId, TokenKey,
+        TokenKind, UserId, Written,
+    },
+};
+use countersign_store::{Activity, Database, Insertion, NewPassword, Opened, UserRow, UserTable};
+use countersign_testkit::{all_at_once, contract::store::batch};
 use tempfile::TempDir;
 
 const NOON: Timestamp = Timestamp::from_seconds(43_200);
@@ -17,6 +25,11 @@ enum Place {
 
 /// The table on each engine.
 async fn tables() -> [(Place, UserTable); 2] {
+    stores().await.map(|(place, _, users)| (place, users))
+}
+
+/// The table on each engine, and the store beside it.
+async fn stores() -> [(Place, Arc<dyn Store>, UserTable); 2] {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = Database::Sqlite(folder.path().join("store.db"));
     let database = Fresh::database();
@@ -24,10 +37,9 @@ async fn tables() -> [(Place, UserTable); 2] {
     for database in [&sqlite, &postgres] {
         database.migrate().await.unwrap();
     }
-    [
-        (Place::Sqlite { _folder: folder }, sqlite.open().await.unwrap().users),
-        (Place::Postgres { _database: database }, postgres.open().await.unwrap().users),
-    ]
+    let [on_sqlite, on_postgres] = [sqlite.open().await.unwrap(), postgres.open().await.unwrap()];
+    let with = |place, Opened { store, users, .. }: Opened| (place, store, users);
+    [with(Place::Sqlite { _folder: folder }, on_sqlite), with(Place::Postgres { _database: database }, on_postgres)]
 }
 
 fn ada() -> UserRow {
@@ -42,6 +54,43 @@ fn ada() -> UserRow {
         stamp: "one".into(),
         created: NOON,
         password_changed: NOON,
+    }
+}
+
+fn session(name: &str, user: &str) -> Session {
+    Session {
+        key: SessionKey::new(name),
+        user: UserId::new(user),
+        level: Level::Aal2,
+        stamp: "one".into(),
+        device: None,
+        created: NOON,
+        last_seen: NOON,
+        signed_in: NOON,
+        verified: Some(NOON),
+        method: Some(Kind::TOTP),
+    }
+}
+
+fn token(name: &str, user: &str) -> Token {
+    Token {
+        id: TokenId::new(name),
+        key: TokenKey::new(format!("hash of {name}")),
+        user: UserId::new(user),
+        kind: TokenKind::Personal,
+        name: DeviceName::parse("Script").unwrap(),
+        scopes: Scopes::parse("read").unwrap(),
+        level: Level::Aal2,
+        stamp: "one".into(),
+        device: None,
+        method: Some(Kind::TOTP),
+        signed_in: NOON,
+        verified: Some(NOON),
+        created: NOON,
+        expires: NOON,
+        last_used: None,
+        client: None,
+        family: None,
     }
 }
 
@@ -150,5 +199,34 @@ async fn no_hash_is_ever_printed() {
     for (_place, users) in tables().await {
         users.insert(ada()).await.unwrap();
         assert!(!format!("{:?}", users.list().await.unwrap()).contains("argon2id"));
+    }
+}
+
+#[tokio::test]
+async fn a_session_and_a_token_come_with_the_user_as_they_are_now() {
+    for (_place, store, users) in stores().await {
+        users.insert(UserRow { stamp: "one".into(), ..ada() }).await.unwrap();
+        let (of_ada, of_nobody) = (session("ada's", "1"), session("nobody's", "2"));
+        let (ada_s, nobody_s) = (token("ada's", "1"), token("nobody's", "2"));
+        let rows = vec![
+            Change::OpenSession(of_ada.clone()),
+            Change::OpenSession(of_nobody.clone()),
+            Change::OpenToken(ada_s.clone()),
+            Change::OpenToken(nobody_s.clone()),
+        ];
+        assert_eq!(*store.commit(batch(rows)).await.unwrap().written(), Written::Done);
+
+        let seen = User { id: UserId::new("1"), name: "Ada".into(), active: true, staff: false, stamp: "one".into() };
+        assert_eq!(users.session(&of_ada.key).await.unwrap(), Some((of_ada.clone(), seen.clone())));
+        assert_eq!(users.token(&ada_s.key).await.unwrap(), Some((ada_s.clone(), seen.clone())));
+        assert_eq!(users.session(&of_nobody.key).await.unwrap(), None);
+        assert_eq!(users.token(&nobody_s.key).await.unwrap(), None);
+        assert_eq!(users.session(&SessionKey::new("another")).await.unwrap(), None);
+        assert_eq!(users.token(&TokenKey::new("another")).await.unwrap(), None);
+
+        users.set_active(&seen.id, Activity::Inactive, "two".into()).await.unwrap().unwrap();
+        let seen = User { active: false, stamp: "two".into(), ..seen };
+        assert_eq!(users.session(&of_ada.key).await.unwrap(), Some((of_ada, seen.clone())));
+        assert_eq!(users.token(&ada_s.key).await.unwrap(), Some((ada_s, seen)));
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Someone {
     pub(crate) device: DeviceId,
 }
 
-/// People who sign in again and again, each once in a time step of the app at most.
+/// People who sign in again and again, each once in two time steps of the app at most.
 #[derive(Debug, Default)]
 pub(crate) struct Crowd {
     ready: VecDeque<Someone>,
@@ -52,12 +52,13 @@ impl Crowd {
         self.ready.extend(people);
     }
 
-    /// So many people whose apps show a code that was not used yet, as soon as there are so many.
+    /// So many people who may answer again, as soon as there are so many: the step of their last code is out of the window
+    /// by then, in which one code in a million would be taken for that one.
     pub(crate) async fn take(&mut self, count: usize) -> Vec<Someone> {
         let step = |time: Timestamp| time.as_millis() / 30_000;
         while self.ready.len() < count {
             let (when, people) = self.used.pop_front().expect("there are so many people");
-            while step(SystemClock.now()) <= step(when) {
+            while step(SystemClock.now()) <= step(when) + 1 {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             self.ready.extend(people);

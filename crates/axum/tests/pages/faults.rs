@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header::ACCEPT};
 use countersign_engine::{
     Fault, Stop, User, Users,
     core::{Secret, UserId},
@@ -79,7 +79,8 @@ async fn a_fault_is_an_incident_and_its_cause_goes_to_the_log() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    // For every thread: a line that another test's thread came to first would not be written for a subscriber of this one.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let down = Arc::new(AtomicBool::new(false));
     let switch = Arc::clone(&down);
     let site =
@@ -132,4 +133,24 @@ async fn a_page_that_cannot_be_rendered_is_a_fault() {
     let page = site.browser().get("/").await;
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(page.says("Something is wrong on our side") && !page.says("at.all"), "{}", page.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_takes_too_long_is_a_fault_as_whoever_sent_it_reads_it() {
+    let site = Site::built(|_| {}, |settings| settings.answer_within = Some(Duration::from_secs(30)));
+    let mut browser = site.browser();
+    let page = browser.get("/never").await;
+    assert_eq!((page.status, &page.headers["retry-after"]), (StatusCode::SERVICE_UNAVAILABLE, &"5".parse().unwrap()));
+    assert_eq!(page.headers["cache-control"], "no-store");
+    assert!(page.says("Something is wrong on our side"), "{}", page.body);
+
+    browser.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let told = browser.get("/never").await;
+    assert_eq!((told.status, &told.headers["retry-after"]), (StatusCode::SERVICE_UNAVAILABLE, &"5".parse().unwrap()));
+    assert_eq!(told.headers["content-type"], "application/problem+json");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&told.body).unwrap()["code"], "fault");
+
+    let mut patient = Site::new().browser();
+    let waiting = tokio::time::timeout(Duration::from_hours(1), patient.get("/never"));
+    assert!(waiting.await.is_err(), "where nothing is said, nobody is given up");
 }

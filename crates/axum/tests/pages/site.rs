@@ -181,4 +181,5 @@ fn own_routes(countersign: &Countersign) -> Router {
         .route("/fresh", get(async |VerifiedWithin(_): VerifiedWithin<60>| "fresh"))
         .route("/own", get(token).post(own))
         .route("/panic", get(async || -> &'static str { panic!("a secret in a panic") }))
+        .route("/never", get(async || std::future::pending::<()>().await))
 }

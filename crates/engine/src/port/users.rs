@@ -23,6 +23,13 @@ pub struct User {
     pub stamp: String,
 }
 
+impl User {
+    /// Whether what carries this stamp still opens anything.
+    pub(crate) fn holds(&self, stamp: &str) -> bool {
+        self.active && self.stamp == stamp
+    }
+}
+
 /// Finds users and checks passwords.
 #[async_trait]
 pub trait Users: Debug + Send + Sync {

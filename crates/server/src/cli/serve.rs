@@ -45,13 +45,13 @@ pub(super) async fn bind_to(config: Config) -> Result<(TcpListener, Config)> {
 /// Serves until the process is told to stop.
 pub(super) async fn serve(installation: &Installation, listener: TcpListener, config: &Config) -> Result<()> {
     let stop = told_to_stop()?;
-    let router = installation.router(config)?;
+    let served = installation.served(config)?;
     let figures = match config.metrics_bind {
         Some(bind) => Some(figures::serve(bind, installation.gauges.clone()).await?),
         None => None,
     };
     let duties = tokio::spawn(duties::perform(installation.engine.clone(), config.key_file()?.clone()));
-    listen::serve(listener, router, config.connections, stop).await;
+    listen::serve(listener, |peer| served.to(peer).clone(), config.connections, stop).await;
     installation.engine.finish_deliveries().await;
     duties.abort();
     figures.inspect(JoinHandle::abort);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Fault, Stopwatch, Store,
+    Fault, Owners, Stopwatch, Store, User,
     core::{
         AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed,
         Session, SessionKey, Token, TokenKey, UserId, Written,
@@ -13,14 +13,15 @@ use countersign_engine::{
 };
 use metrics::{counter, histogram};
 
-/// A store whose commits are timed and whose failures are counted. What it answers is the inner store's answer.
-#[derive(Clone, Debug)]
-pub(crate) struct Measured {
-    inner: Arc<dyn Store>,
+/// A store, or who reads more than one can, whose commits are timed and whose failures are counted. What it answers is the
+/// inner one's answer.
+#[derive(Debug)]
+pub(crate) struct Measured<P: ?Sized> {
+    inner: Arc<P>,
 }
 
-impl Measured {
-    pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
+impl<P: ?Sized> Measured<P> {
+    pub(crate) fn new(inner: Arc<P>) -> Self {
         Self { inner }
     }
 }
@@ -34,7 +35,7 @@ fn counted<T>(operation: &'static str, answer: Result<T, Fault>) -> Result<T, Fa
 }
 
 #[async_trait]
-impl Store for Measured {
+impl Store for Measured<dyn Store> {
     async fn factors(&self, user: &UserId) -> Result<Factors<Sealed>, Fault> {
         counted("factors", self.inner.factors(user).await)
     }
@@ -111,5 +112,16 @@ impl Store for Measured {
 
     async fn ping(&self) -> Result<(), Fault> {
         counted("ping", self.inner.ping().await)
+    }
+}
+
+#[async_trait]
+impl Owners for Measured<dyn Owners> {
+    async fn session(&self, key: &SessionKey) -> Result<Option<(Session, User)>, Fault> {
+        counted("session", self.inner.session(key).await)
+    }
+
+    async fn token(&self, key: &TokenKey) -> Result<Option<(Token, User)>, Fault> {
+        counted("token", self.inner.token(key).await)
     }
 }

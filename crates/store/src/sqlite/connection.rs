@@ -31,12 +31,13 @@ const WRITER: &str = "
     PRAGMA cache_size = -8192;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 16777216;";
-/// A reader's cache is empty again after every commit, so it is small; pages come from the system's cache.
+/// A reader's cache is empty again after every commit. Between commits it spares whoever only reads a call to the system for
+/// each page.
 const READER: &str = "
     PRAGMA query_only = ON;
     PRAGMA trusted_schema = OFF;
     PRAGMA temp_store = MEMORY;
-    PRAGMA cache_size = -256;";
+    PRAGMA cache_size = -2048;";
 
 const COPIER: &str = "
     PRAGMA trusted_schema = OFF;

@@ -88,7 +88,7 @@ pub(crate) fn version(connection: &Connection) -> Result<u32> {
 }
 
 /// The row found by `key`, if there is one.
-fn one<T: FromColumns>(connection: &Connection, statement: &str, key: &str) -> Result<Option<T>> {
+pub(crate) fn one<T: FromColumns>(connection: &Connection, statement: &str, key: &str) -> Result<Option<T>> {
     connection.prepare_cached(statement)?.query_row([key], |row| Ok(T::read(&mut Columns::of(row))?)).optional()
 }
 
