@@ -76,6 +76,9 @@ impl Rules {
 /// The form in which a password is hashed: NFC, so that it does not matter which keyboard it was typed on.
 pub(crate) fn normal(password: &Secret) -> Secret {
     let typed = password.expose();
+    if typed.is_ascii() {
+        return password.clone();
+    }
     // Room for the longest it can become, so that no half-filled copy is left behind.
     let mut normal = String::with_capacity(typed.len().saturating_mul(3));
     normal.extend(typed.nfc());

@@ -146,7 +146,7 @@ impl Users for BuiltInUsers {
     }
 
     async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
-        Ok(self.table.by_id(id).await?.map(seen))
+        self.table.seen(id).await
     }
 
     async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {

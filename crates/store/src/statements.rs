@@ -278,6 +278,7 @@ pub(crate) mod lease {
 
 /// The users of the stand-alone server.
 pub(crate) mod user {
+    pub(crate) const SEEN: &str = "SELECT id, name, active, staff, stamp FROM app_user WHERE id = $1";
     pub(crate) const OF_SESSION: &str = "
         SELECT session.key, session.user_id, session.level, session.stamp, session.device_id, session.created,
                session.last_seen, session.signed_in, session.verified, session.method,
@@ -358,6 +359,7 @@ mod tests {
         ];
         let sessions = [
             session::ONE,
+            user::SEEN,
             user::OF_SESSION,
             user::OF_TOKEN,
             session::OF_USER,

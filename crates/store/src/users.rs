@@ -100,6 +100,11 @@ impl UserTable {
         Ok(self.read("read a user", user::BY_ID, vec![id.into()]).await?.into_iter().next())
     }
 
+    /// The user with this id, without what only whoever compares passwords needs.
+    pub async fn seen(&self, id: &UserId) -> Result<Option<User>, Fault> {
+        self.one("read a user", user::SEEN, id.as_str()).await
+    }
+
     /// The user with this canonical name.
     pub async fn by_canonical_name(&self, name: &str) -> Result<Option<UserRow>, Fault> {
         Ok(self.read("read a user", user::BY_CANONICAL_NAME, vec![name.into()]).await?.into_iter().next())
@@ -165,13 +170,13 @@ impl UserTable {
         }
     }
 
-    /// What is found by `key` together with its user.
-    async fn owned<T: FromColumns>(
+    /// What is found by `key`.
+    async fn one<T: FromColumns>(
         &self,
         doing: &'static str,
         statement: &'static str,
         key: &str,
-    ) -> Result<Option<(T, User)>, Fault> {
+    ) -> Result<Option<T>, Fault> {
         match &self.rows {
             Rows::Sqlite(store) => store.read(doing, |connection| read::one(connection, statement, key)),
             Rows::Postgres(store) => store.row(doing, statement, &[key.into()]).await,
@@ -218,10 +223,10 @@ impl UserTable {
 #[async_trait]
 impl Owners for UserTable {
     async fn session(&self, key: &SessionKey) -> Result<Option<(Session, User)>, Fault> {
-        self.owned("read a session and its user", user::OF_SESSION, key.as_str()).await
+        self.one("read a session and its user", user::OF_SESSION, key.as_str()).await
     }
 
     async fn token(&self, key: &TokenKey) -> Result<Option<(Token, User)>, Fault> {
-        self.owned("read a token and its user", user::OF_TOKEN, key.as_str()).await
+        self.one("read a token and its user", user::OF_TOKEN, key.as_str()).await
     }
 }

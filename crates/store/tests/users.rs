@@ -217,6 +217,8 @@ async fn a_session_and_a_token_come_with_the_user_as_they_are_now() {
         assert_eq!(*store.commit(batch(rows)).await.unwrap().written(), Written::Done);
 
         let seen = User { id: UserId::new("1"), name: "Ada".into(), active: true, staff: false, stamp: "one".into() };
+        assert_eq!(users.seen(&seen.id).await.unwrap(), Some(seen.clone()));
+        assert_eq!(users.seen(&UserId::new("2")).await.unwrap(), None);
         assert_eq!(users.session(&of_ada.key).await.unwrap(), Some((of_ada.clone(), seen.clone())));
         assert_eq!(users.token(&ada_s.key).await.unwrap(), Some((ada_s.clone(), seen.clone())));
         assert_eq!(users.session(&of_nobody.key).await.unwrap(), None);

@@ -1,4 +1,7 @@
-//! The ways in: the pages, as a browser asks for them, and the JSON API, as a program does. Both on kept connections.
+//! The ways in: the pages, as a browser asks for them, and the JSON API, as a program does; and beside them as many requests
+//! to the yardstick. All on kept connections.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use countersign_engine::{Clock, SystemClock};
 use serde_json::{Value, json};
@@ -14,6 +17,8 @@ use crate::{
 pub(crate) enum Entrance {
     Pages,
     Api,
+    /// Of the yardstick: a page, the hash, a page, the rows.
+    Bare,
 }
 
 impl Entrance {
@@ -35,6 +40,7 @@ impl Entrance {
                 post(address, "/account/login/second-factor", &format!("countersign-pending={pending}"), &body)
             }
             Self::Api => ask(address, "/login/answer", &json!({ "login": pending, "device": device, "code": code })),
+            Self::Bare => panic!("the yardstick asks nobody for a code"),
         }
     }
 
@@ -43,6 +49,7 @@ impl Entrance {
         match self {
             Self::Pages => |answer| answer.status == 303,
             Self::Api => |answer| answer.status == 200,
+            Self::Bare => |answer| answer.status < 400,
         }
     }
 
@@ -51,7 +58,24 @@ impl Entrance {
         match self {
             Self::Pages => page_by_page(connection, address, someone).await,
             Self::Api => step_by_step(connection, address, someone).await,
+            Self::Bare => for_nothing(connection, address, someone).await,
         }
+    }
+}
+
+async fn for_nothing(connection: &mut Connection, address: &str, someone: &Someone) {
+    /// Higher than any run of the turns before.
+    static RUNS: AtomicUsize = AtomicUsize::new(1_000_000_000);
+    let (run, cookie) = (RUNS.fetch_add(1, Ordering::Relaxed), "x".repeat(400));
+    let rows = format!("/{}/{run}", someone.id);
+    for request in [
+        get(address, "/page", ""),
+        post(address, "/password", "", &"x".repeat(120)),
+        get(address, "/page", &cookie),
+        post(address, &rows, &cookie, &"x".repeat(120)),
+    ] {
+        let answer = connection.exchange(&request).await;
+        assert!(Entrance::Bare.accepts()(&answer), "{} {}", answer.head, answer.body);
     }
 }
 

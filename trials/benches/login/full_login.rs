@@ -1,4 +1,5 @@
-//! Full logins, from the first request to the last, against what Argon2id alone allows.
+//! Full logins, from the first request to the last, against what Argon2id alone allows, and against the yardstick: as many
+//! requests, the same hash and the same rows without anything of ours.
 
 use std::{
     sync::{
@@ -8,11 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
-use trials::PASSWORD;
-
 use crate::{
     Options,
+    bare_hash::BareHash,
     entrance::Entrance,
     load::Connection,
     process::{Process, cpu_of},
@@ -53,13 +52,14 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
     let span = Duration::from_secs(u64::try_from(options.seconds).unwrap());
     let people = Arc::new(people);
     let next = Arc::new(AtomicUsize::new(0));
+    let ours = sites.iter().filter(|site| site.entrance != Entrance::Bare).count();
     let mut sums: Vec<_> = sites.iter().map(|_| Sum::default()).collect();
     for site in sites {
         logins(site, &people, &next, Duration::from_secs(1)).await;
     }
     let (mut hashes, mut turns, mut each) = (0.0, 0.0, 0.0);
     // So many sign in during a turn of everybody, and a few more.
-    let needed = |alone: f64| alone * 1.2 * (span + ALL_AT_IT * 2).as_secs_f64() * sites.len() as f64;
+    let needed = |alone: f64| alone * 1.2 * (span + ALL_AT_IT * 2).as_secs_f64() * ours as f64;
     for _ in 0..4 * options.rounds {
         let (alone, cpu) = argon2_alone(span);
         let left = people.len().saturating_sub(next.load(Ordering::Relaxed));
@@ -84,8 +84,13 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
     assert!(turns > 0.0, "there are not enough people for one turn");
     let each = each / turns * 1000.0;
     println!("full logins, {turns} turns; argon2id alone {:.1}/s, {each:.1} ms CPU each", hashes / turns);
+    let bare = sites.iter().zip(&sums).find(|(site, _)| site.entrance == Entrance::Bare).map(|(_, sum)| sum.rate);
     for (site, sum) in sites.iter().zip(sums) {
+        let rate = sum.rate;
         tell(site, sum, hashes, turns);
+        if let Some(bare) = bare.filter(|_| site.entrance != Entrance::Bare) {
+            println!("    {:.3} of the bare server", rate / bare);
+        }
     }
 }
 
@@ -131,6 +136,8 @@ struct Turn {
 async fn logins(site: &Site, people: &Arc<Vec<Someone>>, next: &Arc<AtomicUsize>, span: Duration) -> Turn {
     let Site { nodes, entrance, .. } = site;
     let entrance = *entrance;
+    // The yardstick asks nobody for a code, so anybody may come again.
+    let next = if entrance == Entrance::Bare { &Arc::default() } else { next };
     let begun = Instant::now();
     let counted = begun + ALL_AT_IT..begun + ALL_AT_IT + span;
     let end = counted.end;
@@ -144,7 +151,7 @@ async fn logins(site: &Site, people: &Arc<Vec<Someone>>, next: &Arc<AtomicUsize>
                 while Instant::now() < end {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let started = Instant::now();
-                    entrance.login(&mut connection, &public, &people[number]).await;
+                    entrance.login(&mut connection, &public, &people[number % people.len()]).await;
                     logins.push((Instant::now(), started.elapsed()));
                 }
                 logins
@@ -166,14 +173,9 @@ fn argon2_alone(span: Duration) -> (f64, f64) {
     let threads: Vec<_> = (0..std::thread::available_parallelism().unwrap().get())
         .map(|_| {
             std::thread::spawn(move || {
-                let params = Params::new(19_456, 2, 1, None).unwrap();
-                let mut memory = vec![Block::default(); params.block_count()];
-                let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-                let (mut out, mut done) = ([0; 32], 0_usize);
+                let (mut bare, mut done) = (BareHash::new(), 0_usize);
                 while begun.elapsed() < span {
-                    argon2
-                        .hash_password_into_with_memory(PASSWORD.as_bytes(), b"sixteen bytes of", &mut out, &mut memory)
-                        .unwrap();
+                    std::hint::black_box(bare.hash());
                     done += 1;
                 }
                 done

@@ -16,6 +16,7 @@
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 
 mod api;
+mod bare_hash;
 mod entrance;
 mod full_login;
 mod load;

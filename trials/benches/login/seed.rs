@@ -34,6 +34,7 @@ impl Place {
 /// Somebody with an authenticator app.
 #[derive(Debug)]
 pub(crate) struct Someone {
+    pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) app: SoftApp,
     pub(crate) device: DeviceId,
@@ -150,7 +151,7 @@ async fn add(users: UserTable, engine: Engine, number: usize, hash: Secret, now:
     let app = SoftApp::with_key(setup.key.unwrap().text.expose());
     let code = Secret::new(app.code_at(now));
     engine.confirm_enrolment(grant.signed_in(), &run, &code, &visit).await.unwrap();
-    Someone { name, app, device: setup.device.id }
+    Someone { id: user_id(number), name, app, device: setup.device.id }
 }
 
 /// Logins that wait for their second factor, one for each of these people.

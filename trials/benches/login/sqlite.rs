@@ -69,8 +69,12 @@ pub(crate) async fn bench(options: &Options) {
         tell(connections, &rounds);
     }
     let people = seed::people(&place, needed, 10_000, &hash).await;
-    let nodes = vec![serve(&place.url, &place.key)];
-    let sites = [Site { what: "one node", nodes, entrance: Entrance::Pages }];
+    let bare = folder.path().join("bare-logins.db");
+    copy_database(&database, &bare);
+    let sites = [
+        Site { what: "bare server", nodes: vec![serve_bare(&bare)], entrance: Entrance::Bare },
+        Site { what: "one node", nodes: vec![serve(&place.url, &place.key)], entrance: Entrance::Pages },
+    ];
     full_login::against_argon2(options, &sites, people).await;
 }
 

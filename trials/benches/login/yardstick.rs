@@ -1,5 +1,6 @@
 //! The yardstick: a bare axum handler that reads one row and writes the same rows as a login, in grouped, fsynced commits;
-//! and another that reads the row of a session or a personal token, by its key.
+//! another that reads the row of a session or a personal token, by its key; and for full logins a page that is always the
+//! same, and one hash on as many threads as there are cores.
 //!
 //! It is a floor, not a product: no form, no cookie, no check, no seal, no template. It runs as a process of its own, so
 //! that it shares the cores with the load in the same way as the real server.
@@ -9,7 +10,7 @@ use std::{
     env,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{Arc, Mutex, mpsc},
     thread,
 };
 
@@ -21,6 +22,8 @@ use axum::{
 };
 use rusqlite::{Connection, OpenFlags, Row, params};
 use tokio::sync::oneshot;
+
+use crate::bare_hash::BareHash;
 
 /// What one login writes, besides what is the same for all.
 struct Rows {
@@ -42,8 +45,11 @@ pub(crate) fn serve() {
     let address: SocketAddr = env::args().nth(3).unwrap().parse().unwrap();
     let writer = writer(&path);
     let (sessions, tokens) = (path.clone(), path.clone());
+    let (page, hashing) = ("x".repeat(2_000), hashing());
     let app = Router::new()
         .route("/ready", get(|| async { "ready" }))
+        .route("/page", get(async move || page))
+        .route("/password", post(async move |body: String| hashed(&hashing, &body).await))
         .route("/session/{key}", get(async move |PathOf(key): PathOf<String>| look_up(&sessions, SESSION, &key)))
         .route("/token/{key}", get(async move |PathOf(key): PathOf<String>| look_up(&tokens, TOKEN, &key)))
         .route("/{user}/{run}", post(move |path_of| handle(path.clone(), writer.clone(), path_of)));
@@ -57,6 +63,34 @@ pub(crate) fn serve() {
 
 const SESSION: &str = "SELECT user_id, level, stamp, device_id, created, last_seen FROM session WHERE key = ?1";
 const TOKEN: &str = "SELECT user_id, level, stamp, device_id, created, expires FROM token WHERE key = ?1";
+
+/// Who waits for a hash.
+type Jobs = mpsc::Sender<oneshot::Sender<[u8; 32]>>;
+
+/// Threads that hash, one after the other what has come in.
+fn hashing() -> Jobs {
+    let (sender, jobs) = mpsc::channel::<oneshot::Sender<[u8; 32]>>();
+    let jobs = Arc::new(Mutex::new(jobs));
+    for _ in 0..thread::available_parallelism().unwrap().get() {
+        let jobs = jobs.clone();
+        thread::spawn(move || {
+            let mut bare = BareHash::new();
+            loop {
+                let next = jobs.lock().unwrap().recv();
+                let Ok(waiting) = next else { break };
+                let _ = waiting.send(bare.hash());
+            }
+        });
+    }
+    sender
+}
+
+async fn hashed(jobs: &Jobs, body: &str) -> StatusCode {
+    assert!(!body.is_empty());
+    let (sender, hash) = oneshot::channel();
+    jobs.send(sender).unwrap();
+    if hash.await.unwrap() == [0; 32] { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::SEE_OTHER }
+}
 
 /// What the row says, in a few words.
 fn look_up(database: &Path, statement: &str, key: &str) -> String {

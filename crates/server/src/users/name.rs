@@ -41,6 +41,10 @@ fn is_unseen(letter: char) -> bool {
 
 /// The one spelling that stands for all of a name.
 pub(super) fn canonical(name: &str) -> String {
+    // Most names need none of what follows.
+    if name.is_ascii() {
+        return name.trim().to_ascii_lowercase();
+    }
     // Lower case can come apart again (İ becomes i and a dot), so it is composed once more.
     name.trim().nfc().flat_map(char::to_lowercase).nfc().collect()
 }
