@@ -288,7 +288,7 @@ impl Visitor {
             return self.tell(trouble);
         }
         if let Some(incident) = extensions.get::<Incident>().filter(|_| self.reads_json()) {
-            return told(self.site(), incident);
+            return rendered(&ProblemDocument::incident(self.site(), incident));
         }
         match extensions.get::<Message>() {
             Some(Message::OtherSite) if self.reads_json() => self.tell(&Unread::OtherSite.into()),
@@ -337,11 +337,6 @@ impl Visitor {
             incident: None,
         }
     }
-}
-
-/// The answer to a fault, as a program gets it.
-pub(crate) fn told(site: &Site, incident: &Incident) -> Response {
-    rendered(&ProblemDocument::incident(site, incident))
 }
 
 fn kind(code: &str) -> String {

@@ -13,8 +13,8 @@ use countersign_engine::{
 };
 use metrics::{counter, histogram};
 
-/// A store, or who reads more than one can, whose commits are timed and whose failures are counted. What it answers is the
-/// inner one's answer.
+/// A port to the database, whose commits are timed and whose failures are counted. What it answers is the inner one's
+/// answer.
 #[derive(Debug)]
 pub(crate) struct Measured<P: ?Sized> {
     inner: Arc<P>,
