@@ -21,8 +21,6 @@ COPY --from=build --chown=10001:10001 /out/state /var/lib/countersign
 USER 10001:10001
 WORKDIR /var/lib/countersign
 ENV COUNTERSIGN_CONFIG=/etc/countersign/countersign.toml
-# Passwords are hashed faster in large pages, where the kernel gives them to those who ask.
-ENV GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 VOLUME /var/lib/countersign
 EXPOSE 8000
 STOPSIGNAL SIGTERM

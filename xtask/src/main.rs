@@ -57,16 +57,7 @@ fn chore(words: &[&str]) -> Result<()> {
 fn bench_login(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let program = server::build(workspace)?;
     let bench = ["bench", "-p", "trials", "--bench", "login", "--"];
-    // As `packaging/` has it, for the server and for what it is compared with.
-    let large_pages = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
-    command::run(
-        cargo()
-            .current_dir(&workspace.root)
-            .env(server::VARIABLE, program)
-            .envs([large_pages])
-            .args(bench)
-            .args(arguments),
-    )
+    command::run(cargo().current_dir(&workspace.root).env(server::VARIABLE, program).args(bench).args(arguments))
 }
 
 #[cfg(test)]

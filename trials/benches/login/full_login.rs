@@ -2,6 +2,7 @@
 //! requests, the same hash and the same rows without anything of ours.
 
 use std::{
+    ops::AddAssign,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,7 +12,7 @@ use std::{
 
 use crate::{
     Options,
-    bare_hash::BareHash,
+    bare_hash::Library,
     entrance::Entrance,
     load::Connection,
     process::{Process, cpu_of},
@@ -57,18 +58,18 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
     for site in sites {
         logins(site, &people, &next, Duration::from_secs(1)).await;
     }
-    let (mut hashes, mut turns, mut each) = (0.0, 0.0, 0.0);
+    let (mut alone, mut by_rust_crypto, mut turns) = (Alone::default(), Alone::default(), 0.0);
     // So many sign in during a turn of everybody, and a few more.
-    let needed = |alone: f64| alone * 1.2 * (span + ALL_AT_IT * 2).as_secs_f64() * ours as f64;
+    let needed = |rate: f64| rate * 1.2 * (span + ALL_AT_IT * 2).as_secs_f64() * ours as f64;
     for _ in 0..4 * options.rounds {
-        let (alone, cpu) = argon2_alone(span);
+        let this = argon2_alone(Library::Servers, span);
         let left = people.len().saturating_sub(next.load(Ordering::Relaxed));
-        if needed(alone) > left as f64 {
+        if needed(this.rate) > left as f64 {
             break;
         }
-        hashes += alone;
+        alone += this;
+        by_rust_crypto += argon2_alone(Library::RustCrypto, span);
         turns += 1.0;
-        each += cpu;
         for (site, sum) in sites.iter().zip(&mut sums) {
             let (load, served, begun) = (cpu_of("self"), site.cpu(), Instant::now());
             let turn = logins(site, &people, &next, span).await;
@@ -77,17 +78,20 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
             sum.logins += turn.all;
             sum.span += begun.elapsed().as_secs_f64();
             sum.rate += turn.rate;
-            sum.ratios.push(turn.rate / alone);
+            sum.ratios.push(turn.rate / this.rate);
             sum.times.extend(turn.times);
         }
     }
     assert!(turns > 0.0, "there are not enough people for one turn");
-    let each = each / turns * 1000.0;
-    println!("full logins, {turns} turns; argon2id alone {:.1}/s, {each:.1} ms CPU each", hashes / turns);
+    println!("full logins, {turns} turns; argon2id alone:");
+    for (what, alone) in [("the server's library", alone), ("RustCrypto's", by_rust_crypto)] {
+        println!("  {what}: {:.1}/s, {:.1} ms CPU each", alone.rate / turns, alone.cpu / turns * 1000.0);
+    }
     let bare = sites.iter().zip(&sums).find(|(site, _)| site.entrance == Entrance::Bare).map(|(_, sum)| sum.rate);
     for (site, sum) in sites.iter().zip(sums) {
         let rate = sum.rate;
-        tell(site, sum, hashes, turns);
+        tell(site, sum, alone.rate, turns);
+        println!("    {:.3} of argon2id alone by RustCrypto's library", rate / by_rust_crypto.rate);
         if let Some(bare) = bare.filter(|_| site.entrance != Entrance::Bare) {
             println!("    {:.3} of the bare server", rate / bare);
         }
@@ -167,15 +171,30 @@ async fn logins(site: &Site, people: &Arc<Vec<Someone>>, next: &Arc<AtomicUsize>
     Turn { rate: times.len() as f64 / span.as_secs_f64(), times, all: logins.len() }
 }
 
-/// Hashes a second on all cores with nothing else going on, memory reused; and the processor time of each, in seconds.
-fn argon2_alone(span: Duration) -> (f64, f64) {
+/// What hashing alone came to.
+#[derive(Clone, Copy, Default)]
+struct Alone {
+    /// Hashes a second on all cores with nothing else going on.
+    rate: f64,
+    /// Processor time of each, in seconds.
+    cpu: f64,
+}
+
+impl AddAssign for Alone {
+    fn add_assign(&mut self, other: Self) {
+        self.rate += other.rate;
+        self.cpu += other.cpu;
+    }
+}
+
+fn argon2_alone(library: Library, span: Duration) -> Alone {
     let (begun, before) = (Instant::now(), cpu_of("self"));
     let threads: Vec<_> = (0..std::thread::available_parallelism().unwrap().get())
         .map(|_| {
             std::thread::spawn(move || {
-                let (mut bare, mut done) = (BareHash::new(), 0_usize);
+                let (mut hash, mut done) = (library.hasher(), 0_usize);
                 while begun.elapsed() < span {
-                    std::hint::black_box(bare.hash());
+                    std::hint::black_box(hash());
                     done += 1;
                 }
                 done
@@ -183,5 +202,5 @@ fn argon2_alone(span: Duration) -> (f64, f64) {
         })
         .collect();
     let done: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
-    (done as f64 / begun.elapsed().as_secs_f64(), (cpu_of("self") - before) / done as f64)
+    Alone { rate: done as f64 / begun.elapsed().as_secs_f64(), cpu: (cpu_of("self") - before) / done as f64 }
 }

@@ -23,7 +23,7 @@ use axum::{
 use rusqlite::{Connection, OpenFlags, Row, params};
 use tokio::sync::oneshot;
 
-use crate::bare_hash::BareHash;
+use crate::bare_hash::Library;
 
 /// What one login writes, besides what is the same for all.
 struct Rows {
@@ -74,11 +74,11 @@ fn hashing() -> Jobs {
     for _ in 0..thread::available_parallelism().unwrap().get() {
         let jobs = jobs.clone();
         thread::spawn(move || {
-            let mut bare = BareHash::new();
+            let mut hash = Library::Servers.hasher();
             loop {
                 let next = jobs.lock().unwrap().recv();
                 let Ok(waiting) = next else { break };
-                let _ = waiting.send(bare.hash());
+                let _ = waiting.send(hash());
             }
         });
     }
