@@ -176,3 +176,66 @@ pub(crate) fn seen(row: UserRow) -> User {
     let UserRow { id, name, active, staff, stamp, .. } = row;
     User { id, name, active, staff, stamp }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use countersign_engine::core::Timestamp;
+    use countersign_store::Database;
+    use countersign_testkit::{
+        SeededRandom, StillClock,
+        contract::users::{self, Host, ShutOut},
+    };
+    use tempfile::TempDir;
+
+    use super::*;
+
+    struct OnSqlite {
+        users: BuiltInUsers,
+        _folder: TempDir,
+    }
+
+    impl OnSqlite {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let database = Database::Sqlite(folder.path().join("users.db"));
+            database.migrate().await.unwrap();
+            let users = BuiltInUsers {
+                table: database.open().await.unwrap().users,
+                hashing: Hashing::new(NonZeroUsize::MIN),
+                rules: Rules { shortest: Rules::USUAL, site: "countersign.example".into() },
+                clock: Arc::new(StillClock::at(Timestamp::from_seconds(43_200))),
+                random: Arc::new(SeededRandom::new(7)),
+            };
+            Self { users, _folder: folder }
+        }
+
+        async fn row(&self, name: &str) -> UserRow {
+            self.users.find(name).await.unwrap().unwrap()
+        }
+    }
+
+    #[async_trait]
+    impl Host for OnSqlite {
+        fn users(&self) -> Arc<dyn Users> {
+            Arc::new(self.users.clone())
+        }
+
+        async fn add(&self, name: &str, password: &Secret) {
+            let name = UserName::parse(name).unwrap();
+            let new = NewUser { name, email: None, staff: false, password: password.clone() };
+            assert!(matches!(self.users.add(new).await.unwrap(), Added::User(_)));
+        }
+
+        async fn shut_out(&self, user: &User) -> ShutOut {
+            self.users.deactivate(&self.row(&user.name).await).await.unwrap();
+            ShutOut::Done
+        }
+    }
+
+    #[tokio::test]
+    async fn the_built_in_users_keep_the_contract() {
+        users::run(OnSqlite::new).await;
+    }
+}

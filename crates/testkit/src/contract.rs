@@ -2,3 +2,4 @@
 
 pub mod method;
 pub mod store;
+pub mod users;

@@ -10,6 +10,9 @@
 //! - **`password_matches` takes as long for nobody as for somebody.** For `None`, compute a hash all the same. Do it on a
 //!   bounded pool of threads of its own, not on the threads that serve requests.
 //!
+//! `countersign_testkit::contract::users::run` holds a table to all of this but the time that a hash takes; the test is a
+//! dozen lines, as in `examples/hello/tests/people.rs`.
+//!
 //! ```
 //! use std::sync::Mutex;
 //!
