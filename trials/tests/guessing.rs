@@ -65,7 +65,7 @@ impl Place {
         self.sql(
             "SELECT string_agg(d::text, ' ') FROM device d JOIN app_user u ON u.id = user_id
                  WHERE u.name = 'ada' AND kind = 'totp'
-             UNION ALL SELECT string_agg(concat(failures, last_failure, known_failures, status), ' ') FROM device",
+             UNION ALL SELECT string_agg(concat(failures, last_failure, recognized_failures, status), ' ') FROM device",
         )
     }
 }

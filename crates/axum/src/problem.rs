@@ -83,6 +83,7 @@ impl Problem {
             | Refusal::CodeMistyped
             | Refusal::CodeWrong
             | Refusal::CodeUsed
+            | Refusal::ClockSetBack
             | Refusal::NothingSent
             | Refusal::MethodUnavailable => Some("code"),
             Refusal::AddressInvalid | Refusal::AddressUnreachable => Some("to"),

@@ -150,7 +150,7 @@ impl Visitor {
         };
         let language = Some(self.0.site.templates.texts().language());
         let (session, browser) = (session.cloned(), browser.clone());
-        Visit { address: self.0.address, session, browser, next: None, language }
+        Visit { address: self.0.address, session, browser, language, ..Visit::default() }
     }
 
     /// The token for a form bound to this.

@@ -3,10 +3,12 @@
 use std::hint::black_box;
 
 use countersign_core::{
-    Account, AttemptId, Case, Device, DeviceId, DeviceName, Envelope, Kind, Secret, Status, Timestamp, UserId, judge,
+    Account, AttemptId, Case, Device, DeviceId, DeviceName, Envelope, Kind, Secret, Status, Timestamp, UserId,
+    admission::Admission,
+    judge,
     method::{Methods, State, totp},
     otp::{Key, Totp},
-    throttle::{Throttle, ThrottleRule},
+    throttle::{Standing, Throttle, ThrottleRule},
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
@@ -25,12 +27,11 @@ fn benches(c: &mut Criterion) {
         device: &device,
         account: &account,
         attempt: &attempt,
-        throttle: &throttle,
+        admission: Admission { rule: &throttle, standing: Standing::Unrecognized, another_disabled: false },
+        session: None,
         methods: &methods,
         stage: Status::Active,
         address: None,
-        browser: None,
-        another_disabled: false,
     };
     for (name, answer) in [("judge, right", right()), ("judge, wrong", Secret::new("000000"))] {
         group.bench_function(name, |b| b.iter(|| judge(black_box(case), black_box(&answer), black_box(NOW))));

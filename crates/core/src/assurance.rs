@@ -53,7 +53,7 @@ pub struct Proved {
 impl Proved {
     /// Whether this level was reached, by a proof of at most `span` ago.
     pub fn reaches(&self, level: Level, span: Duration, now: Timestamp) -> bool {
-        self.level >= level && now.since(self.auth_time()) <= span
+        self.level >= level && self.auth_time().is_within(span, now)
     }
 
     /// Whether two factors were proved, the second at most `span` ago.
@@ -63,7 +63,7 @@ impl Proved {
 
     /// Whether a device was proved, however little it counts, at most `span` ago.
     pub fn proved_within(&self, span: Duration, now: Timestamp) -> bool {
-        self.verified.is_some_and(|at| now.since(at) <= span)
+        self.verified.is_some_and(|at| at.is_within(span, now))
     }
 
     /// When somebody last proved something: what RFC 9470 §6.2 calls `auth_time`.
@@ -122,15 +122,20 @@ impl Lifetimes {
         }
     }
 
+    /// The longest that any session may live.
+    pub fn longest(&self) -> Duration {
+        self.aal1.absolute.max(self.aal2.absolute)
+    }
+
     /// When `session` ends unless it is used before.
     pub fn end(&self, session: &Session) -> Timestamp {
         let lifetime = self.of(session.level);
         session.last_seen.after(lifetime.idle).min(session.created.after(lifetime.absolute))
     }
 
-    /// Whether `session` has not ended by itself.
+    /// Whether `session` has not ended by itself, and was dated by a clock that was right.
     pub fn allow(&self, session: &Session, now: Timestamp) -> bool {
-        now < self.end(session)
+        now < self.end(session) && session.is_credible(now)
     }
 }
 

@@ -10,8 +10,9 @@ use std::{
 };
 
 use crate::{
-    AttemptId, Client, ClientId, ClientSecretHash, Delivery, DeliveryId, Device, DeviceId, Envelope, Event, FamilyId,
-    Node, NodeId, Session, SessionKey, Timestamp, Token, TokenId, UserId, delivery::Note, device::Sealed,
+    AttemptId, BrowserId, Client, ClientId, ClientSecretHash, Delivery, DeliveryId, Device, DeviceCookie, DeviceId,
+    Envelope, Event, FamilyId, Node, NodeId, Session, SessionKey, Timestamp, Token, TokenId, UserId, delivery::Note,
+    device::Sealed,
 };
 
 /// One thing to write.
@@ -137,6 +138,35 @@ pub enum Change<S = Envelope> {
         /// How much.
         amount: u32,
     },
+    /// Dates a budget anew that a clock which was ahead has dated: it keeps what it holds.
+    RestartBudget {
+        /// Names the budget.
+        key: String,
+        /// When it is empty again from now on.
+        until: Timestamp,
+        /// Only if it would be empty again after this moment.
+        beyond: Timestamp,
+    },
+    /// Keeps a device cookie in its slot, if the slot is still free or, if so, still that of `replaces`. Never conflicts:
+    /// nobody is kept from signing in because their browser was not remembered.
+    PutDeviceCookie {
+        /// The row.
+        cookie: DeviceCookie,
+        /// The browser whose place it takes.
+        replaces: Option<BrowserId>,
+    },
+    /// Ends every device cookie of a user.
+    EndDeviceCookies {
+        /// Whose.
+        user: UserId,
+    },
+    /// Ends one device cookie of a user, if it is there.
+    EndDeviceCookie {
+        /// Whose.
+        user: UserId,
+        /// Of which browser.
+        browser: BrowserId,
+    },
     /// Writes an event down.
     Record(Event),
     /// A code is about to be sent. Conflicts if the id is taken.
@@ -168,7 +198,7 @@ pub enum Change<S = Envelope> {
 impl<S> Change<S> {
     /// Where this change stands in the one order in which all batches are applied, so that batches never deadlock:
     /// attempts, accounts, devices (removals first), sessions (ends first), clients (removals first, each with its tokens),
-    /// tokens (ends first), budgets, events, deliveries, nodes, leases; each by the name of its row.
+    /// tokens (ends first), budgets, events, deliveries, nodes, leases, device cookies (ends first); each by the name of its row.
     fn order(&self) -> (u8, &str) {
         match self {
             Self::SpendAttempt { attempt, .. } => (0, attempt.as_str()),
@@ -190,13 +220,15 @@ impl<S> Change<S> {
             Self::EndToken(token) => (15, token.as_str()),
             Self::OpenToken(token) => (16, token.id.as_str()),
             Self::TouchToken { token, .. } => (17, token.as_str()),
-            Self::Spend { key, .. } | Self::Refund { key, .. } => (18, key),
+            Self::Spend { key, .. } | Self::Refund { key, .. } | Self::RestartBudget { key, .. } => (18, key),
             Self::Record(event) => (19, event.user.as_str()),
             Self::AddDelivery(delivery) => (20, delivery.id.as_str()),
             Self::NoteDelivery(note) => (21, note.delivery.as_str()),
             Self::NoteVerified { delivery, .. } => (22, delivery.as_str()),
             Self::ReportNode(node) => (23, node.id.as_str()),
             Self::TakeLease { name, .. } => (24, name),
+            Self::EndDeviceCookies { user } | Self::EndDeviceCookie { user, .. } => (25, user.as_str()),
+            Self::PutDeviceCookie { cookie, .. } => (26, cookie.user.as_str()),
         }
     }
 }
@@ -250,6 +282,10 @@ impl Change {
             Self::TouchToken { token, at } => Change::TouchToken { token, at },
             Self::Spend { key, amount, limit, at, window } => Change::Spend { key, amount, limit, at, window },
             Self::Refund { key, amount } => Change::Refund { key, amount },
+            Self::RestartBudget { key, until, beyond } => Change::RestartBudget { key, until, beyond },
+            Self::PutDeviceCookie { cookie, replaces } => Change::PutDeviceCookie { cookie, replaces },
+            Self::EndDeviceCookies { user } => Change::EndDeviceCookies { user },
+            Self::EndDeviceCookie { user, browser } => Change::EndDeviceCookie { user, browser },
             Self::Record(event) => Change::Record(event),
             Self::AddDelivery(delivery) => Change::AddDelivery(delivery),
             Self::NoteDelivery(note) => Change::NoteDelivery(note),

@@ -20,9 +20,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AttemptId, DeviceId, Refusal, SessionKey, Timestamp, UserId};
 
-/// How much the clocks of two nodes may differ.
-const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
-
 /// What a run of a flow is for. An attempt made for one purpose is void for every other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -94,7 +91,7 @@ impl Attempt {
         stamp: &str,
         session: Option<&SessionKey>,
     ) -> Result<(), Refusal> {
-        let alive = self.started <= now.after(CLOCKS_DIFFER)
+        let alive = self.started.is_credible(now)
             && now < self.end(timeout)
             && self.stamp == stamp
             && self.session.as_ref() == session;
@@ -105,6 +102,7 @@ impl Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::CLOCK_TOLERANCE;
 
     #[test]
     fn a_run_is_alive_in_its_time_under_its_stamp_and_in_its_session() {
@@ -123,8 +121,8 @@ mod tests {
         let (here, elsewhere) = (SessionKey::new("session"), SessionKey::new("other"));
         let alive = |now, stamp, session| run.check(now, timeout, stamp, session).is_ok();
         assert!(alive(NOON, "stamp", Some(&here)));
-        assert!(alive(NOON.before(CLOCKS_DIFFER), "stamp", Some(&here)));
-        assert!(!alive(NOON.before(CLOCKS_DIFFER * 2), "stamp", Some(&here)));
+        assert!(alive(NOON.before(CLOCK_TOLERANCE), "stamp", Some(&here)));
+        assert!(!alive(NOON.before(CLOCK_TOLERANCE * 2), "stamp", Some(&here)));
         assert!(alive(NOON.after(timeout).before(Duration::from_millis(1)), "stamp", Some(&here)));
         assert!(!alive(NOON.after(timeout), "stamp", Some(&here)));
         assert!(!alive(NOON, "other", Some(&here)));

@@ -25,6 +25,9 @@ pub enum Refusal {
     CodeWrong,
     /// The code is right but was used before; nothing was counted.
     CodeUsed,
+    /// The answer would be right, but the device has accepted one from a later time: the server's clock was ahead then. What
+    /// was consumed stays consumed.
+    ClockSetBack,
     /// No code was sent in this run of the flow, or the one that was is over; nothing was counted.
     NothingSent,
     /// A code was sent to this address a moment ago.
@@ -122,7 +125,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// One of each, for tables that must not forget any.
-    pub const ALL: [Self; 39] = {
+    pub const ALL: [Self; 40] = {
         const NEVER: Timestamp = Timestamp::from_millis(0);
         [
             Self::CredentialsWrong,
@@ -131,6 +134,7 @@ impl Refusal {
             Self::CodeMistyped,
             Self::CodeWrong,
             Self::CodeUsed,
+            Self::ClockSetBack,
             Self::NothingSent,
             Self::SendingTooSoon { until: NEVER },
             Self::SendingLimited { until: NEVER },
@@ -176,6 +180,7 @@ impl Refusal {
             Self::CodeMistyped => "code-mistyped",
             Self::CodeWrong => "code-wrong",
             Self::CodeUsed => "code-used",
+            Self::ClockSetBack => "clock-set-back",
             Self::NothingSent => "nothing-sent",
             Self::SendingTooSoon { .. } => "sending-too-soon",
             Self::SendingLimited { .. } => "sending-limited",

@@ -7,7 +7,8 @@
 //!
 //! ```text
 //!              locked, disabled, malformed ──▶ refused, nothing to write
-//! judge ──────▶ wrong ──▶ refused, one failure more (at the cap: disabled; a device never proved goes)
+//! judge ──────▶ wrong ──▶ refused, one failure more (at the cap: disabled; a device never proved goes; in a session:
+//!                         no failure of the device's, and at five the session ends)
 //!              right, mark spent ──▶ refused as used, no failure counted
 //!              right, mark fresh ──▶ verified, mark spent, failures forgotten
 //!              a service knows ──▶ one failure more, and a question ──reply──▶ judge_reply ──▶ as above, or the
@@ -17,14 +18,16 @@
 use std::net::IpAddr;
 
 use crate::{
-    Account, AttemptId, Batch, BrowserId, Change, Device, DeviceId, Event, EventKind, Kind, Level, Receipt, Refusal,
-    Secret, Status, Timestamp, UserId, Written,
+    Account, AttemptId, Batch, Change, Device, DeviceId, Event, EventKind, Kind, Level, Receipt, Refusal, Secret,
+    Status, Timestamp, UserId, Written,
+    admission::Admission,
+    flow::step_up::SessionFailures,
     mark::Mark,
     method::{
         Check, Methods,
         question::{MOST_ASKED, Question, Reply},
     },
-    throttle::{Throttle, ThrottleRule},
+    throttle::Throttle,
 };
 
 /// What is to be judged: one device, in one run of a flow, under the rules in force.
@@ -36,19 +39,16 @@ pub struct Case<'a> {
     pub account: &'a Account,
     /// The run of the flow in which it is asked.
     pub attempt: &'a AttemptId,
-    /// How failures slow a guesser down.
-    pub throttle: &'a ThrottleRule,
+    /// Whether the device takes an answer now.
+    pub admission: Admission<'a>,
+    /// The session in which it is asked, if it verifies its owner in one: failures count there and against no device.
+    pub session: Option<SessionFailures<'a>>,
     /// The methods there are.
     pub methods: &'a Methods,
     /// Which devices may answer: active ones to verify their owner, enrolling ones to be confirmed.
     pub stage: Status,
     /// Where the answer came from, for the record.
     pub address: Option<IpAddr>,
-    /// The browser it came from, if the device's owner is known by it.
-    pub browser: Option<&'a BrowserId>,
-    /// Whether failures have disabled another device of this user's, or are about to. Then strangers bring no further one to
-    /// its cap.
-    pub another_disabled: bool,
 }
 
 /// Judges one answer. Pure: the same case, answer and moment give the same ruling. A right answer makes the device
@@ -58,15 +58,18 @@ pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
     if let Some(refusal) = closed(&case, now) {
         return Ruling::refused(refusal, vec![]);
     }
+    if let Some(session) = case.session.filter(SessionFailures::are_used_up) {
+        return Ruling::refused(Refusal::SignInNeeded, ended(&case, session, now));
+    }
     match case.methods.check(device, case.attempt, answer, now) {
         Check::Unknown => Ruling::refused(Refusal::MethodUnknown, vec![]),
         Check::Malformed => Ruling::refused(Refusal::CodeMalformed, vec![]),
         Check::Mistyped => Ruling::refused(Refusal::CodeMistyped, vec![]),
         Check::NothingSent => Ruling::refused(Refusal::NothingSent, vec![]),
-        Check::Wrong => wrong(&case, failed(&case, now), now),
+        Check::Wrong => wrong(&case, failed(&case, now), case.session.map(|session| session.charge(now)), now),
         Check::Ask(question) => ask(&case, question, now),
         // Nothing is written: whoever repeats a code for ever is to cost no row and no sync.
-        Check::Right { mark, .. } if device.state.marks.is_spent(&mark) => Ruling::refused(Refusal::CodeUsed, vec![]),
+        Check::Right { mark, .. } if device.state.marks.is_spent(&mark) => Ruling::refused(used(device, now), vec![]),
         Check::Right { mark, next, changes } => right(&case, mark, next, changes, now),
     }
 }
@@ -82,10 +85,11 @@ pub fn judge_reply(case: Case<'_>, question: &Question, reply: &Reply, now: Time
         return Ruling::refused(Refusal::AttemptOver, vec![]);
     }
     if *reply == Reply::Wrong {
-        return wrong(&case, device, now);
+        return wrong(&case, device, None, now);
     }
-    device.throttle = device.throttle.forgiven(case.browser);
-    let forgiven = |device| vec![Change::UpdateDevice(device)];
+    device.throttle = device.throttle.forgiven(case.admission.standing);
+    let refund = case.session.map(SessionFailures::refund);
+    let forgiven = |device| refund.into_iter().chain([Change::UpdateDevice(device)]).collect();
     match (reply, Methods::take(&device, question, reply, now)) {
         (Reply::Unavailable, _) => Ruling::refused(Refusal::MethodUnavailable, forgiven(device)),
         (_, Check::Right { mark, next, changes }) if !device.state.marks.is_spent(&mark) => {
@@ -99,37 +103,23 @@ pub fn judge_reply(case: Case<'_>, question: &Question, reply: &Reply, now: Time
 /// Why the device does not even look at an answer, if it does not.
 fn closed(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
     match case.device.status {
-        status if status == case.stage => locked(case, now).or_else(|| guarded(case)),
+        status if status == case.stage => case.admission.check(case.device, now).err(),
         Status::Disabled => Some(Refusal::DeviceDisabled),
         Status::Active | Status::Enrolling => Some(Refusal::DeviceUnknown),
     }
 }
 
-fn locked(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
-    let throttle = &case.device.throttle;
-    let until = case.throttle.locked_until(throttle, case.browser, now)?;
-    let failures = throttle.streak(case.browser).map_or(0, |streak| streak.failures);
-    Some(Refusal::DeviceLocked { until, failures })
+/// An answer that was right and was used before, or lies before one that was. Where a clock that was ahead dated the last
+/// use, the mark holds all the same and the refusal names the clock.
+fn used(device: &Device, now: Timestamp) -> Refusal {
+    let is_credible = device.last_used.is_none_or(|used| used.is_credible(now));
+    if is_credible { Refusal::CodeUsed } else { Refusal::ClockSetBack }
 }
 
-/// One device is all that whoever has the password can take from its owner: where failures have disabled one, the next
-/// listens to no stranger whose failure would disable it too.
-fn guarded(case: &Case<'_>) -> Option<Refusal> {
-    let is_last = case.another_disabled && case.browser.is_none() && case.stage == Status::Active;
-    let is_next = disables(case, case.device.throttle.failures.saturating_add(1));
-    (is_last && is_next).then_some(Refusal::BrowserUnknown)
-}
-
-/// Whether so many failures in a row disable the device. Backup codes are slowed down but never disabled: a limit is asked
-/// for what has less than 64 random bits (NIST SP 800-63B-4 §3.1.2), and they are the way back in.
-fn disables(case: &Case<'_>, failures: u32) -> bool {
-    !case.device.kind.is_fallback() && case.throttle.disables(failures)
-}
-
-/// The device with one failure more.
+/// The device with one failure more, if it is the device's.
 fn failed(case: &Case<'_>, now: Timestamp) -> Device {
     let mut device = next_version(case.device);
-    device.throttle = device.throttle.failed(case.browser, now);
+    device.throttle = device.throttle.failed(case.admission.standing, now);
     device
 }
 
@@ -140,15 +130,27 @@ fn ask(case: &Case<'_>, question: Question, now: Timestamp) -> Ruling {
     let surplus = (device.state.asked.len().saturating_add(1)).saturating_sub(MOST_ASKED);
     device.state.asked.drain(..surplus);
     device.state.asked.push(question.nonce.clone());
-    let moved = (case.stage == Status::Active && disables(case, device.throttle.failures)).then(|| moved(case));
-    let changes = moved.into_iter().chain([Change::UpdateDevice(device)]).collect();
+    let disables = case.admission.disables(&device, device.throttle.failures);
+    let moved = (case.stage == Status::Active && disables && case.session.is_none()).then(|| moved(case));
+    let charge = case.session.map(|session| session.charge(now));
+    let changes = moved.into_iter().chain(charge).chain([Change::UpdateDevice(device)]).collect();
     Ruling { batch: Batch::new(changes), outcome: Outcome::Asked(question) }
 }
 
-/// A wrong answer, whose failure `device` counts already.
-fn wrong(case: &Case<'_>, mut device: Device, now: Timestamp) -> Ruling {
+/// A wrong answer, whose failure `device` counts already; in a session, `charge` counts it there unless that was done.
+fn wrong(case: &Case<'_>, mut device: Device, charge: Option<Change>, now: Timestamp) -> Ruling {
     let refused = Change::Record(event(case, EventKind::AnswerRefused, now));
-    if !disables(case, device.throttle.failures) {
+    if let Some(session) = case.session {
+        // The device moves on, so that of many answers at once none is judged beside another.
+        let is_last = session.and_one_more(charge.as_ref()).are_used_up();
+        let mut changes: Vec<_> = [refused, Change::UpdateDevice(device)].into_iter().chain(charge).collect();
+        if !is_last {
+            return Ruling::refused(Refusal::CodeWrong, changes);
+        }
+        changes.extend(ended(case, session, now));
+        return Ruling::refused(Refusal::SignInNeeded, changes);
+    }
+    if !case.admission.disables(&device, device.throttle.failures) {
         return Ruling::refused(Refusal::CodeWrong, vec![refused, Change::UpdateDevice(device)]);
     }
     if case.stage == Status::Enrolling {
@@ -159,6 +161,12 @@ fn wrong(case: &Case<'_>, mut device: Device, now: Timestamp) -> Ruling {
     device.status = Status::Disabled;
     let disabled = Change::Record(event(case, EventKind::DeviceDisabled, now));
     Ruling::refused(Refusal::DeviceDisabled, vec![refused, disabled, moved(case), Change::UpdateDevice(device)])
+}
+
+/// The end of a session in which too many answers were wrong.
+fn ended(case: &Case<'_>, session: SessionFailures<'_>, now: Timestamp) -> Vec<Change> {
+    let event = event(case, EventKind::SessionEnded, now);
+    vec![Change::EndSession(session.session.clone()), Change::Record(event)]
 }
 
 /// Whoever rests a decision on the set of devices has to look at it again.

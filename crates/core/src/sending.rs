@@ -9,13 +9,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    AttemptId, BrowserId, Change, Delivery, DeliveryId, DeliveryStatus, Device, Kind, Refusal, Timestamp,
+    AttemptId, Change, Delivery, DeliveryId, DeliveryStatus, Device, Kind, Refusal, Timestamp,
+    admission::Admission,
     method::{
         State,
         delivered::{Challenge, Refund},
     },
     otp::{Code, Digits},
-    throttle::ThrottleRule,
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -118,14 +118,10 @@ pub struct Sending<'a> {
     pub attempt: &'a AttemptId,
     /// How codes are sent.
     pub rule: &'a SendingRule,
-    /// How failures slow a guesser down: nothing is sent to a device that would not listen.
-    pub throttle: &'a ThrottleRule,
-    /// The browser it is asked from, if the device's owner is known by it.
-    pub browser: Option<&'a BrowserId>,
+    /// Whether the device would take the answer: else nothing is sent to it.
+    pub admission: Admission<'a>,
     /// Names the address in budgets without telling it.
     pub address_tag: &'a str,
-    /// Whether failures have disabled another device of the user's.
-    pub another_disabled: bool,
 }
 
 /// A code about to be sent: what must be written first, and what is to be sent then.
@@ -142,16 +138,9 @@ pub struct Posted {
 /// What sending this code writes. Refused where there is nobody to send to, where the device would not listen, and where
 /// too many of its codes are good already; whether the budgets allow it, the commit says.
 pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp) -> Result<Posted, Refusal> {
-    let Sending { device, attempt, rule, throttle, browser, address_tag: _, another_disabled } = case;
+    let Sending { device, attempt, rule, admission, address_tag: _ } = case;
     let State::Delivered(state) = &device.state.state else { return Err(Refusal::MethodUnknown) };
-    if let Some(until) = throttle.locked_until(&device.throttle, browser, now) {
-        let failures = device.throttle.streak(browser).map_or(0, |streak| streak.failures);
-        return Err(Refusal::DeviceLocked { until, failures });
-    }
-    let is_last = another_disabled && browser.is_none() && device.is_active();
-    if is_last && throttle.disables(device.throttle.failures.saturating_add(1)) {
-        return Err(Refusal::BrowserUnknown);
-    }
+    admission.check(device, now)?;
     let region = state.to.region().to_owned();
     let price = rule.prices.of(&device.kind, &region);
     let due = charges(&case, &region, price);

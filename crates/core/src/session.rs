@@ -47,6 +47,12 @@ impl Session {
         Proved { level: *level, method: method.clone(), signed_in: *signed_in, verified: *verified }
     }
 
+    /// Whether every moment in it is credible. A session that a clock which was ahead has dated is over.
+    pub fn is_credible(&self, now: Timestamp) -> bool {
+        let moments = [self.created, self.last_seen, self.signed_in].into_iter().chain(self.verified);
+        moments.into_iter().all(|moment| moment.is_credible(now))
+    }
+
     /// Whether two factors were proved, the second at most `span` ago.
     pub fn verified_within(&self, span: Duration, now: Timestamp) -> bool {
         self.level >= Level::Aal2 && self.proved_within(span, now)
@@ -54,11 +60,11 @@ impl Session {
 
     /// Whether a device was proved, however little it counts, at most `span` ago.
     pub fn proved_within(&self, span: Duration, now: Timestamp) -> bool {
-        self.verified.is_some_and(|at| now.since(at) <= span)
+        self.verified.is_some_and(|at| at.is_within(span, now))
     }
 
     /// Whether the password was proved at most `span` ago.
     pub fn signed_in_within(&self, span: Duration, now: Timestamp) -> bool {
-        now.since(self.signed_in) <= span
+        self.signed_in.is_within(span, now)
     }
 }

@@ -1,19 +1,25 @@
 //! How long one is locked out.
 //!
 //! After `n` failures in a row a device refuses to look at answers for `factor × 2^(n-1)`, never longer than a ceiling.
-//! Answers given while it is locked are not looked at and not counted, so nobody can extend a lock. A browser that its
-//! owner is known by waits for its own failures only, so strangers cannot lock it out. The hard cap on consecutive failures
-//! (NIST SP 800-63B-4 §3.2.2) counts everybody's and disables the one device. The delay never overflows.
+//! Answers given while it is locked are not looked at and not counted, so nobody can extend a lock. Browsers with a device
+//! cookie wait for the failures of such browsers only, all of them counted together, so strangers cannot lock the owner
+//! out, and many cookies try no faster than one. The hard cap on consecutive failures (NIST SP 800-63B-4 §3.2.2) counts
+//! everybody's and disables the one device. The delay never overflows.
 
-use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use crate::Timestamp;
 
-use crate::{BrowserId, Timestamp};
-
-/// Of so many known browsers failures are remembered; the one that failed longest ago is forgotten. Whoever has more of
-/// them than that still meets the cap.
-const MOST_BROWSERS: usize = 8;
+/// What the throttle knows of whoever answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Has proved the password, and nothing else is known of them: perhaps a stranger.
+    Unrecognized,
+    /// Comes with a device cookie of this user, in a browser in which a device was proved before.
+    Recognized,
+    /// Is in a session of this user. Failures count against that session and against no device.
+    InSession,
+}
 
 /// The failures of one device since its last success.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -22,12 +28,12 @@ pub struct Throttle {
     pub failures: u32,
     /// When the last of them was.
     pub last_failure: Option<Timestamp>,
-    /// Those that came from browsers which the device's owner is known by.
-    pub known: BTreeMap<BrowserId, Streak>,
+    /// Those that came from browsers with a device cookie, all of them together.
+    pub recognized: Option<Streak>,
 }
 
 /// Some failures in a row.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Streak {
     /// How many.
     pub failures: u32,
@@ -64,12 +70,12 @@ impl ThrottleRule {
         self.factor.saturating_mul(times).min(self.ceiling)
     }
 
-    /// Until when a device with this history refuses whoever comes with this known browser, or with none; `None` if it
-    /// listens now. The end itself is free again.
-    pub fn locked_until(&self, throttle: &Throttle, browser: Option<&BrowserId>, now: Timestamp) -> Option<Timestamp> {
-        let streak = throttle.streak(browser)?;
+    /// Until when a device with this history refuses whoever has this standing; `None` if it listens now. The end itself
+    /// is free again.
+    pub fn locked_until(&self, throttle: &Throttle, standing: Standing, now: Timestamp) -> Option<Timestamp> {
+        let streak = throttle.streak(standing)?;
         let delay = self.delay(streak.failures);
-        // The last failure may lie ahead of us, by another node's clock or by a moment's: no delay is no lock, even then.
+        // The last failure may lie a moment ahead of us, by another node's clock: no delay is no lock, even then.
         if delay.is_zero() {
             return None;
         }
@@ -84,55 +90,64 @@ impl ThrottleRule {
 }
 
 impl Throttle {
-    /// The failures that whoever comes with this known browser, or with none, has to wait for.
-    pub fn streak(&self, browser: Option<&BrowserId>) -> Option<Streak> {
-        match browser {
-            Some(browser) => self.known.get(browser).copied(),
-            None => self.last_failure.map(|last| Streak { failures: self.failures, last }),
+    /// The failures that whoever has this standing has to wait for.
+    pub fn streak(&self, standing: Standing) -> Option<Streak> {
+        match standing {
+            Standing::Unrecognized => self.last_failure.map(|last| Streak { failures: self.failures, last }),
+            Standing::Recognized => self.recognized,
+            Standing::InSession => None,
         }
     }
 
     /// One failure more.
     #[must_use]
-    pub fn failed(mut self, browser: Option<&BrowserId>, now: Timestamp) -> Self {
+    pub fn failed(mut self, standing: Standing, now: Timestamp) -> Self {
+        if standing == Standing::InSession {
+            return self;
+        }
         self.failures = self.failures.saturating_add(1);
         self.last_failure = Some(now);
-        if let Some(browser) = browser {
-            let before = self.known.get(browser).map_or(0, |streak| streak.failures);
-            self.known.insert(browser.clone(), Streak { failures: before.saturating_add(1), last: now });
-            self.forget_beyond(MOST_BROWSERS, browser);
+        if standing == Standing::Recognized {
+            let before = self.recognized.map_or(0, |streak| streak.failures);
+            self.recognized = Some(Streak { failures: before.saturating_add(1), last: now });
         }
         self
     }
 
     /// One failure fewer: it was charged beforehand, and there was none.
     #[must_use]
-    pub fn forgiven(mut self, browser: Option<&BrowserId>) -> Self {
+    pub fn forgiven(mut self, standing: Standing) -> Self {
+        if standing == Standing::InSession {
+            return self;
+        }
         self.failures = self.failures.saturating_sub(1);
         if self.failures == 0 {
             self.last_failure = None;
         }
-        if let Some(streak) = browser.and_then(|browser| self.known.get_mut(browser)) {
-            streak.failures = streak.failures.saturating_sub(1);
+        if standing == Standing::Recognized {
+            self.recognized = self.recognized.and_then(|streak| {
+                let failures = streak.failures.checked_sub(1).filter(|failures| *failures > 0)?;
+                Some(Streak { failures, ..streak })
+            });
         }
-        self.known.retain(|_, streak| streak.failures > 0);
         self
     }
 
-    fn forget_beyond(&mut self, most: usize, but: &BrowserId) {
-        while self.known.len() > most {
-            let others = self.known.iter().filter(|(browser, _)| *browser != but);
-            let Some(oldest) = others.min_by_key(|(_, streak)| streak.last).map(|(browser, _)| browser.clone()) else {
-                return;
-            };
-            self.known.remove(&oldest);
-        }
+    /// The same failures with the last one now, where a clock that was ahead dated it; `None` if every moment is credible.
+    pub fn corrected(&self, now: Timestamp) -> Option<Self> {
+        let credible = |moment: Timestamp| if moment.is_credible(now) { moment } else { now };
+        let corrected = Self {
+            failures: self.failures,
+            last_failure: self.last_failure.map(credible),
+            recognized: self.recognized.map(|streak| Streak { last: credible(streak.last), ..streak }),
+        };
+        (corrected != *self).then_some(corrected)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Standing::*, *};
 
     const NOON: Timestamp = Timestamp::from_seconds(43_200);
 
@@ -147,36 +162,47 @@ mod tests {
     #[test]
     fn the_lock_ends_exactly_at_its_end() {
         let rule = ThrottleRule::default();
-        let throttle = Throttle::default().failed(None, NOON).failed(None, NOON);
+        let throttle = Throttle::default().failed(Unrecognized, NOON).failed(Unrecognized, NOON);
         let end = NOON.after(Duration::from_secs(2));
-        assert_eq!(rule.locked_until(&throttle, None, end.before(Duration::from_millis(1))), Some(end));
-        assert_eq!(rule.locked_until(&throttle, None, end), None);
+        assert_eq!(rule.locked_until(&throttle, Unrecognized, end.before(Duration::from_millis(1))), Some(end));
+        assert_eq!(rule.locked_until(&throttle, Unrecognized, end), None);
     }
 
+    /// T105: all browsers with a device cookie wait for each other's failures, and the cap counts everybody's.
     #[test]
-    fn a_known_browser_waits_for_its_own_failures_and_the_cap_counts_all() {
+    fn t105_device_cookies_wait_for_their_own_failures_all_together() {
         let rule = ThrottleRule::default();
-        let (home, work) = (BrowserId::new("home"), BrowserId::new("work"));
-        let throttle = (0..30).fold(Throttle::default(), |throttle, _| throttle.failed(None, NOON));
-        assert_eq!(rule.locked_until(&throttle, Some(&home), NOON), None);
-        let throttle = throttle.failed(Some(&home), NOON);
-        assert_eq!(rule.locked_until(&throttle, Some(&home), NOON), Some(NOON.after(Duration::from_secs(1))));
-        assert_eq!(rule.locked_until(&throttle, Some(&work), NOON), None);
-        assert_eq!(rule.locked_until(&throttle, None, NOON), Some(NOON.after(rule.ceiling)));
-        assert_eq!(throttle.failures, 31);
+        let throttle = (0..30).fold(Throttle::default(), |throttle, _| throttle.failed(Unrecognized, NOON));
+        assert_eq!(rule.locked_until(&throttle, Recognized, NOON), None);
+        let throttle = throttle.failed(Recognized, NOON).failed(Recognized, NOON);
+        assert_eq!(rule.locked_until(&throttle, Recognized, NOON), Some(NOON.after(Duration::from_secs(2))));
+        assert_eq!(rule.locked_until(&throttle, Unrecognized, NOON), Some(NOON.after(rule.ceiling)));
+        assert_eq!(rule.locked_until(&throttle, InSession, NOON), None);
+        assert_eq!((throttle.failures, throttle.clone().failed(InSession, NOON)), (32, throttle));
     }
 
     #[test]
-    fn failures_of_so_many_browsers_are_remembered() {
-        let later = |number: usize| NOON.after(Duration::from_secs(number as u64));
-        let browser = |number: usize| BrowserId::new(number.to_string());
-        let throttle = (0..=MOST_BROWSERS)
-            .fold(Throttle::default(), |throttle, number| throttle.failed(Some(&browser(number)), later(number)));
-        assert_eq!(throttle.known.len(), MOST_BROWSERS);
-        assert!(throttle.streak(Some(&browser(0))).is_none() && throttle.streak(Some(&browser(1))).is_some());
-        // Whoever has just failed is remembered, even by a clock that goes back.
-        let throttle = throttle.failed(Some(&browser(99)), NOON.before(Duration::from_secs(1)));
-        assert!(throttle.streak(Some(&browser(99))).is_some());
+    fn a_failure_that_was_none_is_taken_back_where_it_was_counted() {
+        for standing in [Unrecognized, Recognized, InSession] {
+            assert_eq!(Throttle::default().failed(standing, NOON).forgiven(standing), Throttle::default());
+        }
+        let twice = Throttle::default().failed(Recognized, NOON).failed(Recognized, NOON);
+        let once = twice.forgiven(Recognized);
+        assert_eq!((once.failures, once.recognized.map(|streak| streak.failures)), (1, Some(1)));
+    }
+
+    /// T117: a failure that a clock dated a year ahead delays for its own delay, once it was noticed.
+    #[test]
+    fn t117_a_failure_from_the_future_is_dated_now_and_keeps_its_count() {
+        let rule = ThrottleRule::default();
+        let ahead = NOON.after(Duration::from_hours(24 * 365));
+        let throttle = Throttle::default().failed(Recognized, ahead).failed(Recognized, ahead);
+        let corrected = throttle.corrected(NOON).unwrap();
+        for standing in [Unrecognized, Recognized] {
+            assert_eq!(rule.locked_until(&corrected, standing, NOON), Some(NOON.after(Duration::from_secs(2))));
+        }
+        assert_eq!((corrected.failures, corrected.corrected(NOON)), (2, None));
+        assert_eq!(throttle.corrected(ahead), None);
     }
 
     /// The figures in SECURITY.md: with the defaults and a window of three codes of six digits, against an owner who never
@@ -188,8 +214,8 @@ mod tests {
         let guesses_until = |end: Timestamp| {
             let (mut throttle, mut now) = (Throttle::default(), NOON);
             while now < end && !rule.disables(throttle.failures) {
-                throttle = throttle.failed(None, now);
-                now = rule.locked_until(&throttle, None, now).unwrap_or(now);
+                throttle = throttle.failed(Unrecognized, now);
+                now = rule.locked_until(&throttle, Unrecognized, now).unwrap_or(now);
             }
             f64::from(throttle.failures)
         };
@@ -201,9 +227,9 @@ mod tests {
     #[test]
     fn factor_zero_never_locks_and_no_cap_never_disables() {
         let throttle = Throttle { failures: u32::MAX, last_failure: Some(NOON), ..Throttle::default() };
-        assert_eq!(ThrottleRule::OFF.locked_until(&throttle, None, NOON), None);
+        assert_eq!(ThrottleRule::OFF.locked_until(&throttle, Unrecognized, NOON), None);
         let by_another_clock = NOON.before(Duration::from_secs(20));
-        assert_eq!(ThrottleRule::OFF.locked_until(&throttle, None, by_another_clock), None);
+        assert_eq!(ThrottleRule::OFF.locked_until(&throttle, Unrecognized, by_another_clock), None);
         assert!(!ThrottleRule::OFF.disables(u32::MAX));
         assert!(ThrottleRule::default().disables(100) && !ThrottleRule::default().disables(99));
     }

@@ -1,10 +1,18 @@
 //! Moments, as numbers that somebody else read from a clock.
 //!
 //! A [`Timestamp`] counts milliseconds since the Unix epoch. Arithmetic saturates: no date, however hostile, overflows.
+//!
+//! A stored moment is only as good as the clock that wrote it. [`Timestamp::is_credible`] is the one rule for all of them:
+//! a moment more than [`CLOCK_TOLERANCE`] ahead of our clock was written by a clock that was wrong and is not believed.
+//! A proof or session that carries one counts for nothing; a lock, a budget or a lease keeps its count and starts anew
+//! now, so that it ends at most one limit later. Replay marks are no moments: they hold whatever the clock says.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+/// How far ahead of our clock a stored moment may be: the clocks of two nodes differ by no more than this.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
 
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -44,6 +52,21 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis(span)))
     }
 
+    /// Whether this stored moment can have been written by a clock that was right: it is at most [`CLOCK_TOLERANCE`] ahead.
+    pub fn is_credible(self, now: Self) -> bool {
+        self <= now.after(CLOCK_TOLERANCE)
+    }
+
+    /// Whether this stored end of something that lasts `limit` at most can have been written by a clock that was right.
+    pub fn is_credible_end(self, limit: Duration, now: Self) -> bool {
+        self <= now.after(limit).after(CLOCK_TOLERANCE)
+    }
+
+    /// Whether at most `span` has passed since this stored moment. Never of one that is not credible.
+    pub fn is_within(self, span: Duration, now: Self) -> bool {
+        self.is_credible(now) && now.since(self) <= span
+    }
+
     /// How long after `earlier` this moment is; nothing if it is not after it.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -63,6 +86,17 @@ mod tests {
         assert_eq!(Timestamp::from_seconds(i64::MAX).after(Duration::MAX).as_millis(), i64::MAX);
         assert_eq!(Timestamp::from_millis(i64::MIN).before(Duration::MAX).as_millis(), i64::MIN);
         assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_moment_more_than_a_minute_ahead_is_not_credible_and_never_recent() {
+        const NOW: Timestamp = Timestamp::from_seconds(1000);
+        let (ahead, hour) = (NOW.after(CLOCK_TOLERANCE), Duration::from_hours(1));
+        let beyond = ahead.after(Duration::from_millis(1));
+        assert!(NOW.is_credible(NOW) && ahead.is_credible(NOW) && !beyond.is_credible(NOW));
+        assert!(ahead.is_within(hour, NOW) && !beyond.is_within(hour, NOW));
+        assert!(NOW.is_within(hour, NOW.after(hour)) && !NOW.is_within(hour, beyond.after(hour)));
+        assert!(ahead.after(hour).is_credible_end(hour, NOW) && !beyond.after(hour).is_credible_end(hour, NOW));
     }
 
     #[test]

@@ -75,9 +75,10 @@ impl Token {
         Proved { level: *level, method: method.clone(), signed_in: *signed_in, verified: *verified }
     }
 
-    /// Whether it has not ended by itself.
+    /// Whether it has not ended by itself, and was dated by a clock that was right.
     pub fn is_running(&self, now: Timestamp) -> bool {
-        now < self.expires
+        let mut moments = [self.created, self.signed_in].into_iter().chain(self.verified);
+        now < self.expires && moments.all(|moment| moment.is_credible(now))
     }
 }
 

@@ -1,9 +1,13 @@
 //! What an entrance may show: plain data without a secret, except where showing the secret is the purpose.
 
 use crate::{
-    Account, AttemptId, BrowserId, Device, DeviceId, DeviceName, Factors, Kind, Proved, Scopes, Secret, Session,
-    SessionKey, Status, Timestamp, Token, TokenId, assurance::Lifetimes, method::State, otp::Digits,
-    throttle::ThrottleRule, token::TokenName,
+    Account, AttemptId, Device, DeviceId, DeviceName, Factors, Kind, Proved, Scopes, Secret, Session, SessionKey,
+    Status, Timestamp, Token, TokenId,
+    assurance::Lifetimes,
+    method::State,
+    otp::Digits,
+    throttle::{Standing, ThrottleRule},
+    token::TokenName,
 };
 
 /// Who looks, and when.
@@ -11,8 +15,8 @@ use crate::{
 pub struct Looking<'a> {
     /// How failures slow a guesser down.
     pub rule: &'a ThrottleRule,
-    /// The browser, if the devices' owner is known by it.
-    pub browser: Option<&'a BrowserId>,
+    /// What is known of whoever looks.
+    pub standing: Standing,
     /// The run of the flow in which they look, if in one.
     pub attempt: Option<&'a AttemptId>,
     /// How many digits the next code that is sent will have.
@@ -97,7 +101,7 @@ impl DeviceView {
             created: device.created,
             last_used: device.last_used,
             failures: device.throttle.failures,
-            locked_until: looking.rule.locked_until(&device.throttle, looking.browser, looking.now),
+            locked_until: looking.rule.locked_until(&device.throttle, looking.standing, looking.now),
             answer,
             to: match &device.state.state {
                 State::Delivered(state) => Some(state.to.masked()),

@@ -5,8 +5,10 @@
 use std::{convert::Infallible, num::NonZeroU32, time::Duration};
 
 use countersign_core::{
-    Account, AttemptId, Batch, BrowserId, Case, Change, Device, DeviceId, DeviceName, Envelope, Factors, Kind, Refusal,
-    Ruling, Sealed, Settled, Status, Timestamp, UserId, judge, judge_reply,
+    Account, AttemptId, Batch, Case, Change, Device, DeviceId, DeviceName, Envelope, Factors, Kind, Refusal, Ruling,
+    Sealed, Settled, Status, Timestamp, UserId,
+    admission::Admission,
+    judge, judge_reply,
     method::{
         Methods, State,
         backup_codes::{self, BackupCode},
@@ -14,7 +16,10 @@ use countersign_core::{
         totp, yubikey,
     },
     otp::Key,
-    throttle::{Throttle, ThrottleRule},
+    throttle::{
+        Standing::{self, Recognized, Unrecognized},
+        Throttle, ThrottleRule,
+    },
 };
 
 const CAP: u32 = 2;
@@ -54,7 +59,7 @@ impl Play {
     }
 
     /// Does it; what came of it, if anything did.
-    fn does(&mut self, deed: Deed, browser: Option<&BrowserId>) -> Option<Refusal> {
+    fn does(&mut self, deed: Deed, standing: Standing) -> Option<Refusal> {
         let place = if let Deed::Answer(place) = deed { place } else { KEY };
         let reply = if let Deed::Answer(_) = deed { None } else { Some(self.open.pop()?) };
         let throttle = ThrottleRule { factor: Duration::ZERO, ceiling: Duration::ZERO, cap: NonZeroU32::new(CAP) };
@@ -64,12 +69,15 @@ impl Play {
             device: &device,
             account: &account,
             attempt: &attempt,
-            throttle: &throttle,
+            admission: Admission {
+                rule: &throttle,
+                standing,
+                another_disabled: self.factors.another_disabled(&device.id, &throttle),
+            },
+            session: None,
             methods: &methods,
             stage: Status::Active,
             address: None,
-            browser,
-            another_disabled: self.factors.another_disabled(&device.id, &throttle),
         };
         let ruling = match reply {
             Some(question) => judge_reply(case, &question, &Reply::Wrong, NOW),
@@ -140,7 +148,7 @@ fn in_no_order_does_a_stranger_take_a_second_device_or_look_beyond_the_cap() {
         let script: Vec<_> = (0..STEPS).map(|step| DEEDS[number / DEEDS.len().pow(step) % DEEDS.len()]).collect();
         let mut play = Play::new();
         for deed in &script {
-            play.does(*deed, None);
+            play.does(*deed, Unrecognized);
         }
         assert!(play.disabled().len() <= 1 && play.disabled() != [&Kind::BACKUP_CODES], "{script:?}");
         assert!(play.looked_at[APP] <= CAP, "{script:?}");
@@ -151,17 +159,20 @@ fn in_no_order_does_a_stranger_take_a_second_device_or_look_beyond_the_cap() {
 #[test]
 fn a_question_about_the_last_failure_keeps_strangers_from_the_next_device() {
     let mut play = Play::new();
-    assert_eq!(play.does(Deed::Answer(APP), None), Some(Refusal::CodeWrong));
+    assert_eq!(play.does(Deed::Answer(APP), Unrecognized), Some(Refusal::CodeWrong));
     for _ in 0..2 {
-        assert_eq!(play.does(Deed::Answer(KEY), None), None, "the service is asked");
+        assert_eq!(play.does(Deed::Answer(KEY), Unrecognized), None, "the service is asked");
     }
     assert_eq!(play.factors.account.factors, 1, "whoever judges another device at this moment has to judge again");
-    assert_eq!(play.does(Deed::Answer(APP), None), Some(Refusal::BrowserUnknown));
+    assert_eq!(play.does(Deed::Answer(APP), Unrecognized), Some(Refusal::BrowserUnknown));
     for refused in [Refusal::DeviceDisabled, Refusal::AttemptOver] {
-        assert_eq!(play.does(Deed::Reply, None), Some(refused));
+        assert_eq!(play.does(Deed::Reply, Unrecognized), Some(refused));
     }
-    let home = BrowserId::new("home");
-    assert_eq!(play.does(Deed::Answer(APP), None), Some(Refusal::BrowserUnknown));
-    assert_eq!(play.does(Deed::Answer(APP), Some(&home)), Some(Refusal::DeviceDisabled), "the owner may do so");
-    assert_eq!(play.does(Deed::Answer(CODES), None), Some(Refusal::CodeWrong), "and backup codes are looked at");
+    assert_eq!(play.does(Deed::Answer(APP), Unrecognized), Some(Refusal::BrowserUnknown));
+    assert_eq!(play.does(Deed::Answer(APP), Recognized), Some(Refusal::DeviceDisabled), "the owner may do so");
+    assert_eq!(
+        play.does(Deed::Answer(CODES), Unrecognized),
+        Some(Refusal::CodeWrong),
+        "and backup codes are looked at"
+    );
 }

@@ -73,12 +73,15 @@ fn backup_codes_with_one_used() {
             device: &device,
             account: &countersign_core::Account::new(UserId::new("ada")),
             attempt: &attempt,
-            throttle: &countersign_core::throttle::ThrottleRule::OFF,
+            admission: countersign_core::admission::Admission {
+                rule: &countersign_core::throttle::ThrottleRule::OFF,
+                standing: countersign_core::throttle::Standing::Unrecognized,
+                another_disabled: false,
+            },
+            session: None,
             methods: &Methods::default(),
             stage: countersign_core::Status::Active,
             address: None,
-            browser: None,
-            another_disabled: false,
         };
         let answer: Secret = BackupCode::new(&[code; 10]).text();
         countersign_core::judge(case, &answer, NOW).draft().is_some()

@@ -3,10 +3,11 @@
 
 use countersign_core::{
     Account, AttemptId, Case, Change, Device, DeviceId, DeviceName, Envelope, Kind, Secret, Status, Timestamp, UserId,
+    admission::Admission,
     judge,
     method::{Methods, State, totp, totp::TotpRule},
     otp::{Key, Totp},
-    throttle::{Throttle, ThrottleRule},
+    throttle::{Standing, Throttle, ThrottleRule},
 };
 
 const NOON: i64 = 1_767_268_800;
@@ -46,12 +47,15 @@ impl App {
             device: &self.device,
             account: &account,
             attempt: &attempt,
-            throttle: &ThrottleRule::OFF,
+            admission: Admission {
+                rule: &ThrottleRule::OFF,
+                standing: Standing::Unrecognized,
+                another_disabled: false,
+            },
+            session: None,
             methods: &methods,
             stage: Status::Active,
             address: None,
-            browser: None,
-            another_disabled: false,
         };
         let ruling = judge(case, &code, now);
         let taken = ruling.draft().is_some();

@@ -31,9 +31,10 @@ mod token;
 use std::net::IpAddr;
 
 use countersign_core::{
-    AttemptId, BrowserId, Event, EventKind, Factors, Level, Refusal, Session, Timestamp,
+    AttemptId, Event, EventKind, Factors, Level, Refusal, Session, Timestamp,
     flow::{self, Attempt, Purpose},
     ruling::Draft,
+    throttle::Standing,
     view::{ChallengeView, Looking},
 };
 
@@ -58,10 +59,22 @@ pub struct Visit {
     pub session: Option<SessionToken>,
     /// What the browser shows to say that it has been here before.
     pub browser: Option<BrowserToken>,
+    /// Whether the client keeps what it is given to show next time.
+    pub device_cookie: DeviceCookieSupport,
     /// Where it wants to go afterwards; kept, never followed unchecked.
     pub next: Option<String>,
     /// The language it is answered in, as a BCP 47 tag, if the entrance knows.
     pub language: Option<String>,
+}
+
+/// Whether a client keeps a device cookie. One that does not must not take the place of a browser that does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DeviceCookieSupport {
+    /// It does, and shows it the next time.
+    #[default]
+    Kept,
+    /// It is given none.
+    Ignored,
 }
 
 /// A device is asked for: what to show, and the sealed run to come back with.
@@ -80,14 +93,14 @@ pub struct Challenge {
 }
 
 impl Engine {
-    /// Who looks at devices: somebody with this browser, now.
+    /// Who looks at devices: somebody of this standing, now.
     pub(crate) fn looking<'a>(
         &'a self,
-        browser: Option<&'a BrowserId>,
+        standing: Standing,
         attempt: Option<&'a AttemptId>,
         now: Timestamp,
     ) -> Looking<'a> {
-        Looking { rule: &self.policy().throttle, browser, attempt, digits: self.policy().sending.digits, now }
+        Looking { rule: &self.policy().throttle, standing, attempt, digits: self.policy().sending.digits, now }
     }
 
     /// Whether this session may change these factors now.

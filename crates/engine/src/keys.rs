@@ -173,14 +173,19 @@ impl Engine {
     pub async fn nodes_without(&self, key: KeyId) -> Result<Vec<Node>, Fault> {
         let id = key.to_string();
         let nodes = self.nodes().await?;
-        Ok(nodes.into_iter().filter(|node| self.is_live(node) && !node.keys.contains(&id)).collect())
+        Ok(nodes.into_iter().filter(|node| self.may_run(node) && !node.keys.contains(&id)).collect())
     }
 
     /// The running nodes that do not seal with the key that seals here.
     pub async fn nodes_behind(&self) -> Result<Vec<Node>, Fault> {
         let id = self.sealing_key().to_string();
         let nodes = self.nodes().await?;
-        Ok(nodes.into_iter().filter(|node| self.is_live(node) && node.keys.first() != Some(&id)).collect())
+        Ok(nodes.into_iter().filter(|node| self.may_run(node) && node.keys.first() != Some(&id)).collect())
+    }
+
+    /// Whether a node runs, or its clock is ahead so that nobody can say: a key is not taken from it before it is forgotten.
+    fn may_run(&self, node: &Node) -> bool {
+        self.is_live(node) || !node.seen.is_credible(self.now())
     }
 
     /// Why this key has to be kept; nothing if nothing rests on it any more.
@@ -193,7 +198,7 @@ impl Engine {
         // Nodes first: one that seals with it may seal a state at any moment.
         for node in self.nodes().await? {
             let seals = node.keys.first() == Some(&id);
-            if seals && self.is_live(&node) {
+            if seals && self.may_run(&node) {
                 return Ok(Some(Keeping::SealsAt(node)));
             }
             // One that is gone may have sealed until shortly after its last report; one that has changed keys while it
@@ -203,6 +208,7 @@ impl Engine {
                 (false, true) => Some(node.sealing_since),
                 (false, false) => None,
             };
+            let last = last.filter(|last| last.is_credible(now.after(LIVE_FOR)));
             pending = pending.max(last.map(|last| last.after(timeout)));
         }
         if let Some(until) = pending.filter(|until| *until > now) {

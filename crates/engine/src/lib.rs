@@ -7,11 +7,11 @@
 pub mod advance;
 mod bearer;
 mod client;
+mod device_cookie;
 mod engine;
 mod fault;
 mod keyring;
 mod keys;
-mod known_browser;
 pub mod memory;
 mod node;
 mod open;

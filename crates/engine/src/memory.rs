@@ -10,9 +10,9 @@ use std::{
 
 use async_trait::async_trait;
 use countersign_core::{
-    Account, AttemptId, Batch, Budget, Change, Client, ClientId, ClientKind, Delivery, Device, DeviceId, Event,
-    Factors, Node, NodeId, Receipt, Sealed, Session, SessionKey, Status, Timestamp, Token, TokenId, TokenKey, UserId,
-    delivery::Note,
+    Account, AttemptId, Batch, Budget, Change, Client, ClientId, ClientKind, Delivery, Device, DeviceCookie, DeviceId,
+    Event, Factors, Node, NodeId, Receipt, Sealed, Session, SessionKey, Status, Timestamp, Token, TokenId, TokenKey,
+    UserId, delivery::Note, time::CLOCK_TOLERANCE,
 };
 
 use crate::{Fault, Store, port::Horizon};
@@ -36,6 +36,7 @@ struct Rows {
     deliveries: Vec<Delivery>,
     nodes: BTreeMap<NodeId, Node>,
     leases: BTreeMap<String, (NodeId, Timestamp)>,
+    device_cookies: BTreeMap<(UserId, u8), DeviceCookie>,
 }
 
 /// Why a batch is not written.
@@ -115,6 +116,10 @@ impl Store for MemoryStore {
         Ok(self.rows().budgets.get(key).copied())
     }
 
+    async fn device_cookies(&self, user: &UserId) -> Result<Vec<DeviceCookie>, Fault> {
+        Ok(self.rows().device_cookies.values().filter(|cookie| cookie.user == *user).cloned().collect())
+    }
+
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
         let mut rows = self.rows();
         let mut next = rows.clone();
@@ -141,17 +146,17 @@ impl Store for MemoryStore {
     }
 
     async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
-        let Horizon { now, sessions_before, enrolments_before, events_before, nodes_before } = *horizon;
+        let Horizon { now, sessions_before, enrolments_before, events_before, nodes_before, credible_until } = *horizon;
         let mut rows = self.rows();
         let before = rows.count();
         rows.attempts.retain(|_, until| *until > now);
         rows.budgets.retain(|_, budget| budget.until > now);
-        rows.sessions.retain(|_, session| session.last_seen >= sessions_before);
+        rows.sessions.retain(|_, session| (sessions_before..=credible_until).contains(&session.last_seen));
         rows.tokens.retain(|_, token| token.expires > now);
         rows.devices.retain(|_, device| device.status != Status::Enrolling || device.created >= enrolments_before);
         rows.events.retain(|event| events_before.is_none_or(|before| event.at >= before));
         rows.deliveries.retain(|sent| events_before.is_none_or(|before| sent.created >= before));
-        rows.nodes.retain(|_, node| node.seen >= nodes_before);
+        rows.nodes.retain(|_, node| (nodes_before..=credible_until).contains(&node.seen));
         Ok(u64::try_from(before.saturating_sub(rows.count())).unwrap_or(u64::MAX))
     }
 
@@ -174,6 +179,7 @@ impl Rows {
             deliveries,
             nodes,
             leases: _,
+            device_cookies: _,
         } = self;
         let counts = [attempts.len(), devices.len(), sessions.len(), tokens.len(), budgets.len()];
         counts.into_iter().chain([events.len(), deliveries.len(), nodes.len()]).sum()
@@ -246,6 +252,27 @@ impl Rows {
                 }
                 Ok(())
             }
+            Change::RestartBudget { key, until, beyond } => {
+                if let Some(budget) = self.budgets.get_mut(&key).filter(|budget| budget.until > beyond) {
+                    budget.until = until;
+                }
+                Ok(())
+            }
+            Change::PutDeviceCookie { cookie, replaces } => {
+                let slot = (cookie.user.clone(), cookie.slot);
+                if self.device_cookies.get(&slot).map(|row| &row.browser) == replaces.as_ref() {
+                    self.device_cookies.insert(slot, cookie);
+                }
+                Ok(())
+            }
+            Change::EndDeviceCookies { user } => {
+                self.device_cookies.retain(|_, cookie| cookie.user != user);
+                Ok(())
+            }
+            Change::EndDeviceCookie { user, browser } => {
+                self.device_cookies.retain(|_, cookie| cookie.user != user || cookie.browser != browser);
+                Ok(())
+            }
             Change::Record(event) => {
                 self.events.push(event);
                 Ok(())
@@ -266,7 +293,8 @@ impl Rows {
                 Ok(())
             }
             Change::TakeLease { name, holder, at, until } => {
-                let taken = self.leases.get(&name).is_some_and(|(other, until)| *other != holder && *until > at);
+                let held = |until: Timestamp, end: Timestamp| until > at && until <= end.after(CLOCK_TOLERANCE);
+                let taken = self.leases.get(&name).is_some_and(|(other, end)| *other != holder && held(*end, until));
                 if taken {
                     return Err(Stop::Conflict);
                 }
@@ -356,7 +384,9 @@ impl Rows {
         let Some(spent) = budget.spent.checked_add(amount).filter(|spent| *spent <= limit) else {
             return Err(Stop::Overspent(key, budget.until));
         };
-        self.budgets.insert(key, Budget { spent, ..budget });
+        let is_credible = budget.until <= until.after(CLOCK_TOLERANCE);
+        let until = if is_credible { budget.until } else { until };
+        self.budgets.insert(key, Budget { spent, until });
         Ok(())
     }
 }

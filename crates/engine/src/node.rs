@@ -55,7 +55,7 @@ impl Engine {
 
     /// Whether a node counts as running.
     pub fn is_live(&self, node: &Node) -> bool {
-        self.now().since(node.seen) <= LIVE_FOR
+        node.seen.is_within(LIVE_FOR, self.now())
     }
 
     /// Forgets what nothing can use any more, unless another node has done so less than `every` ago. Returns the number

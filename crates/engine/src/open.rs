@@ -3,9 +3,11 @@
 //! A device's state is bound to its row: its id, its user and its kind. A state that was moved to another row, or sealed
 //! by a key that is gone, does not open; that is a fault, whoever caused it.
 
+use std::time::Duration;
+
 use countersign_core::{
     Batch, Change, DeliveryId, Device, DeviceId, Envelope, Event, Factors, Receipt, Sealed, UserId, Written,
-    flow::Attempt, flow::Purpose,
+    flow::Attempt, flow::Purpose, time::CLOCK_TOLERANCE,
 };
 use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
@@ -13,9 +15,31 @@ use zeroize::Zeroizing;
 use crate::{AttemptToken, CallToken, Engine, Fault, keyring::Use};
 
 impl Engine {
+    /// The factors of a user. Failures that a clock which was ahead has dated are dated now, once, so that no lock lasts
+    /// longer than it should from here on.
+    pub(crate) async fn factors_of(&self, user: &UserId) -> Result<Factors<Sealed>, Fault> {
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
+            let factors = self.store().factors(user).await?;
+            let corrected = factors.devices.iter().filter_map(|device| Some((device, device.throttle.corrected(now)?)));
+            let corrected = corrected.map(|(device, throttle)| {
+                let device = self.open_device(device.clone())?;
+                let version = device.version.saturating_add(1);
+                Ok(Change::UpdateDevice(Device { throttle, version, ..device }))
+            });
+            let changes = corrected.collect::<Result<Vec<_>, Fault>>()?;
+            if changes.is_empty() {
+                return Ok(factors);
+            }
+            // Where something has moved meanwhile, the next reading shows it.
+            self.commit(&Batch::new(changes)).await?;
+        }
+        Err(Fault::busy("read a user's factors in time", Duration::from_secs(1)))
+    }
+
     /// The factors of a user with every device open.
     pub(crate) async fn open_factors(&self, user: &UserId) -> Result<Factors, Fault> {
-        let Factors { account, devices } = self.store().factors(user).await?;
+        let Factors { account, devices } = self.factors_of(user).await?;
         let devices = devices.into_iter().map(|device| self.open_device(device)).collect::<Result<_, _>>()?;
         Ok(Factors { account, devices })
     }
@@ -42,6 +66,11 @@ impl Engine {
     pub(crate) async fn commit(&self, batch: &Batch) -> Result<Receipt, Fault> {
         let sealed = batch.seal(|device| self.seal_device(device))?;
         let receipt = self.store().commit(sealed).await?;
+        if let Written::Overspent { key, .. } = receipt.written()
+            && let Some(restarted) = self.restarted(batch, key, &receipt).await?
+        {
+            return Ok(restarted);
+        }
         if *receipt.written() == Written::Done {
             let events: Vec<_> = batch.changes().iter().filter_map(recorded).collect();
             if !events.is_empty() {
@@ -49,6 +78,24 @@ impl Engine {
             }
         }
         Ok(receipt)
+    }
+
+    /// Dates the budget that `receipt` says is used up anew, if a clock that was ahead has dated it: it stays used up, for one
+    /// window from now. Says so in the place of `receipt`.
+    async fn restarted(&self, batch: &Batch, key: &str, receipt: &Receipt) -> Result<Option<Receipt>, Fault> {
+        let Written::Overspent { until, .. } = receipt.written() else { return Ok(None) };
+        let charged = batch.changes().iter().find_map(|change| match change {
+            Change::Spend { key: charged, at, window, .. } if charged == key => Some((*at, *window)),
+            _ => None,
+        });
+        let Some((at, window)) = charged.filter(|(at, window)| !until.is_credible_end(*window, *at)) else {
+            return Ok(None);
+        };
+        let (end, beyond) = (at.after(window), at.after(window).after(CLOCK_TOLERANCE));
+        let restart = Change::RestartBudget { key: key.to_owned(), until: end, beyond };
+        self.store().commit(Batch::new(vec![restart]).seal(|device| self.seal_device(device))?).await?;
+        let sealed = batch.seal(|device| self.seal_device(device))?;
+        Ok(Some(sealed.overspent(key.to_owned(), end)))
     }
 
     /// Seals a run of a flow for the browser that runs it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use countersign_core::{Batch, Change, DeviceId, Kind, Level, Session, SessionKey, Timestamp, ruling::Draft};
 
-use crate::{BrowserToken, Engine, Fault, SessionToken, User, advance::Visit};
+use crate::{BrowserToken, Engine, Fault, SessionToken, User};
 
 /// How much a session's last use may lag behind.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
@@ -97,6 +97,10 @@ impl Engine {
     pub(crate) async fn running_session(&self, key: &SessionKey) -> Result<Option<SignedIn>, Fault> {
         let Some((session, user)) = self.owners().session(key).await? else { return Ok(None) };
         let now = self.now();
+        if !session.is_credible(now) {
+            self.end_incredible(key).await;
+            return Ok(None);
+        }
         if !user.holds(&session.stamp) || !self.policy().lifetimes.allow(&session, now) {
             return Ok(None);
         }
@@ -111,9 +115,21 @@ impl Engine {
     }
 
     /// What whoever has signed in completely is given.
-    pub(crate) fn grant(&self, token: SessionToken, session: Session, user: &User, visit: &Visit) -> Grant {
-        let browser = self.known_from_now_on(&user.id, visit);
+    pub(crate) fn grant(
+        &self,
+        token: SessionToken,
+        session: Session,
+        user: &User,
+        browser: Option<BrowserToken>,
+    ) -> Grant {
         Grant { token, browser, signed_in: SignedIn { session, user: user.clone() } }
+    }
+
+    /// Ends a session that a clock which was ahead has dated, so that it is not believed once its time has come.
+    async fn end_incredible(&self, key: &SessionKey) {
+        if let Err(fault) = self.commit(&Batch::new(vec![Change::EndSession(key.clone())])).await {
+            tracing::warn!(%fault, "a session from a clock that was ahead was not ended");
+        }
     }
 
     /// Draws a token.

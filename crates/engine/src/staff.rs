@@ -13,7 +13,8 @@ use countersign_core::{
         backup_codes::{BackupCode, Slip},
         foreign,
     },
-    throttle::Throttle,
+    throttle::{Standing, Throttle},
+    time::CLOCK_TOLERANCE,
     view::DeviceView,
 };
 
@@ -43,6 +44,7 @@ impl Engine {
                 Change::RemoveDevices { user: user.id.clone() },
                 Change::EndSessions { user: user.id.clone() },
                 Change::EndTokens { user: user.id.clone() },
+                Change::EndDeviceCookies { user: user.id.clone() },
                 Change::Record(Event::new(now, user.id.clone(), EventKind::TwoFactorDisabled)),
             ];
             Ok((changes, ()))
@@ -120,6 +122,7 @@ impl Engine {
                 Change::AddDevice(device.clone()),
                 Change::EndSessions { user: user.id.clone() },
                 Change::EndTokens { user: user.id.clone() },
+                Change::EndDeviceCookies { user: user.id.clone() },
                 Change::Record(confirmed),
             ];
             Ok((changes, ()))
@@ -153,7 +156,7 @@ impl Engine {
     /// What this user answers with, and what is being set up.
     pub async fn devices_of(&self, user: &UserId) -> Result<Vec<DeviceView>, Fault> {
         let factors = self.open_factors(user).await?;
-        let looking = self.looking(None, None, self.now());
+        let looking = self.looking(Standing::Unrecognized, None, self.now());
         Ok(factors.devices.iter().map(|device| DeviceView::new(device, &factors.account, looking)).collect())
     }
 
@@ -167,9 +170,13 @@ impl Engine {
         self.store().deliveries(user, limit).await
     }
 
-    /// Ends every session and every token of this user.
+    /// Ends every session, every token and every device cookie of this user.
     pub async fn end_sessions(&self, user: &UserId) -> Result<(), Fault> {
-        let ends = vec![Change::EndSessions { user: user.clone() }, Change::EndTokens { user: user.clone() }];
+        let ends = vec![
+            Change::EndSessions { user: user.clone() },
+            Change::EndTokens { user: user.clone() },
+            Change::EndDeviceCookies { user: user.clone() },
+        ];
         self.commit(&Batch::new(ends)).await.map(drop)
     }
 
@@ -185,6 +192,7 @@ impl Engine {
             enrolments_before: now.before(policy.login_timeout),
             events_before: policy.keep_events.map(|span| now.before(span)),
             nodes_before: now.before(self.nodes_kept()),
+            credible_until: now.after(CLOCK_TOLERANCE),
         };
         self.store().purge(&horizon).await
     }

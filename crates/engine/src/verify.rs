@@ -17,13 +17,20 @@ use std::time::Duration;
 use countersign_core::{
     Batch, Case, Change, DeviceId, Factors, Kind, Refusal, Sealed, Secret, Session, SessionKey, Settled, Status,
     Timestamp, Verified, Written,
-    flow::Attempt,
+    admission::Admission,
+    flow::{Attempt, step_up::SessionFailures},
     judge, judge_reply,
     method::question::{Question as Asked, Reply},
     ruling::Draft,
+    throttle::Standing,
 };
 
-use crate::{Engine, Fault, Stop, User, advance::Visit, port::Answered};
+use crate::{
+    BrowserToken, Engine, Fault, Stop, User,
+    advance::Visit,
+    device_cookie::{Browser, Remembered},
+    port::Answered,
+};
 
 const ROUNDS: u32 = 1000;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,6 +62,21 @@ pub(crate) struct Success {
     pub(crate) changes: Vec<Change>,
 }
 
+/// What a proof has come to.
+pub(crate) struct Proven {
+    #[expect(dead_code, reason = "it is here to be had by nothing but a proof")]
+    pub(crate) proof: Verified,
+    pub(crate) session: Session,
+    /// What the browser keeps, to be told from strangers the next time.
+    pub(crate) browser: Option<BrowserToken>,
+}
+
+/// What is known of whoever answers, or asks for a code: in a session, nothing of a device's throttle is theirs.
+pub(crate) fn standing(attempt: &Attempt, stage: Status, browser: &Browser) -> Standing {
+    let in_session = attempt.session.is_some() && stage == Status::Active;
+    if in_session { Standing::InSession } else { browser.standing() }
+}
+
 /// How far a decision has come, for whoever counts.
 #[derive(Default)]
 struct Course {
@@ -63,7 +85,7 @@ struct Course {
 }
 
 impl Engine {
-    pub(crate) async fn verify(&self, question: Question<'_>) -> Result<(Verified, Session), Stop> {
+    pub(crate) async fn verify(&self, question: Question<'_>) -> Result<Proven, Stop> {
         let mut course = Course::default();
         let decided = self.decide(question, &mut course).await;
         let refusal = match &decided {
@@ -75,15 +97,17 @@ impl Engine {
         decided
     }
 
-    async fn decide(&self, question: Question<'_>, course: &mut Course) -> Result<(Verified, Session), Stop> {
+    async fn decide(&self, question: Question<'_>, course: &mut Course) -> Result<Proven, Stop> {
         let Question { user, attempt, answer, visit, stage, permit, grant } = question;
-        let browser = self.browser_of(&user.id, visit);
+        let browser = self.browser(user, visit).await?;
+        let standing = standing(attempt, stage, &browser);
         let mut replied: Option<(Asked, Reply)> = None;
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             course.rounds = course.rounds.saturating_add(1);
             self.is_alive(attempt).await?;
-            let factors = self.store().factors(&user.id).await?;
+            let factors = self.factors_of(&user.id).await?;
+            let failures = self.failures_in(attempt, standing).await?;
             let asked = permit(&factors, now)?;
             let device = factors.device(&asked).ok_or(Refusal::DeviceUnknown)?;
             let device = self.open_device(device.clone())?;
@@ -92,12 +116,19 @@ impl Engine {
                 device: &device,
                 account: &factors.account,
                 attempt: &attempt.id,
-                throttle: &self.policy().throttle,
+                admission: Admission {
+                    rule: &self.policy().throttle,
+                    standing,
+                    another_disabled: factors.another_disabled(&device.id, &self.policy().throttle),
+                },
+                session: attempt.session.as_ref().zip(failures).map(|(session, failures)| SessionFailures {
+                    session,
+                    failures,
+                    window: self.policy().lifetimes.longest(),
+                }),
                 methods: self.methods(),
                 stage,
                 address: visit.address,
-                browser: browser.as_ref(),
-                another_disabled: factors.another_disabled(&device.id, &self.policy().throttle),
             };
             let mut ruling = match &replied {
                 None => judge(case, answer, now),
@@ -107,10 +138,12 @@ impl Engine {
             if let Some(draft) = ruling.draft() {
                 let Success { session, mut changes } = grant(&draft, &factors, now);
                 self.observer().before_grant(user, &session).await?;
+                let remembered = self.remembered_after(user, draft.device(), visit, &changes).await?;
+                changes.extend(remembered.changes);
                 changes.push(self.spend(attempt));
                 changes.extend(attempt.session.clone().map(Change::ExpectSession));
                 changes.push(Change::OpenSession(session.clone()));
-                granted = Some(session);
+                granted = Some((session, remembered.token));
                 ruling = ruling.if_verified(changes);
             }
             ruling = match ruling.settle_unwritten() {
@@ -119,7 +152,7 @@ impl Engine {
             };
             let receipt = self.commit(ruling.batch()).await?;
             match (ruling.settle(&receipt), granted) {
-                (Settled::Verified(proof), Some(session)) => return Ok((proof, session)),
+                (Settled::Verified(proof), Some((session, browser))) => return Ok(Proven { proof, session, browser }),
                 (Settled::Refused(refusal), _) => return Err(refusal.into()),
                 (Settled::Ask(asked), _) => {
                     let reply = self.ask(&asked).await;
@@ -130,6 +163,31 @@ impl Engine {
             }
         }
         Err(Fault::busy("decide on an answer in time", Duration::from_secs(1)).into())
+    }
+
+    /// The wrong answers that were given in the session of this run, if they count there.
+    async fn failures_in(&self, attempt: &Attempt, standing: Standing) -> Result<Option<u32>, Fault> {
+        let Some(session) = attempt.session.as_ref().filter(|_| standing == Standing::InSession) else {
+            return Ok(None);
+        };
+        let budget = self.store().budget(&SessionFailures::budget(session)).await?;
+        Ok(Some(budget.map_or(0, |budget| budget.spent)))
+    }
+
+    /// What the browser keeps once this device was proved, where `changes` come true with the proof.
+    async fn remembered_after(
+        &self,
+        user: &User,
+        device: &DeviceId,
+        visit: &Visit,
+        changes: &[Change],
+    ) -> Result<Remembered, Fault> {
+        let ends_all = |change: &Change| matches!(change, Change::EndDeviceCookies { .. });
+        if changes.iter().any(ends_all) {
+            Ok(self.remembered(user, Some(device), visit, &[]))
+        } else {
+            self.remember(user, Some(device), visit).await
+        }
     }
 
     /// Asks whoever knows.
@@ -181,7 +239,7 @@ impl Engine {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             // Before the session: whatever lowers one moves these, too.
-            let factors = self.store().factors(&user.id).await?;
+            let factors = self.factors_of(&user.id).await?;
             if let Ground::Run(attempt, _) = ground {
                 self.is_unspent(attempt).await?;
             }

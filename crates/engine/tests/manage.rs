@@ -66,7 +66,7 @@ async fn setting_up_needs_a_recent_password_and_a_further_device_a_recent_proof(
     assert!(ada.begins_setup(&verified).await.is_ok());
     world.pass(601);
     assert_eq!(refusal(ada.begins_setup(&verified).await), Refusal::VerificationNeeded);
-    let challenge = world.engine.begin_step_up(&verified, None, &Visit::default()).await.unwrap();
+    let challenge = world.engine.begin_step_up(&verified, None).await.unwrap();
     let device = challenge.view.device.id;
     let grant = world.engine.step_up(&verified, &challenge.token, &device, &ada.code().into(), &visit()).await.unwrap();
     assert!(ada.begins_setup(grant.signed_in()).await.is_ok());
@@ -315,7 +315,7 @@ async fn a_deed_dies_with_its_session() {
     ada.sets_up().await;
     let signed_in = ada.signs_in(&ada.code()).await.unwrap().signed_in().clone();
     world.pass(30);
-    let step = world.engine.begin_step_up(&signed_in, None, &Visit::default()).await.unwrap();
+    let step = world.engine.begin_step_up(&signed_in, None).await.unwrap();
     let (setup, app) = ada.begins_setup(&signed_in).await.unwrap();
     let off = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
     let device = step.view.device.id.clone();

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use countersign_engine::core::{
     Address, AttemptId, DeliveryId, Device, DeviceId, DeviceName, EmailAddress, Kind, PhoneNumber, Secret, Status,
     Timestamp, UserId,
+    admission::Admission,
     device::Envelope,
     mark::Mark,
     method::{
@@ -19,7 +20,7 @@ use countersign_engine::core::{
     },
     otp::{Code, Digits, Key, yubikey::Token},
     sending::{self, Sending, SendingRule},
-    throttle::{Throttle, ThrottleRule},
+    throttle::{Standing, Throttle, ThrottleRule},
 };
 use countersign_testkit::{
     SoftApp, SoftToken, SoftYubikey,
@@ -139,10 +140,8 @@ impl RightAnswers for TheInbox {
             device: &device,
             attempt,
             rule: &rule,
-            throttle: &throttle,
-            browser: None,
+            admission: Admission { rule: &throttle, standing: Standing::Unrecognized, another_disabled: false },
             address_tag: "tag",
-            another_disabled: false,
         };
         let code = Code::parse(&Self::code(number), Digits::SIX).unwrap();
         sending::send(case, code, DeliveryId::new(format!("delivery {number}")), now).unwrap().device
@@ -260,12 +259,15 @@ proptest::proptest! {
                 device: &case_device,
                 account: &countersign_engine::core::Account::new(UserId::new("ada")),
                 attempt: &attempt,
-                throttle: &ThrottleRule::default(),
+                admission: Admission {
+                    rule: &ThrottleRule::default(),
+                    standing: Standing::Unrecognized,
+                    another_disabled: false,
+                },
+                session: None,
                 methods: &Methods::default(),
                 stage: Status::Active,
                 address: None,
-                browser: None,
-                another_disabled: false,
             };
             let ruling = countersign_engine::core::judge(case, &text.as_str().into(), Timestamp::from_millis(now));
             proptest::prop_assert!(ruling.draft().is_none() || text.chars().any(|c| c.is_ascii_digit()));

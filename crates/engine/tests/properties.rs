@@ -150,7 +150,7 @@ impl Play {
         if !self.is_alive(&session).await {
             return;
         }
-        let Ok(run) = self.world.engine.begin_step_up(&session, None, &Visit::default()).await else { return };
+        let Ok(run) = self.world.engine.begin_step_up(&session, None).await else { return };
         let Some(device) = device(&run, with, &self.bobs) else { return };
         let answer = self.answer(with);
         let outcome =

@@ -6,11 +6,15 @@
 
 mod columns;
 
-use countersign_engine::core::{Batch, Change, DeliveryStatus, Sealed, Timestamp, UserId};
+use countersign_engine::core::{Batch, Change, DeliveryStatus, Sealed, Timestamp, UserId, time::CLOCK_TOLERANCE};
 
-use self::columns::{added, issued, noted, opened, posted, recorded, registered, reported, updated};
+use self::columns::{
+    added, issued, noted, opened, posted, recorded, registered, remembered, replaced, reported, updated,
+};
 use crate::{
-    statements::{account, attempt, budget, client, delivery, device, event, lease, node, postgres, session, token},
+    statements::{
+        account, attempt, budget, client, delivery, device, device_cookie, event, lease, node, postgres, session, token,
+    },
     value::{Value, Values},
 };
 
@@ -75,9 +79,6 @@ pub(crate) enum Unplanned {
     /// A change writes a version that no column holds.
     #[error("a version is too large to be written")]
     TooLarge,
-    /// A change holds what has no text.
-    #[error("a value cannot be written as text")]
-    Unwritable,
 }
 
 impl Must<'_> {
@@ -201,6 +202,19 @@ impl<'b> Plan<'b> {
             Change::Refund { key, amount } => {
                 self.step(Must::Run, budget::REFUND, vec![(*amount).into(), key.as_str().into()]);
             }
+            Change::RestartBudget { key, until, beyond } => {
+                self.step(Must::Run, budget::RESTART, vec![(*until).into(), key.as_str().into(), (*beyond).into()]);
+            }
+            Change::PutDeviceCookie { cookie, replaces: None } => {
+                self.step(Must::Run, device_cookie::ADD, remembered(cookie));
+            }
+            Change::PutDeviceCookie { cookie, replaces: Some(before) } => {
+                self.step(Must::Run, device_cookie::REPLACE, replaced(cookie, before));
+            }
+            Change::EndDeviceCookies { user } => self.step(Must::Run, device_cookie::END_ALL, vec![user.into()]),
+            Change::EndDeviceCookie { user, browser } => {
+                self.step(Must::Run, device_cookie::END, vec![user.into(), browser.into()]);
+            }
             Change::Record(event) => self.step(Must::HitOne, event::RECORD, recorded(event)),
             Change::AddDelivery(sent) => self.step(Must::HitOne, delivery::ADD, posted(sent)),
             Change::NoteDelivery(note) => self.step(Must::Run, word(note.status), noted(note)),
@@ -209,7 +223,8 @@ impl<'b> Plan<'b> {
             }
             Change::ReportNode(node) => self.step(Must::HitOne, node::REPORT, reported(node)),
             Change::TakeLease { name, holder, at, until } => {
-                let values = vec![name.as_str().into(), holder.into(), (*until).into(), (*at).into()];
+                let credible = until.after(CLOCK_TOLERANCE).into();
+                let values = vec![name.as_str().into(), holder.into(), (*until).into(), (*at).into(), credible];
                 self.step(Must::HitOne, lease::TAKE, values);
             }
         }
@@ -266,7 +281,8 @@ impl<'b> Plan<'b> {
         if amount > limit {
             self.step(Must::Refuse(charge), budget::UNTIL, vec![charge.key.into(), charge.at.into()]);
         } else {
-            let values = vec![charge.key.into(), amount.into(), charge.end.into(), charge.at.into(), limit.into()];
+            let (end, credible) = (charge.end.into(), charge.end.after(CLOCK_TOLERANCE).into());
+            let values = vec![charge.key.into(), amount.into(), end, charge.at.into(), credible, limit.into()];
             self.step(Must::Afford(charge), budget::SPEND, values);
         }
     }

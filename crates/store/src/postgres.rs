@@ -22,8 +22,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed,
-        Session, SessionKey, Timestamp, Token, TokenKey, UserId,
+        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
+        Receipt, Sealed, Session, SessionKey, Timestamp, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -43,7 +43,8 @@ use crate::{
     Migrated, Pending, StoreError, UserTable,
     row::{Columns, FactorsOf, FromColumns},
     statements::{
-        account, attempt, budget, client, delivery, device, event, node, postgres::CLOCK, schema, session, token,
+        account, attempt, budget, client, delivery, device, device_cookie, event, node, postgres::CLOCK, schema,
+        session, token,
     },
     value::Value,
 };
@@ -195,11 +196,12 @@ impl PostgresStore {
         in_time(doing, connection, answer).map_err(|fault| fault.again_after(COME_BACK))
     }
 
-    /// Removes rows by `statement`, which takes a moment and a number of rows, a slice at a time.
-    async fn forget(&self, statement: &'static str, before: Timestamp) -> Result<u64, Fault> {
+    /// Removes rows by `statement`, which takes these moments and a number of rows, a slice at a time.
+    async fn forget(&self, statement: &'static str, moments: &[Timestamp]) -> Result<u64, Fault> {
+        let values: Vec<Value<'_>> = moments.iter().map(|moment| (*moment).into()).chain([SLICE.into()]).collect();
         let mut gone = 0;
         loop {
-            let rows = self.count("forget what is over", statement, &[before.into(), SLICE.into()]).await?;
+            let rows = self.count("forget what is over", statement, &values).await?;
             gone += rows;
             if rows < u64::from(SLICE) {
                 return Ok(gone);
@@ -264,6 +266,10 @@ impl Store for PostgresStore {
         self.row("read a budget", budget::ONE, &[key.into()]).await
     }
 
+    async fn device_cookies(&self, user: &UserId) -> Result<Vec<DeviceCookie>, Fault> {
+        self.rows("read a user's device cookies", device_cookie::OF_USER, &[user.into()]).await
+    }
+
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
         commit::commit(&self.connections, batch).await
     }
@@ -280,16 +286,18 @@ impl Store for PostgresStore {
 
     async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
         let told = match horizon.events_before {
-            Some(before) => self.forget(event::PURGE, before).await? + self.forget(delivery::PURGE, before).await?,
+            Some(before) => {
+                self.forget(event::PURGE, &[before]).await? + self.forget(delivery::PURGE, &[before]).await?
+            }
             None => 0,
         };
         Ok(told
-            + self.forget(attempt::PURGE, horizon.now).await?
-            + self.forget(budget::PURGE, horizon.now).await?
-            + self.forget(session::PURGE, horizon.sessions_before).await?
-            + self.forget(token::PURGE, horizon.now).await?
-            + self.forget(device::PURGE, horizon.enrolments_before).await?
-            + self.forget(node::PURGE, horizon.nodes_before).await?)
+            + self.forget(attempt::PURGE, &[horizon.now]).await?
+            + self.forget(budget::PURGE, &[horizon.now]).await?
+            + self.forget(session::PURGE, &[horizon.sessions_before, horizon.credible_until]).await?
+            + self.forget(token::PURGE, &[horizon.now]).await?
+            + self.forget(device::PURGE, &[horizon.enrolments_before]).await?
+            + self.forget(node::PURGE, &[horizon.nodes_before, horizon.credible_until]).await?)
     }
 
     async fn ping(&self) -> Result<(), Fault> {

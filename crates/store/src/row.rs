@@ -3,13 +3,13 @@
 //! A row is read from left to right, in the order in which its statement names the columns. A column that holds what the
 //! type cannot say is an error that names the column and never shows what stands in it.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use countersign_engine::{
     User,
     core::{
-        Account, BrowserId, Budget, Client, ClientKind, ClientName, ClientSecretHash, ClientType, Delivery,
-        DeliveryStatus, Device, DeviceName, Event, EventKind, Factors, Id, Kind, Level, Node, Scopes, Sealed, Secret,
+        Account, Budget, Client, ClientKind, ClientName, ClientSecretHash, ClientType, Delivery, DeliveryStatus,
+        Device, DeviceCookie, DeviceName, Event, EventKind, Factors, Id, Kind, Level, Node, Scopes, Sealed, Secret,
         Session, Status, Timestamp, Token, TokenKind, UserId,
         throttle::{Streak, Throttle},
     },
@@ -111,7 +111,7 @@ impl FromColumns for Device<Sealed> {
             throttle: Throttle {
                 failures: columns.number("failures")?,
                 last_failure: columns.time_if_any()?,
-                known: columns.known_failures()?,
+                recognized: columns.streak()?,
             },
             created: columns.time()?,
             last_used: columns.time_if_any()?,
@@ -203,6 +203,20 @@ impl FromColumns for Delivery {
             reference: columns.text_if_any()?.map(str::to_owned),
             reason: columns.text_if_any()?.map(str::to_owned),
             verified: columns.time_if_any()?,
+        })
+    }
+}
+
+impl FromColumns for DeviceCookie {
+    fn read(columns: &mut Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            user: columns.id()?,
+            slot: columns.number("slot")?,
+            browser: columns.id()?,
+            stamp: columns.text()?.into(),
+            device: columns.id_if_any()?,
+            created: columns.time()?,
+            last_seen: columns.time()?,
         })
     }
 }
@@ -349,11 +363,9 @@ impl<'r> Columns<'r> {
         Ok(self.row.number(place)?.map(Timestamp::from_millis))
     }
 
-    fn known_failures(&mut self) -> Result<BTreeMap<BrowserId, Streak>> {
-        let text = self.text_if_any()?;
-        text.map_or(Ok(BTreeMap::new()), |text| {
-            serde_json::from_str(text).map_err(|_| Strange::Unknown("known_failures"))
-        })
+    fn streak(&mut self) -> Result<Option<Streak>> {
+        let failures = self.number("recognized_failures")?;
+        Ok(self.time_if_any()?.map(|last| Streak { failures, last }))
     }
 
     fn address_if_any(&mut self) -> Result<Option<IpAddr>> {

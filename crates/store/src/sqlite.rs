@@ -18,12 +18,12 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed,
-        Session, SessionKey, Timestamp, Token, TokenKey, UserId,
+        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
+        Receipt, Sealed, Session, SessionKey, Timestamp, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, params_from_iter};
 
 pub use self::{
     backup::{Existing, Restored},
@@ -113,12 +113,14 @@ impl SqliteStore {
         self.file.writer.write(doing, work).await
     }
 
-    /// Removes rows by `statement`, which takes a moment and a number of rows, a slice at a time.
-    async fn forget(&self, statement: &'static str, before: Timestamp) -> Result<u64, Fault> {
+    /// Removes rows by `statement`, which takes these moments and a number of rows, a slice at a time.
+    async fn forget(&self, statement: &'static str, moments: &[Timestamp]) -> Result<u64, Fault> {
+        let values: Vec<_> = moments.iter().map(|moment| moment.as_millis()).chain([SLICE.into()]).collect();
         let mut gone = 0;
         loop {
+            let values = values.clone();
             let slice = self.write("forget what is over", move |connection| {
-                connection.prepare_cached(statement)?.execute(params![before.as_millis(), SLICE])?;
+                connection.prepare_cached(statement)?.execute(params_from_iter(values))?;
                 let rows = connection.changes();
                 Ok(if rows == 0 { Outcome::Undo(rows) } else { Outcome::Keep(rows) })
             });
@@ -181,6 +183,10 @@ impl Store for SqliteStore {
         self.read("read a budget", |connection| read::budget(connection, key))
     }
 
+    async fn device_cookies(&self, user: &UserId) -> Result<Vec<DeviceCookie>, Fault> {
+        self.read("read a user's device cookies", |connection| read::device_cookies(connection, user))
+    }
+
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
         self.write("commit a batch", move |connection| commit::write(connection, &batch)).await
     }
@@ -196,18 +202,18 @@ impl Store for SqliteStore {
     async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
         let told = match horizon.events_before {
             Some(before) => {
-                self.forget(statements::event::PURGE, before).await?
-                    + self.forget(statements::delivery::PURGE, before).await?
+                self.forget(statements::event::PURGE, &[before]).await?
+                    + self.forget(statements::delivery::PURGE, &[before]).await?
             }
             None => 0,
         };
         Ok(told
-            + self.forget(statements::attempt::PURGE, horizon.now).await?
-            + self.forget(statements::budget::PURGE, horizon.now).await?
-            + self.forget(statements::session::PURGE, horizon.sessions_before).await?
-            + self.forget(statements::token::PURGE, horizon.now).await?
-            + self.forget(statements::device::PURGE, horizon.enrolments_before).await?
-            + self.forget(statements::node::PURGE, horizon.nodes_before).await?)
+            + self.forget(statements::attempt::PURGE, &[horizon.now]).await?
+            + self.forget(statements::budget::PURGE, &[horizon.now]).await?
+            + self.forget(statements::session::PURGE, &[horizon.sessions_before, horizon.credible_until]).await?
+            + self.forget(statements::token::PURGE, &[horizon.now]).await?
+            + self.forget(statements::device::PURGE, &[horizon.enrolments_before]).await?
+            + self.forget(statements::node::PURGE, &[horizon.nodes_before, horizon.credible_until]).await?)
     }
 
     async fn ping(&self) -> Result<(), Fault> {

@@ -78,7 +78,8 @@ pub(crate) mod account {
     pub(crate) const FACTORS: &str = "
         SELECT coalesce(account.factors, 0), account.preferred,
                device.id, device.user_id, device.kind, device.name, device.status, device.version,
-               device.failures, device.last_failure, device.known_failures, device.created, device.last_used, device.state
+               device.failures, device.last_failure, device.recognized_failures, device.last_recognized_failure,
+               device.created, device.last_used, device.state
         FROM (SELECT CAST($1 AS TEXT) AS user_id) AS asked
         LEFT JOIN account ON account.user_id = asked.user_id
         LEFT JOIN device ON device.user_id = asked.user_id
@@ -95,24 +96,25 @@ pub(crate) mod account {
 /// Devices.
 pub(crate) mod device {
     pub(crate) const ONE: &str = "
-        SELECT id, user_id, kind, name, status, version, failures, last_failure, known_failures,
-               created, last_used, state
+        SELECT id, user_id, kind, name, status, version, failures, last_failure, recognized_failures,
+               last_recognized_failure, created, last_used, state
         FROM device WHERE id = $1";
     pub(crate) const AFTER: &str = "
-        SELECT id, user_id, kind, name, status, version, failures, last_failure, known_failures,
-               created, last_used, state
+        SELECT id, user_id, kind, name, status, version, failures, last_failure, recognized_failures,
+               last_recognized_failure, created, last_used, state
         FROM device WHERE id > $1 ORDER BY id LIMIT $2";
     pub(crate) const ADD: &str = "
         INSERT INTO device
-            (id, user_id, kind, name, status, version, failures, last_failure, known_failures, created, last_used, state)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            (id, user_id, kind, name, status, version, failures, last_failure, recognized_failures,
+             last_recognized_failure, created, last_used, state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         ON CONFLICT (id) DO NOTHING";
     /// Owner, kind and birth stay what they were: the state is sealed to them.
     pub(crate) const UPDATE: &str = "
         UPDATE device
-        SET name = $1, status = $2, version = $3, failures = $4, last_failure = $5, known_failures = $6,
-            last_used = $7, state = $8
-        WHERE id = $9 AND version = $10";
+        SET name = $1, status = $2, version = $3, failures = $4, last_failure = $5, recognized_failures = $6,
+            last_recognized_failure = $7, last_used = $8, state = $9
+        WHERE id = $10 AND version = $11";
     pub(crate) const REMOVE: &str = "DELETE FROM device WHERE id = $1 AND version = $2";
     pub(crate) const REMOVE_ALL: &str = "DELETE FROM device WHERE user_id = $1";
     pub(crate) const PURGE: &str = "
@@ -141,9 +143,11 @@ pub(crate) mod session {
     pub(crate) const END_ALL: &str = "DELETE FROM session WHERE user_id = $1";
     /// For a database that was put back: whoever signed out since then stays out.
     pub(crate) const END_EVERY: &str = "DELETE FROM session";
+    /// Those that were last used before $1, or after $2 by a clock that was ahead.
     pub(crate) const PURGE: &str = "
-        DELETE FROM session WHERE key IN (SELECT key FROM session WHERE last_seen < $1 LIMIT $2)
-            AND last_seen < $1";
+        DELETE FROM session WHERE key IN
+            (SELECT key FROM session WHERE last_seen < $1 OR last_seen > $2 LIMIT $3)
+            AND (last_seen < $1 OR last_seen > $2)";
 }
 
 /// Registered clients.
@@ -200,14 +204,16 @@ pub(crate) mod attempt {
 
 /// Budgets. One that has reached its `until` counts as empty, whether or not its row is still there.
 pub(crate) mod budget {
-    /// Key, amount, end of a window that opens now, now, limit. No row changes when the budget would hold too much; that
+    /// Key, amount, end of a window that opens now, now, the latest end that is credible, limit. A window that a clock which
+    /// was ahead has dated begins anew with what the budget holds. No row changes when the budget would hold too much; that
     /// the amount alone is within the limit is for the caller to see.
     pub(crate) const SPEND: &str = "
         INSERT INTO budget (key, spent, until) VALUES ($1, $2, $3)
         ON CONFLICT (key) DO UPDATE SET
             spent = CASE WHEN budget.until > $4 THEN budget.spent + excluded.spent ELSE excluded.spent END,
-            until = CASE WHEN budget.until > $4 THEN budget.until ELSE excluded.until END
-        WHERE budget.until <= $4 OR budget.spent + excluded.spent <= $5";
+            until = CASE WHEN budget.until > $4 AND budget.until <= $5 THEN budget.until ELSE excluded.until END
+        WHERE budget.until <= $4 OR budget.spent + excluded.spent <= $6";
+    pub(crate) const RESTART: &str = "UPDATE budget SET until = $1 WHERE key = $2 AND until > $3";
     pub(crate) const ONE: &str = "SELECT spent, until FROM budget WHERE key = $1";
     pub(crate) const UNTIL: &str = "SELECT until FROM budget WHERE key = $1 AND until > $2";
     pub(crate) const REFUND: &str = "
@@ -215,6 +221,24 @@ pub(crate) mod budget {
     pub(crate) const PURGE: &str = "
         DELETE FROM budget WHERE key IN (SELECT key FROM budget WHERE until <= $1 LIMIT $2)
             AND until <= $1";
+}
+
+/// Browsers in which users have signed in before.
+pub(crate) mod device_cookie {
+    pub(crate) const OF_USER: &str = "
+        SELECT user_id, slot, browser, stamp, device_id, created, last_seen
+        FROM device_cookie WHERE user_id = $1 ORDER BY slot";
+    /// Into a slot that is free.
+    pub(crate) const ADD: &str = "
+        INSERT INTO device_cookie (user_id, slot, browser, stamp, device_id, created, last_seen)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (user_id, slot) DO NOTHING";
+    /// Into the slot of a browser whose place it takes.
+    pub(crate) const REPLACE: &str = "
+        UPDATE device_cookie SET browser = $1, stamp = $2, device_id = $3, created = $4, last_seen = $5
+        WHERE user_id = $6 AND slot = $7 AND browser = $8";
+    pub(crate) const END: &str = "DELETE FROM device_cookie WHERE user_id = $1 AND browser = $2";
+    pub(crate) const END_ALL: &str = "DELETE FROM device_cookie WHERE user_id = $1";
 }
 
 /// Events.
@@ -264,16 +288,17 @@ pub(crate) mod node {
             started = excluded.started, seen = excluded.seen, version = excluded.version,
             keys = excluded.keys, sealing_since = excluded.sealing_since";
     pub(crate) const PURGE: &str = "
-        DELETE FROM node WHERE id IN (SELECT id FROM node WHERE seen < $1 LIMIT $2) AND seen < $1";
+        DELETE FROM node WHERE id IN (SELECT id FROM node WHERE seen < $1 OR seen > $2 LIMIT $3)
+            AND (seen < $1 OR seen > $2)";
 }
 
 /// Tasks that one node does at a time.
 pub(crate) mod lease {
-    /// Name, holder, end, now. No row changes while somebody else has it.
+    /// Name, holder, end, now, the latest end that is credible. No row changes while somebody else has it.
     pub(crate) const TAKE: &str = "
         INSERT INTO lease (name, holder, until) VALUES ($1, $2, $3)
         ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
-        WHERE lease.holder = excluded.holder OR lease.until <= $4";
+        WHERE lease.holder = excluded.holder OR lease.until <= $4 OR lease.until > $5";
 }
 
 /// The users of the stand-alone server.
@@ -383,7 +408,14 @@ mod tests {
             token::PURGE,
         ];
         let attempts = [attempt::ONE, attempt::SPEND, attempt::PURGE];
-        let budgets = [budget::ONE, budget::SPEND, budget::UNTIL, budget::REFUND, budget::PURGE];
+        let budgets = [budget::ONE, budget::SPEND, budget::UNTIL, budget::REFUND, budget::RESTART, budget::PURGE];
+        let cookies = [
+            device_cookie::OF_USER,
+            device_cookie::ADD,
+            device_cookie::REPLACE,
+            device_cookie::END,
+            device_cookie::END_ALL,
+        ];
         let events = [event::OF_USER, event::RECORD];
         let deliveries = [
             delivery::OF_USER,
@@ -401,9 +433,9 @@ mod tests {
             user::SET_HASH_IF,
             user::SET_ACTIVE,
         ];
-        let tables = "account device session client token spent_attempt budget event delivery app_user";
+        let tables = "account device session client token spent_attempt budget event delivery app_user device_cookie";
         let first = [&accounts[..], &devices, &sessions, &clients, &tokens, &attempts, &budgets].concat();
-        for statement in [&first[..], &events, &deliveries, &users].concat() {
+        for statement in [&first[..], &cookies, &events, &deliveries, &users].concat() {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
             let steps = plan.raw_query().mapped(|row| row.get::<_, String>("detail"));
             for step in steps.map(Result::unwrap) {

@@ -21,7 +21,7 @@ use countersign_testkit::{all_at_once, contract::store::batch};
 use tokio_postgres::{Client, NoTls};
 
 /// The number of the last migration.
-const NEWEST: u32 = 6;
+const NEWEST: u32 = 7;
 
 fn place(url: &str) -> PostgresPlace {
     PostgresPlace::parse(url).unwrap()
@@ -108,14 +108,14 @@ async fn a_database_that_is_not_ready_or_from_the_future_says_what_to_run() {
     assert!(matches!(empty, StoreError::Empty { .. }));
     assert!(empty.to_string().contains("run `countersign migrate`"), "{empty}");
     PostgresStore::migrate(&place).await.unwrap();
-    database.sql("INSERT INTO countersign_migration (version, name) VALUES (7, 'from the future')").unwrap();
+    database.sql("INSERT INTO countersign_migration (version, name) VALUES (99, 'from the future')").unwrap();
     let errors = [
         PostgresStore::open(&place).await.unwrap_err(),
         PostgresStore::migrate(&place).await.unwrap_err(),
         PostgresStore::pending(&place).await.unwrap_err(),
     ];
     for error in errors {
-        assert!(matches!(error, StoreError::Ahead { found: 7, known: NEWEST, .. }));
+        assert!(matches!(error, StoreError::Ahead { found: 99, known: NEWEST, .. }));
         assert!(error.to_string().contains("older than the database"), "{error}");
     }
 }
@@ -159,8 +159,14 @@ async fn a_device_that_is_confirmed_while_it_is_being_forgotten_stays() {
     let purging = tokio::spawn({
         let store = store.clone();
         async move {
-            let horizon =
-                Horizon { now, sessions_before: now, enrolments_before: now, events_before: None, nodes_before: now };
+            let horizon = Horizon {
+                now,
+                sessions_before: now,
+                enrolments_before: now,
+                events_before: None,
+                nodes_before: now,
+                credible_until: now,
+            };
             store.purge(&horizon).await.unwrap()
         }
     });

@@ -214,6 +214,7 @@ async fn after_a_torture_the_file_is_sound() {
                         enrolments_before: now,
                         events_before: None,
                         nodes_before: now,
+                        credible_until: now,
                     };
                     store.purge(&horizon).await.unwrap();
                 }

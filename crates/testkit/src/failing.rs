@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed,
-        Session, SessionKey, Token, TokenKey, UserId,
+        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
+        Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -114,6 +114,10 @@ impl Store for Failing {
 
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
         self.through(self.store.commit(batch)).await
+    }
+
+    async fn device_cookies(&self, user: &UserId) -> Result<Vec<DeviceCookie>, Fault> {
+        self.through(self.store.device_cookies(user)).await
     }
 
     async fn nodes(&self) -> Result<Vec<Node>, Fault> {

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Batch, Budget, Change, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt,
-        Sealed, Session, SessionKey, Token, TokenKey, UserId,
+        AttemptId, Batch, Budget, Change, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors,
+        Node, Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -150,6 +150,10 @@ impl Store for Rigged {
 
     async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {
         self.store.budget(key).await
+    }
+
+    async fn device_cookies(&self, user: &UserId) -> Result<Vec<DeviceCookie>, Fault> {
+        self.store.device_cookies(user).await
     }
 
     async fn nodes(&self) -> Result<Vec<Node>, Fault> {

@@ -33,7 +33,8 @@ const SCRIPT: &str = "
 \\set number (:person * :factor) % :modulus
 \\set attempt random(1, 9000000000000000)
 BEGIN;
-SELECT id, user_id, kind, name, status, version, failures, last_failure, known_failures, created, last_used, state
+SELECT id, user_id, kind, name, status, version, failures, last_failure, recognized_failures, last_recognized_failure,
+        created, last_used, state
     FROM device WHERE user_id = 'id' || lpad(:number::text, 24, '0') \\gset
 UPDATE device SET name = name, status = status, version = version + 1, failures = 0, last_used = last_used, state = state
     WHERE id = :id AND version = :version;

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
 };
 use countersign_axum::Refused;
-use countersign_engine::core::DeviceId;
+use countersign_engine::core::{DeviceId, EventKind};
 use countersign_testkit::{Browser, Page, Person, Program};
 use http_body_util::BodyExt as _;
 use serde_json::json;
@@ -342,7 +342,9 @@ async fn t10_every_deed_on_factors_is_refused_to_a_session_that_proved_too_littl
         assert_eq!(ada.program.send(method, path, body.to_owned()).await.status, status, "{path} {body}");
     }
     let failures = site.world.store.factors(&ada.person.user.id).await.unwrap();
-    assert_eq!(failures.devices[0].throttle.failures, 1, "a wrong proof is counted");
+    assert_eq!(failures.devices[0].throttle.failures, 0, "a wrong proof in a session is not the device's failure");
+    let events = site.world.store.events(&ada.person.user.id, 100).await.unwrap();
+    assert_eq!(events.iter().filter(|event| event.kind == EventKind::AnswerRefused).count(), 1, "and is recorded");
     assert_eq!(format!("{:?}", rows().await), before);
     let password = json!({ "current": ada.person.password, "new": "six words nobody would put together" });
     assert_eq!(ada.program.post("/api/v1/password", &password).await.code(), "verification-needed");

@@ -1,9 +1,52 @@
 //! Proving oneself again in a running session.
 //!
 //! Whoever has a second factor proves a device; a password alone never renews a session of a user who has one. Whoever
-//! has none signs in again.
+//! has none signs in again. Wrong answers count against the session and against no device: a stolen session takes nothing
+//! from its owner, and ends after a few of them.
 
-use crate::{Device, DeviceId, Factors, Refusal, method::Methods};
+use std::time::Duration;
+
+use crate::{Change, Device, DeviceId, Factors, Refusal, SessionKey, Timestamp, method::Methods};
+
+/// So many wrong answers end the session in which they were given.
+pub const MAX_FAILURES: u32 = 5;
+
+/// The wrong answers that were given in a session.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionFailures<'a> {
+    /// The session.
+    pub session: &'a SessionKey,
+    /// How many there were.
+    pub failures: u32,
+    /// How long they are remembered: for as long as the session may live.
+    pub window: Duration,
+}
+
+impl<'a> SessionFailures<'a> {
+    /// The name of the budget that counts them.
+    pub fn budget(session: &SessionKey) -> String {
+        format!("step-up/{session}")
+    }
+
+    pub(crate) fn are_used_up(&self) -> bool {
+        self.failures >= MAX_FAILURES
+    }
+
+    /// With one more, if it is charged.
+    pub(crate) fn and_one_more(self, charge: Option<&Change>) -> SessionFailures<'a> {
+        let more = u32::from(charge.is_some());
+        SessionFailures { failures: self.failures.saturating_add(more), ..self }
+    }
+
+    pub(crate) fn charge(self, at: Timestamp) -> Change {
+        let (key, window) = (Self::budget(self.session), self.window);
+        Change::Spend { key, amount: 1, limit: MAX_FAILURES, at, window }
+    }
+
+    pub(crate) fn refund(self) -> Change {
+        Change::Refund { key: Self::budget(self.session), amount: 1 }
+    }
+}
 
 /// The device that a signed-in user is asked for.
 pub fn asked<'a, S>(factors: &'a Factors<S>, choice: Option<&DeviceId>) -> Result<&'a Device<S>, Refusal> {

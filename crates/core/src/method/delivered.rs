@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Check;
 use crate::{
-    Address, AttemptId, Change, DeliveryId, Secret, Timestamp,
+    Address, AttemptId, Change, DeliveryId, Policy, Secret, Timestamp,
     mark::Mark,
     otp::{Code, Digits},
 };
@@ -44,6 +44,13 @@ pub struct Challenge {
     pub refunds: Vec<Refund>,
 }
 
+impl Challenge {
+    /// Whether the code is not over, and was not made by a clock that was ahead.
+    fn is_good(&self, now: Timestamp) -> bool {
+        self.until > now && self.until.is_credible_end(Policy::LONGEST_CODE, now)
+    }
+}
+
 /// What a budget gets back.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Refund {
@@ -61,17 +68,17 @@ impl State {
 
     /// The code of this run, if one was sent that is not over.
     pub fn challenge(&self, attempt: &AttemptId, now: Timestamp) -> Option<&Challenge> {
-        self.challenges.iter().find(|challenge| challenge.attempt == *attempt && challenge.until > now)
+        self.challenges.iter().find(|challenge| challenge.attempt == *attempt && challenge.is_good(now))
     }
 
     /// The runs that have a code which is not over, the last one first.
     pub fn runs(&self, now: Timestamp) -> impl Iterator<Item = &AttemptId> {
-        self.challenges.iter().rev().filter(move |challenge| challenge.until > now).map(|challenge| &challenge.attempt)
+        self.challenges.iter().rev().filter(move |challenge| challenge.is_good(now)).map(|challenge| &challenge.attempt)
     }
 
     /// The code that this delivery carries, if it is not over.
     pub fn carried_by(&self, delivery: &DeliveryId, now: Timestamp) -> Option<&Challenge> {
-        self.challenges.iter().find(|challenge| challenge.delivery == *delivery && challenge.until > now)
+        self.challenges.iter().find(|challenge| challenge.delivery == *delivery && challenge.is_good(now))
     }
 
     /// The same device without the code that this delivery would have carried; `None` if there is none.
@@ -81,10 +88,16 @@ impl State {
         (self.challenges.len() < before).then_some(self)
     }
 
+    /// The same device without the codes that are over.
+    fn without_over(mut self, now: Timestamp) -> Self {
+        self.challenges.retain(|challenge| challenge.until > now);
+        self
+    }
+
     /// The same device with one challenge more, in the place of an earlier one of the same run; `None` if too many others
     /// are good at this moment.
     pub fn with(mut self, challenge: Challenge, now: Timestamp) -> Option<Self> {
-        self.challenges.retain(|other| other.attempt != challenge.attempt && other.until > now);
+        self.challenges.retain(|other| other.attempt != challenge.attempt && other.is_good(now));
         if self.challenges.len() >= MOST_CHALLENGES {
             return None;
         }
@@ -108,8 +121,9 @@ pub(super) fn check(state: &State, attempt: &AttemptId, answer: &Secret, now: Ti
     let verified = Change::NoteVerified { delivery: challenge.delivery.clone(), at: now };
     Check::Right {
         mark: Mark::Once { id: challenge.delivery.to_string(), until: Some(challenge.until) },
-        // The challenge stays until it is over, so that its code is told from a wrong one if it comes again.
-        next: None,
+        // The challenge stays until it is over, so that its code is told from a wrong one if it comes again. It goes with the
+        // mark that says so: whatever the clock does, no code is left without its mark.
+        next: Some(super::State::Delivered(state.clone().without_over(now))),
         changes: refunds.chain([verified]).collect(),
     }
 }

@@ -13,6 +13,7 @@ use countersign_core::{
     flow::{Attempt, Purpose, manage},
     method::{State, delivered, hotp, totp, yubikey},
     otp::{Key, Otpauth, OtpauthHotp},
+    throttle::Standing,
     view::{DeviceView, SetupKey, SetupView},
 };
 use zeroize::Zeroizing;
@@ -21,7 +22,7 @@ use super::{Visit, proved};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     session::{self, Terms},
-    verify::{Ground, Question, Success},
+    verify::{Ground, Proven, Question, Success},
 };
 
 /// How many runs of setup a user may have at once; the oldest gives way.
@@ -129,7 +130,7 @@ impl Engine {
         let device = attempt.device.as_ref().and_then(|id| factors.device(id).cloned());
         let device = device.filter(|device| device.status == Status::Enrolling).ok_or(Refusal::AttemptOver)?;
         let device = self.open_device(device)?;
-        let looking = self.looking(None, Some(&attempt.id), now);
+        let looking = self.looking(Standing::Unrecognized, Some(&attempt.id), now);
         Ok(SetupView {
             key: self.setup_key(&device, &signed_in.user().name),
             device: DeviceView::new(&device, &factors.account, looking),
@@ -166,7 +167,7 @@ impl Engine {
         let attempt = self.resume(signed_in, token, Purpose::Enrol).await?;
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
-        let (_, session) = self
+        let Proven { session, browser, .. } = self
             .verify(Question {
                 user,
                 attempt: &attempt,
@@ -186,7 +187,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(self.grant(token, session, user, visit))
+        Ok(self.grant(token, session, user, browser))
     }
 
     /// Gives a running setup up.
@@ -216,7 +217,11 @@ fn superseded(user: &User, old: &Session, factors: &Factors<Sealed>) -> Vec<Chan
     if factors.enabled() {
         vec![Change::EndSession(old.key.clone())]
     } else {
-        vec![Change::EndSessions { user: user.id.clone() }, Change::EndTokens { user: user.id.clone() }]
+        vec![
+            Change::EndSessions { user: user.id.clone() },
+            Change::EndTokens { user: user.id.clone() },
+            Change::EndDeviceCookies { user: user.id.clone() },
+        ]
     }
 }
 
@@ -230,7 +235,8 @@ pub(super) fn joined(user: &User, factors: &Factors<Sealed>, device: &countersig
 fn stale(factors: &Factors<Sealed>, timeout: Duration, now: Timestamp) -> Vec<Change> {
     let enrolling: Vec<_> = factors.devices.iter().filter(|device| device.status == Status::Enrolling).collect();
     let surplus = enrolling.len().saturating_sub(MOST_RUNNING.saturating_sub(1));
-    let gone = |(place, device): &(usize, &&Device<Sealed>)| *place < surplus || device.created.after(timeout) <= now;
+    let is_over = |device: &Device<Sealed>| device.created.after(timeout) <= now || !device.created.is_credible(now);
+    let gone = |(place, device): &(usize, &&Device<Sealed>)| *place < surplus || is_over(device);
     let removal = |device: &Device<Sealed>| Change::RemoveDevice { device: device.id.clone(), seen: device.version };
     enrolling.iter().enumerate().filter(gone).map(|(_, device)| removal(device)).collect()
 }

@@ -18,7 +18,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use super::Visit;
-use crate::{Engine, Fault, Stop, User};
+use crate::{Engine, Fault, Stop, User, device_cookie::Browser};
 
 /// Nothing longer is hashed, in bytes: hashing a novel is a favour to nobody.
 pub const LONGEST_PASSWORD: usize = 4096;
@@ -37,7 +37,7 @@ impl Engine {
         visit: &Visit,
     ) -> Result<bool, Stop> {
         let rule = &self.policy().first_step;
-        let Charged { key, address } = self.charged(user, canonical, visit);
+        let Charged { key, address } = self.charged(user, canonical, visit).await?;
         if let Some(address) = address {
             let spent = self.addresses().spend(address, rule, self.now());
             spent.map_err(|until| Refusal::TooManyFailures { until })?;
@@ -66,14 +66,18 @@ impl Engine {
     /// Strangers cannot use up what a browser has that the user is known by: it has a budget of its own and is not charged
     /// with its address. Names that nobody has are charged like those that somebody has, or the budget would tell them
     /// apart; and their budgets go on when keys are changed, as those of users do.
-    fn charged(&self, user: Option<&User>, canonical: &str, visit: &Visit) -> Charged {
-        let known = user.and_then(|user| self.browser_of(&user.id, visit));
-        let key = match (user, &known) {
+    async fn charged(&self, user: Option<&User>, canonical: &str, visit: &Visit) -> Result<Charged, Fault> {
+        let browser = match user {
+            Some(user) => self.browser(user, visit).await?,
+            None => Browser::default(),
+        };
+        let known = browser.id();
+        let key = match (user, known) {
             (None, _) => format!("password/name/{}", HEXLOWER.encode(&Sha256::digest(canonical))),
             (Some(user), None) => format!("password/user/{}", user.id),
             (Some(user), Some(browser)) => format!("password/user/{}/browser/{browser}", user.id),
         };
-        Charged { key, address: visit.address.filter(|_| known.is_none()) }
+        Ok(Charged { key, address: visit.address.filter(|_| known.is_none()) })
     }
 
     async fn matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {

@@ -15,7 +15,7 @@ use super::{Challenge, PASSWORD_ONLY, Visit, event, proved};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     session::{self, Terms},
-    verify::{Question, Success},
+    verify::{Proven, Question, Success},
 };
 
 /// No user has a longer name than this, in bytes of its one spelling.
@@ -94,8 +94,8 @@ impl Engine {
             let challenge = self.challenge(&token, Some(&device.id), visit).await?;
             return Ok(SignIn::Owed(Challenge { unsent, ..challenge }));
         }
-        let browser = self.browser_of(&user.id, visit);
-        let looking = self.looking(browser.as_ref(), Some(&attempt.id), attempt.started);
+        let standing = self.browser(user, visit).await?.standing();
+        let looking = self.looking(standing, Some(&attempt.id), attempt.started);
         let view = ChallengeView::new(device, factors, looking);
         let (until, next) = (attempt.end(self.policy().login_timeout), attempt.next.clone());
         Ok(SignIn::Owed(Challenge { token, view, until, next, unsent: None }))
@@ -120,8 +120,11 @@ impl Engine {
             Change::Record(event(EventKind::SignedIn, attempt, visit, now)),
         ];
         changes.extend(replaced(visit));
+        let remembered = self.remember(user, None, visit).await?;
+        changes.extend(remembered.changes);
         let receipt = self.commit(&Batch::new(changes)).await?;
-        Ok((*receipt.written() == Written::Done).then(|| self.grant(token, session, user, visit)))
+        let done = *receipt.written() == Written::Done;
+        Ok(done.then(|| self.grant(token, session, user, remembered.token)))
     }
 
     /// The second step, shown: the device that is asked, or the one chosen instead.
@@ -139,8 +142,8 @@ impl Engine {
         let login::Owed::Device(device) = login::owed(&factors, choice)? else {
             return Err(Refusal::AttemptOver.into());
         };
-        let browser = self.browser_of(&user.id, visit);
-        let looking = self.looking(browser.as_ref(), Some(&attempt.id), self.now());
+        let standing = self.browser(&user, visit).await?.standing();
+        let looking = self.looking(standing, Some(&attempt.id), self.now());
         let view = ChallengeView::new(device, &factors, looking);
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: token.clone(), view, until, next: attempt.next, unsent: None })
@@ -168,7 +171,7 @@ impl Engine {
         visit: &Visit,
     ) -> Result<Grant, Stop> {
         let token = self.draw_token();
-        let (_, session) = self
+        let Proven { session, browser, .. } = self
             .verify(Question {
                 user,
                 attempt,
@@ -184,7 +187,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(self.grant(token, session, user, visit))
+        Ok(self.grant(token, session, user, browser))
     }
 
     /// Signs out: ends the session, and the run of a login that is under way. Each is written by itself, so that nothing

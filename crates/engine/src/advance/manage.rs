@@ -11,6 +11,7 @@ use countersign_core::{
         State,
         backup_codes::{self, BackupCode},
     },
+    throttle::Standing,
     view::FactorsView,
 };
 use zeroize::Zeroizing;
@@ -26,7 +27,7 @@ impl Engine {
     /// What is set up.
     pub async fn factors(&self, signed_in: &SignedIn) -> Result<FactorsView, Fault> {
         let factors = self.open_factors(&signed_in.user().id).await?;
-        Ok(FactorsView::new(&factors, self.looking(None, None, self.now())))
+        Ok(FactorsView::new(&factors, self.looking(Standing::Unrecognized, None, self.now())))
     }
 
     /// Begins the form of a deed on factors that exist. Refused where the deed itself would be.
@@ -144,6 +145,8 @@ impl Engine {
         let user = signed_in.user();
         let token = self.draw_token();
         let old = signed_in.session();
+        // Every device cookie ends with the devices; this browser goes on with one that has proved the password.
+        let remembered = self.remembered(user, None, visit, &[]);
         let session = self
             .settle(user, Ground::Run(&attempt, signed_in.session()), |factors, now| {
                 self.may_use(old, &factors, now)?;
@@ -157,6 +160,7 @@ impl Engine {
                 };
                 let session = session::row(&token, terms, now);
                 let mut changes = switched_off(user, &factors);
+                changes.extend(remembered.changes.clone());
                 changes.extend([
                     Change::EndTokens { user: user.id.clone() },
                     Change::OpenSession(session.clone()),
@@ -165,7 +169,7 @@ impl Engine {
                 Ok((changes, session))
             })
             .await?;
-        Ok(self.grant(token, session, user, visit))
+        Ok(self.grant(token, session, user, remembered.token))
     }
 
     /// Whether this session may change its user's password.
@@ -199,22 +203,24 @@ impl Engine {
         self.may_change_password(signed_in).await?;
         let user = self.users().set_password(user, new).await?;
         let token = self.draw_token();
+        let remembered = self.remember(&user, signed_in.session().device.as_ref(), visit).await?;
         let session = self
             .settle(&user, Ground::Session(signed_in.session()), |factors, now| {
                 // The new session is no surer than the old one was, so what it rests on is asked again.
                 manage::may_change_password(signed_in.session(), &factors, self.methods())?;
                 let session = renewed(&token, &user, signed_in.session(), now);
-                let changes = vec![
+                let mut changes = vec![
                     Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
                     Change::EndSessions { user: user.id.clone() },
                     Change::EndTokens { user: user.id.clone() },
                     Change::OpenSession(session.clone()),
                     Change::Record(deed(EventKind::PasswordChanged, signed_in, visit, now)),
                 ];
+                changes.extend(remembered.changes.clone());
                 Ok((changes, session))
             })
             .await?;
-        Ok(self.grant(token, session, &user, visit))
+        Ok(self.grant(token, session, &user, remembered.token))
     }
 
     pub(crate) fn draw_backup_code(&self) -> BackupCode {
@@ -228,12 +234,13 @@ impl Engine {
     }
 }
 
-/// The end of every device, and of every session.
+/// The end of every device, of every session and of every device cookie.
 pub(super) fn switched_off(user: &User, factors: &Factors<Sealed>) -> Vec<Change> {
     vec![
         Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
         Change::RemoveDevices { user: user.id.clone() },
         Change::EndSessions { user: user.id.clone() },
+        Change::EndDeviceCookies { user: user.id.clone() },
     ]
 }
 

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use countersign_core::{
     AttemptId, Batch, Change, DeliveryId, DeliveryStatus, Device, DeviceId, Factors, Kind, Refusal, Sealed, Secret,
     Status, Timestamp, Written,
+    admission::Admission,
     delivery::Note,
     flow::{Attempt, Purpose},
     method::{State, delivered},
@@ -20,6 +21,7 @@ use super::{Challenge, Visit, login::owed_exactly, step_up::asked_exactly};
 use crate::{
     AttemptToken, Engine, Fault, SignedIn, Stop, User,
     port::{Gateway, Message, NotTaken, Taken},
+    verify::standing,
 };
 
 /// How long whoever asked for a code waits for the gateway's word.
@@ -67,7 +69,7 @@ impl Engine {
     ) -> Result<Challenge, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
         self.send_at_step_up(signed_in.user(), &attempt, choice, visit).await?;
-        self.step_up_challenge(signed_in, token, Some(choice), visit).await
+        self.step_up_challenge(signed_in, token, Some(choice)).await
     }
 
     pub(super) async fn send_at_step_up(
@@ -98,11 +100,12 @@ impl Engine {
 
     async fn send_code(&self, asking: Asking<'_>) -> Result<(), Stop> {
         let Asking { user, attempt, stage, permit, visit } = asking;
-        let browser = self.browser_of(&user.id, visit);
+        let browser = self.browser(user, visit).await?;
+        let standing = standing(attempt, stage, &browser);
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             self.is_alive(attempt).await?;
-            let factors = self.store().factors(&user.id).await?;
+            let factors = self.factors_of(&user.id).await?;
             let device = factors.device(&permit(&factors, now)?).ok_or(Refusal::DeviceUnknown)?.clone();
             if device.status != stage {
                 return Err(Refusal::DeviceUnknown.into());
@@ -115,10 +118,12 @@ impl Engine {
                 device: &device,
                 attempt: &attempt.id,
                 rule: &self.policy().sending,
-                throttle: &self.policy().throttle,
-                browser: browser.as_ref(),
+                admission: Admission {
+                    rule: &self.policy().throttle,
+                    standing,
+                    another_disabled: factors.another_disabled(&device.id, &self.policy().throttle),
+                },
                 address_tag: &tag,
-                another_disabled: factors.another_disabled(&device.id, &self.policy().throttle),
             };
             let code = Code::draw(self.draw(), self.policy().sending.digits);
             let Posted { mut changes, device, challenge } = sending::send(case, code, self.new_id(), now)?;

@@ -5,6 +5,7 @@
 use countersign_core::{
     Change, DeviceId, EventKind, Factors, Level, Refusal, Secret, Session, Status, Timestamp,
     flow::{Purpose, step_up},
+    throttle::Standing,
     view::ChallengeView,
 };
 
@@ -12,7 +13,7 @@ use super::{Challenge, Visit, proved};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     session::{self, Terms},
-    verify::{Question, Success},
+    verify::{Proven, Question, Success},
 };
 
 impl Engine {
@@ -24,19 +25,13 @@ impl Engine {
     }
 
     /// Asks for a device, the one chosen if it is this user's.
-    pub async fn begin_step_up(
-        &self,
-        signed_in: &SignedIn,
-        choice: Option<&DeviceId>,
-        visit: &Visit,
-    ) -> Result<Challenge, Stop> {
+    pub async fn begin_step_up(&self, signed_in: &SignedIn, choice: Option<&DeviceId>) -> Result<Challenge, Stop> {
         let now = self.now();
         self.may_step_up(signed_in.session(), now)?;
         let factors = self.open_factors(&signed_in.user().id).await?;
         let device = step_up::asked(&factors, choice)?;
-        let browser = self.browser_of(&signed_in.user().id, visit);
         let attempt = self.attempt(signed_in, Purpose::StepUp, now);
-        let view = ChallengeView::new(device, &factors, self.looking(browser.as_ref(), Some(&attempt.id), now));
+        let view = ChallengeView::new(device, &factors, self.looking(Standing::InSession, Some(&attempt.id), now));
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: self.seal_attempt(&attempt)?, view, until, next: None, unsent: None })
     }
@@ -53,13 +48,12 @@ impl Engine {
         signed_in: &SignedIn,
         token: &AttemptToken,
         choice: Option<&DeviceId>,
-        visit: &Visit,
     ) -> Result<Challenge, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
         let factors = self.open_factors(&signed_in.user().id).await?;
         let device = step_up::asked(&factors, choice)?;
-        let browser = self.browser_of(&signed_in.user().id, visit);
-        let view = ChallengeView::new(device, &factors, self.looking(browser.as_ref(), Some(&attempt.id), self.now()));
+        let looking = self.looking(Standing::InSession, Some(&attempt.id), self.now());
+        let view = ChallengeView::new(device, &factors, looking);
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: token.clone(), view, until, next: None, unsent: None })
     }
@@ -76,7 +70,7 @@ impl Engine {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
-        let (_, session) = self
+        let Proven { session, browser, .. } = self
             .verify(Question {
                 user,
                 attempt: &attempt,
@@ -92,7 +86,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(self.grant(token, session, user, visit))
+        Ok(self.grant(token, session, user, browser))
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use countersign_core::{
-    AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed,
-    Session, SessionKey, Timestamp, Token, TokenKey, UserId,
+    AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
+    Receipt, Sealed, Session, SessionKey, Timestamp, Token, TokenKey, UserId,
 };
 
 use crate::Fault;
@@ -23,6 +23,8 @@ pub struct Horizon {
     pub events_before: Option<Timestamp>,
     /// Nodes that last reported before this.
     pub nodes_before: Timestamp,
+    /// Sessions that were last used, and nodes that last reported, after this: a clock that was ahead has dated them.
+    pub credible_until: Timestamp,
 }
 
 /// A few reads by need and one write.
@@ -68,6 +70,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// The budget of this name, if it was ever charged; its window may be over.
     async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault>;
+
+    /// The device cookies of a user, by their slots, those that are worth nothing any more included.
+    async fn device_cookies(&self, user: &UserId) -> Result<Vec<DeviceCookie>, Fault>;
 
     /// Writes the batch: all or nothing, durable before the answer. The receipt is [`Batch::done`],
     /// [`Batch::conflict`] or [`Batch::overspent`] of this very batch.

@@ -7,6 +7,7 @@ mod at_once;
 mod course;
 mod methods;
 mod sending;
+mod step_up;
 
 use countersign_engine::{
     Stop,
@@ -266,7 +267,7 @@ async fn sign_out_against(course: &Course, deed: EventKind, out_first: bool) {
     ada.sets_up().await;
     let signed_in = ada.signs_in(&ada.code()).await.unwrap().signed_in().clone();
     world.pass(30);
-    let step = world.engine.begin_step_up(&signed_in, None, &Visit::default()).await.unwrap();
+    let step = world.engine.begin_step_up(&signed_in, None).await.unwrap();
     let off = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
     let engine =
         course.gated(&world, 2, |change| matches!(change, Change::EndSession(_) | Change::EndSessions { .. })).engine;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Owners, Stopwatch, Store, User,
     core::{
-        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Receipt, Sealed,
-        Session, SessionKey, Token, TokenKey, UserId, Written,
+        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
+        Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId, Written,
     },
     port::Horizon,
 };
@@ -96,6 +96,10 @@ impl Store for Measured<dyn Store> {
 
     async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {
         counted("budget", self.inner.budget(key).await)
+    }
+
+    async fn device_cookies(&self, user: &UserId) -> Result<Vec<DeviceCookie>, Fault> {
+        counted("device_cookies", self.inner.device_cookies(user).await)
     }
 
     async fn nodes(&self) -> Result<Vec<Node>, Fault> {

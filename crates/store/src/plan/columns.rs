@@ -1,11 +1,11 @@
 //! What a change writes into the columns of its row, in the order in which its statement names them.
 //!
 //! `row.rs` reads what is written here. No value that a column cannot hold gets into a statement: a version that is too
-//! large, or what has no text, stops the whole plan.
+//! large stops the whole plan.
 
 use countersign_engine::core::{
-    Client, ClientSecretHash, Delivery, Device, Event, Kind, Node, Sealed, Session, Token, delivery::Note,
-    throttle::Throttle,
+    BrowserId, Client, ClientSecretHash, Delivery, Device, DeviceCookie, Event, Kind, Node, Sealed, Session, Token,
+    delivery::Note,
 };
 
 use super::Unplanned;
@@ -21,7 +21,8 @@ pub(super) fn added(device: &Device<Sealed>) -> Result<Values<'_>, Unplanned> {
         storable(device.version)?.into(),
         device.throttle.failures.into(),
         device.throttle.last_failure.into(),
-        known_failures(&device.throttle)?.into(),
+        device.throttle.recognized.map_or(0, |streak| streak.failures).into(),
+        device.throttle.recognized.map(|streak| streak.last).into(),
         device.created.into(),
         device.last_used.into(),
         device.state.0.as_slice().into(),
@@ -36,20 +37,13 @@ pub(super) fn updated(device: &Device<Sealed>) -> Result<Values<'_>, Unplanned> 
         version.into(),
         device.throttle.failures.into(),
         device.throttle.last_failure.into(),
-        known_failures(&device.throttle)?.into(),
+        device.throttle.recognized.map_or(0, |streak| streak.failures).into(),
+        device.throttle.recognized.map(|streak| streak.last).into(),
         device.last_used.into(),
         device.state.0.as_slice().into(),
         (&device.id).into(),
         version.saturating_sub(1).into(),
     ])
-}
-
-/// The failures that came from known browsers, as JSON; no text if there are none.
-fn known_failures(throttle: &Throttle) -> Result<Option<String>, Unplanned> {
-    if throttle.known.is_empty() {
-        return Ok(None);
-    }
-    serde_json::to_string(&throttle.known).map(Some).map_err(|_| Unplanned::Unwritable)
 }
 
 pub(super) fn opened(session: &Session) -> Values<'_> {
@@ -97,6 +91,28 @@ pub(super) fn issued(token: &Token) -> Values<'_> {
         token.last_used.into(),
         token.client.as_ref().into(),
         token.family.as_ref().into(),
+    ]
+}
+
+pub(super) fn remembered(cookie: &DeviceCookie) -> Values<'_> {
+    let mut values = vec![(&cookie.user).into(), u32::from(cookie.slot).into()];
+    values.extend(kept(cookie));
+    values
+}
+
+pub(super) fn replaced<'b>(cookie: &'b DeviceCookie, before: &'b BrowserId) -> Values<'b> {
+    let mut values = kept(cookie);
+    values.extend([(&cookie.user).into(), u32::from(cookie.slot).into(), before.into()]);
+    values
+}
+
+fn kept(cookie: &DeviceCookie) -> Values<'_> {
+    vec![
+        (&cookie.browser).into(),
+        cookie.stamp.as_str().into(),
+        cookie.device.as_ref().into(),
+        cookie.created.into(),
+        cookie.last_seen.into(),
     ]
 }
 

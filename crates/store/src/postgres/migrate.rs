@@ -32,6 +32,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, name: "deliveries", text: include_str!("../../migrations/postgres/0004_deliveries.sql") },
     Migration { version: 5, name: "tokens", text: include_str!("../../migrations/postgres/0005_tokens.sql") },
     Migration { version: 6, name: "clients", text: include_str!("../../migrations/postgres/0006_clients.sql") },
+    Migration {
+        version: 7,
+        name: "device cookies",
+        text: include_str!("../../migrations/postgres/0007_device_cookies.sql"),
+    },
 ];
 
 /// An error unless the database has exactly the shape this program knows.

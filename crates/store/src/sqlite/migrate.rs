@@ -31,6 +31,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, name: "deliveries", text: include_str!("../../migrations/sqlite/0004_deliveries.sql") },
     Migration { version: 5, name: "tokens", text: include_str!("../../migrations/sqlite/0005_tokens.sql") },
     Migration { version: 6, name: "clients", text: include_str!("../../migrations/sqlite/0006_clients.sql") },
+    Migration {
+        version: 7,
+        name: "device cookies",
+        text: include_str!("../../migrations/sqlite/0007_device_cookies.sql"),
+    },
 ];
 
 /// How often another process may be in the way of the change to WAL mode, which does not wait by itself.

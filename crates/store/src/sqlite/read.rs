@@ -4,14 +4,16 @@
 //! scans: each finds its rows by a key or an index.
 
 use countersign_engine::core::{
-    AttemptId, Budget, Client, ClientId, Delivery, Device, DeviceId, Event, Factors, Node, Sealed, Session, SessionKey,
-    Token, TokenKey, UserId,
+    AttemptId, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node, Sealed,
+    Session, SessionKey, Token, TokenKey, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, Result, params_from_iter};
 
 use crate::{
     row::{Columns, FactorsOf, FromColumns},
-    statements::{account, attempt, budget, client, delivery, device, event, node, schema, session, token},
+    statements::{
+        account, attempt, budget, client, delivery, device, device_cookie, event, node, schema, session, token,
+    },
     value::Value,
 };
 
@@ -67,6 +69,10 @@ pub(crate) fn deliveries(connection: &Connection, user: &UserId, limit: u32) -> 
 
 pub(crate) fn budget(connection: &Connection, key: &str) -> Result<Option<Budget>> {
     one(connection, budget::ONE, key)
+}
+
+pub(crate) fn device_cookies(connection: &Connection, user: &UserId) -> Result<Vec<DeviceCookie>> {
+    rows(connection, device_cookie::OF_USER, &[user.into()])
 }
 
 pub(crate) fn nodes(connection: &Connection) -> Result<Vec<Node>> {

@@ -6,13 +6,15 @@
 use std::time::Duration;
 
 use countersign_engine::core::{
-    Account, AttemptId, Batch, BrowserId, Case, Change, Device, DeviceId, DeviceName, Envelope, Kind, Refusal, Ruling,
-    Sealed, Secret, Settled, Status, Timestamp, UserId, judge, judge_reply,
+    Account, AttemptId, Batch, Case, Change, Device, DeviceId, DeviceName, Envelope, Kind, Refusal, Ruling, Sealed,
+    Secret, Settled, Status, Timestamp, UserId,
+    admission::Admission,
+    judge, judge_reply,
     method::{
         Methods, State, foreign,
         question::{Question, Reply},
     },
-    throttle::{Throttle, ThrottleRule},
+    throttle::{Standing, Throttle, ThrottleRule},
 };
 
 /// A method under test: a device, and answers to it.
@@ -101,12 +103,11 @@ impl Subject<'_> {
             device,
             account: &account,
             attempt: &attempt,
-            throttle: &RULE,
+            admission: Admission { rule: &RULE, standing: Standing::Unrecognized, another_disabled: false },
+            session: None,
             methods: &self.methods,
             stage,
             address: None,
-            browser: None,
-            another_disabled: false,
         };
         let ruling = judge(case, answer, now);
         // A question is asked at once: what it was charged at is written, and the reply is judged on what was written.
@@ -211,22 +212,26 @@ impl Subject<'_> {
             device = refused(self.judge(&device, &self.wrong, moment)).1.expect("counted");
             moment = moment.after(RULE.ceiling);
         }
-        let (attempt, account, home) = (attempt(), Account::new(device.user.clone()), BrowserId::new("home"));
+        let (attempt, account) = (attempt(), Account::new(device.user.clone()));
+        let stranger = Admission { rule: &RULE, standing: Standing::Unrecognized, another_disabled: true };
         let case = Case {
             device: &device,
             account: &account,
             attempt: &attempt,
-            throttle: &RULE,
+            admission: stranger,
+            session: None,
             methods: &self.methods,
             stage: Status::Active,
             address: None,
-            browser: None,
-            another_disabled: true,
         };
         for answer in [&self.wrong, &self.right.answer(0, moment)] {
             free(judge(case, answer, moment), &Refusal::BrowserUnknown);
         }
-        let at_home = judge(Case { browser: Some(&home), ..case }, &self.wrong, moment);
+        let at_home = judge(
+            Case { admission: Admission { standing: Standing::Recognized, ..stranger }, ..case },
+            &self.wrong,
+            moment,
+        );
         assert!(!at_home.batch().is_empty(), "its owner is listened to");
     }
 

@@ -16,6 +16,7 @@ mod budget;
 mod client;
 mod conflict;
 mod delivery;
+mod device_cookie;
 mod duel;
 mod node;
 mod purge;
@@ -75,6 +76,7 @@ const RULES: &[(&str, Rule)] = rules! {
         charges_of_one_batch_add_up
         budgets_do_not_overflow
         an_overspent_batch_is_undone
+        a_window_that_a_clock_ahead_has_dated_begins_anew
     }
     session {
         sessions_come_newest_first
@@ -107,11 +109,18 @@ const RULES: &[(&str, Rule)] = rules! {
         a_client_is_removed_together_with_its_tokens
         clients_come_by_their_names_and_then_by_their_ids
     }
+    device_cookie {
+        every_column_of_a_device_cookie_comes_back
+        a_slot_is_taken_from_the_browser_that_is_named
+        a_slot_goes_to_one_of_many
+        device_cookies_end_by_user_and_by_browser
+    }
     node {
         every_column_of_a_node_comes_back
         a_report_takes_the_place_of_the_one_before
         a_task_is_one_nodes_until_its_end
         a_task_is_given_back_by_ending_it
+        a_task_that_a_clock_ahead_has_taken_is_free
         what_was_to_be_written_with_a_task_is_not_written_without_it
         one_of_many_nodes_has_the_task
         devices_come_by_their_ids_and_each_once
@@ -121,6 +130,7 @@ const RULES: &[(&str, Rule)] = rules! {
         what_is_over_is_forgotten_to_the_millisecond
         a_confirmed_device_is_never_forgotten
         a_great_many_rows_are_forgotten
+        what_a_clock_ahead_has_dated_is_forgotten
         an_attempt_that_was_forgotten_may_be_spent_again
     }
     race {

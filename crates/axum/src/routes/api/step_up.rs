@@ -27,7 +27,7 @@ impl Members for StepUpBegin {}
 pub(super) async fn begin(call: Call<StepUpBegin>) -> Result<Reply<Pending>, Trouble> {
     let signed_in = call.signed_in().await?;
     let choice = choice(call.body.device.as_ref());
-    Ok(pending(&call, &call.engine().begin_step_up(&signed_in, choice.as_ref(), &call.visit()).await?))
+    Ok(pending(&call, &call.engine().begin_step_up(&signed_in, choice.as_ref()).await?))
 }
 
 fn pending<T>(call: &Call<T>, challenge: &Challenge) -> Reply<Pending> {
@@ -50,7 +50,7 @@ impl Members for StepUpChoice {}
 pub(super) async fn challenge(call: Call<StepUpChoice>) -> Result<Reply<Pending>, Trouble> {
     let signed_in = call.signed_in().await?;
     let (run, choice) = (AttemptToken::new(call.body.step_up.as_str()), choice(call.body.device.as_ref()));
-    let asked = call.engine().step_up_challenge(&signed_in, &run, choice.as_ref(), &call.visit()).await?;
+    let asked = call.engine().step_up_challenge(&signed_in, &run, choice.as_ref()).await?;
     Ok(pending(&call, &asked))
 }
 

@@ -8,7 +8,11 @@ use axum::{
     http::{HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{Caller, Engine, SignedIn, advance::Visit, core::Secret};
+use countersign_engine::{
+    Caller, Engine, SignedIn,
+    advance::{DeviceCookieSupport, Visit},
+    core::Secret,
+};
 use serde::Deserialize;
 
 use super::{fields::Fields, told};
@@ -34,7 +38,7 @@ impl Anybody {
 
     /// What the engine is told of the request.
     pub(super) fn visit(&self) -> Visit {
-        Visit { session: None, browser: None, ..self.visitor.visit() }
+        Visit { session: None, browser: None, device_cookie: DeviceCookieSupport::Ignored, ..self.visitor.visit() }
     }
 }
 
@@ -69,7 +73,7 @@ impl Somebody {
 
     /// What the engine is told of the request.
     pub(super) fn visit(&self) -> Visit {
-        self.visitor.visit()
+        Visit { device_cookie: DeviceCookieSupport::Ignored, ..self.visitor.visit() }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let Asked { next, why, device, .. } = Asked::of(&visitor);
-    match visitor.engine().begin_step_up(&signed_in, device.as_ref(), &visitor.visit()).await {
+    match visitor.engine().begin_step_up(&signed_in, device.as_ref()).await {
         Ok(challenge) => ask(&visitor, challenge, next.as_ref(), Said { why, problem: None }).await,
         Err(stop) => ended(&visitor, stop, next.as_ref()).await,
     }
@@ -53,7 +53,7 @@ async fn ask_again(
         Ok(problem) => problem,
         Err(stop) => return ended(visitor, stop, next).await,
     };
-    match visitor.engine().step_up_challenge(signed_in, run, Some(device), &visitor.visit()).await {
+    match visitor.engine().step_up_challenge(signed_in, run, Some(device)).await {
         Ok(challenge) => ask(visitor, challenge, next, problem.into()).await,
         Err(stop) => ended(visitor, stop, next).await,
     }

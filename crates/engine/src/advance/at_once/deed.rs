@@ -19,7 +19,7 @@ use crate::{
         token::deed,
     },
     session::{self, Terms},
-    verify::{Ground, Question, Success},
+    verify::{Ground, Proven, Question, Success},
 };
 
 /// What lets a deed on factors be done.
@@ -123,7 +123,7 @@ impl Engine {
             return asked(device, sent, running.as_ref()).map(AtOnce::Owed);
         };
         let token = self.draw_token();
-        let (_, session) = self
+        let Proven { session, .. } = self
             .verify(Question {
                 user,
                 attempt: &attempt,

@@ -3,6 +3,7 @@
 use countersign_core::{
     AttemptId, Change, Device, EventKind, Factors, Kind, Refusal, Secret, Status,
     flow::{Attempt, Purpose},
+    throttle::Standing,
     view::DeviceView,
 };
 
@@ -30,7 +31,9 @@ impl Engine {
     pub async fn enrolling_at_once(&self, signed_in: &SignedIn, kind: &Kind) -> Result<Option<DeviceView>, Fault> {
         let factors = self.open_factors(&signed_in.user().id).await?;
         let found = self.enrolling(signed_in, &factors, kind).await?;
-        Ok(found.map(|(device, _)| DeviceView::new(device, &factors.account, self.looking(None, None, self.now()))))
+        Ok(found.map(|(device, _)| {
+            DeviceView::new(device, &factors.account, self.looking(Standing::Unrecognized, None, self.now()))
+        }))
     }
 
     /// Confirms that device, the user's first. Everything that was opened before ends, but not this session.
@@ -63,6 +66,7 @@ impl Engine {
                 let changes = vec![
                     joined(user, factors, draft.device()),
                     Change::EndSessions { user: user.id.clone() },
+                    Change::EndDeviceCookies { user: user.id.clone() },
                     others_tokens(own),
                     Change::Record(proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now)),
                 ];

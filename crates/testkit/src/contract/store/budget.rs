@@ -127,3 +127,22 @@ pub(super) async fn an_overspent_batch_is_undone(store: Arc<dyn Store>) {
     assert!(!super::is_spent(&store, "new").await);
     done(&store, vec![charge_to("a budget before", 1, 1, 0)]).await;
 }
+
+/// T117: a window whose end no right clock can have written keeps what it holds and ends one window from now.
+pub(super) async fn a_window_that_a_clock_ahead_has_dated_begins_anew(store: Arc<dyn Store>) {
+    let year = 365 * 24 * 3600;
+    let shown = async || store.budget("budget").await.expect("the store can read");
+    done(&store, vec![charge(4, 10, year)]).await;
+    done(&store, vec![charge(3, 10, 0)]).await;
+    assert_eq!(shown().await, Some(Budget { spent: 7, until: at(3600) }));
+    done(&store, vec![charge_to("early", 1, 10, 60)]).await;
+    done(&store, vec![charge_to("early", 1, 10, 0)]).await;
+    let early = store.budget("early").await.expect("the store can read");
+    assert_eq!(early, Some(Budget { spent: 2, until: at(3660) }), "clocks of nodes may differ by a minute");
+    done(&store, vec![charge_to("full", 10, 10, year)]).await;
+    let restart = |beyond| Change::RestartBudget { key: "full".into(), until: at(3600), beyond };
+    done(&store, vec![restart(at(year + 3600))]).await;
+    assert_eq!(store.budget("full").await.expect("a read").map(|budget| budget.until), Some(at(year + 3600)));
+    done(&store, vec![restart(at(3660))]).await;
+    assert_eq!(store.budget("full").await.expect("a read"), Some(Budget { spent: 10, until: at(3600) }));
+}

@@ -116,6 +116,7 @@ pub(super) async fn deliveries_are_forgotten_with_the_events(store: Arc<dyn Stor
         enrolments_before: at(0),
         events_before: None,
         nodes_before: at(0),
+        credible_until: at(9999),
     };
     assert_eq!(store.purge(&horizon).await.expect("the store can forget"), 0);
     horizon.events_before = Some(at(100));

@@ -236,6 +236,7 @@ pub(super) async fn what_is_confirmed_in_time_is_not_forgotten(store: Arc<dyn St
                         enrolments_before: at(1_000),
                         events_before: None,
                         nodes_before: at(0),
+                        credible_until: at(9999),
                     };
                     store.purge(&horizon).await.expect("the store can forget");
                 }

@@ -97,3 +97,10 @@ pub(super) async fn devices_come_by_their_ids_and_each_once(store: Arc<dyn Store
     assert!(store.devices_after(Some(&DeviceId::new("🦊")), 10).await.expect("a read").is_empty());
     assert!(store.devices_after(None, 0).await.expect("a read").is_empty());
 }
+
+/// T117: nobody waits for a task that a clock which was ahead has taken for a year.
+pub(super) async fn a_task_that_a_clock_ahead_has_taken_is_free(store: Arc<dyn Store>) {
+    done(&store, vec![take("ahead", at(86_400), at(86_460))]).await;
+    done(&store, vec![take("b", at(0), at(60))]).await;
+    assert_eq!(commit(&store, vec![take("c", at(1), at(61))]).await, Written::Conflict);
+}

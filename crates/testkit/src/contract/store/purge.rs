@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{AttemptId, Change, Device, Event, Node, Sealed, Session, Status, Timestamp, Token, Written},
+    core::{
+        AttemptId, Change, Device, Event, Node, Sealed, Session, Status, Timestamp, Token, Written,
+        time::CLOCK_TOLERANCE,
+    },
     port::Horizon,
 };
 
@@ -28,6 +31,7 @@ async fn purge_to(store: &Arc<dyn Store>, events_before: Option<Timestamp>) -> u
         enrolments_before: ENROLMENTS,
         events_before,
         nodes_before: NODES,
+        credible_until: NOW.after(CLOCK_TOLERANCE),
     };
     store.purge(&horizon).await.expect("the store can forget")
 }
@@ -130,4 +134,15 @@ pub(super) async fn an_attempt_that_was_forgotten_may_be_spent_again(store: Arc<
     assert_eq!(commit(&store, vec![attempt("attempt", NOW)]).await, Written::Conflict);
     assert_eq!(purge(&store).await, 1);
     done(&store, vec![attempt("attempt", NOW)]).await;
+}
+
+/// T117: what is dated later than our clock could have is not kept until its time comes.
+pub(super) async fn what_a_clock_ahead_has_dated_is_forgotten(store: Arc<dyn Store>) {
+    let credible = NOW.after(CLOCK_TOLERANCE);
+    done(&store, vec![seen("credible", credible), reported("credible", credible)]).await;
+    let ahead = credible.after(MOMENT);
+    done(&store, vec![seen("ahead", ahead), reported("ahead", ahead)]).await;
+    assert_eq!(purge(&store).await, 2);
+    assert_eq!(store.sessions(&ada()).await.expect("a read").len(), 1);
+    assert_eq!(store.nodes().await.expect("a read").len(), 1);
 }

@@ -1,12 +1,12 @@
 //! What was written is what is read, to the edges of every type.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use countersign_engine::{
     Store,
     core::{
-        Account, AttemptId, BrowserId, Change, Device, DeviceId, DeviceName, Event, EventKind, Kind, Level, Sealed,
-        Session, SessionKey, Status, Timestamp, UserId,
+        Account, AttemptId, Change, Device, DeviceId, DeviceName, Event, EventKind, Kind, Level, Sealed, Session,
+        SessionKey, Status, Timestamp, UserId,
         throttle::{Streak, Throttle},
     },
 };
@@ -60,8 +60,11 @@ fn devices() -> Vec<Device<Sealed>> {
         device.throttle.failures = failures;
         devices.push(device);
     }
-    let known = Throttle { known: streaks(), ..Throttle::default() };
-    devices.push(Device { throttle: known, ..device("known browsers", &ada()) });
+    let times = TIMES.into_iter().flatten().map(|last| Streak { failures: 1, last });
+    for (number, streak) in times.chain([Streak { failures: u32::MAX, last: at(30) }]).enumerate() {
+        let throttle = Throttle { recognized: Some(streak), ..Throttle::default() };
+        devices.push(Device { throttle, ..device(&format!("recognized {number}"), &ada()) });
+    }
     for (status, version) in
         [(Status::Enrolling, 1), (Status::Active, u64::from(u32::MAX) + 1), (Status::Disabled, LATEST)]
     {
@@ -71,14 +74,6 @@ fn devices() -> Vec<Device<Sealed>> {
         devices.push(Device { state: Sealed(state), ..device(&format!("state {number}"), &ada()) });
     }
     devices
-}
-
-/// Failures that came from known browsers, at every extreme.
-fn streaks() -> BTreeMap<BrowserId, Streak> {
-    let streak = |failures, last| Streak { failures, last };
-    let times = TIMES.into_iter().flatten().map(|time| streak(1, time));
-    let streaks = times.chain([streak(u32::MAX, at(30))]).enumerate();
-    streaks.map(|(number, streak)| (BrowserId::new(format!("{number} \"'ü")), streak)).collect()
 }
 
 pub(super) async fn every_column_of_a_device_comes_back(store: Arc<dyn Store>) {
@@ -100,7 +95,11 @@ pub(super) async fn every_column_of_a_device_can_change(store: Arc<dyn Store>) {
         name: DeviceName::parse("Work phone").expect("a name"),
         status: Status::Active,
         version: 2,
-        throttle: Throttle { failures: 7, last_failure: Some(at(30)), known: streaks() },
+        throttle: Throttle {
+            failures: 7,
+            last_failure: Some(at(30)),
+            recognized: Some(Streak { failures: 3, last: at(29) }),
+        },
         last_used: Some(at(31)),
         state: Sealed(vec![1, 2, 3]),
         ..first.clone()

@@ -206,7 +206,8 @@ async fn a_browser_is_known_to_those_who_signed_in_there_and_nobody_else() {
     }
     assert!(bob_signs_in(&both).await.is_ok(), "one browser may be known to several");
     assert!(is_asked(&world, &ada, &from(Some(&both))).await.is_ok());
-    let broken = BrowserToken::new(both.expose().replace('a', "b"));
+    let (first, rest) = both.expose().split_at(1);
+    let broken = BrowserToken::new(format!("{}{rest}", if first == "A" { "B" } else { "A" }));
     for stranger in [broken, BrowserToken::new(""), BrowserToken::new("x".repeat(3000))] {
         let refused = refusal(is_asked(&world, &ada, &from(Some(&stranger))).await);
         assert!(matches!(refused, Refusal::TooManyFailures { .. }), "{refused:?}");
@@ -225,6 +226,118 @@ async fn where_browsers_are_not_to_be_known_none_is() {
     ada.sets_up().await;
     let grant = signs_in(&world, &ada, &ada.code(), &Visit::default()).await.unwrap();
     assert!(grant.browser().is_none());
+}
+
+/// Signs in as often as this with the password alone, each time as a new browser.
+async fn signs_in_in_many_browsers(world: &World, person: &Person, times: usize) -> Vec<BrowserToken> {
+    let mut browsers = vec![];
+    for _ in 0..times {
+        let password = person.password.as_str().into();
+        let Ok(SignIn::Granted(grant)) = world.engine.sign_in(&person.user.name, &password, &from(None)).await else {
+            panic!("the password is enough")
+        };
+        browsers.extend(grant.browser().cloned());
+    }
+    browsers
+}
+
+/// Gives a wrong answer to the device that is asked, once.
+async fn guesses(world: &World, person: &Person, browser: &BrowserToken) -> Option<Refusal> {
+    let visit = from(Some(browser));
+    let asked = is_asked(world, person, &visit).await.ok()?;
+    let answered = world.engine.answer(&asked.token, &asked.view.device.id, &"000000".into(), &visit).await;
+    Some(refusal(answered))
+}
+
+/// T105: cookies of sign-ins that proved no device are worth nothing at the second step, and end with the first device.
+#[tokio::test]
+async fn t105_whoever_signed_in_before_the_first_device_is_a_stranger_to_it() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let browsers = signs_in_in_many_browsers(&world, &ada, 210).await;
+    assert_eq!(browsers.len(), 16, "a user's browsers are bounded");
+    let signed_in = ada.sets_up().await;
+    let (run, second) = ada.begins_setup(&signed_in).await.unwrap();
+    let code = second.code_at(world.now());
+    let mine = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &from(None)).await.unwrap();
+    let home = mine.browser().unwrap().clone();
+    world.pass(30);
+    let mut judged = 0;
+    for guess in 0..200 {
+        let refused = guesses(&world, &ada, &browsers[guess % browsers.len()]).await;
+        judged += usize::from(refused == Some(Refusal::CodeWrong));
+    }
+    assert_eq!(judged, 1, "they wait for each other's failures like any stranger");
+    let cookies = world.store.device_cookies(&ada.user.id).await.unwrap();
+    assert!(cookies.iter().all(|cookie| cookie.device.is_some()), "{cookies:?}");
+    signs_in(&world, &ada, &ada.code(), &from(Some(&home))).await.unwrap();
+}
+
+/// T105: what was proved in a browser before the password changed is worth nothing after.
+#[tokio::test]
+async fn t105_a_change_of_password_ends_every_device_cookie_but_its_own() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let browsers = signs_in_in_many_browsers(&world, &ada, 6).await;
+    let signed_in = ada.signs_in_with_password().await;
+    let (old, new) = (Secret::new(&*ada.password), Secret::new("a new long password"));
+    let changed = world.engine.change_password(&signed_in, &old, &new, &from(None)).await.unwrap();
+    let mut looked_at = 0;
+    for guess in 0..120 {
+        let visit = from(Some(&browsers[guess % browsers.len()]));
+        let refused = refusal(world.engine.sign_in("ada", &"wrong".into(), &visit).await);
+        looked_at += usize::from(refused == Refusal::CredentialsWrong);
+    }
+    assert_eq!(looked_at, 20, "the budget of strangers");
+    let own = from(changed.browser());
+    assert!(world.engine.sign_in("ada", &new, &own).await.is_ok(), "the one in which it was changed is no stranger");
+}
+
+/// T105: the removal of all devices, by the owner or by staff, and a deactivation end what was proved in browsers.
+#[tokio::test]
+async fn t105_a_reset_and_a_deactivation_end_device_cookies() {
+    for how in ["reset", "deactivation"] {
+        let (world, ada, home) = ada_at_home().await;
+        match how {
+            "reset" => world.engine.disable_two_factor(&ada.user).await.unwrap(),
+            _ => world.users.change(&ada.user.id, |user| user.stamp = "another".into()),
+        }
+        for guess in 0..21 {
+            let _ = world.engine.sign_in("ada", &format!("guess {guess}").as_str().into(), &from(None)).await;
+        }
+        let refused = refusal(world.engine.sign_in("ada", &"wrong".into(), &from(Some(&home))).await);
+        assert!(matches!(refused, Refusal::TooManyFailures { .. }), "{how}: {refused:?}");
+    }
+}
+
+/// T105: all browsers with a device cookie wait for each other's failures; and codes are sent where answers are taken.
+#[tokio::test]
+async fn t105_browsers_with_a_device_cookie_wait_for_each_other() {
+    let (world, ada, home) = ada_at_home().await;
+    let work = signs_in(&world, &ada, &ada.code(), &from(None)).await.unwrap().browser().unwrap().clone();
+    world.pass(30);
+    assert_eq!(guesses(&world, &ada, &home).await, Some(Refusal::CodeWrong));
+    let refused = guesses(&world, &ada, &work).await;
+    assert!(matches!(refused, Some(Refusal::DeviceLocked { failures: 1, .. })), "{refused:?}");
+}
+
+/// T105: a browser that somebody planted before the owner signed in there says nothing of the owner's.
+#[tokio::test]
+async fn t105_a_planted_cookie_does_not_become_its_planters() {
+    let (world, ada, _) = ada_at_home().await;
+    let mallory = world.user("mallory");
+    let password = mallory.password.as_str().into();
+    let Ok(SignIn::Granted(grant)) = world.engine.sign_in("mallory", &password, &from(None)).await else { panic!() };
+    let planted = grant.browser().unwrap().clone();
+    signs_in(&world, &ada, &ada.code(), &from(Some(&planted))).await.unwrap();
+    world.pass(30);
+    assert_eq!(guesses(&world, &ada, &planted).await, Some(Refusal::CodeWrong));
+    let refused = guesses(&world, &ada, &planted).await;
+    assert!(matches!(refused, Some(Refusal::DeviceLocked { .. })), "{refused:?}");
+    let cookies = world.store.device_cookies(&ada.user.id).await.unwrap();
+    assert_eq!(cookies.len(), 3, "the setup, the sign-in at home and this one: {cookies:?}");
+    let throttle = &world.store.factors(&ada.user.id).await.unwrap().devices[0].throttle;
+    assert_eq!((throttle.failures, throttle.recognized), (1, None), "the planter is a stranger");
 }
 
 /// Users whose passwords take a while, and are counted.
