@@ -117,6 +117,22 @@ impl Engine {
         }
     }
 
+    /// How many devices were last used, or failed, later than now by more than clocks may differ: a clock that was ahead has
+    /// dated them. Reads every device.
+    pub async fn count_dated_ahead(&self) -> Result<u64, Fault> {
+        let (mut ahead, mut cursor, now) = (0_u64, None::<DeviceId>, self.now());
+        loop {
+            let devices = self.store().devices_after(cursor.as_ref(), PAGE).await?;
+            let Some(last) = devices.last() else { return Ok(ahead) };
+            cursor = Some(last.id.clone());
+            let is_ahead = |device: &&Device<Sealed>| {
+                device.last_used.is_some_and(|used| !used.is_credible(now)) || device.throttle.corrected(now).is_some()
+            };
+            let count = u64::try_from(devices.iter().filter(is_ahead).count()).unwrap_or(u64::MAX);
+            ahead = ahead.saturating_add(count);
+        }
+    }
+
     /// Seals the states of the next devices, at most `limit`, by the key that seals now; those that are, stay. Nothing if
     /// no device comes after `cursor`.
     pub async fn reseal(&self, cursor: Option<&DeviceId>, limit: u32) -> Result<Option<Resealed>, Fault> {

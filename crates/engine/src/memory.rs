@@ -245,32 +245,13 @@ impl Rows {
                 self.end_or_touch_tokens(change);
                 Ok(())
             }
-            Change::Spend { key, amount, limit, at, window } => self.spend(key, amount, limit, at, at.after(window)),
-            Change::Refund { key, amount } => {
-                if let Some(budget) = self.budgets.get_mut(&key) {
-                    budget.spent = budget.spent.saturating_sub(amount);
-                }
-                Ok(())
+            change @ (Change::Spend { .. } | Change::Refund { .. } | Change::RestartBudget { .. }) => {
+                self.change_budgets(change)
             }
-            Change::RestartBudget { key, until, beyond } => {
-                if let Some(budget) = self.budgets.get_mut(&key).filter(|budget| budget.until > beyond) {
-                    budget.until = until;
-                }
-                Ok(())
-            }
-            Change::PutDeviceCookie { cookie, replaces } => {
-                let slot = (cookie.user.clone(), cookie.slot);
-                if self.device_cookies.get(&slot).map(|row| &row.browser) == replaces.as_ref() {
-                    self.device_cookies.insert(slot, cookie);
-                }
-                Ok(())
-            }
-            Change::EndDeviceCookies { user } => {
-                self.device_cookies.retain(|_, cookie| cookie.user != user);
-                Ok(())
-            }
-            Change::EndDeviceCookie { user, browser } => {
-                self.device_cookies.retain(|_, cookie| cookie.user != user || cookie.browser != browser);
+            change @ (Change::PutDeviceCookie { .. }
+            | Change::EndDeviceCookies { .. }
+            | Change::EndDeviceCookie { .. }) => {
+                self.change_device_cookies(change);
                 Ok(())
             }
             Change::Record(event) => {
@@ -301,6 +282,42 @@ impl Rows {
                 self.leases.insert(name, (holder, until));
                 Ok(())
             }
+        }
+    }
+
+    fn change_budgets(&mut self, change: Change<Sealed>) -> Result<(), Stop> {
+        match change {
+            Change::Spend { key, amount, limit, at, window } => {
+                return self.spend(key, amount, limit, at, at.after(window));
+            }
+            Change::Refund { key, amount } => {
+                if let Some(budget) = self.budgets.get_mut(&key) {
+                    budget.spent = budget.spent.saturating_sub(amount);
+                }
+            }
+            Change::RestartBudget { key, until, beyond } => {
+                if let Some(budget) = self.budgets.get_mut(&key).filter(|budget| budget.until > beyond) {
+                    budget.until = until;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn change_device_cookies(&mut self, change: Change<Sealed>) {
+        match change {
+            Change::PutDeviceCookie { cookie, replaces } => {
+                let slot = (cookie.user.clone(), cookie.slot);
+                if self.device_cookies.get(&slot).map(|row| &row.browser) == replaces.as_ref() {
+                    self.device_cookies.insert(slot, cookie);
+                }
+            }
+            Change::EndDeviceCookies { user } => self.device_cookies.retain(|_, cookie| cookie.user != user),
+            Change::EndDeviceCookie { user, browser } => {
+                self.device_cookies.retain(|_, cookie| cookie.user != user || cookie.browser != browser);
+            }
+            _ => {}
         }
     }
 

@@ -50,6 +50,11 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// What whoever has signed in completely is given.
+    pub(crate) fn new(token: SessionToken, session: Session, user: &User, browser: Option<BrowserToken>) -> Self {
+        Self { token, browser, signed_in: SignedIn { session, user: user.clone() } }
+    }
+
     /// The token, for its owner's cookie.
     pub fn token(&self) -> &SessionToken {
         &self.token
@@ -112,17 +117,6 @@ impl Engine {
             }
         }
         Ok(Some(SignedIn { session, user }))
-    }
-
-    /// What whoever has signed in completely is given.
-    pub(crate) fn grant(
-        &self,
-        token: SessionToken,
-        session: Session,
-        user: &User,
-        browser: Option<BrowserToken>,
-    ) -> Grant {
-        Grant { token, browser, signed_in: SignedIn { session, user: user.clone() } }
     }
 
     /// Ends a session that a clock which was ahead has dated, so that it is not believed once its time has come.

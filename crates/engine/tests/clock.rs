@@ -72,7 +72,7 @@ proptest! {
             ada.sets_up().await;
             let known = from(&ada.signs_in(&ada.code()).await.unwrap());
             let visit = if recognized { known } else { Visit::default() };
-            let right = world.now().after(Duration::from_secs(60));
+            let right = world.now().after(Duration::from_mins(1));
             world.clock.set(right.after(ahead));
             // Its cookie is too old for a clock that is far enough ahead: then its failures are a stranger's.
             for _ in 0..failures {
@@ -175,7 +175,7 @@ proptest! {
             let (world, _, right) = leap(ahead).await;
             let fast = world.engine.start_node("1");
             world.engine.report(&fast).await.unwrap();
-            let hour = Duration::from_secs(3600);
+            let hour = Duration::from_hours(1);
             assert!(world.engine.purge_in_turn(&fast, hour).await.unwrap().is_some());
             world.clock.set(right);
             let nodes = world.engine.nodes().await.unwrap();

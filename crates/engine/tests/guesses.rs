@@ -85,3 +85,18 @@ async fn no_budget_begins_anew_with_other_keys_whoever_has_the_name() {
         assert!(matches!(guess(&world, name).await, Refusal::TooManyFailures { .. }), "{name}, under another key");
     }
 }
+
+/// T122: R57 counts failures in a row; passwords are limited by time instead. The figure stands in SECURITY.md.
+#[tokio::test]
+async fn t122_a_day_allows_as_many_wrong_passwords_as_we_say() {
+    let world = World::new();
+    world.user("ada");
+    let mut looked_at = 0;
+    for _ in 0..96 {
+        for _ in 0..25 {
+            looked_at += usize::from(guess(&world, "ada").await == Refusal::CredentialsWrong);
+        }
+        world.pass(15 * 60);
+    }
+    assert_eq!(looked_at, 1920);
+}

@@ -124,7 +124,7 @@ impl Engine {
         changes.extend(remembered.changes);
         let receipt = self.commit(&Batch::new(changes)).await?;
         let done = *receipt.written() == Written::Done;
-        Ok(done.then(|| self.grant(token, session, user, remembered.token)))
+        Ok(done.then(|| Grant::new(token, session, user, remembered.token)))
     }
 
     /// The second step, shown: the device that is asked, or the one chosen instead.
@@ -187,7 +187,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(self.grant(token, session, user, browser))
+        Ok(Grant::new(token, session, user, browser))
     }
 
     /// Signs out: ends the session, and the run of a login that is under way. Each is written by itself, so that nothing

@@ -169,7 +169,7 @@ impl Engine {
                 Ok((changes, session))
             })
             .await?;
-        Ok(self.grant(token, session, user, remembered.token))
+        Ok(Grant::new(token, session, user, remembered.token))
     }
 
     /// Whether this session may change its user's password.
@@ -220,7 +220,7 @@ impl Engine {
                 Ok((changes, session))
             })
             .await?;
-        Ok(self.grant(token, session, &user, remembered.token))
+        Ok(Grant::new(token, session, &user, remembered.token))
     }
 
     pub(crate) fn draw_backup_code(&self) -> BackupCode {

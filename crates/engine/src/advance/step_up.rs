@@ -86,7 +86,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(self.grant(token, session, user, browser))
+        Ok(Grant::new(token, session, user, browser))
     }
 }
 

@@ -110,7 +110,12 @@ async fn examine(config: &Config, report: &mut Report) {
     database(config, report).await;
     if let Ok(installation) = Installation::open(config).await {
         let engine = &installation.engine;
-        for (check, examined) in [("states", states(engine, report).await), ("nodes", nodes(engine, report).await)] {
+        let examined = [
+            ("states", states(engine, report).await),
+            ("clock", dated_ahead(engine, report).await),
+            ("nodes", nodes(engine, report).await),
+        ];
+        for (check, examined) in examined {
             if let Err(fault) = examined {
                 report.fail(check, fault);
             }
@@ -242,6 +247,22 @@ async fn states(engine: &Engine, report: &mut Report) -> Result<(), Fault> {
     }
     if seals.broken > 0 {
         report.fail("states", format_args!("{} devices hold something that no key has sealed", seals.broken));
+    }
+    Ok(())
+}
+
+/// Whether a clock that was ahead has dated devices: their replay marks hold, so right codes are refused until then.
+async fn dated_ahead(engine: &Engine, report: &mut Report) -> Result<(), Fault> {
+    let ahead = engine.count_dated_ahead().await?;
+    if ahead > 0 {
+        report.warn(
+            "clock",
+            format_args!(
+                "{ahead} devices were used at a time that has not come yet: a server's clock was ahead, or this one is \
+                 behind. Codes from their apps are refused as `clock-set-back` until that time; if this clock is right, \
+                 have them set up again"
+            ),
+        );
     }
     Ok(())
 }

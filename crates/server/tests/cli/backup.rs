@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, thread, time::Duration};
 
+use countersign_engine::{Clock as _, SystemClock};
 use rusqlite::Connection;
 
 use crate::{
@@ -126,15 +127,17 @@ fn what_is_over_is_forgotten_on_demand() {
             INSERT INTO event (at, user_id, kind) VALUES (1, 'ada', 'signed-in'), (99999999999999, 'ada', 'signed-in');
             INSERT INTO node VALUES ('gone', 1, 1, '0.1.0', 'a', 1);
             INSERT INTO session (key, user_id, level, stamp, created, last_seen, signed_in)
-                VALUES ('idle', 'ada', 'aal1', 's', 1, 1, 1), ('used', 'ada', 'aal1', 's', 1, 99999999999999, 1);
+                VALUES ('idle', 'ada', 'aal1', 's', 1, 1, 1), ('used', 'ada', 'aal1', 's', 1, NOW, 1),
+                       ('ahead', 'ada', 'aal1', 's', 1, 99999999999999, 1);
             INSERT INTO device (id, user_id, kind, name, status, version, failures, created, state)
                 VALUES ('given-up', 'ada', 'totp', 'Phone', 'enrolling', 1, 0, 1, 'BYTES'),
                        ('begun', 'ada', 'totp', 'Phone', 'enrolling', 1, 0, 99999999999999, 'BYTES'),
                        ('old', 'ada', 'totp', 'Phone', 'active', 1, 0, 1, 'BYTES');";
         let bytes = if engine == Engine::Sqlite { "x'01'" } else { "'\\x01'" };
-        house.sql(&rows.replace("'BYTES'", bytes));
+        let now = SystemClock.now().as_millis().to_string();
+        house.sql(&rows.replace("'BYTES'", bytes).replace("NOW", &now));
         let kept = house.run_in_place("purge --json", &[("COUNTERSIGN_EVENT_RETENTION", "0")]);
-        assert_eq!(kept.json()["rows"], 4, "{engine:?}");
+        assert_eq!(kept.json()["rows"], 5, "{engine:?}");
         assert_eq!(house.run("purge").succeeds(), "1 rows were over and are gone");
         assert_eq!(house.run("purge --json").json()["rows"], 0);
         assert_eq!(house.count("SELECT count(*) FROM event"), 1);
