@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use countersign_core::{
     Batch, Case, Change, DeviceId, Factors, Kind, Refusal, Sealed, Secret, Session, SessionKey, Settled, Status,
-    Timestamp, Verified, Written,
+    Timestamp, Written,
     admission::Admission,
     flow::{Attempt, step_up::SessionFailures},
     judge, judge_reply,
@@ -62,10 +62,8 @@ pub(crate) struct Success {
     pub(crate) changes: Vec<Change>,
 }
 
-/// What a proof has come to.
+/// What a proof has come to, once it was settled.
 pub(crate) struct Proven {
-    #[expect(dead_code, reason = "it is here to be had by nothing but a proof")]
-    pub(crate) proof: Verified,
     pub(crate) session: Session,
     /// What the browser keeps, to be told from strangers the next time.
     pub(crate) browser: Option<BrowserToken>,
@@ -152,7 +150,7 @@ impl Engine {
             };
             let receipt = self.commit(ruling.batch()).await?;
             match (ruling.settle(&receipt), granted) {
-                (Settled::Verified(proof), Some((session, browser))) => return Ok(Proven { proof, session, browser }),
+                (Settled::Verified(_), Some((session, browser))) => return Ok(Proven { session, browser }),
                 (Settled::Refused(refusal), _) => return Err(refusal.into()),
                 (Settled::Ask(asked), _) => {
                     let reply = self.ask(&asked).await;

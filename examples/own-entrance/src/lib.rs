@@ -15,7 +15,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use countersign::engine::{
     Engine, Grant, Stop,
-    advance::{Challenge, SignIn, Visit},
+    advance::{Challenge, DeviceCookieSupport, SignIn, Visit},
     core::Secret,
 };
 use tokio::{
@@ -54,7 +54,9 @@ struct Talk<'a> {
 impl<'a> Talk<'a> {
     fn new(engine: &'a Engine, stream: &'a mut TcpStream, peer: SocketAddr) -> Self {
         let (read, out) = stream.split();
-        let visit = Visit { address: Some(peer.ip()), ..Visit::default() };
+        // A line protocol keeps nothing for the next time, so it takes none of the user's places for browsers.
+        let device_cookie = DeviceCookieSupport::Ignored;
+        let visit = Visit { address: Some(peer.ip()), device_cookie, ..Visit::default() };
         Self { engine, lines: BufReader::new(read.take(LONGEST)).lines(), out, visit }
     }
 

@@ -171,7 +171,7 @@ impl Engine {
         visit: &Visit,
     ) -> Result<Grant, Stop> {
         let token = self.draw_token();
-        let Proven { session, browser, .. } = self
+        let Proven { session, browser } = self
             .verify(Question {
                 user,
                 attempt,

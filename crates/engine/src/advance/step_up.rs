@@ -70,7 +70,7 @@ impl Engine {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
-        let Proven { session, browser, .. } = self
+        let Proven { session, browser } = self
             .verify(Question {
                 user,
                 attempt: &attempt,
