@@ -50,6 +50,7 @@ impl Problem {
         let Self::Refused(refusal) = self else { return StatusCode::UNPROCESSABLE_ENTITY };
         match refusal {
             Refusal::TooManyFailures { .. }
+            | Refusal::TooManyRequests { .. }
             | Refusal::DeviceLocked { .. }
             | Refusal::SendingTooSoon { .. }
             | Refusal::SendingLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -130,6 +131,7 @@ impl Problem {
         match refusal {
             Refusal::DeviceLocked { until, .. }
             | Refusal::TooManyFailures { until }
+            | Refusal::TooManyRequests { until }
             | Refusal::SendingTooSoon { until }
             | Refusal::SendingLimited { until } => Some(*until),
             _ => None,

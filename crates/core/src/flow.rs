@@ -74,6 +74,9 @@ pub struct Attempt {
     /// Where the browser wanted to go; checked again before it is followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// The budget that the password was charged to; finishing the run gives the charge back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge: Option<String>,
 }
 
 impl Attempt {
@@ -117,6 +120,7 @@ mod tests {
             session: Some(SessionKey::new("session")),
             device: None,
             next: None,
+            charge: None,
         };
         let (here, elsewhere) = (SessionKey::new("session"), SessionKey::new("other"));
         let alive = |now, stamp, session| run.check(now, timeout, stamp, session).is_ok();

@@ -17,6 +17,11 @@ pub enum Refusal {
         /// When the next try will be looked at.
         until: Timestamp,
     },
+    /// Too many passwords were given from one network within some seconds, whatever came of them.
+    TooManyRequests {
+        /// When there is room again.
+        until: Timestamp,
+    },
     /// The answer does not have the form of a code; nothing was counted.
     CodeMalformed,
     /// The backup code's check character does not fit: a slip of the pen; nothing was counted.
@@ -125,11 +130,12 @@ pub enum Refusal {
 
 impl Refusal {
     /// One of each, for tables that must not forget any.
-    pub const ALL: [Self; 40] = {
+    pub const ALL: [Self; 41] = {
         const NEVER: Timestamp = Timestamp::from_millis(0);
         [
             Self::CredentialsWrong,
             Self::TooManyFailures { until: NEVER },
+            Self::TooManyRequests { until: NEVER },
             Self::CodeMalformed,
             Self::CodeMistyped,
             Self::CodeWrong,
@@ -176,6 +182,7 @@ impl Refusal {
         match self {
             Self::CredentialsWrong => "credentials-wrong",
             Self::TooManyFailures { .. } => "too-many-failures",
+            Self::TooManyRequests { .. } => "too-many-requests",
             Self::CodeMalformed => "code-malformed",
             Self::CodeMistyped => "code-mistyped",
             Self::CodeWrong => "code-wrong",
@@ -221,6 +228,7 @@ impl Refusal {
     pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
         match self {
             Self::TooManyFailures { until }
+            | Self::TooManyRequests { until }
             | Self::DeviceLocked { until, .. }
             | Self::SendingTooSoon { until }
             | Self::SendingLimited { until } => Some(until.since(now)),

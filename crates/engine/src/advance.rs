@@ -20,6 +20,7 @@ mod address;
 mod at_once;
 mod client;
 mod enrol;
+mod entry;
 mod guess;
 mod login;
 mod manage;
@@ -44,7 +45,8 @@ pub(crate) use address::AddressBudgets;
 pub use at_once::{Asked, AtOnce, Proof, Said};
 pub use client::ClientTokens;
 pub use enrol::Enrolment;
-pub(crate) use guess::Guesses;
+pub(crate) use entry::Entries;
+pub(crate) use guess::Charge;
 pub use guess::LONGEST_PASSWORD;
 pub use login::SignIn;
 pub use send::Spoken;
@@ -124,6 +126,7 @@ impl Engine {
             session: Some(signed_in.session().key.clone()),
             device: None,
             next: None,
+            charge: None,
         }
     }
 

@@ -13,9 +13,10 @@ use data_encoding::BASE64URL_NOPAD;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    Clock, Fault, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users,
-    advance::{AddressBudgets, Guesses},
+    Clock, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users,
+    advance::{AddressBudgets, Entries},
     port::{AnyNumber, CallApp, Gateway, InTurn, Numbers, Owners, Silent, Validator},
+    ready::Readiness,
 };
 
 /// What an engine is made of.
@@ -83,7 +84,8 @@ struct Inner {
     owners: Arc<dyn Owners>,
     methods: Methods,
     addresses: AddressBudgets,
-    guesses: Guesses,
+    entries: Entries,
+    readiness: Readiness,
     deliveries: TaskTracker,
     ring: RwLock<Ring>,
 }
@@ -103,21 +105,18 @@ impl Engine {
         let Policy { totp, hotp, .. } = parts.policy;
         let methods = Methods { totp, hotp, foreign: parts.foreign.clone() };
         let ring = Ring { keys: Arc::new(parts.keyring.clone()), sealing_since: parts.clock.now() };
-        let (addresses, guesses, ring) = (AddressBudgets::default(), Guesses::default(), RwLock::new(ring));
+        let (addresses, entries, ring) = (AddressBudgets::default(), Entries::default(), RwLock::new(ring));
         let deliveries = TaskTracker::new();
         let in_turn = || Arc::new(InTurn::new(parts.store.clone(), parts.users.clone())) as Arc<dyn Owners>;
         let owners = parts.owners.clone().unwrap_or_else(in_turn);
-        Ok(Self { inner: Arc::new(Inner { parts, owners, methods, addresses, guesses, deliveries, ring }) })
+        let readiness = Readiness::default();
+        let inner = Inner { parts, owners, methods, addresses, entries, readiness, deliveries, ring };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// What the installation asks for.
     pub fn policy(&self) -> &Policy {
         &self.inner.parts.policy
-    }
-
-    /// A fault unless the store answers.
-    pub async fn ready(&self) -> Result<(), Fault> {
-        self.store().ping().await
     }
 
     /// The moment it is.
@@ -214,8 +213,12 @@ impl Engine {
         &self.inner.addresses
     }
 
-    pub(crate) fn guesses(&self) -> &Guesses {
-        &self.inner.guesses
+    pub(crate) fn entries(&self) -> &Entries {
+        &self.inner.entries
+    }
+
+    pub(crate) fn readiness(&self) -> &Readiness {
+        &self.inner.readiness
     }
 
     pub(crate) fn draw<const BYTES: usize>(&self) -> [u8; BYTES] {

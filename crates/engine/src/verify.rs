@@ -139,6 +139,7 @@ impl Engine {
                 let remembered = self.remembered_after(user, draft.device(), visit, &changes).await?;
                 changes.extend(remembered.changes);
                 changes.push(self.spend(attempt));
+                changes.extend(attempt.charge.clone().map(|key| Change::Refund { key, amount: 1 }));
                 changes.extend(attempt.session.clone().map(Change::ExpectSession));
                 changes.push(Change::OpenSession(session.clone()));
                 granted = Some((session, remembered.token));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Clock, Fault, Random, Stop, User, Users,
+    Clock, Fault, Lane, Random, Stop, User, Users,
     core::{Refusal, Secret, UserId},
 };
 use countersign_store::{Activity, Insertion, NewPassword, UserRow, UserTable};
@@ -18,7 +18,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 pub(crate) use self::name::{UserName, email};
 use crate::{
-    hashing::{Hashing, Match, NOBODY},
+    hashing::{self, Hashing, Match, NOBODY},
     password::{Owner, Rules},
 };
 
@@ -124,9 +124,9 @@ impl BuiltInUsers {
     }
 
     /// Hashes a right password again at today's cost. The login does not depend on it.
-    async fn renew_hash(&self, user: &UserRow, password: &Secret) {
+    async fn renew_hash(&self, hashing: &Hashing, user: &UserRow, password: &Secret) {
         let renewed = async {
-            let next = self.hashing.hash(password, self.draw()).await?.into();
+            let next = hashing.hash(password, self.draw()).await?.into();
             self.table.set_hash_if(&user.id, &user.password_hash, &next).await
         };
         if let Err(fault) = renewed.await {
@@ -150,14 +150,22 @@ impl Users for BuiltInUsers {
     }
 
     async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+        self.password_matches_in(Lane::Unrecognized, user, password).await
+    }
+
+    async fn password_matches_in(&self, lane: Lane, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
         // Somebody or nobody: one read and one hash.
         let id = user.map_or_else(|| UserId::new("nobody"), |user| user.id.clone());
         let row = self.table.by_id(&id).await?;
         let hash = row.as_ref().map_or(NOBODY, |row| row.password_hash.expose());
-        let verdict = self.hashing.compare(password, hash).await?;
+        let hashing = self.hashing.within(match (lane, user) {
+            (Lane::Recognized, Some(user)) => hashing::Lane::Recognized(user.id.to_string()),
+            _ => hashing::Lane::Strangers,
+        });
+        let verdict = hashing.compare(password, hash).await?;
         let Some(row) = row else { return Ok(false) };
         if verdict == Match::Outdated {
-            self.renew_hash(&row, password).await;
+            self.renew_hash(&hashing, &row, password).await;
         }
         Ok(verdict != Match::Different)
     }

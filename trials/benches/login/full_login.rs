@@ -11,8 +11,7 @@ use std::{
 };
 
 use crate::{
-    Options,
-    bare_hash::Library,
+    Options, bare_hash,
     entrance::Entrance,
     load::Connection,
     process::{Process, cpu_of},
@@ -58,17 +57,16 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
     for site in sites {
         logins(site, &people, &next, Duration::from_secs(1)).await;
     }
-    let (mut alone, mut by_rust_crypto, mut turns) = (Alone::default(), Alone::default(), 0.0);
+    let (mut alone, mut turns) = (Alone::default(), 0.0);
     // So many sign in during a turn of everybody, and a few more.
     let needed = |rate: f64| rate * 1.2 * (span + ALL_AT_IT * 2).as_secs_f64() * ours as f64;
     for _ in 0..4 * options.rounds {
-        let this = argon2_alone(Library::Servers, span);
+        let this = argon2_alone(span);
         let left = people.len().saturating_sub(next.load(Ordering::Relaxed));
         if needed(this.rate) > left as f64 {
             break;
         }
         alone += this;
-        by_rust_crypto += argon2_alone(Library::RustCrypto, span);
         turns += 1.0;
         for (site, sum) in sites.iter().zip(&mut sums) {
             let (load, served, begun) = (cpu_of("self"), site.cpu(), Instant::now());
@@ -83,15 +81,12 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
         }
     }
     assert!(turns > 0.0, "there are not enough people for one turn");
-    println!("full logins, {turns} turns; argon2id alone:");
-    for (what, alone) in [("the server's library", alone), ("RustCrypto's", by_rust_crypto)] {
-        println!("  {what}: {:.1}/s, {:.1} ms CPU each", alone.rate / turns, alone.cpu / turns * 1000.0);
-    }
+    let (rate, cpu) = (alone.rate / turns, alone.cpu / turns * 1000.0);
+    println!("full logins, {turns} turns; argon2id alone: {rate:.1}/s, {cpu:.1} ms CPU each");
     let bare = sites.iter().zip(&sums).find(|(site, _)| site.entrance == Entrance::Bare).map(|(_, sum)| sum.rate);
     for (site, sum) in sites.iter().zip(sums) {
         let rate = sum.rate;
         tell(site, sum, alone.rate, turns);
-        println!("    {:.3} of argon2id alone by RustCrypto's library", rate / by_rust_crypto.rate);
         if let Some(bare) = bare.filter(|_| site.entrance != Entrance::Bare) {
             println!("    {:.3} of the bare server", rate / bare);
         }
@@ -187,12 +182,12 @@ impl AddAssign for Alone {
     }
 }
 
-fn argon2_alone(library: Library, span: Duration) -> Alone {
+fn argon2_alone(span: Duration) -> Alone {
     let (begun, before) = (Instant::now(), cpu_of("self"));
     let threads: Vec<_> = (0..std::thread::available_parallelism().unwrap().get())
         .map(|_| {
             std::thread::spawn(move || {
-                let (mut hash, mut done) = (library.hasher(), 0_usize);
+                let (mut hash, mut done) = (bare_hash::hasher(), 0_usize);
                 while begun.elapsed() < span {
                     std::hint::black_box(hash());
                     done += 1;

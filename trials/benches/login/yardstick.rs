@@ -23,7 +23,7 @@ use axum::{
 use rusqlite::{Connection, OpenFlags, Row, params};
 use tokio::sync::oneshot;
 
-use crate::bare_hash::Library;
+use crate::bare_hash;
 
 /// What one login writes, besides what is the same for all.
 struct Rows {
@@ -74,7 +74,7 @@ fn hashing() -> Jobs {
     for _ in 0..thread::available_parallelism().unwrap().get() {
         let jobs = jobs.clone();
         thread::spawn(move || {
-            let mut hash = Library::Servers.hasher();
+            let mut hash = bare_hash::hasher();
             loop {
                 let next = jobs.lock().unwrap().recv();
                 let Ok(waiting) = next else { break };

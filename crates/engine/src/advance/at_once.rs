@@ -18,7 +18,7 @@ use countersign_core::{
 };
 
 pub use self::deed::Proof;
-use super::Visit;
+use super::{Charge, Visit};
 use crate::{Engine, Fault, Grant, Stop, User};
 
 /// When to come back after a lost race that would not end.
@@ -78,14 +78,30 @@ impl Engine {
         said: Said<'_>,
         visit: &Visit,
     ) -> Result<AtOnce<Grant>, Stop> {
+        let (user, charge) = &self.first_step(name, password, visit).await?;
+        let outcome = self.after_password_at_once(user, charge, said, visit).await;
+        // Such a client gives the password again with every request, so a request that opens nothing gives its charge back.
+        if !matches!(outcome, Ok(AtOnce::Done(_))) {
+            self.give_back(charge).await;
+        }
+        outcome
+    }
+
+    async fn after_password_at_once(
+        &self,
+        user: &User,
+        charge: &Charge,
+        said: Said<'_>,
+        visit: &Visit,
+    ) -> Result<AtOnce<Grant>, Stop> {
         const PLACE: Place<'_> = Place { purpose: Purpose::Login, session: None };
-        let user = &self.first_step(name, password, visit).await?;
+        let charged = |attempt| Attempt { charge: Some(charge.budget().to_owned()), ..attempt };
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             let factors = self.open_factors(&user.id).await?;
             match login::owed(&factors, None)? {
                 login::Owed::Nothing { factors } => {
-                    let attempt = self.run(user, PLACE, None, now);
+                    let attempt = charged(self.run(user, PLACE, None, now));
                     if let Some(grant) = self.grant_without_factor(user, &attempt, factors, visit, now).await? {
                         return Ok(AtOnce::Done(grant));
                     }
@@ -93,7 +109,7 @@ impl Engine {
                 login::Owed::Device(first) => {
                     let device = answering(said, first, &factors)?;
                     let running = self.running(device, PLACE).await?;
-                    let attempt = self.run(user, PLACE, running.clone(), now);
+                    let attempt = charged(self.run(user, PLACE, running.clone(), now));
                     let Some(answer) = said.answer() else {
                         let sent = if device.kind.is_delivered() {
                             self.send_at_login(user, &attempt, &device.id, visit).await
@@ -131,6 +147,7 @@ impl Engine {
             session: session.cloned(),
             device: None,
             next: None,
+            charge: None,
         }
     }
 }

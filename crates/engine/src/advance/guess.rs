@@ -1,170 +1,132 @@
 //! Trying a password, and what that costs.
 //!
-//! A password is looked at only while its budget has room for it and for every other one that is being looked at. What came
-//! of it is told only after a wrong one was charged, durably, so guesses that run beside each other are never free; a right
-//! one costs nothing and writes nothing. A browser that its user is known by has a budget of its own, so that nobody else's
-//! guesses lock the owner out, not even from the same address. Budgets of accounts are in the store and are the ones that
-//! count; how many guesses are under way, and the budgets of addresses, each node knows for itself.
+//! A guess is charged before it is looked at, durably: while nothing can be written no password is looked at, and however
+//! many nodes there are, they look at no more guesses than the budget has. A right password gives its charge back in the
+//! commit that it leads to, so that a sign-in is two commits: the charge, and the one that opens the session. A sign-in that
+//! stops in between stays charged until the window is over; whoever does that on purpose could as well guess wrong.
+//!
+//! A browser with a device cookie has a budget of its own, so that nobody else's guesses lock the owner out, not even from
+//! the same IP. Everybody else is charged by the name that was given, hashed into [`BUCKETS`] buckets: names that somebody
+//! has and names that nobody has are charged in the same rows by the same rule, so that neither the rows, nor how many tries
+//! there are, nor what another name shares a bucket with tells them apart, and strangers cannot fill the disk. Budgets by IP
+//! each node keeps for itself.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::net::IpAddr;
 
-use countersign_core::{Batch, Change, Refusal, Secret, Written};
-use data_encoding::HEXLOWER;
+use countersign_core::{Batch, BrowserId, Change, Refusal, Secret, Written};
 use sha2::{Digest as _, Sha256};
 
 use super::Visit;
-use crate::{Engine, Fault, Stop, User, device_cookie::Browser};
+use crate::{Engine, Fault, Stop, User, port::Lane};
 
 /// Nothing longer is hashed, in bytes: hashing a novel is a favour to nobody.
 pub const LONGEST_PASSWORD: usize = 4096;
 
-/// When to come back if too many passwords of one user are being looked at.
-const COME_BACK: Duration = Duration::from_secs(1);
+/// So many budgets share the failures of all names: few enough to be kept, and enough that two users hardly ever share one.
+const BUCKETS: u32 = 1 << 20;
+
+/// What a right password was charged, to be given back in the commit that it leads to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use = "a right password gives its charge back"]
+pub(crate) struct Charge(String);
+
+impl Charge {
+    /// The change that gives it back.
+    pub(crate) fn refund(&self) -> Change {
+        Change::Refund { key: self.0.clone(), amount: 1 }
+    }
+
+    /// The budget that was charged, for a run that gives it back when it finishes.
+    pub(crate) fn budget(&self) -> &str {
+        &self.0
+    }
+}
 
 impl Engine {
     /// Whether this is the password of `user`, who may sign in, or of nobody, whose canonical name was given. What is not
-    /// is charged.
+    /// stays charged; what is comes with its charge.
     pub(super) async fn try_password(
         &self,
         user: Option<&User>,
         canonical: &str,
         password: &Secret,
         visit: &Visit,
-    ) -> Result<bool, Stop> {
-        let rule = &self.policy().first_step;
-        let Charged { key, address } = self.charged(user, canonical, visit).await?;
-        if let Some(address) = address {
-            let spent = self.addresses().spend(address, rule, self.now());
+    ) -> Result<Option<Charge>, Stop> {
+        let browser = match user {
+            Some(user) => self.browser(user, visit).await?.id().cloned(),
+            None => None,
+        };
+        // Strangers cannot use up what a recognised browser has, so its IP is not charged.
+        let ip = visit.address.filter(|_| browser.is_none());
+        let now = self.now();
+        if let Some(ip) = ip {
+            self.entries().enter(ip, now).map_err(|until| Refusal::TooManyRequests { until })?;
+            let spent = self.addresses().spend(ip, &self.policy().first_step, now);
             spent.map_err(|until| Refusal::TooManyFailures { until })?;
         }
-        let under_way = self.guesses().begin(&key);
-        let matches = match self.room(&key, under_way.beside).await {
-            Ok(()) => self.matches(user, password).await.map_err(Stop::from),
-            Err(stop) => Err(stop),
-        };
-        match matches {
-            Ok(false) => self.charge(key).await.map(|()| false),
+        let charge = self.charge(self.budget_of(user, canonical, browser.as_ref())).await?;
+        let lane = if browser.is_some() { Lane::Recognized } else { Lane::Unrecognized };
+        match self.matches(lane, user, password).await {
             Ok(true) => {
-                self.spare(address);
-                // Other nodes may have used the budget up meanwhile.
-                self.room(&key, 0).await.map(|()| true)
+                self.spare(ip);
+                Ok(Some(charge))
             }
+            Ok(false) => Ok(None),
             // Nobody pays for what we were too busy to look at.
-            Err(Stop::Faulted(fault)) => {
-                self.spare(address);
+            Err(fault) => {
+                self.spare(ip);
+                self.give_back(&charge).await;
                 Err(fault.into())
             }
-            Err(refused) => Err(refused),
         }
     }
 
-    /// Strangers cannot use up what a browser has that the user is known by: it has a budget of its own and is not charged
-    /// with its address. Names that nobody has are charged like those that somebody has, or the budget would tell them
-    /// apart; and their budgets go on when keys are changed, as those of users do.
-    async fn charged(&self, user: Option<&User>, canonical: &str, visit: &Visit) -> Result<Charged, Fault> {
-        let browser = match user {
-            Some(user) => self.browser(user, visit).await?,
-            None => Browser::default(),
-        };
-        let known = browser.id();
-        let key = match (user, known) {
-            (None, _) => format!("password/name/{}", HEXLOWER.encode(&Sha256::digest(canonical))),
-            (Some(user), None) => format!("password/user/{}", user.id),
-            (Some(user), Some(browser)) => format!("password/user/{}/browser/{browser}", user.id),
-        };
-        Ok(Charged { key, address: visit.address.filter(|_| known.is_none()) })
+    /// The budget that a guess is charged to. All spellings of a name are one, and those of a user are the user's own.
+    fn budget_of(&self, user: Option<&User>, canonical: &str, browser: Option<&BrowserId>) -> String {
+        if let (Some(user), Some(browser)) = (user, browser) {
+            return format!("password/user/{}/browser/{browser}", user.id);
+        }
+        let own = user.map(|user| self.users().canonical(&user.name));
+        format!("password/name/{:05x}", bucket(own.as_deref().unwrap_or(canonical)))
     }
 
-    async fn matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+    async fn matches(&self, lane: Lane, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
         if password.expose().len() > LONGEST_PASSWORD {
             return Ok(false);
         }
-        let matches = self.users().password_matches(user, password).await?;
+        let matches = self.users().password_matches_in(lane, user, password).await?;
         Ok(matches && user.is_some_and(|user| user.active))
     }
 
-    /// Refuses unless the budget has room for one more guess beside those under way.
-    async fn room(&self, key: &str, beside: u32) -> Result<(), Stop> {
-        let limit = self.policy().first_step.per_account;
-        let now = self.now();
-        let spent = match self.store().budget(key).await? {
-            Some(budget) if budget.until > now && budget.spent >= limit => {
-                return Err(Refusal::TooManyFailures { until: budget.until }.into());
-            }
-            Some(budget) if budget.until > now => budget.spent,
-            _ => 0,
-        };
-        if spent.saturating_add(beside) >= limit {
-            return Err(Fault::busy("look at so many passwords of one user at once", COME_BACK).into());
-        }
-        Ok(())
-    }
-
-    /// Writes one wrong guess down.
-    async fn charge(&self, key: String) -> Result<(), Stop> {
+    /// Charges one guess, before it is looked at.
+    async fn charge(&self, key: String) -> Result<Charge, Stop> {
         let rule = &self.policy().first_step;
-        let spend = Change::Spend { key, amount: 1, limit: rule.per_account, at: self.now(), window: rule.window };
+        let (limit, at, window) = (rule.per_account, self.now(), rule.window);
+        let spend = Change::Spend { key: key.clone(), amount: 1, limit, at, window };
         match self.commit(&Batch::new(vec![spend])).await?.written() {
-            Written::Done => Ok(()),
+            Written::Done => Ok(Charge(key)),
             Written::Overspent { until, .. } => Err(Refusal::TooManyFailures { until: *until }.into()),
             Written::Conflict => Err(Fault::new("charge a budget").into()),
         }
     }
 
-    fn spare(&self, address: Option<IpAddr>) {
-        if let Some(address) = address {
-            self.addresses().refund(address);
+    /// Gives a charge back by itself, where no other commit does. Where that fails it stays until its window is over.
+    pub(super) async fn give_back(&self, charge: &Charge) {
+        if let Err(fault) = self.commit(&Batch::new(vec![charge.refund()])).await {
+            tracing::warn!(%fault, "a right password stays charged");
+        }
+    }
+
+    fn spare(&self, ip: Option<IpAddr>) {
+        if let Some(ip) = ip {
+            self.addresses().refund(ip);
         }
     }
 }
 
-/// Who pays for a wrong guess.
-struct Charged {
-    /// The name of a budget in the store.
-    key: String,
-    /// An address, if one is charged beside it.
-    address: Option<IpAddr>,
-}
-
-/// How many passwords are being looked at, by budget.
-#[derive(Debug, Default)]
-pub(crate) struct Guesses(Mutex<HashMap<String, u32>>);
-
-impl Guesses {
-    fn begin(&self, key: &str) -> Guess<'_> {
-        let mut counts = self.counts();
-        let count = counts.entry(key.to_owned()).or_insert(0);
-        let beside = *count;
-        *count = count.saturating_add(1);
-        Guess { guesses: self, key: key.to_owned(), beside }
-    }
-
-    fn counts(&self) -> MutexGuard<'_, HashMap<String, u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One password that is being looked at; over when it is dropped.
-struct Guess<'g> {
-    guesses: &'g Guesses,
-    key: String,
-    /// How many others there were when it began.
-    beside: u32,
-}
-
-impl Drop for Guess<'_> {
-    fn drop(&mut self) {
-        let mut counts = self.guesses.counts();
-        if let Some(count) = counts.get_mut(&self.key) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                counts.remove(&self.key);
-            }
-        }
-    }
+/// Without a key, so that budgets go on when keys change: it keeps nothing secret.
+fn bucket(name: &str) -> u32 {
+    let digest = Sha256::digest(name);
+    let first = digest.iter().take(4).fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+    first % BUCKETS
 }

@@ -11,7 +11,7 @@ use countersign_core::{
     view::ChallengeView,
 };
 
-use super::{Challenge, PASSWORD_ONLY, Visit, event, proved};
+use super::{Challenge, Charge, PASSWORD_ONLY, Visit, event, proved};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     session::{self, Terms},
@@ -36,20 +36,29 @@ pub enum SignIn {
 impl Engine {
     /// The first step: a name and a password.
     pub async fn sign_in(&self, name: &str, password: &Secret, visit: &Visit) -> Result<SignIn, Stop> {
-        let user = self.first_step(name, password, visit).await?;
-        self.after_password(&user, visit).await
+        let (user, charge) = self.first_step(name, password, visit).await?;
+        let outcome = self.after_password(&user, &charge, visit).await;
+        if outcome.is_err() {
+            self.give_back(&charge).await;
+        }
+        outcome
     }
 
-    /// Whoever has this name, if this is their password.
-    pub(super) async fn first_step(&self, name: &str, password: &Secret, visit: &Visit) -> Result<User, Stop> {
+    /// Whoever has this name, if this is their password, and what that was charged.
+    pub(super) async fn first_step(
+        &self,
+        name: &str,
+        password: &Secret,
+        visit: &Visit,
+    ) -> Result<(User, Charge), Stop> {
         let canonical = self.users().canonical(name);
         let user = if canonical.len() <= LONGEST_NAME { self.users().by_name(&canonical).await? } else { None };
-        let matches = self.try_password(user.as_ref(), &canonical, password, visit).await?;
-        Ok(user.filter(|_| matches).ok_or(Refusal::CredentialsWrong)?)
+        let charge = self.try_password(user.as_ref(), &canonical, password, visit).await?;
+        Ok(user.zip(charge).ok_or(Refusal::CredentialsWrong)?)
     }
 
     /// What a user who has proved the password gets: a session, or the question for a device.
-    async fn after_password(&self, user: &User, visit: &Visit) -> Result<SignIn, Stop> {
+    async fn after_password(&self, user: &User, charge: &Charge, visit: &Visit) -> Result<SignIn, Stop> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             let factors = self.open_factors(&user.id).await?;
@@ -62,6 +71,7 @@ impl Engine {
                 session: None,
                 device: None,
                 next: visit.next.clone(),
+                charge: Some(charge.budget().to_owned()),
             };
             match login::owed(&factors, None)? {
                 login::Owed::Device(device) => return self.owe(user, &attempt, device, &factors, visit).await,
@@ -120,6 +130,7 @@ impl Engine {
             Change::Record(event(EventKind::SignedIn, attempt, visit, now)),
         ];
         changes.extend(replaced(visit));
+        changes.extend(attempt.charge.clone().map(|key| Change::Refund { key, amount: 1 }));
         let remembered = self.remember(user, None, visit).await?;
         changes.extend(remembered.changes);
         let receipt = self.commit(&Batch::new(changes)).await?;

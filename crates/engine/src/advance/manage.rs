@@ -190,9 +190,9 @@ impl Engine {
     ) -> Result<Grant, Stop> {
         self.may_change_password(signed_in).await?;
         let user = signed_in.user();
-        if !self.try_password(Some(user), &user.name, current, visit).await? {
-            return Err(Refusal::PasswordWrong.into());
-        }
+        let charge = self.try_password(Some(user), &user.name, current, visit).await?;
+        let charge = charge.ok_or(Refusal::PasswordWrong)?;
+        self.give_back(&charge).await;
         if new.expose().len() > LONGEST_PASSWORD {
             return Err(Refusal::PasswordLong { longest: LONGEST_PASSWORD }.into());
         }

@@ -30,6 +30,15 @@ impl User {
     }
 }
 
+/// Where a password belongs in a queue of such that are to be hashed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// Whoever gives it shows a device cookie of the user's. Such users take turns, each over all their browsers.
+    Recognized,
+    /// Anybody else: perhaps one of very many.
+    Unrecognized,
+}
+
 /// Finds users and checks passwords.
 #[async_trait]
 pub trait Users: Debug + Send + Sync {
@@ -47,6 +56,12 @@ pub trait Users: Debug + Send + Sync {
     /// Whether this is the user's password. Must take as long for `None` (nobody has that name) as for anybody, and
     /// must not look at whether the user is active.
     async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault>;
+
+    /// The same, for users whose hashing has a queue: `lane` says where in it the request belongs, so that strangers never
+    /// keep whoever shows a device cookie waiting. Whoever has no queue need not write this.
+    async fn password_matches_in(&self, _lane: Lane, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+        self.password_matches(user, password).await
+    }
 
     /// Sets a new password and with it a new stamp, and returns the user as they are then. Keeps its own rules for
     /// passwords and refuses with a reason; refuses with [`Refusal::AttemptOver`] if the stamp is no longer the one in

@@ -1,0 +1,125 @@
+//! How often passwords may be given from one place of the network, whatever comes of it.
+//!
+//! Budgets of wrong passwords last for minutes and are by account; this lasts for seconds and keeps one network from filling
+//! the lane in which strangers wait to have their passwords hashed. Whoever has an IPv6 network has as many addresses as
+//! they like, so larger networks have limits as well, which rise with their size: an honest office may share any of them.
+//! Each node counts for itself, in a table that is bounded: while it is full of live entries, others are not counted.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use countersign_core::Timestamp;
+
+/// How long entries are counted together.
+const WINDOW: Duration = Duration::from_secs(10);
+/// How many in a window: from one IPv4 address, and from IPv6 networks of these prefixes.
+const PER_IPV4: u32 = 60;
+const PER_IPV6: [(u32, u32); 4] = [(128, 30), (64, 60), (56, 120), (48, 240)];
+const MAX_ENTRIES: usize = 200_000;
+
+/// A network of one size.
+type Network = (IpAddr, u32);
+
+/// What came in of late, by network.
+#[derive(Debug, Default)]
+pub(crate) struct Entries(Mutex<HashMap<Network, Window>>);
+
+#[derive(Debug)]
+struct Window {
+    count: u32,
+    until: Timestamp,
+}
+
+impl Entries {
+    /// Counts one, or says from when on there is room again.
+    pub(crate) fn enter(&self, ip: IpAddr, now: Timestamp) -> Result<(), Timestamp> {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let networks = networks(ip);
+        if windows.len().saturating_add(networks.len()) > MAX_ENTRIES {
+            windows.retain(|_, window| window.is_open(now));
+        }
+        let full = networks.iter().filter_map(|(network, limit)| {
+            let window = windows.get(network).filter(|window| window.is_open(now))?;
+            (window.count >= *limit).then_some(window.until)
+        });
+        if let Some(until) = full.max() {
+            return Err(until);
+        }
+        for (network, _) in networks {
+            if windows.len() >= MAX_ENTRIES && !windows.contains_key(&network) {
+                continue;
+            }
+            let window = windows.entry(network).or_insert(Window { count: 0, until: now });
+            if !window.is_open(now) {
+                *window = Window { count: 0, until: now.after(WINDOW) };
+            }
+            window.count = window.count.saturating_add(1);
+        }
+        Ok(())
+    }
+}
+
+impl Window {
+    /// One that a clock which was ahead has begun is over.
+    fn is_open(&self, now: Timestamp) -> bool {
+        now < self.until && self.until.is_credible_end(WINDOW, now)
+    }
+}
+
+/// The networks that an address is in, with their limits.
+fn networks(ip: IpAddr) -> Vec<(Network, u32)> {
+    match ip.to_canonical() {
+        v4 @ IpAddr::V4(_) => vec![((v4, 32), PER_IPV4)],
+        IpAddr::V6(ip) => PER_IPV6.map(|(prefix, limit)| ((network(ip, prefix), prefix), limit)).into(),
+    }
+}
+
+fn network(ip: Ipv6Addr, prefix: u32) -> IpAddr {
+    let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or(0);
+    IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & mask))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1000);
+
+    /// How many of these are let in at one moment.
+    fn let_in(entries: &Entries, ips: impl Iterator<Item = String>) -> usize {
+        ips.filter(|ip| entries.enter(ip.parse().unwrap(), NOW).is_ok()).count()
+    }
+
+    #[test]
+    fn t109_networks_have_limits_that_rise_with_their_size() {
+        let many = 1000_u32;
+        for (limit, ips) in [
+            (60, Box::new((0..many).map(|_| "192.0.2.1".to_owned())) as Box<dyn Iterator<Item = String>>),
+            (60, Box::new((0..many).map(|_| "::ffff:192.0.2.1".to_owned()))),
+            (30, Box::new((0..many).map(|_| "2001:db8::1".to_owned()))),
+            (60, Box::new((0..many).map(|number| format!("2001:db8::{number:x}")))),
+            (120, Box::new((0..many).map(|number| format!("2001:db8:0:{:x}::{number:x}", number % 256)))),
+            (240, Box::new((0..many).map(|number| format!("2001:db8:0:{number:x}::1")))),
+            (1000, Box::new((0..many).map(|number| format!("2001:db8:{number:x}::1")))),
+        ] {
+            assert_eq!(let_in(&Entries::default(), ips), limit);
+        }
+    }
+
+    #[test]
+    fn there_is_room_again_after_seconds_whatever_the_clock_did() {
+        let entries = Entries::default();
+        let ip = "192.0.2.1".parse().unwrap();
+        let end = NOW.after(WINDOW);
+        assert_eq!((0..61).find_map(|_| entries.enter(ip, NOW).err()), Some(end));
+        assert_eq!(entries.enter(ip, end.before(Duration::from_millis(1))), Err(end));
+        assert!(entries.enter(ip, end).is_ok());
+        let ahead = NOW.after(Duration::from_hours(24));
+        assert!((0..60).all(|_| entries.enter(ip, ahead).is_ok()) && entries.enter(ip, ahead).is_err());
+        assert!(entries.enter(ip, NOW).is_ok(), "a window from the future is over");
+    }
+}
