@@ -131,12 +131,15 @@ pub enum Change<S = Envelope> {
         /// How long after its first charge a budget is empty again.
         window: Duration,
     },
-    /// Takes a charge back, down to nothing.
+    /// Takes a charge back, down to nothing, from the window that was charged: what was charged in an earlier window is not
+    /// given back from a later one.
     Refund {
         /// Names the budget.
         key: String,
         /// How much.
         amount: u32,
+        /// The end that the budget's window has at most, if it is still the one that was charged.
+        until: Timestamp,
     },
     /// Dates a budget anew that a clock which was ahead has dated: it keeps what it holds.
     RestartBudget {
@@ -281,7 +284,7 @@ impl Change {
             Self::OpenToken(token) => Change::OpenToken(token),
             Self::TouchToken { token, at } => Change::TouchToken { token, at },
             Self::Spend { key, amount, limit, at, window } => Change::Spend { key, amount, limit, at, window },
-            Self::Refund { key, amount } => Change::Refund { key, amount },
+            Self::Refund { key, amount, until } => Change::Refund { key, amount, until },
             Self::RestartBudget { key, until, beyond } => Change::RestartBudget { key, until, beyond },
             Self::PutDeviceCookie { cookie, replaces } => Change::PutDeviceCookie { cookie, replaces },
             Self::EndDeviceCookies { user } => Change::EndDeviceCookies { user },

@@ -175,12 +175,15 @@ pub struct Envelope {
     /// The questions about an answer of this device that a service was asked and has not answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<String>,
+    /// The same, for answers that came from a browser with a device cookie.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_by_owner: Vec<String>,
 }
 
 impl Envelope {
     /// A fresh envelope that has accepted nothing.
     pub fn new(state: State) -> Self {
-        Self { marks: Marks::default(), state, asked: vec![] }
+        Self { marks: Marks::default(), state, asked: vec![], asked_by_owner: vec![] }
     }
 }
 

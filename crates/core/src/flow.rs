@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, DeviceId, Refusal, SessionKey, Timestamp, UserId};
+use crate::{AttemptId, Change, DeviceId, Refusal, SessionKey, Timestamp, UserId};
 
 /// What a run of a flow is for. An attempt made for one purpose is void for every other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -74,9 +74,26 @@ pub struct Attempt {
     /// Where the browser wanted to go; checked again before it is followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// The budget that the password was charged to; finishing the run gives the charge back.
+    /// What the password was charged; finishing the run gives it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub charge: Option<String>,
+    pub charge: Option<Charge>,
+}
+
+/// What a right password was charged, to be given back in the commit that it leads to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[must_use = "a right password gives its charge back"]
+pub struct Charge {
+    /// Names the budget.
+    pub budget: String,
+    /// When a window that began with the charge would end: from a later one nothing is given back.
+    pub until: Timestamp,
+}
+
+impl Charge {
+    /// The change that gives it back.
+    pub fn refund(&self) -> Change {
+        Change::Refund { key: self.budget.clone(), amount: 1, until: self.until }
+    }
 }
 
 impl Attempt {

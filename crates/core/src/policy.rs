@@ -67,6 +67,9 @@ pub enum PolicyError {
     /// A code that was sent would be good for longer than NIST SP 800-63B-4 §3.1.3.1 allows.
     #[error("a code that was sent has to be over within 1 second to 10 minutes")]
     CodeLifetime,
+    /// Codes of which all were verified would have a lower limit than others.
+    #[error("a ceiling of codes a day cannot be lower than the number of codes a day below it")]
+    CodeCeiling,
     /// A device would be disabled later than NIST SP 800-63B-4 §3.2.2 allows.
     #[error("a device has to be disabled after at most 100 failures in a row")]
     Cap,
@@ -92,6 +95,10 @@ impl Policy {
         let code = Duration::from_secs(1)..=Self::LONGEST_CODE;
         if !code.contains(&self.sending.lifetime) {
             return Err(PolicyError::CodeLifetime);
+        }
+        let SendingRule { per_user, per_user_ceiling, per_address, per_address_ceiling, .. } = self.sending;
+        if per_user_ceiling < per_user || per_address_ceiling < per_address {
+            return Err(PolicyError::CodeCeiling);
         }
         if self.throttle.cap.is_some_and(|cap| cap.get() > Self::MOST_FAILURES) {
             return Err(PolicyError::Cap);
@@ -134,7 +141,9 @@ mod tests {
         let off = Policy { throttle: ThrottleRule::OFF, ..default.clone() };
         assert_eq!(off.check(), Ok(()));
         let cap = ThrottleRule { cap: NonZeroU32::new(101), ..default.throttle };
+        let low = SendingRule { per_address_ceiling: 9, ..SendingRule::default() };
         for (policy, error) in [
+            (Policy { sending: low, ..default.clone() }, PolicyError::CodeCeiling),
             (Policy { issuer: " ".into(), ..default.clone() }, PolicyError::NoIssuer),
             (Policy { login_timeout: Duration::ZERO, ..default.clone() }, PolicyError::LoginTimeout),
             (Policy { login_timeout: Duration::from_secs(43_201), ..default.clone() }, PolicyError::LoginTimeout),

@@ -25,7 +25,7 @@ use crate::{
     mark::Mark,
     method::{
         Check, Methods,
-        question::{MOST_ASKED, Question, Reply},
+        question::{self, Question, Reply},
     },
     throttle::Throttle,
 };
@@ -79,9 +79,8 @@ pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
 /// that this device did not ask, or that was answered already, opens nothing.
 pub fn judge_reply(case: Case<'_>, question: &Question, reply: &Reply, now: Timestamp) -> Ruling {
     let mut device = next_version(case.device);
-    let asked = device.state.asked.len();
-    device.state.asked.retain(|nonce| *nonce != question.nonce);
-    if device.status != case.stage || device.state.asked.len() == asked {
+    let was_open = question::close(&mut device.state, question);
+    if device.status != case.stage || !was_open {
         return Ruling::refused(Refusal::AttemptOver, vec![]);
     }
     if *reply == Reply::Wrong {
@@ -127,9 +126,7 @@ fn failed(case: &Case<'_>, now: Timestamp) -> Device {
 /// for every other one from now on.
 fn ask(case: &Case<'_>, question: Question, now: Timestamp) -> Ruling {
     let mut device = failed(case, now);
-    let surplus = (device.state.asked.len().saturating_add(1)).saturating_sub(MOST_ASKED);
-    device.state.asked.drain(..surplus);
-    device.state.asked.push(question.nonce.clone());
+    question::keep(&mut device.state, &question, case.admission.standing);
     let disables = case.admission.disables(&device, device.throttle.failures);
     let moved = (case.stage == Status::Active && disables && case.session.is_none()).then(|| moved(case));
     let charge = case.session.map(|session| session.charge(now));

@@ -5,6 +5,11 @@
 //! region (a calling code or a mail domain) and to everybody's money for a day; and to a breaker of its region, which gets
 //! several charges back for each code that is given back, so that it trips where codes are sent and hardly any comes back.
 //! Each charge is a conditional increment, so limits hold across nodes and restarts. Nothing is sent from here.
+//!
+//! Two things keep the owner of an address from running dry. A verified code gives its charge back to the daily counts of
+//! its user and its address, up to a ceiling of all that is sent in a day, which gets nothing back. And part of these counts,
+//! of the ceilings and of the codes that are good at once is kept for browsers with a device cookie that proved a device,
+//! which also have a cooldown of their own: an attacker who has the password alone uses up the rest and no more.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,13 +18,14 @@ use crate::{
     admission::Admission,
     method::{
         State,
-        delivered::{Challenge, Refund},
+        delivered::{Challenge, MOST_CHALLENGES, Refund},
     },
     otp::{Code, Digits},
+    throttle::Standing,
 };
 
 const DAY: Duration = Duration::from_hours(24);
-/// Begins the name of the budget that is the cooldown.
+/// Begins the name of the budgets that are cooldowns.
 const COOLDOWN: &str = "send-cooldown";
 
 /// How codes are sent.
@@ -31,10 +37,14 @@ pub struct SendingRule {
     pub lifetime: Duration,
     /// The shortest time between two codes to one address; zero: none.
     pub cooldown: Duration,
-    /// Codes that one user may be sent in a day.
+    /// Codes that one user may be sent in a day, those not counted that were verified.
     pub per_user: u32,
-    /// Codes that one address may be sent in a day.
+    /// Codes that one user may be sent in a day in all; at least `per_user`.
+    pub per_user_ceiling: u32,
+    /// Codes that one address may be sent in a day, those not counted that were verified.
     pub per_address: u32,
+    /// Codes that one address may be sent in a day in all; at least `per_address`.
+    pub per_address_ceiling: u32,
     /// Codes that one region, a calling code or a mail domain, may be sent in a day.
     pub per_region: u32,
     /// When sending to a region stops because no codes come back.
@@ -82,14 +92,17 @@ pub enum EmailRule {
 
 impl Default for SendingRule {
     /// Six digits for five minutes, one a minute; twenty a day for a user, ten for an address, five hundred for a region;
-    /// a breaker at fifty in an hour. No limit in money, because there are no prices.
+    /// with the verified ones a hundred for a user and fifty for an address; a breaker at fifty in an hour. No limit in
+    /// money, because there are no prices.
     fn default() -> Self {
         Self {
             digits: Digits::SIX,
             lifetime: Duration::from_mins(5),
             cooldown: Duration::from_mins(1),
             per_user: 20,
+            per_user_ceiling: 100,
             per_address: 10,
+            per_address_ceiling: 50,
             per_region: 500,
             breaker: Breaker { allowance: 50, makes_good: 2, window: Duration::from_hours(1) },
             spend: None,
@@ -124,6 +137,48 @@ pub struct Sending<'a> {
     pub address_tag: &'a str,
 }
 
+/// Who asks for a code, as far as the budgets of the user and of the address are concerned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Asker {
+    /// A browser with a device cookie that proved a device, or a session, for a device that its owner has proved.
+    Owner,
+    /// Anybody else who has the password. So is whoever sets a device up: the address could be another person's.
+    Stranger,
+}
+
+impl Asker {
+    fn of(case: &Sending<'_>) -> Self {
+        let is_known = case.admission.standing != Standing::Unrecognized;
+        if is_known && case.device.is_active() { Self::Owner } else { Self::Stranger }
+    }
+
+    /// The part of a limit that may be used. Strangers leave half of it, rounded down, to the owner; of a limit of one
+    /// nothing can be kept.
+    fn share(self, limit: u32) -> u32 {
+        match self {
+            Self::Owner => limit,
+            Self::Stranger => limit.div_ceil(2),
+        }
+    }
+
+    /// So many codes may be good at once when another one is made.
+    fn challenges(self) -> usize {
+        match self {
+            Self::Owner => MOST_CHALLENGES,
+            Self::Stranger => MOST_CHALLENGES / 2,
+        }
+    }
+
+    /// The cooldown that is waited for. Owners do not wait for strangers: each have their own, so an address gets a
+    /// message more in the same span at most.
+    fn cooldown(self, address_tag: &str) -> String {
+        match self {
+            Self::Owner => format!("{COOLDOWN}-owner:{address_tag}"),
+            Self::Stranger => format!("{COOLDOWN}:{address_tag}"),
+        }
+    }
+}
+
 /// A code about to be sent: what must be written first, and what is to be sent then.
 #[derive(Debug)]
 pub struct Posted {
@@ -141,16 +196,17 @@ pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp)
     let Sending { device, attempt, rule, admission, address_tag: _ } = case;
     let State::Delivered(state) = &device.state.state else { return Err(Refusal::MethodUnknown) };
     admission.check(device, now)?;
+    let asker = Asker::of(&case);
     let region = state.to.region().to_owned();
     let price = rule.prices.of(&device.kind, &region);
     let due = charges(&case, &region, price);
-    let refunds = due.iter().filter_map(Charge::refund).collect();
+    let refunds = due.iter().filter_map(|charge| charge.refund(now)).collect();
     let until = now.after(rule.lifetime);
     let challenge = Challenge { delivery: delivery.clone(), attempt: attempt.clone(), code, until, refunds };
     let later = Refusal::SendingLimited { until };
     let mut next = device.clone();
     next.version = next.version.saturating_add(1);
-    next.state.state = State::Delivered(state.clone().with(challenge.clone(), now).ok_or(later)?);
+    next.state.state = State::Delivered(state.clone().with(challenge.clone(), asker.challenges(), now).ok_or(later)?);
     let mut changes: Vec<_> = due.into_iter().map(|charge| charge.spend(now)).collect();
     changes.push(Change::UpdateDevice(next.clone()));
     changes.push(Change::AddDelivery(Delivery {
@@ -188,11 +244,14 @@ struct Charge {
 
 fn charges(case: &Sending<'_>, region: &str, price: u32) -> Vec<Charge> {
     let Sending { device, rule, address_tag, .. } = case;
-    let channel = &device.kind;
-    let daily = |name: String, limit| Charge { budget: name, amount: 1, limit, window: DAY, back: 0 };
+    let (user, channel, asker) = (&device.user, &device.kind, Asker::of(case));
+    let daily = |budget: String, limit| Charge { budget, amount: 1, limit, window: DAY, back: 0 };
+    let shared = |budget, limit| daily(budget, asker.share(limit));
     let mut charges = vec![
-        daily(format!("send-user:{}", device.user), rule.per_user),
-        daily(format!("send-address:{address_tag}"), rule.per_address),
+        Charge { back: 1, ..shared(format!("send-user:{user}"), rule.per_user) },
+        shared(format!("send-user-ceiling:{user}"), rule.per_user_ceiling),
+        Charge { back: 1, ..shared(format!("send-address:{address_tag}"), rule.per_address) },
+        shared(format!("send-address-ceiling:{address_tag}"), rule.per_address_ceiling),
         daily(format!("send-region:{channel}:{region}"), rule.per_region),
         Charge {
             budget: format!("send-breaker:{channel}:{region}"),
@@ -203,7 +262,7 @@ fn charges(case: &Sending<'_>, region: &str, price: u32) -> Vec<Charge> {
         },
     ];
     if !rule.cooldown.is_zero() {
-        let budget = format!("{COOLDOWN}:{address_tag}");
+        let budget = asker.cooldown(address_tag);
         charges.push(Charge { budget, amount: 1, limit: 1, window: rule.cooldown, back: 1 });
     }
     if let Some(limit) = rule.spend.filter(|_| price > 0) {
@@ -213,8 +272,9 @@ fn charges(case: &Sending<'_>, region: &str, price: u32) -> Vec<Charge> {
 }
 
 impl Charge {
-    fn refund(&self) -> Option<Refund> {
-        (self.back > 0).then(|| Refund { budget: self.budget.clone(), amount: self.back })
+    fn refund(&self, at: Timestamp) -> Option<Refund> {
+        let until = at.after(self.window);
+        (self.back > 0).then(|| Refund { budget: self.budget.clone(), amount: self.back, until })
     }
 
     fn spend(self, at: Timestamp) -> Change {

@@ -20,6 +20,9 @@ pub const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// Later than any other moment.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// The moment this many milliseconds after the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)

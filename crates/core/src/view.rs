@@ -68,8 +68,8 @@ pub enum AnswerForm {
     Press,
     /// A backup code; so many are left.
     BackupCode {
-        /// Codes not used yet.
-        left: usize,
+        /// Codes not used yet; nothing where the caller is not told.
+        left: Option<usize>,
     },
     /// Any text.
     Text,
@@ -78,7 +78,42 @@ pub enum AnswerForm {
 impl DeviceView {
     /// How the device looks now.
     pub fn new(device: &Device, account: &Account, looking: Looking<'_>) -> Self {
-        let answer = match &device.state.state {
+        Self {
+            id: device.id.clone(),
+            kind: device.kind.clone(),
+            name: device.name.clone(),
+            status: device.status,
+            preferred: is_preferred(device, account),
+            created: device.created,
+            last_used: device.last_used,
+            failures: device.throttle.failures,
+            locked_until: looking.locked_until(device),
+            answer: AnswerForm::of(device, looking),
+            to: masked(device),
+        }
+    }
+}
+
+impl Looking<'_> {
+    fn locked_until(&self, device: &Device) -> Option<Timestamp> {
+        self.rule.locked_until(&device.throttle, self.standing, self.now)
+    }
+}
+
+fn is_preferred(device: &Device, account: &Account) -> bool {
+    account.preferred.as_ref() == Some(&device.id)
+}
+
+fn masked(device: &Device) -> Option<String> {
+    match &device.state.state {
+        State::Delivered(state) => Some(state.to.masked()),
+        _ => None,
+    }
+}
+
+impl AnswerForm {
+    fn of(device: &Device, looking: Looking<'_>) -> Self {
+        match &device.state.state {
             State::Totp(state) => AnswerForm::Digits(state.digits.count()),
             State::Hotp(state) => AnswerForm::Digits(state.digits.count()),
             State::Delivered(state) => {
@@ -88,25 +123,9 @@ impl DeviceView {
             }
             State::Yubikey(_) => AnswerForm::Press,
             State::BackupCodes(state) => {
-                AnswerForm::BackupCode { left: state.count().saturating_sub(device.state.marks.used()) }
+                AnswerForm::BackupCode { left: Some(state.count().saturating_sub(device.state.marks.used())) }
             }
             State::Foreign(_) => AnswerForm::Text,
-        };
-        Self {
-            id: device.id.clone(),
-            kind: device.kind.clone(),
-            name: device.name.clone(),
-            status: device.status,
-            preferred: account.preferred.as_ref() == Some(&device.id),
-            created: device.created,
-            last_used: device.last_used,
-            failures: device.throttle.failures,
-            locked_until: looking.rule.locked_until(&device.throttle, looking.standing, looking.now),
-            answer,
-            to: match &device.state.state {
-                State::Delivered(state) => Some(state.to.masked()),
-                _ => None,
-            },
         }
     }
 }
@@ -130,10 +149,58 @@ impl FactorsView {
         let (fallbacks, devices): (Vec<_>, Vec<_>) =
             factors.devices.iter().filter(shown).map(view).partition(|device| device.kind.is_fallback());
         let left = fallbacks.iter().filter_map(|device| match device.answer {
-            AnswerForm::BackupCode { left } if device.status == Status::Active => Some(left),
+            AnswerForm::BackupCode { left } if device.status == Status::Active => left,
             _ => None,
         });
         Self { enabled: factors.enabled(), devices, backup_codes_left: left.reduce(usize::saturating_add) }
+    }
+}
+
+/// A device that is asked for an answer, or could be: what is needed to answer it, and for its owner some more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PromptView {
+    /// Names it.
+    pub id: DeviceId,
+    /// Its method.
+    pub kind: Kind,
+    /// What its owner calls it; see [`ChallengeView::at_login`] for when it is left out.
+    pub name: Option<DeviceName>,
+    /// Whether it is asked first.
+    pub preferred: bool,
+    /// Wrong answers in a row since it was last used; left out for a caller who has proved the password alone.
+    pub failures: Option<u32>,
+    /// Until when it refuses to listen, if it does.
+    pub locked_until: Option<Timestamp>,
+    /// What an answer to it looks like.
+    pub answer: AnswerForm,
+    /// Where codes are sent, as much of it as its owner needs to recognise it.
+    pub to: Option<String>,
+}
+
+impl PromptView {
+    /// The device as its owner is asked for it.
+    fn of_owner(device: &Device, account: &Account, looking: Looking<'_>) -> Self {
+        Self {
+            id: device.id.clone(),
+            kind: device.kind.clone(),
+            name: Some(device.name.clone()),
+            preferred: is_preferred(device, account),
+            failures: Some(device.throttle.failures),
+            locked_until: looking.locked_until(device),
+            answer: AnswerForm::of(device, looking),
+            to: masked(device),
+        }
+    }
+
+    /// The same without what a caller who has proved the password alone is not told.
+    fn reduced(self, others: &[&Device]) -> Self {
+        let alike = |other: &&Device| other.id != self.id && other.kind == self.kind && masked(other) == self.to;
+        let is_named = !self.kind.is_ours() || others.iter().any(alike);
+        let answer = match self.answer {
+            AnswerForm::BackupCode { .. } => AnswerForm::BackupCode { left: None },
+            answer => answer,
+        };
+        Self { name: self.name.filter(|_| is_named), failures: None, answer, ..self }
     }
 }
 
@@ -141,20 +208,33 @@ impl FactorsView {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ChallengeView {
     /// The device that is asked.
-    pub device: DeviceView,
+    pub device: PromptView,
     /// The user's other devices.
-    pub others: Vec<DeviceView>,
+    pub others: Vec<PromptView>,
     /// Devices that too many wrong codes have disabled: whoever has just proved the password is to know of it.
-    pub disabled: Vec<DeviceView>,
+    pub disabled: Vec<PromptView>,
 }
 
 impl ChallengeView {
-    /// How asking `device` looks now.
-    pub fn new(device: &Device, factors: &Factors, looking: Looking<'_>) -> Self {
-        let view = |device: &Device| DeviceView::new(device, &factors.account, looking);
+    /// How asking `device` looks in a session, whose user is told everything.
+    pub fn in_session(device: &Device, factors: &Factors, looking: Looking<'_>) -> Self {
+        let view = |device: &Device| PromptView::of_owner(device, &factors.account, looking);
         let others = factors.active().into_iter().filter(|other| other.id != device.id).map(view).collect();
         let disabled = factors.devices.iter().filter(|device| device.status == Status::Disabled).map(view).collect();
         Self { device: view(device), others, disabled }
+    }
+
+    /// How asking `device` looks at sign-in. A browser with a device cookie is shown what a session is. A caller who has
+    /// proved the password alone is shown no failures, no number of backup codes, and the name of a device only where it
+    /// is needed: to tell it from another one of the same method and address, or for a host's own method.
+    pub fn at_login(device: &Device, factors: &Factors, looking: Looking<'_>) -> Self {
+        let Self { device, others, disabled } = Self::in_session(device, factors, looking);
+        if looking.standing != Standing::Unrecognized {
+            return Self { device, others, disabled };
+        }
+        let shown: Vec<_> = factors.devices.iter().filter(|device| device.status != Status::Enrolling).collect();
+        let all = |views: Vec<PromptView>| views.into_iter().map(|view| view.reduced(&shown)).collect();
+        Self { device: device.reduced(&shown), others: all(others), disabled: all(disabled) }
     }
 }
 

@@ -176,3 +176,53 @@ fn a_question_about_the_last_failure_keeps_strangers_from_the_next_device() {
         "and backup codes are looked at"
     );
 }
+
+/// An attacker who has the password asks the service about one answer after the other, and waits for none of the replies.
+#[test]
+fn t129_questions_of_a_stranger_do_not_displace_the_owners() {
+    const MANY: u32 = 20;
+    let mut key = device(Kind::YUBIKEY, State::Yubikey(yubikey::State::unbound()));
+    let (account, methods) = (Account::new(UserId::new("ada")), Methods::default());
+    let judges = |device: &Device, run: &AttemptId, standing, reply: Option<(&Question, Reply)>| {
+        let case = Case {
+            device,
+            account: &account,
+            attempt: run,
+            admission: Admission { rule: &ThrottleRule::OFF, standing, another_disabled: false },
+            session: None,
+            methods: &methods,
+            stage: Status::Active,
+            address: None,
+        };
+        match reply {
+            Some((question, reply)) => judge_reply(case, question, &reply, NOW),
+            None => judge(case, &wrong_answer(KEY).into(), NOW),
+        }
+    };
+    let asks = |key: &mut Device, run: &str, standing| {
+        let ruling = judges(key, &AttemptId::new(run), standing, None);
+        *key = ruling.batch().changes().iter().find_map(updated).unwrap();
+        let receipt = stored(ruling.batch()).done();
+        let Settled::Ask(question) = ruling.settle(&receipt) else { unreachable!("a service is asked") };
+        question
+    };
+    let owners = asks(&mut key, "attempt-of-the-owner", Recognized);
+    for number in 0..MANY {
+        asks(&mut key, &format!("attempt-of-the-stranger-{number}"), Unrecognized);
+    }
+    let right = Reply::Right { counter: Some(1) };
+    let ruling = judges(&key, &AttemptId::new("attempt-of-the-owner"), Recognized, Some((&owners, right.clone())));
+    assert!(ruling.draft().is_some(), "the owner's reply is taken");
+    // And it is taken once: the batch closes the question.
+    let after = ruling.batch().changes().iter().find_map(updated).unwrap();
+    let again = judges(&after, &AttemptId::new("attempt-of-the-owner"), Recognized, Some((&owners, right)));
+    assert!(again.draft().is_none());
+    assert!(after.state.asked.len() < MANY as usize, "what nobody waits for is not kept for ever");
+}
+
+fn updated(change: &Change) -> Option<Device> {
+    match change {
+        Change::UpdateDevice(device) => Some(device.clone()),
+        _ => None,
+    }
+}

@@ -119,17 +119,33 @@ fn what_is_written_today_has_a_golden_file() {
         step: Step::new(60).unwrap(),
         t0: 100,
         drift: -2,
+        drift_learned: None,
     };
-    let app = Envelope { marks: Marks::with_floor(58_908_960), state: State::Totp(state), asked: vec![] };
+    let app = Envelope { marks: Marks::with_floor(58_908_960), ..Envelope::new(State::Totp(state)) };
     let mut marks = Marks::default();
     marks.spend(Mark::Once { id: "0".into(), until: None }, NOW);
     let codes = [1, 2].map(|code| BackupCode::new(&[code; 10]));
-    let codes = Envelope { marks, state: State::BackupCodes(backup_codes::State::new([9; 32], &codes)), asked: vec![] };
+    let codes = Envelope { marks, ..Envelope::new(State::BackupCodes(backup_codes::State::new([9; 32], &codes))) };
     for (today, golden) in [
         (serde_json::to_string(&app), include_str!("golden/envelope-totp.json")),
         (serde_json::to_string(&codes), include_str!("golden/envelope-backup-codes.json")),
     ] {
         assert_eq!(today.unwrap(), golden.trim_end());
+    }
+}
+
+/// Parts that came later, each in a file of its own.
+#[test]
+fn parts_that_came_later_decode_and_are_written_the_same() {
+    let app = envelope(include_str!("golden/envelope-totp-drift-learned.json"));
+    assert_eq!((totp(&app).drift, totp(&app).drift_learned), (2, Some(NOW)));
+    let key = envelope(include_str!("golden/envelope-yubikey-asked-by-owner.json"));
+    assert_eq!((&*key.asked, &*key.asked_by_owner), (&["nonce".to_owned()][..], &["other".to_owned()][..]));
+    for (envelope, golden) in [
+        (app, include_str!("golden/envelope-totp-drift-learned.json")),
+        (key, include_str!("golden/envelope-yubikey-asked-by-owner.json")),
+    ] {
+        assert_eq!(serde_json::to_string(&envelope).unwrap(), golden.trim_end());
     }
 }
 
@@ -143,9 +159,9 @@ fn later() -> Vec<(State, &'static str)> {
         attempt: AttemptId::new("run"),
         code: Code::parse("012345", Digits::SIX).unwrap(),
         until: NOW,
-        refunds: vec![delivered::Refund { budget: "send-cooldown:tag".into(), amount: 1 }],
+        refunds: vec![delivered::Refund { budget: "send-cooldown:tag".into(), amount: 1, until: Timestamp::MAX }],
     };
-    sms = sms.with(challenge, NOW.before(std::time::Duration::from_secs(1))).unwrap();
+    sms = sms.with(challenge, delivered::MOST_CHALLENGES, NOW.before(std::time::Duration::from_secs(1))).unwrap();
     let email = delivered::State::new(Address::Email(EmailAddress::parse("ada@example.org").unwrap()));
     let public_id = PublicId::new(&[1, 2, 3, 4, 5, 6]).unwrap();
     let own = yubikey::State::own(public_id, PrivateId::new([7; 6]), YubikeyKey::new([8; 16]));

@@ -133,3 +133,77 @@ fn before_its_first_step_a_device_takes_nothing() {
     state.t0 = NOON + 1_000_000;
     assert!(!app.takes(0, 0));
 }
+
+/// B01: the server's clock was 30 s, then 60 s fast, the phone was right all the time, and then the clock is put right.
+#[test]
+fn t118_a_right_phone_is_taken_after_the_clock_was_wrong_twice() {
+    const DAY: i64 = 24 * 3600;
+    let mut app = App::new(TotpRule::default());
+    assert!(app.takes(DAY, -1) && app.takes(2 * DAY, -2));
+    assert!(app.takes(3 * DAY, 0), "the true time is always looked at");
+    assert_eq!(app.drift(), 0, "and nothing is left of what was learned");
+    assert!(app.takes(4 * DAY, 0));
+}
+
+/// Whatever the clocks of server and phone did before, a phone that is right is taken at its next code; at the first one
+/// after the last that was used, where the phone itself was ahead.
+#[test]
+fn t118_no_history_of_wrong_clocks_locks_a_right_phone_out() {
+    let mut seed = 1_u64;
+    let mut drawn = |most: i64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        i64::try_from(seed >> 33).unwrap() % (2 * most + 1) - most
+    };
+    for _ in 0..2000 {
+        let mut app = App::new(TotpRule::default());
+        let (mut time, mut phone) = (0, 0);
+        for _ in 0..8 {
+            time += 600 + 86_400 * drawn(100).abs();
+            let server = drawn(6);
+            phone = drawn(3);
+            app.takes(time + 30 * server, phone - server);
+        }
+        assert!(app.takes(time + 30 * (phone.max(0) + 1), 0), "{:?}", app.device);
+    }
+}
+
+#[test]
+fn t118_a_used_step_stays_used_whatever_is_learned() {
+    for offset in [-2, -1, 0, 1, 2] {
+        let mut app = App::new(TotpRule::default());
+        assert!(app.takes(0, offset.clamp(-1, 1)));
+        assert_eq!(app.takes(30, offset - 1), offset == 2, "a step that is not later than the last one is used");
+    }
+}
+
+#[test]
+fn t118_learned_drift_decays_while_a_device_is_not_used() {
+    const DAY: i64 = 24 * 3600;
+    for (days, offset, taken) in [(89, 5, true), (90, 5, false), (90, 4, true), (180, 4, false), (360, 2, false)] {
+        let mut app = App::new(TotpRule::default());
+        assert!((1..=4).all(|drift| app.takes(600 * drift, drift)));
+        assert_eq!(app.takes(600 * 4 + days * DAY, offset), taken, "{days} {offset}");
+        let mut app = App::new(TotpRule::default());
+        assert!((1..=4).all(|drift| app.takes(600 * drift, drift)));
+        assert!(app.takes(600 * 4 + days * DAY, 0), "a phone that was put right never waits for that");
+    }
+}
+
+/// The odds in SECURITY.md: no drift makes more steps count than the rule says, and one does make as many.
+#[test]
+fn t118_no_more_steps_are_looked_at_than_the_odds_rest_on() {
+    let wide = TotpRule { behind: 2, ahead: 1, max_drift: 2 };
+    for (rule, most) in [(TotpRule::default(), 6), (TotpRule::STRICT, 2), (wide, 6)] {
+        let taken = |drift: i16| {
+            let takes = |offset: &i64| {
+                let mut app = App::new(rule);
+                let State::Totp(state) = &mut app.device.state.state else { panic!("not an authenticator app") };
+                state.drift = drift;
+                app.takes(0, *offset)
+            };
+            u32::try_from((-20..=20).filter(takes).count()).unwrap()
+        };
+        assert_eq!((-8..=8).map(taken).max(), Some(most));
+        assert_eq!(rule.most_steps(), most);
+    }
+}

@@ -46,7 +46,6 @@ pub use at_once::{Asked, AtOnce, Proof, Said};
 pub use client::ClientTokens;
 pub use enrol::Enrolment;
 pub(crate) use entry::Entries;
-pub(crate) use guess::Charge;
 pub use guess::LONGEST_PASSWORD;
 pub use login::SignIn;
 pub use send::Spoken;

@@ -290,8 +290,8 @@ impl Rows {
             Change::Spend { key, amount, limit, at, window } => {
                 return self.spend(key, amount, limit, at, at.after(window));
             }
-            Change::Refund { key, amount } => {
-                if let Some(budget) = self.budgets.get_mut(&key) {
+            Change::Refund { key, amount, until } => {
+                if let Some(budget) = self.budgets.get_mut(&key).filter(|budget| budget.until <= until) {
                     budget.spent = budget.spent.saturating_sub(amount);
                 }
             }

@@ -18,7 +18,7 @@ use countersign_core::{
     Batch, Case, Change, DeviceId, Factors, Kind, Refusal, Sealed, Secret, Session, SessionKey, Settled, Status,
     Timestamp, Written,
     admission::Admission,
-    flow::{Attempt, step_up::SessionFailures},
+    flow::{Attempt, Charge, step_up::SessionFailures},
     judge, judge_reply,
     method::question::{Question as Asked, Reply},
     ruling::Draft,
@@ -139,7 +139,7 @@ impl Engine {
                 let remembered = self.remembered_after(user, draft.device(), visit, &changes).await?;
                 changes.extend(remembered.changes);
                 changes.push(self.spend(attempt));
-                changes.extend(attempt.charge.clone().map(|key| Change::Refund { key, amount: 1 }));
+                changes.extend(attempt.charge.as_ref().map(Charge::refund));
                 changes.extend(attempt.session.clone().map(Change::ExpectSession));
                 changes.push(Change::OpenSession(session.clone()));
                 granted = Some((session, remembered.token));

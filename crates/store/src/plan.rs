@@ -199,8 +199,9 @@ impl<'b> Plan<'b> {
             Change::Spend { key, amount, limit, at, window } => {
                 self.spend(Charge { key, at: *at, end: at.after(*window) }, *amount, *limit);
             }
-            Change::Refund { key, amount } => {
-                self.step(Must::Run, budget::REFUND, vec![(*amount).into(), key.as_str().into()]);
+            Change::Refund { key, amount, until } => {
+                let values = vec![(*amount).into(), key.as_str().into(), (*until).into()];
+                self.step(Must::Run, budget::REFUND, values);
             }
             Change::RestartBudget { key, until, beyond } => {
                 self.step(Must::Run, budget::RESTART, vec![(*until).into(), key.as_str().into(), (*beyond).into()]);

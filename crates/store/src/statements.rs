@@ -216,8 +216,10 @@ pub(crate) mod budget {
     pub(crate) const RESTART: &str = "UPDATE budget SET until = $1 WHERE key = $2 AND until > $3";
     pub(crate) const ONE: &str = "SELECT spent, until FROM budget WHERE key = $1";
     pub(crate) const UNTIL: &str = "SELECT until FROM budget WHERE key = $1 AND until > $2";
+    /// Amount, key, the latest end of the window that was charged.
     pub(crate) const REFUND: &str = "
-        UPDATE budget SET spent = CASE WHEN spent > $1 THEN spent - $1 ELSE 0 END WHERE key = $2";
+        UPDATE budget SET spent = CASE WHEN spent > $1 THEN spent - $1 ELSE 0 END
+        WHERE key = $2 AND until <= $3";
     pub(crate) const PURGE: &str = "
         DELETE FROM budget WHERE key IN (SELECT key FROM budget WHERE until <= $1 LIMIT $2)
             AND until <= $1";

@@ -182,24 +182,30 @@ async function prove(words, path, run, owed) {
   }
 }
 
+/** What a device is called: its name, where the server tells it, or its method. */
+function called({ name, method }) {
+  const methods = { totp: "your authenticator app", hotp: "your token", yubikey: "your YubiKey", "backup-codes": "your backup codes" };
+  return name ?? methods[method] ?? "your telephone or mailbox";
+}
+
 /** What the view of a device is filled with. */
 function asked({ asked: device, others, disabled, expects, unsent, expires_at }) {
   const { form, digits, sent_until, left } = device.answer;
   return {
     unsent: unsent && `${unsent.title} ${unsent.detail}`,
-    disabled: disabled.map((device) => device.name).join(", "),
+    disabled: disabled.map(called).join(", "),
     guessed: device.failures >= 3,
     failures: device.failures,
     [expects]: true, // "answer", or "send" where a code has to be sent first
     [form]: form !== "sent", // "digits", "press", "backup-code" or "text"
     sent: sent_until && at(sent_until),
     id: device.id,
-    device: device.name,
+    device: called(device),
     to: device.to,
     left,
     numeric: digits,
     wordy: ["press", "text"].includes(form),
-    hint: digits ? `${digits} digits` : left && "17 letters and digits. Blanks, hyphens and capitals do not matter.",
+    hint: digits ? `${digits} digits` : form === "backup-code" && "17 letters and digits. Blanks, hyphens and capitals do not matter.",
     others: others.length > 0 && others.map(other),
     until: at(expires_at),
   };
@@ -213,9 +219,9 @@ function other(device) {
     sms: `Send a text message to ${device.to}`,
     call: `Call ${device.to}`,
     email: `Send an e-mail to ${device.to}`,
-    "backup-codes": `Use a backup code (${left} left)`,
+    "backup-codes": left === undefined ? "Use a backup code" : `Use a backup code (${left} left)`,
   };
-  const way = sent_until ? `Type the code that was sent to ${device.to}` : (ways[device.method] ?? `Use ${device.name}`);
+  const way = sent_until ? `Type the code that was sent to ${device.to}` : (ways[device.method] ?? `Use ${called(device)}`);
   return filled("other", { id: device.id, way, send: sends, challenge: !sends });
 }
 

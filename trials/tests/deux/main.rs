@@ -24,6 +24,8 @@ fn a_client_written_from_deux_s_documents_goes_its_way() {
         ("gateway_command", gateway.to_str().unwrap()),
         // The client signs in more often than people do.
         ("code_cooldown", "0s"),
+        ("codes_per_user", "40"),
+        ("codes_per_address", "20"),
     ]);
     let mut python = Command::new(std::env::var_os("TRIALS_PYTHON").unwrap_or_else(|| {
         panic!("this test needs Python packages: run `cargo xtask test`, which sets TRIALS_PYTHON")

@@ -28,6 +28,7 @@ fn action(texts: &Texts, device: &Value) -> Result<String, Error> {
         let missing = || Error::new(ErrorKind::InvalidOperation, format!("a device has no {name}"));
         value.as_str().map(str::to_owned).ok_or_else(missing)
     };
+    let has_name = !matches!(device.get_attr("name"), Ok(name) if name.is_none() || name.is_undefined());
     let mut args = FluentArgs::new();
     let kind = word("kind")?;
     let id = match &*kind {
@@ -36,6 +37,7 @@ fn action(texts: &Texts, device: &Value) -> Result<String, Error> {
             format!("use-{kind}")
         }
         "backup-codes" => "use-backup-code".into(),
+        "totp" | "hotp" | "yubikey" if !has_name => format!("use-{kind}"),
         _ => {
             args.set("device", text::isolated(&word("name")?));
             "use-device".into()

@@ -23,8 +23,9 @@ fn asked() -> BTreeSet<String> {
     let methods = Kind::OURS.map(|kind| format!("method-{kind}"));
     let enrolled = Kind::OURS.into_iter().filter(|kind| !kind.is_fallback());
     let enrolled = enrolled.flat_map(|kind| [format!("need-{kind}"), format!("device-name-{kind}")]);
-    let delivered = Kind::OURS.into_iter().filter(Kind::is_delivered);
-    let methods = methods.into_iter().chain(delivered.flat_map(|kind| [format!("sent-{kind}"), format!("use-{kind}")]));
+    let delivered = Kind::OURS.into_iter().filter(Kind::is_delivered).map(|kind| format!("sent-{kind}"));
+    let used = Kind::OURS.into_iter().filter(|kind| !kind.is_fallback()).map(|kind| format!("use-{kind}"));
+    let methods = methods.into_iter().chain(delivered).chain(used);
     let by_code = [
         "moment",
         "moment-precise",
@@ -35,6 +36,8 @@ fn asked() -> BTreeSet<String> {
         "device-name-backup-codes",
         "ask-totp",
         "ask-hotp",
+        "ask-totp-unnamed",
+        "ask-hotp-unnamed",
         "setup-to-tel",
         "setup-to-hint-tel",
         "setup-to-email",

@@ -20,10 +20,7 @@ use axum::{
 };
 use countersign_engine::{
     Grant, Stop,
-    core::{
-        DeviceId, Kind, Refusal, Timestamp,
-        view::{AnswerForm, DeviceView},
-    },
+    core::{DeviceId, Kind, Refusal, Timestamp, view::AnswerForm},
 };
 use serde::Deserialize;
 
@@ -150,14 +147,12 @@ impl Said {
             || matches!(refused, Some(Refusal::SendingFailed | Refusal::AddressUnreachable))
     }
 
-    /// The device as it is to be shown beside what is said.
-    fn beside(&self, mut device: DeviceView) -> DeviceView {
-        if let AnswerForm::Sent { until, .. } = &mut device.answer
-            && self.nothing_went_out()
-        {
-            *until = None;
+    /// The form of an answer as it is to be shown beside what is said.
+    fn beside(&self, answer: AnswerForm) -> AnswerForm {
+        match answer {
+            AnswerForm::Sent { digits, .. } if self.nothing_went_out() => AnswerForm::Sent { digits, until: None },
+            answer => answer,
         }
-        device
     }
 }
 

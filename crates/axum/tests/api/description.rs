@@ -106,7 +106,7 @@ async fn answers_have_the_members_that_are_described() {
         }
     };
     described("Pending", &pending);
-    described("DeviceDocument", &pending["asked"]);
+    described("PromptDocument", &pending["asked"]);
     described("Opened", &opened);
     described("SessionDocument", &opened["session"]);
     described("FactorsDocument", &ada.program.get("/api/v1/devices").await.body);

@@ -148,3 +148,28 @@ async fn the_owner_comes_in_with_a_program_that_is_known_whatever_strangers_do()
     let code = ada.person.code();
     assert_eq!(ada.program.answers(&step.body["pending"], &code).await.status, StatusCode::OK);
 }
+
+/// T125: a client that has proved the password alone is told what it needs to answer; one with a device cookie, everything.
+#[tokio::test]
+async fn t125_the_password_alone_shows_what_is_needed_to_answer() {
+    let site = Site::new();
+    let ada = site.member("ada").await;
+    ada.program.post("/api/v1/backup-codes", &json!({})).await;
+    let mut stranger = site.program();
+    let pending = stranger.signs_in("ada", &ada.person.password).await.body["pending"].clone();
+    let members = |device: &serde_json::Value| {
+        let members: Vec<_> = device.as_object().unwrap().keys().cloned().collect();
+        members
+    };
+    for device in [&pending["asked"], &pending["others"][0]] {
+        assert_eq!(members(device), ["answer", "id", "method", "preferred"], "{device}");
+    }
+    assert_eq!(pending["others"][0]["answer"], json!({ "form": "backup-code" }));
+    let opened = stranger.answers(&pending, &ada.person.code()).await;
+    assert_eq!(opened.status, StatusCode::OK);
+    site.world.pass(30);
+    let pending = stranger.signs_in("ada", &ada.person.password).await.body["pending"].clone();
+    assert!(stranger.browser.is_some());
+    assert_eq!((&pending["asked"]["name"], &pending["asked"]["failures"]), (&json!("Phone"), &json!(0)));
+    assert_eq!(pending["others"][0]["answer"], json!({ "form": "backup-code", "left": 10 }));
+}

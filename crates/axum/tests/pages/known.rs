@@ -38,16 +38,31 @@ async fn the_owner_comes_in_where_they_came_in_before_whatever_strangers_do() {
     assert!(sessions.iter().any(|session| session.level == Level::Aal2 && session.created == site.world.now()));
 }
 
-/// Whoever signs in while somebody guesses is told so, before they answer.
+/// Whoever signs in where they have signed in before is told that somebody guesses, before they answer. T125: in another
+/// browser the password alone shows neither failures nor names.
 #[tokio::test]
-async fn whoever_signs_in_is_told_of_wrong_codes() {
+async fn t125_whoever_signs_in_where_they_came_in_before_is_told_of_wrong_codes() {
     let site = Site::new();
     let mut ada = site.halfway("ada").await;
+    let code = ada.person.code();
+    ada.answers(&code).await;
+    let home = ada.browser.cookies.remove(BROWSER).unwrap();
+    ada.browser.cookies.remove(SESSION);
+    site.world.pass(30);
+    ada.signs_in("").await;
     for _ in 0..3 {
         let wrong = ada.person.wrong_code();
         ada.answers(&wrong).await;
         site.world.pass(60);
     }
+    let page = ada.browser.get("/account/login/second-factor").await;
+    assert!(
+        !page.says("wrong codes for") && !page.says("Phone"),
+        "to the password alone nothing is told: {}",
+        page.body
+    );
+    assert!(page.says("Open your authenticator app and enter the code it shows."), "{}", page.body);
+    ada.browser.cookies.insert(BROWSER.into(), home);
     let page = ada.browser.get("/account/login/second-factor").await;
     assert!(page.says("There were 3 wrong codes"), "{}", page.body);
     assert!(page.says("somebody knows your password"), "{}", page.body);

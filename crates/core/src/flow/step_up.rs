@@ -44,7 +44,7 @@ impl<'a> SessionFailures<'a> {
     }
 
     pub(crate) fn refund(self) -> Change {
-        Change::Refund { key: Self::budget(self.session), amount: 1 }
+        Change::Refund { key: Self::budget(self.session), amount: 1, until: Timestamp::MAX }
     }
 }
 

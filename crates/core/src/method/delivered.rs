@@ -58,6 +58,18 @@ pub struct Refund {
     pub budget: String,
     /// How much.
     pub amount: u32,
+    /// When a window that began with the charge would end: from a later one nothing is given back.
+    #[serde(default = "latest", skip_serializing_if = "is_latest")]
+    pub until: Timestamp,
+}
+
+/// What was written before refunds were bound to their window comes from whatever window there is.
+fn latest() -> Timestamp {
+    Timestamp::MAX
+}
+
+fn is_latest(moment: &Timestamp) -> bool {
+    *moment == Timestamp::MAX
 }
 
 impl State {
@@ -94,11 +106,11 @@ impl State {
         self
     }
 
-    /// The same device with one challenge more, in the place of an earlier one of the same run; `None` if too many others
-    /// are good at this moment.
-    pub fn with(mut self, challenge: Challenge, now: Timestamp) -> Option<Self> {
+    /// The same device with one challenge more, in the place of an earlier one of the same run; `None` if `most` others, or
+    /// [`MOST_CHALLENGES`], are good at this moment.
+    pub fn with(mut self, challenge: Challenge, most: usize, now: Timestamp) -> Option<Self> {
         self.challenges.retain(|other| other.attempt != challenge.attempt && other.is_good(now));
-        if self.challenges.len() >= MOST_CHALLENGES {
+        if self.challenges.len() >= most.min(MOST_CHALLENGES) {
             return None;
         }
         self.challenges.push(challenge);
@@ -116,8 +128,11 @@ pub(super) fn check(state: &State, attempt: &AttemptId, answer: &Secret, now: Ti
     if !bool::from(code.matches(&challenge.code)) {
         return Check::Wrong;
     }
-    let refunds =
-        challenge.refunds.iter().map(|refund| Change::Refund { key: refund.budget.clone(), amount: refund.amount });
+    let refunds = challenge.refunds.iter().map(|refund| Change::Refund {
+        key: refund.budget.clone(),
+        amount: refund.amount,
+        until: refund.until,
+    });
     let verified = Change::NoteVerified { delivery: challenge.delivery.clone(), at: now };
     Check::Right {
         mark: Mark::Once { id: challenge.delivery.to_string(), until: Some(challenge.until) },

@@ -26,6 +26,13 @@ impl Default for HotpRule {
     }
 }
 
+impl HotpRule {
+    /// The most codes that are accepted at one moment, one at a time. The odds in SECURITY.md rest on it.
+    pub fn most_codes(&self) -> u32 {
+        u32::from(self.look_ahead).saturating_add(1)
+    }
+}
+
 /// The memory of a token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {

@@ -4,11 +4,34 @@
 //! [`Reply`] comes back into the rules. Asking is charged as a failure beforehand, in a commit of its own, and the
 //! question's nonce is kept with the device; a right answer, or nobody's answer, takes the charge back. So guesses in
 //! parallel are never free, and a reply counts once, for the question it was made for.
+//!
+//! Only so many questions are kept, because those whose answer nobody waits for any more would stay for ever. Questions from
+//! browsers with a device cookie are kept apart from all others, so an attacker who has the password and asks in parallel
+//! displaces questions of their own kind only.
 
-use crate::{AttemptId, Kind, Secret};
+use crate::{AttemptId, Envelope, Kind, Secret, throttle::Standing};
 
-/// So many questions of one device may be open; the oldest gives way, and its reply is not taken any more.
-pub(crate) const MOST_ASKED: usize = 8;
+/// So many questions of one device may be open in browsers with a device cookie, and as many in all others; the oldest gives
+/// way, and its reply is not taken any more.
+const MOST_ASKED: usize = 8;
+
+/// Keeps the nonce of a question that is about to be asked.
+pub(crate) fn keep(envelope: &mut Envelope, question: &Question, standing: Standing) {
+    let is_known = standing != Standing::Unrecognized;
+    let asked = if is_known { &mut envelope.asked_by_owner } else { &mut envelope.asked };
+    let surplus = (asked.len().saturating_add(1)).saturating_sub(MOST_ASKED);
+    asked.drain(..surplus);
+    asked.push(question.nonce.clone());
+}
+
+/// Forgets a question that was answered; `false` if it was not open.
+pub(crate) fn close(envelope: &mut Envelope, question: &Question) -> bool {
+    let open = |envelope: &Envelope| envelope.asked.len().saturating_add(envelope.asked_by_owner.len());
+    let before = open(envelope);
+    envelope.asked.retain(|nonce| *nonce != question.nonce);
+    envelope.asked_by_owner.retain(|nonce| *nonce != question.nonce);
+    open(envelope) < before
+}
 
 /// A question to a service.
 #[derive(Clone, Debug)]

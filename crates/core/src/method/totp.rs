@@ -1,16 +1,22 @@
 //! Time-based codes from an authenticator app (RFC 6238).
 //!
-//! Accepts the code of a time step within a tolerance around the server's clock plus the drift learned for this device,
-//! and uses up that step and every earlier one. The learned drift is bounded, so that no chain of successes can move a
-//! device far from the clock. Never looks at fewer steps because one has matched.
+//! Accepts the code of a time step within a tolerance around the server's clock, or around that clock plus the drift learned
+//! for this device, and uses up that step and every earlier one. The steps around the clock itself are always among them, so
+//! a device whose clock is right is accepted whatever was learned before. The learned drift is bounded, so that no chain of
+//! successes can move a device far from the clock, and decays while the device is not used. Never looks at fewer steps
+//! because one has matched.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 use countersign_otp::{Algorithm, Code, Digits, Key, Step, Totp};
 use serde::{Deserialize, Serialize};
 
 use super::Check;
 use crate::{Secret, Timestamp, mark::Mark};
+
+/// A learned drift moves one step toward zero for each of these spans that a device is not used. So long, because a
+/// hardware token with a drifting clock has to be found again when it is used a few times a year.
+const DRIFT_DECAY: Duration = Duration::from_hours(90 * 24);
 
 /// How time-based codes are judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +39,22 @@ impl Default for TotpRule {
 impl TotpRule {
     /// To the letter of OWASP ASVS 6.5.5: no step ahead, no learned drift, and at most one step behind.
     pub const STRICT: Self = Self { behind: 1, ahead: 0, max_drift: 0 };
+
+    /// The most steps whose codes are accepted at one moment: those around the clock, and those around it and the largest
+    /// drift that are not among them. The odds in SECURITY.md rest on it.
+    pub fn most_steps(&self) -> u32 {
+        let tolerance = u32::from(self.behind).saturating_add(self.ahead.into()).saturating_add(1);
+        tolerance.saturating_add(tolerance.min(self.max_drift.into()))
+    }
+
+    /// The drift that counts for a device now.
+    fn drift_of(&self, state: &State, now: Timestamp) -> i16 {
+        let bound = i16::from(self.max_drift);
+        let drift = state.drift.clamp(-bound, bound);
+        let unused = state.drift_learned.map_or(Duration::ZERO, |learned| now.since(learned));
+        let decayed = i16::try_from(unused.as_secs() / DRIFT_DECAY.as_secs()).unwrap_or(i16::MAX);
+        drift.signum().saturating_mul(drift.saturating_abs().saturating_sub(decayed).max(0))
+    }
 }
 
 /// The memory of an authenticator app's device.
@@ -56,6 +78,9 @@ pub struct State {
     /// How many steps the device's clock was ahead when it was last used.
     #[serde(default)]
     pub drift: i16,
+    /// When that drift was learned; nothing where there is none, or where it was not noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_learned: Option<Timestamp>,
 }
 
 impl State {
@@ -70,7 +95,7 @@ impl State {
     /// A device with this key and these parameters.
     pub fn with(key: Key, totp: Totp) -> Self {
         let Totp { algorithm, digits, step, t0 } = totp;
-        Self { key, algorithm, digits, step, t0, drift: 0 }
+        Self { key, algorithm, digits, step, t0, drift: 0, drift_learned: None }
     }
 
     /// The parameters of its codes.
@@ -83,11 +108,16 @@ pub(super) fn check(state: &State, rule: TotpRule, answer: &Secret, now: Timesta
     let Ok(code) = Code::parse(answer.expose(), state.digits) else { return Check::Malformed };
     let totp = state.totp();
     let Some(clock) = totp.step_at(now.as_seconds()) else { return Check::Wrong };
+    let find = |drift| totp.find(&state.key, &code, window(clock, drift, rule));
+    let learned = rule.drift_of(state, now);
+    let drifted = if learned == 0 { None } else { find(learned) };
+    // Where one code stands for two steps, the later one is used up.
+    let Some(step) = find(0).max(drifted) else { return Check::Wrong };
     let bound = i16::from(rule.max_drift);
-    let window = window(clock, state.drift.clamp(-bound, bound), rule);
-    let Some(step) = totp.find(&state.key, &code, window) else { return Check::Wrong };
     let drift = offset(step, clock).clamp(-bound, bound);
-    let next = (drift != state.drift).then(|| super::State::Totp(State { drift, ..state.clone() }));
+    let drift_learned = (drift != 0).then_some(now);
+    let next = (drift, drift_learned) != (state.drift, state.drift_learned);
+    let next = next.then(|| super::State::Totp(State { drift, drift_learned, ..state.clone() }));
     Check::right(Mark::Rising(step), next)
 }
 

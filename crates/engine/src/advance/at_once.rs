@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use countersign_core::{
     AttemptId, Change, Device, Factors, FamilyId, Kind, Level, Refusal, Secret, Session, SessionKey, Timestamp,
-    flow::{Attempt, Purpose, at_once, login},
+    flow::{Attempt, Charge, Purpose, at_once, login},
 };
 
 pub use self::deed::Proof;
-use super::{Charge, Visit};
+use super::Visit;
 use crate::{Engine, Fault, Grant, Stop, User};
 
 /// When to come back after a lost race that would not end.
@@ -95,7 +95,7 @@ impl Engine {
         visit: &Visit,
     ) -> Result<AtOnce<Grant>, Stop> {
         const PLACE: Place<'_> = Place { purpose: Purpose::Login, session: None };
-        let charged = |attempt| Attempt { charge: Some(charge.budget().to_owned()), ..attempt };
+        let charged = |attempt| Attempt { charge: Some(charge.clone()), ..attempt };
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             let factors = self.open_factors(&user.id).await?;

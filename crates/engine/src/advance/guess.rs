@@ -13,7 +13,7 @@
 
 use std::net::IpAddr;
 
-use countersign_core::{Batch, BrowserId, Change, Refusal, Secret, Written};
+use countersign_core::{Batch, BrowserId, Change, Refusal, Secret, Written, flow::Charge};
 use sha2::{Digest as _, Sha256};
 
 use super::Visit;
@@ -24,23 +24,6 @@ pub const LONGEST_PASSWORD: usize = 4096;
 
 /// So many budgets share the failures of all names: few enough to be kept, and enough that two users hardly ever share one.
 const BUCKETS: u32 = 1 << 20;
-
-/// What a right password was charged, to be given back in the commit that it leads to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[must_use = "a right password gives its charge back"]
-pub(crate) struct Charge(String);
-
-impl Charge {
-    /// The change that gives it back.
-    pub(crate) fn refund(&self) -> Change {
-        Change::Refund { key: self.0.clone(), amount: 1 }
-    }
-
-    /// The budget that was charged, for a run that gives it back when it finishes.
-    pub(crate) fn budget(&self) -> &str {
-        &self.0
-    }
-}
 
 impl Engine {
     /// Whether this is the password of `user`, who may sign in, or of nobody, whose canonical name was given. What is not
@@ -104,7 +87,7 @@ impl Engine {
         let (limit, at, window) = (rule.per_account, self.now(), rule.window);
         let spend = Change::Spend { key: key.clone(), amount: 1, limit, at, window };
         match self.commit(&Batch::new(vec![spend])).await?.written() {
-            Written::Done => Ok(Charge(key)),
+            Written::Done => Ok(Charge { budget: key, until: at.after(window) }),
             Written::Overspent { until, .. } => Err(Refusal::TooManyFailures { until: *until }.into()),
             Written::Conflict => Err(Fault::new("charge a budget").into()),
         }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use countersign_core::{
     Batch, Change, Device, DeviceId, Event, EventKind, Factors, Refusal, Secret, Status, Timestamp, Written,
-    flow::{Attempt, Purpose, login},
+    flow::{Attempt, Charge, Purpose, login},
     view::ChallengeView,
 };
 
-use super::{Challenge, Charge, PASSWORD_ONLY, Visit, event, proved};
+use super::{Challenge, PASSWORD_ONLY, Visit, event, proved};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     session::{self, Terms},
@@ -71,7 +71,7 @@ impl Engine {
                 session: None,
                 device: None,
                 next: visit.next.clone(),
-                charge: Some(charge.budget().to_owned()),
+                charge: Some(charge.clone()),
             };
             match login::owed(&factors, None)? {
                 login::Owed::Device(device) => return self.owe(user, &attempt, device, &factors, visit).await,
@@ -106,7 +106,7 @@ impl Engine {
         }
         let standing = self.browser(user, visit).await?.standing();
         let looking = self.looking(standing, Some(&attempt.id), attempt.started);
-        let view = ChallengeView::new(device, factors, looking);
+        let view = ChallengeView::at_login(device, factors, looking);
         let (until, next) = (attempt.end(self.policy().login_timeout), attempt.next.clone());
         Ok(SignIn::Owed(Challenge { token, view, until, next, unsent: None }))
     }
@@ -130,7 +130,7 @@ impl Engine {
             Change::Record(event(EventKind::SignedIn, attempt, visit, now)),
         ];
         changes.extend(replaced(visit));
-        changes.extend(attempt.charge.clone().map(|key| Change::Refund { key, amount: 1 }));
+        changes.extend(attempt.charge.as_ref().map(Charge::refund));
         let remembered = self.remember(user, None, visit).await?;
         changes.extend(remembered.changes);
         let receipt = self.commit(&Batch::new(changes)).await?;
@@ -155,7 +155,7 @@ impl Engine {
         };
         let standing = self.browser(&user, visit).await?.standing();
         let looking = self.looking(standing, Some(&attempt.id), self.now());
-        let view = ChallengeView::new(device, &factors, looking);
+        let view = ChallengeView::at_login(device, &factors, looking);
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: token.clone(), view, until, next: attempt.next, unsent: None })
     }

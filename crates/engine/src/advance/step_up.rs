@@ -31,7 +31,8 @@ impl Engine {
         let factors = self.open_factors(&signed_in.user().id).await?;
         let device = step_up::asked(&factors, choice)?;
         let attempt = self.attempt(signed_in, Purpose::StepUp, now);
-        let view = ChallengeView::new(device, &factors, self.looking(Standing::InSession, Some(&attempt.id), now));
+        let view =
+            ChallengeView::in_session(device, &factors, self.looking(Standing::InSession, Some(&attempt.id), now));
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: self.seal_attempt(&attempt)?, view, until, next: None, unsent: None })
     }
@@ -53,7 +54,7 @@ impl Engine {
         let factors = self.open_factors(&signed_in.user().id).await?;
         let device = step_up::asked(&factors, choice)?;
         let looking = self.looking(Standing::InSession, Some(&attempt.id), self.now());
-        let view = ChallengeView::new(device, &factors, looking);
+        let view = ChallengeView::in_session(device, &factors, looking);
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: token.clone(), view, until, next: None, unsent: None })
     }

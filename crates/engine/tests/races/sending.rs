@@ -1,10 +1,13 @@
 //! Codes that are asked for at once: what may be sent is sent, and no more, on every store.
 
+use std::{sync::Arc, time::Duration};
+
 use countersign_engine::{
-    advance::{Enrolment, Visit},
-    core::{Change, DeviceName, Kind, Refusal, Sealed},
+    Store,
+    advance::{Enrolment, SignIn, Visit},
+    core::{Change, DeviceName, Kind, Refusal, Sealed, throttle::ThrottleRule},
 };
-use countersign_testkit::{World, all_at_once};
+use countersign_testkit::{Rigged, World, all_at_once};
 
 use crate::course::{Course, RACERS, Tally, tally};
 
@@ -93,5 +96,53 @@ async fn of_64_who_fetch_the_digits_of_a_call_one_gets_them() {
         .await;
         let expected = Tally { accepted: 1, refused: vec![Refusal::AttemptOver; RACERS - 1] };
         assert_eq!(tally(outcomes), expected);
+    }
+}
+
+/// Without a cooldown, so that only the counts of a day hold: of 63 codes that an attacker asks for at once no more are sent
+/// than strangers may have, and the owner, who asks at the same moment in a browser with a device cookie, gets theirs.
+#[tokio::test]
+async fn t107_of_63_codes_a_stranger_asks_for_at_once_some_are_sent_and_the_owners_is() {
+    let careful = Course::careful().await.map(|course| (course, false));
+    let careless = Course::careless().await.map(|course| (course, true));
+    for (course, is_careless) in careful.into_iter().chain(careless) {
+        let world = World::with_every_method(course.rows.clone());
+        let ada = world.user("ada");
+        let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
+        let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &visit).await;
+        let code = world.outbox.code();
+        world.engine.confirm_enrolment(&signed_in, &begun.unwrap(), &code.into(), &visit).await.unwrap();
+        let SignIn::Owed(challenge) = ada.enters_password().await.unwrap() else { panic!("a code is owed") };
+        let code = world.outbox.code();
+        let home = ada.answers(&challenge.token, &challenge.view.device.id, &code).await.unwrap().browser().cloned();
+        let device = challenge.view.device.id;
+        let mut runs = vec![];
+        for _ in 0..RACERS {
+            runs.push(ada.is_asked().await.token);
+        }
+        let before = world.outbox.count();
+        let rows: Arc<dyn Store> =
+            if is_careless { Rigged::careless(course.rows.clone()) } else { course.rows.clone() };
+        let gate = Rigged::gate(rows, RACERS, adds_a_delivery);
+        let gated = World::built(gate, |parts| {
+            parts.users = world.users.clone();
+            parts.clock = world.clock.clone();
+            parts.gateways.insert(Kind::SMS, world.outbox.clone());
+            parts.policy.throttle = ThrottleRule::OFF;
+            parts.policy.sending.cooldown = Duration::ZERO;
+        });
+        let engine = gated.engine.clone();
+        let outcomes = all_at_once(RACERS, move |number| {
+            let (engine, run, device) = (engine.clone(), runs[number].clone(), device.clone());
+            let browser = home.clone().filter(|_| number == 0);
+            async move { engine.send(&run, &device, &Visit { browser, ..Visit::default() }).await.map(|_| number) }
+        })
+        .await;
+        assert!(matches!(outcomes[0], Ok(0)), "the owner's code: {:?}", outcomes[0]);
+        let tally = tally(outcomes);
+        assert_eq!(tally.accepted, world.outbox.count() - before);
+        assert!((2..=5).contains(&tally.accepted), "{tally:?}");
+        let limited = |refusal: &Refusal| matches!(refusal, Refusal::SendingLimited { .. });
+        assert!(tally.refused.iter().all(limited), "{tally:?}");
     }
 }

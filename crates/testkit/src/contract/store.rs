@@ -73,6 +73,7 @@ const RULES: &[(&str, Rule)] = rules! {
         a_charge_beyond_the_limit_is_refused_at_once
         the_limit_is_the_one_of_the_charge
         a_refund_goes_down_to_nothing_and_no_further
+        nothing_is_given_back_from_a_later_window
         charges_of_one_batch_add_up
         budgets_do_not_overflow
         an_overspent_batch_is_undone

@@ -5,7 +5,7 @@ use countersign_engine::{
     advance::Challenge,
     core::{
         DeviceId, Proved, Timestamp,
-        view::{AnswerForm, DeviceView, FactorsView},
+        view::{AnswerForm, DeviceView, FactorsView, PromptView},
     },
 };
 use serde::Serialize;
@@ -136,11 +136,11 @@ pub(super) struct Pending {
     /// When the run ends by itself.
     expires_at: i64,
     /// The device that is asked.
-    asked: DeviceDocument,
+    asked: PromptDocument,
     /// The user's other devices, any of which may be chosen instead.
-    others: Vec<DeviceDocument>,
+    others: Vec<PromptDocument>,
     /// Devices that too many wrong codes have disabled.
-    disabled: Vec<DeviceDocument>,
+    disabled: Vec<PromptDocument>,
     /// Why no code was sent, if one should have been.
     #[serde(skip_serializing_if = "Option::is_none")]
     unsent: Option<ProblemDocument>,
@@ -161,10 +161,51 @@ impl Pending {
             expects: if unsent { "send" } else { "answer" },
             expires_at: challenge.until.as_seconds(),
             asked: (&view.device).into(),
-            others: view.others.iter().map(DeviceDocument::from).collect(),
-            disabled: view.disabled.iter().map(DeviceDocument::from).collect(),
+            others: view.others.iter().map(PromptDocument::from).collect(),
+            disabled: view.disabled.iter().map(PromptDocument::from).collect(),
             unsent: challenge.unsent.as_ref().map(|refusal| visitor.document(refusal)),
             csrf: None,
+        }
+    }
+}
+
+/// A device that is asked, or could be. A client that has proved the password alone is told what is needed to answer.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PromptDocument {
+    /// Names it.
+    id: String,
+    /// Its method.
+    method: String,
+    /// What its owner calls it. Before the second factor, without a device cookie: only where that tells it from another
+    /// device of the same method and address, or where the method is the host's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// Whether it is asked first.
+    preferred: bool,
+    /// Wrong answers in a row since it was last used. Left out before the second factor without a device cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failures: Option<u32>,
+    /// Until when it refuses to listen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked_until: Option<i64>,
+    /// Where codes are sent, as much of it as its owner needs to recognise it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+    /// What an answer looks like.
+    answer: AnswerDocument,
+}
+
+impl From<&PromptView> for PromptDocument {
+    fn from(view: &PromptView) -> Self {
+        Self {
+            id: view.id.to_string(),
+            method: view.kind.to_string(),
+            name: view.name.as_ref().map(ToString::to_string),
+            preferred: view.preferred,
+            failures: view.failures,
+            locked_until: view.locked_until.map(Timestamp::as_seconds),
+            to: view.to.clone(),
+            answer: view.answer.into(),
         }
     }
 }
@@ -210,7 +251,7 @@ pub(super) struct AnswerDocument {
     /// When the code that was sent is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent_until: Option<i64>,
-    /// How many backup codes are left.
+    /// How many backup codes are left. Left out before the second factor without a device cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     left: Option<usize>,
 }
@@ -239,7 +280,7 @@ impl From<AnswerForm> for AnswerDocument {
             AnswerForm::Digits(digits) => ("digits", Some(digits), None, None),
             AnswerForm::Sent { digits, until } => ("sent", Some(digits), until.map(Timestamp::as_seconds), None),
             AnswerForm::Press => ("press", None, None, None),
-            AnswerForm::BackupCode { left } => ("backup-code", None, None, Some(left)),
+            AnswerForm::BackupCode { left } => ("backup-code", None, None, left),
             AnswerForm::Text => ("text", None, None, None),
         };
         Self { form, digits, sent_until, left }

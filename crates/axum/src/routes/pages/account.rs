@@ -2,8 +2,8 @@
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::core::{
-    Level, Status, Timestamp,
-    view::{AnswerForm, DeviceView, FactorsView},
+    DeviceName, Level, Status, Timestamp,
+    view::{AnswerForm, DeviceView, FactorsView, PromptView},
 };
 use minijinja::{Value, context};
 
@@ -61,6 +61,24 @@ pub(super) fn device(device: &DeviceView) -> Value {
     }
 }
 
+/// A device that is asked, or could be, as templates have it. Without a name it is spoken of by its method.
+pub(super) fn prompt(device: &PromptView) -> Value {
+    let Form { answer, digits, left, until } = Form::of(device.answer);
+    context! {
+        id => device.id.as_str(),
+        kind => device.kind.as_str(),
+        name => device.name.as_ref().map(DeviceName::as_str),
+        preferred => device.preferred,
+        failures => device.failures.unwrap_or(0),
+        is_fallback => device.kind.is_fallback(),
+        answer,
+        digits,
+        left,
+        until => until.map(Timestamp::as_millis),
+        to => device.to.as_deref(),
+    }
+}
+
 /// What is typed in answer to a device, as templates have it.
 struct Form {
     answer: &'static str,
@@ -75,7 +93,7 @@ impl Form {
         match form {
             AnswerForm::Digits(digits) => Self { digits: Some(digits), ..plain("digits") },
             AnswerForm::Sent { digits, until } => Self { digits: Some(digits), until, ..plain("sent") },
-            AnswerForm::BackupCode { left } => Self { left: Some(left), ..plain("backup-code") },
+            AnswerForm::BackupCode { left } => Self { left, ..plain("backup-code") },
             AnswerForm::Press => plain("press"),
             AnswerForm::Text => plain("text"),
         }

@@ -17,12 +17,12 @@ use axum::response::{IntoResponse, Response};
 use countersign_engine::{
     Stop,
     advance::{Challenge, SignIn, Visit},
-    core::{DeviceId, Refusal, Secret},
+    core::{DeviceId, Refusal, Secret, view::PromptView},
 };
 use minijinja::context;
 use serde::Deserialize;
 
-use super::{Asked, Said, account::device, because, led, on, told};
+use super::{Asked, Said, account::prompt, because, led, on, told};
 use crate::{
     Visitor,
     cookies::Name,
@@ -102,9 +102,9 @@ async fn ask(visitor: &Visitor, choice: Option<&DeviceId>, next: Option<&LocalPa
     match visitor.engine().challenge(token, choice, &visitor.visit()).await {
         Ok(Challenge { view, until, .. }) => {
             let context = context! {
-                device => device(&said.beside(view.device)),
-                others => view.others.iter().map(device).collect::<Vec<_>>(),
-                disabled => view.disabled.iter().map(device).collect::<Vec<_>>(),
+                device => prompt(&PromptView { answer: said.beside(view.device.answer), ..view.device }),
+                others => view.others.iter().map(prompt).collect::<Vec<_>>(),
+                disabled => view.disabled.iter().map(prompt).collect::<Vec<_>>(),
                 until => until.as_millis(),
                 next => next.map(LocalPath::as_str),
                 form => visitor.tag(Bound::Pending),

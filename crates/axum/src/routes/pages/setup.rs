@@ -15,7 +15,10 @@ use axum::response::{IntoResponse, Response};
 use countersign_engine::{
     self as engine, Stop,
     advance::Enrolment,
-    core::{DeviceName, Kind, Refusal, Secret, view::AnswerForm},
+    core::{
+        DeviceName, Kind, Refusal, Secret,
+        view::{AnswerForm, DeviceView},
+    },
 };
 use minijinja::{Value, context};
 use serde::Deserialize;
@@ -144,7 +147,7 @@ async fn reveal(visitor: &Visitor, signed_in: &engine::SignedIn, next: Option<&L
             let change = [("method", Some(view.device.kind.as_str())), ("next", next.map(LocalPath::as_str))];
             let change = setup.with(&change);
             let context = context! {
-                device => device(&said.beside(view.device)),
+                device => device(&DeviceView { answer: said.beside(view.device.answer), ..view.device }),
                 change => change.as_str(),
                 key => view.key.as_ref().map(|key| key.text.expose()),
                 uri => view.key.as_ref().map(|key| key.uri.expose()),

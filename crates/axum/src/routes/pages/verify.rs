@@ -7,12 +7,12 @@ use axum::response::Response;
 use countersign_engine::{
     self as engine, AttemptToken, Stop,
     advance::Challenge,
-    core::{DeviceId, Refusal, Secret},
+    core::{DeviceId, Refusal, Secret, view::PromptView},
 };
 use minijinja::context;
 use serde::Deserialize;
 
-use super::{Asked, Said, account::device, because, led, told};
+use super::{Asked, Said, account::prompt, because, led, told};
 use crate::{
     SignedIn, Visitor,
     csrf::Bound,
@@ -33,8 +33,8 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
 async fn ask(visitor: &Visitor, challenge: Challenge, next: Option<&LocalPath>, said: Said) -> Response {
     let Challenge { token, view, .. } = challenge;
     let context = context! {
-        device => device(&said.beside(view.device)),
-        others => view.others.iter().map(device).collect::<Vec<_>>(),
+        device => prompt(&PromptView { answer: said.beside(view.device.answer), ..view.device }),
+        others => view.others.iter().map(prompt).collect::<Vec<_>>(),
         run => token.expose(),
         next => next.map(LocalPath::as_str),
         form => visitor.tag(Bound::Session),

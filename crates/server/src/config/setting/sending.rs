@@ -70,15 +70,29 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "codes_per_user",
-        about: "How many codes a user may be sent in a day.",
+        about: "How many codes a user may be sent in a day, not counting those that were verified. Half of them are kept for \
+                browsers with a device cookie.",
         default: |config| Some(config.policy.sending.per_user.to_string()),
         set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.sending.per_user = most),
     },
     Setting {
+        name: "codes_per_user_ceiling",
+        about: "How many codes a user may be sent in a day in all; at least codes_per_user.",
+        default: |config| Some(config.policy.sending.per_user_ceiling.to_string()),
+        set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.sending.per_user_ceiling = most),
+    },
+    Setting {
         name: "codes_per_address",
-        about: "How many codes a telephone number or a mailbox may be sent in a day.",
+        about: "How many codes a telephone number or a mailbox may be sent in a day, not counting those that were verified. \
+                Half of them are kept for browsers with a device cookie.",
         default: |config| Some(config.policy.sending.per_address.to_string()),
         set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.sending.per_address = most),
+    },
+    Setting {
+        name: "codes_per_address_ceiling",
+        about: "How many codes a telephone number or a mailbox may be sent in a day in all; at least codes_per_address.",
+        default: |config| Some(config.policy.sending.per_address_ceiling.to_string()),
+        set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.sending.per_address_ceiling = most),
     },
     Setting {
         name: "codes_per_region",

@@ -21,7 +21,7 @@ fn charge_to(key: &str, amount: u32, limit: u32, seconds: i64) -> Change<Sealed>
 }
 
 fn refund(amount: u32) -> Change<Sealed> {
-    Change::Refund { key: "budget".into(), amount }
+    Change::Refund { key: "budget".into(), amount, until: Timestamp::MAX }
 }
 
 fn overspent_until(until: Timestamp) -> Written {
@@ -145,4 +145,14 @@ pub(super) async fn a_window_that_a_clock_ahead_has_dated_begins_anew(store: Arc
     assert_eq!(store.budget("full").await.expect("a read").map(|budget| budget.until), Some(at(year + 3600)));
     done(&store, vec![restart(at(3660))]).await;
     assert_eq!(store.budget("full").await.expect("a read"), Some(Budget { spent: 10, until: at(3600) }));
+}
+
+pub(super) async fn nothing_is_given_back_from_a_later_window(store: Arc<dyn Store>) {
+    let back = |until| Change::Refund { key: "budget".into(), amount: 1, until };
+    done(&store, vec![charge(3, 10, 0)]).await;
+    done(&store, vec![charge(1, 10, 60)]).await;
+    done(&store, vec![back(at(60 + 3600))]).await;
+    done(&store, vec![charge(5, 10, 3600)]).await;
+    done(&store, vec![back(at(60 + 3600))]).await;
+    assert_eq!(store.budget("budget").await.expect("a read"), Some(Budget { spent: 5, until: at(7200) }));
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{AttemptId, Change, ClientId, Device, DeviceId, Sealed, SessionKey, TokenId, UserId, Written},
+    core::{AttemptId, Change, ClientId, Device, DeviceId, Sealed, SessionKey, Timestamp, TokenId, UserId, Written},
 };
 
 use super::{
@@ -178,7 +178,7 @@ pub(super) async fn ends_of_what_is_not_there_are_no_conflict(store: Arc<dyn Sto
         Change::EndToken(TokenId::new("none")),
         Change::EndTokens { user: ada() },
         Change::RemoveDevices { user: ada() },
-        Change::Refund { key: "none".into(), amount: 1 },
+        Change::Refund { key: "none".into(), amount: 1, until: Timestamp::MAX },
     ];
     done(&store, changes).await;
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{Change, Device, DeviceId, Sealed, UserId, Written},
+    core::{Change, Device, DeviceId, Sealed, Timestamp, UserId, Written},
 };
 
 use super::{ada, at, commit, device, done, event, move_factors, session, spend_attempt};
@@ -59,7 +59,7 @@ pub(super) async fn a_budget_is_not_overspent_by_many(store: Arc<dyn Store>) {
         |amount| Change::Spend { key: "budget".into(), amount, limit: 10, at: at(0), window: Duration::from_hours(1) };
     assert_eq!(contest(&store, |_| vec![spend(1), Change::Record(event(&ada(), 1))]).await, 10);
     assert_eq!(events(&store, &ada()).await, 10);
-    done(&store, vec![Change::Refund { key: "budget".into(), amount: 9 }]).await;
+    done(&store, vec![Change::Refund { key: "budget".into(), amount: 9, until: Timestamp::MAX }]).await;
     assert_eq!(contest(&store, |_| vec![spend(3)]).await, 3);
 }
 

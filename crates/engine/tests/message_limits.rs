@@ -1,0 +1,210 @@
+//! Whose codes are whose: what an attacker who has the password can use up, and what is kept for the owner.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use countersign_engine::{
+    BrowserToken, Stop,
+    advance::{Challenge, Enrolment, SignIn, Visit},
+    core::{DeviceName, Kind, Policy, Refusal, sending::EmailRule},
+    memory::MemoryStore,
+};
+use countersign_testkit::{Outbox, Person, World, refusal};
+
+const NUMBER: &str = "+31 6 12345658";
+const MAILBOX: &str = "ada@example.org";
+
+fn world(policy: impl FnOnce(&mut Policy)) -> World {
+    let outbox = Arc::new(Outbox::default());
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| {
+        for channel in [Kind::SMS, Kind::EMAIL] {
+            parts.gateways.insert(channel, outbox.clone());
+        }
+        parts.policy.sending.email = EmailRule::Alone;
+        policy(&mut parts.policy);
+    });
+    World { outbox, ..world }
+}
+
+fn from(browser: Option<&BrowserToken>) -> Visit {
+    Visit { browser: browser.cloned(), ..Visit::default() }
+}
+
+fn phone(kind: Kind, to: &str) -> Enrolment {
+    Enrolment { kind, name: DeviceName::parse("Phone").unwrap(), to: Some(to.into()) }
+}
+
+/// Signs in with the password, and says whether a code was sent.
+async fn asks(world: &World, person: &Person, browser: Option<&BrowserToken>) -> Challenge {
+    let asked = world.engine.sign_in(&person.user.name, &person.password.as_str().into(), &from(browser)).await;
+    let Ok(SignIn::Owed(challenge)) = asked else { panic!("{asked:?}") };
+    challenge
+}
+
+/// Signs in with the password and the code that is sent; the device cookie.
+async fn signs_in(world: &World, person: &Person, browser: Option<&BrowserToken>) -> Result<BrowserToken, Refusal> {
+    let challenge = asks(world, person, browser).await;
+    if let Some(refusal) = challenge.unsent {
+        return Err(refusal);
+    }
+    let (device, code) = (&challenge.view.device.id, world.outbox.code());
+    let answered = world.engine.answer(&challenge.token, device, &code.into(), &from(browser)).await;
+    Ok(answered.unwrap().0.browser().unwrap().clone())
+}
+
+/// Ada, to whom codes go by text message, and the cookie of the browser in which she has signed in.
+async fn ada_at_home(world: &World) -> (Person, BrowserToken) {
+    let (ada, visit) = (world.user("ada"), Visit::default());
+    let signed_in = ada.signs_in_with_password().await;
+    let run = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &visit).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &visit).await.unwrap();
+    let home = signs_in(world, &ada, None).await.unwrap();
+    (ada, home)
+}
+
+fn too_soon_or_limited(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::SendingTooSoon { .. } | Refusal::SendingLimited { .. })
+}
+
+/// The attacker asks every minute of two days, at the moment before the owner too, and for a code to every device of theirs.
+#[tokio::test]
+async fn t107_the_owner_always_gets_a_code_while_a_stranger_asks_all_day() {
+    let world = world(|_| {});
+    let (ada, home) = ada_at_home(&world).await;
+    let signed_in = {
+        let challenge = asks(&world, &ada, Some(&home)).await;
+        let (device, code) = (&challenge.view.device.id, world.outbox.code());
+        let answered = world.engine.answer(&challenge.token, device, &code.into(), &from(Some(&home))).await;
+        answered.unwrap().0.signed_in().clone()
+    };
+    let mail = phone(Kind::EMAIL, MAILBOX);
+    let run = world.engine.begin_enrolment(&signed_in, mail, &Visit::default()).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &Visit::default()).await.unwrap();
+    let (before, mut owner_sent) = (world.outbox.count(), 0);
+    for minute in 0..2 * 24 * 60 {
+        world.pass(60);
+        let stranger = asks(&world, &ada, None).await;
+        for other in &stranger.view.others {
+            let _ = world.engine.send(&stranger.token, &other.id, &Visit::default()).await;
+        }
+        if minute % 60 == 30 {
+            signs_in(&world, &ada, Some(&home)).await.unwrap_or_else(|refusal| panic!("minute {minute}: {refusal:?}"));
+            owner_sent += 1;
+        }
+    }
+    let strangers = world.outbox.count() - before - owner_sent;
+    assert!((10..=2 * 10 + 1).contains(&strangers), "half of a user's codes a day at most: {strangers}");
+}
+
+/// Each of them alone, in a row: the codes that the owner does not type back are limited as before.
+#[tokio::test]
+async fn t107_strangers_use_half_of_an_address_and_the_owner_the_rest() {
+    let world = world(|_| {});
+    let (ada, home) = ada_at_home(&world).await;
+    for number in 0..12 {
+        world.pass(60);
+        assert_eq!(asks(&world, &ada, None).await.unsent.is_none(), number < 5, "{number}");
+    }
+    for number in 5..12 {
+        world.pass(60);
+        assert_eq!(asks(&world, &ada, Some(&home)).await.unsent.is_none(), number < 10, "{number}");
+    }
+}
+
+/// With a session that ends after an idle hour, and ten codes a day for an address.
+#[tokio::test]
+async fn t108_an_owner_who_types_every_code_back_gets_the_twentieth() {
+    for has_cookie in [false, true] {
+        let world = world(|_| {});
+        let (ada, home) = ada_at_home(&world).await;
+        let home = Some(&home).filter(|_| has_cookie);
+        for number in 0..20 {
+            world.pass(3600);
+            assert_eq!(signs_in(&world, &ada, home).await.err(), None, "{number}");
+        }
+    }
+}
+
+/// What is verified is given back to user and address up to a ceiling, and to region and money not at all.
+#[tokio::test]
+async fn t107_codes_that_are_typed_back_without_end_meet_a_ceiling() {
+    type Change = fn(&mut Policy);
+    let limits: [(Change, usize); 4] = [
+        (|_| {}, 50),
+        (|policy| policy.sending.per_user_ceiling = 30, 30),
+        (|policy| policy.sending.per_region = 25, 25),
+        (
+            |policy| {
+                policy.sending.prices.usual = 100;
+                policy.sending.spend = Some(2200);
+            },
+            22,
+        ),
+    ];
+    for (change, most) in limits {
+        let world = world(change);
+        let (ada, home) = ada_at_home(&world).await;
+        let mut last = None;
+        for _ in 0..60 {
+            world.pass(60);
+            last = signs_in(&world, &ada, Some(&home)).await.err();
+        }
+        assert!(matches!(last, Some(Refusal::SendingLimited { .. })), "{last:?}");
+        assert_eq!(world.outbox.count(), most);
+    }
+}
+
+/// So many codes may be good at once: where nothing else limits them, strangers fill half of the places.
+#[tokio::test]
+async fn t107_strangers_leave_places_for_codes_that_are_good_at_once() {
+    let world = world(|policy| {
+        let sending = &mut policy.sending;
+        sending.cooldown = std::time::Duration::ZERO;
+        for limit in [
+            &mut sending.per_user,
+            &mut sending.per_user_ceiling,
+            &mut sending.per_address,
+            &mut sending.per_address_ceiling,
+        ] {
+            *limit = 1000;
+        }
+    });
+    let (ada, home) = ada_at_home(&world).await;
+    world.pass(300);
+    let before = world.outbox.count();
+    for _ in 0..20 {
+        asks(&world, &ada, None).await;
+    }
+    assert_eq!(world.outbox.count() - before, 4);
+    for number in 0..6 {
+        assert_eq!(asks(&world, &ada, Some(&home)).await.unsent.is_none(), number < 4, "{number}");
+    }
+}
+
+/// Somebody else with an account, and with a device cookie of their own, sets the owner's number up as theirs.
+#[tokio::test]
+async fn t107_a_device_cookie_is_worth_nothing_at_an_address_that_is_not_proved() {
+    let world = world(|_| {});
+    let (ada, home) = ada_at_home(&world).await;
+    let bob = world.user("bob");
+    bob.sets_up().await;
+    let visit = Visit { browser: bob.signs_in(&bob.code()).await.unwrap().browser().cloned(), ..Visit::default() };
+    assert!(visit.browser.is_some());
+    world.pass(30);
+    let challenge = bob.is_asked().await;
+    let answered = world.engine.answer(&challenge.token, &challenge.view.device.id, &bob.code().into(), &visit).await;
+    let signed_in = answered.unwrap().0.signed_in().clone();
+    let mut sent = 0;
+    for _ in 0..8 {
+        world.pass(60);
+        match world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &visit).await {
+            Ok(_) => sent += 1,
+            Err(Stop::Refused(refused)) => assert!(too_soon_or_limited(&refused), "{refused:?}"),
+            Err(fault) => panic!("{fault:?}"),
+        }
+        assert_eq!(signs_in(&world, &ada, Some(&home)).await.err(), None, "at the same moment");
+    }
+    assert_eq!(sent, 5);
+    let refused = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &visit).await;
+    assert!(too_soon_or_limited(&refusal(refused)));
+}
