@@ -14,8 +14,9 @@ use crate::{
     otp::{Code, Digits},
 };
 
-/// So many codes of one device may be good at once, each in a run of its own.
-pub const MOST_CHALLENGES: usize = 8;
+/// So many codes of one device may be good at once, each in a run of its own: twice as many as one cooldown a minute lets be
+/// good for five minutes, because strangers have half of them.
+pub const MOST_CHALLENGES: usize = 10;
 
 /// The memory of a device that codes are sent to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
