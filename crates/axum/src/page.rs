@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{Engine, core::Timestamp};
+use countersign_engine::{Engine, Grant, core::Timestamp};
 use fluent_bundle::{FluentArgs, FluentValue};
 use minijinja::{
     AutoEscape, Environment, ErrorKind, HtmlEscape, UndefinedBehavior, Value, context,
@@ -178,12 +178,13 @@ pub(crate) struct Page<'a> {
     scripted: bool,
     problem: Option<Problem>,
     why: Option<Why>,
+    renewed: Option<&'a Grant>,
     context: Value,
 }
 
 impl<'a> Page<'a> {
     pub(crate) fn new(template: &'a str, context: Value) -> Self {
-        Self { template, status: StatusCode::OK, scripted: false, problem: None, why: None, context }
+        Self { template, status: StatusCode::OK, scripted: false, problem: None, why: None, renewed: None, context }
     }
 
     /// With what went wrong, and the status that says so.
@@ -210,17 +211,28 @@ impl<'a> Page<'a> {
         self
     }
 
+    /// In the session that has just taken the place of the one that the request came with.
+    pub(crate) fn renewed(mut self, grant: Option<&'a Grant>) -> Self {
+        self.renewed = grant;
+        self
+    }
+
     pub(crate) async fn show(self, visitor: &Visitor) -> Response {
         let site = visitor.site();
-        let signed_in = match visitor.signed_in().await {
+        let signed_in = match self.renewed {
+            Some(grant) => Ok(Some(grant.signed_in().clone())),
+            None => visitor.signed_in().await,
+        };
+        let signed_in = match signed_in {
             Ok(signed_in) => signed_in,
             Err(fault) => return fault::answer(site, &fault, fault.retry_after()),
         };
+        let tag = self.renewed.map(|grant| visitor.tag_of_session(grant)).or_else(|| visitor.tag(Bound::Session));
         let user = signed_in.map(|signed_in| {
             context! {
                 name => signed_in.user().name.as_str(),
                 level => signed_in.level().as_str(),
-                sign_out => visitor.tag(Bound::Session),
+                sign_out => tag,
             }
         });
         let refused = self.problem.as_ref().and_then(Problem::refused);

@@ -11,8 +11,8 @@ use std::{
 
 use crate::{
     AttemptId, BrowserId, Client, ClientId, ClientSecretHash, Delivery, DeliveryId, Device, DeviceCookie, DeviceId,
-    Envelope, Event, FamilyId, Node, NodeId, Session, SessionKey, Timestamp, Token, TokenId, UserId, delivery::Note,
-    device::Sealed,
+    Envelope, Event, FamilyId, Node, NodeId, Secret, Session, SessionKey, Timestamp, Token, TokenId, UserId,
+    delivery::Note, device::Sealed,
 };
 
 /// One thing to write.
@@ -41,6 +41,11 @@ pub enum Change<S = Envelope> {
         /// The version this rests on; 0 means that there is no row.
         seen: u64,
     },
+    /// Removes a user's account row, if there is one: the version of their set of devices starts at 0 again.
+    RemoveAccount {
+        /// The user.
+        user: UserId,
+    },
     /// Removes one device. Conflicts unless its version is `seen`.
     RemoveDevice {
         /// The device.
@@ -66,6 +71,15 @@ pub enum Change<S = Envelope> {
         /// Whose sessions.
         user: UserId,
     },
+    /// Ends every session of a user that this device had verified.
+    EndSessionsOf {
+        /// The user.
+        user: UserId,
+        /// The device.
+        device: DeviceId,
+        /// A session that goes on all the same.
+        but: Option<SessionKey>,
+    },
     /// Opens a session. Conflicts if the key is taken.
     OpenSession(Session),
     /// Notes that a session was used, if it is there.
@@ -88,6 +102,8 @@ pub enum Change<S = Envelope> {
         /// The hash of its secret from now on.
         secret: ClientSecretHash,
     },
+    /// The action depends on a token that must still be there. Conflicts if it has ended.
+    RequireToken(TokenId),
     /// Ends every token of a user.
     EndTokens {
         /// Whose tokens.
@@ -106,6 +122,8 @@ pub enum Change<S = Envelope> {
         user: UserId,
         /// The device.
         device: DeviceId,
+        /// A grant whose tokens go on all the same.
+        but: Option<FamilyId>,
     },
     /// Ends one token, if it is there.
     EndToken(TokenId),
@@ -170,6 +188,11 @@ pub enum Change<S = Envelope> {
         /// Of which browser.
         browser: BrowserId,
     },
+    /// Removes a budget, and every budget whose name continues this one after a slash.
+    RemoveBudgets {
+        /// The name.
+        name: String,
+    },
     /// Writes an event down.
     Record(Event),
     /// A code is about to be sent. Conflicts if the id is taken.
@@ -196,42 +219,63 @@ pub enum Change<S = Envelope> {
         /// Until when it has the task.
         until: Timestamp,
     },
+    /// Sets the password of a user whose row is in the store's own table. Conflicts unless the user is there and the credential
+    /// stamp is `expected_stamp`. A store without such a table answers with a fault and writes nothing of the batch.
+    SetPassword {
+        /// The user.
+        user: UserId,
+        /// The credential stamp that this depends on.
+        expected_stamp: String,
+        /// The stamp from now on.
+        stamp: String,
+        /// The hash of the password, with its parameters.
+        hash: Secret,
+        /// When the password was set.
+        at: Timestamp,
+    },
 }
 
 impl<S> Change<S> {
     /// Where this change stands in the one order in which all batches are applied, so that batches never deadlock:
     /// attempts, accounts, devices (removals first), sessions (ends first), clients (removals first, each with its tokens),
-    /// tokens (ends first), budgets, events, deliveries, nodes, leases, device cookies (ends first); each by the name of its row.
+    /// tokens (ends first), budgets, events, deliveries, nodes, leases, built-in users, device cookies (ends first); each by
+    /// the name of its row.
     fn order(&self) -> (u8, &str) {
         match self {
             Self::SpendAttempt { attempt, .. } => (0, attempt.as_str()),
-            Self::MoveFactors { user, .. } | Self::ExpectFactors { user, .. } => (1, user.as_str()),
+            Self::MoveFactors { user, .. } | Self::ExpectFactors { user, .. } | Self::RemoveAccount { user } => {
+                (1, user.as_str())
+            }
             Self::RemoveDevices { user } => (2, user.as_str()),
             Self::RemoveDevice { device, .. } => (3, device.as_str()),
             Self::AddDevice(device) | Self::UpdateDevice(device) => (4, device.id.as_str()),
             Self::ExpectSession(key) => (5, key.as_str()),
             Self::EndSessions { user } => (6, user.as_str()),
-            Self::EndSession(key) => (7, key.as_str()),
-            Self::OpenSession(session) => (8, session.key.as_str()),
-            Self::TouchSession { key, .. } => (9, key.as_str()),
-            Self::ExpectClient(client) => (10, client.as_str()),
-            Self::RemoveClient(client) => (11, client.as_str()),
-            Self::AddClient(client) => (12, client.id.as_str()),
-            Self::RotateClient { client, .. } => (12, client.as_str()),
-            Self::EndTokens { user } | Self::EndTokensBut { user, .. } => (13, user.as_str()),
-            Self::EndTokensOf { device, .. } => (14, device.as_str()),
-            Self::EndToken(token) => (15, token.as_str()),
-            Self::OpenToken(token) => (16, token.id.as_str()),
-            Self::TouchToken { token, .. } => (17, token.as_str()),
-            Self::Spend { key, .. } | Self::Refund { key, .. } | Self::RestartBudget { key, .. } => (18, key),
-            Self::Record(event) => (19, event.user.as_str()),
-            Self::AddDelivery(delivery) => (20, delivery.id.as_str()),
-            Self::NoteDelivery(note) => (21, note.delivery.as_str()),
-            Self::NoteVerified { delivery, .. } => (22, delivery.as_str()),
-            Self::ReportNode(node) => (23, node.id.as_str()),
-            Self::TakeLease { name, .. } => (24, name),
-            Self::EndDeviceCookies { user } | Self::EndDeviceCookie { user, .. } => (25, user.as_str()),
-            Self::PutDeviceCookie { cookie, .. } => (26, cookie.user.as_str()),
+            Self::EndSessionsOf { device, .. } => (7, device.as_str()),
+            Self::EndSession(key) => (8, key.as_str()),
+            Self::OpenSession(session) => (9, session.key.as_str()),
+            Self::TouchSession { key, .. } => (10, key.as_str()),
+            Self::ExpectClient(client) => (11, client.as_str()),
+            Self::RemoveClient(client) => (12, client.as_str()),
+            Self::AddClient(client) => (13, client.id.as_str()),
+            Self::RotateClient { client, .. } => (13, client.as_str()),
+            Self::RequireToken(token) => (14, token.as_str()),
+            Self::EndTokens { user } | Self::EndTokensBut { user, .. } => (15, user.as_str()),
+            Self::EndTokensOf { device, .. } => (16, device.as_str()),
+            Self::EndToken(token) => (17, token.as_str()),
+            Self::OpenToken(token) => (18, token.id.as_str()),
+            Self::TouchToken { token, .. } => (19, token.as_str()),
+            Self::Spend { key, .. } | Self::Refund { key, .. } | Self::RestartBudget { key, .. } => (20, key),
+            Self::RemoveBudgets { name } => (20, name),
+            Self::Record(event) => (21, event.user.as_str()),
+            Self::AddDelivery(delivery) => (22, delivery.id.as_str()),
+            Self::NoteDelivery(note) => (23, note.delivery.as_str()),
+            Self::NoteVerified { delivery, .. } => (24, delivery.as_str()),
+            Self::ReportNode(node) => (25, node.id.as_str()),
+            Self::TakeLease { name, .. } => (26, name),
+            Self::SetPassword { user, .. } => (27, user.as_str()),
+            Self::EndDeviceCookies { user } | Self::EndDeviceCookie { user, .. } => (28, user.as_str()),
+            Self::PutDeviceCookie { cookie, .. } => (29, cookie.user.as_str()),
         }
     }
 }
@@ -266,20 +310,23 @@ impl Change {
             Self::SpendAttempt { attempt, until } => Change::SpendAttempt { attempt, until },
             Self::MoveFactors { user, seen, preferred } => Change::MoveFactors { user, seen, preferred },
             Self::ExpectFactors { user, seen } => Change::ExpectFactors { user, seen },
+            Self::RemoveAccount { user } => Change::RemoveAccount { user },
             Self::RemoveDevice { device, seen } => Change::RemoveDevice { device, seen },
             Self::RemoveDevices { user } => Change::RemoveDevices { user },
             Self::ExpectSession(key) => Change::ExpectSession(key),
             Self::EndSession(key) => Change::EndSession(key),
             Self::EndSessions { user } => Change::EndSessions { user },
+            Self::EndSessionsOf { user, device, but } => Change::EndSessionsOf { user, device, but },
             Self::OpenSession(session) => Change::OpenSession(session),
             Self::TouchSession { key, at } => Change::TouchSession { key, at },
             Self::ExpectClient(client) => Change::ExpectClient(client),
             Self::RemoveClient(client) => Change::RemoveClient(client),
             Self::AddClient(client) => Change::AddClient(client),
             Self::RotateClient { client, secret } => Change::RotateClient { client, secret },
+            Self::RequireToken(token) => Change::RequireToken(token),
             Self::EndTokens { user } => Change::EndTokens { user },
             Self::EndTokensBut { user, family } => Change::EndTokensBut { user, family },
-            Self::EndTokensOf { user, device } => Change::EndTokensOf { user, device },
+            Self::EndTokensOf { user, device, but } => Change::EndTokensOf { user, device, but },
             Self::EndToken(token) => Change::EndToken(token),
             Self::OpenToken(token) => Change::OpenToken(token),
             Self::TouchToken { token, at } => Change::TouchToken { token, at },
@@ -289,12 +336,16 @@ impl Change {
             Self::PutDeviceCookie { cookie, replaces } => Change::PutDeviceCookie { cookie, replaces },
             Self::EndDeviceCookies { user } => Change::EndDeviceCookies { user },
             Self::EndDeviceCookie { user, browser } => Change::EndDeviceCookie { user, browser },
+            Self::RemoveBudgets { name } => Change::RemoveBudgets { name },
             Self::Record(event) => Change::Record(event),
             Self::AddDelivery(delivery) => Change::AddDelivery(delivery),
             Self::NoteDelivery(note) => Change::NoteDelivery(note),
             Self::NoteVerified { delivery, at } => Change::NoteVerified { delivery, at },
             Self::ReportNode(node) => Change::ReportNode(node),
             Self::TakeLease { name, holder, at, until } => Change::TakeLease { name, holder, at, until },
+            Self::SetPassword { user, expected_stamp, stamp, hash, at } => {
+                Change::SetPassword { user, expected_stamp, stamp, hash, at }
+            }
         })
     }
 }

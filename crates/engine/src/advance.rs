@@ -48,6 +48,7 @@ pub use enrol::Enrolment;
 pub(crate) use entry::Entries;
 pub use guess::LONGEST_PASSWORD;
 pub use login::SignIn;
+pub use manage::MadeCodes;
 pub use send::Spoken;
 pub use token::NewToken;
 

@@ -31,7 +31,7 @@ pub use fault::{Fault, Stop};
 pub use keyring::{KeyId, Keyring, KeyringError, NotAKeyId, SealingKey};
 pub use keys::{Keeping, Resealed, Seals};
 pub use node::{LIVE_FOR, REPORT_EVERY, Running};
-pub use port::{Clock, Lane, Observer, Owners, Random, Store, User, Users};
+pub use port::{Clock, Lane, Observer, Owners, PreparedPassword, Random, Store, User, Users};
 pub use session::{Grant, SignedIn};
 pub use staff::TwoFactorStatus;
 pub use system::{OsRandom, Stopwatch, SystemClock};

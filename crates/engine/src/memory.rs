@@ -43,6 +43,8 @@ struct Rows {
 enum Stop {
     Conflict,
     Overspent(String, Timestamp),
+    /// There is no table that this could be written to.
+    NoTable(&'static str),
 }
 
 impl MemoryStore {
@@ -128,6 +130,7 @@ impl Store for MemoryStore {
                 Ok(()) => {}
                 Err(Stop::Conflict) => return Ok(batch.conflict()),
                 Err(Stop::Overspent(key, until)) => return Ok(batch.overspent(key, until)),
+                Err(Stop::NoTable(doing)) => return Err(Fault::new(doing)),
             }
         }
         *rows = next;
@@ -195,6 +198,10 @@ impl Rows {
                 Ok(())
             }
             Change::ExpectFactors { user, seen } => self.expect_factors(&user, seen),
+            Change::RemoveAccount { user } => {
+                self.accounts.remove(&user);
+                Ok(())
+            }
             Change::RemoveDevice { device, seen } => {
                 self.expect_device(&device, seen)?;
                 self.devices.remove(&device);
@@ -225,6 +232,12 @@ impl Rows {
                 self.sessions.retain(|_, session| session.user != user);
                 Ok(())
             }
+            Change::EndSessionsOf { user, device, but } => {
+                self.sessions.retain(|key, session| {
+                    session.user != user || session.device.as_ref() != Some(&device) || but.as_ref() == Some(key)
+                });
+                Ok(())
+            }
             Change::OpenSession(session) => fresh(self.sessions.insert(session.key.clone(), session)),
             Change::TouchSession { key, at } => {
                 if let Some(session) = self.sessions.get_mut(&key) {
@@ -236,6 +249,7 @@ impl Rows {
             | Change::RemoveClient(_)
             | Change::AddClient(_)
             | Change::RotateClient { .. }) => self.change_clients(change),
+            Change::RequireToken(token) => self.tokens.get(&token).map(drop).ok_or(Stop::Conflict),
             Change::OpenToken(token) => self.open_token(token),
             change @ (Change::EndTokens { .. }
             | Change::EndTokensBut { .. }
@@ -252,6 +266,11 @@ impl Rows {
             | Change::EndDeviceCookies { .. }
             | Change::EndDeviceCookie { .. }) => {
                 self.change_device_cookies(change);
+                Ok(())
+            }
+            Change::RemoveBudgets { name } => {
+                let is_below = |key: &str| key.strip_prefix(&*name).is_some_and(|rest| rest.starts_with('/'));
+                self.budgets.retain(|key, _| *key != name && !is_below(key));
                 Ok(())
             }
             Change::Record(event) => {
@@ -282,6 +301,7 @@ impl Rows {
                 self.leases.insert(name, (holder, until));
                 Ok(())
             }
+            Change::SetPassword { .. } => Err(Stop::NoTable("keep a password: there is no table of users")),
         }
     }
 
@@ -346,8 +366,10 @@ impl Rows {
             Change::EndTokensBut { user, family } => {
                 self.tokens.retain(|_, token| token.user != user || token.family.as_ref() == Some(&family));
             }
-            Change::EndTokensOf { user, device } => {
-                self.tokens.retain(|_, token| token.user != user || token.device.as_ref() != Some(&device));
+            Change::EndTokensOf { user, device, but } => {
+                let goes_on = |token: &Token| but.is_some() && token.family == but;
+                let is_of = |token: &Token| token.user == user && token.device.as_ref() == Some(&device);
+                self.tokens.retain(|_, token| !is_of(token) || goes_on(token));
             }
             Change::EndToken(ended) => self.tokens.retain(|_, token| token.id != ended),
             Change::TouchToken { token, at } => {

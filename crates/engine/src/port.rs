@@ -18,5 +18,6 @@ pub use gateway::{AnyNumber, Gateway, Message, NotTaken, Numbers, Taken};
 pub use observer::{Answered, Observer, Silent};
 pub use owners::{InTurn, Owners};
 pub use store::{Horizon, Store};
-pub use users::{Lane, User, Users};
+pub(crate) use users::PasswordPlace;
+pub use users::{Lane, PreparedPassword, User, Users};
 pub use validator::Validator;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use countersign_core::{
     Batch, Change, Delivery, Device, DeviceId, DeviceName, Envelope, Event, EventKind, Kind, Refusal, Secret, Status,
-    UserId,
+    UserId, Written,
     method::{
         State,
         backup_codes::{BackupCode, Slip},
@@ -19,6 +19,9 @@ use countersign_core::{
 };
 
 use crate::{Engine, Fault, Stop, User, port::Horizon, verify::Ground};
+
+/// What the names of budgets begin with that go on with a user's id: wrong passwords, and codes that were sent.
+const BUDGETS_OF_USER: [&str; 3] = ["password/user/", "send-user:", "send-user-ceiling:"];
 
 /// Whether a user's second factor is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +80,7 @@ impl Engine {
             let moved =
                 Change::MoveFactors { user: user.id.clone(), seen: account.factors, preferred: account.preferred };
             let receipt = self.commit(&Batch::new(vec![change, moved, Change::Record(event)])).await?;
-            if *receipt.written() == countersign_core::Written::Done {
+            if *receipt.written() == Written::Done {
                 return Ok(code.text());
             }
         }
@@ -178,6 +181,27 @@ impl Engine {
             Change::EndDeviceCookies { user: user.clone() },
         ];
         self.commit(&Batch::new(ends)).await.map(drop)
+    }
+
+    /// Forgets a user whom the host has removed: devices, sessions, tokens, the account and the budgets that bear the user's
+    /// id, in one commit. To be called after the user is gone from the host's own table. What happened to the user (events,
+    /// deliveries) is kept for as long as events are. A login under way is not a row and ends by its stamp.
+    pub async fn forget_user(&self, user: &UserId) -> Result<(), Fault> {
+        let mut rounds = self.rounds();
+        while rounds.next().is_some() {
+            let mut changes = vec![
+                Change::RemoveAccount { user: user.clone() },
+                Change::RemoveDevices { user: user.clone() },
+                Change::EndSessions { user: user.clone() },
+                Change::EndTokens { user: user.clone() },
+                Change::EndDeviceCookies { user: user.clone() },
+            ];
+            changes.extend(BUDGETS_OF_USER.map(|kind| Change::RemoveBudgets { name: format!("{kind}{user}") }));
+            if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
+                return Ok(());
+            }
+        }
+        Err(Fault::busy("forget a user in time", Duration::from_secs(1)))
     }
 
     /// Forgets what nothing can use any more: ended sessions and tokens, runs that are over, abandoned setups, empty budgets, nodes

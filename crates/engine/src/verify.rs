@@ -222,6 +222,16 @@ impl Engine {
         if stands { Ok(()) } else { Err(Refusal::SignInNeeded.into()) }
     }
 
+    /// Refuses a user whose credentials have changed, or who was deactivated, since they were read.
+    async fn credentials_stand(&self, user: &User) -> Result<(), Stop> {
+        let current = self.users().by_id(&user.id).await?;
+        if current.is_some_and(|current| current.holds(&user.stamp)) {
+            Ok(())
+        } else {
+            Err(Refusal::SignInNeeded.into())
+        }
+    }
+
     /// The change that ends a run.
     pub(crate) fn spend(&self, attempt: &Attempt) -> Change {
         Change::SpendAttempt { attempt: attempt.id.clone(), until: attempt.end(self.policy().login_timeout) }
@@ -244,6 +254,9 @@ impl Engine {
             }
             for session in ground.sessions() {
                 self.stands(session).await?;
+            }
+            if let Ground::Credentials(_) = ground {
+                self.credentials_stand(user).await?;
             }
             let (mut changes, outcome) = changes(factors, now)?;
             if let Ground::Run(attempt, _) = ground {
@@ -272,6 +285,8 @@ pub(crate) enum Ground<'a> {
     Staff,
     /// A session.
     Session(&'a Session),
+    /// A session, and the credentials that its user had when they were read.
+    Credentials(&'a Session),
     /// A session, and another that was opened for this deed and no longer than it.
     Proof { own: &'a Session, passing: &'a Session },
     /// A run, which ends with the deed, and its session.
@@ -282,7 +297,7 @@ impl<'a> Ground<'a> {
     fn sessions(self) -> impl Iterator<Item = &'a Session> {
         let (own, passing) = match self {
             Self::Staff => (None, None),
-            Self::Session(own) | Self::Run(_, own) => (Some(own), None),
+            Self::Session(own) | Self::Credentials(own) | Self::Run(_, own) => (Some(own), None),
             Self::Proof { own, passing } => (Some(own), Some(passing)),
         };
         own.into_iter().chain(passing)

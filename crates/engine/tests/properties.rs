@@ -229,9 +229,10 @@ impl Play {
         }
         let Ok(run) = self.world.engine.begin(&session, Purpose::BackupCodes).await else { return };
         let name = DeviceName::parse("Codes").unwrap();
-        if let Ok(codes) = self.world.engine.make_backup_codes(&session, &run, name, &Visit::default()).await {
+        if let Ok(made) = self.world.engine.make_backup_codes(&session, &run, name, &Visit::default()).await {
             assert!(!self.apps.is_empty() && self.may_change(&session));
-            self.codes = codes.iter().map(|code| code.expose().to_owned()).collect();
+            self.sessions.extend(made.renewed.map(|grant| grant.signed_in().clone()));
+            self.codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
         }
     }
 

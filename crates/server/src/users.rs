@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Clock, Fault, Lane, Random, Stop, User, Users,
+    Clock, Fault, Lane, PreparedPassword, Random, Stop, User, Users,
     core::{Refusal, Secret, UserId},
 };
 use countersign_store::{Activity, Insertion, NewPassword, UserRow, UserTable};
@@ -89,13 +89,18 @@ impl BuiltInUsers {
 
     /// Sets a new password that keeps the rules; everything that rested on the old one ends.
     pub(crate) async fn renew_password(&self, user: &UserRow, password: &Secret) -> Result<UserRow, Stop> {
+        let new = self.new_password(user, password).await?;
+        Ok(self.table.set_password(&user.id, &user.stamp, new).await?.ok_or(Refusal::AttemptOver)?)
+    }
+
+    /// A new password that keeps the rules, hashed, with the stamp that goes with it.
+    async fn new_password(&self, user: &UserRow, password: &Secret) -> Result<NewPassword, Stop> {
         self.rules.check(password, Owner { name: &user.name, email: user.email.as_deref() })?;
         if self.has_password(user, password).await? {
             return Err(Refusal::PasswordSame.into());
         }
         let hash = self.hashing.hash(password, self.draw()).await?.into();
-        let new = NewPassword { hash, stamp: self.new_stamp(), at: self.clock.now() };
-        Ok(self.table.set_password(&user.id, &user.stamp, new).await?.ok_or(Refusal::AttemptOver)?)
+        Ok(NewPassword { hash, stamp: self.new_stamp(), at: self.clock.now() })
     }
 
     /// Shuts a user out: nothing of theirs opens any more, and nothing of before opens again when they are let in.
@@ -170,12 +175,24 @@ impl Users for BuiltInUsers {
         Ok(verdict != Match::Different)
     }
 
-    async fn set_password(&self, user: &User, password: &Secret) -> Result<User, Stop> {
+    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
         let row = self.table.by_id(&user.id).await?.ok_or_else(|| Fault::new("find the user"))?;
         if row.stamp != user.stamp {
-            return Err(Refusal::AttemptOver.into());
+            return Err(Refusal::SignInNeeded.into());
         }
-        Ok(seen(self.renew_password(&row, password).await?))
+        let NewPassword { hash, stamp, .. } = self.new_password(&row, password).await?;
+        Ok(PreparedPassword::in_store(hash, stamp))
+    }
+
+    async fn store_password(
+        &self,
+        user: &UserId,
+        prepared: &PreparedPassword,
+        expected_stamp: &str,
+    ) -> Result<Option<User>, Fault> {
+        let (hash, stamp) = (prepared.hash().clone(), prepared.stamp().to_owned());
+        let new = NewPassword { hash, stamp, at: self.clock.now() };
+        Ok(self.table.set_password(user, expected_stamp, new).await?.map(seen))
     }
 }
 

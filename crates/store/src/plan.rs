@@ -6,14 +6,17 @@
 
 mod columns;
 
-use countersign_engine::core::{Batch, Change, DeliveryStatus, Sealed, Timestamp, UserId, time::CLOCK_TOLERANCE};
+use countersign_engine::core::{
+    Batch, Change, DeliveryStatus, FamilyId, Sealed, SessionKey, Timestamp, UserId, time::CLOCK_TOLERANCE,
+};
 
 use self::columns::{
     added, issued, noted, opened, posted, recorded, registered, remembered, replaced, reported, updated,
 };
 use crate::{
     statements::{
-        account, attempt, budget, client, delivery, device, device_cookie, event, lease, node, postgres, session, token,
+        account, attempt, budget, client, delivery, device, device_cookie, event, lease, node, postgres, session,
+        token, user,
     },
     value::{Value, Values},
 };
@@ -110,7 +113,13 @@ impl Charge<'_> {
 pub(crate) fn steps(dialect: Dialect, batch: &Batch<Sealed>) -> Result<Vec<Step<'_>>, Unplanned> {
     let mut plan = Plan { dialect, steps: Vec::with_capacity(batch.changes().len()) };
     let is_first = |change: &Change<Sealed>| {
-        matches!(change, Change::SpendAttempt { .. } | Change::MoveFactors { .. } | Change::ExpectFactors { .. })
+        matches!(
+            change,
+            Change::SpendAttempt { .. }
+                | Change::MoveFactors { .. }
+                | Change::ExpectFactors { .. }
+                | Change::RemoveAccount { .. }
+        )
     };
     let changes = batch.changes();
     let (first, rest) = changes.split_at(changes.iter().take_while(|change| is_first(change)).count());
@@ -149,6 +158,10 @@ impl<'b> Plan<'b> {
                 let statement = self.either(account::AT, postgres::ACCOUNT_AT);
                 self.step(Must::HitOne, statement, vec![user.into(), there(*seen)?]);
             }
+            Change::RemoveAccount { user } => {
+                self.alone_with(user);
+                self.step(Must::Run, account::REMOVE, vec![user.into()]);
+            }
             Change::RemoveDevice { device, seen } => {
                 self.step(Must::HitOne, device::REMOVE, vec![device.into(), there(*seen)?]);
             }
@@ -161,6 +174,10 @@ impl<'b> Plan<'b> {
             }
             Change::EndSession(key) => self.step(Must::Run, session::END, vec![key.into()]),
             Change::EndSessions { user } => self.step(Must::Run, session::END_ALL, vec![user.into()]),
+            Change::EndSessionsOf { user, device, but } => {
+                let but = but.as_ref().map_or("", SessionKey::as_str);
+                self.step(Must::Run, session::END_OF_DEVICE, vec![user.into(), device.into(), but.into()]);
+            }
             Change::OpenSession(session) => self.step(Must::HitOne, session::OPEN, opened(session)),
             Change::TouchSession { key, at } => {
                 self.step(Must::Run, session::TOUCH, vec![(*at).into(), key.into()]);
@@ -179,6 +196,10 @@ impl<'b> Plan<'b> {
             Change::RotateClient { client, secret } => {
                 self.step(Must::HitOne, client::ROTATE, vec![secret.text().into(), client.into()]);
             }
+            Change::RequireToken(token) => {
+                let statement = self.either(token::THERE, postgres::TOKEN_THERE);
+                self.step(Must::HitOne, statement, vec![token.into()]);
+            }
             Change::EndTokens { user } => {
                 self.in_order(postgres::LOCK_TOKENS, user.into());
                 self.step(Must::Run, token::END_ALL, vec![user.into()]);
@@ -187,9 +208,10 @@ impl<'b> Plan<'b> {
                 self.in_order(postgres::LOCK_TOKENS, user.into());
                 self.step(Must::Run, token::END_BUT_FAMILY, vec![user.into(), family.into()]);
             }
-            Change::EndTokensOf { user, device } => {
+            Change::EndTokensOf { user, device, but } => {
                 self.in_order(postgres::LOCK_TOKENS, user.into());
-                self.step(Must::Run, token::END_OF_DEVICE, vec![user.into(), device.into()]);
+                let but = but.as_ref().map_or("", FamilyId::as_str);
+                self.step(Must::Run, token::END_OF_DEVICE, vec![user.into(), device.into(), but.into()]);
             }
             Change::EndToken(ended) => self.step(Must::Run, token::END, vec![ended.into()]),
             Change::OpenToken(made) => self.step(Must::HitOne, token::OPEN, issued(made)),
@@ -216,6 +238,11 @@ impl<'b> Plan<'b> {
             Change::EndDeviceCookie { user, browser } => {
                 self.step(Must::Run, device_cookie::END, vec![user.into(), browser.into()]);
             }
+            Change::RemoveBudgets { name } => {
+                // Everything from "name/" up to the next character after the slash.
+                let [from, to] = ["/", "0"].map(|next| format!("{name}{next}"));
+                self.step(Must::Run, budget::REMOVE, vec![name.as_str().into(), from.into(), to.into()]);
+            }
             Change::Record(event) => self.step(Must::HitOne, event::RECORD, recorded(event)),
             Change::AddDelivery(sent) => self.step(Must::HitOne, delivery::ADD, posted(sent)),
             Change::NoteDelivery(note) => self.step(Must::Run, word(note.status), noted(note)),
@@ -227,6 +254,11 @@ impl<'b> Plan<'b> {
                 let credible = until.after(CLOCK_TOLERANCE).into();
                 let values = vec![name.as_str().into(), holder.into(), (*until).into(), (*at).into(), credible];
                 self.step(Must::HitOne, lease::TAKE, values);
+            }
+            Change::SetPassword { user, expected_stamp, stamp, hash, at } => {
+                let (hash, stamp, expected) = (hash.expose(), stamp.as_str(), expected_stamp.as_str());
+                let values = vec![hash.into(), stamp.into(), (*at).into(), user.into(), expected.into()];
+                self.step(Must::HitOne, user::SET_PASSWORD, values);
             }
         }
         Ok(())
@@ -259,19 +291,24 @@ impl<'b> Plan<'b> {
         }
     }
 
-    /// Where all of a user's rows are removed, waits first for whoever is adding one on the strength of a row that ends
-    /// here. A statement removes what was there when it began; so what somebody else adds meanwhile would stay, although
-    /// that deed came first.
+    /// Where all of a user's rows are removed, or all that a device had verified, waits first for whoever is adding one on
+    /// the strength of a row that ends here. A statement removes what was there when it began; so what somebody else adds
+    /// meanwhile would stay, although that deed came first. Devices are locked before sessions, as everywhere.
     fn lock_what_ends(&mut self, changes: &'b [Change<Sealed>]) {
-        let ends_all =
-            |change: &Change<Sealed>| matches!(change, Change::RemoveDevices { .. } | Change::EndSessions { .. });
+        let ends_all = |change: &Change<Sealed>| {
+            matches!(change, Change::RemoveDevices { .. } | Change::EndSessions { .. } | Change::EndSessionsOf { .. })
+        };
         if !changes.iter().any(ends_all) {
             return;
         }
         for change in changes {
             match change {
                 Change::RemoveDevices { user } => self.step(Must::Run, postgres::LOCK_DEVICES, vec![user.into()]),
-                Change::EndSessions { user } => self.step(Must::Run, postgres::LOCK_SESSIONS, vec![user.into()]),
+                Change::RemoveDevice { device, .. } => self.step(Must::Run, postgres::LOCK_DEVICE, vec![device.into()]),
+                Change::UpdateDevice(device) => self.step(Must::Run, postgres::LOCK_DEVICE, vec![(&device.id).into()]),
+                Change::EndSessions { user } | Change::EndSessionsOf { user, .. } => {
+                    self.step(Must::Run, postgres::LOCK_SESSIONS, vec![user.into()]);
+                }
                 Change::EndSession(key) => self.step(Must::Run, postgres::SESSION_THERE, vec![key.into()]),
                 _ => {}
             }

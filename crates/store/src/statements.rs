@@ -42,8 +42,11 @@ pub(crate) mod postgres {
     pub(crate) const SESSION_THERE: &str = "SELECT 1 FROM session WHERE key = $1 FOR UPDATE";
     /// `client::THERE`, keeping the row from going until the commit. Many may at once: nobody who does goes on to change it.
     pub(crate) const CLIENT_THERE: &str = "SELECT 1 FROM client WHERE id = $1 FOR KEY SHARE";
+    /// `token::THERE`, keeping the row from going until the commit.
+    pub(crate) const TOKEN_THERE: &str = "SELECT 1 FROM token WHERE id = $1 FOR UPDATE";
     /// Hold all of a user's rows until the commit, in one order for everybody.
     pub(crate) const LOCK_DEVICES: &str = "SELECT 1 FROM device WHERE user_id = $1 ORDER BY id FOR UPDATE";
+    pub(crate) const LOCK_DEVICE: &str = "SELECT 1 FROM device WHERE id = $1 FOR UPDATE";
     pub(crate) const LOCK_SESSIONS: &str = "SELECT 1 FROM session WHERE user_id = $1 ORDER BY key FOR UPDATE";
     pub(crate) const LOCK_TOKENS: &str = "SELECT 1 FROM token WHERE user_id = $1 ORDER BY id FOR UPDATE";
     /// The same of a client's, so that who ends by user and who ends by client take the rows they share in one order.
@@ -91,6 +94,7 @@ pub(crate) mod account {
         ON CONFLICT (user_id) DO NOTHING";
     pub(crate) const MOVE: &str = "
         UPDATE account SET factors = factors + 1, preferred = $1 WHERE user_id = $2 AND factors = $3";
+    pub(crate) const REMOVE: &str = "DELETE FROM account WHERE user_id = $1";
 }
 
 /// Devices.
@@ -141,6 +145,8 @@ pub(crate) mod session {
     pub(crate) const TOUCH: &str = "UPDATE session SET last_seen = $1 WHERE key = $2 AND last_seen < $1";
     pub(crate) const END: &str = "DELETE FROM session WHERE key = $1";
     pub(crate) const END_ALL: &str = "DELETE FROM session WHERE user_id = $1";
+    /// User, device, and a key that stays: of no session if it is empty.
+    pub(crate) const END_OF_DEVICE: &str = "DELETE FROM session WHERE user_id = $1 AND device_id = $2 AND key <> $3";
     /// For a database that was put back: whoever signed out since then stays out.
     pub(crate) const END_EVERY: &str = "DELETE FROM session";
     /// Those that were last used before $1, or after $2 by a clock that was ahead.
@@ -172,6 +178,7 @@ pub(crate) mod token {
         SELECT id, key, user_id, kind, name, scopes, level, stamp, device_id, method, signed_in, verified,
                created, expires, last_used, client_id, family
         FROM token WHERE user_id = $1 ORDER BY created DESC, id DESC";
+    pub(crate) const THERE: &str = "SELECT 1 FROM token WHERE id = $1";
     pub(crate) const OPEN: &str = "
         INSERT INTO token (id, key, user_id, kind, name, scopes, level, stamp, device_id, method, signed_in, verified,
             created, expires, last_used, client_id, family)
@@ -182,7 +189,9 @@ pub(crate) mod token {
     pub(crate) const END: &str = "DELETE FROM token WHERE id = $1";
     pub(crate) const END_ALL: &str = "DELETE FROM token WHERE user_id = $1";
     pub(crate) const END_BUT_FAMILY: &str = "DELETE FROM token WHERE user_id = $1 AND family IS DISTINCT FROM $2";
-    pub(crate) const END_OF_DEVICE: &str = "DELETE FROM token WHERE user_id = $1 AND device_id = $2";
+    /// User, device, and a family that stays: of no token if it is empty.
+    pub(crate) const END_OF_DEVICE: &str = "
+        DELETE FROM token WHERE user_id = $1 AND device_id = $2 AND family IS DISTINCT FROM $3";
     pub(crate) const END_OF_CLIENT: &str = "DELETE FROM token WHERE client_id = $1";
     /// For a database that was put back: what was ended since then stays ended.
     pub(crate) const END_EVERY: &str = "DELETE FROM token";
@@ -220,6 +229,8 @@ pub(crate) mod budget {
     pub(crate) const REFUND: &str = "
         UPDATE budget SET spent = CASE WHEN spent > $1 THEN spent - $1 ELSE 0 END
         WHERE key = $2 AND until <= $3";
+    /// A name, and the first and the first no more of the names that continue it.
+    pub(crate) const REMOVE: &str = "DELETE FROM budget WHERE key = $1 OR (key >= $2 AND key < $3)";
     pub(crate) const PURGE: &str = "
         DELETE FROM budget WHERE key IN (SELECT key FROM budget WHERE until <= $1 LIMIT $2)
             AND until <= $1";
@@ -374,7 +385,7 @@ mod tests {
         for migration in crate::sqlite::migrate::MIGRATIONS {
             connection.execute_batch(migration.text).unwrap();
         }
-        let accounts = [account::FACTORS, account::AT, account::THERE, account::FIRST, account::MOVE];
+        let accounts = [account::FACTORS, account::AT, account::THERE, account::FIRST, account::MOVE, account::REMOVE];
         let devices = [
             device::ONE,
             device::AFTER,
@@ -394,11 +405,13 @@ mod tests {
             session::TOUCH,
             session::END,
             session::END_ALL,
+            session::END_OF_DEVICE,
             session::PURGE,
         ];
         let clients = [client::ONE, client::THERE, client::ADD, client::ROTATE, client::REMOVE];
         let tokens = [
             token::BY_KEY,
+            token::THERE,
             token::OF_USER,
             token::OPEN,
             token::TOUCH,
@@ -410,7 +423,8 @@ mod tests {
             token::PURGE,
         ];
         let attempts = [attempt::ONE, attempt::SPEND, attempt::PURGE];
-        let budgets = [budget::ONE, budget::SPEND, budget::UNTIL, budget::REFUND, budget::RESTART, budget::PURGE];
+        let budgets =
+            [budget::ONE, budget::SPEND, budget::UNTIL, budget::REFUND, budget::RESTART, budget::REMOVE, budget::PURGE];
         let cookies = [
             device_cookie::OF_USER,
             device_cookie::ADD,

@@ -257,7 +257,7 @@ async fn two_who_end_the_same_tokens_never_wait_for_each_other_for_ever() {
     for end in [
         Change::EndTokens { user: user.clone() },
         Change::EndTokensBut { user: user.clone(), family: FamilyId::new("grant") },
-        Change::EndTokensOf { user: user.clone(), device: DeviceId::new("phone") },
+        Change::EndTokensOf { user: user.clone(), device: DeviceId::new("phone"), but: None },
     ] {
         commit(&store, vec![Change::AddClient(client.clone())]).await.unwrap();
         let tokens =

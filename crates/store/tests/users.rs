@@ -232,3 +232,36 @@ async fn a_session_and_a_token_come_with_the_user_as_they_are_now() {
         assert_eq!(users.token(&ada_s.key).await.unwrap(), Some((ada_s, seen)));
     }
 }
+
+/// A password is written together with everything else of its batch, if the stamp is the one that was seen.
+#[tokio::test]
+async fn t106_a_password_is_set_in_the_batch_that_ends_the_sessions_or_not_at_all() {
+    for (_place, store, users) in stores().await {
+        users.insert(ada()).await.unwrap();
+        let later = Timestamp::from_seconds(50_000);
+        let set = |user: &str, expected: &str, stamp: &str| Change::SetPassword {
+            user: UserId::new(user),
+            expected_stamp: expected.into(),
+            stamp: stamp.into(),
+            hash: Secret::new(format!("$argon2id${stamp}")),
+            at: later,
+        };
+        let opened = |key: &str| Change::OpenSession(session(key, "1"));
+        for (user, expected) in [("1", "moved"), ("2", "one"), ("1", "")] {
+            let receipt = store.commit(batch(vec![set(user, expected, "two"), opened("early")])).await.unwrap();
+            assert_eq!(*receipt.written(), Written::Conflict, "{user} {expected}");
+        }
+        let unchanged = users.by_id(&ada().id).await.unwrap().unwrap();
+        assert_eq!((unchanged.stamp.as_str(), unchanged.password_hash.expose()), ("one", "$argon2id$first"));
+        // What conflicts elsewhere in the batch leaves the password as it was.
+        let gone = Change::ExpectSession(SessionKey::new("gone"));
+        let receipt = store.commit(batch(vec![set("1", "one", "two"), gone])).await.unwrap();
+        assert_eq!(*receipt.written(), Written::Conflict);
+        let receipt = store.commit(batch(vec![set("1", "one", "two"), opened("late")])).await.unwrap();
+        assert_eq!(*receipt.written(), Written::Done);
+        let changed = users.by_id(&ada().id).await.unwrap().unwrap();
+        assert_eq!((changed.stamp.as_str(), changed.password_hash.expose()), ("two", "$argon2id$two"));
+        assert_eq!(changed.password_changed, later);
+        assert_eq!(store.sessions(&ada().id).await.unwrap().len(), 1);
+    }
+}

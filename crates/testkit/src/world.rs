@@ -184,8 +184,8 @@ impl Person {
         let engine = &self.world.engine;
         let run = engine.begin(signed_in, Purpose::BackupCodes).await.expect("the form is shown");
         let name = DeviceName::parse("Backup codes").expect("a good name");
-        let codes = engine.make_backup_codes(signed_in, &run, name, &Visit::default()).await.expect("codes are made");
-        codes.iter().map(|code| code.expose().to_owned()).collect()
+        let made = engine.make_backup_codes(signed_in, &run, name, &Visit::default()).await.expect("codes are made");
+        made.codes.iter().map(|code| code.expose().to_owned()).collect()
     }
 
     /// The code their app shows now.

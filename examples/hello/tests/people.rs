@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use countersign::engine::{Users, core::Secret};
-use countersign_testkit::contract::users::{self, Host};
+use countersign::engine::{User, Users, core::Secret};
+use countersign_testkit::contract::users::{self, Host, Removal};
 use hello::People;
 use tempfile::TempDir;
 
@@ -22,6 +22,11 @@ impl Host for Example {
 
     async fn add(&self, name: &str, password: &Secret) {
         self.people.add_once(name, password.expose()).unwrap();
+    }
+
+    async fn remove(&self, user: &User) -> Removal {
+        self.people.remove(&user.id).unwrap();
+        Removal::Done
     }
 }
 

@@ -191,19 +191,24 @@ impl Visitor {
     /// Lets the browser in: gives it the new session, takes away whatever led there, and leads on.
     fn granted(&self, grant: &Grant, there: LocalPath) -> Response {
         let mut response = there.into_response();
-        let names = self.site().names;
-        give(&mut response, names.give(Name::Session, grant.token().expose(), None));
-        if let Some(browser) = grant.browser() {
-            let lasting = self.engine().policy().known_browser;
-            give(&mut response, names.give(Name::Browser, browser.expose(), Some(lasting)));
-        }
+        self.give_session(&mut response, grant);
         if self.cookies().pending.is_some() {
-            give(&mut response, names.take(Name::Pending));
+            give(&mut response, self.site().names.take(Name::Pending));
         }
         if self.cookies().setup.is_some() {
-            give(&mut response, names.take(Name::Setup));
+            give(&mut response, self.site().names.take(Name::Setup));
         }
         response
+    }
+
+    /// Gives the browser the token of its new session.
+    fn give_session(&self, response: &mut Response, grant: &Grant) {
+        let names = self.site().names;
+        give(response, names.give(Name::Session, grant.token().expose(), None));
+        if let Some(browser) = grant.browser() {
+            let lasting = self.engine().policy().known_browser;
+            give(response, names.give(Name::Browser, browser.expose(), Some(lasting)));
+        }
     }
 
     /// The same, with a run that lasts until then in a cookie.

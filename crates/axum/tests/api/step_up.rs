@@ -76,3 +76,26 @@ async fn a_browser_that_looks_at_a_page_is_still_led_there() {
     let mut browser = site.browser();
     assert_eq!(browser.get("/fresh").await.location().as_deref(), Some("/account/login?next=%2Ffresh"));
 }
+
+/// T113: the codes that had verified this session end, so it goes on under another token, which comes with the new ones.
+#[tokio::test]
+async fn t113_a_program_is_handed_the_session_that_goes_on_after_new_backup_codes() {
+    let site = Site::new();
+    let mut ada = site.member("ada").await;
+    let codes = ada.program.post("/api/v1/backup-codes", &json!({})).await;
+    assert!(codes.body.get("opened").is_none(), "an app has verified this session");
+    let code = codes.body["codes"][0].as_str().unwrap().to_owned();
+    let by_code = ada.person.signs_in_with_backup_code(&code).await.unwrap();
+    ada.program.token = Some(by_code.token().expose().to_owned());
+    let made = ada.program.post("/api/v1/backup-codes", &json!({})).await;
+    assert_eq!(made.body["codes"].as_array().unwrap().len(), 10);
+    assert_eq!(made.body["opened"]["session"]["amr"], by_code_amr());
+    assert_ne!(ada.program.token.as_deref(), Some(by_code.token().expose()));
+    assert_eq!(ada.program.get("/who").await.body, "ada");
+    ada.program.token = Some(by_code.token().expose().to_owned());
+    assert_eq!(ada.program.get("/who").await.status, StatusCode::UNAUTHORIZED);
+}
+
+fn by_code_amr() -> serde_json::Value {
+    json!(["pwd", "otp", "mfa"])
+}

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use axum::http::{HeaderValue, StatusCode, header::ACCEPT};
 use countersign_engine::{
-    Fault, Stop, User, Users,
+    Fault, PreparedPassword, Stop, User, Users,
     core::{Secret, UserId},
 };
 
@@ -49,9 +49,19 @@ impl Users for Line {
         self.users.password_matches(user, password).await
     }
 
-    async fn set_password(&self, user: &User, password: &Secret) -> Result<User, Stop> {
+    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
         self.up()?;
-        self.users.set_password(user, password).await
+        self.users.prepare_password(user, password).await
+    }
+
+    async fn store_password(
+        &self,
+        user: &UserId,
+        prepared: &PreparedPassword,
+        expected_stamp: &str,
+    ) -> Result<Option<User>, Fault> {
+        self.up()?;
+        self.users.store_password(user, prepared, expected_stamp).await
     }
 }
 

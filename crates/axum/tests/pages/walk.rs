@@ -224,3 +224,21 @@ async fn every_failed_first_step_reads_alike_until_there_were_too_many() {
     assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(page.headers.contains_key("retry-after") && page.says("minutes from now"), "{}", page.body);
 }
+
+/// T113: the browser is given the session that goes on, and the page that shows the codes is of that session already.
+#[tokio::test]
+async fn t113_a_browser_is_given_the_session_that_goes_on_after_new_backup_codes() {
+    let site = Site::new();
+    let mut ada = site.member("ada").await;
+    let codes = ada.makes_backup_codes().await;
+    let by_code = ada.person.signs_in_with_backup_code(&codes[0]).await.unwrap();
+    ada.browser.cookies.insert(SESSION.into(), by_code.token().expose().into());
+    let page = ada.browser.get("/account/two-factor/backup-codes").await;
+    let page = ada.browser.submit(&page.form_with("run"), "", &[]).await;
+    assert!(page.says("ada") && page.body.contains("<li><code>"), "{}", page.body);
+    assert_ne!(ada.browser.cookies[SESSION], by_code.token().expose());
+    assert_eq!(ada.browser.get("/secret").await.body, "secret");
+    let signed_out = ada.browser.submit(&page.form_with("form"), "", &[]).await;
+    assert!(signed_out.status.is_redirection(), "the form that signs out is of the new session: {}", signed_out.body);
+    assert_ne!(ada.browser.get("/secret").await.body, "secret");
+}

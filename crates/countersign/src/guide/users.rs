@@ -3,15 +3,21 @@
 //! [`Users`](crate::engine::Users) finds a user by name and by id and checks a password. Countersign keeps no copy of
 //! either. Three things are worth care:
 //!
-//! - **The id is for ever.** Devices and sessions hang on it; never give it to somebody else.
-//! - **The stamp changes whenever the credentials change.** It is any text, a counter or a random value in the user's row,
-//!   that you write anew together with a new password. Every session and every login under way carries it and dies when
-//!   it differs, so a change of password, by whatever way, signs everybody else out.
-//! - **`password_matches` takes as long for nobody as for somebody.** For `None`, compute a hash all the same. Do it on a
-//!   bounded pool of threads of its own, not on the threads that serve requests.
+//! - **The id is never given again.** Devices and sessions hang on it, so another user with the same id would have them. In
+//!   SQLite that takes `AUTOINCREMENT`: a plain `INTEGER PRIMARY KEY` gives the id of the last user removed to the next one.
+//!   When you remove a user, call [`Engine::forget_user`](crate::engine::Engine::forget_user) afterwards: it removes the
+//!   devices, sessions, tokens and budgets. Events are kept for as long as events are.
+//! - **The stamp changes whenever the credentials change.** It is a random text in the user's row that you draw anew together
+//!   with a new password. Every session and every login under way carries it and dies when it differs, so a change of
+//!   password, by whatever way, signs everybody else out. A counter that begins at 0 for every user would do that as well,
+//!   but two users who were given the same id would share their sessions.
+//! - **`password_matches` takes as long for a name that no user has.** For `None`, compare with a hash all the same: one that
+//!   your own hash function has made, as below. A text that only looks like a hash is refused in microseconds, and the time
+//!   tells which names there are. Hash on a bounded pool of threads, not on the threads that serve requests.
 //!
 //! `countersign_testkit::contract::users::run` holds a table to all of this but the time that a hash takes; the test is a
-//! dozen lines, as in `examples/hello/tests/people.rs`.
+//! dozen lines, as in `examples/hello/tests/people.rs`. A host whose passwords were hashed by bcrypt, which looks at the first
+//! 72 bytes only, says so there (`password_bytes`) and is excused from that alone.
 //!
 //! ```
 //! use std::sync::Mutex;
@@ -24,31 +30,42 @@
 //!     id: i64,
 //!     name: String,
 //!     password_hash: String,
-//!     credentials_version: u32,
+//!     /// Random, and drawn anew with every change of the password.
+//!     stamp: String,
 //! }
 //!
 //! #[derive(Debug)]
-//! struct MyUsers(Mutex<Vec<Row>>);
+//! struct MyUsers {
+//!     rows: Mutex<Vec<Row>>,
+//!     /// What a name that no user has is compared with.
+//!     nobody: String,
+//! }
 //!
+//! # fn hash(_password: &str) -> String { String::new() }
+//! # fn verify(_hash: &str, _password: &str) -> bool { false }
 //! impl MyUsers {
+//!     fn new(rows: Vec<Row>) -> Self {
+//!         // `hash` and `verify` are the functions that hash and check everybody's passwords.
+//!         Self { rows: Mutex::new(rows), nobody: hash("nobody's password") }
+//!     }
+//!
 //!     fn find(&self, wanted: impl Fn(&Row) -> bool) -> Result<Option<User>, Fault> {
-//!         let rows = self.0.lock().map_err(|_| Fault::new("read the users"))?;
+//!         let rows = self.rows.lock().map_err(|_| Fault::new("read the users"))?;
 //!         Ok(rows.iter().find(|row| wanted(row)).map(|row| User {
 //!             id: UserId::new(row.id.to_string()),
 //!             name: row.name.clone(),
 //!             active: true,
 //!             staff: false,
-//!             stamp: row.credentials_version.to_string(),
+//!             stamp: row.stamp.clone(),
 //!         }))
 //!     }
 //! }
 //!
-//! # fn verify(_hash: &str, _password: &str) -> bool { false }
 //! #[async_trait]
 //! impl Users for MyUsers {
 //!     async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
 //!         let name = self.canonical(name);
-//!         self.find(|row| row.name == name)
+//!         self.find(|row| self.canonical(&row.name) == name)
 //!     }
 //!
 //!     async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
@@ -56,15 +73,22 @@
 //!     }
 //!
 //!     async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
-//!         const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$...";
-//!         let rows = self.0.lock().map_err(|_| Fault::new("read the users"))?;
+//!         let rows = self.rows.lock().map_err(|_| Fault::new("read the users"))?;
 //!         let row = user.and_then(|user| rows.iter().find(|row| row.id.to_string() == user.id.as_str()));
-//!         let hash = row.map_or(NOBODY, |row| &row.password_hash);
+//!         let hash = row.map_or(&self.nobody, |row| &row.password_hash);
 //!         Ok(verify(hash, password.expose()) && row.is_some())
 //!     }
 //! }
 //! ```
 //!
-//! `set_password` is optional: without it the page that changes a password says that passwords are kept elsewhere.
+//! # Changing passwords
+//!
+//! Two more functions are optional; without them the page that changes a password says that passwords are kept elsewhere.
+//! [`prepare_password`](crate::engine::Users::prepare_password) checks your rules, hashes the new password, draws the stamp
+//! that goes with it, and writes nothing. [`store_password`](crate::engine::Users::store_password) writes both in one
+//! statement, `UPDATE … SET hash = ?, stamp = ? WHERE id = ? AND stamp = ?`, with the stamp that is expected. Between the two
+//! Countersign ends every session and token of the user in one commit, if the session that asks for it still stands. So a
+//! refusal always means that the password is what it was.
+//!
 //! A [`Fault`](crate::engine::Fault) from any of these is answered with an incident number and 503; it is never taken for
 //! a no.

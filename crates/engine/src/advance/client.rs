@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use countersign_core::{
     AttemptId, Batch, Change, Client, Event, EventKind, FamilyId, Refusal, Scopes, Secret, Session, SessionKey,
-    Timestamp, Token, TokenId, TokenKind, Written,
+    Timestamp, Token, TokenId, TokenKind, UserId, Written,
 };
 
 use super::{Visit, token::deed};
@@ -49,6 +49,8 @@ impl Engine {
         let session = signed_in.session();
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
+            // Before the session: whatever ends one of a device moves these, too.
+            let factors = self.expect_factors(&session.user).await?;
             self.stands(session).await?;
             if self.store().client(&client.id).await?.is_none() {
                 self.commit(&Batch::new(vec![Change::EndSession(session.key.clone())])).await?;
@@ -56,6 +58,7 @@ impl Engine {
             }
             let (tokens, mut changes) = self.drawn(client, session, &scopes, &scopes, now);
             changes.extend([
+                factors,
                 Change::ExpectClient(client.id.clone()),
                 Change::ExpectSession(session.key.clone()),
                 Change::Record(deed(EventKind::TokenMade, signed_in, visit, now)),
@@ -67,7 +70,9 @@ impl Engine {
         Err(Fault::busy("give a client its tokens in time", COME_BACK).into())
     }
 
-    /// Exchanges a refresh token of this client's; the new access token may open less than the grant allows.
+    /// Exchanges a refresh token of this client's; the new access token may open less than the grant allows. The commit
+    /// depends on the token that was shown, on the session that the grant is, and on the user's set of devices: what ends
+    /// one of them at this moment ends what it is exchanged for as well.
     pub async fn exchange(
         &self,
         client: &Client,
@@ -80,6 +85,8 @@ impl Engine {
         while let Some(now) = rounds.next() {
             let row = self.store().token(&shown.key()).await?.filter(|row| is_refresh_of(row, client, now));
             let row = row.ok_or(Refusal::TokenUnknown)?;
+            // Before the session: whatever ends one of a device moves these, too.
+            let factors = self.expect_factors(&row.user).await?;
             let grant = self.running_session(&grant_of(&row)).await?.ok_or(Refusal::TokenUnknown)?;
             let spent = AttemptId::new(format!("refresh:{}", row.id));
             if self.store().attempt_spent(&spent).await? {
@@ -94,6 +101,8 @@ impl Engine {
             let (tokens, mut changes) = self.drawn(client, session, scopes, &row.scopes, now);
             changes.extend([
                 Change::SpendAttempt { attempt: spent, until: row.expires },
+                factors,
+                Change::RequireToken(row.id.clone()),
                 Change::ExpectClient(client.id.clone()),
                 Change::ExpectSession(session.key.clone()),
                 Change::TouchSession { key: session.key.clone(), at: now },
@@ -103,6 +112,12 @@ impl Engine {
             }
         }
         Err(Fault::busy("exchange a token in time", COME_BACK).into())
+    }
+
+    /// The condition that the user's set of devices stays what it is now.
+    async fn expect_factors(&self, user: &UserId) -> Result<Change, Fault> {
+        let factors = self.store().factors(user).await?;
+        Ok(Change::ExpectFactors { user: user.clone(), seen: factors.account.factors })
     }
 
     /// Ends a grant of which a token was shown that had been exchanged.

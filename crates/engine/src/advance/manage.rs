@@ -4,8 +4,8 @@
 //! form sent twice, or an answer page reloaded, does nothing the second time and shows no code again.
 
 use countersign_core::{
-    Batch, Change, Device, DeviceId, DeviceName, EventKind, Factors, Kind, Level, Refusal, Sealed, Secret, Session,
-    SessionKey, Status, Timestamp, UserId,
+    Batch, Change, Device, DeviceId, DeviceName, EventKind, Factors, FamilyId, Kind, Level, Refusal, Sealed, Secret,
+    Session, SessionKey, Status, Timestamp, UserId,
     flow::{Purpose, manage},
     method::{
         State,
@@ -18,7 +18,8 @@ use zeroize::Zeroizing;
 
 use super::{LONGEST_PASSWORD, PASSWORD_ONLY, Visit, event, token::deed};
 use crate::{
-    AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
+    AttemptToken, Engine, Fault, Grant, PreparedPassword, SessionToken, SignedIn, Stop, User,
+    port::PasswordPlace,
     session::{self, Terms},
     verify::Ground,
 };
@@ -38,26 +39,36 @@ impl Engine {
         Ok(self.seal_attempt(&self.attempt(signed_in, purpose, now))?)
     }
 
-    /// Makes new backup codes; the old ones end in the same commit. The codes are told here and never again.
+    /// Makes new backup codes; the old ones end in the same commit, and with them every session, grant and token that they
+    /// had verified. A session of the caller's that is among them is replaced by a new one. The codes are told here and never
+    /// again.
     pub async fn make_backup_codes(
         &self,
         signed_in: &SignedIn,
         token: &AttemptToken,
         name: DeviceName,
         visit: &Visit,
-    ) -> Result<Vec<Secret>, Stop> {
+    ) -> Result<MadeCodes, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::BackupCodes).await?;
-        let user = signed_in.user();
+        let (user, own) = (signed_in.user(), signed_in.session());
         let codes: Vec<BackupCode> = (0..backup_codes::COUNT).map(|_| self.draw_backup_code()).collect();
         let set = self.backup_code_device(&user.id, name, &codes);
-        self.settle(user, Ground::Run(&attempt, signed_in.session()), |factors, now| {
-            self.may_use(signed_in.session(), &factors, now)?;
-            let mut changes = codes_replaced(user, &factors, &set, now);
-            changes.push(Change::Record(event(EventKind::BackupCodesMade, &attempt, visit, now)));
-            Ok((changes, ()))
-        })
-        .await?;
-        Ok(codes.iter().map(BackupCode::text).collect())
+        let token = self.draw_token();
+        let renewed = self
+            .settle(user, Ground::Run(&attempt, own), |factors, now| {
+                self.may_use(own, &factors, now)?;
+                let mut changes = codes_replaced(user, &factors, &set, None, now);
+                let renewed = is_verified_by_codes(own, &factors).then(|| {
+                    let old = Session { device: Some(set.id.clone()), ..own.clone() };
+                    renewed(&token, user, &old, now)
+                });
+                changes.extend(renewed.clone().map(Change::OpenSession));
+                changes.push(Change::Record(event(EventKind::BackupCodesMade, &attempt, visit, now)));
+                Ok((changes, renewed))
+            })
+            .await?;
+        let renewed = renewed.map(|session| Grant::new(token, session, user, None));
+        Ok(MadeCodes { codes: codes.iter().map(BackupCode::text).collect(), renewed })
     }
 
     /// Has this device asked first from now on.
@@ -95,7 +106,8 @@ impl Engine {
         .await
     }
 
-    /// Removes one device, but not the last one, and ends the other sessions, and the tokens, that it verified.
+    /// Removes one device, but not the last one, and ends the other sessions, and the tokens, that it verified, all in one
+    /// commit.
     pub async fn remove_device(
         &self,
         signed_in: &SignedIn,
@@ -104,10 +116,9 @@ impl Engine {
         visit: &Visit,
     ) -> Result<(), Stop> {
         let attempt = self.resume(signed_in, token, Purpose::RemoveDevice).await?;
-        let user = signed_in.user();
-        let others = self.others_verified_by(device, signed_in).await?;
-        self.settle(user, Ground::Run(&attempt, signed_in.session()), |factors, now| {
-            self.may_use(signed_in.session(), &factors, now)?;
+        let (user, own) = (signed_in.user(), signed_in.session());
+        self.settle(user, Ground::Run(&attempt, own), |factors, now| {
+            self.may_use(own, &factors, now)?;
             manage::may_remove(&factors, device, self.policy())?;
             let known = factors.device(device).ok_or(Refusal::DeviceUnknown)?;
             let mut removed = event(EventKind::DeviceRemoved, &attempt, visit, now);
@@ -118,24 +129,10 @@ impl Engine {
                 Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred },
                 Change::Record(removed),
             ];
-            changes.extend(removal(known));
-            changes.extend(others.iter().cloned().map(Change::EndSession));
+            changes.extend(removal(known, Some(own.key.clone()), None));
             Ok((changes, ()))
         })
-        .await?;
-        // Whoever signed in with it between the reading and the writing. From now on nobody can.
-        let late = self.others_verified_by(device, signed_in).await?;
-        if !late.is_empty() {
-            self.commit(&Batch::new(late.into_iter().map(Change::EndSession).collect())).await?;
-        }
-        Ok(())
-    }
-
-    /// The user's other sessions that this device has verified.
-    async fn others_verified_by(&self, device: &DeviceId, signed_in: &SignedIn) -> Result<Vec<SessionKey>, Fault> {
-        let sessions = self.store().sessions(&signed_in.user().id).await?.into_iter();
-        let others = sessions.filter(|session| session.key != signed_in.session().key);
-        Ok(others.filter(|session| session.device.as_ref() == Some(device)).map(|session| session.key).collect())
+        .await
     }
 
     /// Switches two-factor authentication off: removes every device, confirmed or not, and ends every other
@@ -181,6 +178,11 @@ impl Engine {
 
     /// Changes the password; the current one is asked, and a wrong one is charged like a failed first step. Every other
     /// session, every token and every login under way ends, because the stamp changes.
+    ///
+    /// The new password is hashed first. One commit, which depends on the session, the stamp and the set of devices, then
+    /// ends every session and token and opens the new session under the new stamp; for users in the store's own table it
+    /// writes the password as well. A host writes the password after that commit, so a crash in between leaves the old
+    /// password and no session. A refusal means that the password is what it was. After a fault of a host's it may be either.
     pub async fn change_password(
         &self,
         signed_in: &SignedIn,
@@ -189,7 +191,7 @@ impl Engine {
         visit: &Visit,
     ) -> Result<Grant, Stop> {
         self.may_change_password(signed_in).await?;
-        let user = signed_in.user();
+        let (user, old) = (signed_in.user(), signed_in.session());
         let charge = self.try_password(Some(user), &user.name, current, visit).await?;
         let charge = charge.ok_or(Refusal::PasswordWrong)?;
         self.give_back(&charge).await;
@@ -199,28 +201,44 @@ impl Engine {
         if current.is_same(new) {
             return Err(Refusal::PasswordSame.into());
         }
-        // Asked again, now that the hashing of the old password is over: a second factor may have come meanwhile.
-        self.may_change_password(signed_in).await?;
-        let user = self.users().set_password(user, new).await?;
+        let prepared = self.users().prepare_password(user, new).await?;
+        let changed = User { stamp: prepared.stamp().to_owned(), ..user.clone() };
         let token = self.draw_token();
-        let remembered = self.remember(&user, signed_in.session().device.as_ref(), visit).await?;
+        let remembered = self.remember(&changed, old.device.as_ref(), visit).await?;
+        let record = |now| Change::Record(deed(EventKind::PasswordChanged, signed_in, visit, now));
         let session = self
-            .settle(&user, Ground::Session(signed_in.session()), |factors, now| {
-                // The new session is no surer than the old one was, so what it rests on is asked again.
-                manage::may_change_password(signed_in.session(), &factors, self.methods())?;
-                let session = renewed(&token, &user, signed_in.session(), now);
+            .settle(user, Ground::Credentials(old), |factors, now| {
+                // Asked again, now that the hashing is over: a second factor may have come meanwhile.
+                manage::may_change_password(old, &factors, self.methods())?;
+                let signed_in = if old.level == Level::Aal1 { now } else { old.signed_in };
+                let session = renewed(&token, &changed, &Session { signed_in, ..old.clone() }, now);
                 let mut changes = vec![
                     Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
                     Change::EndSessions { user: user.id.clone() },
                     Change::EndTokens { user: user.id.clone() },
                     Change::OpenSession(session.clone()),
-                    Change::Record(deed(EventKind::PasswordChanged, signed_in, visit, now)),
                 ];
                 changes.extend(remembered.changes.clone());
+                if prepared.place() == PasswordPlace::Store {
+                    changes.extend([set_password(user, &prepared, now), record(now)]);
+                }
                 Ok((changes, session))
             })
             .await?;
-        Ok(Grant::new(token, session, &user, remembered.token))
+        if prepared.place() == PasswordPlace::Users {
+            let stored = self.users().store_password(&user.id, &prepared, &user.stamp).await?;
+            // The credentials changed elsewhere in the same moment: that change holds, and this one never happened.
+            stored.ok_or(Refusal::SignInNeeded)?;
+            self.note_event(record(self.now())).await;
+        }
+        Ok(Grant::new(token, session, &changed, remembered.token))
+    }
+
+    /// Writes an event about something that has come true already, whether or not it can be written down.
+    async fn note_event(&self, event: Change) {
+        if let Err(fault) = self.commit(&Batch::new(vec![event])).await {
+            tracing::warn!(%fault, "an event was not recorded");
+        }
     }
 
     pub(crate) fn draw_backup_code(&self) -> BackupCode {
@@ -244,10 +262,27 @@ pub(super) fn switched_off(user: &User, factors: &Factors<Sealed>) -> Vec<Change
     ]
 }
 
-/// The end of the backup codes there are, and this set in their place.
-pub(super) fn codes_replaced(user: &User, factors: &Factors<Sealed>, set: &Device, now: Timestamp) -> Vec<Change> {
+/// New backup codes.
+#[derive(Debug)]
+pub struct MadeCodes {
+    /// The codes, to be shown once.
+    pub codes: Vec<Secret>,
+    /// The session that takes the place of the caller's, if the old codes had verified that one: the token that the caller
+    /// holds opens nothing any more.
+    pub renewed: Option<Grant>,
+}
+
+/// The end of the backup codes there are, with every session that they had verified and every token but those of one grant,
+/// and this set in their place.
+pub(super) fn codes_replaced(
+    user: &User,
+    factors: &Factors<Sealed>,
+    set: &Device,
+    but: Option<FamilyId>,
+    now: Timestamp,
+) -> Vec<Change> {
     let old = factors.devices.iter().filter(|device| device.kind == Kind::BACKUP_CODES);
-    let mut changes: Vec<_> = old.flat_map(removal).collect();
+    let mut changes: Vec<_> = old.flat_map(|device| removal(device, None, but.clone())).collect();
     changes.extend([
         Change::MoveFactors {
             user: user.id.clone(),
@@ -259,15 +294,35 @@ pub(super) fn codes_replaced(user: &User, factors: &Factors<Sealed>, set: &Devic
     changes
 }
 
-/// The end of a device, and of the tokens that it verified.
-fn removal(device: &Device<Sealed>) -> [Change; 2] {
-    let end = Change::EndTokensOf { user: device.user.clone(), device: device.id.clone() };
-    [Change::RemoveDevice { device: device.id.clone(), seen: device.version }, end]
+/// Whether backup codes that are there have verified this session.
+pub(super) fn is_verified_by_codes<S>(session: &Session, factors: &Factors<S>) -> bool {
+    let verified_by = session.device.as_ref().and_then(|device| factors.device(device));
+    verified_by.is_some_and(|device| device.kind == Kind::BACKUP_CODES)
 }
 
-/// The session after a change of password: as sure as before, under the new stamp.
-fn renewed(token: &crate::SessionToken, user: &User, old: &Session, now: Timestamp) -> Session {
-    let Session { level, device, method, verified, .. } = old.clone();
-    let signed_in = if level == Level::Aal1 { now } else { old.signed_in };
+/// The end of a device, and of the sessions and tokens that it verified, but for one session and one grant.
+fn removal(device: &Device<Sealed>, session: Option<SessionKey>, grant: Option<FamilyId>) -> [Change; 3] {
+    let (user, id) = (device.user.clone(), device.id.clone());
+    [
+        Change::RemoveDevice { device: id.clone(), seen: device.version },
+        Change::EndSessionsOf { user: user.clone(), device: id.clone(), but: session },
+        Change::EndTokensOf { user, device: id, but: grant },
+    ]
+}
+
+/// The new password of a user in the store's own table.
+fn set_password(user: &User, prepared: &PreparedPassword, at: Timestamp) -> Change {
+    Change::SetPassword {
+        user: user.id.clone(),
+        expected_stamp: user.stamp.clone(),
+        stamp: prepared.stamp().to_owned(),
+        hash: prepared.hash().clone(),
+        at,
+    }
+}
+
+/// The session that takes the place of another one of this user's: as sure as before, under the user's stamp.
+fn renewed(token: &SessionToken, user: &User, old: &Session, now: Timestamp) -> Session {
+    let Session { level, device, method, signed_in, verified, .. } = old.clone();
     session::row(token, Terms { user, level, device, method, signed_in, verified }, now)
 }

@@ -75,7 +75,8 @@ pub trait Store: Debug + Send + Sync {
     async fn device_cookies(&self, user: &UserId) -> Result<Vec<DeviceCookie>, Fault>;
 
     /// Writes the batch: all or nothing, durable before the answer. The receipt is [`Batch::done`],
-    /// [`Batch::conflict`] or [`Batch::overspent`] of this very batch.
+    /// [`Batch::conflict`] or [`Batch::overspent`] of this very batch. A store that has no table of users answers a batch
+    /// with [`Change::SetPassword`](countersign_core::Change::SetPassword) with a fault, and writes nothing of it.
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault>;
 
     /// Every node that was not forgotten, by its id.

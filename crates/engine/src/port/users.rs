@@ -10,7 +10,8 @@ use crate::{Fault, Stop};
 /// A user, as the host knows them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct User {
-    /// Names the user for ever: it must never be given to somebody else.
+    /// Names the user for ever: it must never be given to another user, not even after this one was removed. A host that
+    /// removes a user calls [`Engine::forget_user`](crate::Engine::forget_user).
     pub id: UserId,
     /// What the user types to sign in, and what pages show.
     pub name: String,
@@ -19,7 +20,8 @@ pub struct User {
     /// Whether the user runs the place.
     pub staff: bool,
     /// Any text that changes whenever the user's credentials change. Sessions and pending logins carry it and die when
-    /// it differs. It must not be, or allow guessing at, the password.
+    /// it differs. It must not be, or allow guessing at, the password. A random text is best: a counter that starts at 0 for
+    /// every user does not tell two users apart who were given the same id.
     pub stamp: String,
 }
 
@@ -63,10 +65,69 @@ pub trait Users: Debug + Send + Sync {
         self.password_matches(user, password).await
     }
 
-    /// Sets a new password and with it a new stamp, and returns the user as they are then. Keeps its own rules for
-    /// passwords and refuses with a reason; refuses with [`Refusal::AttemptOver`] if the stamp is no longer the one in
-    /// `user`, so that a change under way does not undo one that came between.
-    async fn set_password(&self, _user: &User, _password: &Secret) -> Result<User, Stop> {
+    /// Checks a new password against the host's rules and hashes it. Writes nothing: the engine decides afterwards whether
+    /// the password may still be changed. Refuses with a reason; by default because passwords are kept elsewhere.
+    async fn prepare_password(&self, _user: &User, _password: &Secret) -> Result<PreparedPassword, Stop> {
         Err(Refusal::PasswordElsewhere.into())
+    }
+
+    /// Writes a prepared password and its stamp in one step, but only if the user's stamp is still `expected_stamp`, and
+    /// returns the user as they are then; `None` if the user is gone or the stamp has changed, and then nothing is written.
+    /// There is no way to refuse here: all sessions of the user have ended by now.
+    async fn store_password(
+        &self,
+        _user: &UserId,
+        _prepared: &PreparedPassword,
+        _expected_stamp: &str,
+    ) -> Result<Option<User>, Fault> {
+        Err(Fault::new("store a password: the users prepare passwords and do not store them"))
+    }
+}
+
+/// A password that was checked and hashed, and is not written yet.
+///
+/// It carries the stamp that the user will have once it is written. So the session that goes on after a change of password
+/// can be committed first, under that stamp: it opens nothing until the password is there.
+#[derive(Clone, Debug)]
+pub struct PreparedPassword {
+    hash: Secret,
+    stamp: String,
+    place: PasswordPlace,
+}
+
+/// Who writes a prepared password.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PasswordPlace {
+    /// The host, in [`Users::store_password`].
+    Users,
+    /// The store, in the batch that ends the sessions.
+    Store,
+}
+
+impl PreparedPassword {
+    /// A password that [`Users::store_password`] will write: its hash, or whatever the host keeps, and the stamp that the
+    /// user will have then. The stamp must differ from the current one; a random one is best.
+    pub fn new(hash: impl Into<Secret>, stamp: impl Into<String>) -> Self {
+        Self { hash: hash.into(), stamp: stamp.into(), place: PasswordPlace::Users }
+    }
+
+    /// The same for users whose rows are in the store's own table: the store writes the password in the same batch as
+    /// everything else that a change of password does.
+    pub fn in_store(hash: impl Into<Secret>, stamp: impl Into<String>) -> Self {
+        Self { place: PasswordPlace::Store, ..Self::new(hash, stamp) }
+    }
+
+    /// The hash.
+    pub fn hash(&self) -> &Secret {
+        &self.hash
+    }
+
+    /// The user's stamp once this is written.
+    pub fn stamp(&self) -> &str {
+        &self.stamp
+    }
+
+    pub(crate) fn place(&self) -> PasswordPlace {
+        self.place
     }
 }

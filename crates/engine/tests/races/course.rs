@@ -8,7 +8,7 @@ use countersign_engine::{
     core::{Change, Kind, Refusal, Sealed, throttle::ThrottleRule},
     memory::MemoryStore,
 };
-use countersign_store::{PostgresPlace, PostgresStore, SqliteStore};
+use countersign_store::{PostgresPlace, PostgresStore, SqliteStore, UserTable};
 use countersign_testkit::{Rigged, World};
 use tempfile::TempDir;
 
@@ -44,6 +44,8 @@ pub(crate) fn moves_factors(change: &Change<Sealed>) -> bool {
 /// Where a race is run: rows that can be put behind a gate once everybody is in place.
 pub(crate) struct Course {
     pub(crate) rows: Arc<dyn Store>,
+    /// The store's own table of users, where it has one.
+    pub(crate) users: Option<UserTable>,
     careless: bool,
     _place: Place,
 }
@@ -68,9 +70,19 @@ impl Course {
         let postgres = Arc::new(PostgresStore::open(&place).await.unwrap());
         let memory = Arc::new(MemoryStore::default());
         [
-            Self { rows: memory, careless: false, _place: Place::Memory },
-            Self { rows: sqlite, careless: false, _place: Place::Sqlite { _folder: folder } },
-            Self { rows: postgres, careless: false, _place: Place::Postgres { _database: database } },
+            Self { rows: memory, users: None, careless: false, _place: Place::Memory },
+            Self {
+                users: Some(sqlite.users()),
+                rows: sqlite,
+                careless: false,
+                _place: Place::Sqlite { _folder: folder },
+            },
+            Self {
+                users: Some(postgres.users()),
+                rows: postgres,
+                careless: false,
+                _place: Place::Postgres { _database: database },
+            },
         ]
     }
 

@@ -65,6 +65,8 @@ const RULES: &[(&str, Rule)] = rules! {
         ends_of_what_is_not_there_are_no_conflict
         nothing_to_write_is_done
         the_set_of_devices_counts_from_one
+        a_removed_account_counts_from_nothing
+        a_password_of_nobody_is_not_set_and_undoes_the_batch
     }
     budget {
         a_budget_holds_as_much_as_its_limit
@@ -78,6 +80,7 @@ const RULES: &[(&str, Rule)] = rules! {
         budgets_do_not_overflow
         an_overspent_batch_is_undone
         a_window_that_a_clock_ahead_has_dated_begins_anew
+        budgets_are_removed_with_those_whose_names_go_on
     }
     session {
         sessions_come_newest_first
@@ -87,6 +90,7 @@ const RULES: &[(&str, Rule)] = rules! {
         a_deed_may_rest_on_the_session_it_ends
         ending_all_ends_those_of_one_user
         an_ended_key_may_open_again
+        sessions_are_ended_by_the_device_that_verified_them
     }
     delivery {
         every_column_of_a_delivery_comes_back
@@ -102,6 +106,7 @@ const RULES: &[(&str, Rule)] = rules! {
         a_token_is_touched_forwards_only
         tokens_are_ended_by_name_by_device_and_by_user
         tokens_are_ended_but_for_those_of_a_grant
+        what_requires_a_token_conflicts_once_it_has_ended
     }
     client {
         every_column_of_a_client_comes_back

@@ -30,7 +30,7 @@ use std::{pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Stop, User, Users,
+    PreparedPassword, Stop, User, Users,
     core::{Refusal, Secret, UserId},
 };
 
@@ -42,13 +42,43 @@ pub trait Host: Send + Sync {
     /// What is held to the rules.
     fn users(&self) -> Arc<dyn Users>;
 
-    /// Adds somebody who may sign in, under a name that nobody has yet.
+    /// Adds a user who may sign in, under this name, as it is written, which no user has yet.
     async fn add(&self, name: &str, password: &Secret);
 
     /// Takes it from a user to sign in. Leave it out where nobody can be shut out: there is no rule for it then.
     async fn shut_out(&self, _user: &User) -> ShutOut {
         ShutOut::Never
     }
+
+    /// Removes a user, so that another user may have the name. Leave it out where users cannot be removed: there is no rule
+    /// for it then.
+    async fn remove(&self, _user: &User) -> Removal {
+        Removal::Never
+    }
+
+    /// How much of a password counts. Leave it out unless the passwords were hashed by bcrypt, which looks at the first 72
+    /// bytes only: such a host is excused from the rest, and from nothing else.
+    fn password_bytes(&self) -> PasswordBytes {
+        PasswordBytes::All
+    }
+}
+
+/// Whether users can be removed at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Removal {
+    /// Users cannot be removed.
+    Never,
+    /// The user was removed.
+    Done,
+}
+
+/// How many bytes of a password are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PasswordBytes {
+    /// All of them.
+    All,
+    /// The first ones, as many as this.
+    First(usize),
 }
 
 /// Whether users can be shut out at all.
@@ -74,9 +104,12 @@ const RULES: &[(&str, Rule)] = rules! {
     nobody_is_found_by_what_is_nobodys
     all_spellings_of_a_name_are_one_user
     the_password_matches_and_nothing_else_does
+    a_name_with_capitals_is_found_in_every_spelling
+    a_removed_user_s_id_is_never_given_again
     all_of_a_long_password_counts
     whoever_is_shut_out_is_seen_to_be_and_has_the_same_password
     a_new_password_takes_the_place_of_the_old_one
+    a_prepared_password_is_not_written_yet
     a_change_under_way_does_not_undo_one_that_came_between
     of_many_changes_at_once_one_comes_true
     no_password_shows
@@ -148,11 +181,38 @@ async fn the_password_matches_and_nothing_else_does(host: Arc<dyn Host>) {
     assert!(!matches(&host, Some(&stranger), PASSWORD).await, "nor has a user who is gone");
 }
 
+async fn a_name_with_capitals_is_found_in_every_spelling(host: Arc<dyn Host>) {
+    let grace = add(&host, "Grace", PASSWORD).await;
+    let one = host.users().canonical("Grace");
+    for typed in ["Grace", "grace", "GRACE"].into_iter().filter(|typed| host.users().canonical(typed) == one) {
+        assert_eq!(by_name(&host, typed).await, Some(grace.clone()), "{typed:?}");
+    }
+}
+
+/// Sessions and devices hang on an id. Where it was given to another user, they would be that user's.
+async fn a_removed_user_s_id_is_never_given_again(host: Arc<dyn Host>) {
+    let before = add(&host, "ada", PASSWORD).await;
+    if host.remove(&before).await == Removal::Never {
+        return;
+    }
+    assert_eq!((by_name(&host, "ada").await, by_id(&host, &before.id).await), (None, None), "the user is gone");
+    assert!(!matches(&host, Some(&before), PASSWORD).await, "a removed user has no password");
+    let after = add(&host, "ada", OTHER).await;
+    assert_ne!(after.id, before.id, "the id was given again");
+    assert_ne!(after.stamp, before.stamp, "two users have the same stamp: use a random one");
+    assert_eq!(by_id(&host, &before.id).await, None);
+}
+
 async fn all_of_a_long_password_counts(host: Arc<dyn Host>) {
     let long = [PASSWORD, OTHER, "lantern pebble orchard", "and some more words"].join(" ");
     let ada = add(&host, "ada", &long).await;
     assert!(long.len() > 100 && matches(&host, Some(&ada), &long).await);
-    for kept in [72, long.len() - 1] {
+    let compared = match host.password_bytes() {
+        PasswordBytes::All => long.len(),
+        PasswordBytes::First(bytes) => bytes,
+    };
+    assert!(compared >= 72, "a password of {compared} bytes is too short to be all that counts");
+    for kept in [71, 72, long.len() - 1].into_iter().filter(|kept| *kept < compared) {
         assert!(!matches(&host, Some(&ada), &long[..kept]).await, "{kept} bytes of it");
     }
 }
@@ -181,13 +241,31 @@ async fn a_new_password_takes_the_place_of_the_old_one(host: Arc<dyn Host>) {
     assert!(matches(&host, Some(&after), OTHER).await && !matches(&host, Some(&after), PASSWORD).await);
 }
 
+async fn a_prepared_password_is_not_written_yet(host: Arc<dyn Host>) {
+    let ada = add(&host, "ada", PASSWORD).await;
+    let Some(prepared) = prepare(&host, &ada, OTHER).await.expect("it may be changed, or is changed elsewhere") else {
+        return;
+    };
+    assert_ne!(prepared.stamp(), ada.stamp, "what carries the old stamp has to end");
+    assert!(!format!("{prepared:?}").contains(OTHER));
+    assert_eq!(by_id(&host, &ada.id).await, Some(ada.clone()));
+    assert!(matches(&host, Some(&ada), PASSWORD).await && !matches(&host, Some(&ada), OTHER).await);
+    let nobody = host.users().store_password(&UserId::new("nobody"), &prepared, &ada.stamp).await;
+    assert_eq!(nobody.expect("the users can be written"), None, "a user who is gone");
+    let late = host.users().store_password(&ada.id, &prepared, "another stamp").await;
+    assert_eq!(late.expect("the users can be written"), None, "a stamp that has changed");
+    assert!(matches(&host, Some(&ada), PASSWORD).await && !matches(&host, Some(&ada), OTHER).await);
+    let stored = host.users().store_password(&ada.id, &prepared, &ada.stamp).await.expect("the users can be written");
+    assert_eq!(stored.map(|user| user.stamp).as_deref(), Some(prepared.stamp()), "the stamp is the one prepared");
+}
+
 async fn a_change_under_way_does_not_undo_one_that_came_between(host: Arc<dyn Host>) {
     let before = add(&host, "ada", PASSWORD).await;
     let Some(after) = set(&host, &before, OTHER).await.expect("it may be changed, or is changed elsewhere") else {
         return;
     };
     let late = set(&host, &before, "marble thicket candle wagon").await;
-    assert_eq!(late, Err(Refusal::AttemptOver));
+    assert_eq!(late, Err(Refusal::SignInNeeded));
     assert_eq!(by_id(&host, &before.id).await, Some(after.clone()));
     assert!(matches(&host, Some(&after), OTHER).await);
 }
@@ -203,7 +281,7 @@ async fn of_many_changes_at_once_one_comes_true(host: Arc<dyn Host>) {
         match outcome {
             Ok(Some(user)) => assert_eq!(changed.replace((number, user)), None, "a second change came true"),
             Ok(None) => return,
-            Err(refusal) => assert_eq!(refusal, Refusal::AttemptOver),
+            Err(refusal) => assert_eq!(refusal, Refusal::SignInNeeded),
         }
     }
     let (number, user) = changed.expect("one of them comes true");
@@ -239,14 +317,22 @@ async fn matches(host: &Arc<dyn Host>, user: Option<&User>, password: &str) -> b
     host.users().password_matches(user, &Secret::from(password)).await.expect("a password can be looked at")
 }
 
-/// The user with the new password, or nothing where passwords are changed elsewhere.
-async fn set(host: &Arc<dyn Host>, user: &User, password: &str) -> Result<Option<User>, Refusal> {
-    match host.users().set_password(user, &password.into()).await {
-        Ok(user) => Ok(Some(user)),
+/// The password as it would be stored, or nothing where passwords are changed elsewhere.
+async fn prepare(host: &Arc<dyn Host>, user: &User, password: &str) -> Result<Option<PreparedPassword>, Refusal> {
+    match host.users().prepare_password(user, &password.into()).await {
+        Ok(prepared) => Ok(Some(prepared)),
         Err(Stop::Refused(Refusal::PasswordElsewhere)) => Ok(None),
         Err(Stop::Refused(refusal)) => Err(refusal),
-        Err(Stop::Faulted(fault)) => panic!("a password can be set: {fault}"),
+        Err(Stop::Faulted(fault)) => panic!("a password can be prepared: {fault}"),
     }
+}
+
+/// The user with the new password, or nothing where passwords are changed elsewhere. What the engine does with a stamp that
+/// has changed, in the preparation or since, is refused in the same way.
+async fn set(host: &Arc<dyn Host>, user: &User, password: &str) -> Result<Option<User>, Refusal> {
+    let Some(prepared) = prepare(host, user, password).await? else { return Ok(None) };
+    let stored = host.users().store_password(&user.id, &prepared, &user.stamp).await.expect("a password can be stored");
+    stored.map(Some).ok_or(Refusal::SignInNeeded)
 }
 
 #[cfg(test)]

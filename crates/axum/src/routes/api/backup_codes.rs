@@ -1,4 +1,4 @@
-//! New backup codes, told once.
+//! New backup codes, told once. A session that the old ones had verified is replaced by another.
 
 use countersign_engine::core::{DeviceName, flow::Purpose};
 use fluent_bundle::FluentArgs;
@@ -10,6 +10,10 @@ pub(super) async fn make(call: Call) -> Result<Reply<CodesDocument>, Trouble> {
     let signed_in = call.signed_in().await?;
     let run = call.engine().begin(&signed_in, Purpose::BackupCodes).await?;
     let name = call.visitor.site().templates.texts().say("device-name-backup-codes", &FluentArgs::new());
-    let codes = call.engine().make_backup_codes(&signed_in, &run, DeviceName::parse(&name)?, &call.visit()).await?;
-    Ok(CodesDocument { codes: codes.iter().map(|code| code.expose().to_owned()).collect() }.into())
+    let made = call.engine().make_backup_codes(&signed_in, &run, DeviceName::parse(&name)?, &call.visit()).await?;
+    let codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
+    Ok(match &made.renewed {
+        Some(grant) => call.granted(grant).saying(|opened| CodesDocument { codes, opened: Some(opened) }),
+        None => CodesDocument { codes, opened: None }.into(),
+    })
 }

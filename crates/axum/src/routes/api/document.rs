@@ -338,6 +338,9 @@ impl Document for SetupDocument {}
 #[derive(Serialize, ToSchema)]
 pub(super) struct CodesDocument {
     pub(super) codes: Vec<String>,
+    /// The session that goes on in the place of this one, if an old backup code had verified this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) opened: Option<Opened>,
 }
 
 impl Document for CodesDocument {}

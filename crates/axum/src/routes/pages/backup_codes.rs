@@ -76,12 +76,17 @@ pub(super) async fn make(SignedIn(signed_in): SignedIn, Form { visitor, fields }
         Err(refusal) => Err(refusal.into()),
     };
     match made {
-        Ok(codes) => {
+        Ok(made) => {
             let context = context! {
-                codes => codes.iter().map(|code| Value::from(code.expose())).collect::<Vec<_>>(),
+                codes => made.codes.iter().map(|code| Value::from(code.expose())).collect::<Vec<_>>(),
                 there => next.as_ref().unwrap_or(&visitor.site().paths.account).as_str(),
             };
-            Page::new("backup_codes_made.html", context).scripted().show(&visitor).await
+            let page = Page::new("backup_codes_made.html", context).scripted().renewed(made.renewed.as_ref());
+            let mut response = page.show(&visitor).await;
+            if let Some(grant) = &made.renewed {
+                visitor.give_session(&mut response, grant);
+            }
+            response
         }
         Err(Stop::Refused(Refusal::AttemptOver)) => Message::CodesMade.show(&visitor).await,
         Err(stop) => match told(stop) {

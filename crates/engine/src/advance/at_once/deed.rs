@@ -4,7 +4,7 @@
 //! client's own stays what it was. Old clients that know of no proof may be spared it; that is for their installation to say.
 
 use countersign_core::{
-    Change, DeviceName, EventKind, Factors, Refusal, Secret, Session, Status, Timestamp,
+    Change, DeviceName, EventKind, Factors, FamilyId, Refusal, Secret, Session, Status, Timestamp,
     flow::{Purpose, step_up},
 };
 
@@ -13,7 +13,7 @@ use crate::{
     Engine, SignedIn, Stop,
     advance::{
         Visit,
-        manage::{codes_replaced, switched_off},
+        manage::{codes_replaced, is_verified_by_codes, switched_off},
         proved,
         step_up::asked_exactly,
         token::deed,
@@ -76,8 +76,15 @@ impl Engine {
         let set = self.backup_code_device(&user.id, name, std::slice::from_ref(&code));
         let made = self.settle(user, leave.ground(own), |factors, now| {
             self.allows(&leave, own, &factors, now)?;
-            let mut changes = codes_replaced(user, &factors, &set, now);
+            // Its own tokens go on with it.
+            let own_family = Some(FamilyId::new(own.key.as_str()));
+            let mut changes = codes_replaced(user, &factors, &set, own_family, now);
             changes.extend(leave.end());
+            if is_verified_by_codes(own, &factors) {
+                // It goes on with its token, which cannot be replaced here, and from now on with the new code.
+                let renewed = Session { device: Some(set.id.clone()), last_seen: now, ..own.clone() };
+                changes.push(Change::OpenSession(renewed));
+            }
             changes.push(Change::Record(deed(EventKind::BackupCodesMade, signed_in, visit, now)));
             Ok((changes, ()))
         });

@@ -156,3 +156,17 @@ pub(super) async fn nothing_is_given_back_from_a_later_window(store: Arc<dyn Sto
     done(&store, vec![back(at(60 + 3600))]).await;
     assert_eq!(store.budget("budget").await.expect("a read"), Some(Budget { spent: 5, until: at(7200) }));
 }
+
+pub(super) async fn budgets_are_removed_with_those_whose_names_go_on(store: Arc<dyn Store>) {
+    let names = ["user/1", "user/1/browser/a", "user/1/", "user/10", "user/1.", "user/10/browser/a", "user"];
+    done(&store, names.map(|name| charge_to(name, 1, 10, 0)).into()).await;
+    let remove = |name: &str| Change::RemoveBudgets { name: name.into() };
+    done(&store, vec![remove("user/1"), remove("nothing")]).await;
+    let mut left = vec![];
+    for name in names {
+        if store.budget(name).await.expect("the store can read").is_some() {
+            left.push(name);
+        }
+    }
+    assert_eq!(left, ["user/10", "user/1.", "user/10/browser/a", "user"]);
+}

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{AttemptId, Change, ClientId, Device, DeviceId, Sealed, SessionKey, Timestamp, TokenId, UserId, Written},
+    core::{
+        Account, AttemptId, Change, ClientId, Device, DeviceId, Sealed, SessionKey, Timestamp, TokenId, UserId, Written,
+    },
 };
 
 use super::{
@@ -198,4 +200,30 @@ pub(super) async fn the_set_of_devices_counts_from_one(store: Arc<dyn Store>) {
     }
     // Several moves of one batch follow each other.
     done(&store, vec![move_factors(&ada(), 4), move_factors(&ada(), 5), expect_factors(&ada(), 6)]).await;
+}
+
+pub(super) async fn a_removed_account_counts_from_nothing(store: Arc<dyn Store>) {
+    let remove = || Change::RemoveAccount { user: ada() };
+    done(&store, vec![remove()]).await;
+    done(&store, vec![move_factors(&ada(), 0)]).await;
+    done(&store, vec![move_factors(&ada(), 1)]).await;
+    done(&store, vec![remove()]).await;
+    assert_eq!(store.factors(&ada()).await.expect("a read").account, Account::new(ada()));
+    assert_eq!(commit(&store, vec![expect_factors(&ada(), 2)]).await, Written::Conflict);
+    done(&store, vec![expect_factors(&ada(), 0)]).await;
+}
+
+/// A store with a table of users conflicts, one without has a fault: neither writes anything.
+pub(super) async fn a_password_of_nobody_is_not_set_and_undoes_the_batch(store: Arc<dyn Store>) {
+    let set = Change::SetPassword {
+        user: ada(),
+        expected_stamp: "stamp".into(),
+        stamp: "another".into(),
+        hash: "hash".into(),
+        at: at(1),
+    };
+    let batch = super::batch(vec![set, Change::OpenSession(session("key", &ada()))]);
+    let written = store.commit(batch).await.map(|receipt| receipt.written().clone());
+    assert!(matches!(written, Err(_) | Ok(Written::Conflict)), "{written:?}");
+    assert_eq!(store.session(&SessionKey::new("key")).await.expect("a read"), None);
 }

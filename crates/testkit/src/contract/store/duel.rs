@@ -172,7 +172,7 @@ pub(super) async fn the_end_of_all_tokens_takes_along_what_a_set_of_devices_vouc
         |user| vec![expect_factors(user, 1), Change::OpenToken(token(&format!("new of {user}"), user))],
         |user| {
             let phone = DeviceId::new("phone");
-            vec![move_factors(user, 1), Change::EndTokensOf { user: user.clone(), device: phone }]
+            vec![move_factors(user, 1), Change::EndTokensOf { user: user.clone(), device: phone, but: None }]
         },
     );
     for (user, _, moved) in outcomes.await {

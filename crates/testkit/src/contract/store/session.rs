@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     Store,
-    core::{Change, Session, SessionKey, Timestamp, UserId},
+    core::{Change, DeviceId, Session, SessionKey, Timestamp, UserId},
 };
 
 use super::{ada, at, done, session};
@@ -80,4 +80,31 @@ pub(super) async fn an_ended_key_may_open_again(store: Arc<dyn Store>) {
     done(&store, vec![open, end.clone()]).await;
     done(&store, vec![end]).await;
     assert!(keys(&store, &ada()).await.is_empty());
+}
+
+pub(super) async fn sessions_are_ended_by_the_device_that_verified_them(store: Arc<dyn Store>) {
+    let bob = UserId::new("bob");
+    let by = |device: &str, key: &str, user: &UserId| {
+        Change::OpenSession(Session { device: Some(DeviceId::new(device)), ..session(key, user) })
+    };
+    let none = Change::OpenSession(Session { device: None, ..session("none", &ada()) });
+    done(&store, vec![by("phone", "one", &ada()), by("phone", "two", &ada()), by("tablet", "three", &ada()), none])
+        .await;
+    done(&store, vec![by("phone", "his", &bob)]).await;
+    let end = |but: Option<&str>| Change::EndSessionsOf {
+        user: ada(),
+        device: DeviceId::new("phone"),
+        but: but.map(SessionKey::new),
+    };
+    let left = async |user: &UserId| {
+        let mut keys = keys(&store, user).await;
+        keys.sort();
+        keys
+    };
+    done(&store, vec![end(Some("two"))]).await;
+    assert_eq!(left(&ada()).await, ["none", "three", "two"]);
+    // Ends come before openings, in whatever order they are said.
+    done(&store, vec![by("phone", "new", &ada()), end(None)]).await;
+    assert_eq!(left(&ada()).await, ["new", "none", "three"]);
+    assert_eq!(left(&bob).await, ["his"]);
 }

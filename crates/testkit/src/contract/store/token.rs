@@ -126,12 +126,28 @@ pub(super) async fn tokens_are_ended_by_name_by_device_and_by_user(store: Arc<dy
     }
     done(&store, vec![Change::EndToken(TokenId::new("one")), Change::EndToken(TokenId::new("nothing"))]).await;
     assert_eq!(tokens(&store, &ada()).await, ["two", "three", "none"]);
-    done(&store, vec![Change::EndTokensOf { user: ada(), device: DeviceId::new("phone") }]).await;
+    done(&store, vec![Change::EndTokensOf { user: ada(), device: DeviceId::new("phone"), but: None }]).await;
     assert_eq!(tokens(&store, &ada()).await, ["three", "none"]);
+    let of_grant = Token { family: Some(FamilyId::new("grant")), ..tablet("granted") };
+    done(&store, vec![open(&of_grant)]).await;
+    let but = Some(FamilyId::new("grant"));
+    done(&store, vec![Change::EndTokensOf { user: ada(), device: DeviceId::new("tablet"), but }]).await;
+    assert_eq!(tokens(&store, &ada()).await, ["none", "granted"]);
     done(&store, vec![Change::EndTokens { user: ada() }]).await;
     assert_eq!(tokens(&store, &ada()).await, [""; 0]);
     assert_eq!(tokens(&store, &bob).await, ["his"]);
     // Ends come before openings, in whatever order they are said.
     done(&store, vec![open(&token("new", &ada())), Change::EndTokens { user: ada() }]).await;
     assert_eq!(tokens(&store, &ada()).await, ["new"]);
+}
+
+pub(super) async fn what_requires_a_token_conflicts_once_it_has_ended(store: Arc<dyn Store>) {
+    let require = || Change::RequireToken(TokenId::new("one"));
+    assert_eq!(commit(&store, vec![require()]).await, Written::Conflict);
+    done(&store, vec![open(&token("one", &ada()))]).await;
+    done(&store, vec![require(), open(&token("two", &ada()))]).await;
+    // A batch may end what it requires, and another finds it ended then.
+    done(&store, vec![require(), Change::EndToken(TokenId::new("one"))]).await;
+    assert_eq!(commit(&store, vec![require(), open(&token("three", &ada()))]).await, Written::Conflict);
+    assert_eq!(tokens(&store, &ada()).await, ["two"]);
 }

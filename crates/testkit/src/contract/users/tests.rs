@@ -24,6 +24,11 @@ impl Host for Kept {
         self.0.change(&user.id, |user| user.active = false);
         ShutOut::Done
     }
+
+    async fn remove(&self, user: &User) -> Removal {
+        self.0.remove(&user.id);
+        Removal::Done
+    }
 }
 
 #[tokio::test]
@@ -39,7 +44,9 @@ enum Slip {
     LetsNobodyIn,
     LetsInOnlyTheActive,
     KeepsTheStamp,
+    StoresTooEarly,
     ForgetsWhatIsUnderWay,
+    GivesIdsAgain,
     Shows,
 }
 
@@ -80,15 +87,27 @@ impl Users for Careless {
         }
     }
 
-    async fn set_password(&self, user: &User, password: &Secret) -> Result<User, Stop> {
-        let seen = self.by_id(&user.id).await?.expect("the user is here");
-        let user = if self.slip == Slip::ForgetsWhatIsUnderWay { &seen } else { user };
-        let changed = self.inner.set_password(user, &self.kept(password)).await?;
-        if self.slip != Slip::KeepsTheStamp {
-            return Ok(changed);
+    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
+        if self.slip == Slip::StoresTooEarly {
+            self.inner.set_password(&user.id, password.expose());
         }
-        self.inner.change(&user.id, |changed| changed.stamp = seen.stamp.clone());
-        Ok(seen)
+        let prepared = self.inner.prepare_password(user, &self.kept(password)).await?;
+        let stamp = if self.slip == Slip::KeepsTheStamp { &user.stamp } else { prepared.stamp() };
+        Ok(PreparedPassword::new(prepared.hash().clone(), stamp))
+    }
+
+    async fn store_password(
+        &self,
+        user: &UserId,
+        prepared: &PreparedPassword,
+        expected_stamp: &str,
+    ) -> Result<Option<User>, Fault> {
+        let seen = self.by_id(user).await?.map(|user| user.stamp);
+        let expected = match seen {
+            Some(stamp) if self.slip == Slip::ForgetsWhatIsUnderWay => stamp,
+            _ => expected_stamp.to_owned(),
+        };
+        self.inner.store_password(user, prepared, &expected).await
     }
 }
 
@@ -101,7 +120,10 @@ impl Host for Slipping {
     }
 
     async fn add(&self, name: &str, password: &Secret) {
-        self.0.inner.add(name, self.0.kept(password).expose());
+        let added = self.0.inner.add(name, self.0.kept(password).expose());
+        if self.0.slip == Slip::GivesIdsAgain {
+            self.0.inner.change(&added.id, |user| user.id = UserId::new(format!("id-{name}")));
+        }
         if self.0.slip == Slip::Shows {
             self.0.noted.lock().expect("nobody panics here").push(password.expose().into());
         }
@@ -111,6 +133,38 @@ impl Host for Slipping {
         self.0.inner.change(&user.id, |user| user.active = false);
         ShutOut::Done
     }
+
+    async fn remove(&self, user: &User) -> Removal {
+        self.0.inner.remove(&user.id);
+        Removal::Done
+    }
+}
+
+/// A host whose passwords were hashed by bcrypt keeps every other rule.
+#[tokio::test]
+async fn a_host_is_excused_from_what_bcrypt_does_not_look_at() {
+    struct Bcrypt(Slipping);
+
+    #[async_trait]
+    impl Host for Bcrypt {
+        fn users(&self) -> Arc<dyn Users> {
+            self.0.users()
+        }
+
+        async fn add(&self, name: &str, password: &Secret) {
+            self.0.add(name, password).await;
+        }
+
+        fn password_bytes(&self) -> PasswordBytes {
+            PasswordBytes::First(72)
+        }
+    }
+
+    run(async || {
+        let (inner, slip) = (TestUsers::default(), Slip::CutsPasswords);
+        Bcrypt(Slipping(Arc::new(Careless { inner, slip, noted: Mutex::default() })))
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -120,6 +174,8 @@ async fn every_slip_breaks_a_rule() {
         (Slip::CutsPasswords, "all_of_a_long_password_counts"),
         (Slip::LetsNobodyIn, "the_password_matches_and_nothing_else_does"),
         (Slip::LetsInOnlyTheActive, "whoever_is_shut_out_is_seen_to_be_and_has_the_same_password"),
+        (Slip::StoresTooEarly, "a_prepared_password_is_not_written_yet"),
+        (Slip::GivesIdsAgain, "a_removed_user_s_id_is_never_given_again"),
         (Slip::KeepsTheStamp, "a_new_password_takes_the_place_of_the_old_one"),
         (Slip::ForgetsWhatIsUnderWay, "a_change_under_way_does_not_undo_one_that_came_between"),
         (Slip::ForgetsWhatIsUnderWay, "of_many_changes_at_once_one_comes_true"),

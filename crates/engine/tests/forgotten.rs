@@ -1,0 +1,98 @@
+//! What ends with the device that vouched for it, and with the user whom the host has removed.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use countersign_engine::{
+    advance::{AtOnce, NewToken, Proof, Said, SignIn, Visit},
+    core::{ClientName, ClientType, DeviceName, Kind, Level, Scopes, flow::Purpose},
+};
+use countersign_testkit::{World, refusal};
+
+fn name() -> DeviceName {
+    DeviceName::parse("Codes").unwrap()
+}
+
+#[tokio::test]
+async fn t113_new_backup_codes_end_every_other_session_that_the_old_ones_vouched_for() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let own = ada.sets_up().await;
+    let codes = ada.makes_backup_codes(&own).await;
+    let by_app = ada.signs_in(&ada.code()).await.unwrap();
+    let by_code = ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
+    let run = world.engine.begin(&own, Purpose::BackupCodes).await.unwrap();
+    let made = world.engine.make_backup_codes(&own, &run, name(), &Visit::default()).await.unwrap();
+    assert!(made.renewed.is_none(), "no code had vouched for this session");
+    assert!(ada.session(by_code.token()).await.is_none() && ada.session(by_app.token()).await.is_some());
+    assert!(world.engine.factors(&own).await.is_ok());
+}
+
+#[tokio::test]
+async fn t113_the_session_that_makes_them_goes_on_under_another_token_and_ends_with_the_new_ones() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let by_app = ada.sets_up().await;
+    let codes = ada.makes_backup_codes(&by_app).await;
+    let before = ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
+    world.pass(60);
+    let run = world.engine.begin(before.signed_in(), Purpose::BackupCodes).await.unwrap();
+    let made = world.engine.make_backup_codes(before.signed_in(), &run, name(), &Visit::default()).await.unwrap();
+    let renewed = made.renewed.unwrap();
+    assert!(ada.session(before.token()).await.is_none(), "the old token opens nothing");
+    let after = ada.session(renewed.token()).await.unwrap();
+    assert_eq!(after.session().proved(), before.signed_in().session().proved(), "no surer and no fresher");
+    ada.makes_backup_codes(&by_app).await;
+    assert!(ada.session(renewed.token()).await.is_none(), "the new codes vouch for it, and have ended");
+}
+
+/// A client that keeps nothing cannot be handed another token, so its session goes on under the one it has, and so do the
+/// tokens of its grant; everybody else's end.
+#[tokio::test]
+async fn t113_a_client_that_keeps_nothing_goes_on_with_the_token_it_has() {
+    let (world, visit) = (World::new(), Visit::default());
+    let ada = world.user("ada");
+    let by_app = ada.sets_up().await;
+    let codes = ada.makes_backup_codes(&by_app).await;
+    let own = ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
+    let (client, scopes) = (ClientName::parse("Wiki").unwrap(), Scopes::parse("read").unwrap());
+    let (client, _) = world.engine.add_client(client, ClientType::Public, scopes.clone()).await.unwrap();
+    let given = world.engine.give_tokens(&client, own.signed_in(), scopes, &visit).await.unwrap().unwrap();
+    world.pass(1);
+    let other = ada.signs_in_with_backup_code(&codes[1]).await.unwrap();
+    let nothing = Proof::Owed(Said::Nothing);
+    let made = world.engine.make_backup_code_at_once(own.signed_in(), nothing, name(), &visit).await.unwrap();
+    assert!(matches!(made, AtOnce::Done(_)), "{made:?}");
+    assert!(ada.session(other.token()).await.is_none());
+    let after = ada.session(own.token()).await.unwrap();
+    assert_eq!(after.session().proved(), own.signed_in().session().proved());
+    let exchanged = world.engine.exchange(&client, &given.refresh.expose().into(), None, &visit).await.unwrap();
+    ada.makes_backup_codes(&by_app).await;
+    assert!(ada.session(own.token()).await.is_none(), "the new code vouches for it, and has ended");
+    refusal(world.engine.exchange(&client, &exchanged.refresh.expose().into(), None, &visit).await);
+}
+
+/// A host gives the id again and its stamps are all alike: what the first user had is not the second one's.
+#[tokio::test]
+async fn t131_a_forgotten_user_leaves_nothing_to_whoever_is_given_the_id() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let signed_in = ada.sets_up().await;
+    let session = ada.signs_in(&ada.code()).await.unwrap();
+    let new = NewToken { name: name(), scopes: Scopes::parse("read").unwrap(), lifetime: None };
+    world.engine.make_token(&signed_in, new, &Visit::default()).await.unwrap();
+    refusal(world.engine.sign_in("ada", &"wrong".into(), &Visit::default()).await);
+    let (bob, budget) = (world.user("bob"), format!("password/user/{}", ada.user.id));
+    let of_bob = bob.sets_up().await;
+    assert!(world.store.budget(&budget).await.unwrap().is_some());
+
+    world.engine.forget_user(&ada.user.id).await.unwrap();
+    let factors = world.store.factors(&ada.user.id).await.unwrap();
+    assert_eq!((factors.devices.len(), factors.account.factors), (0, 0));
+    assert_eq!(world.store.tokens(&ada.user.id).await.unwrap(), []);
+    assert_eq!(world.store.budget(&budget).await.unwrap(), None);
+    assert!(ada.session(session.token()).await.is_none(), "the id is another user's now");
+    assert!(!world.store.events(&ada.user.id, 50).await.unwrap().is_empty(), "what happened is kept");
+    let Ok(SignIn::Granted(grant)) = ada.enters_password().await else { panic!("there is no device") };
+    assert_eq!(grant.signed_in().level(), Level::Aal1);
+    assert_eq!(world.engine.factors(&of_bob).await.unwrap().devices[0].kind, Kind::TOTP, "bob has what he had");
+    world.engine.forget_user(&ada.user.id).await.unwrap();
+}

@@ -1,0 +1,168 @@
+//! A change of the password at a host whose users are elsewhere: what is left where it breaks off in the middle.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use countersign_engine::{
+    Fault, PreparedPassword, Stop, User, Users,
+    advance::{SignIn, Visit},
+    core::{EventKind, Refusal, Secret, UserId},
+    memory::MemoryStore,
+};
+use countersign_testkit::{Person, TestUsers, World, refusal};
+
+const NEW: &str = "a new long password";
+const ELSEWHERE: &str = "another new password, set elsewhere";
+
+/// Where a change of the password breaks off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Break {
+    /// The password is changed elsewhere while the new one is hashed.
+    ElsewhereWhileHashing,
+    /// The password is changed elsewhere just before it is stored.
+    ElsewhereWhileStoring,
+    /// The users cannot be reached any more.
+    Down,
+    /// Nowhere.
+    None,
+}
+
+#[derive(Debug)]
+struct Breaking {
+    users: Arc<TestUsers>,
+    at: Break,
+}
+
+#[async_trait]
+impl Users for Breaking {
+    async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
+        self.users.by_name(name).await
+    }
+
+    async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
+        self.users.by_id(id).await
+    }
+
+    async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+        self.users.password_matches(user, password).await
+    }
+
+    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
+        if self.at == Break::ElsewhereWhileHashing {
+            self.users.set_password(&user.id, ELSEWHERE);
+        }
+        self.users.prepare_password(user, password).await
+    }
+
+    async fn store_password(
+        &self,
+        user: &UserId,
+        prepared: &PreparedPassword,
+        expected_stamp: &str,
+    ) -> Result<Option<User>, Fault> {
+        match self.at {
+            Break::Down => return Err(Fault::new("reach the users")),
+            Break::ElsewhereWhileStoring => self.users.set_password(user, ELSEWHERE),
+            Break::ElsewhereWhileHashing | Break::None => {}
+        }
+        self.users.store_password(user, prepared, expected_stamp).await
+    }
+}
+
+/// What came of a change of the password that breaks off there: the outcome, the world, and whose it was.
+async fn changes(at: Break) -> (Result<(), Stop>, World, Person) {
+    let ready = World::new();
+    let ada = ready.user("ada");
+    let own = ada.signs_in_with_password().await;
+    let users = Arc::new(Breaking { users: ready.users.clone(), at });
+    let world = World::built(ready.store.clone(), |parts| {
+        parts.users = users;
+        parts.clock = ready.clock.clone();
+    });
+    let current = Secret::new(&*ada.password);
+    let changed = world.engine.change_password(&own, &current, &NEW.into(), &Visit::default()).await;
+    if let Ok(grant) = &changed {
+        assert!(ada.session(grant.token()).await.is_some(), "the new session opens");
+    }
+    (changed.map(|_| ()), ready, ada)
+}
+
+async fn opens(world: &World, password: &str) -> bool {
+    let signed_in = world.engine.sign_in("ada", &password.into(), &Visit::default()).await;
+    matches!(signed_in, Ok(SignIn::Granted(_)))
+}
+
+async fn recorded(world: &World, ada: &Person) -> bool {
+    let events = world.store.events(&ada.user.id, 10).await.unwrap();
+    events.iter().any(|event| event.kind == EventKind::PasswordChanged)
+}
+
+#[tokio::test]
+async fn t106_a_host_that_breaks_off_leaves_the_old_password_and_no_session() {
+    let (changed, world, ada) = changes(Break::Down).await;
+    assert!(matches!(changed, Err(Stop::Faulted(_))), "{changed:?}");
+    let stamp = world.users.by_id(&ada.user.id).await.unwrap().unwrap().stamp;
+    let sessions = world.store.sessions(&ada.user.id).await.unwrap();
+    assert!(sessions.iter().all(|session| session.stamp != stamp), "no session opens: {sessions:?}");
+    assert!(!recorded(&world, &ada).await, "nothing is told that has not happened");
+    assert!(opens(&world, &ada.password).await && !opens(&world, NEW).await);
+}
+
+#[tokio::test]
+async fn t106_a_change_that_came_between_holds_and_ours_never_happened() {
+    for at in [Break::ElsewhereWhileHashing, Break::ElsewhereWhileStoring] {
+        let (changed, world, ada) = changes(at).await;
+        assert_eq!(refusal(changed), Refusal::SignInNeeded, "{at:?}");
+        assert!(!recorded(&world, &ada).await, "{at:?}: nothing is told that has not happened");
+        assert!(opens(&world, ELSEWHERE).await, "{at:?}");
+        assert!(!opens(&world, NEW).await && !opens(&world, &ada.password).await, "{at:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_breaks_off_nowhere_is_done_and_told() {
+    let (changed, world, ada) = changes(Break::None).await;
+    changed.unwrap();
+    assert!(recorded(&world, &ada).await);
+    assert!(opens(&world, NEW).await && !opens(&world, &ada.password).await);
+}
+
+/// Nothing but a store with a table of users writes a password in a batch: everything else of the batch is undone with it.
+#[tokio::test]
+async fn a_store_without_users_keeps_no_password_and_ends_no_session() {
+    #[derive(Debug)]
+    struct Misplaced(Arc<TestUsers>);
+
+    #[async_trait]
+    impl Users for Misplaced {
+        async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
+            self.0.by_name(name).await
+        }
+
+        async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
+            self.0.by_id(id).await
+        }
+
+        async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+            self.0.password_matches(user, password).await
+        }
+
+        async fn prepare_password(&self, _: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
+            Ok(PreparedPassword::in_store(password.clone(), "another stamp"))
+        }
+    }
+
+    let users = Arc::new(TestUsers::default());
+    let misplaced = Arc::new(Misplaced(users.clone()));
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.users = misplaced);
+    let user = users.add("ada", "a long password");
+    let password = Secret::new("a long password");
+    let Ok(SignIn::Granted(grant)) = world.engine.sign_in("ada", &password, &Visit::default()).await else {
+        panic!("ada is let in")
+    };
+    let changed = world.engine.change_password(grant.signed_in(), &password, &NEW.into(), &Visit::default()).await;
+    assert!(matches!(changed, Err(Stop::Faulted(_))), "{changed:?}");
+    assert!(world.engine.session(grant.token()).await.unwrap().is_some());
+    assert_eq!(world.store.sessions(&user.id).await.unwrap().len(), 1);
+}
