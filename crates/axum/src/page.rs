@@ -220,7 +220,7 @@ impl<'a> Page<'a> {
     pub(crate) async fn show(self, visitor: &Visitor) -> Response {
         let site = visitor.site();
         let signed_in = match self.renewed {
-            Some(grant) => Ok(Some(grant.signed_in().clone())),
+            Some(grant) => Ok(Some(grant.signed_in())),
             None => visitor.signed_in().await,
         };
         let signed_in = match signed_in {

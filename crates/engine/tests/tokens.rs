@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
-    BearerToken, Caller, ProgramToken, SignedIn, Users,
+    BearerToken, Caller, ProgramToken, SignedIn,
     advance::{NewToken, Visit},
     core::{
         DeviceId, DeviceName, EventKind, Kind, Level, Refusal, Scopes, Session, Timestamp, TokenId, flow::Purpose,
