@@ -52,12 +52,13 @@ fn bare() -> u32 {
     })
 }
 
+#[expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
 fn device() -> Device {
     Device {
         id: DeviceId::random([1; 16]),
         user: UserId::new("0192a4d8-7c5e-7f3a-9c1b-2f6d8e4b7a90"),
         kind: Kind::TOTP,
-        name: DeviceName::parse("Authenticator app").unwrap_or_else(|_| unreachable!()),
+        name: DeviceName::parse("Authenticator app").expect("a name"),
         status: Status::Active,
         version: 7,
         throttle: Throttle::default(),

@@ -52,28 +52,29 @@ pub struct SealingKey {
 }
 
 impl SealingKey {
-    /// A key from 256 random bits, under an id that a key file gives it.
-    pub fn new(id: impl Into<KeyId>, bytes: &[u8; KEY]) -> Self {
+    /// A key from 256 random bits, under an id that a key file gives it. `None` if no sub-keys could be made of it, so that
+    /// none is ever one that everybody knows.
+    pub fn new(id: impl Into<KeyId>, bytes: &[u8; KEY]) -> Option<Self> {
         let id = id.into();
         let parent = Hkdf::<Sha256>::new(Some(b"countersign"), bytes);
-        let cipher = |purpose| XChaCha20Poly1305::new((&*child::<KEY>(&parent, purpose)).into());
-        Self {
+        let cipher = |purpose| Some(XChaCha20Poly1305::new((&*child::<KEY>(&parent, purpose)?).into()));
+        Some(Self {
             id,
-            device_state: cipher("device state"),
-            attempt: cipher("attempt"),
-            known_browser: cipher("known browser"),
-            call: cipher("call"),
-            forms: <Hmac<Sha256> as hmac::KeyInit>::new((&*child::<BLOCK>(&parent, "forms")).into()),
-        }
+            device_state: cipher("device state")?,
+            attempt: cipher("attempt")?,
+            known_browser: cipher("known browser")?,
+            call: cipher("call")?,
+            forms: <Hmac<Sha256> as hmac::KeyInit>::new((&*child::<BLOCK>(&parent, "forms")?).into()),
+        })
     }
 }
 
-/// The sub-key for one purpose (RFC 5869).
-fn child<const BYTES: usize>(parent: &Hkdf<Sha256>, purpose: &str) -> Zeroizing<[u8; BYTES]> {
+/// The sub-key for one purpose (RFC 5869 §2.3). `None` if HKDF refuses, which it does where more than 255 blocks are asked
+/// for: what it leaves behind then is no key.
+fn child<const BYTES: usize>(parent: &Hkdf<Sha256>, purpose: &str) -> Option<Zeroizing<[u8; BYTES]>> {
     let mut key = Zeroizing::new([0; BYTES]);
-    // Few bytes are asked for, far below the longest output HKDF has, so there is no error to tell of.
-    let _ = parent.expand(purpose.as_bytes(), &mut *key);
-    key
+    parent.expand(purpose.as_bytes(), &mut *key).ok()?;
+    Some(key)
 }
 
 impl fmt::Debug for SealingKey {
@@ -222,7 +223,7 @@ fn parse_key(line: &str) -> Option<SealingKey> {
     let (id, digits) = line.split_once(':')?;
     let bytes = Zeroizing::new(HEXLOWER_PERMISSIVE.decode(digits.trim().as_bytes()).ok()?);
     let id: KeyId = id.trim().parse().ok()?;
-    Some(SealingKey::new(id, bytes.as_slice().try_into().ok()?))
+    SealingKey::new(id, bytes.as_slice().try_into().ok()?)
 }
 
 #[cfg(test)]
@@ -307,6 +308,13 @@ mod tests {
         assert!(sealed.windows(8).any(|part| part == id.to_string().as_bytes()));
     }
 
+    #[test]
+    fn t130_a_sub_key_that_cannot_be_made_is_none_and_not_one_that_everybody_knows() {
+        let parent = Hkdf::<Sha256>::new(Some(b"countersign"), &[9; KEY]);
+        assert!(child::<{ 255 * 32 }>(&parent, "device state").is_some());
+        assert!(child::<{ 255 * 32 + 1 }>(&parent, "device state").is_none());
+    }
+
     /// What was sealed once opens for ever: these were made by the first landing, whose ids were numbers only.
     #[test]
     fn what_a_numbered_key_has_sealed_long_ago_opens() {
@@ -316,7 +324,7 @@ mod tests {
                            f6a287";
         const FORM: &str = "991fe84c6c56964db48c6a637a1e8ad70cd114a3f84fae7e80912db0c8e21a9a";
         let bytes = |digits: &str| HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).unwrap();
-        let ring = Keyring::new(SealingKey::new(7, &[9; KEY]));
+        let ring = Keyring::new(SealingKey::new(7, &[9; KEY]).unwrap());
         let device = ring.open(Use::DeviceState, &["device", "a"], &bytes(DEVICE));
         let run = ring.open(Use::Attempt, &["attempt", "login"], &bytes(RUN));
         assert_eq!((device.unwrap().as_slice(), run.unwrap().as_slice()), (&b"state"[..], &b"run"[..]));

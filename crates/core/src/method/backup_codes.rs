@@ -38,7 +38,8 @@ impl State {
     /// The memory of these codes, under a random key.
     pub fn new(key: [u8; 32], codes: &[BackupCode]) -> Self {
         let key = DigestKey(Zeroizing::new(HEXLOWER.encode(&key)));
-        let digests = codes.iter().map(|code| key.digest(code)).collect();
+        // A code that could not be hashed would be in no set, and open nothing.
+        let digests = codes.iter().filter_map(|code| key.digest(code)).collect();
         Self { key, digests }
     }
 
@@ -47,13 +48,14 @@ impl State {
         if self.place(code).is_some() {
             return None;
         }
-        self.digests.push(self.key.digest(code));
+        let digest = self.key.digest(code)?;
+        self.digests.push(digest);
         Some(self)
     }
 
     /// Where the code stands in the set. Every digest is compared, whichever matches.
     fn place(&self, code: &BackupCode) -> Option<u32> {
-        let wanted = self.key.digest(code);
+        let wanted = self.key.digest(code)?;
         let mut place = 0_u32;
         let mut found = Choice::from(0);
         for (index, digest) in (0_u32..).zip(&self.digests) {
@@ -88,11 +90,11 @@ pub(super) fn check(state: &State, answer: &Secret) -> Check {
 struct DigestKey(Zeroizing<String>);
 
 impl DigestKey {
-    fn digest(&self, code: &BackupCode) -> Digest {
-        // An HMAC takes a key of any length, so there is no error to tell of.
-        let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(self.0.as_bytes()) else { unreachable!() };
+    /// `None` only if the hash took no key of this length, which HMAC never says (RFC 2104 §2).
+    fn digest(&self, code: &BackupCode) -> Option<Digest> {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.0.as_bytes()).ok()?;
         mac.update(&code.letters);
-        Digest(HEXLOWER.encode(&mac.finalize().into_bytes()))
+        Some(Digest(HEXLOWER.encode(&mac.finalize().into_bytes())))
     }
 }
 
