@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Case, Change, DeviceId, Factors, Kind, Refusal, Sealed, Secret, Session, SessionKey, Settled, Status,
+    Batch, Case, Change, DeviceId, Factors, Kind, Policy, Refusal, Sealed, Secret, Session, SessionKey, Settled, Status,
     Timestamp, Written,
     admission::Admission,
     flow::{Attempt, Charge, step_up::SessionFailures},
@@ -138,7 +138,7 @@ impl Engine {
                 self.observer().before_grant(user, &session).await?;
                 let remembered = self.remembered_after(user, draft.device(), visit, &changes).await?;
                 changes.extend(remembered.changes);
-                changes.push(self.spend(attempt));
+                changes.push(Self::spend(attempt));
                 changes.extend(attempt.charge.as_ref().map(Charge::refund));
                 changes.extend(attempt.session.clone().map(Change::ExpectSession));
                 changes.push(Change::OpenSession(session.clone()));
@@ -232,9 +232,10 @@ impl Engine {
         }
     }
 
-    /// The change that ends a run.
-    pub(crate) fn spend(&self, attempt: &Attempt) -> Change {
-        Change::SpendAttempt { attempt: attempt.id.clone(), until: attempt.end(self.policy().login_timeout) }
+    /// The change that ends a run. What is kept of it is kept for as long as a run may ever last: `login_timeout` may be
+    /// set to more while it is over, and would make its token good once more.
+    pub(crate) fn spend(attempt: &Attempt) -> Change {
+        Change::SpendAttempt { attempt: attempt.id.clone(), until: attempt.end(Policy::LONGEST_LOGIN) }
     }
 
     /// Writes what `changes` makes of a state read afresh, until nothing has moved between reading and writing, and only
@@ -260,7 +261,7 @@ impl Engine {
             }
             let (mut changes, outcome) = changes(factors, now)?;
             if let Ground::Run(attempt, _) = ground {
-                changes.push(self.spend(attempt));
+                changes.push(Self::spend(attempt));
             }
             changes.extend(ground.sessions().map(|session| Change::ExpectSession(session.key.clone())));
             match self.commit(&Batch::new(changes)).await?.written() {

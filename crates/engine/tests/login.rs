@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Observer, Stop, User,
     advance::{SignIn, Visit},
-    core::{Level, Refusal, Secret, Session, Timestamp},
+    core::{Level, Policy, Refusal, Secret, Session, Timestamp},
     memory::MemoryStore,
 };
 use countersign_store::SqliteStore;
@@ -334,4 +334,29 @@ async fn a_clock_set_back_opens_no_older_code_and_ends_no_lock_early() {
     world.clock.set(Timestamp::from_millis(then.as_millis() - 60_000));
     let refused = refusal(ada.signs_in(&ada.code()).await);
     assert_eq!(refused, Refusal::CodeUsed);
+}
+
+/// A login is finished, and everything about it that had an end is forgotten; then `login_timeout` is set to more.
+#[tokio::test]
+async fn t127_a_login_that_is_over_stays_over_when_login_timeout_is_set_to_more() {
+    let world = World::new();
+    let ada = world.user("ada");
+    ada.sets_up().await;
+    let finished = ada.is_asked().await;
+    ada.answers(&finished.token, &finished.view.device.id, &ada.code()).await.unwrap();
+    let signed_out = ada.is_asked().await;
+    world.engine.sign_out(None, Some(&signed_out.token), &Visit::default()).await.unwrap();
+    let patient = World::built(world.store.clone(), |parts| {
+        (parts.users, parts.clock) = (world.users.clone(), world.clock.clone());
+        parts.policy.login_timeout = Policy::LONGEST_LOGIN;
+    });
+    for seconds in [601, 3600, 10 * 3600] {
+        world.pass(seconds);
+        world.engine.purge().await.unwrap();
+        for over in [&finished, &signed_out] {
+            let device = &over.view.device.id;
+            let answered = patient.engine.answer(&over.token, device, &ada.code().into(), &Visit::default()).await;
+            assert_eq!(refusal(answered), Refusal::AttemptOver);
+        }
+    }
 }

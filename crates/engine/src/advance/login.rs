@@ -217,7 +217,7 @@ impl Engine {
         }
         if let Some(attempt) = pending.and_then(|token| self.open_attempt(token, Purpose::Login)) {
             // A conflict says that it is over already.
-            self.commit(&Batch::new(vec![self.spend(&attempt)])).await?;
+            self.commit(&Batch::new(vec![Self::spend(&attempt)])).await?;
         }
         Ok(())
     }
