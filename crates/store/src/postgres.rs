@@ -9,6 +9,7 @@
 mod commit;
 mod condition;
 mod connecting;
+mod durability;
 mod error;
 pub(crate) mod migrate;
 mod pipeline;

@@ -64,7 +64,11 @@ pub(crate) mod postgres {
     /// What a connection has to know of its server before it is used.
     pub(crate) const FOOTING: &str = "
         SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery()";
-    pub(crate) const RAISE_SYNC: &str = "SET synchronous_commit = on";
+    /// What the server itself has as `synchronous_commit`, whatever this session has set for itself.
+    pub(crate) const SYNC: &str = "SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'";
+    pub(crate) const SYNC_REMOTE_WRITE: &str = "SET synchronous_commit = remote_write";
+    pub(crate) const SYNC_ON: &str = "SET synchronous_commit = on";
+    pub(crate) const SYNC_REMOTE_APPLY: &str = "SET synchronous_commit = remote_apply";
     /// What an operator should know of the server.
     pub(crate) const STATE: &str = "
         SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),

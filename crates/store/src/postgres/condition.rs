@@ -115,7 +115,7 @@ impl State {
             ),
             (
                 self.synchronous_commit == "off",
-                "synchronous_commit is off: we turn it on for our own connections; set it on for the rest",
+                "synchronous_commit is off: we set it on for our own connections; set it on for the rest",
             ),
             (
                 !self.standbys.is_empty() && matches!(self.synchronous_commit.as_str(), "local" | "off"),

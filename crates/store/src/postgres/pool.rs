@@ -5,23 +5,24 @@
 //! the database is back is served.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use countersign_engine::Fault;
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Hook, HookError, Manager, ManagerConfig, Metrics, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
 use tokio::time::Instant;
 use tokio_postgres::{Error, NoTls, Row, Statement, types::ToSql};
 
 use super::{
-    COME_BACK, PoolStats, PostgresError, PostgresPlace, connecting::Connecting, pipeline::in_order, place::Encryption,
+    COME_BACK, PoolStats, PostgresError, PostgresPlace, connecting::Connecting, durability::Durability,
+    pipeline::in_order, place::Encryption,
 };
 use crate::{
     StoreError,
-    statements::postgres::{FOOTING, RAISE_SYNC},
+    statements::postgres::{FOOTING, SYNC},
     value::Value,
 };
 
@@ -35,6 +36,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// The pool.
 pub(super) struct Connections {
     pool: Pool,
+    durability: Arc<Durability>,
     /// When a connection may be made again, after it could not be.
     away_until: Mutex<Option<Instant>>,
 }
@@ -48,15 +50,24 @@ impl Connections {
             Encryption::None => Manager::from_connect(config, Connecting(NoTls), how),
             Encryption::Tls(tls) => Manager::from_connect(config, Connecting(tls), how),
         };
+        let durability = Arc::new(Durability::default());
+        let (at_first, again) = (Arc::clone(&durability), Arc::clone(&durability));
         let pool = Pool::builder(manager)
             .max_size(place.connections())
             .wait_timeout(Some(LONGEST_WAIT))
             .create_timeout(Some(LONGEST_CONNECT))
             .runtime(Runtime::Tokio1)
-            .post_create(Hook::async_fn(|client, _| Box::pin(stand_on_firm_ground(client))))
+            .post_create(Hook::async_fn(move |client, _| {
+                let durability = Arc::clone(&at_first);
+                Box::pin(async move { stand_on_firm_ground(client, &durability).await })
+            }))
+            .pre_recycle(Hook::async_fn(move |client, metrics| {
+                let durability = Arc::clone(&again);
+                Box::pin(async move { follow(client, metrics, &durability).await })
+            }))
             .build()
             .map_err(|error| failed("set up connections", PostgresError::saying(error.to_string())))?;
-        Ok(Self { pool, away_until: Mutex::default() })
+        Ok(Self { pool, durability, away_until: Mutex::default() })
     }
 
     /// The first connection, whose failure is for whoever starts the program.
@@ -70,7 +81,11 @@ impl Connections {
             return Err(Fault::because(doing, "the database was away a moment ago").again_after(COME_BACK));
         }
         match self.pool.get().await {
-            Ok(object) => Ok(Connection(object)),
+            Ok(object) => {
+                let connection = Connection(object);
+                self.look_again(&connection).await;
+                Ok(connection)
+            }
             Err(error) => {
                 if !matches!(error, PoolError::Timeout(TimeoutType::Wait)) {
                     self.note_away();
@@ -78,6 +93,24 @@ impl Connections {
                 Err(Fault::because(doing, plain(error)).again_after(COME_BACK))
             }
         }
+    }
+
+    /// Once a minute, asks the server how durable it wants commits to be by now. A question that fails changes nothing: the
+    /// level stays, and whoever took the connection finds out what is wrong with it.
+    async fn look_again(&self, connection: &Connection) {
+        if !self.durability.is_due(Instant::now()) {
+            return;
+        }
+        if let Err(cause) = self.raise(connection).await {
+            tracing::debug!(cause = %PostgresError::from(cause), "the database was not asked again how durable commits are");
+        }
+    }
+
+    async fn raise(&self, connection: &Connection) -> Result<(), Error> {
+        let rows = connection.query(SYNC, &[]).await?;
+        let Some(row) = rows.first() else { return Ok(()) };
+        let level = self.durability.found(row.try_get(0)?, Instant::now());
+        connection.batch_execute(level.statement()).await
     }
 
     pub(super) fn stats(&self) -> PoolStats {
@@ -146,9 +179,12 @@ impl Connection {
     }
 }
 
-/// Refuses a server that does not keep what it has committed, or that is a standby; and where commits are not waited for,
-/// sees to it that ours are.
-async fn stand_on_firm_ground(client: &mut deadpool_postgres::ClientWrapper) -> Result<(), HookError> {
+/// Refuses a server that does not keep what it has committed, or that is a standby; and sees to it that our commits are
+/// waited for, whatever the server's configuration comes to say later.
+async fn stand_on_firm_ground(
+    client: &mut deadpool_postgres::ClientWrapper,
+    durability: &Durability,
+) -> Result<(), HookError> {
     let row = client.query_one(FOOTING, &[]).await.map_err(HookError::Backend)?;
     let read = |place| row.try_get::<_, &str>(place).map_err(HookError::Backend);
     if read(0)? == "off" {
@@ -157,10 +193,21 @@ async fn stand_on_firm_ground(client: &mut deadpool_postgres::ClientWrapper) -> 
     if row.try_get::<_, bool>(2).map_err(HookError::Backend)? {
         return Err(HookError::message(super::condition::STANDBY));
     }
-    if read(1)? == "off" {
-        client.batch_execute(RAISE_SYNC).await.map_err(HookError::Backend)?;
+    let level = durability.found(read(1)?, Instant::now());
+    client.batch_execute(level.statement()).await.map_err(HookError::Backend)
+}
+
+/// Sets the level anew on a connection that was last used before it rose.
+async fn follow(
+    client: &mut deadpool_postgres::ClientWrapper,
+    metrics: &Metrics,
+    durability: &Durability,
+) -> Result<(), HookError> {
+    let last = metrics.recycled.unwrap_or(metrics.created);
+    match durability.risen_since(last.into()) {
+        Some(level) => client.batch_execute(level.statement()).await.map_err(HookError::Backend),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// What went wrong with the pool, in words.
