@@ -39,13 +39,16 @@ impl Totp {
 }
 
 /// The length of a time step: 1 to 3600 seconds.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Step(u32);
 
 impl Step {
+    /// 30 seconds (RFC 6238 section 5.2).
+    pub const DEFAULT: Step = Step(30);
+
     /// `None` unless `seconds` is within 1 to 3600.
-    pub fn new(seconds: u32) -> Option<Step> {
-        (1..=3600).contains(&seconds).then_some(Step(seconds))
+    pub const fn new(seconds: u32) -> Option<Step> {
+        if seconds >= 1 && seconds <= 3600 { Some(Step(seconds)) } else { None }
     }
 
     /// The length in seconds.
@@ -57,7 +60,7 @@ impl Step {
 /// 30 seconds (RFC 6238 section 5.2).
 impl Default for Step {
     fn default() -> Step {
-        Step(30)
+        Step::DEFAULT
     }
 }
 

@@ -12,6 +12,7 @@ use std::{collections::HashMap, fmt, ops::RangeInclusive, str};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use countersign_engine::core::{
     Secret, Timestamp,
+    method::totp,
     otp::{
         Algorithm, Digits, Key, Step, Totp, YubikeyKey,
         yubikey::{PrivateId, PublicId},
@@ -168,7 +169,8 @@ fn digits(text: &str) -> Result<Digits> {
 }
 
 fn step(text: &str) -> Result<Step> {
-    text.parse().ok().and_then(Step::new).context("the period is not 1 to 3600 seconds")
+    let step = text.parse().ok().and_then(Step::new).filter(|step| *step <= totp::LONGEST_STEP);
+    step.with_context(|| format!("the period is not 1 to {} seconds", totp::LONGEST_STEP.seconds()))
 }
 
 fn private_id(text: &str) -> Result<PrivateId> {

@@ -351,7 +351,10 @@ mod tests {
         let value = |element: &str, value: &str| format!("<{element}><PlainValue>{value}</PlainValue></{element}>");
         assert_eq!(totp(""), Ok((Algorithm::Sha512, 8, 30, 0)));
         assert_eq!(totp(&(value("Time", "0") + &value("TimeInterval", "60"))), Ok((Algorithm::Sha512, 8, 60, 0)));
-        assert_eq!(totp(&value("TimeInterval", "0")).unwrap_err(), "line 15: the period is not 1 to 3600 seconds");
+        for interval in ["0", "121", "3600"] {
+            let error = totp(&value("TimeInterval", interval)).unwrap_err();
+            assert_eq!(error, "line 15: the period is not 1 to 120 seconds", "{interval}");
+        }
         assert_eq!(totp(&value("Time", "5")).unwrap_err(), "line 15: the time of this key does not begin at 0");
     }
 

@@ -62,3 +62,19 @@ fn nothing_was_sent_to_whoever_has_no_address() {
     assert_eq!(house.run("device deliveries ada --json").json(), json!([]));
     assert!(house.run("device deliveries nobody").fails().starts_with("there is no user \"nobody\""));
 }
+
+/// R25: a code is good for two minutes at most.
+#[test]
+fn t124_a_token_whose_codes_are_shown_for_more_than_two_minutes_is_not_taken() {
+    for (period, outcome) in
+        [("60", Ok("ada: A1 (totp) given")), ("120", Ok("ada: A1 (totp) given")), ("121", Err(())), ("3600", Err(()))]
+    {
+        let house = with_tokens(&format!("serial,type,secret_base32,period,user\nA1,totp,{KEY},{period},ada\n"));
+        let told = house.run("device import tokens.csv");
+        match outcome {
+            Ok(said) => assert_eq!(told.succeeds(), said),
+            Err(()) => assert!(told.fails().ends_with("line 2: the period is not 1 to 120 seconds"), "{told:?}"),
+        }
+        assert_eq!(house.run("device list ada").succeeds() == "ada: none", outcome.is_err());
+    }
+}
