@@ -22,6 +22,7 @@ mod staff;
 mod system;
 mod token;
 mod verify;
+mod wiped;
 
 pub use bearer::{Caller, Presented};
 pub use client::Rotation;

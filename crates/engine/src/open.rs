@@ -10,9 +10,8 @@ use countersign_core::{
     flow::Attempt, flow::Purpose, time::CLOCK_TOLERANCE,
 };
 use data_encoding::BASE64URL_NOPAD;
-use zeroize::Zeroizing;
 
-use crate::{AttemptToken, CallToken, Engine, Fault, keyring::Use};
+use crate::{AttemptToken, CallToken, Engine, Fault, keyring::Use, wiped::Wiped};
 
 impl Engine {
     /// The factors of a user. Failures that a clock which was ahead has dated are dated now, once, so that no lock lasts
@@ -40,7 +39,8 @@ impl Engine {
     /// The factors of a user with every device open.
     pub(crate) async fn open_factors(&self, user: &UserId) -> Result<Factors, Fault> {
         let Factors { account, devices } = self.factors_of(user).await?;
-        let devices = devices.into_iter().map(|device| self.open_device(device)).collect::<Result<_, _>>()?;
+        let open = |device| self.open_device_of(&account, device);
+        let devices = devices.into_iter().map(open).collect::<Result<_, _>>()?;
         Ok(Factors { account, devices })
     }
 
@@ -57,8 +57,9 @@ impl Engine {
 
     fn seal_device(&self, device: &Device) -> Result<Sealed, Fault> {
         const DOING: &str = "seal the state of a device";
-        let plain = serde_json::to_vec(&device.state).map(Zeroizing::new).map_err(|_| Fault::new(DOING))?;
-        let sealed = self.keyring().seal(Use::DeviceState, &place(device), &plain, self.random());
+        let mut plain = Wiped::default();
+        serde_json::to_writer(&mut plain, &device.state).map_err(|_| Fault::new(DOING))?;
+        let sealed = self.keyring().seal(Use::DeviceState, &place(device), plain.bytes(), self.random());
         sealed.map(Sealed).ok_or_else(|| Fault::new(DOING))
     }
 

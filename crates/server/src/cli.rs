@@ -41,6 +41,7 @@ use serde::Serialize;
 
 use crate::{
     config::{Config, Sources},
+    core_dump,
     users::BuiltInUsers,
 };
 
@@ -113,6 +114,11 @@ struct Form {
 
 /// Runs the command that the process was started with.
 pub(crate) fn run() -> ExitCode {
+    // Before any command reads keys or seeds.
+    if let Err(cause) = core_dump::forbid() {
+        let _ =
+            writeln!(io::stderr(), "countersign: warning: could not forbid core dumps, which would hold keys: {cause}");
+    }
     match Line::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod core_dump;
 mod duties;
 mod figures;
 mod gateways;

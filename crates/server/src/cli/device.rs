@@ -199,9 +199,10 @@ async fn import(installation: &Installation, arguments: Import) -> Result<()> {
 
 fn whole(file: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let doing = || format!("could not read {}", file.display());
-    let mut text = Zeroizing::new(Vec::with_capacity(seeds::LARGEST.min(1 << 20)));
-    let most = u64::try_from(seeds::LARGEST).unwrap_or(u64::MAX);
-    File::open(file).with_context(doing)?.take(most.saturating_add(1)).read_to_end(&mut text).with_context(doing)?;
+    let most = u64::try_from(seeds::LARGEST).unwrap_or(u64::MAX).saturating_add(1);
+    // Room for all that is read, and for the look whether there is more: a buffer that grew would leave copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(seeds::LARGEST.saturating_add(64)));
+    File::open(file).with_context(doing)?.take(most).read_to_end(&mut text).with_context(doing)?;
     ensure!(text.len() <= seeds::LARGEST, "could not read {}: it has more than 16 MiB", file.display());
     Ok(text)
 }

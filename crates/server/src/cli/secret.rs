@@ -14,7 +14,8 @@ const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// The first line of the standard input.
 pub(super) fn read_line() -> Result<Secret> {
-    let mut line = Zeroizing::new(String::with_capacity(1024));
+    // Room for the longest line: a buffer that grew would leave copies behind.
+    let mut line = Zeroizing::new(String::with_capacity(usize::try_from(LONGEST).unwrap_or_default()));
     io::stdin().lock().take(LONGEST).read_line(&mut line).context("could not read the standard input")?;
     let secret = line.strip_suffix('\n').unwrap_or(&line);
     let secret = secret.strip_suffix('\r').unwrap_or(secret);

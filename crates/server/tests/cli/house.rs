@@ -239,6 +239,11 @@ impl Server {
         patiently(line).unwrap_or_else(|| panic!("no {text:?} in the log:\n{}", self.log()))
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal, as `kill` does.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();

@@ -117,3 +117,15 @@ async fn a_head_that_has_no_end_is_not_kept() {
     let answer = Socket(server.address).send(&endless);
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }
+
+#[test]
+fn t123_a_server_leaves_no_core_dump() {
+    let house = House::founded();
+    let limit = |server: &Server| {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.process())).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+        line.split_whitespace().skip(4).take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(limit(&house.serves()), ["0", "0"]);
+    assert_eq!(limit(&house.demo("")), ["0", "0"]);
+}
