@@ -1,5 +1,5 @@
-//! What a running server does besides answering: it reports itself, reads its key file again when that has changed, and
-//! takes its turn at forgetting what is over.
+//! What a running server does besides answering: it reports itself, reads its key file again when that has changed, compares
+//! its clock with the database server's, and takes its turn at forgetting what is over.
 //!
 //! None of it can stop the server. A key file that cannot be used is told, and the keys that were in use stay in use.
 
@@ -10,21 +10,53 @@ use std::{
 };
 
 use countersign_engine::{Engine, KeyId, REPORT_EVERY, Running};
+use countersign_store::{OpenedEngine, PostgresStore};
 use tokio::time;
 
-use crate::key_file;
+use crate::{
+    clock::{self, Apart},
+    key_file,
+};
 
 /// How often the key file is looked at. A change is taken over when it has been there unchanged for as long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often what is over is forgotten, and how long after the start for the first time.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 const PURGE_FIRST: Duration = Duration::from_mins(1);
+/// How often the clock is compared with the database server's, and how far apart they may be before it is an error.
+const COMPARE_EVERY: Duration = Duration::from_mins(1);
+const MOST_APART: Duration = Duration::from_mins(1);
 
 /// Does all of it until it is dropped.
-pub(crate) async fn perform(engine: Engine, key_file: PathBuf) {
+pub(crate) async fn perform(engine: Engine, key_file: PathBuf, database: OpenedEngine) {
     let running = engine.start_node(env!("CARGO_PKG_VERSION"));
-    report(&engine, &running).await;
-    tokio::join!(keep_keys(&engine, &running, &key_file), take_turns(&engine, &running));
+    let clock = async {
+        if let OpenedEngine::Postgres(store) = &database {
+            keep_time(store).await;
+        }
+    };
+    let others = async {
+        report(&engine, &running).await;
+        tokio::join!(keep_keys(&engine, &running, &key_file), take_turns(&engine, &running))
+    };
+    tokio::join!(clock, others);
+}
+
+/// Compares this machine's clock with the database server's, now and again and again.
+async fn keep_time(store: &PostgresStore) {
+    loop {
+        match clock::apart(store).await {
+            Ok(Apart { span, way }) if span > MOST_APART => tracing::error!(
+                seconds = span.as_secs(),
+                "this machine's clock is {:.0} s {way} the database server's: codes, locks and sessions go by a clock that is \
+                 wrong on one of the two; run a time service on both",
+                span.as_secs_f64()
+            ),
+            Ok(_) => {}
+            Err(fault) => tracing::debug!(%fault, "the database server's clock was not read"),
+        }
+        time::sleep(COMPARE_EVERY).await;
+    }
 }
 
 async fn report(engine: &Engine, running: &Running) {

@@ -1,6 +1,7 @@
 //! The Countersign server and its command line.
 
 mod cli;
+mod clock;
 mod config;
 mod core_dump;
 mod duties;

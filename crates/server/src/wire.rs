@@ -30,6 +30,8 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(30);
 pub(crate) struct Installation {
     pub(crate) engine: Engine,
     pub(crate) users: BuiltInUsers,
+    /// The database once more, for what only its engine has.
+    pub(crate) database: OpenedEngine,
     /// What is looked at when figures are read.
     pub(crate) gauges: Gauges,
 }
@@ -55,7 +57,8 @@ impl Installation {
             parts.owners = parts.owners.map(|owners| Arc::new(Measured::new(owners)) as _);
             parts.observer = Arc::new(Counting);
         }
-        Ok(Self { engine: Engine::new(parts).context("could not use the settings")?, users, gauges })
+        let database = engine;
+        Ok(Self { engine: Engine::new(parts).context("could not use the settings")?, users, database, gauges })
     }
 
     /// Everything that is served, and to whom.

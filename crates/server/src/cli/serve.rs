@@ -50,7 +50,11 @@ pub(super) async fn serve(installation: &Installation, listener: TcpListener, co
         Some(bind) => Some(figures::serve(bind, installation.gauges.clone()).await?),
         None => None,
     };
-    let duties = tokio::spawn(duties::perform(installation.engine.clone(), config.key_file()?.clone()));
+    let duties = tokio::spawn(duties::perform(
+        installation.engine.clone(),
+        config.key_file()?.clone(),
+        installation.database.clone(),
+    ));
     listen::serve(listener, |peer| served.to(peer).clone(), config.connections, stop).await;
     installation.engine.finish_deliveries().await;
     duties.abort();

@@ -3,7 +3,7 @@
 use cluster::Fresh;
 
 use crate::{
-    house::{House, PASSWORD},
+    house::{Engine, House, PASSWORD},
     person::Person,
 };
 
@@ -69,5 +69,31 @@ fn a_password_in_a_url_is_never_shown() {
     let strange = house.run_in(&[("COUNTERSIGN_DATABASE_URL", &format!("{url}?colour=red"))], "user list");
     for told in [away, strange] {
         assert!(told.status == 1 && !told.err.contains("hunter2") && !told.out.contains("hunter2"), "{}", told.err);
+    }
+}
+
+/// A database whose machine has another time, as its own function tells it.
+#[test]
+fn t117_a_server_says_so_at_error_when_the_clock_of_the_database_differs_by_more_than_a_minute() {
+    for (seconds, is_told) in [(0, false), (50, false), (70, true), (-70, true)] {
+        let house = House::founded_on(Engine::Postgres);
+        let database = house.elsewhere.as_ref().unwrap();
+        let wrong = format!(
+            "CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
+                 $$ SELECT pg_catalog.clock_timestamp() + interval '{seconds} seconds' $$;
+             ALTER DATABASE {} SET search_path = public, pg_catalog",
+            database.name()
+        );
+        database.sql(&wrong).unwrap();
+        let server = house.serves();
+        if is_told {
+            let line = server.wait_for("the database server's");
+            let way = if seconds > 0 { "behind" } else { "ahead of" };
+            assert!(line.contains("ERROR") && line.contains(way), "{line}");
+            assert!(house.run("doctor --json").out.contains("the database's: one of them is wrong"));
+        } else {
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            assert!(!server.log().contains("ERROR"), "{}", server.log());
+        }
     }
 }
