@@ -60,6 +60,7 @@ impl Problem {
             | Refusal::VerificationNeeded
             | Refusal::NotEnabled
             | Refusal::LastDevice
+            | Refusal::TooManyDevices { .. }
             | Refusal::PasswordElsewhere
             | Refusal::TokensMany { .. }
             | Refusal::ScopeInsufficient => StatusCode::FORBIDDEN,
@@ -117,7 +118,7 @@ impl Problem {
             Refusal::DeviceLocked { failures, .. } => args.set("failures", *failures),
             Refusal::NameInvalid { longest } | Refusal::PasswordLong { longest } => args.set("longest", *longest),
             Refusal::PasswordShort { shortest } => args.set("shortest", *shortest),
-            Refusal::TokensMany { most } => args.set("most", *most),
+            Refusal::TokensMany { most } | Refusal::TooManyDevices { most } => args.set("most", *most),
             Refusal::ScopeInvalid => args.set("most", Scopes::MOST),
             Refusal::LifetimeInvalid { longest } => args.set("days", longest.as_secs() / DAY),
             _ => {}

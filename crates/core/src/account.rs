@@ -4,7 +4,7 @@
 //! a decision on it ("this user has no second factor"), names the `factors` version in the same commit, so two such
 //! deeds cannot both come true.
 
-use crate::{DeviceId, UserId};
+use crate::{DeviceId, Timestamp, UserId};
 
 /// What is known of a user's set of devices.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,11 +15,14 @@ pub struct Account {
     pub factors: u64,
     /// The device that is asked first.
     pub preferred: Option<DeviceId>,
+    /// When the database was last restored from a backup, if ever: the same for every user, and read with each. See
+    /// [`restored`](crate::restored).
+    pub restored: Option<Timestamp>,
 }
 
 impl Account {
     /// The account of a user who never had a device.
     pub fn new(user: UserId) -> Self {
-        Self { user, factors: 0, preferred: None }
+        Self { user, factors: 0, preferred: None, restored: None }
     }
 }

@@ -136,6 +136,26 @@ pub enum Change<S = Envelope> {
         /// When.
         at: Timestamp,
     },
+    /// Bounds how many personal tokens a user may have. Conflicts if, with what this batch makes, more than `most` of them
+    /// carry this stamp and end after `at`.
+    LimitTokens {
+        /// The user.
+        user: UserId,
+        /// The user's credential stamp: tokens with another one have ended.
+        stamp: String,
+        /// The moment it is.
+        at: Timestamp,
+        /// How many there may be.
+        most: u32,
+    },
+    /// Bounds how many setups of devices a user may have running. Conflicts if, with what this batch begins, more than `most`
+    /// of the user's devices are enrolling.
+    LimitSetups {
+        /// The user.
+        user: UserId,
+        /// How many there may be.
+        most: u32,
+    },
     /// Charges a budget. Answers [`Written::Overspent`] when it would hold more than `limit`.
     Spend {
         /// Names the budget.
@@ -208,6 +228,12 @@ pub enum Change<S = Envelope> {
     },
     /// A node says of itself that it runs, in place of what it said before.
     ReportNode(Node),
+    /// The database has just been restored from a backup: ends every session and every token, and has the moment told with
+    /// every account.
+    NoteRestored {
+        /// The moment. It takes the place of an earlier one.
+        at: Timestamp,
+    },
     /// A node takes on, or keeps, a task that one node does at a time. Conflicts while another has it.
     TakeLease {
         /// The task.
@@ -239,7 +265,7 @@ impl<S> Change<S> {
     /// Where this change stands in the one order in which all batches are applied, so that batches never deadlock:
     /// attempts, accounts, devices (removals first), sessions (ends first), clients (removals first, each with its tokens),
     /// tokens (ends first), budgets, events, deliveries, nodes, leases, built-in users, device cookies (ends first); each by
-    /// the name of its row.
+    /// the name of its row. Limits come last, because they count what the others have made.
     fn order(&self) -> (u8, &str) {
         match self {
             Self::SpendAttempt { attempt, .. } => (0, attempt.as_str()),
@@ -276,6 +302,9 @@ impl<S> Change<S> {
             Self::SetPassword { user, .. } => (27, user.as_str()),
             Self::EndDeviceCookies { user } | Self::EndDeviceCookie { user, .. } => (28, user.as_str()),
             Self::PutDeviceCookie { cookie, .. } => (29, cookie.user.as_str()),
+            Self::LimitTokens { user, .. } => (30, user.as_str()),
+            Self::LimitSetups { user, .. } => (31, user.as_str()),
+            Self::NoteRestored { .. } => (32, ""),
         }
     }
 }
@@ -330,6 +359,8 @@ impl Change {
             Self::EndToken(token) => Change::EndToken(token),
             Self::OpenToken(token) => Change::OpenToken(token),
             Self::TouchToken { token, at } => Change::TouchToken { token, at },
+            Self::LimitTokens { user, stamp, at, most } => Change::LimitTokens { user, stamp, at, most },
+            Self::LimitSetups { user, most } => Change::LimitSetups { user, most },
             Self::Spend { key, amount, limit, at, window } => Change::Spend { key, amount, limit, at, window },
             Self::Refund { key, amount, until } => Change::Refund { key, amount, until },
             Self::RestartBudget { key, until, beyond } => Change::RestartBudget { key, until, beyond },
@@ -342,6 +373,7 @@ impl Change {
             Self::NoteDelivery(note) => Change::NoteDelivery(note),
             Self::NoteVerified { delivery, at } => Change::NoteVerified { delivery, at },
             Self::ReportNode(node) => Change::ReportNode(node),
+            Self::NoteRestored { at } => Change::NoteRestored { at },
             Self::TakeLease { name, holder, at, until } => Change::TakeLease { name, holder, at, until },
             Self::SetPassword { user, expected_stamp, stamp, hash, at } => {
                 Change::SetPassword { user, expected_stamp, stamp, hash, at }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, Change, DeviceId, Refusal, SessionKey, Timestamp, UserId};
+use crate::{AttemptId, Change, DeviceId, Refusal, SessionKey, Timestamp, UserId, restored};
 
 /// What a run of a flow is for. An attempt made for one purpose is void for every other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -116,6 +116,12 @@ impl Attempt {
             && self.stamp == stamp
             && self.session.as_ref() == session;
         if alive { Ok(()) } else { Err(Refusal::AttemptOver) }
+    }
+
+    /// Refuses a run that began before the database was restored: whether it was finished since the backup is not known.
+    pub fn check_restored(&self, restored: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
+        let over = restored::believed(restored, now).is_some_and(|restored| self.started <= restored);
+        if over { Err(Refusal::AttemptOver) } else { Ok(()) }
     }
 }
 

@@ -26,6 +26,7 @@ pub mod method;
 pub mod node;
 pub mod policy;
 pub mod refusal;
+pub mod restored;
 pub mod ruling;
 pub mod secret;
 pub mod sending;

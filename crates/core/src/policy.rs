@@ -35,6 +35,8 @@ pub struct Policy {
     /// The methods that users may set up on their own, in the order in which they are offered; those that lack what they
     /// need, a gateway or a service, are passed over.
     pub offered: Vec<Kind>,
+    /// How many confirmed devices a user may have, backup codes apart. At least 1.
+    pub devices_per_user: u32,
     /// How many failed first steps an account, and an address, may have in a window.
     pub first_step: FirstStepRule,
     /// How long after a complete sign-in a browser is one that its user is known by; zero: never.
@@ -70,6 +72,9 @@ pub enum PolicyError {
     /// Codes of which all were verified would have a lower limit than others.
     #[error("a ceiling of codes a day cannot be lower than the number of codes a day below it")]
     CodeCeiling,
+    /// Nobody could set a device up.
+    #[error("a user has to be allowed at least one device")]
+    NoDevices,
     /// A device would be disabled later than NIST SP 800-63B-4 §3.2.2 allows.
     #[error("a device has to be disabled after at most 100 failures in a row")]
     Cap,
@@ -100,6 +105,9 @@ impl Policy {
         if per_user_ceiling < per_user || per_address_ceiling < per_address {
             return Err(PolicyError::CodeCeiling);
         }
+        if self.devices_per_user == 0 {
+            return Err(PolicyError::NoDevices);
+        }
         if self.throttle.cap.is_some_and(|cap| cap.get() > Self::MOST_FAILURES) {
             return Err(PolicyError::Cap);
         }
@@ -121,6 +129,7 @@ impl Default for Policy {
             hotp: HotpRule::default(),
             sending: SendingRule::default(),
             offered: vec![Kind::TOTP, Kind::SMS, Kind::CALL, Kind::EMAIL, Kind::YUBIKEY],
+            devices_per_user: 20,
             first_step: FirstStepRule { per_account: 20, per_address: 200, window: Duration::from_mins(15) },
             known_browser: Duration::from_hours(90 * 24),
             tokens: TokenRule::default(),
@@ -147,6 +156,7 @@ mod tests {
             (Policy { issuer: " ".into(), ..default.clone() }, PolicyError::NoIssuer),
             (Policy { login_timeout: Duration::ZERO, ..default.clone() }, PolicyError::LoginTimeout),
             (Policy { login_timeout: Duration::from_secs(43_201), ..default.clone() }, PolicyError::LoginTimeout),
+            (Policy { devices_per_user: 0, ..default.clone() }, PolicyError::NoDevices),
             (Policy { throttle: cap, ..default.clone() }, PolicyError::Cap),
         ] {
             assert_eq!(policy.check(), Err(error));

@@ -79,6 +79,11 @@ pub enum Refusal {
     NotEnabled,
     /// It is the only device: it goes by switching two-factor authentication off.
     LastDevice,
+    /// The user has as many devices as one may have.
+    TooManyDevices {
+        /// How many that is.
+        most: u32,
+    },
     /// There is no such method here.
     MethodUnknown,
     /// A device's name is empty, too long, or has control characters.
@@ -158,6 +163,7 @@ impl Refusal {
             Self::SignInNeeded,
             Self::NotEnabled,
             Self::LastDevice,
+            Self::TooManyDevices { most: 20 },
             Self::MethodUnknown,
             Self::NameInvalid { longest: 64 },
             Self::PasswordWrong,
@@ -205,6 +211,7 @@ impl Refusal {
             Self::SignInNeeded => "sign-in-needed",
             Self::NotEnabled => "not-enabled",
             Self::LastDevice => "last-device",
+            Self::TooManyDevices { .. } => "too-many-devices",
             Self::MethodUnknown => "method-unknown",
             Self::NameInvalid { .. } => "name-invalid",
             Self::PasswordWrong => "password-wrong",

@@ -168,7 +168,7 @@ fn ended(case: &Case<'_>, session: SessionFailures<'_>, now: Timestamp) -> Vec<C
 
 /// Whoever rests a decision on the set of devices has to look at it again.
 fn moved(case: &Case<'_>) -> Change {
-    let Account { user, factors, preferred } = case.account.clone();
+    let Account { user, factors, preferred, .. } = case.account.clone();
     Change::MoveFactors { user, seen: factors, preferred }
 }
 

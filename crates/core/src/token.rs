@@ -176,7 +176,7 @@ fn is_of_word(c: u8) -> bool {
 pub struct TokenRule {
     /// The longest life of a personal token.
     pub longest: Duration,
-    /// How many personal tokens one user may have at once. Those made in one moment may go beyond it.
+    /// How many personal tokens one user may have at once.
     pub most: u32,
     /// The longest life of a client's access token.
     pub access: Duration,

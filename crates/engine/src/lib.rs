@@ -17,6 +17,7 @@ mod node;
 mod open;
 pub mod port;
 mod ready;
+pub mod restored;
 mod session;
 mod staff;
 mod system;

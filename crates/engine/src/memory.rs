@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use countersign_core::{
     Account, AttemptId, Batch, Budget, Change, Client, ClientId, ClientKind, Delivery, Device, DeviceCookie, DeviceId,
     Event, Factors, Node, NodeId, Receipt, Sealed, Session, SessionKey, Status, Timestamp, Token, TokenId, TokenKey,
-    UserId, delivery::Note, time::CLOCK_TOLERANCE,
+    TokenKind, UserId, delivery::Note, time::CLOCK_TOLERANCE,
 };
 
 use crate::{Fault, Store, port::Horizon};
@@ -37,6 +37,7 @@ struct Rows {
     nodes: BTreeMap<NodeId, Node>,
     leases: BTreeMap<String, (NodeId, Timestamp)>,
     device_cookies: BTreeMap<(UserId, u8), DeviceCookie>,
+    restored: Option<Timestamp>,
 }
 
 /// Why a batch is not written.
@@ -58,6 +59,7 @@ impl Store for MemoryStore {
     async fn factors(&self, user: &UserId) -> Result<Factors<Sealed>, Fault> {
         let rows = self.rows();
         let account = rows.accounts.get(user).cloned().unwrap_or_else(|| Account::new(user.clone()));
+        let account = Account { restored: rows.restored, ..account };
         let mut devices: Vec<_> = rows.devices.values().filter(|device| device.user == *user).cloned().collect();
         devices.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         Ok(Factors { account, devices })
@@ -183,6 +185,7 @@ impl Rows {
             nodes,
             leases: _,
             device_cookies: _,
+            restored: _,
         } = self;
         let counts = [attempts.len(), devices.len(), sessions.len(), tokens.len(), budgets.len()];
         counts.into_iter().chain([events.len(), deliveries.len(), nodes.len()]).sum()
@@ -194,7 +197,7 @@ impl Rows {
             Change::MoveFactors { user, seen, preferred } => {
                 self.expect_factors(&user, seen)?;
                 let factors = seen.saturating_add(1);
-                self.accounts.insert(user.clone(), Account { user, factors, preferred });
+                self.accounts.insert(user.clone(), Account { factors, preferred, ..Account::new(user) });
                 Ok(())
             }
             Change::ExpectFactors { user, seen } => self.expect_factors(&user, seen),
@@ -259,6 +262,7 @@ impl Rows {
                 self.end_or_touch_tokens(change);
                 Ok(())
             }
+            change @ (Change::LimitTokens { .. } | Change::LimitSetups { .. }) => self.keep_limit(&change),
             change @ (Change::Spend { .. } | Change::Refund { .. } | Change::RestartBudget { .. }) => {
                 self.change_budgets(change)
             }
@@ -288,18 +292,8 @@ impl Rows {
                 }
                 Ok(())
             }
-            Change::ReportNode(node) => {
-                self.nodes.insert(node.id.clone(), node);
-                Ok(())
-            }
-            Change::TakeLease { name, holder, at, until } => {
-                let held = |until: Timestamp, end: Timestamp| until > at && until <= end.after(CLOCK_TOLERANCE);
-                let taken = self.leases.get(&name).is_some_and(|(other, end)| *other != holder && held(*end, until));
-                if taken {
-                    return Err(Stop::Conflict);
-                }
-                self.leases.insert(name, (holder, until));
-                Ok(())
+            change @ (Change::ReportNode(_) | Change::TakeLease { .. } | Change::NoteRestored { .. }) => {
+                self.change_installation(change)
             }
             Change::SetPassword { .. } => Err(Stop::NoTable("keep a password: there is no table of users")),
         }
@@ -339,6 +333,46 @@ impl Rows {
             }
             _ => {}
         }
+    }
+
+    fn keep_limit(&self, change: &Change<Sealed>) -> Result<(), Stop> {
+        let (count, most) = match change {
+            Change::LimitTokens { user, stamp, at, most } => {
+                let is_personal = |token: &&Token| token.user == *user && token.kind == TokenKind::Personal;
+                let is_running = |token: &&Token| token.stamp == *stamp && token.is_running(*at);
+                (self.tokens.values().filter(is_personal).filter(is_running).count(), *most)
+            }
+            Change::LimitSetups { user, most } => {
+                let is_setup = |device: &&Device<Sealed>| device.user == *user && device.status == Status::Enrolling;
+                (self.devices.values().filter(is_setup).count(), *most)
+            }
+            _ => return Ok(()),
+        };
+        if u32::try_from(count).is_ok_and(|count| count <= most) { Ok(()) } else { Err(Stop::Conflict) }
+    }
+
+    /// What is about the whole installation: its nodes, their tasks, its restores.
+    fn change_installation(&mut self, change: Change<Sealed>) -> Result<(), Stop> {
+        match change {
+            Change::ReportNode(node) => {
+                self.nodes.insert(node.id.clone(), node);
+            }
+            Change::NoteRestored { at } => {
+                self.sessions.clear();
+                self.tokens.clear();
+                self.restored = Some(at);
+            }
+            Change::TakeLease { name, holder, at, until } => {
+                let held = |until: Timestamp, end: Timestamp| until > at && until <= end.after(CLOCK_TOLERANCE);
+                let taken = self.leases.get(&name).is_some_and(|(other, end)| *other != holder && held(*end, until));
+                if taken {
+                    return Err(Stop::Conflict);
+                }
+                self.leases.insert(name, (holder, until));
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn change_clients(&mut self, change: Change<Sealed>) -> Result<(), Stop> {

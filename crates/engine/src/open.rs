@@ -6,8 +6,11 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Change, DeliveryId, Device, DeviceId, Envelope, Event, Factors, Receipt, Sealed, UserId, Written,
-    flow::Attempt, flow::Purpose, time::CLOCK_TOLERANCE,
+    Account, Batch, Change, DeliveryId, Device, DeviceId, Envelope, Event, Factors, Receipt, Sealed, UserId, Written,
+    flow::Attempt,
+    flow::Purpose,
+    restored::{self, Rules},
+    time::CLOCK_TOLERANCE,
 };
 use data_encoding::BASE64URL_NOPAD;
 
@@ -44,7 +47,13 @@ impl Engine {
         Ok(Factors { account, devices })
     }
 
-    /// The same row with its state open.
+    /// The same row with its state open, as it has to be judged in this account.
+    pub(crate) fn open_device_of(&self, account: &Account, device: Device<Sealed>) -> Result<Device, Fault> {
+        let rules = Rules { totp: self.policy().totp, code_lifetime: self.policy().sending.lifetime };
+        self.open_device(device).map(|device| restored::caught_up(device, account.restored, rules, self.now()))
+    }
+
+    /// The same row with its state open, as it is.
     pub(crate) fn open_device(&self, device: Device<Sealed>) -> Result<Device, Fault> {
         const DOING: &str = "open the sealed state of a device";
         let plain = self.keyring().open(Use::DeviceState, &place(&device), &device.state.0);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use countersign_core::{
     Batch, Change, Delivery, Device, DeviceId, DeviceName, Envelope, Event, EventKind, Kind, Refusal, Secret, Status,
     UserId, Written,
+    flow::manage,
     method::{
         State,
         backup_codes::{BackupCode, Slip},
@@ -116,6 +117,7 @@ impl Engine {
         let fresh = self.new_device(&user.id, kind.clone(), name, Status::Active, state.state.clone());
         let device = Device { id: id.clone(), state, ..fresh };
         self.settle(user, Ground::Staff, |factors, now| {
+            manage::room(&factors, self.policy())?;
             let preferred = factors.account.preferred.clone().or_else(|| Some(device.id.clone()));
             let mut confirmed = Event::new(now, user.id.clone(), EventKind::DeviceConfirmed);
             confirmed.device = Some(device.id.clone());

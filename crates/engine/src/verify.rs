@@ -15,8 +15,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Case, Change, DeviceId, Factors, Kind, Policy, Refusal, Sealed, Secret, Session, SessionKey, Settled, Status,
-    Timestamp, Written,
+    Batch, Case, Change, DeviceId, Factors, Kind, Policy, Refusal, Sealed, Secret, Session, SessionKey, Settled,
+    Status, Timestamp, Written,
     admission::Admission,
     flow::{Attempt, Charge, step_up::SessionFailures},
     judge, judge_reply,
@@ -105,10 +105,11 @@ impl Engine {
             course.rounds = course.rounds.saturating_add(1);
             self.is_alive(attempt).await?;
             let factors = self.factors_of(&user.id).await?;
+            attempt.check_restored(factors.account.restored, now)?;
             let failures = self.failures_in(attempt, standing).await?;
             let asked = permit(&factors, now)?;
             let device = factors.device(&asked).ok_or(Refusal::DeviceUnknown)?;
-            let device = self.open_device(device.clone())?;
+            let device = self.open_device_of(&factors.account, device.clone())?;
             course.method = Some(device.kind.clone());
             let case = Case {
                 device: &device,

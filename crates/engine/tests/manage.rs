@@ -6,10 +6,15 @@ use countersign_engine::{
     Store,
     advance::{SignIn, Visit},
     core::{
-        DeviceName, EventKind, Kind, Level, Refusal, Secret, Timestamp,
+        DeviceId, DeviceName, Envelope, EventKind, Kind, Level, Refusal, Secret, Timestamp,
         flow::Purpose,
         mark::Mark,
-        method::foreign::{ForeignMethod, Word},
+        method::{
+            State,
+            foreign::{ForeignMethod, Word},
+            totp,
+        },
+        otp::Key,
     },
     memory::MemoryStore,
 };
@@ -419,4 +424,26 @@ async fn a_host_s_own_method_counts_like_ours() {
     world.pass(1);
     ada.answers(&run.token, &device, "a candle").await.unwrap();
     assert_eq!(refusal(ada.signs_in("a candle").await), Refusal::CodeUsed);
+}
+
+#[tokio::test]
+async fn t120_a_user_has_no_more_devices_than_there_may_be() {
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.devices_per_user = 2);
+    let ada = world.user("ada");
+    let first = ada.sets_up().await;
+    ada.makes_backup_codes(&first).await;
+    let (run, app) = ada.begins_setup(&first).await.unwrap();
+    let code = app.code_at(world.now());
+    let grant = world.engine.confirm_enrolment(&first, &run, &code.as_str().into(), &visit()).await.unwrap();
+    let own = grant.signed_in();
+    let full = Refusal::TooManyDevices { most: 2 };
+    assert_eq!(refusal(ada.begins_setup(own).await), full, "backup codes do not count");
+    let name = DeviceName::parse("Token").unwrap();
+    let state = Envelope::new(State::Totp(totp::State::new(Key::new([7; 20]))));
+    let given = world.engine.add_device(&ada.user, &DeviceId::new("token"), &Kind::TOTP, name, state).await;
+    assert_eq!(refusal(given), full, "not even staff give more");
+    let device = own.session().device.clone().unwrap();
+    let removal = world.engine.begin(own, Purpose::RemoveDevice).await.unwrap();
+    world.engine.remove_device(own, &removal, &device, &visit()).await.unwrap();
+    ada.begins_setup(own).await.unwrap();
 }

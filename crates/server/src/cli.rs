@@ -5,6 +5,7 @@
 //! wrong. A password or a code comes in by the standard input and never as an argument, where every user of the machine
 //! could read it; the demo's password is the one exception, and guards nothing.
 
+mod after_restore;
 mod backup;
 mod backup_codes;
 mod client;
@@ -77,6 +78,8 @@ enum Command {
     Backup(backup::BackupArguments),
     /// Put a backup in the place of the database, while no server runs
     Restore(backup::RestoreArguments),
+    /// After the database's own tools have put a backup back: end what was open, refuse what was used, list what is in doubt
+    AfterRestore(after_restore::Arguments),
     /// Ask the running server whether it is ready
     Health(health::Arguments),
     /// Look for everything that may be wrong, and say what to do
@@ -143,7 +146,8 @@ impl Command {
             Self::Health(arguments) => health::run(&arguments),
             Self::Doctor(arguments) => one_thread()?.block_on(doctor::run(arguments)),
             Self::Backup(arguments) => backup::back_up(&arguments),
-            Self::Restore(arguments) => backup::restore(&arguments),
+            Self::Restore(arguments) => one_thread()?.block_on(backup::restore(&arguments)),
+            Self::AfterRestore(arguments) => one_thread()?.block_on(after_restore::run(arguments)),
             Self::Config(arguments) => one_thread()?.block_on(config::run(&arguments)),
             Self::Keys(arguments) => one_thread()?.block_on(keys::run(arguments)),
         }
@@ -233,6 +237,9 @@ fn reason(refusal: &Refusal) -> String {
         Refusal::CodeMistyped => "the code's last character does not fit the others: look for a slip".into(),
         Refusal::CodeUsed => "the user has this code already, used or not: leave it out to have one made".into(),
         Refusal::NameInvalid { longest } => format!("a name has 1 to {longest} characters and no control characters"),
+        Refusal::TooManyDevices { most } => {
+            format!("the user already has {most} devices, the maximum: raise devices_per_user, or remove devices first")
+        }
         Refusal::ScopeInvalid => format!(
             "a scope is a word of 1 to {} visible ASCII characters without quotes and backslashes, and there are at most {}",
             Scopes::LONGEST,

@@ -6,6 +6,8 @@
 
 mod columns;
 
+use std::collections::BTreeSet;
+
 use countersign_engine::core::{
     Batch, Change, DeliveryStatus, FamilyId, Sealed, SessionKey, Timestamp, UserId, time::CLOCK_TOLERANCE,
 };
@@ -15,8 +17,8 @@ use self::columns::{
 };
 use crate::{
     statements::{
-        account, attempt, budget, client, delivery, device, device_cookie, event, lease, node, postgres, session,
-        token, user,
+        account, attempt, budget, client, delivery, device, device_cookie, event, lease, node, postgres, restoration,
+        session, token, user,
     },
     value::{Value, Values},
 };
@@ -109,26 +111,32 @@ impl Charge<'_> {
     }
 }
 
-/// Every step of a batch, in order.
+/// Every step of a batch, in order: attempts, users' names, accounts, and then the rows.
 pub(crate) fn steps(dialect: Dialect, batch: &Batch<Sealed>) -> Result<Vec<Step<'_>>, Unplanned> {
     let mut plan = Plan { dialect, steps: Vec::with_capacity(batch.changes().len()) };
-    let is_first = |change: &Change<Sealed>| {
-        matches!(
-            change,
-            Change::SpendAttempt { .. }
-                | Change::MoveFactors { .. }
-                | Change::ExpectFactors { .. }
-                | Change::RemoveAccount { .. }
-        )
-    };
     let changes = batch.changes();
-    let (first, rest) = changes.split_at(changes.iter().take_while(|change| is_first(change)).count());
-    first.iter().try_for_each(|change| plan.add(change))?;
+    let (attempts, changes) = begin(changes, |change| matches!(change, Change::SpendAttempt { .. }));
+    let (accounts, rest) = begin(changes, |change| {
+        matches!(change, Change::MoveFactors { .. } | Change::ExpectFactors { .. } | Change::RemoveAccount { .. })
+    });
+    attempts.iter().try_for_each(|change| plan.add(change))?;
+    if dialect == Dialect::Postgres {
+        plan.lock_names(changes);
+    }
+    accounts.iter().try_for_each(|change| plan.add(change))?;
     if dialect == Dialect::Postgres {
         plan.lock_what_ends(rest);
     }
     rest.iter().try_for_each(|change| plan.add(change))?;
     Ok(plan.steps)
+}
+
+/// The first changes, for as long as they are of this kind, and the others.
+fn begin(
+    changes: &[Change<Sealed>],
+    is_first: impl Fn(&Change<Sealed>) -> bool,
+) -> (&[Change<Sealed>], &[Change<Sealed>]) {
+    changes.split_at(changes.iter().take_while(|change| is_first(change)).count())
 }
 
 struct Plan<'b> {
@@ -143,25 +151,18 @@ impl<'b> Plan<'b> {
                 self.step(Must::HitOne, attempt::SPEND, vec![attempt.into(), (*until).into()]);
             }
             Change::MoveFactors { user, seen: 0, preferred } => {
-                self.alone_with(user);
                 self.step(Must::HitOne, account::FIRST, vec![user.into(), preferred.as_ref().into()]);
             }
             Change::MoveFactors { user, seen, preferred } => {
                 let values = vec![preferred.as_ref().into(), user.into(), there(*seen)?];
                 self.step(Must::HitOne, account::MOVE, values);
             }
-            Change::ExpectFactors { user, seen: 0 } => {
-                self.alone_with(user);
-                self.step(Must::HitNone, account::THERE, vec![user.into()]);
-            }
+            Change::ExpectFactors { user, seen: 0 } => self.step(Must::HitNone, account::THERE, vec![user.into()]),
             Change::ExpectFactors { user, seen } => {
                 let statement = self.either(account::AT, postgres::ACCOUNT_AT);
                 self.step(Must::HitOne, statement, vec![user.into(), there(*seen)?]);
             }
-            Change::RemoveAccount { user } => {
-                self.alone_with(user);
-                self.step(Must::Run, account::REMOVE, vec![user.into()]);
-            }
+            Change::RemoveAccount { user } => self.step(Must::Run, account::REMOVE, vec![user.into()]),
             Change::RemoveDevice { device, seen } => {
                 self.step(Must::HitOne, device::REMOVE, vec![device.into(), there(*seen)?]);
             }
@@ -218,6 +219,7 @@ impl<'b> Plan<'b> {
             Change::TouchToken { token, at } => {
                 self.step(Must::Run, token::TOUCH, vec![(*at).into(), token.into()]);
             }
+            change @ (Change::LimitTokens { .. } | Change::LimitSetups { .. }) => self.add_limit(change),
             Change::Spend { key, amount, limit, at, window } => {
                 self.spend(Charge { key, at: *at, end: at.after(*window) }, *amount, *limit);
             }
@@ -249,19 +251,48 @@ impl<'b> Plan<'b> {
             Change::NoteVerified { delivery, at } => {
                 self.step(Must::Run, delivery::VERIFY, vec![(*at).into(), delivery.into()]);
             }
-            Change::ReportNode(node) => self.step(Must::HitOne, node::REPORT, reported(node)),
-            Change::TakeLease { name, holder, at, until } => {
-                let credible = until.after(CLOCK_TOLERANCE).into();
-                let values = vec![name.as_str().into(), holder.into(), (*until).into(), (*at).into(), credible];
-                self.step(Must::HitOne, lease::TAKE, values);
-            }
             Change::SetPassword { user, expected_stamp, stamp, hash, at } => {
                 let (hash, stamp, expected) = (hash.expose(), stamp.as_str(), expected_stamp.as_str());
                 let values = vec![hash.into(), stamp.into(), (*at).into(), user.into(), expected.into()];
                 self.step(Must::HitOne, user::SET_PASSWORD, values);
             }
+            change @ (Change::ReportNode(_) | Change::TakeLease { .. } | Change::NoteRestored { .. }) => {
+                self.add_of_installation(change);
+            }
         }
         Ok(())
+    }
+
+    /// Counts what the steps before it have made.
+    fn add_limit(&mut self, change: &'b Change<Sealed>) {
+        match change {
+            Change::LimitTokens { user, stamp, at, most } => {
+                let values = vec![user.into(), stamp.as_str().into(), (*at).into(), (*most).into()];
+                self.step(Must::HitOne, token::LIMIT, values);
+            }
+            Change::LimitSetups { user, most } => {
+                self.step(Must::HitOne, device::LIMIT_SETUPS, vec![user.into(), (*most).into()]);
+            }
+            _ => {}
+        }
+    }
+
+    /// What is about the whole installation: its nodes, their tasks, its restores.
+    fn add_of_installation(&mut self, change: &'b Change<Sealed>) {
+        match change {
+            Change::ReportNode(node) => self.step(Must::HitOne, node::REPORT, reported(node)),
+            Change::NoteRestored { at } => {
+                self.step(Must::Run, session::END_EVERY, vec![]);
+                self.step(Must::Run, token::END_EVERY, vec![]);
+                self.step(Must::HitOne, restoration::NOTE, vec![(*at).into()]);
+            }
+            Change::TakeLease { name, holder, at, until } => {
+                let credible = until.after(CLOCK_TOLERANCE).into();
+                let values = vec![name.as_str().into(), holder.into(), (*until).into(), (*at).into(), credible];
+                self.step(Must::HitOne, lease::TAKE, values);
+            }
+            _ => {}
+        }
     }
 
     fn step(&mut self, must: Must<'b>, statement: &'static str, values: Values<'b>) {
@@ -283,10 +314,12 @@ impl<'b> Plan<'b> {
         }
     }
 
-    /// Keeps everybody else from making this user's account row until the commit. A row that is not there cannot be
-    /// locked, so whoever makes one and whoever rests on there being none meet at a lock on the name.
-    fn alone_with(&mut self, user: &'b UserId) {
-        if self.dialect == Dialect::Postgres {
+    /// Locks the names of users, each until the commit, where rows matter that are not there: they cannot be locked. Whoever
+    /// makes a user's account row and whoever rests on there being none meet here, and so do those who each make one row more
+    /// of which a user may have so many: whoever counts second counts what the first has made.
+    fn lock_names(&mut self, changes: &'b [Change<Sealed>]) {
+        let names: BTreeSet<&'b UserId> = changes.iter().filter_map(alone_with).collect();
+        for user in names {
             self.step(Must::Run, postgres::LOCK_NAME, vec![user.into()]);
         }
     }
@@ -323,6 +356,18 @@ impl<'b> Plan<'b> {
             let values = vec![charge.key.into(), amount.into(), end, charge.at.into(), credible, limit.into()];
             self.step(Must::Afford(charge), budget::SPEND, values);
         }
+    }
+}
+
+/// The user of whose rows some may not be made meanwhile by anybody else.
+fn alone_with(change: &Change<Sealed>) -> Option<&UserId> {
+    match change {
+        Change::MoveFactors { user, seen: 0, .. }
+        | Change::ExpectFactors { user, seen: 0 }
+        | Change::RemoveAccount { user }
+        | Change::LimitTokens { user, .. }
+        | Change::LimitSetups { user, .. } => Some(user),
+        _ => None,
     }
 }
 

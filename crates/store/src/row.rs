@@ -86,6 +86,7 @@ impl FactorsOf {
         let mut columns = Columns::of(row);
         self.0.account.factors = columns.number("factors")?;
         self.0.account.preferred = columns.id_if_any()?;
+        self.0.account.restored = columns.time_if_any()?;
         if !columns.at_null()? {
             self.0.devices.push(Device::read(&mut columns)?);
         }

@@ -83,7 +83,7 @@ pub(crate) mod postgres {
 pub(crate) mod account {
     /// The account with its devices in one statement, so that both are read as of one moment. One row at least.
     pub(crate) const FACTORS: &str = "
-        SELECT coalesce(account.factors, 0), account.preferred,
+        SELECT coalesce(account.factors, 0), account.preferred, (SELECT at FROM restoration WHERE id = 1),
                device.id, device.user_id, device.kind, device.name, device.status, device.version,
                device.failures, device.last_failure, device.recognized_failures, device.last_recognized_failure,
                device.created, device.last_used, device.state
@@ -123,6 +123,9 @@ pub(crate) mod device {
         SET name = $1, status = $2, version = $3, failures = $4, last_failure = $5, recognized_failures = $6,
             last_recognized_failure = $7, last_used = $8, state = $9
         WHERE id = $10 AND version = $11";
+    /// User, most. A row if there are no more setups than that.
+    pub(crate) const LIMIT_SETUPS: &str = "
+        SELECT 1 WHERE (SELECT count(*) FROM device WHERE user_id = $1 AND status = 'enrolling') <= $2";
     pub(crate) const REMOVE: &str = "DELETE FROM device WHERE id = $1 AND version = $2";
     pub(crate) const REMOVE_ALL: &str = "DELETE FROM device WHERE user_id = $1";
     pub(crate) const PURGE: &str = "
@@ -188,6 +191,10 @@ pub(crate) mod token {
             created, expires, last_used, client_id, family)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         ON CONFLICT DO NOTHING";
+    /// User, stamp, now, most. A row if no more personal tokens are running than that.
+    pub(crate) const LIMIT: &str = "
+        SELECT 1 WHERE (SELECT count(*) FROM token
+            WHERE user_id = $1 AND kind = 'personal' AND stamp = $2 AND expires > $3) <= $4";
     pub(crate) const TOUCH: &str = "
         UPDATE token SET last_used = $1 WHERE id = $2 AND (last_used IS NULL OR last_used < $1)";
     pub(crate) const END: &str = "DELETE FROM token WHERE id = $1";
@@ -318,6 +325,12 @@ pub(crate) mod lease {
         WHERE lease.holder = excluded.holder OR lease.until <= $4 OR lease.until > $5";
 }
 
+/// When the database was last restored from a backup: one row, if ever.
+pub(crate) mod restoration {
+    pub(crate) const NOTE: &str = "
+        INSERT INTO restoration (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
+}
+
 /// The users of the stand-alone server.
 pub(crate) mod user {
     pub(crate) const SEEN: &str = "SELECT id, name, active, staff, stamp FROM app_user WHERE id = $1";
@@ -395,6 +408,7 @@ mod tests {
             device::AFTER,
             device::ADD,
             device::UPDATE,
+            device::LIMIT_SETUPS,
             device::REMOVE,
             device::REMOVE_ALL,
             device::PURGE,
@@ -418,6 +432,7 @@ mod tests {
             token::THERE,
             token::OF_USER,
             token::OPEN,
+            token::LIMIT,
             token::TOUCH,
             token::END,
             token::END_ALL,

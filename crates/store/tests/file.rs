@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// The last migration there is.
-const NEWEST: u32 = 7;
+const NEWEST: u32 = 8;
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -187,4 +187,16 @@ fn device() -> Device<Sealed> {
         last_used: None,
         state: Sealed(b"a state that is found again".to_vec()),
     }
+}
+
+/// SQLite before 3.42 says of a CHECK that asks `json_valid` of an empty column that the row breaks it.
+#[test]
+fn t126_no_check_asks_json_valid_of_a_column_that_may_be_empty() {
+    let folder = folder();
+    let path = folder.path().join("store.db");
+    SqliteStore::migrate(&path).unwrap();
+    let schema =
+        "SELECT count(*) FROM sqlite_schema WHERE sql LIKE '%json_valid%' AND sql NOT LIKE '%IS NULL OR json_valid%'";
+    let asking: i64 = Connection::open(&path).unwrap().query_row(schema, [], |row| row.get(0)).unwrap();
+    assert_eq!(asking, 0);
 }

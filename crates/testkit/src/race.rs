@@ -57,15 +57,22 @@ impl Rigged {
         Arc::new(Self { store, rig })
     }
 
-    /// A careless hand: writes devices and accounts whatever their version, and does not ask whether a session, a
-    /// client or a token is still there, as one does who reads, changes and saves.
+    /// A careless hand: writes devices and accounts whatever their version, does not ask whether a session, a client or a
+    /// token is still there, and counts nothing, as one does who reads, changes and saves.
     pub fn careless(store: Arc<dyn Store>) -> Arc<Self> {
         Arc::new(Self { store, rig: Rig::Careless { one_by_one: Mutex::new(()) } })
     }
 
     async fn without_versions(&self, batch: &Batch<Sealed>) -> Result<Vec<Change<Sealed>>, Fault> {
         let rests = |change: &&Change<Sealed>| {
-            !matches!(change, Change::ExpectSession(_) | Change::ExpectClient(_) | Change::RequireToken(_))
+            !matches!(
+                change,
+                Change::ExpectSession(_)
+                    | Change::ExpectClient(_)
+                    | Change::RequireToken(_)
+                    | Change::LimitTokens { .. }
+                    | Change::LimitSetups { .. }
+            )
         };
         let mut changes: Vec<_> = batch.changes().iter().filter(rests).cloned().collect();
         for change in &mut changes {

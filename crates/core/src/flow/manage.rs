@@ -50,6 +50,15 @@ pub fn may_join<S>(kind: &Kind, factors: &Factors<S>, policy: &Policy) -> bool {
         }
 }
 
+/// Whether one device more may be confirmed beside these. Devices that failures have disabled count; those that are not proved
+/// yet and backup codes do not: the codes are one set, and the way back in.
+pub fn room<S>(factors: &Factors<S>, policy: &Policy) -> Result<(), Refusal> {
+    let counts = |device: &&crate::Device<S>| device.status != Status::Enrolling && !device.kind.is_fallback();
+    let count = u32::try_from(factors.devices.iter().filter(counts).count()).unwrap_or(u32::MAX);
+    let most = policy.devices_per_user;
+    if count < most { Ok(()) } else { Err(Refusal::TooManyDevices { most }) }
+}
+
 /// Whether a device of this kind may be a user's only one.
 fn stands_alone(kind: &Kind, policy: &Policy) -> bool {
     !kind.is_fallback() && (*kind != Kind::EMAIL || policy.sending.email == EmailRule::Alone)

@@ -101,9 +101,9 @@ impl State {
         (self.challenges.len() < before).then_some(self)
     }
 
-    /// The same device without the codes that are over.
-    fn without_over(mut self, now: Timestamp) -> Self {
-        self.challenges.retain(|challenge| challenge.until > now);
+    /// The same device without the codes that are over by this moment.
+    pub(crate) fn without_those_until(mut self, end: Timestamp) -> Self {
+        self.challenges.retain(|challenge| challenge.until > end);
         self
     }
 
@@ -139,7 +139,7 @@ pub(super) fn check(state: &State, attempt: &AttemptId, answer: &Secret, now: Ti
         mark: Mark::Once { id: challenge.delivery.to_string(), until: Some(challenge.until) },
         // The challenge stays until it is over, so that its code is told from a wrong one if it comes again. It goes with the
         // mark that says so: whatever the clock does, no code is left without its mark.
-        next: Some(super::State::Delivered(state.clone().without_over(now))),
+        next: Some(super::State::Delivered(state.clone().without_those_until(now))),
         changes: refunds.chain([verified]).collect(),
     }
 }

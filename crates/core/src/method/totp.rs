@@ -128,6 +128,14 @@ pub(super) fn check(state: &State, rule: TotpRule, answer: &Secret, now: Timesta
     Check::right(Mark::Rising(step), next)
 }
 
+/// The last step whose code could be accepted at this moment: it and every earlier one may have been used by then. `None`
+/// before the first step.
+pub(crate) fn reached(state: &State, rule: TotpRule, at: Timestamp) -> Option<u64> {
+    let clock = state.totp().step_at(at.as_seconds())?;
+    let drift = state.drift.clamp(0, i16::from(rule.max_drift));
+    Some(*window(clock, drift, rule).end())
+}
+
 fn window(clock: u64, drift: i16, rule: TotpRule) -> RangeInclusive<u64> {
     let centre = clock.saturating_add_signed(drift.into());
     centre.saturating_sub(rule.behind.into())..=centre.saturating_add(rule.ahead.into())

@@ -1,5 +1,8 @@
 //! Setting up a device: a fresh secret or an address beside the live ones, and a proof before it counts.
 //!
+//! A user has so many devices (`devices_per_user`) and so many running setups, whatever is asked for at once: the first is
+//! counted in the version of the set that confirming names, the second in the commit that begins one.
+//!
 //! The secret stays the same over wrong codes and reloads of one run, and is dead after it. Confirming names the version
 //! of the set of devices, so of two sessions that both set up a "first" device one wins and the other is refused. The
 //! session that comes out is verified and has a new id; the first device ends every other session, because those were
@@ -26,7 +29,7 @@ use crate::{
 };
 
 /// How many runs of setup a user may have at once; the oldest gives way.
-const MOST_RUNNING: usize = 8;
+const MOST_RUNNING: u32 = 8;
 
 /// What is to be set up.
 #[derive(Debug)]
@@ -77,25 +80,46 @@ impl Engine {
         enrolment: Enrolment,
         visit: &Visit,
     ) -> Result<Attempt, Stop> {
-        let Enrolment { kind, name, to } = enrolment;
-        let now = attempt.started;
-        let factors = self.store().factors(&signed_in.user().id).await?;
-        self.may_change(signed_in.session(), &factors, now)?;
-        if !self.joining(&factors).contains(&kind) {
-            return Err(Refusal::MethodUnknown.into());
-        }
-        let state = self.new_state(&kind, to.as_deref())?;
-        let device = self.new_device(&signed_in.user().id, kind, name, Status::Enrolling, state);
-        let is_delivered = device.kind.is_delivered();
+        let device = self.begin_device(signed_in, enrolment).await?;
         let attempt = Attempt { device: Some(device.id.clone()), ..attempt };
-        let mut changes = stale(&factors, self.policy().login_timeout, now);
-        changes.push(Change::AddDevice(device));
-        match self.commit(&Batch::new(changes)).await?.written() {
-            Written::Done if is_delivered => self.send_to_new(signed_in, &attempt, visit).await?,
-            Written::Done => {}
-            _ => return Err(Refusal::FactorsChanged.into()),
+        if device.kind.is_delivered() {
+            self.send_to_new(signed_in, &attempt, visit).await?;
         }
         Ok(attempt)
+    }
+
+    /// Writes a device that counts for nothing yet. Of the setups that run beside it, the oldest give way.
+    async fn begin_device(&self, signed_in: &SignedIn, enrolment: Enrolment) -> Result<Device, Stop> {
+        let Enrolment { kind, name, to } = enrolment;
+        let user = &signed_in.user().id;
+        let mut fresh = None;
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
+            let factors = self.store().factors(user).await?;
+            self.may_change(signed_in.session(), &factors, now)?;
+            if !self.joining(&factors).contains(&kind) {
+                return Err(Refusal::MethodUnknown.into());
+            }
+            manage::room(&factors, self.policy())?;
+            self.stands(signed_in.session()).await?;
+            let device = if let Some(device) = fresh.take() {
+                device
+            } else {
+                let state = self.new_state(&kind, to.as_deref())?;
+                self.new_device(user, kind.clone(), name.clone(), Status::Enrolling, state)
+            };
+            let mut changes = stale(&factors, self.policy().login_timeout, now);
+            changes.extend([
+                Change::ExpectSession(signed_in.session().key.clone()),
+                Change::AddDevice(device.clone()),
+                Change::LimitSetups { user: user.clone(), most: MOST_RUNNING },
+            ]);
+            if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
+                return Ok(device);
+            }
+            fresh = Some(device);
+        }
+        Err(Fault::busy("begin a setup in time", Duration::from_secs(1)).into())
     }
 
     /// The memory of a new device of this kind.
@@ -129,7 +153,7 @@ impl Engine {
         self.may_change(signed_in.session(), &factors, now)?;
         let device = attempt.device.as_ref().and_then(|id| factors.device(id).cloned());
         let device = device.filter(|device| device.status == Status::Enrolling).ok_or(Refusal::AttemptOver)?;
-        let device = self.open_device(device)?;
+        let device = self.open_device_of(&factors.account, device)?;
         let looking = self.looking(Standing::Unrecognized, Some(&attempt.id), now);
         Ok(SetupView {
             key: self.setup_key(&device, &signed_in.user().name),
@@ -176,6 +200,7 @@ impl Engine {
                 stage: Status::Enrolling,
                 permit: &|factors, now| {
                     self.may_change(old, factors, now)?;
+                    manage::room(factors, self.policy())?;
                     attempt.device.clone().ok_or(Refusal::AttemptOver)
                 },
                 grant: &|draft, factors, now| {
@@ -234,7 +259,8 @@ pub(super) fn joined(user: &User, factors: &Factors<Sealed>, device: &countersig
 /// The setups that are dead, or too many, and go when another begins.
 fn stale(factors: &Factors<Sealed>, timeout: Duration, now: Timestamp) -> Vec<Change> {
     let enrolling: Vec<_> = factors.devices.iter().filter(|device| device.status == Status::Enrolling).collect();
-    let surplus = enrolling.len().saturating_sub(MOST_RUNNING.saturating_sub(1));
+    let most = usize::try_from(MOST_RUNNING).unwrap_or(usize::MAX);
+    let surplus = enrolling.len().saturating_sub(most.saturating_sub(1));
     let is_over = |device: &Device<Sealed>| device.created.after(timeout) <= now || !device.created.is_credible(now);
     let gone = |(place, device): &(usize, &&Device<Sealed>)| *place < surplus || is_over(device);
     let removal = |device: &Device<Sealed>| Change::RemoveDevice { device: device.id.clone(), seen: device.version };

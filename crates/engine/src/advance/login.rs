@@ -150,6 +150,7 @@ impl Engine {
             return Err(Refusal::AttemptOver.into());
         }
         let factors = self.open_factors(&user.id).await?;
+        attempt.check_restored(factors.account.restored, self.now())?;
         let login::Owed::Device(device) = login::owed(&factors, choice)? else {
             return Err(Refusal::AttemptOver.into());
         };

@@ -95,7 +95,8 @@ impl Engine {
         self.settle(user, Ground::Session(signed_in.session()), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
             let known = factors.device(device).filter(|device| device.status != Status::Enrolling);
-            let mut known = self.open_device(known.ok_or(Refusal::DeviceUnknown)?.clone())?;
+            let known = known.ok_or(Refusal::DeviceUnknown)?.clone();
+            let mut known = self.open_device_of(&factors.account, known)?;
             known.name = name.clone();
             known.version = known.version.saturating_add(1);
             let mut renamed = deed(EventKind::DeviceRenamed, signed_in, visit, now);

@@ -106,11 +106,12 @@ impl Engine {
         while let Some(now) = rounds.next() {
             self.is_alive(attempt).await?;
             let factors = self.factors_of(&user.id).await?;
+            attempt.check_restored(factors.account.restored, now)?;
             let device = factors.device(&permit(&factors, now)?).ok_or(Refusal::DeviceUnknown)?.clone();
             if device.status != stage {
                 return Err(Refusal::DeviceUnknown.into());
             }
-            let device = self.open_device(device)?;
+            let device = self.open_device_of(&factors.account, device)?;
             let gateway = self.gateway(&device.kind).ok_or(Refusal::MethodUnknown)?;
             let State::Delivered(state) = &device.state.state else { return Err(Refusal::MethodUnknown.into()) };
             let tag = self.tag(&["address", device.kind.as_str(), state.to.expose()]);

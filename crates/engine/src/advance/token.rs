@@ -1,7 +1,8 @@
 //! Personal tokens: made, shown once, listed and ended by their owner.
 //!
 //! Only a session that has just proved a second factor makes one, and no token is surer or fresher than that session was.
-//! Making one names the version of the user's set of devices, so a token never outlives the device that vouched for it.
+//! Making one names the version of the user's set of devices, so a token never outlives the device that vouched for it, and
+//! how many there may be, so those that are made at once are no more than that.
 //!
 //! | what happens | which tokens end |
 //! |---|---|
@@ -14,11 +15,12 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Change, Event, EventKind, Refusal, Scopes, Token, TokenId, TokenKind, token::TokenName, view::TokenView,
+    Batch, Change, Event, EventKind, Refusal, Scopes, Timestamp, Token, TokenId, TokenKind, Written, token::TokenName,
+    view::TokenView,
 };
 
 use super::Visit;
-use crate::{Engine, ProgramToken, SignedIn, Stop, verify::Ground};
+use crate::{Engine, Fault, ProgramToken, SignedIn, Stop, verify::Ground};
 
 /// A token that is to be made.
 #[derive(Clone, Debug)]
@@ -34,7 +36,7 @@ pub struct NewToken {
 impl Engine {
     /// The user's tokens, the last one made first.
     pub async fn tokens(&self, signed_in: &SignedIn) -> Result<Vec<TokenView>, Stop> {
-        Ok(self.running_tokens(signed_in).await?.iter().map(TokenView::new).collect())
+        Ok(self.running_tokens(signed_in, self.now()).await?.iter().map(TokenView::new).collect())
     }
 
     /// Makes a token. What is told here is never told again.
@@ -44,12 +46,15 @@ impl Engine {
         new: NewToken,
         visit: &Visit,
     ) -> Result<(ProgramToken, TokenView), Stop> {
-        let (user, session) = (signed_in.user(), signed_in.session());
+        let (user, session, rule) = (signed_in.user(), signed_in.session(), self.policy().tokens);
         let (token, id) = (ProgramToken::draw(self.random()), self.new_id());
-        let running = self.running_tokens(signed_in).await?.len();
-        let made = self.settle(user, Ground::Session(session), |factors, now| {
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
+            // Before the session: whatever lowers one moves these, too.
+            let factors = self.store().factors(&user.id).await?;
+            self.stands(session).await?;
             self.may_use(session, &factors, now)?;
-            self.policy().tokens.room(running)?;
+            rule.room(self.running_tokens(signed_in, now).await?.len())?;
             let made = Token {
                 id: TokenId::clone(&id),
                 key: token.key(),
@@ -64,25 +69,28 @@ impl Engine {
                 signed_in: session.signed_in,
                 verified: session.verified,
                 created: now,
-                expires: self.policy().tokens.end(new.lifetime, now)?,
+                expires: rule.end(new.lifetime, now)?,
                 last_used: None,
                 client: None,
                 family: None,
             };
             let changes = vec![
                 Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
+                Change::ExpectSession(session.key.clone()),
                 Change::OpenToken(made.clone()),
+                Change::LimitTokens { user: user.id.clone(), stamp: user.stamp.clone(), at: now, most: rule.most },
                 Change::Record(deed(EventKind::TokenMade, signed_in, visit, now)),
             ];
-            Ok((changes, made))
-        });
-        let made = made.await?;
-        Ok((token, TokenView::new(&made)))
+            if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
+                return Ok((token, TokenView::new(&made)));
+            }
+        }
+        Err(Fault::busy("make a token in time", Duration::from_secs(1)).into())
     }
 
     /// Ends one of the user's tokens.
     pub async fn end_token(&self, signed_in: &SignedIn, token: &TokenId, visit: &Visit) -> Result<(), Stop> {
-        let known = self.running_tokens(signed_in).await?.into_iter().any(|running| running.id == *token);
+        let known = self.running_tokens(signed_in, self.now()).await?.into_iter().any(|running| running.id == *token);
         let (user, session) = (signed_in.user(), signed_in.session());
         let ended = self.settle(user, Ground::Session(session), |factors, now| {
             self.may_change(session, &factors, now)?;
@@ -95,8 +103,8 @@ impl Engine {
         ended.await
     }
 
-    async fn running_tokens(&self, signed_in: &SignedIn) -> Result<Vec<Token>, Stop> {
-        let (user, now) = (signed_in.user(), self.now());
+    async fn running_tokens(&self, signed_in: &SignedIn, now: Timestamp) -> Result<Vec<Token>, Stop> {
+        let user = signed_in.user();
         let is_running =
             |token: &Token| token.kind == TokenKind::Personal && token.stamp == user.stamp && token.is_running(now);
         let mut tokens = self.store().tokens(&user.id).await?;
@@ -106,6 +114,6 @@ impl Engine {
 }
 
 /// An event of a deed that is no run.
-pub(super) fn deed(kind: EventKind, signed_in: &SignedIn, visit: &Visit, now: countersign_core::Timestamp) -> Event {
+pub(super) fn deed(kind: EventKind, signed_in: &SignedIn, visit: &Visit, now: Timestamp) -> Event {
     Event { address: visit.address, ..Event::new(now, signed_in.user().id.clone(), kind) }
 }

@@ -127,6 +127,7 @@ impl Course {
             }
             parts.validator = Some(world.validator.clone());
             parts.policy.offered.clone_from(&world.engine.policy().offered);
+            parts.policy.devices_per_user = world.engine.policy().devices_per_user;
             parts.policy.throttle = throttle;
         })
     }

@@ -5,6 +5,7 @@
 
 mod at_once;
 mod course;
+mod limits;
 mod methods;
 mod password;
 mod sending;

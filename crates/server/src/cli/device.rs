@@ -105,7 +105,7 @@ async fn list(installation: &Installation, One { name, form }: One) -> Result<()
 }
 
 /// A moment as RFC 3339 has it.
-fn moment(at: Timestamp) -> String {
+pub(super) fn moment(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.as_seconds()).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 

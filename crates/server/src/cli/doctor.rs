@@ -6,6 +6,7 @@
 mod around;
 mod clock;
 mod place;
+mod restored;
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +17,7 @@ use std::{
 use anyhow::{Result, bail};
 use clap::Args;
 use countersign_engine::{Engine, Fault, KeyId, LIVE_FOR, core::Node};
-use countersign_store::{Database, Finding as Found, Opened, OpenedEngine, SqliteStore, Weight};
+use countersign_store::{Database, Finding as Found, OpenedEngine, SqliteStore, Weight};
 use serde::Serialize;
 
 use super::{Form, SettingFlags};
@@ -164,12 +165,13 @@ async fn database(config: &Config, report: &mut Report) {
         Ok(database) => database.open().await.map(|opened| (database, opened)).map_err(anyhow::Error::from),
         Err(error) => Err(error),
     };
-    let (database, Opened { engine, .. }) = match opened {
+    let (database, opened) = match opened {
         Ok(opened) => opened,
         Err(error) => return report.fail("database", format_args!("{error:#}")),
     };
     report.ok("schema", "it is the one that this version needs");
-    match (engine, database) {
+    restored::examine(&opened, report).await;
+    match (opened.engine, database) {
         (OpenedEngine::Sqlite(store), Database::Sqlite(path)) => file(&store, &path, report),
         (OpenedEngine::Postgres(store), _) => {
             match store.findings().await {

@@ -249,6 +249,12 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "devices_per_user",
+        about: "How many devices a user may have, backup codes apart.",
+        default: |config| Some(config.policy.devices_per_user.to_string()),
+        set: |config, text| number(text, 1, 1_000).map(|most| config.policy.devices_per_user = most),
+    },
+    Setting {
         name: "first_step_per_account",
         about: "How many wrong passwords an account may have in a window.",
         default: |config| Some(config.policy.first_step.per_account.to_string()),

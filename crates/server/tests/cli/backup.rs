@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::{
     crowd::People,
-    house::{Engine, House, PASSWORD},
+    house::{Engine, House, OTHER_PASSWORD, PASSWORD, Server},
     person::Person,
 };
 
@@ -160,4 +160,76 @@ fn on_postgres_its_own_tools_make_copies() {
         assert!(!told.err.contains(password), "{told:?}");
     }
     assert!(!house.path("copy.db").exists());
+}
+
+/// B10: backup, sign in by app, restore within the minute, the same code.
+#[tokio::test]
+async fn t119_a_code_that_was_used_since_the_backup_is_not_accepted_after_the_restore() {
+    let house = House::of(&["ada"]);
+    let mut server = house.serves();
+    let mut ada = Person::at(&server, "ada");
+    let app = ada.sets_up().await;
+    house.run("backup saved.db").succeeds();
+    // One step ahead of the clock, which is accepted at once.
+    let code = app.code_at(SystemClock.now().after(Duration::from_secs(30)));
+    let signs_in = async |server: &Server| {
+        let mut ada = Person::at(server, "ada");
+        let page = ada.signs_in(PASSWORD).await;
+        ada.answers(&page, &code).await
+    };
+    assert!(signs_in(&server).await.says("You are signed in"));
+    server.signal("TERM");
+    server.ends();
+    house.run("restore saved.db --replace").succeeds();
+    let server = house.serves();
+    assert!(signs_in(&server).await.says("has been used already"));
+}
+
+#[tokio::test]
+async fn t119_what_a_restore_cannot_know_is_listed_by_user() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::of_on(engine, &["ada", "bob"]);
+        let server = house.serves();
+        let mut ada = Person::at(&server, "ada");
+        ada.sets_up().await;
+        ada.makes_backup_codes().await;
+        drop(server);
+        assert_eq!(house.run("after-restore --list").succeeds(), "no restore has been noted in this database");
+        assert!(!house.run("doctor").out.contains("restore"));
+        assert_eq!(house.count("SELECT count(*) FROM session"), 1, "{engine:?}");
+
+        let told = house.run("after-restore --json").json();
+        assert_eq!(house.count("SELECT count(*) FROM session"), 0, "{engine:?}");
+        assert_eq!(house.count("SELECT count(*) FROM restoration"), 1);
+        let users: Vec<_> = told["users"].as_array().unwrap().iter().map(|user| &user["user"]).collect();
+        assert_eq!(users, ["ada", "bob"], "the password of each may be an old one");
+        let devices = told["users"][0]["devices"].as_array().unwrap();
+        assert!(devices.iter().map(|device| &device["kind"]).eq(["backup-codes"]), "not the app: {told}");
+        assert_eq!(
+            house.run("after-restore --list --json").json(),
+            told,
+            "it is told again, and nothing is noted anew"
+        );
+        let text = house.run("after-restore --list").succeeds().to_owned();
+        assert!(text.contains("ada: the password set at ") && text.contains("backup-codes"), "{text}");
+        let doctor = house.run("doctor").out;
+        assert!(doctor.contains("warn  restore: ada") && doctor.contains("ok    restore: it was noted at"), "{doctor}");
+
+        house.run_with("user set-password bob --password-stdin", OTHER_PASSWORD).succeeds();
+        let users = house.run("after-restore --list --json").json()["users"].clone();
+        assert_eq!(users.as_array().unwrap().len(), 1, "bob's is settled: {users}");
+    }
+}
+
+#[test]
+fn t119_a_backup_of_an_earlier_version_is_restored_into_the_shape_that_can_note_it() {
+    let house = House::founded();
+    fs::remove_file(house.path("countersign.db")).unwrap();
+    let old = Connection::open(house.path("old.db")).unwrap();
+    old.execute_batch(include_str!("../../../store/tests/landed/first.sqlite.sql")).unwrap();
+    drop(old);
+    let told = house.run("restore old.db --json").json();
+    assert_eq!(told["migration"], 1);
+    assert!(told["restored"].is_i64(), "{told}");
+    house.run("config check").succeeds();
 }

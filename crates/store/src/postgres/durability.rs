@@ -115,7 +115,10 @@ mod tests {
         let (durability, start) = (Durability::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(durability.found("remote_write", at(0)), Level::RemoteWrite);
-        assert_eq!((durability.is_due(at(59)), durability.is_due(at(60)), durability.is_due(at(61))), (false, true, false));
+        assert_eq!(
+            (durability.is_due(at(59)), durability.is_due(at(60)), durability.is_due(at(61))),
+            (false, true, false)
+        );
         assert_eq!(durability.found("off", at(60)), Level::On, "an operator who switches it off gets what `on` is");
         assert_eq!(durability.risen_since(at(59)), Some(Level::On));
         assert_eq!(durability.risen_since(at(61)), None);

@@ -37,6 +37,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "device cookies",
         text: include_str!("../../migrations/postgres/0007_device_cookies.sql"),
     },
+    Migration { version: 8, name: "restoration", text: include_str!("../../migrations/postgres/0008_restoration.sql") },
 ];
 
 /// An error unless the database has exactly the shape this program knows.

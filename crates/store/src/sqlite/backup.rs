@@ -1,8 +1,9 @@
 //! Copies of a database, made and put back while its server runs or does not.
 //!
 //! A copy is made in one read transaction, so it is the database as of one moment, with every commit that was answered
-//! before. It is checked, made durable, and only then given its name: a file of that name is whole. Putting a copy back
-//! ends every session and every token in it, because somebody may have ended them since it was made.
+//! before. It is checked, made durable, and only then given its name: a file of that name is whole. A copy that is put back
+//! is brought to the shape this version knows, and the moment is noted in it (ADR 15): that ends every session and every
+//! token, because somebody may have ended them since it was made, and refuses the codes that may have been used since.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,16 +11,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use countersign_engine::core::Timestamp;
 use rusqlite::{ErrorCode, backup::Backup};
 
 use super::{SqliteStore, connection, migrate};
 use crate::{
     StoreError,
-    statements::{session, sqlite as statement, token},
+    statements::{restoration, session, sqlite as statement, token},
 };
-
-/// The first migration of a database that has tokens.
-const FIRST_WITH_TOKENS: u32 = 5;
 
 /// What to do about a database that is there already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +32,7 @@ pub enum Existing {
 /// What was put back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Restored {
-    /// The last migration that the copy has; `migrate` brings it to what this program knows.
+    /// The last migration that the copy had; it has been brought to what this program knows.
     pub migration: u32,
     /// How many sessions were ended.
     pub sessions_ended: usize,
@@ -51,8 +50,9 @@ impl SqliteStore {
         part.take_place(&copy)
     }
 
-    /// Puts the copy at `copy` in the place of the database at `path`, which nobody may be using.
-    pub fn restore(copy: &Path, path: &Path, existing: Existing) -> Result<Restored, StoreError> {
+    /// Puts the copy at `copy` in the place of the database at `path`, which nobody may be using, and notes in it that this
+    /// was at the moment `at`.
+    pub fn restore(copy: &Path, path: &Path, existing: Existing, at: Timestamp) -> Result<Restored, StoreError> {
         let (path, copy) = (connection::absolute(path)?, connection::absolute(copy)?);
         refuse_missing(&copy)?;
         if existing == Existing::Keep {
@@ -61,7 +61,7 @@ impl SqliteStore {
         let part = Part::of(&copy, &path)?;
         part.check()?;
         let migration = migrate::usable(&connection::copier(&part.path)?, &copy)?;
-        let sessions_ended = part.end_sessions(migration)?;
+        let sessions_ended = part.note_restored(at)?;
         if path.symlink_metadata().is_ok() {
             part.replace_contents(&path)?;
         } else {
@@ -101,14 +101,19 @@ impl Part {
         }
     }
 
-    /// Ends every session and, where the copy is new enough to have any, every token.
-    fn end_sessions(&self, migration: u32) -> Result<usize, StoreError> {
-        let connection = connection::writer(&self.path)?;
-        let ended = connection.execute(session::END_EVERY, []).map_err(sqlite("end the sessions"))?;
-        if migration >= FIRST_WITH_TOKENS {
-            connection.execute(token::END_EVERY, []).map_err(sqlite("end the tokens"))?;
-        }
-        Ok(ended)
+    /// Brings the copy to the shape this version knows, because an older one cannot say when it was restored; then ends every
+    /// session and every token and notes the moment, all at once. Returns how many sessions there were.
+    fn note_restored(&self, at: Timestamp) -> Result<usize, StoreError> {
+        let mut connection = connection::writer(&self.path)?;
+        migrate::apply(&mut connection)?;
+        let mut noted = || {
+            let transaction = connection::begin(&mut connection)?;
+            let ended = transaction.execute(session::END_EVERY, [])?;
+            transaction.execute(token::END_EVERY, [])?;
+            transaction.execute(restoration::NOTE, [at.as_millis()])?;
+            transaction.commit().map(|()| ended)
+        };
+        noted().map_err(sqlite("note that the copy was restored"))
     }
 
     /// Gives the copy its name, unless something has that name by now.

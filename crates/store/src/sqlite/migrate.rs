@@ -36,6 +36,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "device cookies",
         text: include_str!("../../migrations/sqlite/0007_device_cookies.sql"),
     },
+    Migration { version: 8, name: "restoration", text: include_str!("../../migrations/sqlite/0008_restoration.sql") },
 ];
 
 /// How often another process may be in the way of the change to WAL mode, which does not wait by itself.
@@ -73,7 +74,8 @@ fn found(connection: &Connection) -> Result<u32, StoreError> {
     if has_ledger(connection)? { read::version(connection).map_err(reading) } else { Ok(0) }
 }
 
-fn apply(connection: &mut Connection) -> Result<u32, StoreError> {
+/// Applies what is missing, one migration after the other. Returns the number of the last one that was there before.
+pub(super) fn apply(connection: &mut Connection) -> Result<u32, StoreError> {
     let mut first = None;
     loop {
         let transaction = connection::begin(connection).map_err(reading)?;

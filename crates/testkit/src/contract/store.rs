@@ -67,6 +67,7 @@ const RULES: &[(&str, Rule)] = rules! {
         the_set_of_devices_counts_from_one
         a_removed_account_counts_from_nothing
         a_password_of_nobody_is_not_set_and_undoes_the_batch
+        a_limit_counts_the_setups_of_one_user
     }
     budget {
         a_budget_holds_as_much_as_its_limit
@@ -91,6 +92,7 @@ const RULES: &[(&str, Rule)] = rules! {
         ending_all_ends_those_of_one_user
         an_ended_key_may_open_again
         sessions_are_ended_by_the_device_that_verified_them
+        a_restore_is_told_with_every_account_and_ends_all_sessions_and_tokens
     }
     delivery {
         every_column_of_a_delivery_comes_back
@@ -107,6 +109,7 @@ const RULES: &[(&str, Rule)] = rules! {
         tokens_are_ended_by_name_by_device_and_by_user
         tokens_are_ended_but_for_those_of_a_grant
         what_requires_a_token_conflicts_once_it_has_ended
+        a_limit_counts_the_running_personal_tokens_of_one_stamp
     }
     client {
         every_column_of_a_client_comes_back
@@ -143,6 +146,7 @@ const RULES: &[(&str, Rule)] = rules! {
         one_of_many_updates_wins
         one_of_many_openings_of_everything_wins
         a_budget_is_not_overspent_by_many
+        t120_a_limit_in_number_is_not_exceeded_by_many
         neighbours_of_a_conflict_are_not_disturbed
         what_was_answered_is_seen_at_once
         factors_are_read_as_of_one_moment

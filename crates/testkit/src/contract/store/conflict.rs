@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use countersign_engine::{
     Store,
     core::{
-        Account, AttemptId, Change, ClientId, Device, DeviceId, Sealed, SessionKey, Timestamp, TokenId, UserId, Written,
+        Account, AttemptId, Change, ClientId, Device, DeviceId, Sealed, SessionKey, Status, Timestamp, TokenId, UserId,
+        Written,
     },
 };
 
@@ -226,4 +227,21 @@ pub(super) async fn a_password_of_nobody_is_not_set_and_undoes_the_batch(store: 
     let written = store.commit(batch).await.map(|receipt| receipt.written().clone());
     assert!(matches!(written, Err(_) | Ok(Written::Conflict)), "{written:?}");
     assert_eq!(store.session(&SessionKey::new("key")).await.expect("a read"), None);
+}
+
+pub(super) async fn a_limit_counts_the_setups_of_one_user(store: Arc<dyn Store>) {
+    let limit = |most| Change::LimitSetups { user: ada(), most };
+    let begin = |id| Change::AddDevice(Device { status: Status::Enrolling, ..device(id, &ada()) });
+    let his = Device { status: Status::Enrolling, ..device("his", &UserId::new("bob")) };
+    for added in [device("phone", &ada()), Device { status: Status::Disabled, ..device("old", &ada()) }, his] {
+        done(&store, vec![Change::AddDevice(added), limit(0)]).await;
+    }
+    done(&store, vec![begin("one"), limit(1)]).await;
+    assert_eq!(
+        commit(&store, vec![begin("two"), limit(1)]).await,
+        Written::Conflict,
+        "it counts what the batch begins"
+    );
+    assert!(store.device(&DeviceId::new("two")).await.expect("a read").is_none());
+    done(&store, vec![begin("two"), limit(1), remove("one", 1)]).await;
 }

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{Change, Device, DeviceId, Sealed, Timestamp, UserId, Written},
+    core::{Change, Device, DeviceId, Sealed, Status, Timestamp, UserId, Written},
 };
 
-use super::{ada, at, commit, device, done, event, move_factors, session, spend_attempt};
+use super::{ada, at, commit, device, done, event, move_factors, session, spend_attempt, token::token};
 use crate::all_at_once;
 
 const MANY: usize = 64;
@@ -61,6 +61,22 @@ pub(super) async fn a_budget_is_not_overspent_by_many(store: Arc<dyn Store>) {
     assert_eq!(events(&store, &ada()).await, 10);
     done(&store, vec![Change::Refund { key: "budget".into(), amount: 9, until: Timestamp::MAX }]).await;
     assert_eq!(contest(&store, |_| vec![spend(3)]).await, 3);
+}
+
+pub(super) async fn t120_a_limit_in_number_is_not_exceeded_by_many(store: Arc<dyn Store>) {
+    let make = |number: usize| {
+        vec![
+            Change::OpenToken(token(&format!("token {number}"), &ada())),
+            Change::LimitTokens { user: ada(), stamp: "stamp".into(), at: at(20), most: 5 },
+            Change::Record(event(&ada(), 1)),
+        ]
+    };
+    assert_eq!((contest(&store, make).await, events(&store, &ada()).await), (5, 5));
+    let begin = |number: usize| {
+        let setup = Device { status: Status::Enrolling, ..device(&format!("device {number}"), &ada()) };
+        vec![Change::AddDevice(setup), Change::LimitSetups { user: ada(), most: 8 }, Change::Record(event(&ada(), 1))]
+    };
+    assert_eq!((contest(&store, begin).await, events(&store, &ada()).await), (8, 13));
 }
 
 pub(super) async fn neighbours_of_a_conflict_are_not_disturbed(store: Arc<dyn Store>) {

@@ -210,7 +210,8 @@ pub(super) async fn nobody_sees_what_is_anothers(store: Arc<dyn Store>) {
     done(&store, of_ada).await;
     assert_eq!(super::picture(&store, &eve).await, nothing);
     let factors = store.factors(&ada()).await.expect("a read");
-    assert_eq!(factors.account, Account { user: ada(), factors: 1, preferred: Some(DeviceId::new("phone")) });
+    let phone = Some(DeviceId::new("phone"));
+    assert_eq!(factors.account, Account { factors: 1, preferred: phone, ..Account::new(ada()) });
     done(&store, vec![Change::RemoveDevices { user: eve.clone() }, Change::EndSessions { user: eve.clone() }]).await;
     assert_eq!(store.factors(&ada()).await.expect("a read").devices.len(), 1);
     assert_eq!(store.sessions(&ada()).await.expect("a read").len(), 1);

@@ -108,3 +108,25 @@ pub(super) async fn sessions_are_ended_by_the_device_that_verified_them(store: A
     assert_eq!(left(&ada()).await, ["new", "none", "three"]);
     assert_eq!(left(&bob).await, ["his"]);
 }
+
+pub(super) async fn a_restore_is_told_with_every_account_and_ends_all_sessions_and_tokens(store: Arc<dyn Store>) {
+    let bob = UserId::new("bob");
+    done(&store, vec![super::move_factors(&ada(), 0)]).await;
+    for user in [ada(), bob.clone()] {
+        let opened = Change::OpenSession(session(&format!("session of {user}"), &user));
+        let made = Change::OpenToken(super::token::token(&format!("token of {user}"), &user));
+        done(&store, vec![opened, made]).await;
+    }
+    let restored = async |user: &UserId| store.factors(user).await.expect("a read").account.restored;
+    assert_eq!((restored(&ada()).await, restored(&bob).await), (None, None));
+    for moment in [at(50), at(70), at(60)] {
+        done(&store, vec![Change::NoteRestored { at: moment }]).await;
+        assert_eq!((restored(&ada()).await, restored(&bob).await), (Some(moment), Some(moment)));
+    }
+    done(&store, vec![super::move_factors(&ada(), 1), super::move_factors(&bob, 0)]).await;
+    assert_eq!((restored(&ada()).await, restored(&bob).await), (Some(at(60)), Some(at(60))));
+    for user in [ada(), bob] {
+        assert!(store.sessions(&user).await.expect("a read").is_empty());
+        assert!(store.tokens(&user).await.expect("a read").is_empty());
+    }
+}

@@ -151,3 +151,23 @@ pub(super) async fn what_requires_a_token_conflicts_once_it_has_ended(store: Arc
     assert_eq!(commit(&store, vec![require(), open(&token("three", &ada()))]).await, Written::Conflict);
     assert_eq!(tokens(&store, &ada()).await, ["two"]);
 }
+
+pub(super) async fn a_limit_counts_the_running_personal_tokens_of_one_stamp(store: Arc<dyn Store>) {
+    let limit = |most| Change::LimitTokens { user: ada(), stamp: "stamp".into(), at: at(500), most };
+    let others = [
+        token("his", &UserId::new("bob")),
+        Token { kind: TokenKind::Access, ..token("access", &ada()) },
+        Token { kind: TokenKind::Refresh, ..token("refresh", &ada()) },
+        Token { stamp: "another".into(), ..token("from before the password", &ada()) },
+        Token { expires: at(500), ..token("over", &ada()) },
+    ];
+    for other in &others {
+        done(&store, vec![open(other), limit(0)]).await;
+    }
+    let [one, two] = ["one", "two"].map(|id| Token { expires: at(501), ..token(id, &ada()) });
+    assert_eq!(commit(&store, vec![limit(0), open(&one)]).await, Written::Conflict);
+    done(&store, vec![limit(1), open(&one)]).await;
+    assert_eq!(commit(&store, vec![open(&two), limit(1)]).await, Written::Conflict, "it counts what the batch makes");
+    assert_eq!(read(&store, &two).await, None);
+    done(&store, vec![open(&two), limit(1), Change::EndToken(one.id.clone())]).await;
+}

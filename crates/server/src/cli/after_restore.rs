@@ -1,0 +1,130 @@
+//! `countersign after-restore`: what has to follow when a database was put back from a backup by the database's own tools.
+//!
+//! It notes the moment, from which on everything is refused that may have been used before, and lists what the time does not
+//! tell, user by user. `countersign restore` does the same by itself. It needs no keys.
+
+use std::fmt::{self, Display};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use countersign_engine::{
+    Clock as _, Fault, SystemClock,
+    core::Timestamp,
+    restored::{self, InDoubt},
+};
+use countersign_store::{Opened, UserRow};
+use serde::Serialize;
+
+use super::{Form, SettingFlags, device::moment};
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    settings: SettingFlags,
+    /// Show what the last restore has left in doubt, and change nothing
+    #[arg(long)]
+    list: bool,
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) async fn run(Arguments { settings, list, form }: Arguments) -> Result<()> {
+    let opened = settings.config()?.database()?.open().await?;
+    if !list {
+        restored::note(&*opened.store, SystemClock.now()).await.context("could not note the restore")?;
+    }
+    let doubts = Doubts::read(&opened).await?;
+    form.print(&doubts, &doubts)
+}
+
+/// What the last restore has left in doubt.
+#[derive(Debug, Serialize)]
+pub(super) struct Doubts {
+    /// When the database was restored, in milliseconds since 1970; nothing if it never was.
+    pub(super) restored: Option<i64>,
+    pub(super) users: Vec<UserDoubt>,
+}
+
+/// What is in doubt of one user.
+#[derive(Debug, Serialize)]
+pub(super) struct UserDoubt {
+    /// The name, or the id of a user whom this server does not know.
+    user: String,
+    /// When the password was set that is in force again, unless it was set after the restore.
+    password_set: Option<i64>,
+    /// Devices that accept codes again that were used since the backup.
+    pub(super) devices: Vec<DeviceDoubt>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DeviceDoubt {
+    id: String,
+    kind: String,
+    name: String,
+}
+
+impl Doubts {
+    /// Reads every user and every device, if the database was ever restored.
+    pub(super) async fn read(Opened { store, users, .. }: &Opened) -> Result<Self, Fault> {
+        let Some(moment) = restored::moment(&**store).await? else {
+            return Ok(Self { restored: None, users: vec![] });
+        };
+        let mut devices = restored::in_doubt(&**store).await?;
+        let of_ours = users.list().await?.into_iter().map(|row| {
+            let UserRow { id, name, password_changed, .. } = row;
+            UserDoubt::new(name, Some(password_changed), devices.remove(&id).unwrap_or_default(), moment)
+        });
+        let mut all: Vec<UserDoubt> = of_ours.collect();
+        all.extend(devices.into_iter().map(|(id, devices)| UserDoubt::new(id.to_string(), None, devices, moment)));
+        all.retain(|user| user.password_set.is_some() || !user.devices.is_empty());
+        Ok(Self { restored: Some(moment.as_millis()), users: all })
+    }
+}
+
+impl UserDoubt {
+    fn new(user: String, password_set: Option<Timestamp>, devices: Vec<InDoubt>, restored: Timestamp) -> Self {
+        let device = |InDoubt { id, kind, name }| DeviceDoubt {
+            id: id.to_string(),
+            kind: kind.to_string(),
+            name: name.as_str().to_owned(),
+        };
+        let password_set = password_set.filter(|set| *set <= restored).map(Timestamp::as_millis);
+        Self { user, password_set, devices: devices.into_iter().map(device).collect() }
+    }
+}
+
+impl Display for Doubts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(restored) = self.restored else {
+            return f.write_str("no restore has been noted in this database");
+        };
+        writeln!(
+            f,
+            "restored at {}: every session and token has ended, and codes of authenticator apps and messages from before are \
+             refused",
+            moment(Timestamp::from_millis(restored))
+        )?;
+        for user in &self.users {
+            writeln!(f, "{user}")?;
+        }
+        f.write_str(
+            "users, devices and clients that were removed or deactivated after the backup was made are back: remove them again",
+        )
+    }
+}
+
+impl Display for UserDoubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.user)?;
+        let mut between = " ";
+        if let Some(set) = self.password_set {
+            write!(f, " the password set at {} is in force", moment(Timestamp::from_millis(set)))?;
+            between = "; ";
+        }
+        for DeviceDoubt { kind, name, .. } in &self.devices {
+            write!(f, "{between}{kind} {name:?} accepts codes that were used after the backup was made")?;
+            between = "; ";
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! What a restore from a backup has left in doubt, until it is settled.
+
+use countersign_engine::{Clock as _, SystemClock, core::Timestamp};
+use countersign_store::Opened;
+
+use super::Report;
+use crate::cli::{after_restore::Doubts, device::moment};
+
+/// How many users are named.
+const MOST_NAMED: usize = 20;
+
+pub(super) async fn examine(opened: &Opened, report: &mut Report) {
+    let doubts = match Doubts::read(opened).await {
+        Ok(doubts) => doubts,
+        Err(fault) => return report.fail("restore", fault),
+    };
+    let Some(restored) = doubts.restored.map(Timestamp::from_millis) else { return };
+    let at = moment(restored);
+    if !restored.is_credible(SystemClock.now()) {
+        return report.fail(
+            "restore",
+            format_args!(
+                "the database was restored at {at} by a clock that was ahead: until then every code from an app counts as \
+                 used; put the clock right, and run `countersign after-restore` once more"
+            ),
+        );
+    }
+    let users: Vec<_> = doubts.users.iter().filter(|user| !user.devices.is_empty()).collect();
+    for user in users.iter().take(MOST_NAMED) {
+        report.warn("restore", format_args!("{user}; have backup codes made anew, and a token used once"));
+    }
+    if let Some(others) = users.len().checked_sub(MOST_NAMED).filter(|others| *others > 0) {
+        report.warn("restore", format_args!("{others} more users: `countersign after-restore --list` shows them"));
+    }
+    report.ok(
+        "restore",
+        format_args!(
+            "it was noted at {at}; passwords, devices and users are as the backup had them (`countersign after-restore --list`)"
+        ),
+    );
+}
