@@ -101,6 +101,7 @@ async fn t107_the_owner_always_gets_a_code_while_a_stranger_asks_all_day() {
 async fn t107_strangers_use_half_of_an_address_and_the_owner_the_rest() {
     let world = world(|_| {});
     let (ada, home) = ada_at_home(&world).await;
+    world.pass(300);
     for number in 0..12 {
         world.pass(60);
         assert_eq!(asks(&world, &ada, None).await.unsent.is_none(), number < 5, "{number}");

@@ -4,7 +4,10 @@
 use countersign_engine::{
     BrowserToken,
     advance::{Challenge, SignIn, Visit},
-    core::view::{AnswerForm, PromptView},
+    core::{
+        DeviceName,
+        view::{AnswerForm, PromptView},
+    },
 };
 use countersign_testkit::{Person, World};
 
@@ -21,7 +24,7 @@ fn shown(challenge: &Challenge) -> impl Iterator<Item = &PromptView> {
 }
 
 fn name(device: &PromptView) -> Option<&str> {
-    device.name.as_ref().map(|name| name.as_str())
+    device.name.as_ref().map(DeviceName::as_str)
 }
 
 #[tokio::test]

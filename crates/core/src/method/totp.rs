@@ -48,7 +48,7 @@ impl TotpRule {
     }
 
     /// The drift that counts for a device now.
-    fn drift_of(&self, state: &State, now: Timestamp) -> i16 {
+    fn drift_of(self, state: &State, now: Timestamp) -> i16 {
         let bound = i16::from(self.max_drift);
         let drift = state.drift.clamp(-bound, bound);
         let unused = state.drift_learned.map_or(Duration::ZERO, |learned| now.since(learned));
