@@ -147,7 +147,7 @@ mod tests {
                 refunds: vec![],
             };
             let state = delivered::State::new(Address::Email(EmailAddress::parse("ada@example.org").unwrap()));
-            let device = device(Kind::EMAIL, State::Delivered(state.with(challenge, at(sent)).unwrap()));
+            let device = device(Kind::EMAIL, State::Delivered(state.with(challenge, 1, at(sent)).unwrap()));
             let State::Delivered(state) = caught_up(device, restored.map(at), RULES, at(now)).state.state else {
                 panic!("another method")
             };
