@@ -227,27 +227,14 @@ impl Rows {
                     Err(Stop::Conflict)
                 }
             }
-            Change::EndSession(key) => {
-                self.sessions.remove(&key);
-                Ok(())
-            }
-            Change::EndSessions { user } => {
-                self.sessions.retain(|_, session| session.user != user);
-                Ok(())
-            }
-            Change::EndSessionsOf { user, device, but } => {
-                self.sessions.retain(|key, session| {
-                    session.user != user || session.device.as_ref() != Some(&device) || but.as_ref() == Some(key)
-                });
+            change @ (Change::EndSession(_)
+            | Change::EndSessions { .. }
+            | Change::EndSessionsOf { .. }
+            | Change::TouchSession { .. }) => {
+                self.end_or_touch_sessions(change);
                 Ok(())
             }
             Change::OpenSession(session) => fresh(self.sessions.insert(session.key.clone(), session)),
-            Change::TouchSession { key, at } => {
-                if let Some(session) = self.sessions.get_mut(&key) {
-                    session.last_seen = session.last_seen.max(at);
-                }
-                Ok(())
-            }
             change @ (Change::ExpectClient(_)
             | Change::RemoveClient(_)
             | Change::AddClient(_)
@@ -391,6 +378,24 @@ impl Rows {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    fn end_or_touch_sessions(&mut self, change: Change<Sealed>) {
+        match change {
+            Change::EndSession(key) => {
+                self.sessions.remove(&key);
+            }
+            Change::EndSessions { user } => self.sessions.retain(|_, session| session.user != user),
+            Change::EndSessionsOf { user, device, but } => self.sessions.retain(|key, session| {
+                session.user != user || session.device.as_ref() != Some(&device) || but.as_ref() == Some(key)
+            }),
+            Change::TouchSession { key, at } => {
+                if let Some(session) = self.sessions.get_mut(&key) {
+                    session.last_seen = session.last_seen.max(at);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -53,7 +53,7 @@ async fn t125_the_password_alone_shows_no_names_failures_and_codes_left() {
     assert_eq!(owner.view.others[0].answer, AnswerForm::BackupCode { left: Some(10) });
 
     let signed_in = ada.signs_in(&ada.code()).await.unwrap().signed_in().clone();
-    let step_up = world.engine.begin_step_up(&signed_in, None, &Visit::default()).await.unwrap();
+    let step_up = world.engine.begin_step_up(&signed_in, None).await.unwrap();
     assert_eq!((name(&step_up.view.device), step_up.view.device.failures), (Some("Phone"), Some(0)));
     assert_eq!(step_up.view.others[0].answer, AnswerForm::BackupCode { left: Some(10) });
 }

@@ -197,23 +197,10 @@ impl<'b> Plan<'b> {
             Change::RotateClient { client, secret } => {
                 self.step(Must::HitOne, client::ROTATE, vec![secret.text().into(), client.into()]);
             }
-            Change::RequireToken(token) => {
-                let statement = self.either(token::THERE, postgres::TOKEN_THERE);
-                self.step(Must::HitOne, statement, vec![token.into()]);
-            }
-            Change::EndTokens { user } => {
-                self.in_order(postgres::LOCK_TOKENS, user.into());
-                self.step(Must::Run, token::END_ALL, vec![user.into()]);
-            }
-            Change::EndTokensBut { user, family } => {
-                self.in_order(postgres::LOCK_TOKENS, user.into());
-                self.step(Must::Run, token::END_BUT_FAMILY, vec![user.into(), family.into()]);
-            }
-            Change::EndTokensOf { user, device, but } => {
-                self.in_order(postgres::LOCK_TOKENS, user.into());
-                let but = but.as_ref().map_or("", FamilyId::as_str);
-                self.step(Must::Run, token::END_OF_DEVICE, vec![user.into(), device.into(), but.into()]);
-            }
+            change @ (Change::RequireToken(_)
+            | Change::EndTokens { .. }
+            | Change::EndTokensBut { .. }
+            | Change::EndTokensOf { .. }) => self.require_or_end_tokens(change),
             Change::EndToken(ended) => self.step(Must::Run, token::END, vec![ended.into()]),
             Change::OpenToken(made) => self.step(Must::HitOne, token::OPEN, issued(made)),
             Change::TouchToken { token, at } => {
@@ -290,6 +277,29 @@ impl<'b> Plan<'b> {
                 let credible = until.after(CLOCK_TOLERANCE).into();
                 let values = vec![name.as_str().into(), holder.into(), (*until).into(), (*at).into(), credible];
                 self.step(Must::HitOne, lease::TAKE, values);
+            }
+            _ => {}
+        }
+    }
+
+    fn require_or_end_tokens(&mut self, change: &'b Change<Sealed>) {
+        match change {
+            Change::RequireToken(token) => {
+                let statement = self.either(token::THERE, postgres::TOKEN_THERE);
+                self.step(Must::HitOne, statement, vec![token.into()]);
+            }
+            Change::EndTokens { user } => {
+                self.in_order(postgres::LOCK_TOKENS, user.into());
+                self.step(Must::Run, token::END_ALL, vec![user.into()]);
+            }
+            Change::EndTokensBut { user, family } => {
+                self.in_order(postgres::LOCK_TOKENS, user.into());
+                self.step(Must::Run, token::END_BUT_FAMILY, vec![user.into(), family.into()]);
+            }
+            Change::EndTokensOf { user, device, but } => {
+                self.in_order(postgres::LOCK_TOKENS, user.into());
+                let but = but.as_ref().map_or("", FamilyId::as_str);
+                self.step(Must::Run, token::END_OF_DEVICE, vec![user.into(), device.into(), but.into()]);
             }
             _ => {}
         }

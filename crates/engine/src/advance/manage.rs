@@ -203,16 +203,16 @@ impl Engine {
             return Err(Refusal::PasswordSame.into());
         }
         let prepared = self.users().prepare_password(user, new).await?;
-        let changed = User { stamp: prepared.stamp().to_owned(), ..user.clone() };
+        let upcoming = User { stamp: prepared.stamp().to_owned(), ..user.clone() };
         let token = self.draw_token();
-        let remembered = self.remember(&changed, old.device.as_ref(), visit).await?;
+        let remembered = self.remember(&upcoming, old.device.as_ref(), visit).await?;
         let record = |now| Change::Record(deed(EventKind::PasswordChanged, signed_in, visit, now));
         let session = self
             .settle(user, Ground::Credentials(old), |factors, now| {
                 // Asked again, now that the hashing is over: a second factor may have come meanwhile.
                 manage::may_change_password(old, &factors, self.methods())?;
                 let signed_in = if old.level == Level::Aal1 { now } else { old.signed_in };
-                let session = renewed(&token, &changed, &Session { signed_in, ..old.clone() }, now);
+                let session = renewed(&token, &upcoming, &Session { signed_in, ..old.clone() }, now);
                 let mut changes = vec![
                     Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
                     Change::EndSessions { user: user.id.clone() },
@@ -232,7 +232,7 @@ impl Engine {
             stored.ok_or(Refusal::SignInNeeded)?;
             self.note_event(record(self.now())).await;
         }
-        Ok(Grant::new(token, session, &changed, remembered.token))
+        Ok(Grant::new(token, session, &upcoming, remembered.token))
     }
 
     /// Writes an event about something that has come true already, whether or not it can be written down.
@@ -279,11 +279,11 @@ pub(super) fn codes_replaced(
     user: &User,
     factors: &Factors<Sealed>,
     set: &Device,
-    but: Option<FamilyId>,
+    but: Option<&FamilyId>,
     now: Timestamp,
 ) -> Vec<Change> {
     let old = factors.devices.iter().filter(|device| device.kind == Kind::BACKUP_CODES);
-    let mut changes: Vec<_> = old.flat_map(|device| removal(device, None, but.clone())).collect();
+    let mut changes: Vec<_> = old.flat_map(|device| removal(device, None, but)).collect();
     changes.extend([
         Change::MoveFactors {
             user: user.id.clone(),
@@ -302,12 +302,12 @@ pub(super) fn is_verified_by_codes<S>(session: &Session, factors: &Factors<S>) -
 }
 
 /// The end of a device, and of the sessions and tokens that it verified, but for one session and one grant.
-fn removal(device: &Device<Sealed>, session: Option<SessionKey>, grant: Option<FamilyId>) -> [Change; 3] {
+fn removal(device: &Device<Sealed>, session: Option<SessionKey>, grant: Option<&FamilyId>) -> [Change; 3] {
     let (user, id) = (device.user.clone(), device.id.clone());
     [
         Change::RemoveDevice { device: id.clone(), seen: device.version },
         Change::EndSessionsOf { user: user.clone(), device: id.clone(), but: session },
-        Change::EndTokensOf { user, device: id, but: grant },
+        Change::EndTokensOf { user, device: id, but: grant.cloned() },
     ]
 }
 

@@ -77,8 +77,8 @@ impl Engine {
         let made = self.settle(user, leave.ground(own), |factors, now| {
             self.allows(&leave, own, &factors, now)?;
             // Its own tokens go on with it.
-            let own_family = Some(FamilyId::new(own.key.as_str()));
-            let mut changes = codes_replaced(user, &factors, &set, own_family, now);
+            let own_family = FamilyId::new(own.key.as_str());
+            let mut changes = codes_replaced(user, &factors, &set, Some(&own_family), now);
             changes.extend(leave.end());
             if is_verified_by_codes(own, &factors) {
                 // It goes on with its token, which cannot be replaced here, and from now on with the new code.
