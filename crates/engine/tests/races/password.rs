@@ -109,7 +109,7 @@ async fn change_against(course: &Course, table: Option<&UserTable>, rival: Rival
     let gated = gated(course, &world, users.clone());
     let (engine, visit, current) = (&gated.engine, Visit::default(), Secret::new(&*ada.password));
     let new = NEW.into();
-    let changes = engine.change_password(&own, &current, &new, &visit);
+    let deed = engine.change_password(&own, &current, &new, &visit);
     let rivals = async {
         match rival {
             Rival::SignsOut => engine.sign_out(Some(&own), None, &visit).await.unwrap(),
@@ -122,14 +122,14 @@ async fn change_against(course: &Course, table: Option<&UserTable>, rival: Rival
         }
     };
     // The one that arrives last at the gate goes through it first.
-    let changed = match first {
-        First::Rival => tokio::join!(changes, rivals).0,
-        First::Password => tokio::join!(rivals, changes).1,
+    let outcome = match first {
+        First::Rival => tokio::join!(deed, rivals).0,
+        First::Password => tokio::join!(rivals, deed).1,
     };
-    let what = format!("{rival:?}, {first:?} first: {changed:?}");
+    let what = format!("{rival:?}, {first:?} first: {outcome:?}");
     let is_old = users.password_matches(Some(&ada.user), &current).await.unwrap();
     let holds = (is_old, users.password_matches(Some(&ada.user), &new).await.unwrap());
-    match &changed {
+    match &outcome {
         Ok(grant) => {
             assert_eq!(holds, (false, true), "{what}");
             let renewed = engine.session(grant.token()).await.unwrap();
@@ -142,7 +142,7 @@ async fn change_against(course: &Course, table: Option<&UserTable>, rival: Rival
         Err(stop) => panic!("{what}: {stop:?}"),
     }
     no_weak_session_is_left(course, &*users, &ada).await;
-    changed.is_ok()
+    outcome.is_ok()
 }
 
 /// Where there is a device, no session that opens has proved a password alone.

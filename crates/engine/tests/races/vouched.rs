@@ -32,14 +32,14 @@ async fn t112_no_token_outlives_the_backup_codes_that_vouched_for_it_by_being_ex
             let meets = |change: &Change<Sealed>| matches!(change, Change::OpenToken(_) | Change::MoveFactors { .. });
             let engine = course.gated(&world, 2, meets).engine;
             let (refresh, codes_name) = (given.refresh.expose().into(), DeviceName::parse("Codes").unwrap());
-            let exchanges = engine.exchange(&client, &refresh, None, &visit);
+            let refreshing = engine.exchange(&client, &refresh, None, &visit);
             let makes = engine.make_backup_codes(&own, &run, codes_name, &visit);
             // The one that arrives last at the gate goes through it first.
             let (exchanged, made) = if exchange_first {
-                let (made, exchanged) = tokio::join!(makes, exchanges);
+                let (made, exchanged) = tokio::join!(makes, refreshing);
                 (exchanged, made)
             } else {
-                tokio::join!(exchanges, makes)
+                tokio::join!(refreshing, makes)
             };
             made.unwrap();
             let left = course.rows.tokens(&ada.user.id).await.unwrap();
