@@ -17,8 +17,8 @@ use countersign_core::Timestamp;
 /// How long entries are counted together.
 const WINDOW: Duration = Duration::from_secs(10);
 /// How many in a window: from one IPv4 address, and from IPv6 networks of these prefixes.
-const PER_IPV4: u32 = 60;
-const PER_IPV6: [(u32, u32); 4] = [(128, 30), (64, 60), (56, 120), (48, 240)];
+const PER_IPV4: u32 = 120;
+const PER_IPV6: [(u32, u32); 4] = [(128, 60), (64, 120), (56, 240), (48, 480)];
 const MAX_ENTRIES: usize = 200_000;
 
 /// A network of one size.
@@ -98,12 +98,12 @@ mod tests {
     fn t109_networks_have_limits_that_rise_with_their_size() {
         let many = 1000_u32;
         for (limit, ips) in [
-            (60, Box::new((0..many).map(|_| "192.0.2.1".to_owned())) as Box<dyn Iterator<Item = String>>),
-            (60, Box::new((0..many).map(|_| "::ffff:192.0.2.1".to_owned()))),
-            (30, Box::new((0..many).map(|_| "2001:db8::1".to_owned()))),
-            (60, Box::new((0..many).map(|number| format!("2001:db8::{number:x}")))),
-            (120, Box::new((0..many).map(|number| format!("2001:db8:0:{:x}::{number:x}", number % 256)))),
-            (240, Box::new((0..many).map(|number| format!("2001:db8:0:{number:x}::1")))),
+            (120, Box::new((0..many).map(|_| "192.0.2.1".to_owned())) as Box<dyn Iterator<Item = String>>),
+            (120, Box::new((0..many).map(|_| "::ffff:192.0.2.1".to_owned()))),
+            (60, Box::new((0..many).map(|_| "2001:db8::1".to_owned()))),
+            (120, Box::new((0..many).map(|number| format!("2001:db8::{number:x}")))),
+            (240, Box::new((0..many).map(|number| format!("2001:db8:0:{:x}::{number:x}", number % 256)))),
+            (480, Box::new((0..many).map(|number| format!("2001:db8:0:{number:x}::1")))),
             (1000, Box::new((0..many).map(|number| format!("2001:db8:{number:x}::1")))),
         ] {
             assert_eq!(let_in(&Entries::default(), ips), limit);
@@ -115,11 +115,11 @@ mod tests {
         let entries = Entries::default();
         let ip = "192.0.2.1".parse().unwrap();
         let end = NOW.after(WINDOW);
-        assert_eq!((0..61).find_map(|_| entries.enter(ip, NOW).err()), Some(end));
+        assert_eq!((0..121).find_map(|_| entries.enter(ip, NOW).err()), Some(end));
         assert_eq!(entries.enter(ip, end.before(Duration::from_millis(1))), Err(end));
         assert!(entries.enter(ip, end).is_ok());
         let ahead = NOW.after(Duration::from_hours(24));
-        assert!((0..60).all(|_| entries.enter(ip, ahead).is_ok()) && entries.enter(ip, ahead).is_err());
+        assert!((0..120).all(|_| entries.enter(ip, ahead).is_ok()) && entries.enter(ip, ahead).is_err());
         assert!(entries.enter(ip, NOW).is_ok(), "a window from the future is over");
     }
 }
