@@ -85,7 +85,8 @@ impl Installation {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(program());
-        command.args(words).envs(self.settings());
+        // People of a whole city sign in from one IP here; what that costs, a trial of its own says.
+        command.args(words).env("COUNTERSIGN_PASSWORD_RATE_PER_IP", "0").envs(self.settings());
         command
     }
 }

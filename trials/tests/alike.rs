@@ -125,7 +125,12 @@ async fn r82_nobody_is_told_apart_at_any_entrance_by_what_is_said_or_by_how_long
     let client = told(&installation, &["client", "add", "App", "--public", "--json"]);
     told(&installation, &["user", "deactivate", "leaver", "--json"]);
     // Nobody is to be told that there were too many.
-    let wide = [("first_step_per_account", "1000000"), ("first_step_per_address", "1000000"), ("deux_path", "/mfa")];
+    let wide = [
+        ("first_step_per_account", "1000000"),
+        ("first_step_per_address", "1000000"),
+        ("password_rate_per_ip", "0"),
+        ("deux_path", "/mfa"),
+    ];
     let server = installation.lone_node(&wide);
     for mut door in Door::all(&server, client["id"].as_str().unwrap()).await {
         let mut times = [const { Vec::new() }; TRIED.len()];

@@ -170,7 +170,7 @@ pub enum Change<S = Envelope> {
         window: Duration,
     },
     /// Takes a charge back, down to nothing, from the window that was charged: what was charged in an earlier window is not
-    /// given back from a later one.
+    /// given back from a later one. A window in which nothing is left is over.
     Refund {
         /// Names the budget.
         key: String,

@@ -54,6 +54,9 @@ pub struct FirstStepRule {
     pub per_address: u32,
     /// How long after its first failure a budget is empty again.
     pub window: Duration,
+    /// Passwords, right ones included, that may come from one IPv4 address or IPv6 /64 in ten seconds; from a single IPv6
+    /// address half as many, from a /56 twice and from a /48 four times as many. Zero: any number.
+    pub rate_per_ip: u32,
 }
 
 /// Why a policy cannot be used.
@@ -130,7 +133,12 @@ impl Default for Policy {
             sending: SendingRule::default(),
             offered: vec![Kind::TOTP, Kind::SMS, Kind::CALL, Kind::EMAIL, Kind::YUBIKEY],
             devices_per_user: 20,
-            first_step: FirstStepRule { per_account: 20, per_address: 200, window: Duration::from_mins(15) },
+            first_step: FirstStepRule {
+                per_account: 20,
+                per_address: 200,
+                window: Duration::from_mins(15),
+                rate_per_ip: 120,
+            },
             known_browser: Duration::from_hours(90 * 24),
             tokens: TokenRule::default(),
         }

@@ -294,6 +294,9 @@ impl Rows {
             Change::Refund { key, amount, until } => {
                 if let Some(budget) = self.budgets.get_mut(&key).filter(|budget| budget.until <= until) {
                     budget.spent = budget.spent.saturating_sub(amount);
+                    if budget.spent == 0 {
+                        budget.until = Timestamp::from_millis(0);
+                    }
                 }
             }
             Change::RestartBudget { key, until, beyond } => {

@@ -143,6 +143,8 @@ async fn a_known_browser_waits_for_its_own_failures() {
         world.pass(4);
     }
     signs_in(&world, &ada, &ada.code(), &visit).await.unwrap();
+    // The sign-ins that stopped half way are charged until their window is over.
+    world.pass(15 * 60);
     for guess in 0..21 {
         let refused = refusal(world.engine.sign_in("ada", &"wrong".into(), &visit).await);
         assert_eq!(matches!(refused, Refusal::TooManyFailures { .. }), guess == 20);
@@ -181,6 +183,7 @@ async fn a_known_browser_is_apart_from_strangers_at_its_own_address() {
         }
         let refused = guess("nobody", &at(stranger, None)).await;
         assert!(matches!(refused, Refusal::TooManyFailures { .. }), "the owner's sign-ins give strangers nothing back");
+        world.pass(15 * 60);
     }
 }
 
@@ -364,7 +367,7 @@ impl Users for Slow {
     }
 }
 
-/// Guesses that run beside each other are no cheaper than guesses in a row, although none is charged before it was looked at.
+/// Guesses that run beside each other are no cheaper than guesses in a row: each is charged before it is looked at.
 #[tokio::test]
 async fn parallel_guesses_share_the_budget_of_guesses_in_a_row() {
     let ready = World::new();
@@ -384,6 +387,4 @@ async fn parallel_guesses_share_the_budget_of_guesses_in_a_row() {
         assert_eq!(outcomes.iter().filter(wrong).count(), if round == 0 { 20 } else { 0 });
         assert_eq!(users.looked_at.load(Ordering::SeqCst), 20);
     }
-    let budget = world.store.budget(&format!("password/user/{}", ada.user.id)).await.unwrap().unwrap();
-    assert_eq!(budget.spent, 20);
 }

@@ -79,8 +79,11 @@ async fn t131_a_forgotten_user_leaves_nothing_to_whoever_is_given_the_id() {
     let session = ada.signs_in(&ada.code()).await.unwrap();
     let new = NewToken { name: name(), scopes: Scopes::parse("read").unwrap(), lifetime: None };
     world.engine.make_token(&signed_in, new, &Visit::default()).await.unwrap();
-    refusal(world.engine.sign_in("ada", &"wrong".into(), &Visit::default()).await);
-    let (bob, budget) = (world.user("bob"), format!("password/user/{}", ada.user.id));
+    let recognized = Visit { browser: session.browser().cloned(), ..Visit::default() };
+    refusal(world.engine.sign_in("ada", &"wrong".into(), &recognized).await);
+    let cookies = world.store.device_cookies(&ada.user.id).await.unwrap();
+    let browser = &cookies.last().unwrap().browser;
+    let (bob, budget) = (world.user("bob"), format!("password/user/{}/browser/{browser}", ada.user.id));
     let of_bob = bob.sets_up().await;
     assert!(world.store.budget(&budget).await.unwrap().is_some());
 

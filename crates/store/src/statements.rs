@@ -236,9 +236,11 @@ pub(crate) mod budget {
     pub(crate) const RESTART: &str = "UPDATE budget SET until = $1 WHERE key = $2 AND until > $3";
     pub(crate) const ONE: &str = "SELECT spent, until FROM budget WHERE key = $1";
     pub(crate) const UNTIL: &str = "SELECT until FROM budget WHERE key = $1 AND until > $2";
-    /// Amount, key, the latest end of the window that was charged.
+    /// Amount, key, the latest end of the window that was charged. A window in which nothing is left is over: else the next
+    /// one to be charged would tell that there was something.
     pub(crate) const REFUND: &str = "
-        UPDATE budget SET spent = CASE WHEN spent > $1 THEN spent - $1 ELSE 0 END
+        UPDATE budget SET spent = CASE WHEN spent > $1 THEN spent - $1 ELSE 0 END,
+            until = CASE WHEN spent > $1 THEN until ELSE 0 END
         WHERE key = $2 AND until <= $3";
     /// A name, and the first and the first no more of the names that continue it.
     pub(crate) const REMOVE: &str = "DELETE FROM budget WHERE key = $1 OR (key >= $2 AND key < $3)";

@@ -44,6 +44,11 @@ impl World {
 
     /// A world on this store in which every method is offered: messages are sent, and YubiKeys are known.
     pub fn with_every_method(store: Arc<dyn Store>) -> Self {
+        Self::with_every_method_built(store, |_| {})
+    }
+
+    /// The same, with parts changed before the engine is made.
+    pub fn with_every_method_built(store: Arc<dyn Store>, change: impl FnOnce(&mut Parts)) -> Self {
         let (outbox, validator) = (Arc::new(Outbox::default()), Arc::new(TestValidator::default()));
         let world = Self::built(store, |parts| {
             for channel in [Kind::SMS, Kind::CALL, Kind::EMAIL] {
@@ -52,6 +57,7 @@ impl World {
             parts.validator = Some(validator.clone());
             parts.policy.sending.email = EmailRule::Alone;
             parts.policy.offered = vec![Kind::TOTP, Kind::HOTP, Kind::SMS, Kind::CALL, Kind::EMAIL, Kind::YUBIKEY];
+            change(parts);
         });
         Self { outbox, validator, ..world }
     }

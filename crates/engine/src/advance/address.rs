@@ -70,7 +70,8 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1000);
-    const RULE: FirstStepRule = FirstStepRule { per_account: 0, per_address: 2, window: Duration::from_mins(1) };
+    const RULE: FirstStepRule =
+        FirstStepRule { per_account: 0, per_address: 2, window: Duration::from_mins(1), rate_per_ip: 0 };
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()

@@ -16,9 +16,8 @@ use countersign_core::Timestamp;
 
 /// How long entries are counted together.
 const WINDOW: Duration = Duration::from_secs(10);
-/// How many in a window: from one IPv4 address, and from IPv6 networks of these prefixes.
-const PER_IPV4: u32 = 120;
-const PER_IPV6: [(u32, u32); 4] = [(128, 60), (64, 120), (56, 240), (48, 480)];
+/// The limits of IPv6 networks of these prefixes, in halves of the limit of one IPv4 address.
+const IPV6: [(u32, u32); 4] = [(128, 1), (64, 2), (56, 4), (48, 8)];
 const MAX_ENTRIES: usize = 200_000;
 
 /// A network of one size.
@@ -35,10 +34,13 @@ struct Window {
 }
 
 impl Entries {
-    /// Counts one, or says from when on there is room again.
-    pub(crate) fn enter(&self, ip: IpAddr, now: Timestamp) -> Result<(), Timestamp> {
+    /// Counts one, or says from when on there is room again. `rate` is the limit of one IPv4 address; zero is none.
+    pub(crate) fn enter(&self, ip: IpAddr, rate: u32, now: Timestamp) -> Result<(), Timestamp> {
+        if rate == 0 {
+            return Ok(());
+        }
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let networks = networks(ip);
+        let networks = networks(ip, rate);
         if windows.len().saturating_add(networks.len()) > MAX_ENTRIES {
             windows.retain(|_, window| window.is_open(now));
         }
@@ -71,10 +73,11 @@ impl Window {
 }
 
 /// The networks that an address is in, with their limits.
-fn networks(ip: IpAddr) -> Vec<(Network, u32)> {
+fn networks(ip: IpAddr, rate: u32) -> Vec<(Network, u32)> {
+    let limit = |halves: u32| rate.saturating_mul(halves).div_ceil(2);
     match ip.to_canonical() {
-        v4 @ IpAddr::V4(_) => vec![((v4, 32), PER_IPV4)],
-        IpAddr::V6(ip) => PER_IPV6.map(|(prefix, limit)| ((network(ip, prefix), prefix), limit)).into(),
+        v4 @ IpAddr::V4(_) => vec![((v4, 32), rate)],
+        IpAddr::V6(ip) => IPV6.map(|(prefix, halves)| ((network(ip, prefix), prefix), limit(halves))).into(),
     }
 }
 
@@ -88,10 +91,11 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1000);
+    const RATE: u32 = 120;
 
     /// How many of these are let in at one moment.
     fn let_in(entries: &Entries, ips: impl Iterator<Item = String>) -> usize {
-        ips.filter(|ip| entries.enter(ip.parse().unwrap(), NOW).is_ok()).count()
+        ips.filter(|ip| entries.enter(ip.parse().unwrap(), RATE, NOW).is_ok()).count()
     }
 
     #[test]
@@ -115,11 +119,12 @@ mod tests {
         let entries = Entries::default();
         let ip = "192.0.2.1".parse().unwrap();
         let end = NOW.after(WINDOW);
-        assert_eq!((0..121).find_map(|_| entries.enter(ip, NOW).err()), Some(end));
-        assert_eq!(entries.enter(ip, end.before(Duration::from_millis(1))), Err(end));
-        assert!(entries.enter(ip, end).is_ok());
+        assert_eq!((0..121).find_map(|_| entries.enter(ip, RATE, NOW).err()), Some(end));
+        assert_eq!(entries.enter(ip, RATE, end.before(Duration::from_millis(1))), Err(end));
+        assert!(entries.enter(ip, RATE, end).is_ok());
         let ahead = NOW.after(Duration::from_hours(24));
-        assert!((0..120).all(|_| entries.enter(ip, ahead).is_ok()) && entries.enter(ip, ahead).is_err());
-        assert!(entries.enter(ip, NOW).is_ok(), "a window from the future is over");
+        assert!((0..120).all(|_| entries.enter(ip, RATE, ahead).is_ok()) && entries.enter(ip, RATE, ahead).is_err());
+        assert!(entries.enter(ip, RATE, NOW).is_ok(), "a window from the future is over");
+        assert!((0..1000).all(|_| entries.enter(ip, 0, NOW).is_ok()), "no limit");
     }
 }

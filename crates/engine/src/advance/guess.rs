@@ -43,7 +43,9 @@ impl Engine {
         let ip = visit.address.filter(|_| browser.is_none());
         let now = self.now();
         if let Some(ip) = ip {
-            self.entries().enter(ip, now).map_err(|until| Refusal::TooManyRequests { until })?;
+            self.entries()
+                .enter(ip, self.policy().first_step.rate_per_ip, now)
+                .map_err(|until| Refusal::TooManyRequests { until })?;
             let spent = self.addresses().spend(ip, &self.policy().first_step, now);
             spent.map_err(|until| Refusal::TooManyFailures { until })?;
         }

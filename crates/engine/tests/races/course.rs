@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cluster::Fresh;
 use countersign_engine::{
-    Stop, Store,
+    Parts, Stop, Store,
     core::{Change, Kind, Refusal, Sealed, throttle::ThrottleRule},
     memory::MemoryStore,
 };
@@ -102,7 +102,7 @@ impl Course {
 
     /// The world in which people get ready.
     pub(crate) fn ready(&self) -> World {
-        World::on(self.rows.clone())
+        World::built(self.rows.clone(), in_earnest)
     }
 
     /// The same rows and people, with a gate before every racer's commit.
@@ -127,8 +127,14 @@ impl Course {
             }
             parts.validator = Some(world.validator.clone());
             parts.policy.offered.clone_from(&world.engine.policy().offered);
+            parts.policy.first_step = world.engine.policy().first_step;
             parts.policy.devices_per_user = world.engine.policy().devices_per_user;
             parts.policy.throttle = throttle;
         })
     }
+}
+
+/// Racers give the right password as often as they are many, and finish later, or never.
+pub(crate) fn in_earnest(parts: &mut Parts) {
+    parts.policy.first_step.per_account = 1000;
 }

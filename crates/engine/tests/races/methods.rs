@@ -7,7 +7,7 @@ use countersign_engine::{
 };
 use countersign_testkit::{Person, SoftToken, SoftYubikey, World, all_at_once, other_code};
 
-use crate::course::{Course, RACERS, Tally, tally, writes_a_device};
+use crate::course::{Course, RACERS, Tally, in_earnest, tally, writes_a_device};
 
 /// A method that is raced for.
 struct Raced {
@@ -42,7 +42,7 @@ struct Ready {
 
 impl Raced {
     async fn ready(&self, course: &Course) -> Ready {
-        let world = World::with_every_method(course.rows.clone());
+        let world = World::with_every_method_built(course.rows.clone(), in_earnest);
         let (ada, visit) = (world.user("ada"), Visit::default());
         let signed_in = ada.signs_in_with_password().await;
         let name = DeviceName::parse("Device").unwrap();

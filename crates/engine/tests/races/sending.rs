@@ -9,7 +9,7 @@ use countersign_engine::{
 };
 use countersign_testkit::{Rigged, World, all_at_once};
 
-use crate::course::{Course, RACERS, Tally, tally};
+use crate::course::{Course, RACERS, Tally, in_earnest, tally};
 
 fn adds_a_delivery(change: &Change<Sealed>) -> bool {
     matches!(change, Change::AddDelivery(_))
@@ -25,7 +25,7 @@ fn phone(kind: Kind, to: String) -> Enrolment {
 
 /// Sixty-four logins of one user ask for a code at once: what came of it, and how many were sent.
 async fn ask_at_once(course: &Course) -> (Tally, usize) {
-    let world = World::with_every_method(course.rows.clone());
+    let world = World::with_every_method_built(course.rows.clone(), in_earnest);
     let ada = world.user("ada");
     let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
     let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &visit).await;
@@ -61,7 +61,7 @@ async fn one_of_64_codes_asked_for_at_once_is_sent() {
 #[tokio::test]
 async fn the_breaker_of_a_region_holds_against_64_strangers_at_once() {
     for course in Course::careful().await {
-        let world = World::with_every_method(course.rows.clone());
+        let world = World::with_every_method_built(course.rows.clone(), in_earnest);
         let mut sessions = vec![];
         for number in 0..RACERS {
             sessions.push(world.user(&format!("mallory {number}")).signs_in_with_password().await);
@@ -83,7 +83,7 @@ async fn the_breaker_of_a_region_holds_against_64_strangers_at_once() {
 #[tokio::test]
 async fn of_64_who_fetch_the_digits_of_a_call_one_gets_them() {
     for course in Course::careful().await {
-        let world = World::with_every_method(course.rows.clone());
+        let world = World::with_every_method_built(course.rows.clone(), in_earnest);
         let signed_in = world.user("ada").signs_in_with_password().await;
         let enrolment = phone(Kind::CALL, "+31612345658".into());
         world.engine.begin_enrolment(&signed_in, enrolment, &Visit::default()).await.unwrap();
@@ -106,7 +106,7 @@ async fn t107_of_63_codes_a_stranger_asks_for_at_once_some_are_sent_and_the_owne
     let careful = Course::careful().await.map(|course| (course, false));
     let careless = Course::careless().await.map(|course| (course, true));
     for (course, is_careless) in careful.into_iter().chain(careless) {
-        let world = World::with_every_method(course.rows.clone());
+        let world = World::with_every_method_built(course.rows.clone(), in_earnest);
         let ada = world.user("ada");
         let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
         let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &visit).await;

@@ -267,6 +267,12 @@ const SETTINGS: &[Setting] = &[
         set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.first_step.per_address = most),
     },
     Setting {
+        name: "password_rate_per_ip",
+        about: "How many passwords may come from one IP in ten seconds, right ones included; 0: any number.",
+        default: |config| Some(config.policy.first_step.rate_per_ip.to_string()),
+        set: |config, text| number(text, 0, 1_000_000).map(|rate| config.policy.first_step.rate_per_ip = rate),
+    },
+    Setting {
         name: "first_step_window",
         about: "How long that window is.",
         default: |config| Some(show_span(config.policy.first_step.window)),

@@ -158,7 +158,8 @@ async fn limits_outlive_a_restart_and_hold_across_nodes() {
     ada.signs_in(PASSWORD).await;
     let page = begins(&mut ada, "sms", NUMBER).await;
     ada.answers(&page, &inbox.code(1)).await;
-    for number in 2..=6 {
+    // Strangers have half of the six, and the code that came back is not counted.
+    for number in 2..=4 {
         let page = Person::at(&two[number % 2], "ada").signs_in(PASSWORD).await;
         assert!(page.says("was sent to"), "{number}: {}", page.body);
     }
@@ -170,7 +171,7 @@ async fn limits_outlive_a_restart_and_hold_across_nodes() {
     is_over(&two[1]).await;
     drop(two);
     is_over(&serves(&house, &inbox)).await;
-    assert_eq!(inbox.posted.lock().unwrap().len(), 6);
+    assert_eq!(inbox.posted.lock().unwrap().len(), 4);
 }
 
 #[test]
