@@ -7,6 +7,7 @@
 
 mod command;
 mod contract;
+mod deps;
 mod postgres;
 mod python;
 mod server;
@@ -27,6 +28,7 @@ usage: cargo xtask <chore>
 
   test                  everything that has to hold before a commit goes in
   tidy                  the arrows between the crates, and the papers that describe them
+  deps                  licences, duplicates and origins of what Cargo.lock brings, by deny.toml
   postgres              a private PostgreSQL for tests that one runs by hand
   bench login [ARGS]    logins over HTTP against the real binary, beside the bare limits
   contract twilio FILE  what we tell Twilio, held against its own description of its interface (OpenAPI, api_v2010)";
@@ -46,6 +48,7 @@ fn chore(words: &[&str]) -> Result<()> {
     match words {
         ["test"] => test::test(&Workspace::load()?),
         ["postgres"] => postgres::keep(),
+        ["deps"] => deps::deps(&Workspace::load()?),
         ["tidy"] => tidy::tidy(&Workspace::load()?),
         ["bench", "login", arguments @ ..] => bench_login(&Workspace::load()?, arguments),
         ["contract", "twilio", file] => contract::twilio(&Workspace::load()?, file),

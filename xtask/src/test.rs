@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     command::{self, cargo},
-    postgres, python, server,
+    deps, postgres, python, server,
     tally::Tally,
     tidy, tools,
     workspace::Workspace,
@@ -24,6 +24,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     step("tools", tools::provide)?;
     let python = step("python", || python::provide(&workspace.target))?;
     step("format", || run(workspace, &["fmt", "--all", "--check"]))?;
+    step("deps", || deps::deps(workspace))?;
     step("clippy", || run(workspace, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     step("doc", || {
         command::run(at(workspace, &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
