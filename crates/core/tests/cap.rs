@@ -203,7 +203,7 @@ fn t129_questions_of_a_stranger_do_not_displace_the_owners() {
         let ruling = judges(key, &AttemptId::new(run), standing, None);
         *key = ruling.batch().changes().iter().find_map(updated).unwrap();
         let receipt = stored(ruling.batch()).done();
-        let Settled::Ask(question) = ruling.settle(&receipt) else { unreachable!("a service is asked") };
+        let Settled::Ask(question) = ruling.settle(&receipt) else { panic!("a service is asked") };
         question
     };
     let owners = asks(&mut key, "attempt-of-the-owner", Recognized);

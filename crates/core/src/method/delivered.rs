@@ -69,6 +69,7 @@ fn latest() -> Timestamp {
     Timestamp::MAX
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_latest(moment: &Timestamp) -> bool {
     *moment == Timestamp::MAX
 }
