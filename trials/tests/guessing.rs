@@ -50,7 +50,13 @@ impl Place {
         }
         let mut front = Front::start(folder.path());
         let proxies = format!("{PROXY},127.0.0.1");
-        let node = || installation.node(&front.url(), &[("trusted_proxies", &proxies)], Clock::Right);
+        let node = || {
+            installation.node(
+                &front.url(),
+                &[("trusted_proxies", &proxies), ("first_step_per_account", "20")],
+                Clock::Right,
+            )
+        };
         let nodes = [node(), node()];
         front.leads_to(&[&nodes[0], &nodes[1]]);
         Self { front, database, _nodes: nodes, _folder: folder }

@@ -1,7 +1,7 @@
 //! A node without any throttle, for trials only.
 //!
 //! The shipped program has a cap on wrong codes that no setting takes away. To count what two nodes count when nothing
-//! stops anybody, the same pages, rules and store are served by this program, with that one rule off. Its users are in
+//! stops anybody, the same pages, rules and store are served by this program, with the throttles off. Its users are in
 //! its memory, the same ones on every node.
 #![expect(clippy::unwrap_used, reason = "a trial fails by panicking")]
 
@@ -24,6 +24,8 @@ async fn main() {
     let keyring = Keyring::parse(&fs::read_to_string(key_file).unwrap()).unwrap();
     let mut parts = Parts::new(Arc::new(store), Arc::new(users), keyring);
     parts.policy.throttle = ThrottleRule::OFF;
+    parts.policy.first_step.per_account = u32::MAX;
+    parts.policy.first_step.rate_per_ip = 0;
     let settings = Settings::new(Origins::Public(public_url.parse().unwrap()));
     let pages = Countersign::new(Engine::new(parts).unwrap(), settings).unwrap().routes();
     let app = Router::new().route("/healthz", get(async || StatusCode::NO_CONTENT)).merge(pages);

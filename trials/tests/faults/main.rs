@@ -63,6 +63,11 @@ async fn whichever_call_fails_the_answer_is_a_fault_and_nothing_is_half_done() {
             failing.arm(Some((number, fails)));
             let page = ready.act().await;
             failing.arm(None);
+            // What only gives a charge back may fail: all else is done, and the person is not told.
+            if deed == Deed::ChangePassword && page.status == done.status {
+                assert!(picture(&*rows, &ready.person).await == after, "{what}: not everything was done");
+                continue;
+            }
             assert!(page.status.is_server_error(), "{what}: {}", page.status);
             assert!(page.says("Incident") || page.body.to_lowercase().contains("number"), "{what}: {}", page.body);
             assert!(!gives_a_session(&page), "{what}");
