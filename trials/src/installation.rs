@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{Server, program};
+use crate::{Server, program, running::ROOM};
 
 /// A key file and a database that is made ready.
 #[derive(Clone, Debug)]
@@ -85,10 +85,7 @@ impl Installation {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(program());
-        // A whole city signs in from one IP here, and one person in many browsers at once, who all stay charged for their
-        // password until the second factor. What strangers may guess, a trial of its own says.
-        let wide = [("COUNTERSIGN_PASSWORD_RATE_PER_IP", "0"), ("COUNTERSIGN_FIRST_STEP_PER_ACCOUNT", "1000000")];
-        command.args(words).envs(wide).envs(self.settings());
+        command.args(words).envs(ROOM).envs(self.settings());
         command
     }
 }

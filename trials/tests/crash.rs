@@ -15,7 +15,7 @@ use std::{
 };
 
 use rusqlite::Connection;
-use trials::{Server, Walk, code_of, program, wait_for_a_fresh_code};
+use trials::{ROOM, Server, Walk, code_of, program, wait_for_a_fresh_code};
 
 const ROUNDS: usize = 6;
 const PEOPLE: usize = 4;
@@ -48,10 +48,15 @@ fn add_user(folder: &Path, name: &str, password: &str) {
     assert!(add.wait().unwrap().success());
 }
 
+fn demo(folder: &Path) -> Server {
+    let mut command = Command::new(program());
+    Server::run(command.envs(ROOM), folder)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_accepted_stays_accepted_through_power_cuts() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::demo(folder.path());
+    let server = demo(folder.path());
     let mut people = vec![];
     for number in 0..PEOPLE {
         let (name, password) = (format!("person{number}"), format!("umbrella marmalade {number} kiosk"));
@@ -68,7 +73,7 @@ async fn what_was_accepted_stays_accepted_through_power_cuts() {
     let accepted = Arc::new(Mutex::new(Vec::<Accepted>::new()));
     let mut killed_at_work = 0;
     for round in 0..ROUNDS {
-        let server = Server::demo(folder.path());
+        let server = demo(folder.path());
         let before = accepted.lock().unwrap().len();
         let tasks: Vec<_> = (0..PEOPLE)
             .map(|person| {
@@ -86,7 +91,7 @@ async fn what_was_accepted_stays_accepted_through_power_cuts() {
             task.await.unwrap();
         }
         is_whole(folder.path());
-        let server = Server::demo(folder.path());
+        let server = demo(folder.path());
         let so_far = accepted.lock().unwrap().clone();
         for code in so_far {
             is_refused(&server, &people, &code).await;

@@ -17,7 +17,7 @@ const DISABLE: &str = "/account/two-factor/disable";
 const PASSWORD: &str = "/account/password";
 const VERIFY: &str = "/account/verify";
 const LOGOUT: &str = "/account/logout";
-const NEW_PASSWORD: &str = "another long password";
+pub(crate) const NEW_PASSWORD: &str = "another long password";
 
 /// What somebody does by sending one form, or looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,14 +90,15 @@ impl Ready {
         }
     }
 
-    /// Whether they get on with it: it is the password that counts, and the other one does not.
-    pub(crate) async fn has_the_new_password(&self) -> bool {
-        let (name, old) = (&self.person.user.name, &self.person.password);
-        let mut browser = self.browser.clone();
-        browser.cookies.clear();
-        let [with_old, with_new] =
-            [browser.gives_password(name, old).await, browser.gives_password(name, NEW_PASSWORD).await];
-        !with_old.status.is_success() && with_new.says("name=\"code\"")
+    /// Whether this is the user's password now, and the other one is not.
+    pub(crate) async fn has_password(&self, password: &str) -> bool {
+        let other = if password == NEW_PASSWORD { &self.person.password } else { NEW_PASSWORD };
+        let is_accepted = async |password: &str| {
+            let mut browser = self.browser.clone();
+            browser.cookies.clear();
+            browser.gives_password(&self.person.user.name, password).await.says("name=\"code\"")
+        };
+        is_accepted(password).await && !is_accepted(other).await
     }
 }
 
