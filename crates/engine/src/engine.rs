@@ -13,8 +13,8 @@ use data_encoding::BASE64URL_NOPAD;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    Clock, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users,
-    advance::{AddressBudgets, Entries},
+    Clock, IpRateLimit, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users,
+    advance::AddressBudgets,
     port::{AnyNumber, CallApp, Gateway, InTurn, Numbers, Owners, Silent, Validator},
     ready::Readiness,
 };
@@ -84,7 +84,7 @@ struct Inner {
     owners: Arc<dyn Owners>,
     methods: Methods,
     addresses: AddressBudgets,
-    entries: Entries,
+    password_rates: IpRateLimit,
     readiness: Readiness,
     deliveries: TaskTracker,
     ring: RwLock<Ring>,
@@ -105,12 +105,13 @@ impl Engine {
         let Policy { totp, hotp, .. } = parts.policy;
         let methods = Methods { totp, hotp, foreign: parts.foreign.clone() };
         let ring = Ring { keys: Arc::new(parts.keyring.clone()), sealing_since: parts.clock.now() };
-        let (addresses, entries, ring) = (AddressBudgets::default(), Entries::default(), RwLock::new(ring));
+        let (addresses, ring) = (AddressBudgets::default(), RwLock::new(ring));
         let deliveries = TaskTracker::new();
         let in_turn = || Arc::new(InTurn::new(parts.store.clone(), parts.users.clone())) as Arc<dyn Owners>;
         let owners = parts.owners.clone().unwrap_or_else(in_turn);
         let readiness = Readiness::default();
-        let inner = Inner { parts, owners, methods, addresses, entries, readiness, deliveries, ring };
+        let password_rates = IpRateLimit::default();
+        let inner = Inner { parts, owners, methods, addresses, password_rates, readiness, deliveries, ring };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -213,8 +214,8 @@ impl Engine {
         &self.inner.addresses
     }
 
-    pub(crate) fn entries(&self) -> &Entries {
-        &self.inner.entries
+    pub(crate) fn password_rates(&self) -> &IpRateLimit {
+        &self.inner.password_rates
     }
 
     pub(crate) fn readiness(&self) -> &Readiness {

@@ -43,7 +43,7 @@ impl Engine {
         let ip = visit.address.filter(|_| browser.is_none());
         let now = self.now();
         if let Some(ip) = ip {
-            self.entries()
+            self.password_rates()
                 .enter(ip, self.policy().first_step.rate_per_ip, now)
                 .map_err(|until| Refusal::TooManyRequests { until })?;
             let spent = self.addresses().spend(ip, &self.policy().first_step, now);

@@ -1,9 +1,10 @@
-//! How often passwords may be given from one place of the network, whatever comes of it.
+//! A limit on how often something may happen per IP address and network, whatever comes of it.
 //!
-//! Budgets of wrong passwords last for minutes and are by account; this lasts for seconds and keeps one network from filling
-//! the lane in which strangers wait to have their passwords hashed. Whoever has an IPv6 network has as many addresses as
-//! they like, so larger networks have limits as well, which rise with their size: an honest office may share any of them.
-//! Each node counts for itself, in a table that is bounded: while it is full of live entries, others are not counted.
+//! Budgets of wrong passwords last for minutes and are counted by account; this lasts for seconds. It keeps one network from
+//! filling the queue in which unrecognized clients wait for password hashing, and from filling the log. The owner of an IPv6
+//! network has any number of addresses, so larger networks have limits as well, which rise with their size: an honest office
+//! may share any of them. Each node counts for itself, in a table that is bounded: while it is full of open windows, further
+//! networks are not counted.
 
 use std::{
     collections::HashMap,
@@ -14,18 +15,18 @@ use std::{
 
 use countersign_core::Timestamp;
 
-/// How long entries are counted together.
+/// How long requests are counted together.
 const WINDOW: Duration = Duration::from_secs(10);
 /// The limits of IPv6 networks of these prefixes, in halves of the limit of one IPv4 address.
 const IPV6: [(u32, u32); 4] = [(128, 1), (64, 2), (56, 4), (48, 8)];
-const MAX_ENTRIES: usize = 200_000;
+const MAX_NETWORKS: usize = 200_000;
 
 /// A network of one size.
 type Network = (IpAddr, u32);
 
-/// What came in of late, by network.
+/// Counts of the last ten seconds, by network.
 #[derive(Debug, Default)]
-pub(crate) struct Entries(Mutex<HashMap<Network, Window>>);
+pub struct IpRateLimit(Mutex<HashMap<Network, Window>>);
 
 #[derive(Debug)]
 struct Window {
@@ -33,15 +34,17 @@ struct Window {
     until: Timestamp,
 }
 
-impl Entries {
-    /// Counts one, or says from when on there is room again. `rate` is the limit of one IPv4 address; zero is none.
-    pub(crate) fn enter(&self, ip: IpAddr, rate: u32, now: Timestamp) -> Result<(), Timestamp> {
+impl IpRateLimit {
+    /// Counts one, or gives the moment from which there is room again. `rate` is how many one IPv4 address may have within
+    /// ten seconds; zero means no limit. An IPv6 address may have half of it, its /64 as much, its /56 twice and its /48 four
+    /// times as much.
+    pub fn enter(&self, ip: IpAddr, rate: u32, now: Timestamp) -> Result<(), Timestamp> {
         if rate == 0 {
             return Ok(());
         }
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let networks = networks(ip, rate);
-        if windows.len().saturating_add(networks.len()) > MAX_ENTRIES {
+        if windows.len().saturating_add(networks.len()) > MAX_NETWORKS {
             windows.retain(|_, window| window.is_open(now));
         }
         let full = networks.iter().filter_map(|(network, limit)| {
@@ -52,7 +55,7 @@ impl Entries {
             return Err(until);
         }
         for (network, _) in networks {
-            if windows.len() >= MAX_ENTRIES && !windows.contains_key(&network) {
+            if windows.len() >= MAX_NETWORKS && !windows.contains_key(&network) {
                 continue;
             }
             let window = windows.entry(network).or_insert(Window { count: 0, until: now });
@@ -94,8 +97,8 @@ mod tests {
     const RATE: u32 = 120;
 
     /// How many of these are let in at one moment.
-    fn let_in(entries: &Entries, ips: impl Iterator<Item = String>) -> usize {
-        ips.filter(|ip| entries.enter(ip.parse().unwrap(), RATE, NOW).is_ok()).count()
+    fn let_in(rates: &IpRateLimit, ips: impl Iterator<Item = String>) -> usize {
+        ips.filter(|ip| rates.enter(ip.parse().unwrap(), RATE, NOW).is_ok()).count()
     }
 
     #[test]
@@ -110,21 +113,21 @@ mod tests {
             (480, Box::new((0..many).map(|number| format!("2001:db8:0:{number:x}::1")))),
             (1000, Box::new((0..many).map(|number| format!("2001:db8:{number:x}::1")))),
         ] {
-            assert_eq!(let_in(&Entries::default(), ips), limit);
+            assert_eq!(let_in(&IpRateLimit::default(), ips), limit);
         }
     }
 
     #[test]
     fn there_is_room_again_after_seconds_whatever_the_clock_did() {
-        let entries = Entries::default();
+        let rates = IpRateLimit::default();
         let ip = "192.0.2.1".parse().unwrap();
         let end = NOW.after(WINDOW);
-        assert_eq!((0..121).find_map(|_| entries.enter(ip, RATE, NOW).err()), Some(end));
-        assert_eq!(entries.enter(ip, RATE, end.before(Duration::from_millis(1))), Err(end));
-        assert!(entries.enter(ip, RATE, end).is_ok());
+        assert_eq!((0..121).find_map(|_| rates.enter(ip, RATE, NOW).err()), Some(end));
+        assert_eq!(rates.enter(ip, RATE, end.before(Duration::from_millis(1))), Err(end));
+        assert!(rates.enter(ip, RATE, end).is_ok());
         let ahead = NOW.after(Duration::from_hours(24));
-        assert!((0..120).all(|_| entries.enter(ip, RATE, ahead).is_ok()) && entries.enter(ip, RATE, ahead).is_err());
-        assert!(entries.enter(ip, RATE, NOW).is_ok(), "a window from the future is over");
-        assert!((0..1000).all(|_| entries.enter(ip, 0, NOW).is_ok()), "no limit");
+        assert!((0..120).all(|_| rates.enter(ip, RATE, ahead).is_ok()) && rates.enter(ip, RATE, ahead).is_err());
+        assert!(rates.enter(ip, RATE, NOW).is_ok(), "a window from the future is over");
+        assert!((0..1000).all(|_| rates.enter(ip, 0, NOW).is_ok()), "no limit");
     }
 }
