@@ -91,7 +91,8 @@ impl Engine {
     }
 
     /// Dates the budget that `receipt` says is used up anew, if a clock that was ahead has dated it: it stays used up, for one
-    /// window from now. Says so in the place of `receipt`.
+    /// window from now. Says so in the place of `receipt`. With it go the other budgets of the batch that such a clock has
+    /// dated, or each would be found only when the one before it is over.
     async fn restarted(&self, batch: &Batch, key: &str, receipt: &Receipt) -> Result<Option<Receipt>, Fault> {
         let Written::Overspent { until, .. } = receipt.written() else { return Ok(None) };
         let charged = batch.changes().iter().find_map(|change| match change {
@@ -101,11 +102,16 @@ impl Engine {
         let Some((at, window)) = charged.filter(|(at, window)| !until.is_credible_end(*window, *at)) else {
             return Ok(None);
         };
-        let (end, beyond) = (at.after(window), at.after(window).after(CLOCK_TOLERANCE));
-        let restart = Change::RestartBudget { key: key.to_owned(), until: end, beyond };
-        self.store().commit(Batch::new(vec![restart]).seal(|device| self.seal_device(device))?).await?;
+        let restarts = batch.changes().iter().filter_map(|change| match change {
+            Change::Spend { key, at, window, .. } => {
+                let until = at.after(*window);
+                Some(Change::RestartBudget { key: key.clone(), until, beyond: until.after(CLOCK_TOLERANCE) })
+            }
+            _ => None,
+        });
+        self.store().commit(Batch::new(restarts.collect()).seal(|device| self.seal_device(device))?).await?;
         let sealed = batch.seal(|device| self.seal_device(device))?;
-        Ok(Some(sealed.overspent(key.to_owned(), end)))
+        Ok(Some(sealed.overspent(key.to_owned(), at.after(window))))
     }
 
     /// Seals a run of a flow for the browser that runs it.

@@ -1,12 +1,13 @@
 //! T117: a clock that was ahead. What it has dated is not believed, and lengthens nothing beyond its own limit.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Grant, Stop,
-    advance::{Challenge, NewToken, SignIn, Visit},
-    core::{DeviceName, Refusal, Scopes, Timestamp, flow::Purpose, time::CLOCK_TOLERANCE},
+    advance::{Challenge, Enrolment, NewToken, SignIn, Visit},
+    core::{DeviceName, Kind, Refusal, Scopes, Timestamp, flow::Purpose, time::CLOCK_TOLERANCE},
+    memory::MemoryStore,
 };
 use countersign_testkit::{Person, World, refusal};
 use proptest::prelude::*;
@@ -30,13 +31,18 @@ async fn answers(world: &World, ada: &Person, answer: &str, visit: &Visit) -> Re
 }
 
 /// How long it takes, read every few seconds, until `is_free` says so.
-async fn waits(world: &World, longest: Duration, mut is_free: impl AsyncFnMut() -> bool) -> Duration {
+async fn waits(world: &World, longest: Duration, is_free: impl AsyncFnMut() -> bool) -> Duration {
+    waits_by(world, 7, longest, is_free).await
+}
+
+/// How long it takes, read every so many seconds, until `is_free` says so.
+async fn waits_by(world: &World, step: u64, longest: Duration, mut is_free: impl AsyncFnMut() -> bool) -> Duration {
     let began = world.now();
-    while world.now().since(began) <= longest {
+    while world.now().since(began) <= longest + Duration::from_secs(step) {
         if is_free().await {
             return world.now().since(began);
         }
-        world.pass(7);
+        world.pass(step);
     }
     panic!("it lasts longer than {longest:?}")
 }
@@ -47,6 +53,21 @@ async fn leap(ahead: Duration) -> (World, Person, Timestamp) {
     let ada = world.user("ada");
     ada.sets_up().await;
     world.pass(60);
+    let right = world.now();
+    world.clock.set(right.after(ahead));
+    (world, ada, right)
+}
+
+/// The same with Ada's telephone, to which codes are sent.
+async fn leap_with_sms(ahead: Duration) -> (World, Person, Timestamp) {
+    let world = World::with_every_method(Arc::new(MemoryStore::default()));
+    let ada = world.user("ada");
+    let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
+    let phone =
+        Enrolment { kind: Kind::SMS, name: DeviceName::parse("Phone").unwrap(), to: Some("+31 6 12345658".into()) };
+    let run = world.engine.begin_enrolment(&signed_in, phone, &visit).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &visit).await.unwrap();
+    world.pass(24 * 3600);
     let right = world.now();
     world.clock.set(right.after(ahead));
     (world, ada, right)
@@ -103,6 +124,42 @@ proptest! {
             assert!(matches!(closed, Refusal::TooManyFailures { .. }), "{closed:?}");
             let free = async || is_asked(&world, &ada, &Visit::default()).await.is_ok();
             waits(&world, Duration::from_secs(15 * 60 + 60 + 7), free).await;
+        });
+    }
+
+    #[test]
+    fn t117_a_cooldown_and_a_day_of_codes_last_no_longer_than_their_limits(ahead in ahead(), day: bool) {
+        play(async move {
+            let (world, ada, right) = leap_with_sms(ahead).await;
+            for _ in 0..if day { 12 } else { 1 } {
+                is_asked(&world, &ada, &Visit::default()).await.unwrap();
+                world.pass(60);
+            }
+            world.clock.set(right);
+            let limit = Duration::from_secs(if day { 24 * 3600 } else { 60 });
+            let is_sent = async || is_asked(&world, &ada, &Visit::default()).await.unwrap().unsent.is_none();
+            waits_by(&world, limit.as_secs() / 24 + 5, limit + CLOCK_TOLERANCE, is_sent).await;
+        });
+    }
+
+    #[test]
+    fn t117_a_code_that_was_sent_ahead_is_accepted_no_longer_than_it_would_have_been(ahead in ahead(), later in 0..1000_u64) {
+        play(async move {
+            let (world, ada, right) = leap_with_sms(ahead).await;
+            let asked = is_asked(&world, &ada, &Visit::default()).await.unwrap();
+            let code = world.outbox.code();
+            world.clock.set(right);
+            world.pass(later);
+            if right.after(ahead).is_credible(world.now()) {
+                return;
+            }
+            let device = asked.view.device.id.clone();
+            assert_eq!(refusal(ada.answers(&asked.token, &device, &code).await), Refusal::AttemptOver);
+            let again = is_asked(&world, &ada, &Visit::default()).await.unwrap();
+            if world.outbox.code() == code {
+                let refused = refusal(ada.answers(&again.token, &device, &code).await);
+                assert!(matches!(refused, Refusal::NothingSent), "{refused:?}");
+            }
         });
     }
 
