@@ -1,16 +1,25 @@
 //! Wrong passwords: which of them share a budget, and what does not begin it anew.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Fault, Keyring, OsRandom, User, Users,
+    Fault, Keyring, OsRandom, Stop, User, Users,
     advance::Visit,
     core::{Refusal, Secret, UserId},
     memory::MemoryStore,
 };
-use countersign_testkit::{TestUsers, World, refusal};
+use countersign_store::SqliteStore;
+use countersign_testkit::{Failing, HookedUsers, TestUsers, World, refusal};
+use sha2::{Digest as _, Sha256};
 
 /// Users who sign in with their name or their address, however its accents are put together.
 #[derive(Debug, Default)]
@@ -99,4 +108,75 @@ async fn t122_a_day_allows_as_many_wrong_passwords_as_we_say() {
         world.pass(15 * 60);
     }
     assert_eq!(looked_at, 1920);
+}
+
+/// A full disk, or a database that has become read-only.
+#[tokio::test]
+async fn t114_while_nothing_can_be_written_no_password_is_looked_at() {
+    let disk = Failing::before(Arc::new(MemoryStore::default()));
+    let looked_at = Arc::new(AtomicUsize::new(0));
+    let world = World::built(disk.clone(), |parts| {
+        parts.users = HookedUsers::counting(parts.users.clone(), &looked_at, Duration::ZERO);
+    });
+    let ada = world.user("ada");
+    let signed_in = ada.signs_in_with_password().await;
+    let looks = looked_at.load(Ordering::SeqCst);
+    disk.set_read_only(true);
+    for (name, password) in [("ada", "wrong"), ("ada", &*ada.password), ("nobody", "wrong")] {
+        let outcome = world.engine.sign_in(name, &password.into(), &Visit::default()).await;
+        assert!(matches!(outcome, Err(Stop::Faulted(_))), "{name}: {outcome:?}");
+        let changed =
+            world.engine.change_password(&signed_in, &password.into(), &"new".into(), &Visit::default()).await;
+        assert!(matches!(changed, Err(Stop::Faulted(_))), "{name}: {changed:?}");
+    }
+    assert_eq!(looked_at.load(Ordering::SeqCst), looks, "a password was looked at, and its charge was not written");
+    disk.set_read_only(false);
+    assert!(ada.enters_password().await.is_ok());
+}
+
+/// The row that guesses at a name are charged to, where no device cookie is shown.
+fn row_of(name: &str) -> String {
+    let digest = Sha256::digest(name);
+    let first = u32::from_be_bytes(digest[..4].try_into().unwrap());
+    format!("password/name/{:05x}", first % (1 << 20))
+}
+
+#[tokio::test]
+async fn t116_guesses_fill_a_bounded_number_of_rows_that_do_not_tell_which_names_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("guesses.db");
+    SqliteStore::migrate(&file).unwrap();
+    let world = World::on(Arc::new(SqliteStore::open(&file).unwrap()));
+    world.user("ada");
+    let nobodies: Vec<_> = (0..200).map(|number| format!("nobody-{number}")).collect();
+    for name in nobodies.iter().map(String::as_str).chain(["ada"]) {
+        assert_eq!(guess(&world, name).await, Refusal::CredentialsWrong);
+    }
+    let database = rusqlite::Connection::open(&file).unwrap();
+    let mut rows = database.prepare("SELECT key, spent FROM budget").unwrap();
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let rows: BTreeMap<String, u32> = rows.map(Result::unwrap).collect();
+    let mut expected = BTreeMap::new();
+    for name in nobodies.iter().map(String::as_str).chain(["ada"]) {
+        *expected.entry(row_of(name)).or_default() += 1;
+    }
+    assert_eq!(rows, expected, "one of 2^20 rows each, whoever has the name");
+}
+
+/// Names that share a row: what one is charged, the other is, whichever of them exists.
+#[tokio::test]
+async fn t116_a_name_that_shares_the_row_of_another_does_not_tell_whether_that_one_exists() {
+    let others = (0..).map(|number: u64| format!("name-{number}"));
+    let twin = others.into_iter().find(|name| row_of(name) == row_of("ada")).unwrap();
+    for (exists, guessed) in [("ada", "ada"), ("ada", &*twin), (&*twin, "ada"), ("somebody else", "ada")] {
+        let world = World::new();
+        world.user(exists);
+        for _ in 0..20 {
+            assert_eq!(guess(&world, guessed).await, Refusal::CredentialsWrong);
+        }
+        for name in ["ada", &*twin] {
+            let refused = guess(&world, name).await;
+            assert!(matches!(refused, Refusal::TooManyFailures { .. }), "{exists} exists: {name} {refused:?}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use countersign_engine::{
     core::{EventKind, Refusal, Secret, UserId},
     memory::MemoryStore,
 };
-use countersign_testkit::{Person, TestUsers, World, refusal};
+use countersign_testkit::{HookedUsers, Person, TestUsers, UsersCall, World, refusal};
 
 const NEW: &str = "a new long password";
 const ELSEWHERE: &str = "another new password, set elsewhere";
@@ -28,54 +28,24 @@ enum Break {
     None,
 }
 
-#[derive(Debug)]
-struct Breaking {
-    users: Arc<TestUsers>,
-    at: Break,
-}
-
-#[async_trait]
-impl Users for Breaking {
-    async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
-        self.users.by_name(name).await
-    }
-
-    async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
-        self.users.by_id(id).await
-    }
-
-    async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
-        self.users.password_matches(user, password).await
-    }
-
-    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
-        if self.at == Break::ElsewhereWhileHashing {
-            self.users.set_password(&user.id, ELSEWHERE);
-        }
-        self.users.prepare_password(user, password).await
-    }
-
-    async fn store_password(
-        &self,
-        user: &UserId,
-        prepared: &PreparedPassword,
-        expected_stamp: &str,
-    ) -> Result<Option<User>, Fault> {
-        match self.at {
-            Break::Down => return Err(Fault::new("reach the users")),
-            Break::ElsewhereWhileStoring => self.users.set_password(user, ELSEWHERE),
-            Break::ElsewhereWhileHashing | Break::None => {}
-        }
-        self.users.store_password(user, prepared, expected_stamp).await
-    }
-}
-
 /// What came of a change of the password that breaks off there: the outcome, the world, and whose it was.
 async fn changes(at: Break) -> (Result<(), Stop>, World, Person) {
     let ready = World::new();
     let ada = ready.user("ada");
     let own = ada.signs_in_with_password().await;
-    let users = Arc::new(Breaking { users: ready.users.clone(), at });
+    let (users, user) = (ready.users.clone(), ada.user.id.clone());
+    let users = HookedUsers::new(ready.users.clone(), move |call| {
+        let outcome = match (call, at) {
+            (UsersCall::PreparePassword, Break::ElsewhereWhileHashing)
+            | (UsersCall::StorePassword, Break::ElsewhereWhileStoring) => {
+                users.set_password(&user, ELSEWHERE);
+                Ok(())
+            }
+            (UsersCall::StorePassword, Break::Down) => Err(Fault::new("reach the users")),
+            _ => Ok(()),
+        };
+        async move { outcome }
+    });
     let world = World::built(ready.store.clone(), |parts| {
         parts.users = users;
         parts.clock = ready.clock.clone();

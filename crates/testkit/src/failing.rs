@@ -4,7 +4,7 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
@@ -32,18 +32,24 @@ pub struct Failing {
     store: Arc<dyn Store>,
     calls: AtomicUsize,
     armed: Mutex<Option<(usize, Fails)>>,
+    read_only: AtomicBool,
 }
 
 impl Failing {
     /// Before `store`; nothing fails until it is armed.
     pub fn before(store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { store, calls: AtomicUsize::new(0), armed: Mutex::default() })
+        Arc::new(Self { store, calls: AtomicUsize::new(0), armed: Mutex::default(), read_only: AtomicBool::new(false) })
     }
 
     /// Counts from now on, and fails at the call of this number, beginning with 0, if one is given.
     pub fn arm(&self, at: Option<(usize, Fails)>) {
         self.calls.store(0, Ordering::SeqCst);
         *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// From now on every commit fails, as on a full disk, or none does.
+    pub fn set_read_only(&self, read_only: bool) {
+        self.read_only.store(read_only, Ordering::SeqCst);
     }
 
     /// How many calls there were since it was armed.
@@ -113,6 +119,9 @@ impl Store for Failing {
     }
 
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
+        if self.read_only.load(Ordering::SeqCst) {
+            return Err(Fault::new("write to a full disk"));
+        }
         self.through(self.store.commit(batch)).await
     }
 

@@ -69,6 +69,7 @@ impl World {
         let random = Arc::new(SeededRandom::new(1));
         let keyring = Keyring::parse(&Keyring::new_line(1, &*random)).expect("a new line is a keyring");
         let mut parts = Parts { clock: clock.clone(), random, ..Parts::new(store, users.clone(), keyring) };
+        parts.policy.issuer = "Countersign".into();
         change(&mut parts);
         Self {
             store: parts.store.clone(),

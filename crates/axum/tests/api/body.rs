@@ -1,16 +1,16 @@
 //! Bodies: strictly read, and told apart where they cannot be.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use async_trait::async_trait;
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use countersign_engine::{
-    Fault, User, Users,
-    core::{Secret, UserId},
-};
+use countersign_engine::Fault;
+use countersign_testkit::{HookedUsers, UsersCall};
 use serde_json::json;
 
 use crate::site::Site;
@@ -79,37 +79,17 @@ async fn without_a_place_there_is_no_api() {
     assert_eq!(site.program().get("/inner/api/session").await.code(), "sign-in-needed");
 }
 
-#[derive(Debug)]
-struct Line {
-    users: Arc<dyn Users>,
-    down: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl Users for Line {
-    async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
-        if self.down.load(Ordering::SeqCst) {
-            return Err(Fault::busy("reach ldap.internal", std::time::Duration::from_millis(2100)));
-        }
-        self.users.by_name(name).await
-    }
-
-    async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
-        assert!(!self.down.load(Ordering::SeqCst), "a panic with a secret in it");
-        self.users.by_id(id).await
-    }
-
-    async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
-        self.users.password_matches(user, password).await
-    }
-}
-
 #[tokio::test]
 async fn a_fault_is_503_with_a_number_and_without_a_cause() {
     let down = Arc::new(AtomicBool::new(false));
-    let switch = Arc::clone(&down);
-    let site =
-        Site::built(|parts| parts.users = Arc::new(Line { users: Arc::clone(&parts.users), down: switch }), |_| {});
+    let line = Arc::clone(&down);
+    let reach = move |call| {
+        let down = line.load(Ordering::SeqCst);
+        assert!(!down || call != UsersCall::ById, "a panic with a secret in it");
+        let fault = Fault::busy("reach ldap.internal", Duration::from_millis(2100));
+        async move { if down { Err(fault) } else { Ok(()) } }
+    };
+    let site = Site::built(|parts| parts.users = HookedUsers::new(Arc::clone(&parts.users), reach), |_| {});
     let mut ada = site.member("ada").await;
     down.store(true, Ordering::SeqCst);
     let (fault, panic) = (ada.signs_in().await, ada.program.get("/api/v1/session").await);

@@ -1,10 +1,18 @@
 //! Races for what there may be so many of: tokens, running setups, devices.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
 use countersign_engine::{
     advance::{Enrolment, NewToken, Visit},
     core::{Change, DeviceName, Kind, Refusal, Scopes, Status},
 };
-use countersign_testkit::{World, all_at_once};
+use countersign_testkit::{HookedUsers, Rigged, World, all_at_once};
 
 use crate::course::{Course, RACERS, Tally, moves_factors, tally};
 
@@ -86,5 +94,30 @@ async fn t120_of_two_last_devices_confirmed_at_once_one_joins() {
         .await;
         let expected = Tally { accepted: 1, refused: vec![Refusal::TooManyDevices { most: 2 }] };
         assert_eq!(tally(outcomes), expected);
+    }
+}
+
+/// By default 20 wrong passwords of one user are looked at in a window, however many nodes there are.
+#[tokio::test]
+async fn t115_of_36_passwords_guessed_at_two_nodes_at_once_20_are_looked_at() {
+    const GUESSES: usize = 36;
+    for course in Course::careful().await {
+        let ready = World::on(course.rows.clone());
+        ready.user("ada");
+        let looked_at = Arc::new(AtomicUsize::new(0));
+        let gate = Rigged::gate(course.rows.clone(), GUESSES, |change| matches!(change, Change::Spend { .. }));
+        let nodes = [(), ()].map(|()| {
+            let users = HookedUsers::counting(ready.users.clone(), &looked_at, Duration::from_millis(20));
+            World::built(gate.clone(), |parts| parts.users = users).engine
+        });
+        let outcomes = all_at_once(GUESSES, move |number| {
+            let engine = nodes[number % 2].clone();
+            async move { engine.sign_in("ada", &format!("guess {number}").as_str().into(), &Visit::default()).await }
+        })
+        .await;
+        let refused = tally(outcomes).refused;
+        let wrong = refused.iter().filter(|refusal| **refusal == Refusal::CredentialsWrong).count();
+        let many = refused.iter().filter(|refusal| matches!(refusal, Refusal::TooManyFailures { .. })).count();
+        assert_eq!((wrong, many, looked_at.load(Ordering::SeqCst)), (20, 16, 20));
     }
 }
