@@ -56,7 +56,7 @@ impl Entrance {
     /// One login from its beginning to its end.
     pub(crate) async fn login(self, connection: &mut Connection, address: &str, someone: &Someone) {
         match self {
-            Self::Pages => page_by_page(connection, address, someone).await,
+            Self::Pages => page_by_page(connection, address, someone, "").await.unwrap(),
             Self::Api => step_by_step(connection, address, someone).await,
             Self::Bare => for_nothing(connection, address, someone).await,
         }
@@ -79,18 +79,23 @@ async fn for_nothing(connection: &mut Connection, address: &str, someone: &Someo
     }
 }
 
-async fn page_by_page(connection: &mut Connection, address: &str, someone: &Someone) {
-    let page = connection.exchange(&get(address, "/account/login", "")).await;
-    let nonce = cookie(&page, "countersign-form");
+/// A login in a browser that has this device cookie, or none. Where it ends otherwise, the answer that ended it.
+pub(crate) async fn page_by_page(
+    connection: &mut Connection,
+    address: &str,
+    someone: &Someone,
+    device_cookie: &str,
+) -> Result<(), Answer> {
+    let redirected = |answer: Answer| if answer.status == 303 { Ok(answer) } else { Err(answer) };
+    let page = connection.exchange(&get(address, "/account/login", device_cookie)).await;
+    let nonce = format!("{}; {device_cookie}", cookie(&page, "countersign-form"));
     let body = format!("form={}&name={}&password={}", token(&page), someone.name, PASSWORD.replace(' ', "+"));
-    let answer = connection.exchange(&post(address, "/account/login", &nonce, &body)).await;
-    assert_eq!(answer.status, 303, "{} {}", answer.head, answer.body);
-    let pending = cookie(&answer, "countersign-pending");
+    let answer = redirected(connection.exchange(&post(address, "/account/login", &nonce, &body)).await)?;
+    let pending = format!("{}; {device_cookie}", cookie(&answer, "countersign-pending"));
     let page = connection.exchange(&get(address, "/account/login/second-factor", &pending)).await;
     let body =
         format!("form={}&device={}&code={}", token(&page), someone.device, someone.app.code_at(SystemClock.now()));
-    let answer = connection.exchange(&post(address, "/account/login/second-factor", &pending, &body)).await;
-    assert_eq!(answer.status, 303, "{} {}", answer.head, answer.body);
+    redirected(connection.exchange(&post(address, "/account/login/second-factor", &pending, &body)).await).map(drop)
 }
 
 async fn step_by_step(connection: &mut Connection, address: &str, someone: &Someone) {
@@ -119,9 +124,14 @@ fn post(address: &str, path: &str, cookie: &str, body: &str) -> Vec<u8> {
 }
 
 fn ask(address: &str, path: &str, body: &Value) -> Vec<u8> {
+    ask_from(address, path, body, "")
+}
+
+/// A request to the API with more header lines.
+pub(crate) fn ask_from(address: &str, path: &str, body: &Value, lines: &str) -> Vec<u8> {
     let body = body.to_string();
     format!(
-        "POST /api/v1{path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /api/v1{path} HTTP/1.1\r\nHost: {address}\r\n{lines}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()

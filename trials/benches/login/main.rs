@@ -3,7 +3,8 @@
 //! What is compared runs in turn on the same machine in the same minutes: quote the ratios, not the figures. The load and
 //! the servers share the cores. Options: `--database sqlite|postgres`; `--entrance pages|api`, where the API is measured on
 //! SQLite, in turn with the pages; `--connections 1,8,32`, `--rounds 3`, `--seconds 2` for a turn of full logins and, on
-//! PostgreSQL, of second factors; `--count 12000` second factors a turn on SQLite; and for PostgreSQL `--users 10000,1000000`.
+//! PostgreSQL, of second factors; `--count 12000` second factors a turn on SQLite; and for PostgreSQL `--users 10000,1000000`. With `--strangers 400`, how
+//! long owners take to sign in while so many connections try passwords, in place of all else.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,6 +21,7 @@ mod bare_hash;
 mod entrance;
 mod full_login;
 mod load;
+mod owner;
 mod postgres;
 mod process;
 mod second_factor;
@@ -37,6 +39,9 @@ fn main() {
     }
     let options = Options::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    if let Some(strangers) = options.strangers {
+        return runtime.block_on(owner::bench(&options, strangers));
+    }
     match (options.database.as_str(), options.entrance) {
         ("sqlite", Entrance::Pages) => runtime.block_on(sqlite::bench(&options)),
         ("sqlite", Entrance::Api) => runtime.block_on(api::bench(&options)),
@@ -54,6 +59,7 @@ struct Options {
     count: usize,
     users: Vec<usize>,
     seconds: usize,
+    strangers: Option<usize>,
 }
 
 impl Options {
@@ -67,6 +73,7 @@ impl Options {
             count: 12_000,
             users: vec![10_000, 1_000_000],
             seconds: 2,
+            strangers: None,
         };
         let mut words: VecDeque<_> = env::args().skip(1).filter(|word| word != "--bench").collect();
         while let Some(word) = words.pop_front() {
@@ -78,6 +85,7 @@ impl Options {
                 "--rounds" => options.rounds = value.parse().unwrap(),
                 "--count" => options.count = value.parse().unwrap(),
                 "--seconds" => options.seconds = value.parse().unwrap(),
+                "--strangers" => options.strangers = Some(value.parse().unwrap()),
                 "--users" => options.users = numbers(&value),
                 other => panic!("{other} is no option: there are {OPTIONS}"),
             }
@@ -86,4 +94,4 @@ impl Options {
     }
 }
 
-const OPTIONS: &str = "--database, --entrance, --connections, --rounds, --seconds, --count and --users";
+const OPTIONS: &str = "--database, --entrance, --connections, --rounds, --seconds, --count, --users and --strangers";

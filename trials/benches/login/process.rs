@@ -77,12 +77,22 @@ pub(crate) fn serve(url: &str, key: &Path) -> Process {
 
 /// Starts one of several nodes that browsers reach by one address.
 pub(crate) fn serve_as(url: &str, key: &Path, address: &str, public: &str) -> Process {
+    // Everybody signs in from one IP here.
+    start(url, key, address, public, &[("COUNTERSIGN_PASSWORD_RATE_PER_IP", "0")])
+}
+
+/// Starts the real server with these settings, by the names of their variables.
+pub(crate) fn serve_with(url: &str, key: &Path, settings: &[(&str, &str)]) -> Process {
+    let address = format!("127.0.0.1:{}", free_port());
+    start(url, key, &address, &address, settings)
+}
+
+fn start(url: &str, key: &Path, address: &str, public: &str, settings: &[(&str, &str)]) -> Process {
     let mut command = Command::new(program());
     command.args(["serve", "--bind", address, "--public-url", &format!("http://{public}"), "--key-file"]).arg(key);
     // A URL may hold a password, and everybody sees what a process was called with.
     command.env("COUNTERSIGN_DATABASE_URL", url).env("COUNTERSIGN_LOG", "warn");
-    // Everybody signs in from one IP here.
-    command.env("COUNTERSIGN_PASSWORD_RATE_PER_IP", "0");
+    command.envs(settings.iter().copied());
     Process::start(&mut command, address, "/healthz").0
 }
 

@@ -111,7 +111,8 @@ fn user(row: UserRow) -> User {
 /// An engine on the server's database, with the server's key.
 pub(crate) fn engine(place: &Place, clock: Arc<dyn Clock>) -> Engine {
     let keyring = Keyring::parse(&fs::read_to_string(&place.key).unwrap()).unwrap();
-    let parts = Parts::new(place.store.clone(), Arc::new(Everybody(place.users.clone())), keyring);
+    let mut parts = Parts::new(place.store.clone(), Arc::new(Everybody(place.users.clone())), keyring);
+    parts.policy.issuer = "Bench".into();
     Engine::new(Parts { clock, ..parts }).unwrap()
 }
 

@@ -1,0 +1,171 @@
+//! How long owners take to sign in, in browsers with a device cookie, while others do their worst: nobody, strangers who try
+//! passwords on many connections, each from a /48 of its own, and one user who signs in over and over in twelve browsers.
+//!
+//! Settings are the defaults, except that the user with twelve browsers may try as often as they like: by default they would
+//! have to stop after 240 sign-ins that they do not complete.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use countersign_engine::{Clock, SystemClock, advance::SignIn, advance::Visit, core::Secret};
+use countersign_testkit::StillClock;
+use serde_json::json;
+
+use crate::{
+    Options,
+    entrance::{ask_from, page_by_page},
+    load::Connection,
+    process::{Process, serve_with},
+    second_factor::millis,
+    seed::{self, Place, Someone},
+    sqlite::Demo,
+};
+
+/// Sign-ins in each turn, one after the other, each by an owner of its own.
+const OWNERS: usize = 60;
+const BROWSERS: usize = 12;
+/// What the project promises.
+const PROMISE: Duration = Duration::from_secs(2);
+
+/// An owner, or one of their browsers.
+struct Browser {
+    someone: Arc<Someone>,
+    device_cookie: String,
+}
+
+/// The whole bench.
+pub(crate) async fn bench(options: &Options, strangers: usize) {
+    let Demo { place, hash, .. } = &Demo::start().await;
+    let people = seed::people(place, 0, 3 * OWNERS + 1, hash).await;
+    let mut browsers = vec![];
+    for someone in people.into_iter().map(Arc::new) {
+        let count = if browsers.len() == 3 * OWNERS { BROWSERS } else { 1 };
+        browsers.extend(browsers_of(place, &someone, count).await);
+    }
+    let rival = browsers.split_off(3 * OWNERS);
+    let settings = [("COUNTERSIGN_FIRST_STEP_PER_ACCOUNT", "1000000"), ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1")];
+    let node = Arc::new(serve_with(&place.url, &place.key, &settings));
+    let mut owners = browsers.chunks(OWNERS);
+    tell("nobody else", sign_in(&node, owners.next().unwrap()).await, 0, Duration::from_secs(1));
+    for (what, load) in [("strangers", Load::Strangers(strangers)), ("one user in 12 browsers", Load::Rival(rival))] {
+        let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let tasks = load.start(&node, &over, &done);
+        tokio::time::sleep(Duration::from_secs(u64::try_from(options.seconds).unwrap())).await;
+        let (begun, before) = (Instant::now(), done.load(Ordering::Relaxed));
+        let times = sign_in(&node, owners.next().unwrap()).await;
+        tell(what, times, done.load(Ordering::Relaxed) - before, begun.elapsed());
+        over.store(true, Ordering::Relaxed);
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+}
+
+/// So many browsers in which somebody has signed in with a code, within the hour before the last.
+async fn browsers_of(place: &Place, someone: &Arc<Someone>, count: usize) -> Vec<Browser> {
+    let mut browsers = vec![];
+    for number in 0..count {
+        let ago = Duration::from_secs(3_500 - 60 * u64::try_from(number).unwrap());
+        let now = SystemClock.now().before(ago);
+        let engine = seed::engine(place, Arc::new(StillClock::at(now)));
+        let visit = Visit::default();
+        let Ok(SignIn::Owed(challenge)) = engine.sign_in(&someone.name, &"any".into(), &visit).await else {
+            panic!("{} is not asked for a device", someone.name)
+        };
+        let code = Secret::new(someone.app.code_at(now));
+        let (grant, _) = engine.answer(&challenge.token, &someone.device, &code, &visit).await.unwrap();
+        let device_cookie = format!("countersign-browser={}", grant.browser().expect("the browser is known").expose());
+        browsers.push(Browser { someone: someone.clone(), device_cookie });
+    }
+    browsers
+}
+
+/// Has each of them sign in, page by page, one after the other. How long each took; nothing where one did not get in.
+async fn sign_in(node: &Process, owners: &[Browser]) -> Vec<Option<Duration>> {
+    let mut times = vec![];
+    for Browser { someone, device_cookie } in owners {
+        let begun = Instant::now();
+        let mut connection = Connection::to(&node.address).await;
+        let entered = page_by_page(&mut connection, &node.address, someone, device_cookie).await;
+        times.push(entered.ok().map(|()| begun.elapsed()));
+    }
+    times
+}
+
+/// What goes on beside the owners.
+enum Load {
+    Strangers(usize),
+    Rival(Vec<Browser>),
+}
+
+impl Load {
+    fn start(
+        self,
+        node: &Arc<Process>,
+        over: &Arc<AtomicBool>,
+        done: &Arc<AtomicUsize>,
+    ) -> Vec<tokio::task::JoinHandle<()>> {
+        let requests: Vec<Box<dyn Fn(usize) -> Vec<u8> + Send>> = match self {
+            Self::Strangers(count) => (0..count).map(|number| guesses(node.address.clone(), number)).collect(),
+            Self::Rival(browsers) => {
+                browsers.into_iter().map(|browser| right_passwords(node.address.clone(), browser)).collect()
+            }
+        };
+        let start = |request: Box<dyn Fn(usize) -> Vec<u8> + Send>| {
+            let (node, over, done) = (node.clone(), over.clone(), done.clone());
+            tokio::spawn(async move {
+                let mut connection = Connection::to(&node.address).await;
+                for number in 0.. {
+                    if over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    connection.exchange(&request(number)).await;
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        };
+        requests.into_iter().map(start).collect()
+    }
+}
+
+/// Wrong passwords for ever other names, from a network of the stranger's own.
+fn guesses(address: String, stranger: usize) -> Box<dyn Fn(usize) -> Vec<u8> + Send> {
+    Box::new(move |number| {
+        let body = json!({ "name": format!("name-{stranger}-{number}"), "password": "a guess" });
+        ask_from(&address, "/login", &body, &format!("X-Forwarded-For: 2001:db8:{stranger:x}::1\r\n"))
+    })
+}
+
+/// The right password, over and over.
+fn right_passwords(
+    address: String,
+    Browser { someone, device_cookie }: Browser,
+) -> Box<dyn Fn(usize) -> Vec<u8> + Send> {
+    Box::new(move |_| {
+        let body = json!({ "name": someone.name, "password": trials::PASSWORD });
+        let (_, token) = device_cookie.split_once('=').expect("a cookie has a value");
+        ask_from(&address, "/login", &body, &format!("Countersign-Browser: {token}\r\n"))
+    })
+}
+
+fn tell(what: &str, times: Vec<Option<Duration>>, requests: usize, span: Duration) {
+    let all = times.len();
+    let mut times: Vec<_> = times.into_iter().flatten().collect();
+    times.sort_unstable();
+    let in_time = times.iter().filter(|time| **time <= PROMISE).count();
+    let at = |share: usize| {
+        times.get((times.len() * share / 100).min(times.len() - 1)).map_or(f64::NAN, |time| millis(*time))
+    };
+    println!(
+        "owners beside {what} ({:.0} requests/s): {in_time} of {all} within {PROMISE:?}; p50 {:.0} ms, p95 {:.0} ms, longest {:.0} ms",
+        requests as f64 / span.as_secs_f64(),
+        at(50),
+        at(95),
+        at(100),
+    );
+}
