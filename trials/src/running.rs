@@ -59,7 +59,9 @@ impl Server {
         Self::start(|address| {
             let mut demo = Command::new(command.get_program());
             demo.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-            demo.args(command.get_args()).args(["demo", "--password", PASSWORD, "--bind", address, "--dir"]).arg(folder);
+            demo.args(command.get_args())
+                .args(["demo", "--password", PASSWORD, "--bind", address, "--dir"])
+                .arg(folder);
             demo
         })
     }

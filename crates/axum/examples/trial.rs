@@ -70,6 +70,7 @@ impl Gateway for Printed {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keyring = Keyring::parse(&Keyring::new_line(1, &OsRandom))?;
     let mut parts = Parts::new(Arc::new(MemoryStore::default()), Arc::new(Trial), keyring);
+    parts.policy.issuer = "Trial".into();
     for channel in [Kind::SMS, Kind::CALL, Kind::EMAIL] {
         parts.gateways.insert(channel, Arc::new(Printed));
     }

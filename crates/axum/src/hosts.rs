@@ -81,6 +81,14 @@ impl Origins {
         matches!(self, Self::Public(origin) if origin.https)
     }
 
+    /// Whether only this machine reaches the site.
+    fn are_loopback(&self) -> bool {
+        match self {
+            Self::Public(origin) => matches!(origin.host(), "localhost" | "127.0.0.1" | "[::1]"),
+            Self::Loopback { .. } => true,
+        }
+    }
+
     /// Every address the site has, as a browser writes it.
     pub(crate) fn addresses(&self) -> Vec<String> {
         match self {
@@ -136,12 +144,15 @@ fn normal(text: &str, https: bool) -> Option<String> {
 }
 
 /// How a request's address fits the site.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Addressed {
     /// To this site.
     Here,
     /// To some other one.
-    Elsewhere,
+    Elsewhere {
+        /// The name that it asked for, as it was sent: visible ASCII.
+        host: String,
+    },
     /// To none, or to several at once.
     Nowhere,
 }
@@ -159,11 +170,12 @@ pub(crate) fn addressed(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Ad
         Some(Err(_)) => return Addressed::Nowhere,
     };
     let target = uri.authority().map(Authority::as_str);
-    if host.is_none() && target.is_none() {
+    // A test that calls a router directly sends no `Host`. Where only this machine can ask, there is no other site to protect.
+    if host.is_none() && target.is_none() && !origins.are_loopback() {
         return Addressed::Nowhere;
     }
-    let ours = |name: Option<&str>| name.is_none_or(|name| origins.include(name));
-    if ours(host) && ours(target) { Addressed::Here } else { Addressed::Elsewhere }
+    let foreign = [host, target].into_iter().flatten().find(|name| !origins.include(name));
+    foreign.map_or(Addressed::Here, |host| Addressed::Elsewhere { host: host.to_owned() })
 }
 
 /// An address, or all addresses with the same first bits: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`.
@@ -300,20 +312,28 @@ mod tests {
     #[test]
     fn a_request_is_addressed_once() {
         let site = public("https://example.org");
-        let of = |uri: &str, hosts: &[&'static str]| {
+        let of_site = |site: &Origins, uri: &str, hosts: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for host in hosts {
                 headers.append(HOST, HeaderValue::from_static(host));
             }
-            addressed(&site, &uri.parse().unwrap(), &headers)
+            addressed(site, &uri.parse().unwrap(), &headers)
         };
+        let of = |uri: &str, hosts: &[&'static str]| of_site(&site, uri, hosts);
+        let elsewhere = |host: &str| Addressed::Elsewhere { host: host.to_owned() };
         assert_eq!(of("/", &["example.org"]), Addressed::Here);
         assert_eq!(of("https://example.org/", &[]), Addressed::Here);
-        assert_eq!(of("/", &["evil.example"]), Addressed::Elsewhere);
-        assert_eq!(of("https://evil.example/", &["example.org"]), Addressed::Elsewhere);
-        assert_eq!(of("https://example.org/", &["evil.example"]), Addressed::Elsewhere);
+        assert_eq!(of("/", &["evil.example"]), elsewhere("evil.example"));
+        assert_eq!(of("https://evil.example/", &["example.org"]), elsewhere("evil.example"));
+        assert_eq!(of("https://example.org/", &["evil.example"]), elsewhere("evil.example"));
         assert_eq!(of("/", &[]), Addressed::Nowhere);
         assert_eq!(of("/", &["example.org", "example.org"]), Addressed::Nowhere);
+        let loopback = [Origins::Loopback { port: 8000 }, public("http://127.0.0.1:3000"), public("https://localhost")];
+        for site in loopback {
+            assert_eq!(of_site(&site, "/", &[]), Addressed::Here, "a request made in a test has no host: {site:?}");
+            assert_eq!(of_site(&site, "/", &["evil.example"]), elsewhere("evil.example"));
+            assert_eq!(of_site(&site, "/", &["localhost", "localhost"]), Addressed::Nowhere);
+        }
     }
 
     fn ip(text: &str) -> IpAddr {

@@ -6,7 +6,7 @@
 //! answer  ◀────────────────────────── security headers ◀─────────────────────────────────────┘
 //! ```
 
-use std::{any::Any, fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -80,6 +80,12 @@ impl Countersign {
         router.layer(layers)
     }
 
+    /// The IP address of the client: the peer of the connection, or the one that trusted proxies name. Nothing, if the server
+    /// adds no [`ConnectInfo`](axum::extract::ConnectInfo) to its requests.
+    pub fn remote_ip(&self, request: &Request) -> Option<IpAddr> {
+        self.site.remote_ip(request)
+    }
+
     /// A host's page, usually one that extends `base.html`. Who is signed in, and the form to sign out, are there
     /// without asking, as are `site`, `paths` and the function `t`.
     pub async fn render(&self, visitor: &Visitor, template: &str, context: minijinja::Value) -> Response {
@@ -110,7 +116,13 @@ async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next)
             }
             response
         }
-        Addressed::Elsewhere => message::misdirected(&site, StatusCode::MISDIRECTED_REQUEST),
+        Addressed::Elsewhere { host } => {
+            if let Some(left_out) = site.log_limits.other_host.admit(site.engine.now()) {
+                let expected = site.origins.addresses().join(", ");
+                tracing::warn!(host, expected, left_out, "request rejected: it is addressed to another host");
+            }
+            message::misdirected(&site, StatusCode::MISDIRECTED_REQUEST)
+        }
         Addressed::Nowhere => message::misdirected(&site, StatusCode::BAD_REQUEST),
     };
     headers::harden(response.headers_mut(), site.origins.is_https());

@@ -15,6 +15,7 @@ mod guard;
 mod headers;
 mod hosts;
 mod layer;
+mod log_limit;
 mod message;
 mod number;
 mod page;

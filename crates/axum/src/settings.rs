@@ -17,8 +17,6 @@ pub struct Settings {
     pub origins: Origins,
     /// Where one goes after signing in, unless somewhere else was asked for.
     pub home: String,
-    /// What the site is called, in titles and headings.
-    pub site_name: String,
     /// The language of the pages, as a BCP 47 tag. What it has no text for is said in English.
     pub language: String,
     /// A folder whose files take the place of the embedded templates of the same name. Read once, at the start.
@@ -45,7 +43,6 @@ impl Settings {
             deux: None,
             origins,
             home: "/".into(),
-            site_name: "Countersign".into(),
             language: "en".into(),
             templates: None,
             locales: None,

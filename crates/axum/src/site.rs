@@ -1,7 +1,11 @@
 //! What all requests of one site share: the engine, the addresses of the pages, texts and templates. Made once.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
+use axum::extract::{ConnectInfo, Request, connect_info::MockConnectInfo};
 use countersign_engine::Engine;
 
 use crate::{
@@ -9,7 +13,8 @@ use crate::{
     asset::Assets,
     bearer::{BEARER, TOKEN},
     cookies::Names,
-    hosts::{Network, Origins},
+    hosts::{self, Network, Origins},
+    log_limit::LogLimits,
     page::Templates,
     redirect::LocalPath,
     visitor::within,
@@ -31,6 +36,7 @@ pub(crate) struct Site {
     pub(crate) home: LocalPath,
     pub(crate) assets: Assets,
     pub(crate) templates: Templates,
+    pub(crate) log_limits: LogLimits,
 }
 
 /// Where the pages are.
@@ -89,7 +95,16 @@ impl Site {
             home,
             assets,
             templates,
+            log_limits: LogLimits::default(),
         })
+    }
+
+    /// The IP address of the client, if the server tells it.
+    pub(crate) fn remote_ip(&self, request: &Request) -> Option<IpAddr> {
+        let extensions = request.extensions();
+        let peer = extensions.get().map(|ConnectInfo(peer)| peer);
+        let peer: Option<&SocketAddr> = peer.or_else(|| extensions.get().map(|MockConnectInfo(peer)| peer));
+        peer.map(|peer| hosts::client(peer.ip(), request.headers(), &self.proxies))
     }
 
     /// The schemes by which a token may be shown.

@@ -5,12 +5,12 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::{Arc, OnceLock},
 };
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, Request, connect_info::MockConnectInfo},
+    extract::{FromRequestParts, Request},
     http::{HeaderValue, Method, Uri, header::ACCEPT, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -21,7 +21,7 @@ use crate::{
     bearer::Bearer,
     cookies::{Cookies, Name},
     csrf::Bound,
-    fault, hosts,
+    fault,
     redirect::LocalPath,
     site::Site,
 };
@@ -46,9 +46,10 @@ struct Known {
 impl Visitor {
     pub(crate) fn new(site: Arc<Site>, request: &Request) -> Self {
         let headers = request.headers();
-        let extensions = request.extensions();
-        let peer = extensions.get().map(|ConnectInfo(peer)| peer);
-        let peer: Option<&SocketAddr> = peer.or_else(|| extensions.get().map(|MockConnectInfo(peer)| peer));
+        let address = site.remote_ip(request);
+        if address.is_none() {
+            site.log_limits.warn_of_missing_peer();
+        }
         let bearer = Bearer::read(headers, site.schemes());
         // Whoever shows a token is known by that alone.
         let cookies = if bearer.is_shown() { Cookies::default() } else { site.names.read(headers) };
@@ -56,7 +57,7 @@ impl Visitor {
             method: request.method().clone(),
             uri: request.uri().clone(),
             reader: Reader::of(&site, request, &bearer),
-            address: peer.map(|peer| hosts::client(peer.ip(), headers, &site.proxies)),
+            address,
             bearer,
             cookies,
             caller: OnceCell::new(),

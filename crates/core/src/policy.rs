@@ -14,7 +14,7 @@ use crate::{
 /// What an installation asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
-    /// The name of this site in authenticator apps; never empty.
+    /// The name of this site: on pages, in messages and in authenticator apps. It has no default, and must not be empty.
     pub issuer: String,
     /// How long one may take from the password to the second factor, and from start to end of a setup.
     pub login_timeout: Duration,
@@ -64,7 +64,7 @@ pub struct FirstStepRule {
 #[non_exhaustive]
 pub enum PolicyError {
     /// Authenticator apps would show codes without saying what for.
-    #[error("the issuer is empty")]
+    #[error("the site has no name: set `issuer`, which authenticator apps, pages and messages show")]
     NoIssuer,
     /// A login would never end, or end before it began.
     #[error("a login has to be finished within 1 second to 12 hours")]
@@ -122,7 +122,7 @@ impl Default for Policy {
     /// Ten minutes for a login and for "recent", 400 days for events; everything else as its own type says.
     fn default() -> Self {
         Self {
-            issuer: "Countersign".into(),
+            issuer: String::new(),
             login_timeout: Duration::from_mins(10),
             recent: Duration::from_mins(10),
             lifetimes: Lifetimes::default(),
@@ -152,8 +152,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_can_be_used_and_what_breaks_a_limit_cannot() {
-        let default = Policy::default();
+    fn t133_the_default_can_be_used_once_it_is_named_and_what_breaks_a_limit_cannot() {
+        let default = Policy { issuer: "Site".into(), ..Policy::default() };
+        assert_eq!(Policy::default().check(), Err(PolicyError::NoIssuer), "T133: a site is named by its host");
         assert_eq!(default.check(), Ok(()));
         let off = Policy { throttle: ThrottleRule::OFF, ..default.clone() };
         assert_eq!(off.check(), Ok(()));

@@ -25,7 +25,11 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // A durable store and a key file take the place of these two outside of trials.
 //! let keyring = Keyring::parse(&Keyring::new_line(1, &OsRandom))?;
-//! let engine = Engine::new(Parts::new(Arc::new(MemoryStore::default()), Arc::new(MyUsers), keyring))?;
+//! let mut parts = Parts::new(Arc::new(MemoryStore::default()), Arc::new(MyUsers), keyring);
+//! parts.policy.issuer = "My site".into(); // on pages, in messages and in authenticator apps
+//! let engine = Engine::new(parts)?;
+//! // Removes what has expired, for as long as the application runs.
+//! tokio::spawn(engine.housekeeping(env!("CARGO_PKG_VERSION")));
 //! let countersign = Countersign::new(engine, Settings::new(Origins::Loopback { port: 3000 }))?;
 //!
 //! let mine = Router::new()

@@ -27,7 +27,46 @@ pub struct Running {
     pub version: &'static str,
 }
 
+/// How often expired rows are deleted, and how long after the start for the first time.
+const PURGE_EVERY: Duration = Duration::from_hours(1);
+const PURGE_FIRST: Duration = Duration::from_mins(1);
+
 impl Engine {
+    /// Everything that a running application has to do besides answering requests: it reports that this node runs, every ten
+    /// seconds, and deletes expired rows, once an hour on one of the nodes. Every process that serves spawns this once; it
+    /// ends when it is dropped. `version` is the application's own and appears in the list of nodes.
+    pub fn housekeeping(&self, version: &'static str) -> impl Future<Output = ()> + Send + use<> {
+        let engine = self.clone();
+        async move {
+            let running = engine.start_node(version);
+            tokio::join!(engine.report_regularly(&running), engine.purge_regularly(&running));
+        }
+    }
+
+    async fn report_regularly(&self, running: &Running) {
+        loop {
+            if let Err(fault) = self.report(running).await {
+                tracing::warn!(%fault, "could not report that this node runs");
+            }
+            tokio::time::sleep(REPORT_EVERY).await;
+        }
+    }
+
+    /// Deletes expired rows whenever it is this node's turn, until it is dropped: a part of [`housekeeping`](Self::housekeeping)
+    /// for a program that reports by itself.
+    pub async fn purge_regularly(&self, running: &Running) {
+        tokio::time::sleep(PURGE_FIRST).await;
+        loop {
+            // The next turn begins when the last one is over, so a little later is early enough.
+            match self.purge_in_turn(running, PURGE_EVERY).await {
+                Ok(Some(rows)) => tracing::debug!(rows, "forgot what is over"),
+                Ok(None) => tracing::debug!("another node forgets what is over"),
+                Err(fault) => tracing::warn!(%fault, "could not forget what is over"),
+            }
+            tokio::time::sleep(PURGE_EVERY).await;
+        }
+    }
+
     /// A node that is started now.
     pub fn start_node(&self, version: &'static str) -> Running {
         Running { id: self.new_id(), started: self.now(), version }

@@ -111,7 +111,7 @@ impl Default for Config {
             gateways: Gateways::default(),
             deux_path: None,
             deux_lenient: false,
-            policy: Policy::default(),
+            policy: Policy { issuer: "Countersign".into(), ..Policy::default() },
         }
     }
 }

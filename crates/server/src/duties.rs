@@ -20,9 +20,6 @@ use crate::{
 
 /// How often the key file is looked at. A change is taken over when it has been there unchanged for as long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often what is over is forgotten, and how long after the start for the first time.
-const PURGE_EVERY: Duration = Duration::from_hours(1);
-const PURGE_FIRST: Duration = Duration::from_mins(1);
 /// How often the clock is compared with the database server's, and how far apart they may be before it is an error.
 const COMPARE_EVERY: Duration = Duration::from_mins(1);
 const MOST_APART: Duration = Duration::from_mins(1);
@@ -37,7 +34,7 @@ pub(crate) async fn perform(engine: Engine, key_file: PathBuf, database: OpenedE
     };
     let others = async {
         report(&engine, &running).await;
-        tokio::join!(keep_keys(&engine, &running, &key_file), take_turns(&engine, &running))
+        tokio::join!(keep_keys(&engine, &running, &key_file), engine.purge_regularly(&running))
     };
     tokio::join!(clock, others);
 }
@@ -120,18 +117,4 @@ fn inode(file: &fs::Metadata) -> u64 {
 #[cfg(not(unix))]
 fn inode(_: &fs::Metadata) -> u64 {
     0
-}
-
-/// Forgets what is over whenever it is this node's turn.
-async fn take_turns(engine: &Engine, running: &Running) {
-    time::sleep(PURGE_FIRST).await;
-    loop {
-        // The next turn begins when the last one is over, so a little later is early enough.
-        match engine.purge_in_turn(running, PURGE_EVERY).await {
-            Ok(Some(rows)) => tracing::debug!(rows, "forgot what is over"),
-            Ok(None) => tracing::debug!("another node forgets what is over"),
-            Err(fault) => tracing::warn!(%fault, "could not forget what is over"),
-        }
-        time::sleep(PURGE_EVERY).await;
-    }
 }

@@ -1,20 +1,28 @@
 //! Logs: one line for each request, and whatever else has to be told.
 //!
 //! Every line that belongs to a request carries the request's number, the one that a page about a fault shows. The last
-//! line says the method, the route that matched, the status, and how long it took. No line says a path as it was asked for, a query, a body, a cookie, a code or a name: what is not written cannot leak, and nobody can
-//! forge a line with what they send.
+//! line says the method, the route that matched, the status, and how long it took. No line says a path as it was asked for,
+//! a query, a body, a cookie, a code or a name: what is not written cannot leak, and no client can forge a line with what it
+//! sends. Nor can it fill the disk: lines about requests that failed are limited per IP address.
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _},
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use anyhow::{Context as _, Result};
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::Method,
+    http::{Method, StatusCode},
     middleware::Next,
     response::Response,
 };
-use countersign_axum::RequestNumber;
-use countersign_engine::{Engine, Stopwatch};
+use countersign_axum::{Countersign, RequestNumber};
+use countersign_engine::{IpRateLimit, Stopwatch};
 use tracing::Instrument as _;
 use tracing_subscriber::EnvFilter;
 
@@ -45,20 +53,56 @@ pub(crate) fn start(log: &str, format: LogFormat) -> Result<()> {
     started.map_err(|cause| anyhow::anyhow!("could not start to log: {cause}"))
 }
 
+/// How many lines about failed requests one IPv4 address may cause within ten seconds.
+const MAX_FAILED_LINES: u32 = 40;
+
+/// What writes the lines of requests.
+#[derive(Debug)]
+pub(crate) struct RequestLog {
+    site: Countersign,
+    failed: IpRateLimit,
+    left_out: AtomicU64,
+}
+
+impl RequestLog {
+    pub(crate) fn new(site: Countersign) -> Arc<Self> {
+        Arc::new(Self { site, failed: IpRateLimit::default(), left_out: AtomicU64::new(0) })
+    }
+
+    /// Whether the line about an answer with this status may be written. The next one that may says how many were not.
+    fn admits(&self, status: StatusCode, ip: Option<IpAddr>) -> bool {
+        let failed = status.is_client_error() || status.is_server_error();
+        let full = |ip| self.failed.enter(ip, MAX_FAILED_LINES, self.site.engine().now()).is_err();
+        if failed && ip.is_some_and(full) {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        let left_out = self.left_out.swap(0, Ordering::Relaxed);
+        if left_out > 0 {
+            tracing::warn!(left_out, "failed requests were not logged: too many from one network");
+        }
+        true
+    }
+}
+
 /// Gives the request its number, and writes its line and counts it when it has been answered.
-pub(crate) async fn request_line(State(engine): State<Engine>, request: Request, next: Next) -> Response {
-    let number = RequestNumber::draw(&engine);
+pub(crate) async fn request_line(State(log): State<Arc<RequestLog>>, request: Request, next: Next) -> Response {
+    let number = RequestNumber::draw(log.site.engine());
     let span = tracing::info_span!("request", id = %number);
     let answered = async {
         let method = known(request.method());
         let route = request.extensions().get::<MatchedPath>().cloned();
+        let ip = log.site.remote_ip(&request);
         let watch = Stopwatch::start();
         let response = next.run(request).await;
         let duration = watch.elapsed();
         let route = route.as_ref().map_or("-", MatchedPath::as_str);
+        let admitted = log.admits(response.status(), ip);
         let status = response.status().as_u16();
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(method, route, status, duration_ms, "answered");
+        if admitted {
+            tracing::info!(method, route, status, duration_ms, "answered");
+        }
         figures::count_request(method, route, status, duration, response.extensions().get());
         response
     };
@@ -69,4 +113,27 @@ pub(crate) async fn request_line(State(engine): State<Engine>, request: Request,
 fn known(method: &Method) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
     known.into_iter().find(|name| method == name).unwrap_or("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_axum::{Origins, Settings};
+    use countersign_testkit::World;
+
+    use super::*;
+
+    #[test]
+    fn t137_failed_requests_of_one_address_have_a_bounded_number_of_lines() {
+        let world = World::new();
+        let settings = Settings::new(Origins::Loopback { port: 8000 });
+        let log = RequestLog::new(Countersign::new(world.engine.clone(), settings).unwrap());
+        let [client, other] = ["192.0.2.1", "192.0.2.2"].map(|ip| Some(ip.parse().unwrap()));
+        for status in [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE, StatusCode::NOT_FOUND] {
+            assert_eq!((0..1000).filter(|_| log.admits(status, client)).count(), 40, "{status}");
+            assert_eq!(log.left_out.load(Ordering::Relaxed), 960, "the next line says so");
+            assert!(log.admits(StatusCode::OK, client) && log.admits(status, other));
+            assert_eq!(log.left_out.load(Ordering::Relaxed), 0, "once");
+            world.pass(10);
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
     hashing::Hashing,
     home, key_file,
     served::Served,
-    telemetry,
+    telemetry::{self, RequestLog},
     users::BuiltInUsers,
 };
 
@@ -66,7 +66,7 @@ impl Installation {
         let site = Countersign::new(self.engine.clone(), settings(config)).context("could not make the pages")?;
         let pages = site.routes().merge(site.protect(home::pages(site.clone())));
         let served = Served::new(config.trusted_proxies.clone(), pages, home::probes(self.engine.clone()));
-        let request_line = middleware::from_fn_with_state(self.engine.clone(), telemetry::request_line);
+        let request_line = middleware::from_fn_with_state(RequestLog::new(site.clone()), telemetry::request_line);
         Ok(served.within(|router| router.layer(request_line.clone())))
     }
 }
@@ -121,7 +121,6 @@ fn figure(count: usize) -> f64 {
 
 fn settings(config: &Config) -> Settings {
     Settings {
-        site_name: config.policy.issuer.clone(),
         api: config.api.clone(),
         templates: config.templates.clone(),
         trusted_proxies: config.trusted_proxies.clone(),

@@ -22,21 +22,19 @@ use countersign_store::SqliteStore;
 
 pub use people::People;
 
-/// The application: its own routes, and Countersign's below `/sign-in`.
-pub fn app(people: People, folder: &Path, port: u16) -> anyhow::Result<Router> {
+/// The application: its own routes, with Countersign's below `/sign-in`, and the engine, whose housekeeping is to be spawned.
+pub fn app(people: People, folder: &Path, port: u16) -> anyhow::Result<(Router, Engine)> {
     let database = folder.join("countersign.db");
     SqliteStore::migrate(&database)?;
     let store = SqliteStore::open(&database)?;
-    let engine = Engine::new(Parts::new(Arc::new(store), Arc::new(people), keyring(&folder.join("key"))?))?;
-    let settings = Settings {
-        mount: "/sign-in".into(),
-        site_name: "Hello".into(),
-        home: "/vault".into(),
-        ..Settings::new(Origins::Loopback { port })
-    };
-    let countersign = Countersign::new(engine, settings)?;
+    let mut parts = Parts::new(Arc::new(store), Arc::new(people), keyring(&folder.join("key"))?);
+    parts.policy.issuer = "Hello".into();
+    let engine = Engine::new(parts)?;
+    let settings =
+        Settings { mount: "/sign-in".into(), home: "/vault".into(), ..Settings::new(Origins::Loopback { port }) };
+    let countersign = Countersign::new(engine.clone(), settings)?;
     let own = Router::new().route("/", get(hello)).route("/vault", get(vault));
-    Ok(countersign.protect(own).merge(countersign.routes()))
+    Ok((countersign.protect(own).merge(countersign.routes()), engine))
 }
 
 async fn hello(MaybeSignedIn(visitor): MaybeSignedIn) -> Html<String> {

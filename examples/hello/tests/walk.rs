@@ -17,7 +17,7 @@ type Site = BoxCloneService<Request<String>, Response<axum::body::Body>, Infalli
 fn site(folder: &Path) -> Site {
     let people = People::open(&folder.join("people.db")).unwrap();
     people.add_once("ada", PASSWORD).unwrap();
-    let site = app(people, folder, 3000).unwrap();
+    let (site, _) = app(people, folder, 3000).unwrap();
     site.map_request(|request: Request<String>| request.map(axum::body::Body::from)).boxed_clone()
 }
 

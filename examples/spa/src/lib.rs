@@ -33,7 +33,6 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 /// The page and the vault, with Countersign's API and pages beside them.
 pub fn app(engine: Engine, port: u16) -> Result<Router, SettingsError> {
     let settings = Settings {
-        site_name: "The vault".into(),
         own_templates: vec![("index.html".into(), include_str!("../web/index.html").into())],
         ..Settings::new(Origins::Loopback { port })
     };

@@ -23,6 +23,7 @@ async fn main() {
     users.add(&name, &password);
     let keyring = Keyring::parse(&fs::read_to_string(key_file).unwrap()).unwrap();
     let mut parts = Parts::new(Arc::new(store), Arc::new(users), keyring);
+    parts.policy.issuer = "Lenient".into();
     parts.policy.throttle = ThrottleRule::OFF;
     parts.policy.first_step.per_account = u32::MAX;
     parts.policy.first_step.rate_per_ip = 0;

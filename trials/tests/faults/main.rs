@@ -71,7 +71,8 @@ async fn whichever_call_fails_the_answer_is_a_fault_and_nothing_is_half_done() {
             failing.arm(None);
             let left = picture(&*rows, &ready.person).await;
             // A host writes the password after the commit that ends the sessions, and the event comes last.
-            let before_the_host = deed == Deed::ChangePassword && left.rows == after.rows && left.events == before.events;
+            let before_the_host =
+                deed == Deed::ChangePassword && left.rows == after.rows && left.events == before.events;
             assert!(left == before || left == after || before_the_host, "{what}: half of it was done");
             if deed == Deed::ChangePassword && page.status == done.status {
                 // The calls whose failure the user is not told: the charge given back, and the event.

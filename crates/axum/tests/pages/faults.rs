@@ -1,100 +1,33 @@
 //! When we could not decide, the answer is neither yes nor no.
 
 use std::{
-    io::Write,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use async_trait::async_trait;
 use axum::http::{HeaderValue, StatusCode, header::ACCEPT};
-use countersign_engine::{
-    Fault, PreparedPassword, Stop, User, Users,
-    core::{Secret, UserId},
+use countersign_engine::Fault;
+use countersign_testkit::HookedUsers;
+
+use crate::{
+    log::Log,
+    site::{SESSION, Site},
 };
-
-use crate::site::{SESSION, Site};
-
-/// Users behind a line that is down at times.
-#[derive(Debug)]
-struct Line {
-    users: Arc<dyn Users>,
-    down: Arc<AtomicBool>,
-}
-
-impl Line {
-    fn up(&self) -> Result<(), Fault> {
-        let down = self.down.load(Ordering::SeqCst);
-        if down { Err(Fault::busy("reach the users at ldap.internal", Duration::from_millis(2100))) } else { Ok(()) }
-    }
-}
-
-#[async_trait]
-impl Users for Line {
-    async fn by_name(&self, name: &str) -> Result<Option<User>, Fault> {
-        self.up()?;
-        self.users.by_name(name).await
-    }
-
-    async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {
-        self.up()?;
-        self.users.by_id(id).await
-    }
-
-    async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
-        self.up()?;
-        self.users.password_matches(user, password).await
-    }
-
-    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
-        self.up()?;
-        self.users.prepare_password(user, password).await
-    }
-
-    async fn store_password(
-        &self,
-        user: &UserId,
-        prepared: &PreparedPassword,
-        expected_stamp: &str,
-    ) -> Result<Option<User>, Fault> {
-        self.up()?;
-        self.users.store_password(user, prepared, expected_stamp).await
-    }
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
 
 #[tokio::test]
 async fn a_fault_is_an_incident_and_its_cause_goes_to_the_log() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-    // For every thread: a line that another test's thread came to first would not be written for a subscriber of this one.
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let log = Log::start();
     let down = Arc::new(AtomicBool::new(false));
-    let switch = Arc::clone(&down);
-    let site =
-        Site::built(|parts| parts.users = Arc::new(Line { users: Arc::clone(&parts.users), down: switch }), |_| {});
+    let line = Arc::clone(&down);
+    let reach = move |_| {
+        let down = line.load(Ordering::SeqCst);
+        let fault = Fault::busy("reach the users at ldap.internal", Duration::from_millis(2100));
+        async move { if down { Err(fault) } else { Ok(()) } }
+    };
+    let site = Site::built(|parts| parts.users = HookedUsers::new(Arc::clone(&parts.users), reach), |_| {});
     let mut ada = site.member("ada").await;
     let mut stranger = site.guest("eve");
     let (login, mut half) = (stranger.browser.get("/account/login").await, site.halfway("half").await);
@@ -113,7 +46,7 @@ async fn a_fault_is_an_incident_and_its_cause_goes_to_the_log() {
         assert!(page.headers.get("set-cookie").is_none() && page.location().is_none());
         assert!(!page.says("ldap"), "a stranger never sees a cause: {}", page.body);
         let incident = page.body.split("<code class=\"key\">").nth(1).unwrap().split('<').next().unwrap();
-        let line = log.text().lines().find(|line| line.contains(incident)).unwrap().to_owned();
+        let line = log.lines(incident).remove(0);
         assert!(line.contains("ERROR") && line.contains("could not reach the users at ldap.internal"), "{line}");
     }
     down.store(false, Ordering::SeqCst);

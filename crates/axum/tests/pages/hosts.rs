@@ -1,10 +1,10 @@
 //! For whom a request is, and what it says of itself.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use countersign_axum::Origins;
-use countersign_testkit::Browser;
+use countersign_axum::{Countersign, Origins, Settings};
+use countersign_testkit::{Browser, World};
 
-use crate::site::Site;
+use crate::{log::Log, site::Site};
 
 #[tokio::test]
 async fn a_request_for_another_site_gets_nothing() {
@@ -39,6 +39,35 @@ async fn a_request_for_another_site_gets_nothing() {
     browser.headers.append("host", HeaderValue::from_static("localhost:8000"));
     browser.headers.append("host", HeaderValue::from_static("evil.example"));
     assert!(browser.get("/account/login").await.status.is_client_error());
+}
+
+#[tokio::test]
+async fn t135_a_request_for_another_host_is_logged_with_both_names_and_not_without_end() {
+    let log = Log::start();
+    let site = Site::new();
+    let mut browser = Browser::at(site.app.clone(), "elsewhere.example:4711");
+    for _ in 0..30 {
+        assert_eq!(browser.get("/account/login").await.status, StatusCode::MISDIRECTED_REQUEST);
+    }
+    let lines = log.lines("elsewhere.example:4711");
+    assert_eq!(lines.len(), 10, "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("WARN") && line.contains("http://localhost:8000")), "{lines:?}");
+    site.world.pass(60);
+    browser.get("/account/login").await;
+    assert!(log.lines("elsewhere.example:4711")[10].contains("left_out=20"));
+}
+
+#[tokio::test]
+async fn t134_a_server_that_does_not_say_where_requests_come_from_is_told_once() {
+    let log = Log::start();
+    let engine = World::default().engine;
+    let site = Countersign::new(engine, Settings::new(Origins::Loopback { port: 8000 })).unwrap();
+    let mut browser = Browser::at(site.routes(), "localhost:8000");
+    for _ in 0..3 {
+        assert_eq!(browser.get("/account/login").await.status, StatusCode::OK);
+    }
+    let lines = log.lines("ConnectInfo");
+    assert!(lines.len() == 1 && lines[0].contains("WARN"), "{lines:?}");
 }
 
 #[tokio::test]

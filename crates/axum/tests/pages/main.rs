@@ -15,6 +15,7 @@ mod guards;
 mod headers;
 mod hosts;
 mod known;
+mod log;
 mod look;
 mod names;
 mod pending;

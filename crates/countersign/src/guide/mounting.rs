@@ -17,10 +17,25 @@
 //! [`Countersign::routes`](crate::Countersign::routes) gives them at their full paths: merge it into your outermost router
 //! and do not nest it.
 //!
-//! A request whose `Host` is not among [`Settings::origins`](crate::Settings::origins) is refused, so no link can be made
-//! to lead elsewhere. Behind a reverse proxy, forward `Host` unchanged and list the proxy in
-//! [`Settings::trusted_proxies`](crate::Settings::trusted_proxies): then `X-Forwarded-For` says who is asking, counted from
-//! the right up to the first address that is no listed proxy. From anybody else the header means nothing.
+//! A request whose `Host` is not among [`Settings::origins`](crate::Settings::origins) is rejected with 421 and logged with
+//! both names, so no link can be made to lead elsewhere. (A request without `Host`, as a test sends it, is answered where the
+//! site's own address is a loopback one.) Behind a reverse proxy, forward `Host` unchanged and list the proxy in
+//! [`Settings::trusted_proxies`](crate::Settings::trusted_proxies): then `X-Forwarded-For` gives the client's IP address,
+//! counted from the right up to the first address that is not a listed proxy. From any other peer the header is ignored.
 //!
-//! Who is asking is used to slow down whoever tries many passwords from one place. For that the server has to say where a
-//! connection comes from: serve with `into_make_service_with_connect_info::<SocketAddr>()`.
+//! IP addresses are recorded in events and limit how many passwords one network may try. For that the server has to pass on
+//! the peer of a connection: serve with `into_make_service_with_connect_info::<SocketAddr>()`. Without it these limits are off,
+//! and a warning in the log says so.
+//!
+//! # What runs besides
+//!
+//! Expired sessions, codes, budgets and events are deleted in the background. Spawn one call in every process that serves; of
+//! several processes one at a time does the work:
+//!
+//! ```no_run
+//! # fn start(engine: &countersign::engine::Engine) {
+//! tokio::spawn(engine.housekeeping(env!("CARGO_PKG_VERSION")));
+//! # }
+//! ```
+//!
+//! Messages that are being sent when the process ends are finished by [`Engine::finish_deliveries`](crate::engine::Engine::finish_deliveries).
