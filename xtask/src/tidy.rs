@@ -10,6 +10,7 @@ mod papers;
 mod refusals;
 mod rooms;
 mod secrets;
+mod threats;
 mod traces;
 mod tree;
 
@@ -42,6 +43,7 @@ fn complaints(tree: &Tree, edges: &Edges, dependencies: &Dependencies) -> Vec<St
         refusals::unspoken(tree),
         rooms::misshapen(tree),
         secrets::compared(tree),
+        threats::unmatched(tree),
         traces::of_a_machine(tree),
     ]
     .concat()
@@ -84,6 +86,7 @@ mod tests {
             ("refusals", "there is no crates/core/src/refusal.rs"),
             ("rooms", "mod.rs: a module `foo` lives in foo.rs"),
             ("secrets", "crates/x/src/lib.rs:1 compares a secret in variable time"),
+            ("threats", "there is no docs/threats.md"),
             ("traces", "mod.rs:1 names a folder of one machine"),
         ] {
             assert!(complaints.iter().any(|said| said == complaint), "{rule} is silent: {complaints:#?}");
