@@ -95,7 +95,7 @@ async fn no_budget_begins_anew_with_other_keys_whoever_has_the_name() {
     }
 }
 
-/// T122: R57 counts failures in a row; passwords are limited by time instead. The figure stands in SECURITY.md.
+/// T122: passwords are limited by time, not by failures in a row. The figure is in SECURITY.md.
 #[tokio::test]
 async fn t122_a_day_allows_as_many_wrong_passwords_as_we_say() {
     let world = World::new();

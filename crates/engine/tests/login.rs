@@ -193,7 +193,7 @@ async fn wrong_unknown_and_deactivated_are_refused_alike_and_share_the_budget() 
     assert!(ada.enters_password().await.is_ok());
 }
 
-/// T27: success on one's own account resets neither another account's budget nor the address's.
+/// T27: a successful sign-in to an account of one's own does not reset the budget of the IP address.
 #[tokio::test]
 async fn t27_an_own_success_resets_nobody_else_s_budget() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.first_step.per_address = 30);

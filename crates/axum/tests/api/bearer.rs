@@ -63,6 +63,7 @@ async fn cookies_never_count_where_a_bearer_token_is_shown() {
     assert_eq!(program.get("/who").await.status, StatusCode::UNAUTHORIZED);
 }
 
+/// R85: a sign-in ends the session whose token the request carries.
 #[tokio::test]
 async fn a_new_session_takes_the_place_of_the_one_that_was_shown() {
     let site = Site::new();

@@ -7,6 +7,7 @@ use crate::site::Site;
 
 const FRESHER: &str = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\", max_age=\"60\"";
 
+/// R85: a step-up gives a new session token and ends the old one.
 #[tokio::test]
 async fn d5_call_401_step_up_retry_succeeds_and_fails_again_when_it_is_old() {
     let site = Site::new();

@@ -30,7 +30,7 @@ async fn a_token_opens_what_its_scope_names_and_nothing_else() {
     assert_eq!((&about["kind"], &about["scopes"], &about["acr"]), (&json!("token"), &json!(["read"]), &json!("aal2")));
 }
 
-/// R107, and the promise that a token changes nothing: every deed of the API, asked for with a token.
+/// The promise that a token changes nothing: every action of the API, requested with a token.
 #[tokio::test]
 async fn no_deed_on_an_account_is_done_with_a_token() {
     let site = Site::new();

@@ -130,9 +130,9 @@ async fn dxtok_07_each_wrong_code_has_its_own_text() {
     }
 }
 
-/// T14, W-51: once, and at no other entrance either.
+/// W-51.
 #[tokio::test]
-async fn t14_w51_a_code_is_good_once() {
+async fn w51_a_code_is_good_once() {
     let site = Site::new();
     let (ada, _) = site.member("ada").await;
     site.client().signs_in(&ada, &json!({})).await.is(200, &asked("sms"));

@@ -173,6 +173,7 @@ async fn dxoau_07_a_body_may_have_any_of_three_forms() {
     site.client().send(Method::POST, TOKEN, kind, parts).await.is(200, &tokens(36_000, "read write"));
 }
 
+/// R101: a confidential client gets no tokens with a wrong secret, without one, or under the name of another client.
 #[tokio::test]
 async fn dxoau_08_errors_of_the_rfc_are_told_as_it_says() {
     let site = Site::new();
@@ -275,7 +276,7 @@ async fn dxoau_09_r100_a_refresh_token_is_exchanged_once_and_one_that_comes_agai
     assert_eq!(events[0].kind, EventKind::RefreshReplayed);
 }
 
-/// R101, R102: a refresh token is of the client that it was given to.
+/// R102: a refresh token is of the client that it was given to.
 #[tokio::test]
 async fn r102_another_client_s_token_or_one_of_another_kind_is_exchanged_for_nothing() {
     let site = Site::new();

@@ -155,6 +155,7 @@ fn gives_a_session(page: &Page) -> bool {
         .any(|cookie| cookie.starts_with("countersign=") && !cookie.contains("Max-Age=0"))
 }
 
+/// R87: a form is rejected without the CSRF token of its own session, whatever cookies come with it.
 #[tokio::test]
 async fn no_form_is_taken_that_was_not_made_for_this_browser() {
     let site = Site::with_every_method();

@@ -65,6 +65,7 @@ async fn one_of_64_simultaneous_answers_is_accepted() {
     }
 }
 
+/// T24: no failure is lost in a race.
 #[tokio::test]
 async fn every_one_of_64_simultaneous_wrong_codes_is_counted() {
     for course in Course::careful().await {
