@@ -2,11 +2,12 @@
 
 use std::{
     ffi::OsStr,
-    fs,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+use countersign_testkit::shift_clock;
 
 use crate::{Server, program, running::ROOM};
 
@@ -91,21 +92,11 @@ impl Installation {
 }
 
 impl Clock {
-    /// Only what says what time it is changes: waiting takes as long as ever.
     fn set(self, command: &mut Command) {
         if let Self::Ahead(seconds) = self {
-            command.env("LD_PRELOAD", libfaketime()).env("FAKETIME", format!("+{seconds}s"));
-            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
+            shift_clock(command, &format!("+{seconds}s"));
         }
     }
-}
-
-/// The library behind `faketime`, for programs with threads. The program itself would stand between us and the node.
-fn libfaketime() -> PathBuf {
-    let folders = fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
-    let libraries = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
-    let mut found = libraries.filter(|library| library.is_file());
-    found.next().unwrap_or_else(|| panic!("there is no libfaketime (Debian: faketime)"))
 }
 
 fn succeeds(mut command: Command, input: &str) {

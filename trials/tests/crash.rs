@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use countersign_testkit::rounds;
 use rusqlite::Connection;
 use trials::{ROOM, Server, Walk, code_of, program, wait_for_a_fresh_code};
 
@@ -55,6 +56,12 @@ fn demo(folder: &Path) -> Server {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_accepted_stays_accepted_through_power_cuts() {
+    for _ in 0..rounds(1) {
+        stays_accepted_through_power_cuts().await;
+    }
+}
+
+async fn stays_accepted_through_power_cuts() {
     let folder = tempfile::tempdir().unwrap();
     let server = demo(folder.path());
     let mut people = vec![];

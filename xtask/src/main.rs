@@ -11,6 +11,7 @@ mod deps;
 mod postgres;
 mod python;
 mod server;
+mod suite;
 mod tally;
 mod test;
 mod tidy;
@@ -27,6 +28,7 @@ const USAGE: &str = "\
 usage: cargo xtask <chore>
 
   test                  everything that has to hold before a commit goes in
+  long                  the tests that chance decides, a hundred times as often; for hours
   tidy                  the arrows between the crates, and the papers that describe them
   deps                  licences, duplicates and origins of what Cargo.lock brings, by deny.toml
   postgres              a private PostgreSQL for tests that one runs by hand
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
 fn chore(words: &[&str]) -> Result<()> {
     match words {
         ["test"] => test::test(&Workspace::load()?),
+        ["long"] => test::long(&Workspace::load()?),
         ["postgres"] => postgres::keep(),
         ["deps"] => deps::deps(&Workspace::load()?),
         ["tidy"] => tidy::tidy(&Workspace::load()?),

@@ -1,25 +1,17 @@
 //! `cargo xtask test`: everything that has to hold before a commit goes in, cheapest first, stopping at the first
 //! step that fails. Continuous integration runs this and nothing else.
 
-use std::{
-    fs,
-    io::{BufReader, stdout},
-    path::Path,
-    process::{Command, ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::{
     command::{self, cargo},
-    deps, postgres, python, server,
-    tally::Tally,
-    tidy, tools,
+    deps, python, server, suite, tidy, tools,
     workspace::Workspace,
 };
 
-/// Runs every step, names each with its time, and closes with the number of tests.
+/// Runs every step, and names each with its time.
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     step("tools", tools::provide)?;
     let python = step("python", || python::provide(&workspace.target))?;
@@ -30,30 +22,15 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         command::run(at(workspace, &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     step("tidy", || tidy::tidy(workspace))?;
-    let program = step("server binary", || server::build(workspace))?;
-    let (tally, status) = step("tests", || suite(workspace, &program, &python))?;
-    println!("{tally}");
-    ensure!(status.success(), "step `tests` failed");
-    Ok(())
+    step("tests", || suite::all(workspace, &python))
 }
 
-/// Plain `cargo test`. The tests that drive the real server find its binary, a place for their screenshots and a private
-/// PostgreSQL, which is gone afterwards, in the environment.
-fn suite(workspace: &Workspace, program: &Path, python: &Path) -> Result<(Tally, ExitStatus)> {
-    let artefacts = workspace.target.join("artefacts");
-    fs::create_dir_all(&artefacts).with_context(|| format!("could not create {}", artefacts.display()))?;
-    let cluster = postgres::start()?;
-    let mut tests = at(workspace, &["test", "--workspace", "--no-fail-fast"])
-        .env(server::VARIABLE, program)
-        .env("TRIALS_ARTEFACTS", artefacts)
-        .env(python::VARIABLE, python)
-        .env(cluster::VARIABLE, cluster.url("postgres"))
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("could not start `cargo test`")?;
-    let output = tests.stdout.take().context("could not read from `cargo test`")?;
-    let tally = Tally::while_copying(BufReader::new(output), stdout())?;
-    Ok((tally, tests.wait()?))
+/// Runs those tests a hundred times as often that chance decides.
+pub(crate) fn long(workspace: &Workspace) -> Result<()> {
+    step("tools", tools::provide)?;
+    let python = step("python", || python::provide(&workspace.target))?;
+    let program = step("server binary", || server::build(workspace))?;
+    step("tests", || suite::long(workspace, program, &python))
 }
 
 fn run(workspace: &Workspace, arguments: &[&str]) -> Result<()> {

@@ -17,7 +17,11 @@ struct Tool {
 const TOOLS: [Tool; 11] = [
     Tool { program: "chromium", package: "chromium", purpose: "the browser that signs in" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "drives the browser" },
-    Tool { program: "faketime", package: "faketime", purpose: "sets the clock of one node apart from another's" },
+    Tool {
+        program: "faketime",
+        package: "faketime",
+        purpose: "brings the library that gives one program another time",
+    },
     Tool { program: "oathtool", package: "oathtool", purpose: "computes one-time passwords without our code" },
     Tool {
         program: "nginx",

@@ -206,12 +206,15 @@ mod tests {
         assert_eq!(throttle.corrected(ahead), None);
     }
 
-    /// T20, T21, the figures in SECURITY.md: with the defaults and the widest window of codes of six digits that any method
-    /// has, against an owner who never signs in, and against one who signs in every day.
+    /// T20, T21, the figures in SECURITY.md: with the defaults and codes of six digits, against an owner who never signs
+    /// in, and against one who signs in every day; for the widest window that any method has, and for an app of which no
+    /// drift was learned.
     #[test]
     fn a_guess_is_as_unlikely_as_we_say() {
         let widest = TotpRule::default().most_steps().max(HotpRule::default().most_codes());
-        let chance = f64::from(widest) * 1e-6;
+        let undrifted = TotpRule { max_drift: 0, ..TotpRule::default() }.most_steps();
+        assert_eq!((widest, undrifted, TotpRule::STRICT.most_steps()), (6, 3, 2), "codes in a million");
+        let chance = |window: u32| f64::from(window) * 1e-6;
         let rule = ThrottleRule::default();
         let guesses_until = |end: Timestamp| {
             let (mut throttle, mut now) = (Throttle::default(), NOON);
@@ -222,8 +225,10 @@ mod tests {
             f64::from(throttle.failures)
         };
         let year = Duration::from_hours(365 * 24);
-        assert!(guesses_until(NOON.after(year)) * chance <= 0.0006 + f64::EPSILON);
-        assert!(365.0 * guesses_until(NOON.after(Duration::from_hours(24))) * chance <= 0.22);
+        assert!(guesses_until(NOON.after(year)) * chance(widest) <= 0.0006 + f64::EPSILON);
+        let in_a_day = guesses_until(NOON.after(Duration::from_hours(24)));
+        assert!(365.0 * in_a_day * chance(widest) < 0.22);
+        assert!(365.0 * in_a_day * chance(undrifted) < 0.11);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use countersign_engine::{
     core::{DeviceName, Kind, Refusal, Scopes, Timestamp, flow::Purpose, time::CLOCK_TOLERANCE},
     memory::MemoryStore,
 };
-use countersign_testkit::{Person, World, refusal};
+use countersign_testkit::{Person, World, refusal, rounds};
 use proptest::prelude::*;
 
 fn from(grant: &Grant) -> Visit {
@@ -83,7 +83,7 @@ fn ahead() -> impl Strategy<Value = Duration> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(rounds(24)))]
 
     #[test]
     fn t117_a_lock_lasts_no_longer_than_its_delay(ahead in ahead(), failures in 1..4_usize, recognized: bool) {
@@ -176,6 +176,15 @@ proptest! {
             };
             let (token, _) = world.engine.make_token(&signed_in, new, &Visit::default()).await.unwrap();
             let pending = ada.is_asked().await;
+            let (setup, app) = ada.begins_setup(&signed_in).await.unwrap();
+            let step_up = world.engine.begin_step_up(&signed_in, None).await.unwrap();
+            // With right codes, in the session in which both were begun.
+            let finishes = async || {
+                let (code, visit) = (app.code_at(world.now()).into(), Visit::default());
+                let confirmed = world.engine.confirm_enrolment(&signed_in, &setup, &code, &visit).await;
+                let (device, code) = (&step_up.view.device.id, ada.code().into());
+                [confirmed, world.engine.step_up(&signed_in, &step_up.token, device, &code, &visit).await].map(refusal)
+            };
             world.clock.set(right);
             // A request that began before the clock was put right goes on with what it has read.
             assert_eq!(refusal(world.engine.begin(&signed_in, Purpose::Disable).await), Refusal::VerificationNeeded);
@@ -185,9 +194,14 @@ proptest! {
             assert!(world.engine.bearer(&bearer).await.unwrap().is_none());
             let device = pending.view.device.id.clone();
             assert_eq!(refusal(ada.answers(&pending.token, &device, "000000").await), Refusal::AttemptOver);
+            assert_eq!(finishes().await, [Refusal::AttemptOver, Refusal::AttemptOver]);
             assert!(ada.session(grant.token()).await.is_none());
             world.pass(later);
             assert!(ada.session(grant.token()).await.is_none(), "it is over for good");
+            // Once its moment has come the run itself is believed, but not the session that it belongs to.
+            let late = finishes().await;
+            let is_over = |refusal: &Refusal| matches!(refusal, Refusal::AttemptOver | Refusal::SignInNeeded);
+            assert!(late.iter().all(is_over), "{late:?}");
         });
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use countersign_engine::{
+    BearerToken,
     advance::{AtOnce, NewToken, Proof, Said, SignIn, Visit},
     core::{ClientName, ClientType, DeviceName, Kind, Level, Scopes, flow::Purpose},
 };
@@ -78,7 +79,9 @@ async fn t131_a_forgotten_user_leaves_nothing_to_whoever_is_given_the_id() {
     let signed_in = ada.sets_up().await;
     let session = ada.signs_in(&ada.code()).await.unwrap();
     let new = NewToken { name: name(), scopes: Scopes::parse("read").unwrap(), lifetime: None };
-    world.engine.make_token(&signed_in, new, &Visit::default()).await.unwrap();
+    let (token, _) = world.engine.make_token(&signed_in, new, &Visit::default()).await.unwrap();
+    let token = BearerToken::parse(token.expose()).unwrap();
+    assert!(world.engine.bearer(&token).await.unwrap().is_some());
     let recognized = Visit { browser: session.browser().cloned(), ..Visit::default() };
     refusal(world.engine.sign_in("ada", &"wrong".into(), &recognized).await);
     let cookies = world.store.device_cookies(&ada.user.id).await.unwrap();
@@ -93,9 +96,15 @@ async fn t131_a_forgotten_user_leaves_nothing_to_whoever_is_given_the_id() {
     assert_eq!(world.store.tokens(&ada.user.id).await.unwrap(), []);
     assert_eq!(world.store.budget(&budget).await.unwrap(), None);
     assert!(ada.session(session.token()).await.is_none(), "the id is another user's now");
+    assert!(world.engine.bearer(&token).await.unwrap().is_none(), "the token grants no access to the new user");
+    refusal(world.engine.sign_in("ada", &"wrong".into(), &recognized).await);
+    assert_eq!(world.store.budget(&budget).await.unwrap(), None, "the device cookie has no budget of its own");
     assert!(!world.store.events(&ada.user.id, 50).await.unwrap().is_empty(), "what happened is kept");
     let Ok(SignIn::Granted(grant)) = ada.enters_password().await else { panic!("there is no device") };
     assert_eq!(grant.signed_in().level(), Level::Aal1);
     assert_eq!(world.engine.factors(&of_bob).await.unwrap().devices[0].kind, Kind::TOTP, "bob has what he had");
+    world.engine.sign_in("ada", &ada.password.as_str().into(), &recognized).await.unwrap();
+    let cookies = world.store.device_cookies(&ada.user.id).await.unwrap();
+    assert!(cookies.iter().all(|cookie| cookie.browser != *browser), "the old cookie is replaced, not renewed");
     world.engine.forget_user(&ada.user.id).await.unwrap();
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, Observer, Stop, User,
     advance::{SignIn, Visit},
-    core::{Level, Policy, Refusal, Secret, Session, Timestamp},
+    core::{Kind, Level, Policy, Refusal, Secret, Session, Timestamp},
     memory::MemoryStore,
 };
 use countersign_store::SqliteStore;
@@ -122,18 +122,48 @@ async fn each_backup_code_opens_once_and_in_any_order() {
     assert_eq!(world.engine.factors(&signed_in).await.unwrap().backup_codes_left, Some(0));
 }
 
-/// W-38: what is tried on one device never counts against another.
+/// W-38: an answer is tried on the chosen device alone: the others neither accept it nor count a failure.
 #[tokio::test]
 async fn a_code_is_tried_on_the_chosen_device_only() {
     let world = World::new();
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
-    let codes = ada.makes_backup_codes(&signed_in).await;
-    assert_eq!(refusal(ada.signs_in_with_backup_code("ZZZZ-ZZZZ-ZZZZ-ZZZZ-A").await), Refusal::CodeMistyped);
-    assert_eq!(refusal(ada.signs_in_with_backup_code(&ada.code()).await), Refusal::CodeMalformed);
-    assert_eq!(refusal(ada.signs_in(&codes[0]).await), Refusal::CodeMalformed);
-    assert_eq!(refusal(ada.signs_in(&ada.wrong_code()).await), Refusal::CodeWrong);
+    let (run, tablet) = ada.begins_setup(&signed_in).await.unwrap();
+    let code = tablet.code_at(world.now());
+    let grant = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
+    let old_codes = ada.makes_backup_codes(grant.signed_in()).await;
+    let codes = ada.makes_backup_codes(grant.signed_in()).await;
+    world.pass(30);
+    let asked = ada.is_asked().await.view;
+    let other = |kind: &Kind| asked.others.iter().find(|device| device.kind == *kind).unwrap().id.clone();
+    let (first, second, backup) = (asked.device.id.clone(), other(&Kind::TOTP), other(&Kind::BACKUP_CODES));
+    let failures = async || {
+        let mut failures = vec![];
+        for device in [&first, &second, &backup] {
+            failures.push(world.store.device(device).await.unwrap().unwrap().throttle.failures);
+        }
+        failures
+    };
+    for (device, answer, refused, counted) in [
+        (&backup, "ZZZZ-ZZZZ-ZZZZ-ZZZZ-A".to_owned(), Refusal::CodeMistyped, [0, 0, 0]),
+        (&backup, ada.code(), Refusal::CodeMalformed, [0, 0, 0]),
+        (&first, codes[0].clone(), Refusal::CodeMalformed, [0, 0, 0]),
+        (&first, tablet.code_at(world.now()), Refusal::CodeWrong, [1, 0, 0]),
+        (&second, ada.code(), Refusal::CodeWrong, [1, 1, 0]),
+        (&backup, old_codes[0].clone(), Refusal::CodeWrong, [1, 1, 1]),
+    ] {
+        let run = ada.is_asked().await.token;
+        assert_eq!(refusal(ada.answers(&run, device, &answer).await), refused, "{answer}");
+        assert_eq!(failures().await, counted, "{answer}");
+    }
+    world.pass(30);
+    ada.signs_in(&ada.code()).await.unwrap();
+    assert_eq!(failures().await, [0, 1, 1]);
+    let run = ada.is_asked().await.token;
+    ada.answers(&run, &second, &tablet.code_at(world.now())).await.unwrap();
+    assert_eq!(failures().await, [0, 0, 1]);
     ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
+    assert_eq!(failures().await, [0, 0, 0]);
 }
 
 /// T6: logging out, a change of password and deactivation each kill the pending login.
@@ -193,20 +223,27 @@ async fn wrong_unknown_and_deactivated_are_refused_alike_and_share_the_budget() 
     assert!(ada.enters_password().await.is_ok());
 }
 
-/// T27: a successful sign-in to an account of one's own does not reset the budget of the IP address.
+/// T27: a successful sign-in to an account of one's own resets neither the budget of another account nor that of the IP
+/// address.
 #[tokio::test]
 async fn t27_an_own_success_resets_nobody_else_s_budget() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.first_step.per_address = 30);
     let (mallory, _ada) = (world.user("mallory"), world.user("ada"));
-    let visit = Visit { address: Some(IpAddr::from([192, 0, 2, 1])), ..Visit::default() };
-    let mut looked_at = 0;
-    for round in 0..40 {
-        let _ = world.engine.sign_in("mallory", &mallory.password.as_str().into(), &visit).await;
-        let name = if round % 2 == 0 { "ada" } else { "other" };
-        let refused = refusal(world.engine.sign_in(name, &"wrong".into(), &visit).await);
-        looked_at += u32::from(refused == Refusal::CredentialsWrong);
-    }
-    assert_eq!(looked_at, 30);
+    let looked_at = async |ip: [u8; 4], names: &[&str]| {
+        let visit = Visit { address: Some(IpAddr::from(ip)), ..Visit::default() };
+        let mut count = 0;
+        for name in names.iter().cycle().take(45) {
+            let own = world.engine.sign_in("mallory", &mallory.password.as_str().into(), &visit).await;
+            let refused = refusal(world.engine.sign_in(name, &"wrong".into(), &visit).await);
+            if refused == Refusal::CredentialsWrong {
+                own.unwrap();
+                count += 1;
+            }
+        }
+        count
+    };
+    assert_eq!(looked_at([192, 0, 2, 1], &["ada"]).await, 20, "the budget of the account");
+    assert_eq!(looked_at([192, 0, 2, 2], &["bob", "carol", "dave"]).await, 30, "the budget of the IP address");
 }
 
 /// T5: a hook that fails or panics yields no session, and the pending login survives it.

@@ -107,6 +107,27 @@ async fn t37_a_run_belongs_to_its_session() {
     }
 }
 
+/// T37: a step-up that was begun in one session is finished in no other one, and by no other user.
+#[tokio::test]
+async fn t37_a_step_up_belongs_to_its_session() {
+    let world = World::new();
+    let (ada, bob) = (world.user("ada"), world.user("bob"));
+    let mine = ada.sets_up().await;
+    let elsewhere = ada.signs_in(&ada.code()).await.unwrap();
+    let stranger = bob.sets_up().await;
+    let step_up = world.engine.begin_step_up(&mine, None).await.unwrap();
+    let device = &step_up.view.device.id;
+    for other in [elsewhere.signed_in(), &stranger] {
+        let shown = world.engine.step_up_challenge(other, &step_up.token, None).await;
+        assert_eq!(refusal(shown), Refusal::AttemptOver);
+        for code in [ada.code(), bob.code()] {
+            let refused = world.engine.step_up(other, &step_up.token, device, &code.into(), &visit()).await;
+            assert_eq!(refusal(refused), Refusal::AttemptOver);
+        }
+    }
+    world.engine.step_up(&mine, &step_up.token, device, &ada.code().into(), &visit()).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_setup_keeps_its_key_over_wrong_codes_and_reloads() {
     let world = World::new();

@@ -11,7 +11,7 @@ use countersign_engine::{
     advance::{Challenge, SignIn, Visit},
     core::{DeviceName, Kind, Level, Secret, Timestamp, flow::Purpose},
 };
-use countersign_testkit::{Person, SoftApp, World};
+use countersign_testkit::{Person, SoftApp, World, rounds};
 use proptest::prelude::*;
 
 /// One input of the script. Numbers choose among what there is.
@@ -328,7 +328,7 @@ fn shifted(now: Timestamp, steps: i64) -> Timestamp {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: rounds(300), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_script_reaches_a_grant_without_its_proofs(script in prop::collection::vec(input(), 1..60)) {

@@ -3,7 +3,7 @@
 //! Every line that belongs to a request carries the request's number, the one that a page about a fault shows. The last
 //! line says the method, the route that matched, the status, and how long it took. No line says a path as it was asked for,
 //! a query, a body, a cookie, a code or a name: what is not written cannot leak, and no client can forge a line with what it
-//! sends. Nor can it fill the disk: lines about requests that failed are limited per IP address.
+//! sends. Lines about requests that failed are limited per IP address and network.
 
 use std::{
     io::{self, IsTerminal as _},

@@ -1,11 +1,14 @@
 //! R82, T25: nobody is told apart by an answer, and whoever looks at a password pays for it from one purse.
 
-use axum::http::{HeaderMap, header};
+use axum::{
+    Router,
+    http::{HeaderMap, header},
+};
 use countersign_engine::core::{
     Scopes,
     client::{ClientName, ClientType},
 };
-use countersign_testkit::Answer;
+use countersign_testkit::{Answer, Browser, Page};
 use serde_json::json;
 
 use crate::site::Site;
@@ -13,6 +16,18 @@ use crate::site::Site;
 /// All that an answer tells.
 fn seen(answer: &Answer) -> (u16, String, HeaderMap) {
     (answer.status.as_u16(), answer.body.to_string(), answer.headers.clone())
+}
+
+/// The code of the refusal that this page tells; empty if it tells none.
+fn refusal(page: &Page) -> &'static str {
+    page.extensions.get::<countersign_axum::Refused>().map_or("", |refused| refused.0)
+}
+
+/// Changes the password at the pages, with this as the current one.
+async fn changes_password(browser: &mut Browser<Router>, current: &str) -> Page {
+    let form = browser.get("/account/password").await.form_with("again");
+    let new = "six words nobody would put together";
+    browser.submit(&form, "", &[("current", current), ("new", new), ("again", new)]).await
 }
 
 #[tokio::test]
@@ -48,6 +63,13 @@ async fn t25_whatever_looks_at_a_password_shares_one_budget() {
     let mut ada = site.member("ada").await;
     // A program that is known by its user has a budget of its own.
     ada.program.browser = None;
+    let mut owner = site.browser();
+    let form = owner.get("/account/login").await.form_with("password");
+    owner.submit(&form, "", &[("name", "ada"), ("password", &ada.person.password)]).await;
+    let form = owner.get("/account/login/second-factor").await.form_with("code");
+    owner.submit(&form, "", &[("code", &ada.person.code())]).await;
+    // So has a browser with a device cookie.
+    owner.cookies.remove("countersign-browser");
     let stranger = site.program();
     let name = ClientName::parse("App").unwrap();
     let (app, _) = site.world.engine.add_client(name, ClientType::Public, Scopes::default()).await.unwrap();
@@ -60,18 +82,19 @@ async fn t25_whatever_looks_at_a_password_shares_one_budget() {
         stranger.post(path, &body).await.status.as_u16()
     };
     for guess in 0..20 {
-        let code = match guess % 5 {
+        let code = match guess % 6 {
             0 => stranger.post("/api/v1/login", &wrong).await.code().to_owned(),
             1 => ada.program.post("/api/v1/password", &change).await.code().to_owned(),
             2 | 3 => {
-                let path = ["/mfa/authtoken/login/", "/mfa/oauth2/token/"][guess % 5 - 2];
+                let path = ["/mfa/authtoken/login/", "/mfa/oauth2/token/"][guess % 6 - 2];
                 assert_eq!(at_deux(path, "not it").await, 400);
                 continue;
             }
+            4 => refusal(&changes_password(&mut owner, "not it").await).to_owned(),
             _ => {
                 let form = browser.get("/account/login").await.form_with("password");
                 let page = browser.submit(&form, "", &[("name", "ada"), ("password", "not it")]).await;
-                page.extensions.get::<countersign_axum::Refused>().map(|refused| refused.0.to_owned()).unwrap()
+                refusal(&page).to_owned()
             }
         };
         assert!(["credentials-wrong", "password-wrong"].contains(&&*code), "{guess}: {code}");
@@ -84,7 +107,9 @@ async fn t25_whatever_looks_at_a_password_shares_one_budget() {
     let change = json!({ "current": ada.person.password, "new": "six words nobody would put together" });
     assert_eq!(ada.program.post("/api/v1/password", &change).await.code(), "too-many-failures");
     let form = browser.get("/account/login").await.form_with("password");
-    let page = browser.submit(&form, "", &[("name", "ada"), ("password", &ada.person.password)]).await;
-    assert_eq!(page.extensions.get::<countersign_axum::Refused>().unwrap().0, "too-many-failures");
-    assert!(page.headers.contains_key(header::RETRY_AFTER));
+    let login = browser.submit(&form, "", &[("name", "ada"), ("password", &ada.person.password)]).await;
+    for page in [login, changes_password(&mut owner, &ada.person.password).await] {
+        assert_eq!(refusal(&page), "too-many-failures");
+        assert!(page.headers.contains_key(header::RETRY_AFTER));
+    }
 }

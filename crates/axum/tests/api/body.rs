@@ -9,9 +9,9 @@ use std::{
 };
 
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use countersign_engine::Fault;
+use countersign_engine::{Fault, core::throttle::ThrottleRule};
 use countersign_testkit::{HookedUsers, UsersCall};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::site::Site;
 
@@ -42,6 +42,66 @@ async fn what_cannot_be_read_is_said_to_be_and_changes_nothing() {
         assert_eq!(told.body["status"], status);
         assert!(told.body["title"].is_string() && told.body["detail"].is_string());
     }
+}
+
+/// T8: at neither step of a login does an extra member make a wrong answer pass, and none spares the second factor.
+#[tokio::test]
+async fn t8_a_member_nobody_asked_for_decides_nothing() {
+    // No limit refuses an answer before it is checked.
+    let site = Site::built(
+        |parts| {
+            parts.policy.throttle = ThrottleRule::OFF;
+            let limits = &mut parts.policy.first_step;
+            (limits.per_account, limits.per_address) = (u32::MAX, u32::MAX);
+        },
+        |_| {},
+    );
+    let (ada, pending) = site.halfway("ada").await;
+    let sessions = site.world.store.sessions(&ada.person.user.id).await.unwrap().len();
+    let (right, wrong) = (&ada.person.password, ada.person.wrong_code());
+    let stranger = site.program();
+    for wish in [
+        "skip",
+        "skip_second_factor",
+        "verified",
+        "is_verified",
+        "mfa",
+        "mfa_required",
+        "trusted",
+        "remember",
+        "level",
+        "acr",
+        "amr",
+        "admin",
+        "staff",
+        "user",
+        "user_id",
+        "confirmed",
+        "enabled",
+        "bypass",
+        "status",
+        "opened",
+        "session",
+        "factors",
+        "recent",
+    ] {
+        for value in [json!(1), json!(true), json!("yes"), json!("aal2"), json!("id-ada"), json!({ "acr": "aal2" })] {
+            let extended = |mut document: Value| {
+                document[wish] = value.clone();
+                document
+            };
+            let wrong_code = json!({ "login": pending["login"], "device": pending["asked"]["id"], "code": wrong });
+            let told = stranger.post("/api/v1/login/answer", &extended(wrong_code)).await;
+            assert_eq!(told.code(), "code-wrong", "{wish}: {value}");
+            let wrong_password = json!({ "name": "ada", "password": "a guess" });
+            let told = stranger.post("/api/v1/login", &extended(wrong_password)).await;
+            assert_eq!(told.code(), "credentials-wrong", "{wish}: {value}");
+            let right_password = json!({ "name": "ada", "password": right });
+            let told = stranger.post("/api/v1/login", &extended(right_password)).await;
+            assert_eq!((&told.body["status"], &told.body["opened"]), (&json!("pending"), &Value::Null), "{told:?}");
+        }
+    }
+    assert_eq!(site.world.store.sessions(&ada.person.user.id).await.unwrap().len(), sessions);
 }
 
 #[tokio::test]

@@ -1,6 +1,11 @@
 //! What ends, and with what.
 
-use countersign_engine::core::{Level, client::ClientType};
+use countersign_engine::{
+    SignedIn,
+    advance::Visit,
+    core::{Kind, Level, client::ClientType, flow::Purpose},
+};
+use countersign_testkit::Person;
 use serde_json::json;
 
 use crate::{
@@ -117,4 +122,45 @@ async fn r107_a_client_s_tokens_end_with_what_stood_behind_them() {
             app.refreshes(&site, &given.body["refresh_token"], json!({})).await.is(400, &invalid);
         }
     }
+}
+
+/// R107: a token ends with the device that verified it and when two-factor authentication is switched off. It goes on
+/// when another device is removed.
+#[tokio::test]
+async fn r107_a_client_s_tokens_end_with_the_device_that_verified_them_and_with_two_factor_authentication() {
+    let (over, goes_on) = ((401, 400, json!("invalid_grant")), (200, 200, json!(null)));
+    for (removed, expected) in [(Some(Kind::SMS), &over), (Some(Kind::TOTP), &goes_on), (None, &over)] {
+        let site = Site::new();
+        let app = App::new(&site, ClientType::Public).await;
+        let (ada, _) = site.member("ada").await;
+        app.asks(&site, &ada, json!({})).await.is(200, &asked("sms"));
+        let given = app.asks(&site, &ada, json!({ "mfa_code": site.outbox.code() })).await;
+        site.world.pass(60);
+        let (signed_in, visit) = (sets_up_an_app(&site, &ada).await, Visit::default());
+        assert_eq!(showing(&site, &given).get("/mfa/").await.status, 200, "{removed:?}");
+        let engine = &site.world.engine;
+        if let Some(kind) = &removed {
+            let devices = site.devices(&ada.user.id).await;
+            let device = devices.iter().find(|device| device.kind == *kind).unwrap();
+            let run = engine.begin(&signed_in, Purpose::RemoveDevice).await.unwrap();
+            engine.remove_device(&signed_in, &run, &device.id, &visit).await.unwrap();
+        } else {
+            let run = engine.begin(&signed_in, Purpose::Disable).await.unwrap();
+            engine.disable(&signed_in, &run, &visit).await.unwrap();
+        }
+        let shown = showing(&site, &given).get("/mfa/").await;
+        let refreshed = app.refreshes(&site, &given.body["refresh_token"], json!({})).await;
+        let told = (shown.status.as_u16(), refreshed.status.as_u16(), refreshed.body["error"].clone());
+        assert_eq!(&told, expected, "{removed:?}");
+    }
+}
+
+/// Signs a user in by text message, sets an app up as a second device, and returns the session that the app verified.
+async fn sets_up_an_app(site: &Site, person: &Person) -> SignedIn {
+    let (engine, login) = (&site.world.engine, person.is_asked().await);
+    let grant = person.answers(&login.token, &login.view.device.id, &site.outbox.code()).await.unwrap();
+    let (run, app) = person.begins_setup(grant.signed_in()).await.unwrap();
+    let code = app.code_at(site.world.now());
+    let confirmed = engine.confirm_enrolment(grant.signed_in(), &run, &code.into(), &Visit::default()).await.unwrap();
+    confirmed.signed_in().clone()
 }

@@ -227,6 +227,29 @@ async fn r101_a_header_that_cannot_be_believed_names_nobody() {
     }
 }
 
+/// R101: a confidential client refreshes with its secret alone, and a refused request uses up no refresh token.
+#[tokio::test]
+async fn r101_a_refresh_without_the_client_s_secret_exchanges_nothing() {
+    let site = Site::new();
+    let app = App::new(&site, ClientType::Confidential).await;
+    let ada = site.world.user("ada");
+    let given = app.asks(&site, &ada, json!({})).await;
+    let refresh = &given.body["refresh_token"];
+    let invalid = json!({ "error": "invalid_client" });
+    for secret in [json!(null), json!(""), json!("wrong")] {
+        app.refreshes(&site, refresh, json!({ "client_secret": secret })).await.is(401, &invalid);
+    }
+    for secret in ["", "wrong"] {
+        let credentials = BASE64.encode(format!("{}:{secret}", app.registered.id).as_bytes());
+        let mut client = site.client();
+        client.headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Basic {credentials}")).unwrap());
+        let body = json!({ "grant_type": "refresh_token", "refresh_token": refresh });
+        client.post(TOKEN, &body).await.is(401, &invalid);
+    }
+    assert_eq!(showing(&site, &given).get("/mfa/").await.status, 200);
+    app.refreshes(&site, refresh, json!({})).await.is(200, &tokens(36_000, "read write"));
+}
+
 /// What is wrong with a request costs nobody a code.
 #[tokio::test]
 async fn w58_a_backup_code_is_not_used_up_by_a_request_that_fails() {

@@ -4,6 +4,7 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode},
 };
+use countersign_testkit::rounds;
 use http_body_util::BodyExt;
 use proptest::{prelude::*, test_runner::TestRunner};
 use tower::ServiceExt;
@@ -136,7 +137,7 @@ fn nothing_a_stranger_sends_is_a_fault() {
         prop::collection::vec(any::<u8>(), 0..200),
         Just(vec![b'a'; 20_000]),
     ];
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(3000));
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(rounds(3000)));
     let requests = (method, path, query, cookie, kind, body);
     let outcome = runner.run(&requests, |(method, path, query, cookie, kind, body)| {
         let uri = format!("{path}{query}");

@@ -1,6 +1,7 @@
 //! Forms: who made them, and in which order they are sent. No field decides anything that it was not made for.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode};
+use countersign_engine::core::throttle::ThrottleRule;
 use countersign_testkit::{Form, Page, SoftApp};
 
 use crate::site::{Guest, NONCE, PENDING, SESSION, Site, key};
@@ -155,6 +156,11 @@ fn gives_a_session(page: &Page) -> bool {
         .any(|cookie| cookie.starts_with("countersign=") && !cookie.contains("Max-Age=0"))
 }
 
+/// The code of the refusal that this page tells; empty if it tells none.
+fn refusal(page: &Page) -> &'static str {
+    page.extensions.get::<countersign_axum::Refused>().map_or("", |refused| refused.0)
+}
+
 /// R87: a form is rejected without the CSRF token of its own session, whatever cookies come with it.
 #[tokio::test]
 async fn no_form_is_taken_that_was_not_made_for_this_browser() {
@@ -256,9 +262,18 @@ async fn t12_finished_flows_do_not_run_again() {
     }
 }
 
+/// T8: at neither step of a login does an extra field make a wrong answer pass, and none spares the second factor.
 #[tokio::test]
 async fn t8_a_field_nobody_asked_for_decides_nothing() {
-    let site = Site::new();
+    // No limit refuses an answer before it is checked.
+    let site = Site::built(
+        |parts| {
+            parts.policy.throttle = ThrottleRule::OFF;
+            let limits = &mut parts.policy.first_step;
+            (limits.per_account, limits.per_address, limits.rate_per_ip) = (u32::MAX, u32::MAX, 0);
+        },
+        |_| {},
+    );
     let wishes = [
         "skip",
         "skip_second_factor",
@@ -281,13 +296,24 @@ async fn t8_a_field_nobody_asked_for_decides_nothing() {
         "recent",
     ];
     let mut ada = site.halfway("ada").await;
-    let page = ada.browser.get("/account/login/second-factor").await;
-    let wrong = ada.person.wrong_code();
+    let second_step = ada.browser.get("/account/login/second-factor").await.form_with("code");
+    let mut stranger = site.browser();
+    let first_step = stranger.get("/account/login").await.form_with("password");
+    let (right, wrong) = (ada.person.password.clone(), ada.person.wrong_code());
+    let wrong_code = filled(second_step, &[("code", &wrong)]);
+    let wrong_password = filled(first_step.clone(), &[("name", "ada"), ("password", "a guess")]);
+    let right_password = filled(first_step, &[("name", "ada"), ("password", &right)]);
     for wish in wishes {
         for value in ["1", "true", "yes", "aal2", "id-ada"] {
-            let form = with(&filled(page.form_with("code"), &[("code", &wrong)]), wish, Some(value));
-            let page = ada.browser.submit(&form, "", &[]).await;
+            let page = ada.browser.submit(&with(&wrong_code, wish, Some(value)), "", &[]).await;
+            assert_eq!(refusal(&page), "code-wrong", "{wish}={value}");
             assert!(page.status.is_client_error() && !gives_a_session(&page), "{wish}={value}");
+            let page = stranger.clone().submit(&with(&wrong_password, wish, Some(value)), "", &[]).await;
+            assert_eq!(refusal(&page), "credentials-wrong", "{wish}={value}");
+            assert!(page.status.is_client_error() && !gives_a_session(&page), "{wish}={value}");
+            let page = stranger.clone().submit(&with(&right_password, wish, Some(value)), "", &[]).await;
+            assert_eq!(page.location().as_deref(), Some("/account/login/second-factor"), "{wish}={value}");
+            assert!(!gives_a_session(&page), "{wish}={value}");
         }
     }
     let mut newcomer = site.newcomer("new").await;

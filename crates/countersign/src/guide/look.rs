@@ -6,10 +6,12 @@
 //! files. The folder is read once, when the [`Countersign`](crate::Countersign) is made; what does not parse is an error
 //! there and then.
 //!
-//! Every template finds `site` (`name`, `home`, `language`, `direction`), `paths` (the address of each page), `assets`
-//! (the address of each file), `user` (`name`, `level`, and `sign_out` for the form that signs out; nothing when nobody is
-//! signed in), `problem` and `why`. Everything is escaped; what a person has typed goes through the filter `typed`, which
-//! keeps a name from turning the page around. `moment` and `moment_precise` print a time.
+//! Every template finds `site` (`name`, which is [`Policy::issuer`](crate::engine::core::Policy::issuer), `home`, `language`,
+//! `direction`), `paths` (the address of each page), `assets` (the address of each file), `user` (`name`, `level`, and
+//! `sign_out` for the form that signs out; nothing when nobody is signed in), `problem` and `why`. Everything is escaped; what
+//! a person has typed goes through the filter `typed`, which keeps a name from turning the page around. `moment` and
+//! `moment_precise` print a time. The name of the site has no default: without one, no [`Engine`](crate::engine::Engine) is made.
+//! Messages and authenticator apps show the same name.
 //!
 //! **Texts** are Fluent. No text stands in a template: `t("sign-in")` finds it. `*.ftl` files in the folder
 //! [`Settings::locales`](crate::Settings::locales) take the place of single messages; for a language that is not embedded

@@ -8,9 +8,9 @@
 //! front end, with step-up.
 //!
 //! A person may also make *personal tokens*, for scripts: in a session that has just proved a second factor. They change
-//! nothing about an account, and they end at their time, by their owner's word, with the password, with the device that
-//! vouched for them, and whenever two-factor authentication is switched on or off. They open only what a route opens to
-//! them, by a scope:
+//! nothing about an account, and they end at their time, by their owner's word, with the password, with the device or the
+//! backup codes that vouched for them, whenever two-factor authentication is switched on or off, and when the database is
+//! restored from a backup. They open only what a route opens to them, by a scope:
 //!
 //! | the handler takes | whoever gets in |
 //! |---|---|

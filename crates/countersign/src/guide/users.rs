@@ -13,7 +13,9 @@
 //!   but two users who were given the same id would share their sessions.
 //! - **`password_matches` takes as long for a name that no user has.** For `None`, compare with a hash all the same: one that
 //!   your own hash function has made, as below. A text that only looks like a hash is refused in microseconds, and the time
-//!   tells which names there are. Hash on a bounded pool of threads, not on the threads that serve requests.
+//!   tells which names there are. Hash on a bounded pool of threads, not on the threads that serve requests. If requests wait
+//!   for that pool, write [`password_matches_in`](crate::engine::Users::password_matches_in), too: it says which of them show a
+//!   device cookie of the user, so that strangers do not keep these waiting.
 //!
 //! `countersign_testkit::contract::users::run` holds a table to all of this but the time that a hash takes; the test is a
 //! dozen lines, as in `examples/hello/tests/people.rs`. A host whose passwords were hashed by bcrypt, which looks at the first

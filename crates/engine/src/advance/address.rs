@@ -38,6 +38,9 @@ impl AddressBudgets {
         let window = windows.entry(network).or_insert(Window { spent: 0, until: now });
         if window.until <= now {
             *window = Window { spent: 0, until: now.after(rule.window) };
+        } else if !window.until.is_credible_end(rule.window, now) {
+            // A clock that was ahead has dated it.
+            window.until = now.after(rule.window);
         }
         if window.spent >= rule.per_address {
             return Err(window.until);
@@ -75,6 +78,19 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn t117_a_window_from_the_future_keeps_its_count_and_ends_one_window_from_now() {
+        let budgets = AddressBudgets::default();
+        let (ahead, end) = (NOW.after(Duration::from_hours(400 * 24)), NOW.after(RULE.window));
+        assert!(
+            budgets.spend(ip("192.0.2.1"), &RULE, ahead).is_ok()
+                && budgets.spend(ip("192.0.2.1"), &RULE, ahead).is_ok()
+        );
+        assert_eq!(budgets.spend(ip("192.0.2.1"), &RULE, NOW), Err(end));
+        assert_eq!(budgets.spend(ip("192.0.2.1"), &RULE, end.before(Duration::from_millis(1))), Err(end));
+        assert!(budgets.spend(ip("192.0.2.1"), &RULE, end).is_ok());
     }
 
     #[test]

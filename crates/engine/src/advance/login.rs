@@ -1,7 +1,8 @@
 //! Signing in: the password, what is owed after it, and the answer.
 //!
 //! Every failed first step gets one and the same refusal. Between the two steps there is no row: the run is in the
-//! browser's hands, sealed. So a sign-in with a second factor is one commit, the one that grants it.
+//! browser's hands, sealed. So a sign-in with a second factor is two commits: the charge for the password, and the one that grants
+//! the session and gives the charge back.
 
 use std::time::Duration;
 

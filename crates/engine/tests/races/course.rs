@@ -87,7 +87,7 @@ impl Course {
     }
 
     /// So many of each.
-    pub(crate) async fn many(rounds: usize) -> Vec<Self> {
+    pub(crate) async fn many(rounds: u32) -> Vec<Self> {
         let mut courses = vec![];
         for _ in 0..rounds {
             courses.extend(Self::careful().await);

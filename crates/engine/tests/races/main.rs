@@ -17,7 +17,7 @@ use countersign_engine::{
     advance::Visit,
     core::{Change, EventKind, Level, Refusal, flow::Purpose, throttle::ThrottleRule},
 };
-use countersign_testkit::{Person, all_at_once};
+use countersign_testkit::{Person, all_at_once, rounds};
 
 use course::{Course, RACERS, Tally, moves_factors, tally, writes_a_device};
 
@@ -167,7 +167,7 @@ async fn disable_against_confirm(course: &Course) -> (bool, bool, usize) {
 
 #[tokio::test]
 async fn disabling_against_confirming_has_one_order_or_the_other() {
-    for course in Course::many(3).await {
+    for course in Course::many(rounds(2)).await {
         let (confirmed, disabled, devices) = disable_against_confirm(&course).await;
         assert!(disabled, "whoever is second reads afresh: disabling takes the new device along");
         assert_eq!(devices, 0, "confirmed first and removed, or removed first and not confirmed: {confirmed}");
@@ -207,7 +207,7 @@ async fn make_two_sets(course: &Course) {
 /// A login with the password alone against the confirmation of the first device: the session rests on there being none.
 #[tokio::test]
 async fn a_password_only_session_never_outlives_the_first_device() {
-    for course in Course::many(8).await {
+    for course in Course::many(rounds(2)).await {
         let world = course.ready();
         let ada = world.user("ada");
         let signed_in = ada.signs_in_with_password().await;

@@ -12,6 +12,7 @@ use std::{
 };
 
 use cluster::Fresh;
+use countersign_testkit::shift_clock;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -139,11 +140,9 @@ impl House {
 
     /// Runs a command line at another time, as in `+40s`.
     pub(crate) fn run_at(&self, time: &str, line: &str) -> Told {
-        let command = self.command(line);
-        let mut shifted = Command::new("faketime");
-        shifted.args(["--exclude-monotonic", "-f", time]).arg(command.get_program()).args(command.get_args());
-        shifted.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        self.finish(shifted, "")
+        let mut command = self.command(line);
+        shift_clock(&mut command, time);
+        self.finish(command, "")
     }
 
     /// Starts `serve`, on a port of its own.

@@ -1,0 +1,192 @@
+//! Running tests: all of them, in two lanes, or again and again those that chance decides.
+//!
+//! Most trials wait: for a server to start, for a database to come back, for the next code of an app. So while they run, one
+//! after the other, the tests of the crates have the processor.
+
+use std::{
+    fs,
+    io::{BufReader, Cursor, stdout},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use crate::{
+    command::{self, cargo},
+    postgres, python, server,
+    tally::Tally,
+    workspace::Workspace,
+};
+
+/// The package whose tests drive real programs.
+const TRIALS: &str = "trials";
+/// Where `countersign_testkit::rounds` finds out how often, and proptest for properties that do not ask it.
+const ROUNDS: [(&str, &str); 2] = [("COUNTERSIGN_TEST_ROUNDS", "100"), ("PROPTEST_CASES", "25600")];
+/// The tests that chance decides.
+const CHANCE: [&str; 6] = ["property", "properties", "clock", "races", "pages", "crash"];
+
+/// What the tests find in their environment: the server's binary, Python with its packages, a place for screenshots, and a
+/// private PostgreSQL, which is gone afterwards.
+struct Surroundings {
+    program: PathBuf,
+    python: PathBuf,
+    artefacts: PathBuf,
+    cluster: cluster::Cluster,
+}
+
+impl Surroundings {
+    fn new(workspace: &Workspace, program: PathBuf, python: &Path) -> Result<Self> {
+        let artefacts = workspace.target.join("artefacts");
+        fs::create_dir_all(&artefacts).with_context(|| format!("could not create {}", artefacts.display()))?;
+        Ok(Self { program, python: python.to_owned(), artefacts, cluster: postgres::start()? })
+    }
+
+    fn around(&self, command: &mut Command) {
+        command
+            .env(server::VARIABLE, &self.program)
+            .env("TRIALS_ARTEFACTS", &self.artefacts)
+            .env(python::VARIABLE, &self.python)
+            .env(cluster::VARIABLE, self.cluster.url("postgres"));
+    }
+}
+
+/// A program full of tests.
+struct TestBinary {
+    package: String,
+    /// The folder of its package, in which cargo would run it.
+    folder: PathBuf,
+    program: PathBuf,
+}
+
+/// Runs every test of the workspace, and prints how many passed.
+pub(crate) fn all(workspace: &Workspace, python: &Path) -> Result<()> {
+    let binaries = build(workspace)?;
+    let surroundings = Surroundings::new(workspace, workspace.debug_server(), python)?;
+    let (trials, others): (Vec<_>, Vec<_>) = binaries.iter().partition(|binary| binary.package == TRIALS);
+    let (trials, others, documents) = thread::scope(|scope| {
+        let trials = scope.spawn(|| run_each(&trials, &surroundings));
+        let others = run_each(&others, &surroundings);
+        let documents = run(workspace, &["test", "--workspace", "--doc", "--no-fail-fast"], &surroundings, &[]);
+        (trials.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the lane of the trials panicked"))), others, documents)
+    });
+    let mut sum = Outcome::default();
+    for outcome in [trials?, others?, documents?] {
+        sum.tally += outcome.tally;
+        sum.failed.extend(outcome.failed);
+    }
+    sum.tell()
+}
+
+/// Runs those tests a hundred times as often that chance decides, with the server as it is shipped.
+pub(crate) fn long(workspace: &Workspace, program: PathBuf, python: &Path) -> Result<()> {
+    let surroundings = Surroundings::new(workspace, program, python)?;
+    let targets = CHANCE.iter().flat_map(|target| ["--test", target]);
+    let words: Vec<_> = ["test", "--workspace", "--no-fail-fast"].into_iter().chain(targets).collect();
+    run(workspace, &words, &surroundings, &ROUNDS)?.tell()
+}
+
+/// What came of tests.
+#[derive(Default)]
+struct Outcome {
+    tally: Tally,
+    /// What failed, by the names of programs.
+    failed: Vec<String>,
+}
+
+impl Outcome {
+    fn tell(self) -> Result<()> {
+        println!("{}", self.tally);
+        ensure!(self.failed.is_empty(), "tests failed in {}", self.failed.join(", "));
+        Ok(())
+    }
+}
+
+/// Builds all tests, and with them the server that trials drive.
+fn build(workspace: &Workspace) -> Result<Vec<TestBinary>> {
+    let mut build = cargo();
+    build.current_dir(&workspace.root).args([
+        "test",
+        "--workspace",
+        "--no-run",
+        "--message-format=json-render-diagnostics",
+    ]);
+    let messages = command::read(&mut build)?;
+    messages.lines().map(serde_json::from_str).filter_map(|message| test_binary(message).transpose()).collect()
+}
+
+/// The program that one of cargo's messages tells of, if it is one of tests.
+fn test_binary(message: serde_json::Result<Value>) -> Result<Option<TestBinary>> {
+    let message = message?;
+    let is_test = message.pointer("/profile/test") == Some(&Value::Bool(true));
+    let text = |field| message.get(field).and_then(Value::as_str);
+    let Some(program) = text("executable").filter(|_| is_test) else { return Ok(None) };
+    let manifest = Path::new(text("manifest_path").context("a package has a manifest")?);
+    let folder = manifest.parent().context("a manifest has a folder")?;
+    let package = folder.file_name().context("a package has a folder")?.to_string_lossy().into_owned();
+    Ok(Some(TestBinary { package, folder: folder.to_owned(), program: program.into() }))
+}
+
+/// Runs programs one after the other. What one prints is shown when it has ended, so that lanes do not mix.
+fn run_each(binaries: &[&TestBinary], surroundings: &Surroundings) -> Result<Outcome> {
+    let mut sum = Outcome::default();
+    for TestBinary { package, folder, program } in binaries {
+        let name = program.file_stem().unwrap_or_default().to_string_lossy();
+        let name = name.rsplit_once('-').map_or(&*name, |(name, _)| name);
+        let mut command = Command::new(program);
+        command.current_dir(folder).env("CARGO_MANIFEST_DIR", folder);
+        surroundings.around(&mut command);
+        let output = command.output().with_context(|| format!("could not start {}", program.display()))?;
+        let text = [format!("   Tests of {package}: {name}\n").as_bytes(), &output.stdout, &output.stderr].concat();
+        sum.tally += Tally::while_copying(Cursor::new(text), stdout().lock())?;
+        if !output.status.success() {
+            sum.failed.push(format!("{package} ({name})"));
+        }
+    }
+    Ok(sum)
+}
+
+/// Has cargo run tests.
+fn run(
+    workspace: &Workspace,
+    words: &[&str],
+    surroundings: &Surroundings,
+    settings: &[(&str, &str)],
+) -> Result<Outcome> {
+    let mut command = cargo();
+    command.current_dir(&workspace.root).args(words).envs(settings.iter().copied()).stdout(Stdio::piped());
+    surroundings.around(&mut command);
+    let mut tests = command.spawn().context("could not start `cargo test`")?;
+    let output = tests.stdout.take().context("could not read from `cargo test`")?;
+    let tally = Tally::while_copying(BufReader::new(output), stdout())?;
+    let failed = if tests.wait()?.success() { vec![] } else { vec![format!("`cargo {}`", words.join(" "))] };
+    Ok(Outcome { tally, failed })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn programs_of_tests_are_run_where_cargo_would_run_them_and_others_are_not() {
+        let artifact = |test: bool, executable: Option<&str>| {
+            json!({
+                "reason": "compiler-artifact", "manifest_path": "/w/crates/core/Cargo.toml",
+                "profile": { "test": test }, "executable": executable,
+            })
+        };
+        let TestBinary { package, folder, program } =
+            test_binary(Ok(artifact(true, Some("/w/target/debug/deps/totp-1f")))).unwrap().unwrap();
+        assert_eq!(
+            (&*package, &*folder, &*program),
+            ("core", "/w/crates/core".as_ref(), "/w/target/debug/deps/totp-1f".as_ref())
+        );
+        for other in [artifact(false, Some("/w/target/debug/countersign")), artifact(true, None), json!({})] {
+            assert!(test_binary(Ok(other)).unwrap().is_none());
+        }
+    }
+}
