@@ -25,7 +25,7 @@ mod webdriver;
 pub use crowd::{Answer, Crowd, Record, Someone, at_node, at_once, people};
 pub use front::{Front, NODE, PROXY};
 pub use installation::{Clock, Installation};
-pub use running::{PASSWORD, ROOM, Server, Socket, free_port, program, try_request};
+pub use running::{PASSWORD, Server, Socket, free_port, program, try_request};
 pub use site::Site;
 pub use walk::{Walk, code_at, code_of, wait_for_a_fresh_code, wrong_code};
 pub use webdriver::{Person, Scripts};

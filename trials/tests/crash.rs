@@ -6,9 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
 use std::{
-    io::Write,
     path::Path,
-    process::{Command, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -16,7 +14,7 @@ use std::{
 
 use countersign_testkit::rounds;
 use rusqlite::Connection;
-use trials::{ROOM, Server, Walk, code_of, program, wait_for_a_fresh_code};
+use trials::{Installation, Server, Walk, code_of, wait_for_a_fresh_code};
 
 const ROUNDS: usize = 6;
 const PEOPLE: usize = 4;
@@ -37,23 +35,6 @@ enum Accepted {
     Totp { person: usize, code: String, at: Instant },
 }
 
-fn add_user(folder: &Path, name: &str, password: &str) {
-    let mut add = Command::new(program())
-        .args(["user", "add", name, "--password-stdin", "--database-url"])
-        .arg(format!("sqlite://{}", folder.join("countersign.db").display()))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    writeln!(add.stdin.take().unwrap(), "{password}").unwrap();
-    assert!(add.wait().unwrap().success());
-}
-
-fn demo(folder: &Path) -> Server {
-    let mut command = Command::new(program());
-    Server::run(command.envs(ROOM), folder)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_accepted_stays_accepted_through_power_cuts() {
     for _ in 0..rounds(1) {
@@ -63,11 +44,14 @@ async fn what_was_accepted_stays_accepted_through_power_cuts() {
 
 async fn stays_accepted_through_power_cuts() {
     let folder = tempfile::tempdir().unwrap();
-    let server = demo(folder.path());
+    let database = format!("sqlite://{}", folder.path().join("countersign.db").display());
+    let installation = Installation::on(&database, folder.path());
+    let starts = || installation.lone_node(&[]);
+    let server = starts();
     let mut people = vec![];
     for number in 0..PEOPLE {
         let (name, password) = (format!("person{number}"), format!("umbrella marmalade {number} kiosk"));
-        add_user(folder.path(), &name, &password);
+        installation.adds(&name, &password);
         let mut browser = server.browser();
         browser.gives_password(&name, &password).await;
         let key = browser.sets_up().await;
@@ -80,7 +64,7 @@ async fn stays_accepted_through_power_cuts() {
     let accepted = Arc::new(Mutex::new(Vec::<Accepted>::new()));
     let mut killed_at_work = 0;
     for round in 0..ROUNDS {
-        let server = demo(folder.path());
+        let server = starts();
         let before = accepted.lock().unwrap().len();
         let tasks: Vec<_> = (0..PEOPLE)
             .map(|person| {
@@ -98,7 +82,7 @@ async fn stays_accepted_through_power_cuts() {
             task.await.unwrap();
         }
         is_whole(folder.path());
-        let server = demo(folder.path());
+        let server = starts();
         let so_far = accepted.lock().unwrap().clone();
         for code in so_far {
             is_refused(&server, &people, &code).await;

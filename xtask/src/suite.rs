@@ -26,7 +26,7 @@ const TRIALS: &str = "trials";
 /// Where `countersign_testkit::rounds` finds out how often, and proptest for properties that do not ask it.
 const ROUNDS: [(&str, &str); 2] = [("COUNTERSIGN_TEST_ROUNDS", "100"), ("PROPTEST_CASES", "25600")];
 /// The tests that chance decides.
-const CHANCE: [&str; 6] = ["property", "properties", "clock", "races", "pages", "crash"];
+const CHANCE: [&str; 7] = ["property", "properties", "methods", "clock", "races", "pages", "crash"];
 
 /// What the tests find in their environment: the server's binary, Python with its packages, a place for screenshots, and a
 /// private PostgreSQL, which is gone afterwards.
@@ -135,6 +135,7 @@ fn run_each(binaries: &[&TestBinary], surroundings: &Surroundings) -> Result<Out
     for TestBinary { package, folder, program } in binaries {
         let name = program.file_stem().unwrap_or_default().to_string_lossy();
         let name = name.rsplit_once('-').map_or(&*name, |(name, _)| name);
+        println!("── {package}: {name}");
         let mut command = Command::new(program);
         command.current_dir(folder).env("CARGO_MANIFEST_DIR", folder);
         surroundings.around(&mut command);

@@ -93,7 +93,14 @@ impl Engine {
     async fn presented(&self, token: &ProgramToken) -> Result<Option<Presented>, Fault> {
         let now = self.now();
         let owned = self.owners().token(&token.key()).await?;
-        let Some((token, user)) = owned.filter(|(token, _)| token.is_running(now)) else { return Ok(None) };
+        let Some((token, user)) = owned else { return Ok(None) };
+        if !token.is_credible(now) {
+            self.end_incredible(Change::EndToken(token.id)).await;
+            return Ok(None);
+        }
+        if !token.is_running(now) {
+            return Ok(None);
+        }
         match token.kind {
             TokenKind::Personal => Ok(self.personal(token, user, now).await),
             TokenKind::Access => self.access(token).await,

@@ -157,7 +157,7 @@ impl Store for MemoryStore {
         rows.attempts.retain(|_, until| *until > now);
         rows.budgets.retain(|_, budget| budget.until > now);
         rows.sessions.retain(|_, session| (sessions_before..=credible_until).contains(&session.last_seen));
-        rows.tokens.retain(|_, token| token.expires > now);
+        rows.tokens.retain(|_, token| token.expires > now && token.created <= credible_until);
         rows.devices.retain(|_, device| device.status != Status::Enrolling || device.created >= enrolments_before);
         rows.events.retain(|event| events_before.is_none_or(|before| event.at >= before));
         rows.deliveries.retain(|sent| events_before.is_none_or(|before| sent.created >= before));

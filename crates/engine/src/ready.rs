@@ -3,12 +3,10 @@
 //! A disk that is full and a database that takes no writes still answer every read, and then nobody can sign in. So a real
 //! row is written, through the one way that everything is written: at most once a second, however often anybody asks.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use countersign_core::{Batch, Change, Timestamp, Written};
+use tokio::sync::Mutex;
 
 use crate::{Engine, Fault};
 
@@ -17,7 +15,7 @@ const HOLDS: Duration = Duration::from_secs(1);
 /// The budget that is charged nothing. One row serves every node.
 const PROBE: &str = "ready";
 
-/// The last answer.
+/// The last answer. The lock is held while the store is asked, so that one caller asks and the others wait for the answer.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness(Mutex<Option<Asked>>);
 
@@ -30,12 +28,13 @@ struct Asked {
 impl Engine {
     /// A fault unless the store answers and takes what is written.
     pub async fn ready(&self) -> Result<(), Fault> {
+        let mut last = self.readiness().0.lock().await;
         let now = self.now();
-        if let Some(ready) = self.readiness().recent(now) {
-            return if ready { Ok(()) } else { Err(Fault::busy("write to the store a moment ago", HOLDS)) };
+        if let Some(asked) = last.filter(|asked| asked.at.is_within(HOLDS, now) && asked.at <= now) {
+            return if asked.ready { Ok(()) } else { Err(Fault::busy("write to the store a moment ago", HOLDS)) };
         }
         let written = self.write_probe(now).await;
-        self.readiness().note(Asked { at: now, ready: written.is_ok() });
+        *last = Some(Asked { at: self.now(), ready: written.is_ok() });
         written
     }
 
@@ -46,16 +45,5 @@ impl Engine {
             Written::Done => Ok(()),
             Written::Conflict | Written::Overspent { .. } => Err(Fault::new("write to the store")),
         }
-    }
-}
-
-impl Readiness {
-    fn recent(&self, now: Timestamp) -> Option<bool> {
-        let asked = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.filter(|asked| asked.at.is_within(HOLDS, now) && asked.at <= now).map(|asked| asked.ready)
-    }
-
-    fn note(&self, asked: Asked) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
     }
 }

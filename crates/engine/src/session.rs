@@ -103,7 +103,7 @@ impl Engine {
         let Some((session, user)) = self.owners().session(key).await? else { return Ok(None) };
         let now = self.now();
         if !session.is_credible(now) {
-            self.end_incredible(key).await;
+            self.end_incredible(Change::EndSession(key.clone())).await;
             return Ok(None);
         }
         if !user.holds(&session.stamp) || !self.policy().lifetimes.allow(&session, now) {
@@ -119,10 +119,10 @@ impl Engine {
         Ok(Some(SignedIn { session, user }))
     }
 
-    /// Ends a session that a clock which was ahead has dated, so that it is not believed once its time has come.
-    async fn end_incredible(&self, key: &SessionKey) {
-        if let Err(fault) = self.commit(&Batch::new(vec![Change::EndSession(key.clone())])).await {
-            tracing::warn!(%fault, "a session from a clock that was ahead was not ended");
+    /// Ends a session or a token that a clock which was ahead has dated, so that it is not believed once its time has come.
+    pub(crate) async fn end_incredible(&self, end: Change) {
+        if let Err(fault) = self.commit(&Batch::new(vec![end])).await {
+            tracing::warn!(%fault, "a session or token from a clock that was ahead was not ended");
         }
     }
 

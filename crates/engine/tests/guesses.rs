@@ -122,6 +122,7 @@ async fn t114_while_nothing_can_be_written_no_password_is_looked_at() {
     let signed_in = ada.signs_in_with_password().await;
     let looks = looked_at.load(Ordering::SeqCst);
     disk.set_read_only(true);
+    assert!(world.engine.ready().await.is_err(), "a node that can write nothing is not ready");
     for (name, password) in [("ada", "wrong"), ("ada", &*ada.password), ("nobody", "wrong")] {
         let outcome = world.engine.sign_in(name, &password.into(), &Visit::default()).await;
         assert!(matches!(outcome, Err(Stop::Faulted(_))), "{name}: {outcome:?}");
@@ -131,6 +132,8 @@ async fn t114_while_nothing_can_be_written_no_password_is_looked_at() {
     }
     assert_eq!(looked_at.load(Ordering::SeqCst), looks, "a password was looked at, and its charge was not written");
     disk.set_read_only(false);
+    world.pass(2);
+    world.engine.ready().await.unwrap();
     assert!(ada.enters_password().await.is_ok());
 }
 

@@ -57,7 +57,8 @@ pub(crate) struct Load {
     pub(crate) threads: usize,
 }
 
-type Job = Box<dyn FnOnce(&mut Memory) + Send>;
+/// Work for a thread; whether there was any, or the caller had gone away.
+type Job = Box<dyn FnOnce(&mut Memory) -> bool + Send>;
 
 struct Shared {
     most_threads: usize,
@@ -109,9 +110,11 @@ impl Hashing {
     ) -> Result<T, Fault> {
         let (reply, outcome) = oneshot::channel();
         let job: Job = Box::new(move |memory| {
-            if !reply.is_closed() {
+            let is_wanted = !reply.is_closed();
+            if is_wanted {
                 let _ = reply.send(work(memory));
             }
+            is_wanted
         });
         self.shared.submit(&self.lane, job).map_err(|Full| Fault::busy(doing, RETRY_AFTER))?;
         outcome.await.map_err(|_| Fault::new(doing))?.map_err(|cause| Fault::because(doing, cause))
@@ -147,8 +150,8 @@ impl Shared {
         while let Some((lane, job)) = self.next(&mut memory) {
             let watch = Stopwatch::start();
             // A panic is dropped with the job's reply, and whoever waits for that is told of a fault.
-            let _ = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
-            self.state().queue.done(&lane, watch.elapsed());
+            let has_worked = catch_unwind(AssertUnwindSafe(|| job(&mut memory))).unwrap_or(false);
+            self.state().queue.done(&lane, has_worked.then(|| watch.elapsed()));
             // What waited for this account's turn may go on, on another thread if this one takes something else.
             self.work.notify_one();
         }
@@ -268,7 +271,7 @@ mod tests {
     async fn t109_a_full_lane_of_strangers_asks_to_come_back_and_the_other_lane_goes_on() {
         let hashing = hashing();
         let release = held(&hashing).await;
-        while hashing.shared.submit(&Lane::Strangers, Box::new(|_| {})).is_ok() {}
+        while hashing.shared.submit(&Lane::Strangers, Box::new(|_| true)).is_ok() {}
         let fault = hashing.run("hash", |_| Ok(())).await.unwrap_err();
         assert_eq!(fault.retry_after(), Some(RETRY_AFTER));
         let (done, order) = mpsc::channel();

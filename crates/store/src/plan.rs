@@ -254,7 +254,8 @@ impl<'b> Plan<'b> {
     fn add_limit(&mut self, change: &'b Change<Sealed>) {
         match change {
             Change::LimitTokens { user, stamp, at, most } => {
-                let values = vec![user.into(), stamp.as_str().into(), (*at).into(), (*most).into()];
+                let credible = at.after(CLOCK_TOLERANCE).into();
+                let values = vec![user.into(), stamp.as_str().into(), (*at).into(), credible, (*most).into()];
                 self.step(Must::HitOne, token::LIMIT, values);
             }
             Change::LimitSetups { user, most } => {

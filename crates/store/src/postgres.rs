@@ -296,7 +296,7 @@ impl Store for PostgresStore {
             + self.forget(attempt::PURGE, &[horizon.now]).await?
             + self.forget(budget::PURGE, &[horizon.now]).await?
             + self.forget(session::PURGE, &[horizon.sessions_before, horizon.credible_until]).await?
-            + self.forget(token::PURGE, &[horizon.now]).await?
+            + self.forget(token::PURGE, &[horizon.now, horizon.credible_until]).await?
             + self.forget(device::PURGE, &[horizon.enrolments_before]).await?
             + self.forget(node::PURGE, &[horizon.nodes_before, horizon.credible_until]).await?)
     }

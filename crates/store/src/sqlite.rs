@@ -211,7 +211,7 @@ impl Store for SqliteStore {
             + self.forget(statements::attempt::PURGE, &[horizon.now]).await?
             + self.forget(statements::budget::PURGE, &[horizon.now]).await?
             + self.forget(statements::session::PURGE, &[horizon.sessions_before, horizon.credible_until]).await?
-            + self.forget(statements::token::PURGE, &[horizon.now]).await?
+            + self.forget(statements::token::PURGE, &[horizon.now, horizon.credible_until]).await?
             + self.forget(statements::device::PURGE, &[horizon.enrolments_before]).await?
             + self.forget(statements::node::PURGE, &[horizon.nodes_before, horizon.credible_until]).await?)
     }

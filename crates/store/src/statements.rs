@@ -191,10 +191,11 @@ pub(crate) mod token {
             created, expires, last_used, client_id, family)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         ON CONFLICT DO NOTHING";
-    /// User, stamp, now, most. A row if no more personal tokens are running than that.
+    /// User, stamp, now, the latest moment that is credible, most. A row if no more personal tokens are running than that.
     pub(crate) const LIMIT: &str = "
         SELECT 1 WHERE (SELECT count(*) FROM token
-            WHERE user_id = $1 AND kind = 'personal' AND stamp = $2 AND expires > $3) <= $4";
+            WHERE user_id = $1 AND kind = 'personal' AND stamp = $2 AND expires > $3
+                AND created <= $4 AND signed_in <= $4 AND (verified IS NULL OR verified <= $4)) <= $5";
     pub(crate) const TOUCH: &str = "
         UPDATE token SET last_used = $1 WHERE id = $2 AND (last_used IS NULL OR last_used < $1)";
     pub(crate) const END: &str = "DELETE FROM token WHERE id = $1";
@@ -207,8 +208,8 @@ pub(crate) mod token {
     /// For a database that was put back: what was ended since then stays ended.
     pub(crate) const END_EVERY: &str = "DELETE FROM token";
     pub(crate) const PURGE: &str = "
-        DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires <= $1 LIMIT $2)
-            AND expires <= $1";
+        DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires <= $1 OR created > $2 LIMIT $3)
+            AND (expires <= $1 OR created > $2)";
 }
 
 /// Runs of a flow that are over.

@@ -23,7 +23,8 @@ pub struct Horizon {
     pub events_before: Option<Timestamp>,
     /// Nodes that last reported before this.
     pub nodes_before: Timestamp,
-    /// Sessions that were last used, and nodes that last reported, after this: a clock that was ahead has dated them.
+    /// Sessions that were last used, nodes that last reported and tokens that were made after this: a clock that was ahead
+    /// has dated them.
     pub credible_until: Timestamp,
 }
 

@@ -4,7 +4,8 @@
 //! however many, do not stand before them. In that lane accounts take turns, and each has one password under way and a few
 //! that wait, over all its browsers: one who signs in over and over keeps nobody else waiting. Strangers wait in the other
 //! lane, which is served when the first is empty, and after every few passwords of the first. Both lanes are bounded by the
-//! time that somebody new would wait in them, as long as hashes take at present.
+//! time that a newcomer would wait for those who are there, as long as hashes take at present. Strangers wait longer while
+//! recognised users keep coming.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -82,12 +83,12 @@ impl<J> Queue<J> {
                 self.strangers.push_back(job);
                 Ok(())
             }
-            Lane::Recognized(_) if self.wait_of(self.recognized()) > MAX_WAIT_RECOGNIZED => Err(Full),
             Lane::Recognized(account) => {
-                let waiting = self.accounts.entry(account.clone()).or_default();
-                if waiting.len() >= MAX_WAITING_PER_ACCOUNT {
+                let own = self.accounts.get(account).map_or(0, VecDeque::len);
+                if own >= MAX_WAITING_PER_ACCOUNT || self.wait_of(self.before(own)) > MAX_WAIT_RECOGNIZED {
                     return Err(Full);
                 }
+                let waiting = self.accounts.entry(account.clone()).or_default();
                 if waiting.is_empty() {
                     self.turns.push_back(account.clone());
                 }
@@ -95,6 +96,12 @@ impl<J> Queue<J> {
                 Ok(())
             }
         }
+    }
+
+    /// How many of the recognised have their turn before a newcomer of an account that has so many waiting.
+    fn before(&self, own: usize) -> usize {
+        let turns = self.turns.len().saturating_mul(own.saturating_add(1));
+        turns.min(self.recognized())
     }
 
     /// How long somebody waits behind so many.
@@ -153,12 +160,15 @@ impl<J> Queue<J> {
         }
     }
 
-    /// One is done that took so long.
-    pub(super) fn done(&mut self, lane: &Lane, took: Duration) {
+    /// One is done that took so long, or was not hashed because whoever wanted it had gone away: that says nothing about the
+    /// time a hash takes, or clients that hang up would make the queue endless.
+    pub(super) fn done(&mut self, lane: &Lane, took: Option<Duration>) {
         if let Lane::Recognized(account) = lane {
             self.under_way.remove(account);
         }
-        self.cost = self.cost.saturating_mul(7).saturating_add(took) / 8;
+        if let Some(took) = took {
+            self.cost = self.cost.saturating_mul(7).saturating_add(took) / 8;
+        }
     }
 }
 
@@ -204,7 +214,7 @@ mod tests {
         queue.push(&account("ada"), "ada").unwrap();
         assert_eq!(queue.next().unwrap().1, "ada");
         assert!(queue.next().is_none(), "one of eve's is under way");
-        queue.done(&eve, Duration::from_millis(15));
+        queue.done(&eve, Some(Duration::from_millis(15)));
         assert_eq!(queue.next().unwrap().1, "eve");
     }
 
@@ -212,10 +222,38 @@ mod tests {
     fn the_bound_is_a_time_and_follows_what_hashes_take() {
         let mut queue = queue();
         for _ in 0..100 {
-            queue.done(&Lane::Strangers, Duration::from_millis(100));
+            queue.done(&Lane::Strangers, Some(Duration::from_millis(100)));
         }
         let strangers = (0..1000).take_while(|_| queue.push(&Lane::Strangers, "stranger").is_ok()).count();
         assert!((20..=23).contains(&strangers), "{strangers}");
+    }
+
+    #[test]
+    fn t109_clients_that_hang_up_do_not_make_the_queue_endless() {
+        let mut queue = queue();
+        for _ in 0..1000 {
+            queue.done(&Lane::Strangers, None);
+        }
+        let strangers = (0..1000).take_while(|_| queue.push(&Lane::Strangers, "stranger").is_ok()).count();
+        assert_eq!(strangers, 101);
+    }
+
+    /// A hundred accounts have as many waiting as the lane takes; a newcomer waits for one of each and for no more.
+    #[test]
+    fn t110_a_newcomer_waits_for_a_turn_of_each_account_and_not_for_all_that_they_have_waiting() {
+        let mut queue = queue();
+        let accounts = || (0..100).map(|number| account(&number.to_string()));
+        for _ in 0..MAX_WAITING_PER_ACCOUNT {
+            accounts().for_each(|account| drop(queue.push(&account, "others")));
+        }
+        assert!(queue.push(&account("0"), "others").is_err(), "the lane is full for those who have something waiting");
+        queue.push(&account("ada"), "ada").unwrap();
+        let mut before = 0;
+        while let Some((lane, job)) = queue.next().filter(|(_, job)| *job != "ada") {
+            queue.done(&lane, None);
+            before += usize::from(job == "others");
+        }
+        assert_eq!(before, 100);
     }
 
     #[test]

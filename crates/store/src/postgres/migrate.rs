@@ -38,6 +38,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         text: include_str!("../../migrations/postgres/0007_device_cookies.sql"),
     },
     Migration { version: 8, name: "restoration", text: include_str!("../../migrations/postgres/0008_restoration.sql") },
+    Migration {
+        version: 9,
+        name: "token_created",
+        text: include_str!("../../migrations/postgres/0009_token_created.sql"),
+    },
 ];
 
 /// An error unless the database has exactly the shape this program knows.

@@ -37,6 +37,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         text: include_str!("../../migrations/sqlite/0007_device_cookies.sql"),
     },
     Migration { version: 8, name: "restoration", text: include_str!("../../migrations/sqlite/0008_restoration.sql") },
+    Migration {
+        version: 9,
+        name: "token_created",
+        text: include_str!("../../migrations/sqlite/0009_token_created.sql"),
+    },
 ];
 
 /// How often another process may be in the way of the change to WAL mode, which does not wait by itself.

@@ -56,6 +56,10 @@ fn ends(id: &str, expires: Timestamp) -> Change<Sealed> {
     Change::OpenToken(Token { expires, ..token(id, &ada()) })
 }
 
+fn made(id: &str, created: Timestamp) -> Change<Sealed> {
+    Change::OpenToken(Token { created, expires: Timestamp::MAX, ..token(id, &ada()) })
+}
+
 fn happened(at: Timestamp) -> Change<Sealed> {
     Change::Record(Event { at, ..event(&ada(), 0) })
 }
@@ -73,6 +77,7 @@ pub(super) async fn what_is_over_is_forgotten_to_the_millisecond(store: Arc<dyn 
         seen("idle", SESSIONS.before(MOMENT)),
         ends("over", NOW.before(MOMENT)),
         ends("ends now", NOW),
+        made("made ahead", NOW.after(CLOCK_TOLERANCE).after(MOMENT)),
         enrolling("abandoned", ENROLMENTS.before(MOMENT)),
         happened(EVENTS.before(MOMENT)),
         reported("gone", NODES.before(MOMENT)),
@@ -82,6 +87,7 @@ pub(super) async fn what_is_over_is_forgotten_to_the_millisecond(store: Arc<dyn 
         charge("running", ends_now.after(MOMENT)),
         seen("used", SESSIONS),
         ends("running", NOW.after(MOMENT)),
+        made("made by a clock a minute ahead", NOW.after(CLOCK_TOLERANCE)),
         enrolling("running", ENROLMENTS),
         happened(EVENTS),
         reported("running", NODES),
@@ -90,7 +96,7 @@ pub(super) async fn what_is_over_is_forgotten_to_the_millisecond(store: Arc<dyn 
     done(&store, running).await;
     let before = (super::picture(&store, &ada()).await, store.nodes().await.expect("a read"));
     done(&store, over).await;
-    assert_eq!(purge(&store).await, 9);
+    assert_eq!(purge(&store).await, 10);
     assert_eq!((super::picture(&store, &ada()).await, store.nodes().await.expect("a read")), before);
     assert!(
         is_spent(&store, "running").await && !is_spent(&store, "over").await && !is_spent(&store, "ends now").await

@@ -160,6 +160,9 @@ pub(super) async fn a_limit_counts_the_running_personal_tokens_of_one_stamp(stor
         Token { kind: TokenKind::Refresh, ..token("refresh", &ada()) },
         Token { stamp: "another".into(), ..token("from before the password", &ada()) },
         Token { expires: at(500), ..token("over", &ada()) },
+        Token { created: at(561), ..token("made ahead", &ada()) },
+        Token { signed_in: at(561), ..token("of a sign-in ahead", &ada()) },
+        Token { verified: Some(at(561)), ..token("verified ahead", &ada()) },
     ];
     for other in &others {
         done(&store, vec![open(other), limit(0)]).await;
