@@ -1,9 +1,9 @@
 //! `cargo xtask test`: everything that has to hold before a commit goes in, cheapest first, stopping at the first
 //! step that fails. Continuous integration runs this and nothing else.
 
-use std::{process::Command, time::Duration};
+use std::{process::Command, thread, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::{
     command::{self, cargo},
@@ -14,14 +14,18 @@ use crate::{
 /// Runs every step, and names each with its time.
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     step("tools", tools::provide)?;
-    let python = step("python", || python::provide(&workspace.target))?;
-    step("format", || run(workspace, &["fmt", "--all", "--check"]))?;
-    step("deps", || deps::deps(workspace))?;
-    step("clippy", || run(workspace, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    step("doc", || {
-        command::run(at(workspace, &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    let python = thread::scope(|scope| {
+        // Packages are installed while the compiler works.
+        let python = scope.spawn(|| step("python", || python::provide(&workspace.target)));
+        step("format", || run(workspace, &["fmt", "--all", "--check"]))?;
+        step("deps", || deps::deps(workspace))?;
+        step("clippy", || run(workspace, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+        step("doc", || {
+            command::run(at(workspace, &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+        })?;
+        step("tidy", || tidy::tidy(workspace))?;
+        python.join().unwrap_or_else(|_| bail!("step `python` panicked"))
     })?;
-    step("tidy", || tidy::tidy(workspace))?;
     step("tests", || suite::all(workspace, &python))
 }
 

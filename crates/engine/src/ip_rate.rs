@@ -26,7 +26,14 @@ type Network = (IpAddr, u32);
 
 /// Counts of the last ten seconds, by network.
 #[derive(Debug, Default)]
-pub struct IpRateLimit(Mutex<HashMap<Network, Window>>);
+pub struct IpRateLimit(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    windows: HashMap<Network, Window>,
+    /// When windows that are over were last removed: once in a window at most, however full the table is.
+    swept: Option<Timestamp>,
+}
 
 #[derive(Debug)]
 struct Window {
@@ -42,10 +49,13 @@ impl IpRateLimit {
         if rate == 0 {
             return Ok(());
         }
-        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Counts { windows, swept } = &mut *counts;
         let networks = networks(ip, rate);
-        if windows.len().saturating_add(networks.len()) > MAX_NETWORKS {
+        let is_full = windows.len().saturating_add(networks.len()) > MAX_NETWORKS;
+        if is_full && swept.is_none_or(|swept| !swept.is_within(WINDOW, now)) {
             windows.retain(|_, window| window.is_open(now));
+            *swept = Some(now);
         }
         let full = networks.iter().filter_map(|(network, limit)| {
             let window = windows.get(network).filter(|window| window.is_open(now))?;
