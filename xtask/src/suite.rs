@@ -1,17 +1,19 @@
 //! Running tests: all of them, in two lanes, or again and again those that chance decides.
 //!
-//! Most trials wait: for a server to start, for a database to come back, for the next code of an app. So while they run, one
-//! after the other, the tests of the crates have the processor.
+//! Most trials wait: for a server to start, for a database to come back, for the next code of an app. So one lane begins with
+//! them and the other with the tests of the crates, which have the processor meanwhile.
 
 use std::{
+    collections::VecDeque,
     fs,
     io::{BufReader, Cursor, stdout},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
     thread,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::{
@@ -63,21 +65,17 @@ struct TestBinary {
 
 /// Runs every test of the workspace, and prints how many passed.
 pub(crate) fn all(workspace: &Workspace, python: &Path) -> Result<()> {
-    let binaries = build(workspace)?;
+    let (trials, others): (Vec<_>, Vec<_>) = build(workspace)?.into_iter().partition(|binary| binary.package == TRIALS);
     let surroundings = Surroundings::new(workspace, workspace.debug_server(), python)?;
-    let (trials, others): (Vec<_>, Vec<_>) = binaries.iter().partition(|binary| binary.package == TRIALS);
-    let (trials, others, documents) = thread::scope(|scope| {
-        let trials = scope.spawn(|| run_each(&trials, &surroundings));
-        let others = run_each(&others, &surroundings);
+    let queue = Mutex::new(trials.into_iter().chain(others).collect::<VecDeque<_>>());
+    let (first, second) = thread::scope(|scope| {
+        let first = scope.spawn(|| run_each(&queue, VecDeque::pop_front, &surroundings));
         let documents = run(workspace, &["test", "--workspace", "--doc", "--no-fail-fast"], &surroundings, &[]);
-        (trials.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the lane of the trials panicked"))), others, documents)
+        let second = run_each(&queue, VecDeque::pop_back, &surroundings);
+        let first = first.join().unwrap_or_else(|_| bail!("a lane of tests panicked"));
+        (first, documents.and_then(|documents| Ok(documents.and(second?))))
     });
-    let mut sum = Outcome::default();
-    for outcome in [trials?, others?, documents?] {
-        sum.tally += outcome.tally;
-        sum.failed.extend(outcome.failed);
-    }
-    sum.tell()
+    first?.and(second?).tell()
 }
 
 /// Runs those tests a hundred times as often that chance decides, with the server as it is shipped.
@@ -97,6 +95,12 @@ struct Outcome {
 }
 
 impl Outcome {
+    fn and(mut self, other: Self) -> Self {
+        self.tally += other.tally;
+        self.failed.extend(other.failed);
+        self
+    }
+
     fn tell(self) -> Result<()> {
         println!("{}", self.tally);
         ensure!(self.failed.is_empty(), "tests failed in {}", self.failed.join(", "));
@@ -129,22 +133,27 @@ fn test_binary(message: serde_json::Result<Value>) -> Result<Option<TestBinary>>
     Ok(Some(TestBinary { package, folder: folder.to_owned(), program: program.into() }))
 }
 
-/// Runs programs one after the other. What one prints is shown when it has ended, so that lanes do not mix.
-fn run_each(binaries: &[&TestBinary], surroundings: &Surroundings) -> Result<Outcome> {
+/// Runs programs one after the other, until none is left. What one prints is shown when it has ended, so that lanes do not
+/// mix.
+fn run_each(
+    queue: &Mutex<VecDeque<TestBinary>>,
+    next: fn(&mut VecDeque<TestBinary>) -> Option<TestBinary>,
+    surroundings: &Surroundings,
+) -> Result<Outcome> {
+    let take = || next(&mut queue.lock().unwrap_or_else(PoisonError::into_inner));
     let mut sum = Outcome::default();
-    for TestBinary { package, folder, program } in binaries {
+    while let Some(TestBinary { package, folder, program }) = take() {
         let name = program.file_stem().unwrap_or_default().to_string_lossy();
         let name = name.rsplit_once('-').map_or(&*name, |(name, _)| name);
         println!("── {package}: {name}");
-        let mut command = Command::new(program);
-        command.current_dir(folder).env("CARGO_MANIFEST_DIR", folder);
+        let mut command = Command::new(&program);
+        command.current_dir(&folder).env("CARGO_MANIFEST_DIR", &folder);
         surroundings.around(&mut command);
         let output = command.output().with_context(|| format!("could not start {}", program.display()))?;
         let text = [format!("   Tests of {package}: {name}\n").as_bytes(), &output.stdout, &output.stderr].concat();
-        sum.tally += Tally::while_copying(Cursor::new(text), stdout().lock())?;
-        if !output.status.success() {
-            sum.failed.push(format!("{package} ({name})"));
-        }
+        let tally = Tally::while_copying(Cursor::new(text), stdout().lock())?;
+        let failed = if output.status.success() { vec![] } else { vec![format!("{package} ({name})")] };
+        sum = sum.and(Outcome { tally, failed });
     }
     Ok(sum)
 }

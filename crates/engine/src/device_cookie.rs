@@ -48,12 +48,12 @@ impl Engine {
     /// The browser that this visit of this user came from.
     pub(crate) async fn browser(&self, user: &User, visit: &Visit) -> Result<Browser, Fault> {
         let Some(id) = self.shown(user, visit) else { return Ok(Browser::default()) };
-        let rows = self.known_browsers(user).await?;
+        let rows = self.device_cookies_of(user).await?;
         Ok(Browser(rows.into_iter().find(|row| row.browser == id && row.is_valid(self.validity(user)))))
     }
 
     /// Every row of this user. One that a clock which was ahead has dated is ended here, so that it is not believed later.
-    async fn known_browsers(&self, user: &User) -> Result<Vec<DeviceCookie>, Fault> {
+    async fn device_cookies_of(&self, user: &User) -> Result<Vec<DeviceCookie>, Fault> {
         let rows = self.store().device_cookies(&user.id).await?;
         let now = self.now();
         let (rows, ahead): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.last_seen.is_credible(now));
@@ -75,7 +75,7 @@ impl Engine {
         if !self.is_wanted(visit) {
             return Ok(Remembered::default());
         }
-        let rows = self.known_browsers(user).await?;
+        let rows = self.device_cookies_of(user).await?;
         Ok(self.remembered(user, device, visit, &rows))
     }
 

@@ -8,7 +8,7 @@ use std::io;
 use zeroize::Zeroizing;
 
 /// The least room there is.
-const LEAST: usize = 1024;
+const MIN_CAPACITY: usize = 1024;
 
 /// The bytes. They cannot be printed.
 #[derive(Default)]
@@ -24,7 +24,7 @@ impl io::Write for Wiped {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let needed = self.0.len().saturating_add(bytes.len());
         if needed > self.0.capacity() {
-            let mut larger = Zeroizing::new(Vec::with_capacity(needed.saturating_mul(2).max(LEAST)));
+            let mut larger = Zeroizing::new(Vec::with_capacity(needed.saturating_mul(2).max(MIN_CAPACITY)));
             larger.extend_from_slice(&self.0);
             // What was there is wiped as it is dropped.
             self.0 = larger;

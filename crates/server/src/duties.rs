@@ -22,7 +22,7 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the clock is compared with the database server's, and how far apart they may be before it is an error.
 const COMPARE_EVERY: Duration = Duration::from_mins(1);
-const MOST_APART: Duration = Duration::from_mins(1);
+const MAX_DIFFERENCE: Duration = Duration::from_mins(1);
 
 /// Does all of it until it is dropped.
 pub(crate) async fn perform(engine: Engine, key_file: PathBuf, database: OpenedEngine) {
@@ -43,7 +43,7 @@ pub(crate) async fn perform(engine: Engine, key_file: PathBuf, database: OpenedE
 async fn keep_time(store: &PostgresStore) {
     loop {
         match clock::apart(store).await {
-            Ok(Apart { span, way }) if span > MOST_APART => tracing::error!(
+            Ok(Apart { span, way }) if span > MAX_DIFFERENCE => tracing::error!(
                 seconds = span.as_secs(),
                 "this machine's clock is {:.0} s {way} the database server's: codes, locks and sessions go by a clock that is \
                  wrong on one of the two; run a time service on both",

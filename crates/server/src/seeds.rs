@@ -169,8 +169,8 @@ fn digits(text: &str) -> Result<Digits> {
 }
 
 fn step(text: &str) -> Result<Step> {
-    let step = text.parse().ok().and_then(Step::new).filter(|step| *step <= totp::LONGEST_STEP);
-    step.with_context(|| format!("the period is not 1 to {} seconds", totp::LONGEST_STEP.seconds()))
+    let step = text.parse().ok().and_then(Step::new).filter(|step| *step <= totp::MAX_STEP);
+    step.with_context(|| format!("the period is not 1 to {} seconds", totp::MAX_STEP.seconds()))
 }
 
 fn private_id(text: &str) -> Result<PrivateId> {

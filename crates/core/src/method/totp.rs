@@ -59,7 +59,7 @@ impl TotpRule {
 
 /// The longest step of a device that is taken over from elsewhere: a code is good for as long, and for the steps beside it (NIST
 /// SP 800-63B-4 §3.1.4 asks for two minutes at most). What is set up here has the 30 seconds of [`Step::default`].
-pub const LONGEST_STEP: Step = match Step::new(120) {
+pub const MAX_STEP: Step = match Step::new(120) {
     Some(step) => step,
     None => Step::DEFAULT,
 };

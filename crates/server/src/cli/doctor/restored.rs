@@ -7,7 +7,7 @@ use super::Report;
 use crate::cli::{after_restore::Doubts, device::moment};
 
 /// How many users are named.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 
 pub(super) async fn examine(opened: &Opened, report: &mut Report) {
     let doubts = match Doubts::read(opened).await {
@@ -26,10 +26,10 @@ pub(super) async fn examine(opened: &Opened, report: &mut Report) {
         );
     }
     let users: Vec<_> = doubts.users.iter().filter(|user| !user.devices.is_empty()).collect();
-    for user in users.iter().take(MOST_NAMED) {
+    for user in users.iter().take(MAX_NAMED) {
         report.warn("restore", format_args!("{user}; have backup codes made anew, and a token used once"));
     }
-    if let Some(others) = users.len().checked_sub(MOST_NAMED).filter(|others| *others > 0) {
+    if let Some(others) = users.len().checked_sub(MAX_NAMED).filter(|others| *others > 0) {
         report.warn("restore", format_args!("{others} more users: `countersign after-restore --list` shows them"));
     }
     report.ok(
