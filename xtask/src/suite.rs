@@ -64,9 +64,9 @@ struct TestBinary {
 }
 
 /// Runs every test of the workspace, and prints how many passed.
-pub(crate) fn all(workspace: &Workspace, python: &Path) -> Result<()> {
+pub(crate) fn all(workspace: &Workspace, program: PathBuf, python: &Path) -> Result<()> {
     let (trials, others): (Vec<_>, Vec<_>) = build(workspace)?.into_iter().partition(|binary| binary.package == TRIALS);
-    let surroundings = Surroundings::new(workspace, workspace.debug_server(), python)?;
+    let surroundings = Surroundings::new(workspace, program, python)?;
     let queue = Mutex::new(trials.into_iter().chain(others).collect::<VecDeque<_>>());
     let (first, second) = thread::scope(|scope| {
         let first = scope.spawn(|| run_each(&queue, VecDeque::pop_front, &surroundings));
@@ -78,7 +78,7 @@ pub(crate) fn all(workspace: &Workspace, python: &Path) -> Result<()> {
     first?.and(second?).tell()
 }
 
-/// Runs those tests a hundred times as often that chance decides, with the server as it is shipped.
+/// Runs those tests a hundred times as often that chance decides.
 pub(crate) fn long(workspace: &Workspace, program: PathBuf, python: &Path) -> Result<()> {
     let surroundings = Surroundings::new(workspace, program, python)?;
     let targets = CHANCE.iter().flat_map(|target| ["--test", target]);
@@ -108,7 +108,7 @@ impl Outcome {
     }
 }
 
-/// Builds all tests, and with them the server that trials drive.
+/// Builds all tests.
 fn build(workspace: &Workspace) -> Result<Vec<TestBinary>> {
     let mut build = cargo();
     build.current_dir(&workspace.root).args([

@@ -26,7 +26,8 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         step("tidy", || tidy::tidy(workspace))?;
         python.join().unwrap_or_else(|_| bail!("step `python` panicked"))
     })?;
-    step("tests", || suite::all(workspace, &python))
+    let program = step("server binary", || server::build(workspace))?;
+    step("tests", || suite::all(workspace, program, &python))
 }
 
 /// Runs those tests a hundred times as often that chance decides.
