@@ -37,10 +37,12 @@ impl Engine {
     /// ends when it is dropped. `version` is the application's own and appears in the list of nodes.
     pub fn housekeeping(&self, version: &'static str) -> impl Future<Output = ()> + Send + use<> {
         let engine = self.clone();
-        async move {
-            let running = engine.start_node(version);
-            tokio::join!(engine.report_regularly(&running), engine.purge_regularly(&running));
-        }
+        async move { engine.housekeeping_of(&engine.start_node(version)).await }
+    }
+
+    /// The same for a node that was started already, by a program that has more to report of it.
+    pub async fn housekeeping_of(&self, running: &Running) {
+        tokio::join!(self.report_regularly(running), self.purge_regularly(running));
     }
 
     async fn report_regularly(&self, running: &Running) {
@@ -52,9 +54,7 @@ impl Engine {
         }
     }
 
-    /// Deletes expired rows whenever it is this node's turn, until it is dropped: a part of [`housekeeping`](Self::housekeeping)
-    /// for a program that reports by itself.
-    pub async fn purge_regularly(&self, running: &Running) {
+    async fn purge_regularly(&self, running: &Running) {
         tokio::time::sleep(PURGE_FIRST).await;
         loop {
             // The next turn begins when the last one is over, so a little later is early enough.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use countersign_engine::{Engine, KeyId, REPORT_EVERY, Running};
+use countersign_engine::{Engine, KeyId, Running, core::time::CLOCK_TOLERANCE};
 use countersign_store::{OpenedEngine, PostgresStore};
 use tokio::time;
 
@@ -20,9 +20,8 @@ use crate::{
 
 /// How often the key file is looked at. A change is taken over when it has been there unchanged for as long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often the clock is compared with the database server's, and how far apart they may be before it is an error.
+/// How often the clock is compared with the database server's.
 const COMPARE_EVERY: Duration = Duration::from_mins(1);
-const MAX_DIFFERENCE: Duration = Duration::from_mins(1);
 
 /// Does all of it until it is dropped.
 pub(crate) async fn perform(engine: Engine, key_file: PathBuf, database: OpenedEngine) {
@@ -32,18 +31,14 @@ pub(crate) async fn perform(engine: Engine, key_file: PathBuf, database: OpenedE
             keep_time(store).await;
         }
     };
-    let others = async {
-        report(&engine, &running).await;
-        tokio::join!(keep_keys(&engine, &running, &key_file), engine.purge_regularly(&running))
-    };
-    tokio::join!(clock, others);
+    tokio::join!(clock, keep_keys(&engine, &running, &key_file), engine.housekeeping_of(&running));
 }
 
 /// Compares this machine's clock with the database server's, now and again and again.
 async fn keep_time(store: &PostgresStore) {
     loop {
         match clock::apart(store).await {
-            Ok(Apart { span, way }) if span > MAX_DIFFERENCE => tracing::error!(
+            Ok(Apart { span, way }) if span > CLOCK_TOLERANCE => tracing::error!(
                 seconds = span.as_secs(),
                 "this machine's clock is {:.0} s {way} the database server's: codes, locks and sessions go by a clock that is \
                  wrong on one of the two; run a time service on both",
@@ -56,27 +51,21 @@ async fn keep_time(store: &PostgresStore) {
     }
 }
 
-async fn report(engine: &Engine, running: &Running) {
-    if let Err(fault) = engine.report(running).await {
-        tracing::warn!(%fault, "could not report that this node runs");
-    }
-}
-
-/// Looks at the key file and reports, again and again.
+/// Looks at the key file again and again. Other keys are reported at once: whoever changes keys waits for that.
 async fn keep_keys(engine: &Engine, running: &Running, path: &Path) {
-    let looks_per_report = REPORT_EVERY.as_secs().checked_div(LOOK_EVERY.as_secs()).unwrap_or(1);
     let (mut read, mut seen) = (None, None);
-    for look in 1_u64.. {
+    loop {
         time::sleep(LOOK_EVERY).await;
         let now = Stamp::of(path);
         let settled = seen == Some(now) && read != Some(now);
         seen = Some(now);
-        let changed = settled && {
+        if settled {
             read = Some(now);
-            take_over(engine, path)
-        };
-        if changed || look.is_multiple_of(looks_per_report) {
-            report(engine, running).await;
+            if take_over(engine, path)
+                && let Err(fault) = engine.report(running).await
+            {
+                tracing::warn!(%fault, "could not report that this node runs");
+            }
         }
     }
 }
