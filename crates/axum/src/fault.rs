@@ -25,15 +25,10 @@ pub(crate) struct Incident {
 /// Gives a fault met on `site` its number, and its cause to the log.
 pub(crate) fn note(site: &Site, cause: &dyn Display, retry_after: Option<Duration>) -> Incident {
     let number = RequestNumber::current(&site.engine);
-    match retry_after {
-        None => tracing::error!(incident = number.as_str(), cause = %cause, "a request could not be decided"),
-        // Any client can keep a server busy.
-        Some(_) => {
-            if let Some(left_out) = site.log_limits.busy.admit(site.engine.now()) {
-                let incident = number.as_str();
-                tracing::error!(incident, cause = %cause, left_out, "a request could not be decided: too busy");
-            }
-        }
+    // Any client can keep a server busy, and whoever is told to come back does.
+    let admitted = if retry_after.is_some() { site.log_limits.retryable.admit(site.engine.now()) } else { Some(0) };
+    if let Some(left_out) = admitted {
+        tracing::error!(incident = number.as_str(), cause = %cause, left_out, "a request could not be decided");
     }
     let seconds = |span: Duration| u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
     Incident { number, retry_after: retry_after.map(seconds) }
