@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -18,7 +19,7 @@ use countersign_engine::{
     memory::MemoryStore,
 };
 use countersign_store::SqliteStore;
-use countersign_testkit::{Failing, HookedUsers, TestUsers, World, refusal};
+use countersign_testkit::{Failing, HookedUsers, TestUsers, World, all_at_once, refusal};
 use sha2::{Digest as _, Sha256};
 
 /// Users who sign in with their name or their address, however its accents are put together.
@@ -135,6 +136,40 @@ async fn t114_while_nothing_can_be_written_no_password_is_looked_at() {
     world.pass(2);
     world.engine.ready().await.unwrap();
     assert!(ada.enters_password().await.is_ok());
+}
+
+/// An office behind one IP address whose passwords nobody could look at.
+#[tokio::test]
+async fn an_outage_is_not_charged_to_an_ip_address() {
+    let disk = Failing::before(Arc::new(MemoryStore::default()));
+    let world = World::built(disk.clone(), |parts| {
+        parts.policy.first_step.per_address = 10;
+        parts.policy.first_step.rate_per_ip = 0;
+    });
+    let ada = world.user("ada");
+    let visit = Visit { address: Some(IpAddr::from([192, 0, 2, 1])), ..Visit::default() };
+    let signs_in = async || world.engine.sign_in("ada", &ada.password.as_str().into(), &visit).await;
+    disk.set_read_only(true);
+    for _ in 0..20 {
+        assert!(matches!(signs_in().await, Err(Stop::Faulted(_))));
+    }
+    disk.set_read_only(false);
+    signs_in().await.unwrap();
+}
+
+/// A supervisor's questions are no way to write without end.
+#[tokio::test]
+async fn many_who_ask_at_once_whether_the_node_is_ready_write_once() {
+    let store = Failing::before(Arc::new(MemoryStore::default()));
+    let engine = World::on(store.clone()).engine;
+    store.arm(None);
+    let answers = all_at_once(50, move |_| {
+        let engine = engine.clone();
+        async move { engine.ready().await }
+    })
+    .await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(store.calls(), 2, "one ping and one write");
 }
 
 /// The row that guesses at a name are charged to, where no device cookie is shown.

@@ -288,6 +288,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn t109_callers_that_have_gone_away_do_not_make_hashes_look_cheap() {
+        let hashing = hashing();
+        let release = held(&hashing).await;
+        let mut callers: Vec<_> = (0..40)
+            .map(|_| {
+                let hashing = hashing.clone();
+                tokio::spawn(async move { hashing.run("hash", |_| Ok(())).await })
+            })
+            .collect();
+        while hashing.load().waiting < 40 {
+            tokio::task::yield_now().await;
+        }
+        for caller in &mut callers {
+            caller.abort();
+            assert!(caller.await.unwrap_err().is_cancelled());
+        }
+        drop(release);
+        while hashing.load().waiting > 0 {
+            tokio::task::yield_now().await;
+        }
+        let _release = held(&hashing).await;
+        let waiting = (0..1000).take_while(|_| hashing.shared.submit(&Lane::Strangers, Box::new(|_| true)).is_ok());
+        assert!(waiting.count() < 100, "a second of hashes is some fifty");
+    }
+
+    #[tokio::test]
     async fn a_panic_is_a_fault_and_the_next_job_is_done() {
         let hashing = hashing();
         assert!(hashing.run::<()>("panic", |_| panic!("on purpose")).await.is_err());

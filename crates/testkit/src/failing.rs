@@ -1,6 +1,7 @@
 //! A store that fails when it is told to.
 //!
-//! One call, counted from when it was armed, ends in a fault: before it took effect, or after it did and nobody heard of it.
+//! One call, counted from when it was armed, ends in a fault: before it took effect, or after it did and nobody heard of it. Or
+//! every commit does, as on a full disk.
 
 use std::sync::{
     Arc, Mutex, PoisonError,

@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Fault, PreparedPassword, Stop, User, Users,
+    Fault, Lane, PreparedPassword, Stop, User, Users,
     core::{Secret, UserId},
 };
 
@@ -23,7 +23,7 @@ pub enum UsersCall {
     ByName,
     /// [`Users::by_id`].
     ById,
-    /// [`Users::password_matches`].
+    /// [`Users::password_matches`], in whichever lane.
     PasswordMatches,
     /// [`Users::prepare_password`].
     PreparePassword,
@@ -89,6 +89,11 @@ impl Users for HookedUsers {
     async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
         (self.hook)(UsersCall::PasswordMatches).await?;
         self.users.password_matches(user, password).await
+    }
+
+    async fn password_matches_in(&self, lane: Lane, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
+        (self.hook)(UsersCall::PasswordMatches).await?;
+        self.users.password_matches_in(lane, user, password).await
     }
 
     async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {

@@ -16,6 +16,7 @@ mod people;
 mod program;
 mod race;
 mod rounds;
+mod wishes;
 mod world;
 
 pub use app::SoftApp;
@@ -29,4 +30,5 @@ pub use people::TestUsers;
 pub use program::{Answer, Program};
 pub use race::{Rigged, all_at_once};
 pub use rounds::rounds;
+pub use wishes::WISHES;
 pub use world::{Person, World, refusal};

@@ -10,7 +10,7 @@ use std::{
 
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use countersign_engine::{Fault, core::throttle::ThrottleRule};
-use countersign_testkit::{HookedUsers, UsersCall};
+use countersign_testkit::{HookedUsers, UsersCall, WISHES};
 use serde_json::{Value, json};
 
 use crate::site::Site;
@@ -60,31 +60,7 @@ async fn t8_a_member_nobody_asked_for_decides_nothing() {
     let sessions = site.world.store.sessions(&ada.person.user.id).await.unwrap().len();
     let (right, wrong) = (&ada.person.password, ada.person.wrong_code());
     let stranger = site.program();
-    for wish in [
-        "skip",
-        "skip_second_factor",
-        "verified",
-        "is_verified",
-        "mfa",
-        "mfa_required",
-        "trusted",
-        "remember",
-        "level",
-        "acr",
-        "amr",
-        "admin",
-        "staff",
-        "user",
-        "user_id",
-        "confirmed",
-        "enabled",
-        "bypass",
-        "status",
-        "opened",
-        "session",
-        "factors",
-        "recent",
-    ] {
+    for wish in WISHES {
         for value in [json!(1), json!(true), json!("yes"), json!("aal2"), json!("id-ada"), json!({ "acr": "aal2" })] {
             let extended = |mut document: Value| {
                 document[wish] = value.clone();

@@ -350,3 +350,18 @@ async fn t10_every_deed_on_factors_is_refused_to_a_session_that_proved_too_littl
     let password = json!({ "current": ada.person.password, "new": "six words nobody would put together" });
     assert_eq!(ada.program.post("/api/v1/password", &password).await.code(), "verification-needed");
 }
+
+/// T133: there is one setting, so the name in an authenticator app is the one that the person has seen on the page.
+#[tokio::test]
+async fn t133_pages_and_authenticator_apps_show_one_name() {
+    let site = Site::built(|parts| parts.policy.issuer = "Analytical Engines".into(), |_| {});
+    let page = site.browser().get("/account/login").await;
+    assert!(page.says("Analytical Engines</title>"), "{}", page.body);
+    let ada = site.newcomer("ada").await;
+    let setup = ada.program.post("/api/v1/devices", &json!({ "method": "totp", "name": "Phone" })).await;
+    let uri = setup.body["uri"].as_str().unwrap();
+    assert!(
+        uri.starts_with("otpauth://totp/Analytical%20Engines:") && uri.contains("issuer=Analytical%20Engines"),
+        "{uri}"
+    );
+}

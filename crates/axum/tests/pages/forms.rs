@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use countersign_engine::core::throttle::ThrottleRule;
-use countersign_testkit::{Form, Page, SoftApp};
+use countersign_testkit::{Form, Page, SoftApp, WISHES};
 
 use crate::site::{Guest, NONCE, PENDING, SESSION, Site, key};
 
@@ -274,27 +274,6 @@ async fn t8_a_field_nobody_asked_for_decides_nothing() {
         },
         |_| {},
     );
-    let wishes = [
-        "skip",
-        "skip_second_factor",
-        "skipEmailVerification",
-        "verified",
-        "is_verified",
-        "mfa",
-        "trusted",
-        "remember",
-        "level",
-        "admin",
-        "staff",
-        "user",
-        "user_id",
-        "confirmed",
-        "enabled",
-        "bypass",
-        "status",
-        "factors",
-        "recent",
-    ];
     let mut ada = site.halfway("ada").await;
     let second_step = ada.browser.get("/account/login/second-factor").await.form_with("code");
     let mut stranger = site.browser();
@@ -303,7 +282,7 @@ async fn t8_a_field_nobody_asked_for_decides_nothing() {
     let wrong_code = filled(second_step, &[("code", &wrong)]);
     let wrong_password = filled(first_step.clone(), &[("name", "ada"), ("password", "a guess")]);
     let right_password = filled(first_step, &[("name", "ada"), ("password", &right)]);
-    for wish in wishes {
+    for wish in WISHES {
         for value in ["1", "true", "yes", "aal2", "id-ada"] {
             let page = ada.browser.submit(&with(&wrong_code, wish, Some(value)), "", &[]).await;
             assert_eq!(refusal(&page), "code-wrong", "{wish}={value}");
@@ -317,7 +296,7 @@ async fn t8_a_field_nobody_asked_for_decides_nothing() {
         }
     }
     let mut newcomer = site.newcomer("new").await;
-    for wish in wishes {
+    for wish in WISHES {
         let query = format!("/secret?{wish}=1&{wish}=true");
         assert!(newcomer.browser.get(&query).await.status.is_redirection(), "{query}");
     }
