@@ -3,8 +3,9 @@
 //! What is compared runs in turn on the same machine in the same minutes: quote the ratios, not the figures. The load and
 //! the servers share the cores. Options: `--database sqlite|postgres`; `--entrance pages|api`, where the API is measured on
 //! SQLite, in turn with the pages; `--connections 1,8,32`, `--rounds 3`, `--seconds 2` for a turn of full logins and, on
-//! PostgreSQL, of second factors; `--count 12000` second factors a turn on SQLite; and for PostgreSQL `--users 10000,1000000`. With `--strangers 400`, how
-//! long owners take to sign in while so many connections try passwords, in place of all else.
+//! PostgreSQL, of second factors; `--count 12000` second factors a turn on SQLite; and for PostgreSQL `--users
+//! 10000,1000000`. With `--strangers 400`, how long owners take to sign in while so many connections try passwords, in place
+//! of all else.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,20 +1,28 @@
 //! How long owners take to sign in, in browsers with a device cookie, while others do their worst: nobody, strangers who try
-//! passwords on many connections, each from a /48 of its own, and one user who signs in over and over in twelve browsers.
+//! passwords on many connections, each from ever new networks in a /48 of its own, and one user who signs in over and over in
+//! twelve browsers.
 //!
 //! Settings are the defaults, except that the user with twelve browsers may try as often as they like: by default they would
 //! have to stop after 240 sign-ins that they do not complete.
 
 use std::{
+    collections::BTreeMap,
+    mem,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use countersign_engine::{Clock, SystemClock, advance::SignIn, advance::Visit, core::Secret};
+use countersign_engine::{
+    Clock, SystemClock,
+    advance::{SignIn, Visit},
+    core::Secret,
+};
 use countersign_testkit::StillClock;
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use crate::{
     Options,
@@ -32,7 +40,10 @@ const BROWSERS: usize = 12;
 /// What the project promises.
 const PROMISE: Duration = Duration::from_secs(2);
 
-/// An owner, or one of their browsers.
+/// How many answers of each status others have had.
+type Answers = Arc<Mutex<BTreeMap<u16, usize>>>;
+
+/// Somebody's browser.
 struct Browser {
     someone: Arc<Someone>,
     device_cookie: String,
@@ -51,14 +62,17 @@ pub(crate) async fn bench(options: &Options, strangers: usize) {
     let settings = [("COUNTERSIGN_FIRST_STEP_PER_ACCOUNT", "1000000"), ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1")];
     let node = Arc::new(serve_with(&place.url, &place.key, &settings));
     let mut owners = browsers.chunks(OWNERS);
-    tell("nobody else", sign_in(&node, owners.next().unwrap()).await, 0, Duration::from_secs(1));
+    tell("nobody else", sign_in(&node, owners.next().unwrap()).await);
     for (what, load) in [("strangers", Load::Strangers(strangers)), ("one user in 12 browsers", Load::Rival(rival))] {
-        let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let tasks = load.start(&node, &over, &done);
+        let (over, answers) = (Arc::new(AtomicBool::new(false)), Answers::default());
+        let tasks = load.start(&node, &over, &answers);
         tokio::time::sleep(Duration::from_secs(u64::try_from(options.seconds).unwrap())).await;
-        let (begun, before) = (Instant::now(), done.load(Ordering::Relaxed));
-        let times = sign_in(&node, owners.next().unwrap()).await;
-        tell(what, times, done.load(Ordering::Relaxed) - before, begun.elapsed());
+        mem::take(&mut *answers.lock().unwrap());
+        let begun = Instant::now();
+        tell(what, sign_in(&node, owners.next().unwrap()).await);
+        for (status, count) in mem::take(&mut *answers.lock().unwrap()) {
+            println!("  {status}: {:.0}/s", count as f64 / begun.elapsed().as_secs_f64());
+        }
         over.store(true, Ordering::Relaxed);
         for task in tasks {
             task.await.unwrap();
@@ -97,6 +111,9 @@ async fn sign_in(node: &Process, owners: &[Browser]) -> Vec<Option<Duration>> {
     times
 }
 
+/// The n-th request of a connection.
+type Requests = Box<dyn Fn(usize) -> Vec<u8> + Send>;
+
 /// What goes on beside the owners.
 enum Load {
     Strangers(usize),
@@ -104,28 +121,23 @@ enum Load {
 }
 
 impl Load {
-    fn start(
-        self,
-        node: &Arc<Process>,
-        over: &Arc<AtomicBool>,
-        done: &Arc<AtomicUsize>,
-    ) -> Vec<tokio::task::JoinHandle<()>> {
-        let requests: Vec<Box<dyn Fn(usize) -> Vec<u8> + Send>> = match self {
+    fn start(self, node: &Arc<Process>, over: &Arc<AtomicBool>, answers: &Answers) -> Vec<JoinHandle<()>> {
+        let requests: Vec<Requests> = match self {
             Self::Strangers(count) => (0..count).map(|number| guesses(node.address.clone(), number)).collect(),
             Self::Rival(browsers) => {
                 browsers.into_iter().map(|browser| right_passwords(node.address.clone(), browser)).collect()
             }
         };
-        let start = |request: Box<dyn Fn(usize) -> Vec<u8> + Send>| {
-            let (node, over, done) = (node.clone(), over.clone(), done.clone());
+        let start = |request: Requests| {
+            let (node, over, answers) = (node.clone(), over.clone(), answers.clone());
             tokio::spawn(async move {
                 let mut connection = Connection::to(&node.address).await;
                 for number in 0.. {
                     if over.load(Ordering::Relaxed) {
                         break;
                     }
-                    connection.exchange(&request(number)).await;
-                    done.fetch_add(1, Ordering::Relaxed);
+                    let status = connection.exchange(&request(number)).await.status;
+                    *answers.lock().unwrap().entry(status).or_default() += 1;
                 }
             })
         };
@@ -133,19 +145,17 @@ impl Load {
     }
 }
 
-/// Wrong passwords for ever other names, from a network of the stranger's own.
-fn guesses(address: String, stranger: usize) -> Box<dyn Fn(usize) -> Vec<u8> + Send> {
+/// Wrong passwords for ever other names, each from another /64 of the stranger's.
+fn guesses(address: String, stranger: usize) -> Requests {
     Box::new(move |number| {
         let body = json!({ "name": format!("name-{stranger}-{number}"), "password": "a guess" });
-        ask_from(&address, "/login", &body, &format!("X-Forwarded-For: 2001:db8:{stranger:x}::1\r\n"))
+        let network = number % 0x1_0000;
+        ask_from(&address, "/login", &body, &format!("X-Forwarded-For: 2001:db8:{stranger:x}:{network:x}::1\r\n"))
     })
 }
 
 /// The right password, over and over.
-fn right_passwords(
-    address: String,
-    Browser { someone, device_cookie }: Browser,
-) -> Box<dyn Fn(usize) -> Vec<u8> + Send> {
+fn right_passwords(address: String, Browser { someone, device_cookie }: Browser) -> Requests {
     Box::new(move |_| {
         let body = json!({ "name": someone.name, "password": trials::PASSWORD });
         let (_, token) = device_cookie.split_once('=').expect("a cookie has a value");
@@ -153,7 +163,7 @@ fn right_passwords(
     })
 }
 
-fn tell(what: &str, times: Vec<Option<Duration>>, requests: usize, span: Duration) {
+fn tell(what: &str, times: Vec<Option<Duration>>) {
     let all = times.len();
     let mut times: Vec<_> = times.into_iter().flatten().collect();
     times.sort_unstable();
@@ -162,8 +172,7 @@ fn tell(what: &str, times: Vec<Option<Duration>>, requests: usize, span: Duratio
         times.get((times.len() * share / 100).min(times.len() - 1)).map_or(f64::NAN, |time| millis(*time))
     };
     println!(
-        "owners beside {what} ({:.0} requests/s): {in_time} of {all} within {PROMISE:?}; p50 {:.0} ms, p95 {:.0} ms, longest {:.0} ms",
-        requests as f64 / span.as_secs_f64(),
+        "owners beside {what}: {in_time} of {all} within {PROMISE:?}; p50 {:.0} ms, p95 {:.0} ms, longest {:.0} ms",
         at(50),
         at(95),
         at(100),
