@@ -27,7 +27,7 @@ use crate::{
 const TRIALS: &str = "trials";
 /// Where `countersign_testkit::rounds` finds out how often, and proptest for properties that do not ask it.
 const ROUNDS: [(&str, &str); 2] = [("COUNTERSIGN_TEST_ROUNDS", "100"), ("PROPTEST_CASES", "25600")];
-/// The tests that chance decides.
+/// The tests that chance decides, beside those in the sources themselves.
 const CHANCE: [&str; 7] = ["property", "properties", "methods", "clock", "races", "pages", "crash"];
 
 /// What the tests find in their environment: the server's binary, Python with its packages, a place for screenshots, and a
@@ -82,7 +82,8 @@ pub(crate) fn all(workspace: &Workspace, program: PathBuf, python: &Path) -> Res
 pub(crate) fn long(workspace: &Workspace, program: PathBuf, python: &Path) -> Result<()> {
     let surroundings = Surroundings::new(workspace, program, python)?;
     let targets = CHANCE.iter().flat_map(|target| ["--test", target]);
-    let words: Vec<_> = ["test", "--workspace", "--no-fail-fast"].into_iter().chain(targets).collect();
+    let words: Vec<_> =
+        ["test", "--workspace", "--no-fail-fast", "--lib", "--bins"].into_iter().chain(targets).collect();
     run(workspace, &words, &surroundings, &ROUNDS)?.tell()
 }
 
