@@ -28,7 +28,7 @@ const TRIALS: &str = "trials";
 /// Where `countersign_testkit::rounds` finds out how often, and proptest for properties that do not ask it.
 const ROUNDS: [(&str, &str); 2] = [("COUNTERSIGN_TEST_ROUNDS", "100"), ("PROPTEST_CASES", "25600")];
 /// The tests that chance decides, beside those in the sources themselves.
-const CHANCE: [&str; 7] = ["property", "properties", "methods", "clock", "races", "pages", "crash"];
+const CHANCE: [&str; 8] = ["property", "properties", "methods", "clock", "races", "pages", "crash", "schemathesis"];
 
 /// What the tests find in their environment: the server's binary, Python with its packages, a place for screenshots, and a
 /// private PostgreSQL, which is gone afterwards.
@@ -64,9 +64,9 @@ struct TestBinary {
 }
 
 /// Runs every test of the workspace, and prints how many passed.
-pub(crate) fn all(workspace: &Workspace, program: PathBuf, python: &Path) -> Result<()> {
+pub(crate) fn all(workspace: &Workspace, python: &Path) -> Result<()> {
     let (trials, others): (Vec<_>, Vec<_>) = build(workspace)?.into_iter().partition(|binary| binary.package == TRIALS);
-    let surroundings = Surroundings::new(workspace, program, python)?;
+    let surroundings = Surroundings::new(workspace, workspace.debug_server(), python)?;
     let queue = Mutex::new(trials.into_iter().chain(others).collect::<VecDeque<_>>());
     let (first, second) = thread::scope(|scope| {
         let first = scope.spawn(|| run_each(&queue, VecDeque::pop_front, &surroundings));
@@ -78,7 +78,7 @@ pub(crate) fn all(workspace: &Workspace, program: PathBuf, python: &Path) -> Res
     first?.and(second?).tell()
 }
 
-/// Runs those tests a hundred times as often that chance decides.
+/// Runs those tests a hundred times as often that chance decides, with the server as it is shipped.
 pub(crate) fn long(workspace: &Workspace, program: PathBuf, python: &Path) -> Result<()> {
     let surroundings = Surroundings::new(workspace, program, python)?;
     let targets = CHANCE.iter().flat_map(|target| ["--test", target]);
@@ -109,7 +109,7 @@ impl Outcome {
     }
 }
 
-/// Builds all tests.
+/// Builds all tests, and with them the server that trials drive.
 fn build(workspace: &Workspace) -> Result<Vec<TestBinary>> {
     let mut build = cargo();
     build.current_dir(&workspace.root).args([

@@ -26,8 +26,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
         step("tidy", || tidy::tidy(workspace))?;
         python.join().unwrap_or_else(|_| bail!("step `python` panicked"))
     })?;
-    let program = step("server binary", || server::build(workspace))?;
-    step("tests", || suite::all(workspace, program, &python))
+    step("tests", || suite::all(workspace, &python))
 }
 
 /// Runs those tests a hundred times as often that chance decides.

@@ -35,6 +35,11 @@ impl Workspace {
         self.target.join("release").join("countersign").with_extension(std::env::consts::EXE_EXTENSION)
     }
 
+    /// Where the server is that is built together with the tests.
+    pub(crate) fn debug_server(&self) -> PathBuf {
+        self.target.join("debug").join("countersign").with_extension(std::env::consts::EXE_EXTENSION)
+    }
+
     fn from_metadata(metadata: &Value) -> Result<Self> {
         Ok(Self {
             root: text(metadata, "workspace_root")?.into(),

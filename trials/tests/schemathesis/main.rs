@@ -20,18 +20,19 @@ use std::{
     process::{Command, Output},
 };
 
+use countersign_testkit::rounds;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trials::{Installation, Server, try_request};
 
-use crate::report::{Report, operations};
+use crate::report::{Described, Report, operations};
 
 const HOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis/people.py");
 const PASSWORD: &str = "umbrella marmalade kiosk";
 /// They take turns: each when the one before can sign in no more.
 const PEOPLE: usize = 12;
 
-const SINGLY: [&str; 4] = ["--phases", "coverage,fuzzing", "--max-examples", "150"];
+const SINGLY: [&str; 4] = ["--phases", "coverage,fuzzing", "--max-examples", "60"];
 const IN_CHAINS: [&str; 4] = ["--phases", "stateful", "--max-time", "40"];
 
 /// As many wrong passwords, codes and messages as a run comes to.
@@ -79,7 +80,7 @@ impl Site {
     }
 
     /// Runs schemathesis on the description at this place.
-    fn tried(&self, description: &str, words: &[&str]) -> (Report, Output) {
+    fn tried(&self, description: &str, seed: u32, words: &[&str]) -> (Report, Output) {
         let api = format!("http://{}/api/v1", self.server.address);
         let people = (0..PEOPLE).map(|number| format!("person{number} +316123456{number:02}\n"));
         let [summary, events] = ["summary.json", "events.ndjson"].map(|name| self.folder.path().join(name));
@@ -88,7 +89,15 @@ impl Site {
             .current_dir(self.folder.path())
             .args(["-m", "schemathesis.cli", "run", description, "--url", &api])
             .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance", "--continue-on-failure"])
-            .args(["--seed", "1", "--generation-database", "none", "--no-color", "--report", "json,ndjson"])
+            .args([
+                "--seed",
+                &seed.to_string(),
+                "--generation-database",
+                "none",
+                "--no-color",
+                "--report",
+                "json,ndjson",
+            ])
             .arg("--report-json-path")
             .arg(&summary)
             .arg("--report-ndjson-path")
@@ -127,10 +136,17 @@ fn python() -> Command {
 #[test]
 fn whatever_is_answered_is_described() {
     let described = operations(&Site::new().description());
+    for seed in 1..=rounds(1) {
+        tries_all(&described, seed);
+    }
+}
+
+/// Makes requests up for every operation that is described, in this order of chance, and looks at what is answered.
+fn tries_all(described: &[Described], seed: u32) {
     let runs = [SINGLY, IN_CHAINS].map(|words| {
         // People are as new as a run that knows nothing of their devices.
         let site = Site::new();
-        let (report, output) = site.tried(&format!("http://{}/api/v1/openapi.json", site.server.address), &words);
+        let (report, output) = site.tried(&format!("http://{}/api/v1/openapi.json", site.server.address), seed, &words);
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && report.is_clean(), "{said}");
         println!("{words:?}: {report}");
@@ -138,9 +154,9 @@ fn whatever_is_answered_is_described() {
     });
     let chained = runs[1].chained();
     let all = Report::of_all(runs);
-    assert!(all.cases() >= 5000, "{} requests were made", all.cases());
+    assert!(all.cases() >= 2500, "{} requests were made", all.cases());
     assert!(chained >= 100, "{chained} requests went on with what another had given");
-    for operation in &described {
+    for operation in described {
         let statuses = all.statuses(&operation.name);
         assert!(statuses.keys().all(|status| *status < 500), "{}: {statuses:?}", operation.name);
         assert!(statuses.keys().any(|status| *status < 300), "{} never succeeds: {statuses:?}", operation.name);
@@ -186,7 +202,7 @@ fn a_description_that_is_not_true_is_found_out() {
         let file = site.folder.path().join("untrue.json");
         fs::write(&file, description.to_string()).unwrap();
         let words = ["--phases", "coverage", "--include-operation-id", "sessions"];
-        let (report, output) = site.tried(&file.display().to_string(), &words);
+        let (report, output) = site.tried(&file.display().to_string(), 1, &words);
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(!output.status.success() && !report.is_clean() && said.contains(told), "{told}:\n{said}");
     }
