@@ -38,6 +38,7 @@ pub use guard::TokenScope;
 pub use hosts::{Network, NotANetwork, NotAnOrigin, Origin, Origins};
 pub use layer::Countersign;
 pub use number::RequestNumber;
+pub use page::EmbeddedTemplate;
 pub use problem::Refused;
 pub use redirect::LocalPath;
 pub use settings::{Deux, Settings, SettingsError};

@@ -4,9 +4,13 @@
 //! own that extend `base.html`. Everything is escaped. What a person has typed goes through the filter `typed`, which sets
 //! it apart from the text around it. A page that cannot be rendered is a fault.
 
+mod embedded;
 mod filter;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -30,6 +34,8 @@ use crate::{
     text::{self, Precise, Texts},
     why::Why,
 };
+
+pub use embedded::EmbeddedTemplate;
 
 /// The embedded templates.
 pub(crate) const EMBEDDED: [(&str, &str); 24] = [
@@ -80,6 +86,9 @@ impl Templates {
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         let theirs = settings.templates.as_deref().map_or(Ok(vec![]), |folder| text::files(folder, "html"))?;
+        let known: BTreeSet<_> = EMBEDDED.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let known = settings.own_templates.iter().map(|(name, _)| name.clone()).chain(known).collect();
+        theirs.iter().try_for_each(|(name, _)| embedded::check(name, &known))?;
         let ours = EMBEDDED.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned()));
         // Later ones take the place of earlier ones.
         for (name, source) in ours.chain(settings.own_templates.iter().cloned()).chain(theirs) {

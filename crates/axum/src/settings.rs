@@ -114,6 +114,14 @@ pub enum SettingsError {
         /// Why.
         source: Box<minijinja::Error>,
     },
+    /// A file in the folder of templates replaces none: its name is misspelt, or that of another version.
+    #[error("the template {name} replaces none of {known}; the name of a part that templates include begins with _")]
+    UnknownTemplate {
+        /// The file's name.
+        name: String,
+        /// The names there are, with commas between them.
+        known: String,
+    },
     /// A Fluent source does not parse.
     #[error("the texts in {name} do not parse: {problem}")]
     Texts {

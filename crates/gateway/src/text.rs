@@ -34,12 +34,35 @@ pub enum TextsError {
     /// A folder or a file could not be read.
     #[error("could not read {0}")]
     Unreadable(String, #[source] io::Error),
+    /// A file replaces no text of a message: its name is misspelt.
+    #[error("{name} replaces no text of a message: below each language there may be {known}")]
+    Unknown {
+        /// The file, below its language, as in `nl/sms.text`.
+        name: String,
+        /// The names there are, with commas between them.
+        known: String,
+    },
     /// A template is not one.
     #[error("the template {0} cannot be used")]
     Broken(String, #[source] minijinja::Error),
 }
 
 impl Texts {
+    /// What a template of a message can read, each with an example. `domain` is empty where the site has no host name.
+    fn example() -> Value {
+        context! { code => "012345", site => "Example", minutes => 5, domain => "example.org" }
+    }
+
+    /// The names of the variables that a template of a message can read.
+    pub fn variables() -> Vec<String> {
+        Self::example().try_iter().into_iter().flatten().map(|name| name.to_string()).collect()
+    }
+
+    /// The embedded templates, each by its language and name, as `en/sms.txt`.
+    pub fn embedded() -> impl Iterator<Item = (&'static str, &'static str)> {
+        EMBEDDED.iter().copied()
+    }
+
     /// The embedded templates, and what a folder has in their place.
     pub fn read(folder: Option<&Path>) -> Result<Self, TextsError> {
         let mut files: BTreeMap<String, String> =
@@ -67,7 +90,7 @@ impl Texts {
 
     /// Renders every template, so that a mistake in one shows at the start and not to somebody who waits for a code.
     fn try_all(&self) -> Result<(), TextsError> {
-        let words = context! { code => "012345", site => "Example", minutes => 5, domain => "example.org" };
+        let words = Self::example();
         for (name, template) in self.environment.templates() {
             template.render(&words).map_err(|error| TextsError::Broken(name.to_owned(), error))?;
         }
@@ -104,11 +127,21 @@ fn found(folder: &Path) -> Result<Vec<(String, String)>, TextsError> {
         for file in entries(&language).map_err(|error| unreadable(&language, error))? {
             let name =
                 [&language, &file].map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+            known(&name)?;
             let text = fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
             files.push((name.join("/"), text));
         }
     }
     Ok(files)
+}
+
+/// Refuses a file that replaces none: its language would go on without what it says.
+fn known([language, name]: &[String; 2]) -> Result<(), TextsError> {
+    let names: Vec<_> = EMBEDDED.iter().filter_map(|(name, _)| Some(name.split_once('/')?.1)).collect();
+    if names.contains(&name.as_str()) {
+        return Ok(());
+    }
+    Err(TextsError::Unknown { name: format!("{language}/{name}"), known: names.join(", ") })
 }
 
 fn entries(folder: &Path) -> io::Result<Vec<std::path::PathBuf>> {
@@ -158,6 +191,15 @@ mod tests {
             let error = Texts::read(Some(folder.path())).unwrap_err();
             assert!(matches!(&error, TextsError::Broken(name, _) if name == "nl/sms.txt"), "{mistake}: {error}");
         }
+    }
+
+    #[test]
+    fn a_file_that_replaces_nothing_is_named_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("nl")).unwrap();
+        fs::write(folder.path().join("nl/sms.text"), "Uw code is {{ code }}.").unwrap();
+        let error = Texts::read(Some(folder.path())).unwrap_err().to_string();
+        assert!(error.starts_with("nl/sms.text replaces no text of a message") && error.contains("sms.txt"), "{error}");
     }
 
     #[test]

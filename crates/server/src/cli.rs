@@ -19,6 +19,7 @@ mod migrate;
 mod purge;
 mod secret;
 mod serve;
+mod template;
 mod two_factor;
 mod user;
 
@@ -84,6 +85,8 @@ enum Command {
     Health(health::Arguments),
     /// Look for everything that may be wrong, and say what to do
     Doctor(doctor::Arguments),
+    /// List and print the templates of pages and messages, to replace some of them
+    Template(template::Arguments),
     /// See and check the settings
     Config(config::Arguments),
     /// Make, see and change the keys that seal what is secret in the database
@@ -148,6 +151,7 @@ impl Command {
             Self::Backup(arguments) => backup::back_up(&arguments),
             Self::Restore(arguments) => one_thread()?.block_on(backup::restore(&arguments)),
             Self::AfterRestore(arguments) => one_thread()?.block_on(after_restore::run(arguments)),
+            Self::Template(arguments) => template::run(arguments),
             Self::Config(arguments) => one_thread()?.block_on(config::run(&arguments)),
             Self::Keys(arguments) => one_thread()?.block_on(keys::run(arguments)),
         }

@@ -110,6 +110,9 @@ async fn examine(config: &Config, report: &mut Report) {
     keys(config, report);
     database(config, report).await;
     if let Ok(installation) = Installation::open(config).await {
+        if let Err(error) = installation.served(config) {
+            report.fail("pages", format_args!("{error:#}"));
+        }
         let engine = &installation.engine;
         let examined = [
             ("states", states(engine, report).await),

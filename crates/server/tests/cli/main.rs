@@ -19,5 +19,6 @@ mod postgres;
 mod sends;
 mod serving;
 mod settings;
+mod templates;
 mod upgrade;
 mod users;
