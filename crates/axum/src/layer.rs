@@ -119,6 +119,7 @@ async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next)
         Addressed::Elsewhere { host } => {
             if let Some(left_out) = site.log_limits.other_host.admit(site.engine.now()) {
                 let expected = site.origins.addresses().join(", ");
+                let host = host.get(..MAX_LOGGED_HOST).unwrap_or(&host);
                 tracing::warn!(host, expected, left_out, "request rejected: it is addressed to another host");
             }
             message::misdirected(&site, StatusCode::MISDIRECTED_REQUEST)
@@ -128,6 +129,9 @@ async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     headers::harden(response.headers_mut(), site.origins.is_https());
     response
 }
+
+/// So much of a host name that is not ours is logged, in bytes: no real one is longer (RFC 1035 section 2.3.4).
+const MAX_LOGGED_HOST: usize = 255;
 
 /// The answer, unless it takes too long: that is a fault.
 async fn in_time(site: &Site, answer: impl Future<Output = Response>) -> Response {

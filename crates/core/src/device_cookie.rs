@@ -77,7 +77,7 @@ impl DeviceCookie {
 pub struct CompleteSignIn<'a> {
     /// Whose.
     pub user: &'a UserId,
-    /// The browser's id for this user: the one it showed, or a new one.
+    /// The browser's id for this user: the one it showed, if that is worth something, or a new one.
     pub browser: &'a BrowserId,
     /// The device that was proved, if one was.
     pub device: Option<&'a DeviceId>,
@@ -99,15 +99,14 @@ pub fn remember(rows: &[DeviceCookie], done: &CompleteSignIn<'_>, under: Validit
     let put = |cookie, replaces: Option<&DeviceCookie>| {
         vec![Change::PutDeviceCookie { cookie, replaces: replaces.map(|row| row.browser.clone()) }]
     };
-    if let Some(own) = rows.iter().find(|row| row.browser == **browser) {
-        let is_kept = own.is_valid(under) && own.last_seen > own.created;
+    if let Some(own) = rows.iter().find(|row| row.browser == **browser && row.is_valid(under)) {
+        let is_kept = own.last_seen > own.created;
         if is_kept && own.device.is_some() >= device.is_some() && own.last_seen.is_within(TOUCH_EVERY, under.now) {
             return Some(vec![]);
         }
         // What was proved there once stays proved for as long as the row is worth something.
-        let proved = own.device.clone().filter(|_| own.is_valid(under));
         let next = row(own.slot, own.created.min(under.now));
-        return Some(put(DeviceCookie { device: next.device.clone().or(proved), ..next }, Some(own)));
+        return Some(put(DeviceCookie { device: next.device.clone().or(own.device.clone()), ..next }, Some(own)));
     }
     let free = (0..MAX_BROWSERS).find(|slot| rows.iter().all(|row| row.slot != *slot));
     if let Some(slot) = free {

@@ -2,15 +2,15 @@
 //!
 //! Answers that were accepted since the backup are forgotten with everything else, and would be accepted again. Where the time
 //! tells which answers those can be, they are refused from the moment of restoring on: steps of authenticator apps, codes that
-//! were sent, runs of flows. Where it does not, a device is in doubt, and its owner has to be told. Sessions and tokens end in
-//! the commit that notes the moment.
+//! were sent, runs of flows. Where it does not, a device is in doubt, and its owner has to be told. Sessions, tokens and device
+//! cookies end in the commit that notes the moment.
 //!
 //! | what | from the moment of restoring on |
 //! |---|---|
 //! | codes of authenticator apps | used, up to the last step that could be accepted at that moment |
 //! | codes that were sent before | over |
 //! | logins and other runs that began before | over |
-//! | sessions, personal tokens, tokens of clients | ended |
+//! | sessions, personal tokens, tokens of clients, device cookies | ended |
 //! | backup codes that were used since the backup | **good again**: in doubt until new ones are made |
 //! | codes of counting tokens and YubiKeys that were used since | **good again**: in doubt until the device is used |
 //! | passwords changed, devices removed, users deactivated, clients removed since | as they were |

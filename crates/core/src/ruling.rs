@@ -163,7 +163,7 @@ fn wrong(case: &Case<'_>, mut device: Device, charge: Option<Change>, now: Times
 /// The end of a session in which too many answers were wrong.
 fn ended(case: &Case<'_>, session: SessionFailures<'_>, now: Timestamp) -> Vec<Change> {
     let event = event(case, EventKind::SessionEnded, now);
-    vec![Change::EndSession(session.session.clone()), Change::Record(event)]
+    vec![Change::EndSession(session.session.key.clone()), Change::Record(event)]
 }
 
 /// Whoever rests a decision on the set of devices has to look at it again.

@@ -90,7 +90,9 @@ impl Engine {
         if !self.is_wanted(visit) {
             return Remembered::default();
         }
-        let shown = self.shown(user, visit).filter(|id| rows.iter().any(|row| row.browser == *id));
+        // An id whose row is worth nothing any more is not taken over: whoever has a copy of the cookie would be recognised again.
+        let counts = |id: &BrowserId| rows.iter().any(|row| row.browser == *id && row.is_valid(self.validity(user)));
+        let shown = self.shown(user, visit).filter(counts);
         let id = shown.unwrap_or_else(|| self.new_id());
         let done = CompleteSignIn { user: &user.id, browser: &id, device };
         let Some(changes) = remember(rows, &done, self.validity(user)) else { return Remembered::default() };

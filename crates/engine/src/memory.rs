@@ -350,6 +350,7 @@ impl Rows {
             Change::NoteRestored { at } => {
                 self.sessions.clear();
                 self.tokens.clear();
+                self.device_cookies.clear();
                 self.restored = Some(at);
             }
             Change::TakeLease { name, holder, at, until } => {

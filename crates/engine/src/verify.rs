@@ -103,10 +103,10 @@ impl Engine {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             course.rounds = course.rounds.saturating_add(1);
-            self.is_alive(attempt).await?;
+            let session = self.is_alive(attempt).await?;
             let factors = self.factors_of(&user.id).await?;
             attempt.check_restored(factors.account.restored, now)?;
-            let failures = self.failures_in(attempt, standing).await?;
+            let failures = self.failures_in(session.as_ref(), standing).await?;
             let asked = permit(&factors, now)?;
             let device = factors.device(&asked).ok_or(Refusal::DeviceUnknown)?;
             let device = self.open_device_of(&factors.account, device.clone())?;
@@ -120,7 +120,7 @@ impl Engine {
                     standing,
                     another_disabled: factors.another_disabled(&device.id, &self.policy().throttle),
                 },
-                session: attempt.session.as_ref().zip(failures).map(|(session, failures)| SessionFailures {
+                session: session.as_ref().zip(failures).map(|(session, failures)| SessionFailures {
                     session,
                     failures,
                     window: self.policy().lifetimes.longest(),
@@ -165,9 +165,9 @@ impl Engine {
         Err(Fault::busy("decide on an answer in time", Duration::from_secs(1)).into())
     }
 
-    /// The wrong answers that were given in the session of this run, if they count there.
-    async fn failures_in(&self, attempt: &Attempt, standing: Standing) -> Result<Option<u32>, Fault> {
-        let Some(session) = attempt.session.as_ref().filter(|_| standing == Standing::InSession) else {
+    /// The wrong answers that were given in this session, if they count there.
+    async fn failures_in(&self, session: Option<&Session>, standing: Standing) -> Result<Option<u32>, Fault> {
+        let Some(session) = session.filter(|_| standing == Standing::InSession) else {
             return Ok(None);
         };
         let budget = self.store().budget(&SessionFailures::budget(session)).await?;
@@ -198,12 +198,12 @@ impl Engine {
         }
     }
 
-    /// Refuses a run that is over, or whose session is.
-    pub(crate) async fn is_alive(&self, attempt: &Attempt) -> Result<(), Stop> {
+    /// Refuses a run that is over, or whose session is; returns that session.
+    pub(crate) async fn is_alive(&self, attempt: &Attempt) -> Result<Option<Session>, Stop> {
         self.is_unspent(attempt).await?;
         match &attempt.session {
-            Some(key) => self.is_open(key).await,
-            None => Ok(()),
+            Some(key) => self.open_session(key).await.map(Some),
+            None => Ok(None),
         }
     }
 
@@ -211,9 +211,9 @@ impl Engine {
         if self.store().attempt_spent(&attempt.id).await? { Err(Refusal::AttemptOver.into()) } else { Ok(()) }
     }
 
-    /// Refuses a session that was ended.
-    async fn is_open(&self, key: &SessionKey) -> Result<(), Stop> {
-        if self.store().session(key).await?.is_some() { Ok(()) } else { Err(Refusal::SignInNeeded.into()) }
+    /// The session of this key; refuses one that was ended.
+    async fn open_session(&self, key: &SessionKey) -> Result<Session, Stop> {
+        Ok(self.store().session(key).await?.ok_or(Refusal::SignInNeeded)?)
     }
 
     /// Refuses a session that was ended, or has proved less by now than when it was read.

@@ -275,6 +275,26 @@ async fn t105_whoever_signed_in_before_the_first_device_is_a_stranger_to_it() {
     signs_in(&world, &ada, &ada.code(), &from(Some(&home))).await.unwrap();
 }
 
+/// T139: whoever copied the cookie of a browser before the password changed holds nothing after, even once the owner has signed
+/// in there again.
+#[tokio::test]
+async fn t139_a_copy_of_a_device_cookie_ends_with_the_password_it_was_given_for() {
+    let (world, ada, copied) = ada_at_home().await;
+    let recognised = async |browser: &BrowserToken, password: &str| {
+        let SignIn::Owed(asked) = world.engine.sign_in("ada", &password.into(), &from(Some(browser))).await.unwrap()
+        else {
+            panic!("an app is owed")
+        };
+        asked.view.device.name.is_some()
+    };
+    assert!(recognised(&copied, &ada.password).await);
+    let session = signs_in(&world, &ada, &ada.code(), &from(Some(&copied))).await.unwrap();
+    let (old, new) = (Secret::new(&*ada.password), Secret::new("a new long password"));
+    let changed = world.engine.change_password(session.signed_in(), &old, &new, &from(Some(&copied))).await.unwrap();
+    assert!(recognised(changed.browser().unwrap(), new.expose()).await, "the owner's own browser goes on");
+    assert!(!recognised(&copied, new.expose()).await, "and a copy from before does not");
+}
+
 /// T105: what was proved in a browser before the password changed is worth nothing after.
 #[tokio::test]
 async fn t105_a_change_of_password_ends_every_device_cookie_but_its_own() {

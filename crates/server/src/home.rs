@@ -2,9 +2,11 @@
 //!
 //! `/healthz` says that the process answers, `/readyz` that the database does too. Neither says anything else, to anybody.
 
+use std::sync::Arc;
+
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
 use countersign_axum::{Countersign, MaybeSignedIn, Verified, Visitor, context};
-use countersign_engine::Engine;
+use countersign_engine::{Engine, FailureStreak};
 
 /// First segments of paths that are the server's own, or those of Countersign's pages.
 pub(crate) const TAKEN: [&str; 4] = ["account", "secret", "healthz", "readyz"];
@@ -19,7 +21,7 @@ pub(crate) fn probes(engine: Engine) -> Router {
     Router::new()
         .route("/healthz", get(async || StatusCode::NO_CONTENT))
         .route("/readyz", get(ready))
-        .with_state(engine)
+        .with_state((engine, Arc::default()))
 }
 
 /// Templates by name; each can be replaced by a file of its name.
@@ -53,11 +55,16 @@ async fn nothing(State(site): State<Countersign>, visitor: Visitor) -> Response 
     response
 }
 
-async fn ready(State(engine): State<Engine>) -> StatusCode {
+async fn ready(State((engine, streak)): State<(Engine, Arc<FailureStreak>)>) -> StatusCode {
     match engine.ready().await {
-        Ok(()) => StatusCode::NO_CONTENT,
+        Ok(()) => {
+            streak.succeeded();
+            StatusCode::NO_CONTENT
+        }
         Err(fault) => {
-            tracing::error!(%fault, "not ready");
+            if let Some(failures) = streak.failed() {
+                tracing::error!(%fault, failures, "not ready");
+            }
             StatusCode::SERVICE_UNAVAILABLE
         }
     }

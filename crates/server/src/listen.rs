@@ -10,6 +10,7 @@ mod patient;
 use std::{io, net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
+use countersign_engine::FailureStreak;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -43,10 +44,11 @@ pub(crate) async fn serve(
     let connections = GracefulShutdown::new();
     let http = http();
     let mut stop = pin!(stop);
+    let refused = FailureStreak::default();
     loop {
         let (stream, peer, place) = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &room, &refused) => accepted,
         };
         let app = app(peer);
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -78,18 +80,22 @@ fn http() -> http1::Builder {
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
+    refused: &FailureStreak,
 ) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     let place = Arc::clone(room).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                refused.succeeded();
                 // Pages are small: waiting for more to send only makes them late.
                 let _ = stream.set_nodelay(true);
                 return (stream, peer, place);
             }
             Err(cause) if is_the_clients(&cause) => {}
             Err(cause) => {
-                tracing::error!(%cause, "could not accept a connection");
+                if let Some(failures) = refused.failed() {
+                    tracing::error!(%cause, failures, "could not accept a connection");
+                }
                 time::sleep(NO_ROOM).await;
             }
         }

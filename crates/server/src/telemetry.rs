@@ -45,7 +45,9 @@ pub(crate) fn start(log: &str, format: LogFormat) -> Result<()> {
         .with_env_filter(filter(log)?)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
-        .with_target(false);
+        .with_target(false)
+        // Where the standard error takes no line, saying so there would panic.
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).try_init(),

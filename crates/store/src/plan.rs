@@ -272,6 +272,7 @@ impl<'b> Plan<'b> {
             Change::NoteRestored { at } => {
                 self.step(Must::Run, session::END_EVERY, vec![]);
                 self.step(Must::Run, token::END_EVERY, vec![]);
+                self.step(Must::Run, device_cookie::END_EVERY, vec![]);
                 self.step(Must::HitOne, restoration::NOTE, vec![(*at).into()]);
             }
             Change::TakeLease { name, holder, at, until } => {

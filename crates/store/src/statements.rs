@@ -266,6 +266,7 @@ pub(crate) mod device_cookie {
         WHERE user_id = $6 AND slot = $7 AND browser = $8";
     pub(crate) const END: &str = "DELETE FROM device_cookie WHERE user_id = $1 AND browser = $2";
     pub(crate) const END_ALL: &str = "DELETE FROM device_cookie WHERE user_id = $1";
+    pub(crate) const END_EVERY: &str = "DELETE FROM device_cookie";
 }
 
 /// Events.

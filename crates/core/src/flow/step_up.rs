@@ -2,11 +2,12 @@
 //!
 //! Whoever has a second factor proves a device; a password alone never renews a session of a user who has one. Whoever
 //! has none signs in again. Wrong answers count against the session and against no device: a stolen session takes nothing
-//! from its owner, and ends after a few of them.
+//! from its owner, and ends after a few of them. A session that takes the place of another without a new proof, as after a change
+//! of password, goes on with the other's failures.
 
 use std::time::Duration;
 
-use crate::{Change, Device, DeviceId, Factors, Refusal, SessionKey, Timestamp, method::Methods};
+use crate::{Change, Device, DeviceId, Factors, Refusal, Session, Timestamp, method::Methods};
 
 /// So many wrong answers end the session in which they were given.
 pub const MAX_FAILURES: u32 = 5;
@@ -15,7 +16,7 @@ pub const MAX_FAILURES: u32 = 5;
 #[derive(Clone, Copy, Debug)]
 pub struct SessionFailures<'a> {
     /// The session.
-    pub session: &'a SessionKey,
+    pub session: &'a Session,
     /// How many there were.
     pub failures: u32,
     /// How long they are remembered: for as long as the session may live.
@@ -23,9 +24,11 @@ pub struct SessionFailures<'a> {
 }
 
 impl<'a> SessionFailures<'a> {
-    /// The name of the budget that counts them.
-    pub fn budget(session: &SessionKey) -> String {
-        format!("step-up/{session}")
+    /// The name of the budget that counts them: that of the last proof of this user that the session depends on, because every
+    /// session that depends on the same proof takes the place of another one.
+    pub fn budget(session: &Session) -> String {
+        let proved = session.verified.unwrap_or(session.signed_in);
+        format!("step-up/{}/{}", session.user, proved.as_millis())
     }
 
     pub(crate) fn are_used_up(&self) -> bool {

@@ -1,14 +1,15 @@
 //! T121: guessing in a session that was stolen: five wrong answers end it, at whatever pace, and no device pays for them.
 
 use countersign_engine::{
+    SignedIn, Store as _,
     advance::Visit,
-    core::{EventKind, Refusal, flow::step_up::MAX_FAILURES},
+    core::{EventKind, Refusal, Secret, flow::step_up::MAX_FAILURES},
     memory::MemoryStore,
 };
-use countersign_testkit::{Rigged, World, all_at_once, refusal};
+use countersign_testkit::{Person, Rigged, World, all_at_once, refusal};
 use std::sync::Arc;
 
-async fn with_app(world: &World) -> (countersign_testkit::Person, countersign_engine::Grant) {
+async fn with_app(world: &World) -> (Person, countersign_engine::Grant) {
     let ada = world.user("ada");
     ada.sets_up().await;
     let stolen = ada.signs_in(&ada.code()).await.unwrap();
@@ -36,6 +37,30 @@ async fn t121_five_wrong_answers_end_the_session_and_count_against_no_device() {
     let events = world.store.events(&ada.user.id, 1).await.unwrap();
     assert_eq!(events[0].kind, EventKind::SessionEnded);
     ada.signs_in(&ada.code()).await.unwrap();
+}
+
+/// A change of password and new backup codes open another session without a new proof: it goes on with the failures of the
+/// one before it.
+#[tokio::test]
+async fn t138_a_session_that_replaces_another_goes_on_with_its_failures() {
+    let world = World::new();
+    let (ada, stolen) = with_app(&world).await;
+    let (mut session, mut password) = (stolen.signed_in().clone(), Secret::new(&*ada.password));
+    for failure in 1..MAX_FAILURES {
+        assert_eq!(guess_once(&world, &ada, &session).await, Refusal::CodeWrong, "failure {failure}");
+        let next = Secret::new(format!("another long password {failure}"));
+        let changed = world.engine.change_password(&session, &password, &next, &Visit::default()).await.unwrap();
+        (session, password) = (changed.signed_in().clone(), next);
+    }
+    assert_eq!(guess_once(&world, &ada, &session).await, Refusal::SignInNeeded);
+    assert!(world.store.session(&session.session().key).await.unwrap().is_none());
+}
+
+/// One wrong answer to a step-up of this session.
+async fn guess_once(world: &World, ada: &Person, session: &SignedIn) -> Refusal {
+    let step = world.engine.begin_step_up(session, None).await.unwrap();
+    let (device, wrong) = (step.view.device.id.clone(), ada.wrong_code());
+    refusal(world.engine.step_up(session, &step.token, &device, &wrong.into(), &Visit::default()).await)
 }
 
 /// However many come at once, only as many are judged as in a row, and the right one among later ones is not.

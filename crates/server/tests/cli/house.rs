@@ -6,7 +6,10 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -48,6 +51,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     child: Child,
     log: Arc<Mutex<String>>,
+    /// Whether nobody reads the log any more.
+    hung_up: Arc<AtomicBool>,
 }
 
 impl House {
@@ -217,9 +222,10 @@ impl Server {
     fn start(mut command: Command, sign: &str) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
-        collect(child.stdout.take().unwrap(), Arc::clone(&log));
-        collect(child.stderr.take().unwrap(), Arc::clone(&log));
-        let mut server = Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), child, log };
+        let hung_up = Arc::new(AtomicBool::new(false));
+        collect(child.stdout.take().unwrap(), Arc::clone(&log), Arc::clone(&hung_up));
+        collect(child.stderr.take().unwrap(), Arc::clone(&log), Arc::clone(&hung_up));
+        let mut server = Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), child, log, hung_up };
         let line = server.wait_for(sign);
         let port = line.split("127.0.0.1:").nth(1).unwrap().split(|letter: char| !letter.is_ascii_digit()).next();
         server.address.set_port(port.unwrap().parse().unwrap());
@@ -236,6 +242,11 @@ impl Server {
     pub(crate) fn wait_for(&self, text: &str) -> String {
         let line = || self.log().lines().find(|line| line.contains(text)).map(str::to_owned);
         patiently(line).unwrap_or_else(|| panic!("no {text:?} in the log:\n{}", self.log()))
+    }
+
+    /// Closes its standard output and error after the next line in each.
+    pub(crate) fn hang_up(&self) {
+        self.hung_up.store(true, Ordering::SeqCst);
     }
 
     /// The number of its process.
@@ -274,9 +285,12 @@ pub(crate) fn patiently<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     })
 }
 
-fn collect(from: impl Read + Send + 'static, log: Arc<Mutex<String>>) {
+fn collect(from: impl Read + Send + 'static, log: Arc<Mutex<String>>, hung_up: Arc<AtomicBool>) {
     thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if hung_up.load(Ordering::SeqCst) {
+                break;
+            }
             let mut log = log.lock().unwrap();
             log.push_str(&line);
             log.push('\n');

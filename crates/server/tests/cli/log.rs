@@ -80,3 +80,16 @@ async fn the_number_that_a_person_reads_out_leads_to_every_line_of_the_request()
         assert!(lines[1].contains("answered") && lines[1].contains(answered), "{log}");
     }
 }
+
+/// A log that nobody reads any more, as of `serve 2>&1 | head`, is no reason to leave requests without an answer.
+#[tokio::test]
+async fn a_server_whose_log_takes_no_lines_goes_on_answering() {
+    let house = House::of(&["ada"]);
+    let server = house.serves();
+    let mut ada = Person::at(&server, "ada");
+    server.hang_up();
+    for _ in 0..3 {
+        assert_eq!(ada.browser.get("/healthz").await.status, http::StatusCode::NO_CONTENT);
+    }
+    assert!(ada.signs_in(PASSWORD).await.says("You are signed in"));
+}

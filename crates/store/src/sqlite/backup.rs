@@ -17,7 +17,7 @@ use rusqlite::{ErrorCode, backup::Backup};
 use super::{SqliteStore, connection, migrate};
 use crate::{
     StoreError,
-    statements::{restoration, session, sqlite as statement, token},
+    statements::{device_cookie, restoration, session, sqlite as statement, token},
 };
 
 /// What to do about a database that is there already.
@@ -102,7 +102,7 @@ impl Part {
     }
 
     /// Brings the copy to the shape this version knows, because an older one cannot say when it was restored; then ends every
-    /// session and every token and notes the moment, all at once. Returns how many sessions there were.
+    /// session, token and device cookie and notes the moment, all at once. Returns how many sessions there were.
     fn note_restored(&self, at: Timestamp) -> Result<usize, StoreError> {
         let mut connection = connection::writer(&self.path)?;
         migrate::apply(&mut connection)?;
@@ -110,6 +110,7 @@ impl Part {
             let transaction = connection::begin(&mut connection)?;
             let ended = transaction.execute(session::END_EVERY, [])?;
             transaction.execute(token::END_EVERY, [])?;
+            transaction.execute(device_cookie::END_EVERY, [])?;
             transaction.execute(restoration::NOTE, [at.as_millis()])?;
             transaction.commit().map(|()| ended)
         };

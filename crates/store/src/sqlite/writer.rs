@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use countersign_engine::Fault;
+use countersign_engine::{FailureStreak, Fault};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
@@ -193,13 +193,18 @@ struct Thread {
 impl Thread {
     fn run(mut self) {
         let mut group = Vec::with_capacity(LARGEST_GROUP);
+        let streak = FailureStreak::default();
         while self.waiting.blocking_recv_many(&mut group, LARGEST_GROUP) > 0 {
             let written = self.write(&mut group);
             if let Err(error) = &written {
-                let error = error as &(dyn std::error::Error + 'static);
-                tracing::error!(error, members = group.len(), "a group was not written");
+                if let Some(failures) = streak.failed() {
+                    let error = error as &(dyn std::error::Error + 'static);
+                    tracing::error!(error, failures, members = group.len(), "a group was not written");
+                }
                 // A failed COMMIT leaves its transaction open; if this fails too, the next BEGIN will say so.
                 let _ = self.run_statement(ROLLBACK);
+            } else {
+                streak.succeeded();
             }
             group.drain(..).for_each(|member| member.answer(&written));
         }

@@ -92,7 +92,7 @@ const RULES: &[(&str, Rule)] = rules! {
         ending_all_ends_those_of_one_user
         an_ended_key_may_open_again
         sessions_are_ended_by_the_device_that_verified_them
-        a_restore_is_told_with_every_account_and_ends_all_sessions_and_tokens
+        a_restore_is_told_with_every_account_and_ends_what_was_open
     }
     delivery {
         every_column_of_a_delivery_comes_back

@@ -10,7 +10,7 @@ use countersign_engine::{
 use super::{ada, at, done};
 use crate::all_at_once;
 
-fn cookie(user: &UserId, slot: u8, browser: &str) -> DeviceCookie {
+pub(super) fn cookie(user: &UserId, slot: u8, browser: &str) -> DeviceCookie {
     DeviceCookie {
         user: user.clone(),
         slot,
@@ -22,7 +22,7 @@ fn cookie(user: &UserId, slot: u8, browser: &str) -> DeviceCookie {
     }
 }
 
-fn put(cookie: DeviceCookie, replaces: Option<&str>) -> Change<Sealed> {
+pub(super) fn put(cookie: DeviceCookie, replaces: Option<&str>) -> Change<Sealed> {
     Change::PutDeviceCookie { cookie, replaces: replaces.map(BrowserId::new) }
 }
 

@@ -109,13 +109,15 @@ pub(super) async fn sessions_are_ended_by_the_device_that_verified_them(store: A
     assert_eq!(left(&bob).await, ["his"]);
 }
 
-pub(super) async fn a_restore_is_told_with_every_account_and_ends_all_sessions_and_tokens(store: Arc<dyn Store>) {
+pub(super) async fn a_restore_is_told_with_every_account_and_ends_what_was_open(store: Arc<dyn Store>) {
     let bob = UserId::new("bob");
     done(&store, vec![super::move_factors(&ada(), 0)]).await;
     for user in [ada(), bob.clone()] {
         let opened = Change::OpenSession(session(&format!("session of {user}"), &user));
         let made = Change::OpenToken(super::token::token(&format!("token of {user}"), &user));
-        done(&store, vec![opened, made]).await;
+        let given =
+            super::device_cookie::put(super::device_cookie::cookie(&user, 0, &format!("browser of {user}")), None);
+        done(&store, vec![opened, made, given]).await;
     }
     let restored = async |user: &UserId| store.factors(user).await.expect("a read").account.restored;
     assert_eq!((restored(&ada()).await, restored(&bob).await), (None, None));
@@ -128,5 +130,6 @@ pub(super) async fn a_restore_is_told_with_every_account_and_ends_all_sessions_a
     for user in [ada(), bob] {
         assert!(store.sessions(&user).await.expect("a read").is_empty());
         assert!(store.tokens(&user).await.expect("a read").is_empty());
+        assert!(store.device_cookies(&user).await.expect("a read").is_empty());
     }
 }
