@@ -38,7 +38,7 @@ use crate::{
 pub use embedded::EmbeddedTemplate;
 
 /// The embedded templates.
-pub(crate) const EMBEDDED: [(&str, &str); 24] = [
+pub(crate) const EMBEDDED: [(&str, &str); 25] = [
     ("base.html", include_str!("../templates/base.html")),
     ("problem.html", include_str!("../templates/problem.html")),
     ("field.html", include_str!("../templates/field.html")),
@@ -46,6 +46,7 @@ pub(crate) const EMBEDDED: [(&str, &str); 24] = [
     ("challenge.html", include_str!("../templates/challenge.html")),
     ("send.html", include_str!("../templates/send.html")),
     ("others.html", include_str!("../templates/others.html")),
+    ("pending.html", include_str!("../templates/pending.html")),
     ("second_factor.html", include_str!("../templates/second_factor.html")),
     ("verify.html", include_str!("../templates/verify.html")),
     ("logout.html", include_str!("../templates/logout.html")),

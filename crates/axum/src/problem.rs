@@ -54,7 +54,7 @@ impl Problem {
             | Refusal::DeviceLocked { .. }
             | Refusal::SendingTooSoon { .. }
             | Refusal::SendingLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Refusal::SignInNeeded => StatusCode::UNAUTHORIZED,
+            Refusal::SignInNeeded | Refusal::PasswordNeeded => StatusCode::UNAUTHORIZED,
             Refusal::DeviceDisabled
             | Refusal::BrowserUnknown
             | Refusal::VerificationNeeded

@@ -317,7 +317,9 @@ impl Visitor {
         let recent = self.engine().policy().recent;
         match refusal {
             Refusal::VerificationNeeded => Some(Needed::second_factor(recent)),
-            Refusal::SignInNeeded => Some(Needed::Proof { level: Level::Aal1, age: Some(recent) }),
+            Refusal::SignInNeeded if self.shows_bearer() => Some(Needed::AnotherToken),
+            Refusal::SignInNeeded => Some(Needed::SignIn),
+            Refusal::PasswordNeeded => Some(Needed::Proof { level: Level::Aal1, age: Some(recent) }),
             Refusal::ScopeInsufficient => Some(Needed::Scope(None)),
             _ => None,
         }

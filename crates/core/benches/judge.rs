@@ -27,6 +27,7 @@ fn benches(c: &mut Criterion) {
         device: &device,
         account: &account,
         attempt: &attempt,
+        purpose: countersign_core::flow::Purpose::Login,
         admission: Admission { rule: &throttle, standing: Standing::Unrecognized, another_disabled: false },
         session: None,
         methods: &methods,

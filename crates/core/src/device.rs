@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceId, Refusal, Timestamp, UserId, mark::Marks, method::State, throttle::Throttle};
+use crate::{DeviceId, Refusal, SessionKey, Timestamp, UserId, mark::Marks, method::State, throttle::Throttle};
 
 /// Something that can answer for a user.
 #[derive(Clone, Debug)]
@@ -178,12 +178,16 @@ pub struct Envelope {
     /// The same, for answers that came from a browser with a device cookie.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked_by_owner: Vec<String>,
+    /// While it is being set up: the session in which that goes on. It moves with every proof in which another session
+    /// replaces that one; what was written without it belongs to the session that its attempt names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup_session: Option<SessionKey>,
 }
 
 impl Envelope {
     /// A fresh envelope that has accepted nothing.
     pub fn new(state: State) -> Self {
-        Self { marks: Marks::default(), state, asked: vec![], asked_by_owner: vec![] }
+        Self { marks: Marks::default(), state, asked: vec![], asked_by_owner: vec![], setup_session: None }
     }
 }
 

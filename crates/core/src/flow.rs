@@ -2,7 +2,8 @@
 //!
 //! Every run of a flow is an [`Attempt`]: who, for what, since when, and under which credentials. It is sealed and handed
 //! to the browser; it is not a session and no guard takes it. Finishing a run spends its id in the same commit, so a run
-//! finishes at most once; so does logging out. Each flow's own rules stand in a file of their own:
+//! finishes at most once; so does logging out. An attempt belongs to its session; a setup moves on to the session that replaces
+//! that one after a proof. Each flow's own rules stand in a file of their own:
 //!
 //! ```text
 //! password ──▶ login ──▶ session          session ──▶ step_up ──▶ session, freshly verified

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, Change, Device, Kind, Level, Secret, Timestamp, mark::Mark};
+use crate::{AttemptId, Change, Device, Kind, Level, Secret, Timestamp, flow::Purpose, mark::Mark};
 
 use self::{
     foreign::ForeignMethod,
@@ -88,12 +88,21 @@ pub struct Methods {
 }
 
 impl Methods {
-    /// Has the device's method look at the answer.
-    pub(crate) fn check(&self, device: &Device, attempt: &AttemptId, answer: &Secret, now: Timestamp) -> Check {
+    /// Has the device's method look at an answer that was given in this attempt, for this purpose.
+    pub(crate) fn check(
+        &self,
+        device: &Device,
+        (attempt, purpose): (&AttemptId, Purpose),
+        answer: &Secret,
+        now: Timestamp,
+    ) -> Check {
         match &device.state.state {
             State::Totp(state) => totp::check(state, self.totp, answer, now),
             State::Hotp(state) => hotp::check(state, self.hotp, answer),
-            State::Delivered(state) => delivered::check(state, attempt, answer, now),
+            State::Delivered(state) => {
+                let asked = delivered::Asked { attempt, purpose, marks: &device.state.marks };
+                delivered::check(state, asked, answer, now)
+            }
             State::Yubikey(state) => yubikey::check(state, answer, || question::nonce(attempt, device.version)),
             State::BackupCodes(state) => backup_codes::check(state, answer),
             State::Foreign(state) => {

@@ -73,8 +73,10 @@ pub enum Refusal {
     FactorsChanged,
     /// A recent proof of a device is owed first.
     VerificationNeeded,
-    /// A recent proof of the password is owed first.
+    /// No session: none was shown, it has ended, or nothing that it could prove would be enough. Signing in helps.
     SignInNeeded,
+    /// The session is alive, and the password has to be proved again in it first.
+    PasswordNeeded,
     /// Two-factor authentication is not set up.
     NotEnabled,
     /// It is the only device: it goes by switching two-factor authentication off.
@@ -135,7 +137,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// One of each, for tables that must not forget any.
-    pub const ALL: [Self; 42] = {
+    pub const ALL: [Self; 43] = {
         const NEVER: Timestamp = Timestamp::from_millis(0);
         [
             Self::CredentialsWrong,
@@ -161,6 +163,7 @@ impl Refusal {
             Self::FactorsChanged,
             Self::VerificationNeeded,
             Self::SignInNeeded,
+            Self::PasswordNeeded,
             Self::NotEnabled,
             Self::LastDevice,
             Self::TooManyDevices { most: 20 },
@@ -209,6 +212,7 @@ impl Refusal {
             Self::FactorsChanged => "factors-changed",
             Self::VerificationNeeded => "verification-needed",
             Self::SignInNeeded => "sign-in-needed",
+            Self::PasswordNeeded => "password-needed",
             Self::NotEnabled => "not-enabled",
             Self::LastDevice => "last-device",
             Self::TooManyDevices { .. } => "too-many-devices",

@@ -142,6 +142,7 @@ mod tests {
             let challenge = delivered::Challenge {
                 delivery: DeliveryId::new("delivery"),
                 attempt: attempt.clone(),
+                purpose: None,
                 code: Code::parse("123456", Digits::SIX).unwrap(),
                 until: at(sent).after(RULES.code_lifetime),
                 refunds: vec![],

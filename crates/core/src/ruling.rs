@@ -21,7 +21,7 @@ use crate::{
     Account, AttemptId, Batch, Change, Device, DeviceId, Event, EventKind, Kind, Level, Receipt, Refusal, Secret,
     Status, Timestamp, UserId, Written,
     admission::Admission,
-    flow::step_up::SessionFailures,
+    flow::{Purpose, step_up::SessionFailures},
     mark::Mark,
     method::{
         Check, Methods,
@@ -39,6 +39,8 @@ pub struct Case<'a> {
     pub account: &'a Account,
     /// The run of the flow in which it is asked.
     pub attempt: &'a AttemptId,
+    /// What that run is for.
+    pub purpose: Purpose,
     /// Whether the device takes an answer now.
     pub admission: Admission<'a>,
     /// The session in which it is asked, if it verifies its owner in one: failures count there and against no device.
@@ -61,7 +63,7 @@ pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
     if let Some(session) = case.session.filter(SessionFailures::are_used_up) {
         return Ruling::refused(Refusal::SignInNeeded, ended(&case, session, now));
     }
-    match case.methods.check(device, case.attempt, answer, now) {
+    match case.methods.check(device, (case.attempt, case.purpose), answer, now) {
         Check::Unknown => Ruling::refused(Refusal::MethodUnknown, vec![]),
         Check::Malformed => Ruling::refused(Refusal::CodeMalformed, vec![]),
         Check::Mistyped => Ruling::refused(Refusal::CodeMistyped, vec![]),
@@ -181,6 +183,7 @@ fn right(
 ) -> Ruling {
     let mut device = next_version(case.device);
     device.status = Status::Active;
+    device.state.setup_session = None;
     device.throttle = Throttle::default();
     device.last_used = Some(now);
     device.state.marks.spend(mark, now);

@@ -16,6 +16,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     AttemptId, Change, Delivery, DeliveryId, DeliveryStatus, Device, Kind, Refusal, Timestamp,
     admission::Admission,
+    flow::Purpose,
     method::{
         State,
         delivered::{Challenge, MOST_CHALLENGES, Refund},
@@ -129,6 +130,8 @@ pub struct Sending<'a> {
     pub device: &'a Device,
     /// The run of the flow that asks for it.
     pub attempt: &'a AttemptId,
+    /// What that run is for.
+    pub purpose: Purpose,
     /// How codes are sent.
     pub rule: &'a SendingRule,
     /// Whether the device would take the answer: else nothing is sent to it.
@@ -193,7 +196,7 @@ pub struct Posted {
 /// What sending this code writes. Refused where there is nobody to send to, where the device would not listen, and where
 /// too many of its codes are good already; whether the budgets allow it, the commit says.
 pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp) -> Result<Posted, Refusal> {
-    let Sending { device, attempt, rule, admission, address_tag: _ } = case;
+    let Sending { device, attempt, purpose, rule, admission, address_tag: _ } = case;
     let State::Delivered(state) = &device.state.state else { return Err(Refusal::MethodUnknown) };
     admission.check(device, now)?;
     let asker = Asker::of(&case);
@@ -202,7 +205,9 @@ pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp)
     let due = charges(&case, &region, price);
     let refunds = due.iter().filter_map(|charge| charge.refund(now)).collect();
     let until = now.after(rule.lifetime);
-    let challenge = Challenge { delivery: delivery.clone(), attempt: attempt.clone(), code, until, refunds };
+    let (delivered_by, attempt) = (delivery.clone(), attempt.clone());
+    let challenge =
+        Challenge { delivery: delivered_by, attempt: attempt.clone(), purpose: Some(purpose), code, until, refunds };
     let later = Refusal::SendingLimited { until };
     let mut next = device.clone();
     next.version = next.version.saturating_add(1);
@@ -214,7 +219,7 @@ pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp)
         user: device.user.clone(),
         device: device.id.clone(),
         channel: device.kind.clone(),
-        attempt: attempt.clone(),
+        attempt,
         region,
         price,
         created: now,

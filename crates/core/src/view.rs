@@ -1,10 +1,11 @@
 //! What an entrance may show: plain data without a secret, except where showing the secret is the purpose.
 
 use crate::{
-    Account, AttemptId, Device, DeviceId, DeviceName, Factors, Kind, Proved, Scopes, Secret, Session, SessionKey,
-    Status, Timestamp, Token, TokenId,
+    Account, Device, DeviceId, DeviceName, Factors, Kind, Proved, Scopes, Secret, Session, SessionKey, Status,
+    Timestamp, Token, TokenId,
     assurance::Lifetimes,
-    method::State,
+    flow::Attempt,
+    method::{State, delivered},
     otp::Digits,
     throttle::{Standing, ThrottleRule},
     token::TokenName,
@@ -18,7 +19,7 @@ pub struct Looking<'a> {
     /// What is known of whoever looks.
     pub standing: Standing,
     /// The run of the flow in which they look, if in one.
-    pub attempt: Option<&'a AttemptId>,
+    pub attempt: Option<&'a Attempt>,
     /// How many digits the next code that is sent will have.
     pub digits: Digits,
     /// The moment it is.
@@ -61,7 +62,7 @@ pub enum AnswerForm {
     Sent {
         /// Digits of the code: of the one that was sent, if one was.
         digits: u8,
-        /// When the code that was sent in this run is over; nothing if none was sent that is not over already.
+        /// When the code that is good in this attempt is over; nothing if there is none.
         until: Option<Timestamp>,
     },
     /// What a key types when it is pressed.
@@ -117,7 +118,10 @@ impl AnswerForm {
             State::Totp(state) => AnswerForm::Digits(state.digits.count()),
             State::Hotp(state) => AnswerForm::Digits(state.digits.count()),
             State::Delivered(state) => {
-                let challenge = looking.attempt.and_then(|attempt| state.challenge(attempt, looking.now));
+                let challenge = looking.attempt.and_then(|Attempt { id, purpose, .. }| {
+                    let asked = delivered::Asked { attempt: id, purpose: *purpose, marks: &device.state.marks };
+                    state.usable(asked, looking.now)
+                });
                 let digits = challenge.map_or(looking.digits, |challenge| challenge.code.digits());
                 AnswerForm::Sent { digits: digits.count(), until: challenge.map(|challenge| challenge.until) }
             }

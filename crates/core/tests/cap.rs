@@ -69,6 +69,7 @@ impl Play {
             device: &device,
             account: &account,
             attempt: &attempt,
+            purpose: countersign_core::flow::Purpose::Login,
             admission: Admission {
                 rule: &throttle,
                 standing,
@@ -188,6 +189,7 @@ fn t129_questions_of_a_stranger_do_not_displace_the_owners() {
             device,
             account: &account,
             attempt: run,
+            purpose: countersign_core::flow::Purpose::Login,
             admission: Admission { rule: &ThrottleRule::OFF, standing, another_disabled: false },
             session: None,
             methods: &methods,

@@ -73,6 +73,7 @@ fn backup_codes_with_one_used() {
             device: &device,
             account: &countersign_core::Account::new(UserId::new("ada")),
             attempt: &attempt,
+            purpose: countersign_core::flow::Purpose::Login,
             admission: countersign_core::admission::Admission {
                 rule: &countersign_core::throttle::ThrottleRule::OFF,
                 standing: countersign_core::throttle::Standing::Unrecognized,
@@ -141,7 +142,16 @@ fn parts_that_came_later_decode_and_are_written_the_same() {
     assert_eq!((totp(&app).drift, totp(&app).drift_learned), (2, Some(NOW)));
     let key = envelope(include_str!("golden/envelope-yubikey-asked-by-owner.json"));
     assert_eq!((&*key.asked, &*key.asked_by_owner), (&["nonce".to_owned()][..], &["other".to_owned()][..]));
+    let sent = envelope(include_str!("golden/envelope-sms-purpose.json"));
+    let State::Delivered(state) = &sent.state else { panic!("not a telephone") };
+    let shown = delivered::Asked { attempt: &AttemptId::new("other"), purpose: Purpose::Login, marks: &sent.marks };
+    let before = NOW.before(std::time::Duration::from_secs(1));
+    assert!(state.usable(shown, before).is_some_and(|sent| sent.purpose == Some(Purpose::Login)));
+    let setup = envelope(include_str!("golden/envelope-totp-setup.json"));
+    assert_eq!(setup.setup_session, Some(countersign_core::SessionKey::new("session")));
     for (envelope, golden) in [
+        (sent, include_str!("golden/envelope-sms-purpose.json")),
+        (setup, include_str!("golden/envelope-totp-setup.json")),
         (app, include_str!("golden/envelope-totp-drift-learned.json")),
         (key, include_str!("golden/envelope-yubikey-asked-by-owner.json")),
     ] {
@@ -157,6 +167,7 @@ fn later() -> Vec<(State, &'static str)> {
     let challenge = delivered::Challenge {
         delivery: DeliveryId::new("delivery"),
         attempt: AttemptId::new("run"),
+        purpose: None,
         code: Code::parse("012345", Digits::SIX).unwrap(),
         until: NOW,
         refunds: vec![delivered::Refund { budget: "send-cooldown:tag".into(), amount: 1, until: Timestamp::MAX }],

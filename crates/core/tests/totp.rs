@@ -47,6 +47,7 @@ impl App {
             device: &self.device,
             account: &account,
             attempt: &attempt,
+            purpose: countersign_core::flow::Purpose::Login,
             admission: Admission {
                 rule: &ThrottleRule::OFF,
                 standing: Standing::Unrecognized,

@@ -8,6 +8,7 @@
 //! login.rs     sign_in ─▶ Grant | Challenge;  challenge, answer ─▶ Grant;  sign_out
 //! step_up.rs   begin_step_up ─▶ Challenge;    step_up ─▶ Grant
 //! send.rs      send, send_step_up, send_enrolment ─▶ a code on its way;  greet_call, speak_call
+//! confirm.rs   confirm_password ─▶ Grant
 //! enrol.rs     begin_enrolment ─▶ setup ─▶ confirm_enrolment ─▶ Grant
 //! manage.rs    factors, begin, make_backup_codes, prefer, rename, remove_device, disable, change_password
 //! session.rs   sessions, end_session, end_other_sessions
@@ -19,6 +20,7 @@
 mod address;
 mod at_once;
 mod client;
+mod confirm;
 mod enrol;
 mod guess;
 mod login;
@@ -31,7 +33,7 @@ mod token;
 use std::net::IpAddr;
 
 use countersign_core::{
-    AttemptId, Event, EventKind, Factors, Level, Refusal, Session, Timestamp,
+    Event, EventKind, Factors, Level, Refusal, Session, Timestamp,
     flow::{self, Attempt, Purpose},
     ruling::Draft,
     throttle::Standing,
@@ -97,7 +99,7 @@ impl Engine {
     pub(crate) fn looking<'a>(
         &'a self,
         standing: Standing,
-        attempt: Option<&'a AttemptId>,
+        attempt: Option<&'a Attempt>,
         now: Timestamp,
     ) -> Looking<'a> {
         Looking { rule: &self.policy().throttle, standing, attempt, digits: self.policy().sending.digits, now }
@@ -131,6 +133,7 @@ impl Engine {
     /// The run that `token` carries, if it is of this purpose, began in this session, and is still alive.
     async fn resume(&self, signed_in: &SignedIn, token: &AttemptToken, purpose: Purpose) -> Result<Attempt, Stop> {
         let attempt = self.open_attempt(token, purpose).ok_or(Refusal::AttemptOver)?;
+        let attempt = self.followed(signed_in, attempt).await?;
         let timeout = self.policy().login_timeout;
         attempt.check(self.now(), timeout, &signed_in.user().stamp, Some(&signed_in.session().key))?;
         if self.store().attempt_spent(&attempt.id).await? {

@@ -115,6 +115,7 @@ impl Engine {
                 device: &device,
                 account: &factors.account,
                 attempt: &attempt.id,
+                purpose: attempt.purpose,
                 admission: Admission {
                     rule: &self.policy().throttle,
                     standing,

@@ -66,7 +66,7 @@ async fn setting_up_needs_a_recent_password_and_a_further_device_a_recent_proof(
     let ada = world.user("ada");
     let signed_in = ada.signs_in_with_password().await;
     world.pass(601);
-    assert_eq!(refusal(ada.begins_setup(&signed_in).await), Refusal::SignInNeeded);
+    assert_eq!(refusal(ada.begins_setup(&signed_in).await), Refusal::PasswordNeeded);
     let verified = ada.sets_up().await;
     assert!(ada.begins_setup(&verified).await.is_ok());
     world.pass(601);

@@ -139,6 +139,7 @@ impl RightAnswers for TheInbox {
         let case = Sending {
             device: &device,
             attempt,
+            purpose: countersign_engine::core::flow::Purpose::Login,
             rule: &rule,
             admission: Admission { rule: &throttle, standing: Standing::Unrecognized, another_disabled: false },
             address_tag: "tag",
@@ -259,6 +260,7 @@ proptest::proptest! {
                 device: &case_device,
                 account: &countersign_engine::core::Account::new(UserId::new("ada")),
                 attempt: &attempt,
+                purpose: countersign_engine::core::flow::Purpose::Login,
                 admission: Admission {
                     rule: &ThrottleRule::default(),
                     standing: Standing::Unrecognized,

@@ -204,3 +204,30 @@ async fn a_person_with_a_telephone_is_sent_codes() {
     assert_eq!(person.complaints().await, [""; 0]);
     person.leaves().await;
 }
+
+/// The password is confirmed in the middle of a setup, and the setup goes on.
+#[tokio::test]
+async fn a_setup_goes_on_after_the_password_is_confirmed() {
+    let world = World::new();
+    let person = person(&world, DESK).await;
+    gives_password(&person, "ada's long password").await;
+    person.waits_for("It is off.").await;
+    world.pass(500);
+    person.presses("Add an authenticator app").await;
+    person.waits_for("Go on").await;
+    person.presses("Go on").await;
+    person.waits_for("Scan this").await;
+    let key = person.text("code.key").await;
+    world.pass(101);
+    answers(&person, &code(&world, &key)).await;
+    person.waits_for("Confirm your password").await;
+    person.takes_a_picture("spa-password").await;
+    person.types("current", "not the password").await;
+    person.enters("current").await;
+    person.waits_for("The current password is wrong.").await;
+    person.types("current", "ada's long password").await;
+    person.enters("current").await;
+    person.waits_for("shown now and never again").await;
+    assert_eq!(person.complaints().await, [""; 0]);
+    person.leaves().await;
+}

@@ -49,7 +49,8 @@ async function sendProved(method, path, body) {
     return await send(method, path, body);
   } catch (refused) {
     if (refused.code === "not-enabled") await setUp("totp", refused);
-    else if (refused.wantsProof && refused.code !== "sign-in-needed") await stepUp();
+    else if (refused.code === "password-needed") await confirmPassword();
+    else if (refused.wantsProof) await stepUp();
     else throw refused;
     return send(method, path, body);
   }
@@ -152,6 +153,22 @@ async function stepUp() {
   const pending = await send("POST", `${API}/step-up`, {});
   const words = { title: "Is it still you?", why: "What you asked for needs a fresh proof.", back: "Cancel" };
   await prove(words, `${API}/step-up`, { step_up: pending.step_up }, pending);
+}
+
+/** The password once more, where there is no device to prove: another session takes the place of this one. */
+async function confirmPassword() {
+  let problem;
+  for (;;) {
+    show("password", {}, problem);
+    const { deed, current } = await person();
+    if (deed === "give-up") throw new GivenUp();
+    try {
+      await send("POST", `${API}/password/confirm`, { current });
+      return;
+    } catch (wrong) {
+      problem = told(wrong);
+    }
+  }
 }
 
 /**
@@ -269,10 +286,10 @@ async function confirm(setup) {
         throw new GivenUp();
       }
       if (deed === "confirm") {
-        await send("POST", `${API}/devices/setup/confirm`, { ...run, code });
+        await sendProved("POST", `${API}/devices/setup/confirm`, { ...run, code });
         return;
       }
-      setup = await send("POST", `${API}/devices/setup/send`, run);
+      setup = await sendProved("POST", `${API}/devices/setup/send`, run);
     } catch (wrong) {
       problem = told(wrong, "attempt-over");
     }
@@ -356,14 +373,17 @@ async function isSignedIn() {
   }
 }
 
-/** Ends the session, and with the page whatever was under way in it. */
+/** Ends the session, and with the page whatever was under way in it. One that has ended already is no problem. */
 async function signOut() {
   try {
     await send("POST", `${API}/logout`, {});
-    location.reload();
   } catch (wrong) {
-    main.prepend(filled("problem", told(wrong)));
+    if (wrong.code !== "sign-in-needed") {
+      main.prepend(filled("problem", told(wrong)));
+      return;
+    }
   }
+  location.reload();
 }
 
 if (!(await isSignedIn())) await signIn();

@@ -31,6 +31,7 @@ reference-nothing = Gives nothing.
 reference-always = always
 reference-parts = Parts of documents
 reference-codes = What can go wrong
+reference-replaces = A session that is sent along, as a bearer token or in a cookie, ends when the new one is opened: the new session replaces it. Until then it goes on.
 reference-gate-nobody = Anybody may ask.
 reference-gate-login = Asks for a login under way.
 reference-gate-token = Asks for a session or a personal token.

@@ -46,7 +46,8 @@ fn operations() -> Vec<Operation> {
     vec![
         Operation::post("/login", login::start)
             .is("login", "Gives a name and a password: the first step of signing in.")
-            .opens_for(Gate::Nobody),
+            .opens_for(Gate::Nobody)
+            .replacing_session(),
         Operation::post("/login/challenge", login::challenge)
             .is("loginChallenge", "Says again what is owed in a login under way, or chooses another device.")
             .behind(Gate::Login),
@@ -55,13 +56,14 @@ fn operations() -> Vec<Operation> {
             .behind(Gate::Login),
         Operation::post("/login/answer", login::answer)
             .is("loginAnswer", "Answers a device: the second step of signing in.")
-            .opens_for(Gate::Login),
+            .opens_for(Gate::Login)
+            .replacing_session(),
         Operation::post("/login/cancel", login::cancel)
             .is("loginCancel", "Gives a login under way up, for good.")
             .behind(Gate::Login),
         Operation::post("/logout", session::sign_out)
-            .is("logout", "Ends the session, and a login under way.")
-            .behind(Gate::Nobody),
+            .is("logout", "Ends the session, and a login under way if the request brings one.")
+            .behind(Gate::Session),
         Operation::get("/csrf", session::csrf)
             .is("csrf", "Gives the token that a browser sends along with its cookies.")
             .behind(Gate::Nobody),
@@ -123,6 +125,9 @@ fn operations() -> Vec<Operation> {
         Operation::delete("/tokens/{id}", tokens::end).is("tokenEnd", "Ends a personal token.").behind(Gate::Fresh),
         Operation::post("/password", password::change)
             .is("password", "Changes the password: another session begins, and everything else ends.")
+            .opens_for(Gate::Session),
+        Operation::post("/password/confirm", password::confirm)
+            .is("passwordConfirm", "Confirms the password, where nothing else can be proved: another session begins.")
             .opens_for(Gate::Session),
     ]
 }

@@ -180,7 +180,7 @@ impl Visitor {
         match stop {
             Stop::Faulted(fault) => self.fault(&fault),
             Stop::Refused(refusal @ Refusal::VerificationNeeded) => led(&refusal, self.to_proof(here).await),
-            Stop::Refused(refusal @ Refusal::SignInNeeded) => {
+            Stop::Refused(refusal @ (Refusal::SignInNeeded | Refusal::PasswordNeeded)) => {
                 led(&refusal, because(&paths.login, Why::Recent, Some(here)))
             }
             Stop::Refused(refusal @ Refusal::NotEnabled) => self.refused(refusal.into(), &paths.setup).await,
@@ -190,13 +190,19 @@ impl Visitor {
 
     /// Lets the browser in: gives it the new session, takes away whatever led there, and leads on.
     fn granted(&self, grant: &Grant, there: LocalPath) -> Response {
+        let mut response = self.renewed(grant, there);
+        if self.cookies().setup.is_some() {
+            give(&mut response, self.site().names.take(Name::Setup));
+        }
+        response
+    }
+
+    /// The same after a proof that a setup has to go on after: the session in which it was begun is replaced by this one.
+    fn renewed(&self, grant: &Grant, there: LocalPath) -> Response {
         let mut response = there.into_response();
         self.give_session(&mut response, grant);
         if self.cookies().pending.is_some() {
             give(&mut response, self.site().names.take(Name::Pending));
-        }
-        if self.cookies().setup.is_some() {
-            give(&mut response, self.site().names.take(Name::Setup));
         }
         response
     }
@@ -235,7 +241,11 @@ fn give(response: &mut Response, cookie: HeaderValue) {
 fn told(stop: Stop) -> Result<Problem, Stop> {
     match stop {
         Stop::Refused(
-            Refusal::AttemptOver | Refusal::VerificationNeeded | Refusal::SignInNeeded | Refusal::NotEnabled,
+            Refusal::AttemptOver
+            | Refusal::VerificationNeeded
+            | Refusal::SignInNeeded
+            | Refusal::PasswordNeeded
+            | Refusal::NotEnabled,
         )
         | Stop::Faulted(_) => Err(stop),
         Stop::Refused(refusal) => Ok(refusal.into()),

@@ -12,6 +12,7 @@ mod bearer;
 mod body;
 mod browser;
 mod description;
+mod ends;
 mod inventory;
 mod same;
 mod site;

@@ -1,9 +1,10 @@
 //! RFC 9470 from end to end: the challenge, the step-up, and the same request again.
 
 use axum::http::StatusCode;
+use countersign_testkit::SoftApp;
 use serde_json::json;
 
-use crate::site::Site;
+use crate::site::{Owner, Site};
 
 const FRESHER: &str = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\", max_age=\"60\"";
 
@@ -44,8 +45,53 @@ async fn what_asks_for_a_recent_proof_says_so_like_a_guard() {
     assert_eq!((refused.status, refused.challenge()), (StatusCode::UNAUTHORIZED, challenge));
     let refused = newcomer.program.post("/api/v1/devices", &json!({ "method": "totp", "name": "Phone" })).await;
     let challenge = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal1\", max_age=\"600\"";
-    assert_eq!((refused.code(), refused.challenge()), ("sign-in-needed", challenge));
+    assert_eq!((refused.code(), refused.challenge()), ("password-needed", challenge));
     assert!(newcomer.program.get("/api/v1/devices").await.body["methods"].is_null());
+}
+
+/// Each 401 says what helps, and after that the setup goes on.
+#[tokio::test]
+async fn a_setup_goes_on_after_the_proof_that_its_401_asks_for() {
+    let site = Site::new();
+    let mut ada = site.newcomer("ada").await;
+    // The password, where there is nothing else to prove.
+    site.world.pass(500);
+    let (run, app) = begins(&ada).await;
+    site.world.pass(101);
+    let proof = json!({ "setup": run, "code": app.code_at(site.world.now()) });
+    let refused = ada.program.post("/api/v1/devices/setup/confirm", &proof).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::UNAUTHORIZED, "password-needed"));
+    let none = ada.program.post("/api/v1/step-up", &json!({})).await;
+    assert_eq!((none.status, none.code()), (StatusCode::FORBIDDEN, "not-enabled"), "no 401 that leads here again");
+    let wrong = ada.program.post("/api/v1/password/confirm", &json!({ "current": "x" })).await;
+    assert_eq!((wrong.code(), &wrong.body["member"]), ("password-wrong", &json!("current")));
+    ada.program.opens("/api/v1/password/confirm", &json!({ "current": ada.person.password })).await;
+    let opened = ada.program.opens("/api/v1/devices/setup/confirm", &proof).await;
+    assert_eq!(opened.body["session"]["acr"], "aal2", "{opened:?}");
+    ada.person.takes(app);
+    // A device, where there is one.
+    site.world.pass(500);
+    let (run, app) = begins(&ada).await;
+    site.world.pass(101);
+    let proof = json!({ "setup": run, "code": app.code_at(site.world.now()) });
+    let refused = ada.program.post("/api/v1/devices/setup/confirm", &proof).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::UNAUTHORIZED, "verification-needed"));
+    let refused = ada.program.post("/api/v1/password/confirm", &json!({ "current": ada.person.password })).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::UNAUTHORIZED, "verification-needed"));
+    let pending = ada.program.post("/api/v1/step-up", &json!({})).await.body;
+    let answer = json!({
+        "step_up": pending["step_up"], "device": pending["asked"]["id"], "code": ada.person.code(),
+    });
+    ada.program.opens("/api/v1/step-up/answer", &answer).await;
+    assert_eq!(ada.program.post("/api/v1/devices/setup", &json!({ "setup": run })).await.status, StatusCode::OK);
+    let opened = ada.program.opens("/api/v1/devices/setup/confirm", &proof).await;
+    assert_eq!(opened.status, StatusCode::OK, "{opened:?}");
+}
+
+/// Begins to set an app up: the run, and the app.
+async fn begins(owner: &Owner) -> (serde_json::Value, SoftApp) {
+    let setup = owner.program.post("/api/v1/devices", &json!({ "method": "totp", "name": "App" })).await.body;
+    (setup["setup"].clone(), SoftApp::with_key(setup["key"].as_str().unwrap()))
 }
 
 /// What nobody could ever meet is not asked for: a mailbox counts for less, and proves all that there is to prove.

@@ -234,3 +234,44 @@ async fn further_numbers_are_added_and_removed() {
     let page = ada.browser.follow(page).await;
     assert!(page.says("The device is removed") && !page.says("+49"), "{}", page.body);
 }
+
+/// What a setup asks for on the way is proved, and leads back to the setup, with the same key.
+#[tokio::test]
+async fn a_setup_goes_on_after_the_proof_that_it_asks_for() {
+    let site = Site::with_every_method();
+    let mut ada = site.newcomer("ada").await;
+    // The password, where there is nothing else to prove.
+    site.world.pass(500);
+    let page = ada.begins("totp", "").await;
+    let page = ada.browser.follow(page).await;
+    let app = SoftApp::with_key(&key(&page));
+    site.world.pass(101);
+    let now = site.world.now();
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(now))]).await;
+    let way = "/account/login?next=%2Faccount%2Ftwo-factor%2Fsetup%2Fconfirm&why=recent";
+    assert_eq!(page.location().as_deref(), Some(way), "{}", page.body);
+    let page = ada.browser.follow(page).await;
+    let given = [("name", "ada"), ("password", &*ada.person.password)];
+    let page = ada.browser.submit(&page.form_with("password"), "", &given).await;
+    assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup/confirm"));
+    let page = ada.browser.follow(page).await;
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(now))]).await;
+    assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup/complete"), "{}", page.body);
+    ada.person.takes(app);
+    // A device, where there is one.
+    site.world.pass(500);
+    let page = ada.begins("totp", "").await;
+    let page = ada.browser.follow(page).await;
+    let shown = key(&page);
+    let other = SoftApp::with_key(&shown);
+    site.world.pass(101);
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &other.code_at(site.world.now()))]).await;
+    let page = ada.browser.follow(page).await;
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &ada.person.code())]).await;
+    assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup/confirm"), "{}", page.body);
+    let page = ada.browser.follow(page).await;
+    assert_eq!(key(&page), shown);
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &other.code_at(site.world.now()))]).await;
+    assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup/complete"), "{}", page.body);
+    assert!(!ada.browser.cookies.contains_key(SETUP));
+}

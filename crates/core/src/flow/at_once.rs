@@ -2,7 +2,8 @@
 //!
 //! Such a client gives everything again with every request, so nothing is lost by finding its run by the code that was sent
 //! in it: whoever finds one has just proved all that whoever began it had. These runs have names of their own kind, so a
-//! code that was sent in another run is never good in one of these, and none of theirs in another.
+//! code that was sent in another run is never good in one of these, and none of theirs in another; but for codes that were sent for
+//! a sign-in, which are good in every sign-in (`countersign_core::method::delivered`).
 
 use super::Purpose;
 use crate::{AttemptId, Device, SessionKey, Timestamp, method::State};

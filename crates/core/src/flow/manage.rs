@@ -21,7 +21,7 @@ pub fn may_change<S>(
         let surely = session.level >= factors.level(methods) && session.proved_within(policy.recent, now);
         return if surely { Ok(()) } else { Err(Refusal::VerificationNeeded) };
     }
-    if session.signed_in_within(policy.recent, now) { Ok(()) } else { Err(Refusal::SignInNeeded) }
+    if session.signed_in_within(policy.recent, now) { Ok(()) } else { Err(Refusal::PasswordNeeded) }
 }
 
 /// Whether this session may act on factors that must exist: making backup codes, removing, disabling.
@@ -73,6 +73,11 @@ pub fn may_remove<S>(factors: &Factors<S>, device: &DeviceId, policy: &Policy) -
         .iter()
         .any(|other| other.is_active() && stands_alone(&other.kind, policy) && other.id != known.id);
     if another || !stands_alone(&known.kind, policy) { Ok(()) } else { Err(Refusal::LastDevice) }
+}
+
+/// Whether the password, proved again in a session, is all that its user can prove. A user with a second factor proves that.
+pub fn may_confirm_password<S>(factors: &Factors<S>) -> Result<(), Refusal> {
+    if factors.enabled() { Err(Refusal::VerificationNeeded) } else { Ok(()) }
 }
 
 /// Whether this session may change the password: a user with a second factor must have proved it in this session.

@@ -1,9 +1,9 @@
 //! Proving oneself again in a running session.
 //!
-//! Whoever has a second factor proves a device; a password alone never renews a session of a user who has one. Whoever
-//! has none signs in again. Wrong answers count against the session and against no device: a stolen session takes nothing
-//! from its owner, and ends after a few of them. A session that takes the place of another without a new proof, as after a change
-//! of password, goes on with the other's failures.
+//! Whoever has a second factor proves a device; a password alone never renews a session of a user who has one. A user
+//! without one has nothing to step up with. Wrong answers count against the session and against no device: a stolen session
+//! takes nothing from its owner, and ends after a few of them. A session that takes the place of another without a new proof,
+//! as after a change of password, goes on with the other's failures.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl<'a> SessionFailures<'a> {
 /// The device that a signed-in user is asked for.
 pub fn asked<'a, S>(factors: &'a Factors<S>, choice: Option<&DeviceId>) -> Result<&'a Device<S>, Refusal> {
     if !factors.enabled() {
-        return Err(Refusal::SignInNeeded);
+        return Err(Refusal::NotEnabled);
     }
     factors.chosen(choice).ok_or(Refusal::DeviceDisabled)
 }

@@ -1,8 +1,14 @@
 //! Codes that are sent: by text message, by call, by e-mail. One machine, three channels.
 //!
-//! A code is drawn at random for each challenge and remembered with the run of the flow that asked for it: it is good in
-//! that run only, until its time is over, and once (NIST SP 800-63B-4 §3.1.3). Another code takes its place in the same
-//! run and touches no other run's. Where there is no code to compare with, an answer is not wrong and costs nothing.
+//! A code is drawn at random for each challenge and remembered with the attempt that asked for it: it is good in that
+//! attempt only, until its time is over, and once (NIST SP 800-63B-4 §3.1.3). Another code takes its place in the same
+//! attempt and touches no other attempt's. Where there is no code to compare with, an answer is not wrong and costs nothing.
+//!
+//! There is one exception: a code that was sent for a sign-in is good in every sign-in of this user with this device, so that
+//! a user who starts again is not left without the code in their hand while the cooldown lets no other one be sent. It is
+//! good for as long as it would have been, and once for all attempts. An answer is compared with one code, so a guess is no
+//! likelier to be right.
+//!
 //! Nothing is sent from here, and nothing counts how much was sent: [`sending`](crate::sending) does.
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::Check;
 use crate::{
     Address, AttemptId, Change, DeliveryId, Policy, Secret, Timestamp,
-    mark::Mark,
+    flow::Purpose,
+    mark::{Mark, Marks},
     otp::{Code, Digits},
 };
 
@@ -35,6 +42,9 @@ pub struct Challenge {
     pub delivery: DeliveryId,
     /// The run of the flow that asked for it.
     pub attempt: AttemptId,
+    /// What that attempt is for; `None` in a code that was stored before this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
     /// The digits.
     #[serde(with = "code_text")]
     pub code: Code,
@@ -49,6 +59,11 @@ impl Challenge {
     /// Whether the code is not over, and was not made by a clock that was ahead.
     fn is_good(&self, now: Timestamp) -> bool {
         self.until > now && self.until.is_credible_end(Policy::LONGEST_CODE, now)
+    }
+
+    /// What accepting the code uses up.
+    fn mark(&self) -> Mark {
+        Mark::Once { id: self.delivery.to_string(), until: Some(self.until) }
     }
 }
 
@@ -83,6 +98,23 @@ impl State {
     /// The code of this run, if one was sent that is not over.
     pub fn challenge(&self, attempt: &AttemptId, now: Timestamp) -> Option<&Challenge> {
         self.challenges.iter().find(|challenge| challenge.attempt == *attempt && challenge.is_good(now))
+    }
+
+    /// The code that an answer in this attempt is compared with, whether or not it has been used: the attempt's own or, at
+    /// sign-in, the last one that was sent for a sign-in. One that has not been used comes first.
+    fn compared(&self, asked: Asked<'_>, now: Timestamp) -> Option<&Challenge> {
+        let own = self.challenge(asked.attempt, now);
+        let shared = || {
+            let good = self.challenges.iter().rev().filter(move |challenge| challenge.is_good(now));
+            good.filter(|challenge| asked.purpose == Purpose::Login && challenge.purpose == Some(Purpose::Login))
+        };
+        let is_unused = |challenge: &&Challenge| !asked.marks.is_spent(&challenge.mark());
+        own.filter(is_unused).or_else(|| shared().find(is_unused)).or(own).or_else(|| shared().next())
+    }
+
+    /// The code that is good in this attempt, if one is.
+    pub fn usable(&self, asked: Asked<'_>, now: Timestamp) -> Option<&Challenge> {
+        self.compared(asked, now).filter(|challenge| !asked.marks.is_spent(&challenge.mark()))
     }
 
     /// The runs that have a code which is not over, the last one first.
@@ -120,9 +152,20 @@ impl State {
     }
 }
 
-pub(super) fn check(state: &State, attempt: &AttemptId, answer: &Secret, now: Timestamp) -> Check {
+/// Where a code is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The attempt.
+    pub attempt: &'a AttemptId,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// What the device has accepted.
+    pub marks: &'a Marks,
+}
+
+pub(super) fn check(state: &State, asked: Asked<'_>, answer: &Secret, now: Timestamp) -> Check {
     let typed = |digits| Code::parse(answer.expose(), digits).ok();
-    let Some(challenge) = state.challenge(attempt, now) else {
+    let Some(challenge) = state.compared(asked, now) else {
         let is_code = [Digits::SIX, Digits::EIGHT].into_iter().any(|digits| typed(digits).is_some());
         return if is_code { Check::NothingSent } else { Check::Malformed };
     };
@@ -137,7 +180,7 @@ pub(super) fn check(state: &State, attempt: &AttemptId, answer: &Secret, now: Ti
     });
     let verified = Change::NoteVerified { delivery: challenge.delivery.clone(), at: now };
     Check::Right {
-        mark: Mark::Once { id: challenge.delivery.to_string(), until: Some(challenge.until) },
+        mark: challenge.mark(),
         // The challenge stays until it is over, so that its code is told from a wrong one if it comes again. It goes with the
         // mark that says so: whatever the clock does, no code is left without its mark.
         next: Some(super::State::Delivered(state.clone().without_those_until(now))),

@@ -1,7 +1,8 @@
 //! The flows for clients that keep nothing between two requests.
 //!
 //! Such a client is asked for a code, and comes back with everything it had said and the code. Its run is found again by the
-//! code that was sent in it (`countersign_core::flow::at_once`); where none was sent, each request is a run of its own. The
+//! code that was sent in it (`countersign_core::flow::at_once`); where none was sent, each request is a run of its own. At
+//! sign-in, the last code that was sent for a sign-in is good, whichever front end sent it. The
 //! rules are those of every other client, and so are the throttle, the budgets and the marks.
 //!
 //! A deed that ends what was opened before spares the client's own session and tokens, at the first level, because there is
@@ -15,6 +16,7 @@ use std::time::Duration;
 use countersign_core::{
     AttemptId, Change, Device, Factors, FamilyId, Kind, Level, Refusal, Secret, Session, SessionKey, Timestamp,
     flow::{Attempt, Charge, Purpose, at_once, login},
+    method::{State, delivered},
 };
 
 pub use self::deed::Proof;
@@ -108,16 +110,18 @@ impl Engine {
                 }
                 login::Owed::Device(first) => {
                     let device = answering(said, first, &factors)?;
-                    let running = self.running(device, PLACE).await?;
-                    let attempt = charged(self.run(user, PLACE, running.clone(), now));
                     let Some(answer) = said.answer() else {
+                        let running = self.running(device, PLACE).await?;
+                        let attempt = charged(self.run(user, PLACE, running, now));
                         let sent = if device.kind.is_delivered() {
                             self.send_at_login(user, &attempt, &device.id, visit).await
                         } else {
                             Ok(())
                         };
-                        return asked(device, sent, running.as_ref()).map(AtOnce::Owed);
+                        return asked(device, sent, &attempt, now).map(AtOnce::Owed);
                     };
+                    // A new attempt, in which the last code that was sent for a sign-in is good, at whatever front end.
+                    let attempt = charged(self.run(user, PLACE, None, now));
                     return self.second_step(user, &attempt, &device.id, answer, visit).await.map(AtOnce::Done);
                 }
             }
@@ -160,17 +164,26 @@ fn answering<'a>(said: Said<'_>, first: &'a Device, factors: &'a Factors) -> Res
     }
 }
 
-/// A device that is asked, after a code was sent to it, or not; where one of this run is out already, that one is good.
-fn asked(device: &Device, sent: Result<(), Stop>, running: Option<&AttemptId>) -> Result<Asked, Stop> {
+/// A device that is asked, after a code was sent to it, or not; where an earlier one is good in this attempt, that one will do.
+fn asked(device: &Device, sent: Result<(), Stop>, attempt: &Attempt, now: Timestamp) -> Result<Asked, Stop> {
     let unsent = match sent {
         Ok(()) => None,
-        Err(Stop::Refused(Refusal::SendingTooSoon { .. } | Refusal::SendingLimited { .. })) if running.is_some() => {
+        Err(Stop::Refused(Refusal::SendingTooSoon { .. } | Refusal::SendingLimited { .. }))
+            if has_code(device, attempt, now) =>
+        {
             None
         }
         Err(Stop::Refused(refusal)) => Some(refusal),
         Err(fault) => return Err(fault),
     };
     Ok(Asked { kind: device.kind.clone(), unsent })
+}
+
+/// Whether a code that is good in this attempt was sent to the device.
+fn has_code(device: &Device, attempt: &Attempt, now: Timestamp) -> bool {
+    let State::Delivered(state) = &device.state.state else { return false };
+    let asked = delivered::Asked { attempt: &attempt.id, purpose: attempt.purpose, marks: &device.state.marks };
+    state.usable(asked, now).is_some()
 }
 
 /// A session as it goes on where everything else of its user's ends: with the password alone.

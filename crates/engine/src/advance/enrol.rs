@@ -3,7 +3,11 @@
 //! A user has so many devices (`devices_per_user`) and so many running setups, whatever is asked for at once: the first is
 //! counted in the version of the set that confirming names, the second in the commit that begins one.
 //!
-//! The secret stays the same over wrong codes and reloads of one run, and is dead after it. Confirming names the version
+//! The secret stays the same over wrong codes and reloads of one attempt, and is dead after it. A setup belongs to the session
+//! in which it was begun, and to the session that replaces that one after a proof in it: a setup that is refused until the
+//! user has stepped up goes on in the session that the step-up opens.
+//!
+//! Confirming names the version
 //! of the set of devices, so of two sessions that both set up a "first" device one wins and the other is refused. The
 //! session that comes out is verified and has a new id; the first device ends every other session, because those were
 //! opened with a password alone.
@@ -11,8 +15,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Address, Batch, Change, Device, DeviceName, EmailAddress, EventKind, Factors, Kind, Refusal, Sealed, Secret,
-    Session, Status, Timestamp, Written,
+    Address, Batch, Change, Device, DeviceId, DeviceName, EmailAddress, EventKind, Factors, Kind, Refusal, Sealed,
+    Secret, Session, SessionKey, Status, Timestamp, Written,
     flow::{Attempt, Purpose, manage},
     method::{State, delivered, hotp, totp, yubikey},
     otp::{Key, Otpauth, OtpauthHotp},
@@ -106,7 +110,9 @@ impl Engine {
                 device
             } else {
                 let state = self.new_state(&kind, to.as_deref())?;
-                self.new_device(user, kind.clone(), name.clone(), Status::Enrolling, state)
+                let mut device = self.new_device(user, kind.clone(), name.clone(), Status::Enrolling, state);
+                device.state.setup_session = Some(signed_in.session().key.clone());
+                device
             };
             let mut changes = stale(&factors, self.policy().login_timeout, now);
             changes.extend([
@@ -154,7 +160,7 @@ impl Engine {
         let device = attempt.device.as_ref().and_then(|id| factors.device(id).cloned());
         let device = device.filter(|device| device.status == Status::Enrolling).ok_or(Refusal::AttemptOver)?;
         let device = self.open_device_of(&factors.account, device)?;
-        let looking = self.looking(Standing::Unrecognized, Some(&attempt.id), now);
+        let looking = self.looking(Standing::Unrecognized, Some(&attempt), now);
         Ok(SetupView {
             key: self.setup_key(&device, &signed_in.user().name),
             device: DeviceView::new(&device, &factors.account, looking),
@@ -208,7 +214,9 @@ impl Engine {
                     let confirmed = proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now);
                     let mut changes = vec![joined(user, factors, draft.device()), Change::Record(confirmed)];
                     changes.extend(superseded(user, old, factors));
-                    Success { session: session::row(&token, terms, now), changes }
+                    let session = session::row(&token, terms, now);
+                    changes.extend(self.setups_follow(factors, Some(draft.device()), &old.key, &session.key));
+                    Success { session, changes }
                 },
             })
             .await?;
@@ -233,6 +241,63 @@ impl Engine {
             Ok(()) | Err(Stop::Refused(_)) => Ok(()),
             Err(Stop::Faulted(fault)) => Err(fault),
         }
+    }
+}
+
+impl Engine {
+    /// The attempt of a setup as it goes on in this session, where that has replaced the one in which it was begun.
+    pub(super) async fn followed(&self, signed_in: &SignedIn, attempt: Attempt) -> Result<Attempt, Fault> {
+        let (user, here) = (&signed_in.user().id, &signed_in.session().key);
+        let Some(device) = attempt.device.as_ref().filter(|_| attempt.purpose == Purpose::Enrol) else {
+            return Ok(attempt);
+        };
+        if attempt.session.as_ref() == Some(here) || attempt.user != *user {
+            return Ok(attempt);
+        }
+        let device = self.store().device(device).await?;
+        let Some(device) = device.filter(|device| device.status == Status::Enrolling && device.user == *user) else {
+            return Ok(attempt);
+        };
+        let follows = self.open_device(device)?.state.setup_session.as_ref() == Some(here);
+        Ok(if follows { Attempt { session: Some(here.clone()), ..attempt } } else { attempt })
+    }
+
+    /// The same at a sign-in that brings the session it replaces, while that is running: what was signed out of goes on nowhere.
+    pub(super) async fn setups_carried(
+        &self,
+        user: &User,
+        from: &SessionKey,
+        to: &SessionKey,
+    ) -> Result<Vec<Change>, Fault> {
+        let factors = self.store().factors(&user.id).await?;
+        let mut changes = self.setups_follow(&factors, None, from, to);
+        let is_running = self.store().session(from).await?.is_some_and(|session| session.user == user.id);
+        if changes.is_empty() || !is_running {
+            return Ok(vec![]);
+        }
+        changes.push(Change::ExpectSession(from.clone()));
+        Ok(changes)
+    }
+
+    /// What has the setups of one session go on in the session that replaces it in the same commit. A device whose state
+    /// cannot be opened stays behind: it can be confirmed in no session. So does the one that is `confirmed` in this commit.
+    pub(super) fn setups_follow(
+        &self,
+        factors: &Factors<Sealed>,
+        confirmed: Option<&DeviceId>,
+        from: &SessionKey,
+        to: &SessionKey,
+    ) -> Vec<Change> {
+        let is_running = |device: &&Device<Sealed>| device.status == Status::Enrolling && Some(&device.id) != confirmed;
+        let enrolling = factors.devices.iter().filter(is_running);
+        let opened = enrolling.filter_map(|device| self.open_device(device.clone()).ok());
+        let own = opened.filter(|device| device.state.setup_session.as_ref() == Some(from));
+        own.map(|mut device| {
+            device.state.setup_session = Some(to.clone());
+            device.version = device.version.saturating_add(1);
+            Change::UpdateDevice(device)
+        })
+        .collect()
     }
 }
 

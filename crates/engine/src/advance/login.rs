@@ -9,7 +9,7 @@ use std::time::Duration;
 use countersign_core::{
     Batch, Change, Device, DeviceId, Event, EventKind, Factors, Refusal, Secret, Status, Timestamp, Written,
     flow::{Attempt, Charge, Purpose, login},
-    view::ChallengeView,
+    view::{AnswerForm, ChallengeView, PromptView},
 };
 
 use super::{Challenge, PASSWORD_ONLY, Visit, event, proved};
@@ -103,10 +103,11 @@ impl Engine {
                 Err(fault) => return Err(fault),
             };
             let challenge = self.challenge(&token, Some(&device.id), visit).await?;
+            let unsent = unsent.filter(|refusal| !has_code(&challenge.view.device, refusal));
             return Ok(SignIn::Owed(Challenge { unsent, ..challenge }));
         }
         let standing = self.browser(user, visit).await?.standing();
-        let looking = self.looking(standing, Some(&attempt.id), attempt.started);
+        let looking = self.looking(standing, Some(attempt), attempt.started);
         let view = ChallengeView::at_login(device, factors, looking);
         let (until, next) = (attempt.end(self.policy().login_timeout), attempt.next.clone());
         Ok(SignIn::Owed(Challenge { token, view, until, next, unsent: None }))
@@ -131,6 +132,9 @@ impl Engine {
             Change::Record(event(EventKind::SignedIn, attempt, visit, now)),
         ];
         changes.extend(replaced(visit));
+        if let Some(old) = &visit.session {
+            changes.extend(self.setups_carried(user, &old.key(), &session.key).await?);
+        }
         changes.extend(attempt.charge.as_ref().map(Charge::refund));
         let remembered = self.remember(user, None, visit).await?;
         changes.extend(remembered.changes);
@@ -156,7 +160,7 @@ impl Engine {
             return Err(Refusal::AttemptOver.into());
         };
         let standing = self.browser(&user, visit).await?.standing();
-        let looking = self.looking(standing, Some(&attempt.id), self.now());
+        let looking = self.looking(standing, Some(&attempt), self.now());
         let view = ChallengeView::at_login(device, &factors, looking);
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: token.clone(), view, until, next: attempt.next, unsent: None })
@@ -237,6 +241,12 @@ impl Engine {
 pub(super) fn owed_exactly<S>(factors: &Factors<S>, choice: &DeviceId) -> Result<DeviceId, Refusal> {
     let login::Owed::Device(_) = login::owed(factors, Some(choice))? else { return Err(Refusal::AttemptOver) };
     factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
+}
+
+/// Whether the user need not be told that no other code was sent, because an earlier one is still good.
+fn has_code(device: &PromptView, unsent: &Refusal) -> bool {
+    matches!(unsent, Refusal::SendingTooSoon { .. } | Refusal::SendingLimited { .. })
+        && matches!(device.answer, AnswerForm::Sent { until: Some(_), .. })
 }
 
 /// The end of the session that a new one takes the place of.

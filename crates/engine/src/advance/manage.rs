@@ -62,7 +62,10 @@ impl Engine {
                     let old = Session { device: Some(set.id.clone()), ..own.clone() };
                     renewed(&token, user, &old, now)
                 });
-                changes.extend(renewed.clone().map(Change::OpenSession));
+                if let Some(renewed) = &renewed {
+                    changes.extend(self.setups_follow(&factors, None, &own.key, &renewed.key));
+                    changes.push(Change::OpenSession(renewed.clone()));
+                }
                 changes.push(Change::Record(event(EventKind::BackupCodesMade, &attempt, visit, now)));
                 Ok((changes, renewed))
             })

@@ -118,6 +118,7 @@ impl Engine {
             let case = Sending {
                 device: &device,
                 attempt: &attempt.id,
+                purpose: attempt.purpose,
                 rule: &self.policy().sending,
                 admission: Admission {
                     rule: &self.policy().throttle,

@@ -1,6 +1,7 @@
 //! Proving a device again in a running session.
 //!
-//! The session that comes out has a new id, takes the old one's place, and lives no longer than the old one would have.
+//! The session that comes out has a new id, takes the old one's place, and lives no longer than the old one would have. Setups
+//! that were begun in the old one go on in it.
 
 use countersign_core::{
     Change, DeviceId, EventKind, Factors, Level, Refusal, Secret, Session, Status, Timestamp,
@@ -27,12 +28,11 @@ impl Engine {
     /// Asks for a device, the one chosen if it is this user's.
     pub async fn begin_step_up(&self, signed_in: &SignedIn, choice: Option<&DeviceId>) -> Result<Challenge, Stop> {
         let now = self.now();
-        self.may_step_up(signed_in.session(), now)?;
         let factors = self.open_factors(&signed_in.user().id).await?;
         let device = step_up::asked(&factors, choice)?;
+        self.may_step_up(signed_in.session(), now)?;
         let attempt = self.attempt(signed_in, Purpose::StepUp, now);
-        let view =
-            ChallengeView::in_session(device, &factors, self.looking(Standing::InSession, Some(&attempt.id), now));
+        let view = ChallengeView::in_session(device, &factors, self.looking(Standing::InSession, Some(&attempt), now));
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: self.seal_attempt(&attempt)?, view, until, next: None, unsent: None })
     }
@@ -53,7 +53,7 @@ impl Engine {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
         let factors = self.open_factors(&signed_in.user().id).await?;
         let device = step_up::asked(&factors, choice)?;
-        let looking = self.looking(Standing::InSession, Some(&attempt.id), self.now());
+        let looking = self.looking(Standing::InSession, Some(&attempt), self.now());
         let view = ChallengeView::in_session(device, &factors, looking);
         let until = attempt.end(self.policy().login_timeout);
         Ok(Challenge { token: token.clone(), view, until, next: None, unsent: None })
@@ -79,11 +79,13 @@ impl Engine {
                 visit,
                 stage: Status::Active,
                 permit: &|factors, _| asked_exactly(factors, choice),
-                grant: &|draft, _, now| {
+                grant: &|draft, factors, now| {
                     let terms = Terms::proved(user, draft, old.signed_in, now);
+                    let session = session::row(&token, terms, now);
                     let verified = proved(EventKind::Verified, &attempt, draft, visit, now);
-                    let changes = vec![Change::EndSession(old.key.clone()), Change::Record(verified)];
-                    Success { session: session::row(&token, terms, now), changes }
+                    let mut changes = vec![Change::EndSession(old.key.clone()), Change::Record(verified)];
+                    changes.extend(self.setups_follow(factors, None, &old.key, &session.key));
+                    Success { session, changes }
                 },
             })
             .await?;

@@ -67,7 +67,7 @@ async fn of_16_who_sign_in_with_one_code_of_an_app_one_gets_in() {
     }
 }
 
-/// They share a run, as they do the code.
+/// Each answers in an attempt of its own, and one commit uses the code up for all of them.
 #[tokio::test]
 async fn of_16_who_sign_in_with_one_code_that_was_sent_one_gets_in() {
     for course in Course::careful().await {
@@ -77,7 +77,7 @@ async fn of_16_who_sign_in_with_one_code_that_was_sent_one_gets_in() {
         let asked = world.engine.sign_in_at_once("ada", &ada.password.as_str().into(), Said::Nothing, &visit).await;
         assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
         let tally = sign_in_at_once(&course, &world, world.outbox.code()).await;
-        assert_eq!((tally.accepted, tally.refused), (1, vec![Refusal::AttemptOver; RACERS - 1]));
+        assert_eq!((tally.accepted, tally.refused), (1, vec![Refusal::CodeUsed; RACERS - 1]));
     }
 }
 

@@ -9,7 +9,7 @@ use countersign_engine::{
 };
 use countersign_testkit::{Rigged, World, all_at_once};
 
-use crate::course::{Course, RACERS, Tally, in_earnest, tally};
+use crate::course::{Course, RACERS, Tally, in_earnest, tally, writes_a_device};
 
 fn adds_a_delivery(change: &Change<Sealed>) -> bool {
     matches!(change, Change::AddDelivery(_))
@@ -144,5 +144,36 @@ async fn t107_of_63_codes_a_stranger_asks_for_at_once_some_are_sent_and_the_owne
         assert!((2..=5).contains(&tally.accepted), "{tally:?}");
         let limited = |refusal: &Refusal| matches!(refusal, Refusal::SendingLimited { .. });
         assert!(tally.refused.iter().all(limited), "{tally:?}");
+    }
+}
+
+/// T171: one code is good in many sign-ins, and one commit uses it up for all of them: also where nothing but the version of
+/// the device stands between them.
+#[tokio::test]
+async fn t171_of_64_sign_ins_that_answer_with_one_code_at_once_one_succeeds() {
+    for course in Course::careful().await {
+        let world = World::with_every_method_built(course.rows.clone(), in_earnest);
+        let ada = world.user("ada");
+        let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
+        let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &visit).await;
+        let code = world.outbox.code();
+        world.engine.confirm_enrolment(&signed_in, &begun.unwrap(), &code.into(), &visit).await.unwrap();
+        world.pass(60);
+        let before = world.outbox.count();
+        let mut runs = vec![];
+        for _ in 0..RACERS {
+            let challenge = ada.is_asked().await;
+            runs.push((challenge.token, challenge.view.device.id));
+        }
+        assert_eq!(world.outbox.count(), before + 1);
+        let (engine, code) = (course.gated(&world, RACERS, writes_a_device).engine, world.outbox.code());
+        let outcomes = all_at_once(RACERS, move |number| {
+            let (engine, (run, device), code) = (engine.clone(), runs[number].clone(), code.clone());
+            async move { engine.answer(&run, &device, &code.into(), &Visit::default()).await }
+        })
+        .await;
+        let expected = Tally { accepted: 1, refused: vec![Refusal::CodeUsed; RACERS - 1] };
+        assert_eq!(tally(outcomes), expected);
+        assert_eq!(world.store.sessions(&ada.user.id).await.unwrap().len(), 2);
     }
 }

@@ -19,7 +19,7 @@ pub(super) async fn list(call: Call) -> Result<Reply<FactorsDocument>, Trouble> 
     let view = call.engine().factors(&signed_in).await?;
     let methods = match call.engine().enrollable(&signed_in).await {
         Ok(methods) => Some(methods.iter().map(ToString::to_string).collect()),
-        Err(Stop::Refused(Refusal::VerificationNeeded | Refusal::SignInNeeded)) => None,
+        Err(Stop::Refused(Refusal::VerificationNeeded | Refusal::PasswordNeeded)) => None,
         Err(stop) => return Err(stop.into()),
     };
     Ok(FactorsDocument::of(&view, methods).into())

@@ -35,7 +35,7 @@ pub(super) async fn start(call: Call<Credentials>) -> Result<Reply<Step>, Troubl
     let Credentials { name, password } = &call.body;
     Ok(match call.engine().sign_in(name, password, &call.visit()).await? {
         SignIn::Granted(grant) => {
-            call.granted(&grant).saying(|opened| Step { status: "signed-in", opened: Some(opened), pending: None })
+            call.renewed(&grant).saying(|opened| Step { status: "signed-in", opened: Some(opened), pending: None })
         }
         SignIn::Owed(challenge) => {
             pending(&call, &challenge).saying(|owed| Step { status: "pending", opened: None, pending: Some(owed) })

@@ -75,11 +75,12 @@ pub(crate) fn document(root: &str) -> Value {
 }
 
 fn describe(operation: &Operation, links: Map<String, Value>) -> Value {
-    let Operation { name, about, gate, opens, status, path, takes, gives, .. } = operation;
+    let Operation { name, about, gate, replaces, opens, status, path, takes, gives, .. } = operation;
+    let replaced = if *replaces { REPLACED } else { "" };
     let mut described = json!({
         "operationId": name,
         "summary": about,
-        "description": format!("Asks for {}.", gate.as_str()),
+        "description": format!("Asks for {}.{replaced}", gate.as_str()),
         "responses": {
             "4XX": bad("We say no; the code says why.", &["Retry-After", "WWW-Authenticate"]),
             "503": bad("We could not decide; the log has the cause, under the number of the incident.", &["Retry-After"]),
@@ -109,6 +110,10 @@ fn describe(operation: &Operation, links: Map<String, Value>) -> Value {
     set(&mut described, "parameters", parameters.into());
     described
 }
+
+/// What is said where a session may be sent along and is not required.
+const REPLACED: &str = " A session that is sent along, as a bearer token or in a cookie, ends when the new one is opened: the \
+                        new session replaces it. Until then it goes on.";
 
 /// An answer where something went wrong, with the headers that it may have.
 fn bad(about: &str, headers: &[&str]) -> Value {

@@ -55,6 +55,8 @@ pub(super) struct Operation {
     /// What it does, for people.
     pub(super) about: &'static str,
     pub(super) gate: Gate,
+    /// Whether a new session replaces the one that is sent along, although none is required.
+    pub(super) replaces: bool,
     /// Whether it can give a session or a token.
     pub(super) opens: bool,
     /// The status where all went well.
@@ -192,6 +194,7 @@ impl Operation {
             name: "",
             about: "",
             gate: Gate::Fresh,
+            replaces: false,
             opens: false,
             status,
             takes: T::shape(),
@@ -206,6 +209,11 @@ impl Operation {
 
     pub(super) fn behind(self, gate: Gate) -> Self {
         Self { gate, ..self }
+    }
+
+    /// The session that it gives replaces the one that is sent along, although none is required.
+    pub(super) fn replacing_session(self) -> Self {
+        Self { replaces: true, ..self }
     }
 
     /// It can give a session or a token to whoever passes the gate.

@@ -1,4 +1,4 @@
-//! Changing the password.
+//! Changing the password, and confirming it in a running session.
 
 use countersign_engine::core::Secret;
 use serde::Deserialize;
@@ -31,4 +31,21 @@ pub(super) async fn change(call: Call<Passwords>) -> Result<Reply<Opened>, Troub
     let Passwords { current, new } = &call.body;
     let grant = call.engine().change_password(&signed_in, current, new, &call.visit()).await?;
     Ok(call.granted(&grant))
+}
+
+/// The password, once more.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct PasswordProof {
+    /// The current one.
+    #[schema(value_type = String, format = Password)]
+    #[serde(deserialize_with = "secret")]
+    current: Secret,
+}
+
+impl Members for PasswordProof {}
+
+pub(super) async fn confirm(call: Call<PasswordProof>) -> Result<Reply<Opened>, Trouble> {
+    let signed_in = call.signed_in().await?;
+    let grant = call.engine().confirm_password(&signed_in, &call.body.current, &call.visit()).await?;
+    Ok(call.renewed(&grant))
 }

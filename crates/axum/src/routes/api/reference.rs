@@ -38,7 +38,7 @@ pub(super) async fn serve(visitor: Visitor) -> Response {
 }
 
 fn described(operation: &Operation) -> Value {
-    let Operation { method, path, name, about, gate, status, takes, gives, .. } = operation;
+    let Operation { method, path, name, about, gate, replaces, status, takes, gives, .. } = operation;
     let of = |shape: &Option<Shape>| shape.as_ref().map(|shape| listed(&shape.members()));
     context! {
         method => method.as_str(),
@@ -46,6 +46,7 @@ fn described(operation: &Operation) -> Value {
         name => *name,
         about => *about,
         gate => gate_text(*gate),
+        replaces => *replaces,
         status => status.as_u16(),
         takes => of(takes),
         gives => of(gives),

@@ -93,8 +93,16 @@ impl<R: Gives> IntoResponse for Reply<R> {
 }
 
 impl<T> Call<T> {
-    /// Gives the client its new session: a browser in cookies, a program in its hands.
+    /// Gives the client its new session: a browser in cookies, a program in its hands. A setup that a browser has in a cookie
+    /// is over.
     pub(super) fn granted(&self, grant: &Grant) -> Reply<Opened> {
+        let reply = self.renewed(grant);
+        let holds_setup = self.client == Client::Browser && self.visitor.cookies().setup.is_some();
+        if holds_setup { reply.giving(self.visitor.site().names.take(Name::Setup)) } else { reply }
+    }
+
+    /// The same for a session that replaces another after a proof in it: a setup goes on.
+    pub(super) fn renewed(&self, grant: &Grant) -> Reply<Opened> {
         let session = SessionDocument::of_session(grant.signed_in(), self.engine());
         let held = |text: &str| Some(text.to_owned()).filter(|_| self.client == Client::Program);
         let opened = Opened {
@@ -113,10 +121,8 @@ impl<T> Call<T> {
             let lasting = self.engine().policy().known_browser;
             reply = reply.giving(names.give(Name::Browser, browser.expose(), Some(lasting)));
         }
-        for (name, held) in [(Name::Pending, cookies.pending.is_some()), (Name::Setup, cookies.setup.is_some())] {
-            if held {
-                reply = reply.giving(names.take(name));
-            }
+        if cookies.pending.is_some() {
+            reply = reply.giving(names.take(Name::Pending));
         }
         reply
     }

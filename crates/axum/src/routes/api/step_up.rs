@@ -92,5 +92,5 @@ pub(super) async fn answer(call: Call<StepUpAnswer>) -> Result<Reply<Opened>, Tr
     let StepUpAnswer { step_up, device, code } = &call.body;
     let (run, device) = (AttemptToken::new(step_up.as_str()), DeviceId::new(device.as_str()));
     let grant = call.engine().step_up(&signed_in, &run, &device, code, &call.visit()).await?;
-    Ok(call.granted(&grant))
+    Ok(call.renewed(&grant))
 }

@@ -34,11 +34,18 @@ use crate::{
     why::Why,
 };
 
-/// Asks for name and password, or for what is still owed after them.
+/// Asks for name and password. Where a login is pending it asks whether to go on with it or to start over, and shows nothing
+/// of whose it is: another person may be in front of the browser by now.
 pub(super) async fn show(visitor: Visitor) -> Response {
     let asked = Asked::of(&visitor);
     if visitor.cookies().pending.is_some() && asked.why.is_none() {
-        return on(&visitor.site().paths.second_factor, asked.next.as_ref()).into_response();
+        let there = on(&visitor.site().paths.second_factor, asked.next.as_ref());
+        let context = context! {
+            there => there.as_str(),
+            next => asked.next.as_ref().map(LocalPath::as_str),
+            form => visitor.tag(Bound::Pending),
+        };
+        return Page::new("pending.html", context).show(&visitor).await;
     }
     credentials(&visitor, "", asked.next.as_ref(), asked.why, None).await
 }
@@ -75,7 +82,7 @@ pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Resp
     let visit =
         Visit { next: next.as_ref().filter(|next| next.is_short()).map(LocalPath::to_string), ..visitor.visit() };
     match visitor.engine().sign_in(&name, &password, &visit).await {
-        Ok(SignIn::Granted(grant)) => visitor.granted(&grant, next.unwrap_or_else(|| visitor.site().home.clone())),
+        Ok(SignIn::Granted(grant)) => visitor.renewed(&grant, next.unwrap_or_else(|| visitor.site().home.clone())),
         Ok(SignIn::Owed(challenge)) => {
             let second_factor = &visitor.site().paths.second_factor;
             let there = match &challenge.unsent {
@@ -189,16 +196,20 @@ async fn ended(visitor: &Visitor, stop: Stop, next: Option<&LocalPath>) -> Respo
 }
 
 #[derive(Deserialize)]
-pub(super) struct Restart {}
+pub(super) struct Restart {
+    #[serde(default)]
+    next: String,
+}
 
 impl Posted for Restart {
     const BOUND: Bound = Bound::Pending;
 }
 
 /// Gives a login under way up, for good, and starts over.
-pub(super) async fn restart(Form { visitor, .. }: Form<Restart>) -> Response {
+pub(super) async fn restart(Form { visitor, fields }: Form<Restart>) -> Response {
+    let next = visitor.site().next(&fields.next);
     match visitor.engine().sign_out(None, visitor.cookies().pending.as_ref(), &visitor.visit()).await {
-        Ok(()) => visitor.over(Name::Pending, on(&visitor.site().paths.login, None)),
+        Ok(()) => visitor.over(Name::Pending, on(&visitor.site().paths.login, next.as_ref())),
         Err(fault) => visitor.fault(&fault),
     }
 }

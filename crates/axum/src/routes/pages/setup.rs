@@ -216,7 +216,8 @@ async fn ended(visitor: &Visitor, stop: Stop, next: Option<&LocalPath>) -> Respo
         Stop::Refused(refusal @ Refusal::AttemptOver) => {
             visitor.over(Name::Setup, led(&refusal, because(setup, Why::Over, next)))
         }
-        stop => visitor.stopped(stop, &on(setup, next)).await,
+        // The setup is still there after the proof that is asked for.
+        stop => visitor.stopped(stop, &on(&visitor.site().paths.confirm, next)).await,
     }
 }
 

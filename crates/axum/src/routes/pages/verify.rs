@@ -72,7 +72,9 @@ async fn ended(visitor: &Visitor, stop: Stop, next: Option<&LocalPath>) -> Respo
     let paths = &visitor.site().paths;
     match stop {
         Stop::Refused(refusal @ Refusal::AttemptOver) => led(&refusal, because(&paths.verify, Why::Over, next)),
-        Stop::Refused(refusal @ Refusal::SignInNeeded) => led(&refusal, because(&paths.login, Why::Recent, next)),
+        Stop::Refused(refusal @ (Refusal::SignInNeeded | Refusal::PasswordNeeded)) => {
+            led(&refusal, because(&paths.login, Why::Recent, next))
+        }
         stop => visitor.stopped(stop, next.unwrap_or(&paths.account)).await,
     }
 }
@@ -95,7 +97,7 @@ pub(super) async fn answer(SignedIn(signed_in): SignedIn, Form { visitor, fields
     let next = visitor.site().next(&fields.next);
     let (run, device) = (AttemptToken::new(fields.run), DeviceId::new(fields.device));
     match visitor.engine().step_up(&signed_in, &run, &device, &fields.code, &visitor.visit()).await {
-        Ok(grant) => visitor.granted(&grant, next.unwrap_or_else(|| visitor.site().paths.account.clone())),
+        Ok(grant) => visitor.renewed(&grant, next.unwrap_or_else(|| visitor.site().paths.account.clone())),
         Err(stop) => {
             let asking = Asking { run: &run, device: &device, next: next.as_ref() };
             ask_again(&visitor, &signed_in, asking, stop).await

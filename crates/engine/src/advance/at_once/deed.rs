@@ -120,14 +120,14 @@ impl Engine {
             return Err(Refusal::VerificationNeeded.into());
         }
         let running = self.running(device, place).await?;
-        let attempt = self.run(user, place, running.clone(), now);
+        let attempt = self.run(user, place, running, now);
         let Some(answer) = said.answer() else {
             let sent = if device.kind.is_delivered() {
                 self.send_at_step_up(user, &attempt, &device.id, visit).await
             } else {
                 Ok(())
             };
-            return asked(device, sent, running.as_ref()).map(AtOnce::Owed);
+            return asked(device, sent, &attempt, now).map(AtOnce::Owed);
         };
         let token = self.draw_token();
         let Proven { session, .. } = self

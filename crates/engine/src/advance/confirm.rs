@@ -1,0 +1,62 @@
+//! Proving the password again in a running session, for a user who has no second factor to prove.
+//!
+//! The session that comes out takes the old one's place, as after a step-up, and setups that were begun in the old one go on
+//! in it. A wrong password is charged like a failed first step.
+
+use countersign_core::{Change, EventKind, Refusal, Secret, flow::Charge, flow::manage};
+
+use super::{PASSWORD_ONLY, Visit, token::deed};
+use crate::{
+    Engine, Grant, SignedIn, Stop,
+    session::{self, Terms},
+    verify::Ground,
+};
+
+impl Engine {
+    /// Proves the password of a user without a second factor; a user who has one steps up instead
+    /// ([`Refusal::VerificationNeeded`]). A wrong password is [`Refusal::PasswordWrong`], and the session stays what it is.
+    pub async fn confirm_password(
+        &self,
+        signed_in: &SignedIn,
+        password: &Secret,
+        visit: &Visit,
+    ) -> Result<Grant, Stop> {
+        let user = signed_in.user();
+        manage::may_confirm_password(&self.store().factors(&user.id).await?)?;
+        self.stands(signed_in.session()).await?;
+        let charge = self.try_password(Some(user), &user.name, password, visit).await?;
+        let charge = charge.ok_or(Refusal::PasswordWrong)?;
+        let confirmed = self.password_confirmed(signed_in, &charge, visit).await;
+        if confirmed.is_err() {
+            self.give_back(&charge).await;
+        }
+        confirmed
+    }
+
+    /// Writes the session that replaces the old one.
+    async fn password_confirmed(&self, signed_in: &SignedIn, charge: &Charge, visit: &Visit) -> Result<Grant, Stop> {
+        let (user, old) = (signed_in.user(), signed_in.session());
+        let token = self.draw_token();
+        let remembered = self.remember(user, None, visit).await?;
+        let session = self
+            .settle(user, Ground::Credentials(old), |factors, now| {
+                // Asked again: a second factor may have been set up while the password was hashed.
+                manage::may_confirm_password(&factors)?;
+                let terms =
+                    Terms { user, level: PASSWORD_ONLY, device: None, method: None, signed_in: now, verified: None };
+                let session = session::row(&token, terms, now);
+                let mut changes = vec![
+                    Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
+                    Change::EndSession(old.key.clone()),
+                    Change::OpenSession(session.clone()),
+                    Change::Record(deed(EventKind::SignedIn, signed_in, visit, now)),
+                    charge.refund(),
+                ];
+                changes.extend(self.setups_follow(&factors, None, &old.key, &session.key));
+                changes.extend(remembered.changes.clone());
+                Ok((changes, session))
+            })
+            .await?;
+        Ok(Grant::new(token, session, user, remembered.token))
+    }
+}
