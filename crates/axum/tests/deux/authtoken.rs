@@ -87,6 +87,38 @@ async fn w53_asking_again_and_again_sends_one_message_and_its_code_is_good() {
     site.client().signs_in(&ada, &json!({ "mfa_code": code })).await.is(200, &json!({ "token": TEXT }));
 }
 
+/// The code that the pages sent is the one in hand, and it is asked for.
+#[tokio::test]
+async fn dxtok_05_a_code_that_another_front_end_sent_for_a_sign_in_is_asked_for_and_good() {
+    let site = Site::new();
+    let (ada, _) = site.member("ada").await;
+    let mut browser = site.browser();
+    let form = browser.get("/account/login").await.form_with("password");
+    browser.submit(&form, "", &[("name", "ada"), ("password", &ada.password)]).await;
+    let (code, sent) = (site.outbox.code(), site.outbox.count());
+    site.client().signs_in(&ada, &json!({})).await.is(200, &asked("sms"));
+    assert_eq!(site.outbox.count(), sent);
+    site.client().signs_in(&ada, &json!({ "mfa_code": code })).await.is(200, &json!({ "token": TEXT }));
+}
+
+/// Where no code can be sent and none is good, the client learns all the same that it is a second factor that is missing.
+#[tokio::test]
+async fn dxtok_05_a_code_that_was_sent_for_something_else_does_not_hide_that_a_device_is_asked() {
+    let site = Site::new();
+    let (ada, client) = site.member("ada").await;
+    let backup = client.recovers(&site).await;
+    site.outbox.behaves(Behaviour::Fails);
+    let mut missing = asked("sms");
+    missing["non_field_errors"] = json!([TEXT]);
+    site.client().signs_in(&ada, &json!({})).await.is(400, &missing);
+    // The cooldown of the one that failed is not over, and there is no code in hand.
+    site.outbox.behaves(Behaviour::Takes);
+    let told = site.client().signs_in(&ada, &json!({})).await;
+    told.is(429, &missing);
+    assert_eq!(told.header("retry-after"), "60");
+    site.client().signs_in(&ada, &json!({ "backup_code": backup })).await.is(200, &json!({ "token": TEXT }));
+}
+
 /// Another one takes the place of the first, in the same login.
 #[tokio::test]
 async fn a_code_that_is_sent_again_takes_the_place_of_the_one_before() {
@@ -225,9 +257,10 @@ async fn dxtok_10_each_login_has_a_token_of_its_own() {
 async fn w61_a_message_that_could_not_be_sent_is_a_refusal() {
     let site = Site::new();
     let (ada, _) = site.member("ada").await;
+    let told = json!({ "non_field_errors": [TEXT], "mfa_required": true, "mfa_type": "sms" });
     for behaviour in [Behaviour::Fails, Behaviour::Unreachable, Behaviour::Panics] {
         site.outbox.behaves(behaviour);
-        site.client().signs_in(&ada, &json!({})).await.is(400, &json!({ "non_field_errors": [TEXT] }));
+        site.client().signs_in(&ada, &json!({})).await.is(400, &told);
         site.world.pass(60);
     }
 }

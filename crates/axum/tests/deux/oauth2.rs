@@ -95,7 +95,7 @@ async fn dxoau_03_r82_nobody_a_wrong_password_and_a_deactivated_user_are_told_th
     let mut told = vec![];
     for (name, password) in [("nobody", "x"), ("ada", "x"), ("eve", &*eve.password)] {
         let answer = app.asks(&site, &eve, json!({ "username": name, "password": password })).await;
-        answer.is(400, &json!({ "detail": TEXT }));
+        answer.is(400, &json!({ "error": "invalid_grant", "detail": TEXT }));
         told.push((answer.body.to_string(), format!("{:?}", answer.headers)));
     }
     told.dedup();
@@ -117,7 +117,9 @@ async fn dxoau_04_and_05_a_code_is_sent_and_comes_back() {
     let backup = client.recovers(&site).await;
     app.asks(&site, &ada, json!({ "backup_code": backup })).await.is(200, &tokens(3600, "read write"));
     assert!(site.is_enabled(&ada.user.id).await);
-    app.asks(&site, &ada, json!({ "backup_code": backup })).await.is(400, &json!({ "detail": TEXT }));
+    app.asks(&site, &ada, json!({ "backup_code": backup }))
+        .await
+        .is(400, &json!({ "error": "invalid_grant", "detail": TEXT }));
 }
 
 #[tokio::test]
@@ -141,13 +143,13 @@ async fn dxoau_06_each_wrong_code_has_its_own_text() {
     app.asks(&site, &ada, json!({})).await.is(200, &asked("sms"));
     let code = site.outbox.code();
     let mut texts = vec![];
-    for more in [
-        json!({ "mfa_code": other_code(&code) }),
-        json!({ "backup_code": "0000000000000000X" }),
-        json!({ "mfa_code": code, "backup_code": "ABCDEF" }),
+    for (more, error) in [
+        (json!({ "mfa_code": other_code(&code) }), "invalid_grant"),
+        (json!({ "backup_code": "0000000000000000X" }), "invalid_grant"),
+        (json!({ "mfa_code": code, "backup_code": "ABCDEF" }), "invalid_request"),
     ] {
         let told = app.asks(&site, &ada, more).await;
-        told.is(400, &json!({ "detail": TEXT }));
+        told.is(400, &json!({ "error": error, "detail": TEXT }));
         texts.push(told.body["detail"].clone());
     }
     texts.dedup();
@@ -203,6 +205,33 @@ async fn dxoau_08_errors_of_the_rfc_are_told_as_it_says() {
     for method in [Method::GET, Method::PUT, Method::DELETE] {
         site.client().send(method, TOKEN, JSON, String::new()).await.is(405, &json!({ "detail": TEXT }));
     }
+}
+
+/// A library for OAuth2 goes by `error`: it is there whatever is wrong.
+#[tokio::test]
+async fn dxoau_08_what_is_wrong_with_a_body_or_with_a_user_s_words_has_an_error_too() {
+    let site = Site::new();
+    let app = App::new(&site, ClientType::Public).await;
+    let (ada, _) = site.member("ada").await;
+    for (kind, body, status) in [
+        (JSON, "{", 400),
+        (JSON, "{\"a\":1,\"a\":2}", 400),
+        ("text/plain", "x", 415),
+        (FORM, "grant_type=password&grant_type=password", 400),
+    ] {
+        let told = site.client().send(Method::POST, TOKEN, kind, body.into()).await;
+        told.is(status, &json!({ "error": "invalid_request", "detail": TEXT }));
+        assert_eq!(told.header("cache-control"), "no-store");
+    }
+    let told = app.asks(&site, &ada, json!({ "mfa_code": "" })).await;
+    told.is(400, &json!({ "error": "invalid_request", "mfa_code": [TEXT] }));
+    // What has to be waited for.
+    app.asks(&site, &ada, json!({})).await.is(200, &asked("sms"));
+    let code = site.outbox.code();
+    app.asks(&site, &ada, json!({ "mfa_code": other_code(&code) })).await;
+    let told = app.asks(&site, &ada, json!({ "mfa_code": code })).await;
+    told.is(429, &json!({ "error": "invalid_grant", "detail": TEXT }));
+    assert_eq!(told.header("retry-after"), "1");
 }
 
 /// R101: whoever says twice who they are, or says what no name can be, says nothing, and the body is not asked instead.
@@ -272,7 +301,9 @@ async fn t14_w59_a_code_is_good_once_and_is_not_repeated() {
     let code = site.outbox.code();
     let given = app.asks(&site, &ada, json!({ "mfa_code": code })).await;
     assert!(!given.body.to_string().contains(&code), "{given:?}");
-    app.asks(&site, &ada, json!({ "mfa_code": code })).await.is(400, &json!({ "detail": TEXT }));
+    app.asks(&site, &ada, json!({ "mfa_code": code }))
+        .await
+        .is(400, &json!({ "error": "invalid_grant", "detail": TEXT }));
     site.client().signs_in(&ada, &json!({ "mfa_code": code })).await.is(400, &json!({ "non_field_errors": [TEXT] }));
 }
 

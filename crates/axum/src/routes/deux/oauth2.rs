@@ -3,7 +3,7 @@
 //! The password grant is not for anything new (RFC 9700 §2.4): it is here for clients that were written for it, and never
 //! for pages in a browser, which would have to be trusted with the password. What is wrong with the client or with what it
 //! asks for is found before anybody's password or code is looked at, and told as the RFC says; what is wrong with the
-//! person's words, as such clients know it.
+//! person's words, as such clients know it, under `detail`, beside the RFC's `invalid_grant`.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -22,7 +22,10 @@ use super::{
     request::Anybody,
     told::{self, Under, Wrong},
 };
-use crate::trouble::Trouble;
+use crate::{
+    Visitor,
+    trouble::{Trouble, Unread},
+};
 
 /// An error of the RFC's (§5.2), with its status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,14 +57,26 @@ impl IntoResponse for Error {
     }
 }
 
-pub(super) async fn token(asking: Anybody) -> Response {
+pub(super) async fn token(visitor: Visitor, asking: Result<Anybody, Response>) -> Response {
     const PRAGMA: HeaderValue = HeaderValue::from_static("no-cache");
     const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-    let mut response = match answered(&asking).await {
+    let answered = match asking {
+        Ok(asking) => answered(&asking).await,
+        Err(response) => Err(unread(&visitor, response)),
+    };
+    let mut response = match answered {
         Ok(response) | Err(response) => response,
     };
     response.headers_mut().extend([(header::CACHE_CONTROL, NO_STORE), (header::PRAGMA, PRAGMA)]);
     response
+}
+
+/// What is told of a body that cannot be read.
+fn unread(visitor: &Visitor, response: Response) -> Response {
+    match response.extensions().get::<Unread>() {
+        Some(unread) => told::unread(visitor, *unread, Under::REQUEST),
+        None => response,
+    }
 }
 
 async fn answered(asking: &Anybody) -> Result<Response, Response> {
@@ -111,16 +126,16 @@ async fn password(asking: &Anybody, client: &Client) -> Result<Response, Respons
     let password = fields.required("password").map_err(invalid)?;
     let scopes = wanted(asking).and_then(|wanted| client.grant(wanted.as_ref()).map_err(|_| Error::InvalidScope));
     let scopes = scopes.map_err(IntoResponse::into_response)?;
-    let said = fields.said().map_err(|unclear| told::unclear(visitor, &unclear, Under::Detail))?;
+    let said = fields.said().map_err(|unclear| told::unclear(visitor, &unclear, Under::REQUEST))?;
     match asking.engine().sign_in_at_once(name.expose().trim(), password, said, &asking.visit()).await {
         Ok(AtOnce::Done(grant)) => {
-            let stopped = |stop| told::stopped(visitor, stop, Under::Detail);
+            let stopped = |stop| told::stopped(visitor, stop, Under::GRANT);
             let signed_in = authtoken::expected(asking, &grant, said).await.map_err(stopped)?;
             let given = asking.engine().give_tokens(client, &signed_in, scopes, &asking.visit()).await;
             given.map_err(stopped)?.map(|given| tokens(&given)).ok_or_else(|| Error::InvalidClient.into_response())
         }
-        Ok(AtOnce::Owed(asked)) => Ok(told::required(visitor, &asked, Under::Detail)),
-        Err(stop) => Err(told::unproved(visitor, stop, said, Under::Detail)),
+        Ok(AtOnce::Owed(asked)) => Ok(told::required(visitor, &asked, Under::GRANT)),
+        Err(stop) => Err(told::unproved(visitor, stop, said, Under::GRANT)),
     }
 }
 

@@ -15,7 +15,10 @@ use countersign_engine::{
 };
 use serde::Deserialize;
 
-use super::{fields::Fields, told};
+use super::{
+    fields::Fields,
+    told::{self, Under},
+};
 use crate::{Visitor, fault, routes::api, trouble::Trouble};
 
 /// What only browsers say of their requests (Fetch Metadata).
@@ -54,7 +57,7 @@ impl<S: Send + Sync> FromRequest<S> for Anybody {
         let shown = headers.get_all(header::AUTHORIZATION).iter();
         let authorization = shown.map(|value| Secret::from(value.to_str().unwrap_or_default())).collect();
         let is_of_browser = headers.contains_key(header::ORIGIN) || headers.contains_key(FETCH_MODE);
-        let fields = Fields::read(request).await.map_err(|unread| told::unread(&visitor, unread))?;
+        let fields = Fields::read(request).await.map_err(|unread| told::unread(&visitor, unread, Under::Detail))?;
         Ok(Self { visitor, fields, authorization, is_of_browser })
     }
 }
@@ -85,7 +88,7 @@ impl<S: Send + Sync> FromRequest<S> for Somebody {
         if !takes_json(&visitor) {
             return Err(told::nothing(&visitor));
         }
-        api::client(&visitor, &request).map_err(|unread| told::unread(&visitor, unread))?;
+        api::client(&visitor, &request).map_err(|unread| told::unread(&visitor, unread, Under::Detail))?;
         let signed_in = match visitor.caller().await {
             Ok(Some(Caller::Session(signed_in))) => signed_in.clone(),
             Ok(Some(Caller::Token(presented))) => match presented.grant() {
@@ -95,7 +98,7 @@ impl<S: Send + Sync> FromRequest<S> for Somebody {
             Ok(None) => return Err(told::signed_out(&visitor)),
             Err(fault) => return Err(Trouble::from(fault).into_response()),
         };
-        let fields = Fields::read(request).await.map_err(|unread| told::unread(&visitor, unread))?;
+        let fields = Fields::read(request).await.map_err(|unread| told::unread(&visitor, unread, Under::Detail))?;
         Ok(Self { visitor, signed_in, fields })
     }
 }

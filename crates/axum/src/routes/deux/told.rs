@@ -14,7 +14,7 @@ use countersign_engine::{
     core::Refusal,
 };
 use fluent_bundle::FluentArgs;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::fields::SaidWrong;
 use crate::{
@@ -38,11 +38,18 @@ pub(super) enum Under {
     List(&'static str),
     /// Under this name.
     Text(&'static str),
+    /// Under `detail`, beside this error of RFC 6749 §5.2. There is no `error_description`: it may hold ASCII alone, and texts
+    /// are in any language.
+    OAuth(&'static str),
 }
 
 impl Under {
     /// About the fields together.
     pub(super) const NO_FIELD: Self = Self::List("non_field_errors");
+    /// About what a client says of a user at the token endpoint.
+    pub(super) const GRANT: Self = Self::OAuth("invalid_grant");
+    /// About a request to the token endpoint that cannot be understood.
+    pub(super) const REQUEST: Self = Self::OAuth("invalid_request");
 
     fn holding(self, text: &str) -> Value {
         match self {
@@ -50,6 +57,7 @@ impl Under {
             Self::Details => json!({ "detail": [text] }),
             Self::List(name) => json!({ name: [text] }),
             Self::Text(name) => json!({ name: text }),
+            Self::OAuth(error) => json!({ "error": error, "detail": text }),
         }
     }
 }
@@ -76,15 +84,25 @@ pub(super) fn bad(visitor: &Visitor, under: Under, id: &str) -> Response {
 
 /// Fields that are not as they have to be.
 pub(super) fn wrong(visitor: &Visitor, fields: &[Wrong]) -> Response {
-    let texts = fields.iter().map(|Wrong(name, why)| ((*name).to_owned(), json!([say(visitor, why)])));
-    document(StatusCode::BAD_REQUEST, &Value::Object(texts.collect()))
+    document(StatusCode::BAD_REQUEST, &Value::Object(texts(visitor, fields)))
+}
+
+/// What is wrong with these fields, each under its name.
+fn texts(visitor: &Visitor, fields: &[Wrong]) -> Map<String, Value> {
+    fields.iter().map(|Wrong(name, why)| ((*name).to_owned(), json!([say(visitor, why)]))).collect()
 }
 
 /// There is no telling which code was meant.
 pub(super) fn unclear(visitor: &Visitor, said: &SaidWrong, under: Under) -> Response {
     match said {
         SaidWrong::Both => bad(visitor, under, "deux-both-codes"),
-        SaidWrong::Fields(fields) => wrong(visitor, fields),
+        SaidWrong::Fields(fields) => {
+            let mut texts = texts(visitor, fields);
+            if let Under::OAuth(error) = under {
+                texts.insert("error".into(), error.into());
+            }
+            document(StatusCode::BAD_REQUEST, &Value::Object(texts))
+        }
     }
 }
 
@@ -111,7 +129,12 @@ pub(super) fn unproved(visitor: &Visitor, stop: Stop, said: Said<'_>, under: Und
 
 /// We said no.
 pub(super) fn refused(visitor: &Visitor, refusal: &Refusal, under: Under) -> Response {
-    if matches!(refusal, Refusal::SignInNeeded | Refusal::VerificationNeeded) {
+    refused_beside(visitor, refusal, under, &Map::new())
+}
+
+/// The same, with these members beside the text.
+fn refused_beside(visitor: &Visitor, refusal: &Refusal, under: Under, beside: &Map<String, Value>) -> Response {
+    if matches!(refusal, Refusal::SignInNeeded | Refusal::PasswordNeeded | Refusal::VerificationNeeded) {
         return visitor.tell(&refusal.clone().into());
     }
     let problem = Problem::from(refusal.clone());
@@ -120,7 +143,11 @@ pub(super) fn refused(visitor: &Visitor, refusal: &Refusal, under: Under) -> Res
         StatusCode::TOO_MANY_REQUESTS => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::BAD_REQUEST,
     };
-    let mut response = document(status, &under.holding(&what));
+    let mut body = under.holding(&what);
+    if let Some(members) = body.as_object_mut() {
+        members.extend(beside.clone());
+    }
+    let mut response = document(status, &body);
     if let Some(seconds) = problem.retry_after(visitor.engine().now()) {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
@@ -141,19 +168,27 @@ fn counted(mut response: Response, refusal: &Refusal) -> Response {
 /// A device is asked: whoever signs in is told so.
 pub(super) fn required(visitor: &Visitor, asked: &Asked, under: Under) -> Response {
     match &asked.unsent {
-        Some(refusal) => refused(visitor, refusal, under),
-        None => document(StatusCode::OK, &json!({ "mfa_required": true, "mfa_type": asked.kind.as_str() })),
+        Some(refusal) => refused_beside(visitor, refusal, under, &which(asked)),
+        None => document(StatusCode::OK, &Value::Object(which(asked))),
     }
+}
+
+/// That a device is asked, and which: told also where no code was sent to it, because a backup code would do.
+fn which(asked: &Asked) -> Map<String, Value> {
+    [("mfa_required", true.into()), ("mfa_type", asked.kind.as_str().into())]
+        .into_iter()
+        .map(|(name, value): (_, Value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// A device is asked, of somebody who is signed in: nothing was done yet.
 pub(super) fn owed(visitor: &Visitor, asked: &Asked, under: Under) -> Response {
     if let Some(refusal) = &asked.unsent {
-        return refused(visitor, refusal, under);
+        return refused_beside(visitor, refusal, under, &which(asked));
     }
-    let (detail, kind) = (say(visitor, "deux-proof"), asked.kind.as_str());
-    let body = json!({ "detail": detail, "mfa_required": true, "mfa_type": kind });
-    let mut response = document(StatusCode::UNAUTHORIZED, &body);
+    let mut body = which(asked);
+    body.insert("detail".into(), say(visitor, "deux-proof").into());
+    let mut response = document(StatusCode::UNAUTHORIZED, &Value::Object(body));
     let told = visitor.tell(&Refusal::VerificationNeeded.into());
     if let Some(challenge) = told.headers().get(header::WWW_AUTHENTICATE) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
@@ -170,8 +205,8 @@ pub(super) fn signed_out(visitor: &Visitor) -> Response {
     counted(response, &Refusal::SignInNeeded)
 }
 
-/// A request that means nothing.
-pub(super) fn unread(visitor: &Visitor, unread: Unread) -> Response {
+/// A request that means nothing. The answer has the reason among its extensions.
+pub(super) fn unread(visitor: &Visitor, unread: Unread, under: Under) -> Response {
     let (status, id) = match unread {
         Unread::CsrfToken | Unread::OtherSite => (StatusCode::FORBIDDEN, "deux-csrf-token"),
         Unread::BodyKind => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "deux-body-kind"),
@@ -179,7 +214,9 @@ pub(super) fn unread(visitor: &Visitor, unread: Unread) -> Response {
         Unread::BodySlow => (StatusCode::REQUEST_TIMEOUT, "deux-body-slow"),
         _ => (StatusCode::BAD_REQUEST, "deux-body-broken"),
     };
-    detail(visitor, status, id)
+    let mut response = document(status, &under.holding(&say(visitor, id)));
+    response.extensions_mut().insert(unread);
+    response
 }
 
 /// Nothing is there.
