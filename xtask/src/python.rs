@@ -1,6 +1,6 @@
 //! The peers that come as Python packages: a mail server, Twilio's own library, another maker of YubiKey codes, a client of
-//! OAuth2, and schemathesis, which tries an API by its description. They are installed by name and version into a folder of
-//! the target folder, once.
+//! OAuth2, a generator of clients, and schemathesis, which tries an API by its description. They are installed by name and
+//! version into a folder of the target folder, once.
 
 use std::{
     fs,
@@ -13,8 +13,14 @@ use anyhow::{Context as _, Result};
 use crate::{command::run, tools};
 
 /// What tests talk to, each at a version that was tried.
-const PACKAGES: [&str; 5] =
-    ["aiosmtpd==1.4.6", "requests-oauthlib==2.0.0", "schemathesis==4.32.5", "twilio==9.13.0", "yubiotp==1.0.0"];
+const PACKAGES: [&str; 6] = [
+    "aiosmtpd==1.4.6",
+    "openapi-python-client==0.29.1",
+    "requests-oauthlib==2.0.0",
+    "schemathesis==4.32.5",
+    "twilio==9.13.0",
+    "yubiotp==1.0.0",
+];
 
 /// The variable that says where Python finds them.
 pub(crate) const VARIABLE: &str = "TRIALS_PYTHON";

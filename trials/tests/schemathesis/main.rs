@@ -29,6 +29,8 @@ use crate::report::{Described, Report, operations};
 
 const HOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis/people.py");
 const PASSWORD: &str = "umbrella marmalade kiosk";
+/// Never sets anything up.
+const NEWCOMER: &str = "newcomer";
 /// They take turns: each when the one before can sign in no more.
 const PEOPLE: usize = 12;
 
@@ -66,6 +68,7 @@ impl Site {
         for number in 0..PEOPLE {
             installation.adds(&format!("person{number}"), PASSWORD);
         }
+        installation.adds(NEWCOMER, PASSWORD);
         let gateway = gateway(folder.path());
         let settings: Vec<_> = SETTINGS.into_iter().chain([("gateway_command", gateway.as_str())]).collect();
         let server = installation.lone_node(&settings);
@@ -106,6 +109,7 @@ impl Site {
             .env("SCHEMATHESIS_HOOKS", HOOKS)
             .env("TRIAL_API", &api)
             .env("TRIAL_PASSWORD", PASSWORD)
+            .env("TRIAL_NEWCOMER", NEWCOMER)
             .env("TRIAL_PEOPLE", people.collect::<String>())
             .env("TRIAL_OUTBOX", outbox(self.folder.path()));
         let output = schemathesis.output().unwrap();
