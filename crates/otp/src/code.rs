@@ -9,8 +9,9 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::Digits;
 use crate::grouping::is_separator;
+use crate::typed::{Decimal, is_direction_mark};
 
-/// Longer texts are refused unread, in bytes: room for eight digits and a good many wide blanks.
+/// Longer texts are refused unread, in bytes: room for eight digits of any script and a good many wide blanks.
 const LONGEST_TEXT: usize = 64;
 
 /// A one-time code of six to eight decimal digits.
@@ -27,26 +28,20 @@ pub struct Code {
 impl Code {
     /// Reads what a person typed or pasted.
     ///
-    /// Blanks and hyphens are dropped wherever they stand: space, tab, no-break, narrow no-break and thin space; hyphen,
-    /// non-breaking hyphen and en dash. What is left must be exactly `digits` ASCII digits: leading zeros count, and there
-    /// are no signs, underscores or digits of other scripts. A text of more than 64 bytes is malformed.
+    /// Blanks and hyphens are dropped wherever they stand: space, tab, no-break, narrow no-break, thin and ideographic space;
+    /// hyphen, non-breaking hyphen and en dash. So are marks of the writing direction around the text, which come along when
+    /// a code is copied. What is left must be exactly `digits` digits: leading zeros count, and there are no signs or
+    /// underscores. The digits may be those of any script that [`Decimal`] knows, if all of them are of the same one. A text
+    /// of more than 64 bytes is malformed.
     pub fn parse(text: &str, digits: Digits) -> Result<Code, MalformedCode> {
         if text.len() > LONGEST_TEXT {
             return Err(MalformedCode);
         }
-        let mut number = 0;
-        let mut count = 0;
-        for character in text.chars().filter(|&character| !is_separator(character)) {
-            let digit = character.to_digit(10).ok_or(MalformedCode)?;
-            if count == digits.count() {
-                return Err(MalformedCode);
-            }
-            number = 10 * number + digit;
-            count += 1;
-        }
-        if count < digits.count() {
+        let typed = typed_digits(text)?;
+        if typed.len() != usize::from(digits.count()) {
             return Err(MalformedCode);
         }
+        let number = typed.bytes().fold(0, |number, digit| 10 * number + u32::from(digit - b'0'));
         Ok(Code::of(number, digits))
     }
 
@@ -55,8 +50,7 @@ impl Code {
         if text.len() > 2 * LONGEST_TEXT {
             return Err(MalformedCode);
         }
-        let typed: Zeroizing<String> =
-            text.chars().filter(|&character| !is_separator(character)).collect::<String>().into();
+        let typed = typed_digits(text)?;
         let (first, second) = typed.split_at_checked(usize::from(digits.count())).ok_or(MalformedCode)?;
         Ok((Code::parse(first, digits)?, Code::parse(second, digits)?))
     }
@@ -95,6 +89,22 @@ impl Code {
     }
 }
 
+/// The digits in a text, in ASCII, without what people and programs put around and between them.
+fn typed_digits(text: &str) -> Result<Zeroizing<String>, MalformedCode> {
+    // Room for all of it at once: a text that grew would leave copies behind.
+    let mut typed = Zeroizing::new(String::with_capacity(text.len()));
+    let mut script = None;
+    let inner = text.trim_matches(|character| is_separator(character) || is_direction_mark(character));
+    for character in inner.chars().filter(|&character| !is_separator(character)) {
+        let decimal = Decimal::of(character).ok_or(MalformedCode)?;
+        if *script.get_or_insert(decimal.zero) != decimal.zero {
+            return Err(MalformedCode);
+        }
+        typed.push(decimal.to_ascii());
+    }
+    Ok(typed)
+}
+
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Code([redacted])")
@@ -124,6 +134,8 @@ mod tests {
             "045\u{2011}675",
             "045\u{2013}675",
             "045\u{202f}675",
+            "045\u{3000}675",
+            "\u{3000}045675\u{3000}",
             "-045675-",
         ] {
             let code = Code::parse(text, Digits::SIX);
@@ -132,7 +144,39 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_six_ascii_digits_is_malformed() {
+    fn digits_may_be_of_any_script_that_keyboards_type() {
+        for text in [
+            "\u{660}\u{664}\u{665}\u{666}\u{667}\u{665}",       // Arabic
+            "\u{6f0}\u{6f4}\u{6f5}\u{6f6}\u{6f7}\u{6f5}",       // Persian
+            "\u{966}\u{96a}\u{96b}\u{96c}\u{96d}\u{96b}",       // Devanagari
+            "\u{9e6}\u{9ea}\u{9eb}\u{9ec}\u{9ed}\u{9eb}",       // Bengali
+            "\u{be6}\u{bea}\u{beb}\u{bec}\u{bed}\u{beb}",       // Tamil
+            "\u{ff10}\u{ff14}\u{ff15}\u{ff16}\u{ff17}\u{ff15}", // full width
+            "\u{ff10}\u{ff14}\u{ff15}\u{3000}\u{ff16}\u{ff17}\u{ff15}",
+        ] {
+            let code = Code::parse(text, Digits::SIX);
+            assert_eq!(code.unwrap().as_str(), "045675", "{text:?}");
+            let pair = Code::parse_pair(&format!("{text} {text}"), Digits::SIX).unwrap();
+            assert!(bool::from(pair.0.matches(&pair.1)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn marks_of_direction_around_a_pasted_code_are_dropped() {
+        for text in [
+            "\u{200e}045675",
+            "045675\u{200f}",
+            "\u{202a}045675\u{202c}",
+            "\u{2068}045 675\u{2069}",
+            " \u{200e} 045675 \u{200e} ",
+            "\u{61c}\u{660}\u{664}\u{665}\u{666}\u{667}\u{665}",
+        ] {
+            assert_eq!(Code::parse(text, Digits::SIX).unwrap().as_str(), "045675", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn anything_but_six_digits_of_one_script_is_malformed() {
         let long = format!("045675{}", " ".repeat(59));
         for text in [
             "",
@@ -145,12 +189,8 @@ mod tests {
             "+45675",
             "0_4_5_6_7_5",
             "045_675",
-            "\u{660}\u{664}\u{665}\u{666}\u{667}\u{665}", // Arabic-Indic
-            "\u{6f0}\u{6f4}\u{6f5}\u{6f6}\u{6f7}\u{6f5}", // Persian
-            "\u{966}\u{96a}\u{96b}\u{96c}\u{96d}\u{96b}", // Devanagari
-            "\u{ff10}\u{ff14}\u{ff15}\u{ff16}\u{ff17}\u{ff15}", // full width
             "\u{1d7ce}\u{1d7d2}\u{1d7d3}\u{1d7d4}\u{1d7d5}\u{1d7d3}", // mathematical bold
-            "\u{2070}\u{2074}\u{2075}\u{2076}\u{2077}\u{2075}", // superscript
+            "\u{2070}\u{2074}\u{2075}\u{2076}\u{2077}\u{2075}",       // superscript
             "04567\u{665}",
             "0\u{663}45675",
             "\n045675",
@@ -159,8 +199,9 @@ mod tests {
             "045\u{b}675",
             "045\u{c}675",
             "045\u{85}675",
-            "045\u{2003}675", // em space
-            "045\u{3000}675", // ideographic space
+            "045\u{2003}675",         // em space
+            "045\u{200e}675",         // a mark within
+            "\u{202e}576540\u{202c}", // shown the other way round
             // Other ways to write a number.
             "\u{2212}045675", // minus sign
             "045.675",

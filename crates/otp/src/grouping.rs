@@ -12,5 +12,6 @@ pub(crate) fn is_separator(character: char) -> bool {
             | '\u{2011}' // non-breaking hyphen
             | '\u{2013}' // en dash
             | '\u{202f}' // narrow no-break space
+            | '\u{3000}' // ideographic space
     )
 }

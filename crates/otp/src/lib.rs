@@ -26,6 +26,7 @@ pub mod hotp;
 mod key;
 pub mod modhex;
 pub mod totp;
+pub mod typed;
 pub mod uri;
 pub mod yubikey;
 

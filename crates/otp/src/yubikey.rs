@@ -15,6 +15,7 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::modhex;
+use crate::typed::is_direction_mark;
 
 /// Longer texts are refused unread, in bytes: room for 48 letters of any alphabet and a good many blanks.
 const LONGEST_TEXT: usize = 256;
@@ -38,15 +39,30 @@ pub struct Token {
 impl Token {
     /// Reads what a key typed, or a person pasted: 0 to 32 letters of public id and 32 letters of block, in either case.
     ///
-    /// White space around it is dropped, the Enter included that most keys press in the end; within it there is none. Some
+    /// White space around it is dropped, the Enter included that most keys press in the end, and so are marks of the writing
+    /// direction around a text that was pasted; within it there is none. Some
     /// wrong keyboard layouts are understood: see [`modhex::decode_typed`]. A text of more than 256 bytes is malformed.
     pub fn parse(text: &str) -> Result<Token, MalformedToken> {
         if text.len() > LONGEST_TEXT {
             return Err(MalformedToken);
         }
-        let bytes = modhex::decode_typed(text.trim()).map_err(|_| MalformedToken)?;
-        let (public_id, block) = bytes.split_last_chunk().ok_or(MalformedToken)?;
-        Ok(Token { public_id: PublicId::new(public_id).ok_or(MalformedToken)?, block: *block })
+        let bytes = modhex::decode_typed(inner(text)).map_err(|_| MalformedToken)?;
+        Token::of(&bytes).ok_or(MalformedToken)
+    }
+
+    /// The same for a key whose public id is known: where a text has several readings, the one that names this key counts.
+    pub fn parse_of(public_id: &PublicId, text: &str) -> Result<Token, MalformedToken> {
+        if text.len() > LONGEST_TEXT {
+            return Err(MalformedToken);
+        }
+        let mut readings = modhex::readings(inner(text)).filter_map(|bytes| Token::of(&bytes));
+        let named = readings.find(|token| token.public_id == *public_id);
+        named.map_or_else(|| Token::parse(text), Ok)
+    }
+
+    fn of(bytes: &[u8]) -> Option<Token> {
+        let (public_id, block) = bytes.split_last_chunk()?;
+        Some(Token { public_id: PublicId::new(public_id)?, block: *block })
     }
 
     /// Who the key says it is. Anybody can type that.
@@ -59,6 +75,11 @@ impl Token {
         let bytes = Zeroizing::new([self.public_id.as_bytes(), &self.block].concat());
         modhex::encode(&bytes)
     }
+}
+
+/// A text without what stands around it.
+fn inner(text: &str) -> &str {
+    text.trim_matches(|character: char| character.is_whitespace() || is_direction_mark(character))
 }
 
 impl fmt::Debug for Token {
@@ -292,6 +313,7 @@ mod tests {
             "cccbdvgt\u{131}blfkbgturecfllberrvk\u{131}nnctnn\n", // Turkish
             "jjjxekiycxnutxiygp.junnx.ppktcbbjybb\n",             // Dvorak
             "JJJXEKIYCXNUTXIYGP.JUNNX.PPKTCBBJYBB\n",
+            "cccbsvdgubitebdglpfctiibfppveukkcgkk\n", // Colemak
             "ψψψβδωγτιβλφκβγτθρεψφλλβερρωκιννψτνν\n", // Greek
             "בבבנגהעאןנךכלנעאורקבכךךנקררהלןממבאממ\n", // Hebrew
             "сссивмпешидалипегкусаддиуккмлшттсетт\n", // Russian
@@ -299,6 +321,20 @@ mod tests {
             let token = Token::parse(text).unwrap();
             assert_eq!(token.to_modhex().as_str(), "cccbdvgtiblfkbgturecfllberrvkinnctnn", "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_text_with_two_readings_is_that_of_the_key_that_is_known() {
+        // Typed under Colemak, without any of the two letters that modhex has not.
+        let typed = format!("cbde{}cb", "fghiklntuv".repeat(3));
+        let colemak = modhex::readings(&typed).last().unwrap();
+        let id = PublicId::new(&colemak[..2]).unwrap();
+        let token = Token::parse_of(&id, &typed).unwrap();
+        assert_eq!(token.public_id(), &id);
+        assert_ne!(Token::parse(&typed).unwrap().public_id(), &id, "the plain reading");
+        let other = PublicId::new(b"another").unwrap();
+        assert_eq!(Token::parse_of(&other, &typed).unwrap().to_modhex(), Token::parse(&typed).unwrap().to_modhex());
+        assert_eq!(Token::parse_of(&id, "045675").unwrap_err(), MalformedToken);
     }
 
     #[test]

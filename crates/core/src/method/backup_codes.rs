@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use countersign_otp::typed::{fold, is_direction_mark};
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
@@ -142,13 +143,15 @@ impl BackupCode {
         Self { letters }
     }
 
-    /// The code somebody typed. Case, blanks and hyphens do not matter; O counts as 0, I and L as 1.
+    /// The code somebody typed. Case, blanks and hyphens do not matter; O counts as 0, I and L as 1. Full-width letters, and
+    /// digits of other scripts, count as those of ASCII; marks of the writing direction around the text are dropped.
     pub fn parse(text: &str) -> Result<Self, Slip> {
         const LONGEST: usize = 128;
         if text.len() > LONGEST {
             return Err(Slip::Malformed);
         }
-        let mut typed = text.chars().filter(|c| !c.is_whitespace() && !is_hyphen(*c)).map(symbol);
+        let inner = text.trim_matches(|c: char| c.is_whitespace() || is_direction_mark(c));
+        let mut typed = inner.chars().filter(|c| !c.is_whitespace() && !is_hyphen(*c)).map(fold).map(symbol);
         let mut letters = [0; LETTERS];
         for letter in &mut letters {
             *letter = typed.next().flatten().ok_or(Slip::Malformed)?;
@@ -209,7 +212,8 @@ fn symbol(typed: char) -> Option<u8> {
 }
 
 fn is_hyphen(c: char) -> bool {
-    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+    // The last two are what East Asian keyboards type in place of a hyphen.
+    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0d}' | '\u{30fc}')
 }
 
 #[cfg(test)]
@@ -228,7 +232,20 @@ mod tests {
     fn a_code_survives_paper() {
         let text = printed();
         assert_eq!(text.len(), 21);
-        for form in [text.clone(), text.to_lowercase(), text.replace('-', " "), text.replace('-', "")] {
+        let wide =
+            |text: &str| text.chars().map(|c| char::from_u32(u32::from(c) + 0xfee0).unwrap()).collect::<String>();
+        let forms = [
+            text.clone(),
+            text.to_lowercase(),
+            text.replace('-', " "),
+            text.replace('-', ""),
+            wide(&text),
+            wide(&text.to_lowercase()).replace('\u{ff0d}', "\u{3000}"),
+            text.replace('-', "\u{30fc}"),
+            format!("\u{202a}{text}\u{202c}"),
+            text.replace('5', "\u{665}"),
+        ];
+        for form in forms {
             assert_eq!(BackupCode::parse(&form).map(|code| code.letters), Ok(code().letters), "{form}");
         }
     }

@@ -51,7 +51,12 @@ impl State {
 }
 
 pub(super) fn check(state: &State, answer: &Secret, nonce: impl FnOnce() -> String) -> Check {
-    let Ok(token) = Token::parse(answer.expose()) else { return Check::Malformed };
+    // Under some keyboard layouts a code has several readings: the one that names this key counts.
+    let token = match &state.public_id {
+        Some(bound) => Token::parse_of(bound, answer.expose()),
+        None => Token::parse(answer.expose()),
+    };
+    let Ok(token) = token else { return Check::Malformed };
     if token.public_id().is_empty() || state.public_id.as_ref().is_some_and(|bound| bound != token.public_id()) {
         return Check::Wrong;
     }
