@@ -4,9 +4,10 @@
 //! that sends; everybody else sees its [`Address::masked`] form, and `Debug` prints nothing else. Whether a number exists
 //! is not known here: whoever parses telephone numbers stands behind a port.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Where a code can be sent.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,18 +111,27 @@ impl fmt::Debug for PhoneNumber {
     }
 }
 
-/// A mailbox: what everybody's mail server takes, and no more (a dot-atom and a domain of letters, digits and hyphens; RFC
-/// 5321 §4.1.2 allows more than anybody uses).
+/// A mailbox: a dot-atom, in UTF-8 (RFC 6531 §3.3), and a domain that DNS can have. What RFC 5321 §4.1.2 allows beyond that,
+/// such as quoted names, nobody uses.
+///
+/// An international domain is kept as DNS has it (`xn--…`), so that every mail server takes it. A name in UTF-8 can only be
+/// sent to by a mail server that offers SMTPUTF8; the gateway finds out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// The address somebody typed, without blanks around it; its domain in lower case.
+    /// The address somebody typed, without blanks around it: the name in Unicode's composed form (NFC), the domain in lower
+    /// case and in ASCII.
     pub fn parse(text: &str) -> Option<Self> {
-        let (local, domain) = text.trim().rsplit_once('@')?;
-        let fits = is_local(local) && is_domain(domain);
-        fits.then(|| Self(format!("{local}@{}", domain.to_ascii_lowercase())))
+        // Longer than any address, so that nothing is normalised that could be none.
+        const MAX_BYTES: usize = 1024;
+        let text = text.trim();
+        let (local, domain) = text.rsplit_once(['@', '\u{ff20}']).filter(|_| text.len() <= MAX_BYTES)?;
+        let local: String = local.nfc().collect();
+        let domain = ascii_domain(domain)?;
+        let fits = is_local(&local) && is_domain(&domain);
+        fits.then(|| Self(format!("{local}@{domain}")))
     }
 
     fn local(&self) -> &str {
@@ -133,8 +143,8 @@ impl EmailAddress {
     }
 
     fn masked(&self) -> String {
-        let domain = self.domain();
-        let (name, top) = domain.rsplit_once('.').unwrap_or((domain, ""));
+        let (domain, _) = idna::domain_to_unicode(self.domain());
+        let (name, top) = domain.rsplit_once('.').unwrap_or((&domain, ""));
         format!("{}@{}.{top}", initial(self.local()), initial(name))
     }
 }
@@ -151,8 +161,29 @@ fn initial(word: &str) -> String {
     first.map_or_else(|| "***".into(), |first| format!("{first}***"))
 }
 
+/// The domain as DNS has it, in lower case; `None` if it is none.
+fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
+    // UTS 46 drops characters that nobody sees. Whoever typed one did not type this domain.
+    let is_plain = !domain.chars().any(is_unseen);
+    let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::STD3);
+    ascii.ok().filter(|_| is_plain)
+}
+
+/// Characters that are not seen, or that turn the writing round, and those that Unicode gives no meaning.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || c.is_whitespace()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}'
+                | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{10ffff}'
+        )
+}
+
 fn is_local(local: &str) -> bool {
-    let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    let is_ascii_atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    let atom = |c: char| if c.is_ascii() { is_ascii_atom(c) } else { !is_unseen(c) };
     local.len() <= 64 && local.split('.').all(|part| !part.is_empty() && part.chars().all(atom))
 }
 
@@ -205,6 +236,22 @@ mod tests {
     }
 
     #[test]
+    fn mailboxes_may_be_international() {
+        for (typed, kept, shown) in [
+            ("ada@bücher.example", "ada@xn--bcher-kva.example", "a***@b***.example"),
+            ("ada@BÜCHER.example", "ada@xn--bcher-kva.example", "a***@b***.example"),
+            ("ada@bu\u{308}cher.example", "ada@xn--bcher-kva.example", "a***@b***.example"),
+            ("ada@例子。測試", "ada@xn--fsqu00a.xn--g6w251d", "a***@***.測試"),
+            ("jörg@example.org", "jörg@example.org", "j***@e***.org"),
+            ("jo\u{308}rg@example.org", "jörg@example.org", "j***@e***.org"),
+            ("用户＠example.org", "用户@example.org", "***@e***.org"),
+        ] {
+            assert_eq!((email(typed).expose(), &*email(typed).masked()), (kept, shown), "{typed}");
+        }
+        assert!(EmailAddress::parse(&format!("{}@example.org", "ö".repeat(33))).is_none(), "66 bytes");
+    }
+
+    #[test]
     fn a_mailbox_is_what_mail_servers_take() {
         for good in ["ada@example.org", " ada.l+x@Sub.Example.ORG ", "o'hara@example.org", "a@b.co"] {
             assert!(EmailAddress::parse(good).is_some(), "{good}");
@@ -224,7 +271,13 @@ mod tests {
             ".ada@example.org",
             "ada@127.0.0.1",
             "ada@example.org\r\nBcc: x@y.zz",
-            "ada@éxample.org",
+            "ada@exam\u{ad}ple.org",
+            "ada@b\u{fc}cher\u{200b}.example",
+            "ada@\u{2028}.example",
+            "a\u{202e}da@example.org",
+            "ada\u{200b}@example.org",
+            "ada@xn--a.example",
+            "ada@127。0。0。1",
             &long,
         ] {
             assert!(EmailAddress::parse(bad).is_none(), "{bad}");

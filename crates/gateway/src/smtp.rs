@@ -186,7 +186,7 @@ impl Gateway for Smtp {
         let mail = self.mail(message).map_err(NotTaken::Failed)?;
         let sent = self.server.send(&mail).await;
         sent.map(|()| Taken::default()).map_err(|broken| match broken.unreachable() {
-            Some(answer) => NotTaken::Unreachable { reason: answer.to_string() },
+            Some(reason) => NotTaken::Unreachable { reason },
             None => NotTaken::Failed(Fault::because(DOING, broken)),
         })
     }

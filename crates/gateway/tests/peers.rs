@@ -125,9 +125,9 @@ class Handler:
 def authenticate(server, session, envelope, mechanism, data):
     return AuthResult(success=(data.login, data.password) == (b"mailer", b"the password"), handled=False)
 
-tls = {"smtps": {"ssl_context": context}, "smtp": {"tls_context": context, "require_starttls": True}, "clear": {}}[mode]
+tls = {"smtps": {"ssl_context": context}, "ascii": {"ssl_context": context}, "smtp": {"tls_context": context, "require_starttls": True}, "clear": {}}[mode]
 Controller(Handler(), hostname="127.0.0.1", port=port, authenticator=authenticate, auth_required=True,
-           auth_require_tls=mode == "smtp", **tls).start()
+           auth_require_tls=mode == "smtp", enable_SMTPUTF8=mode != "ascii", **tls).start()
 print("listening", flush=True)
 sys.stdin.read()
 "#;
@@ -162,7 +162,8 @@ struct MailServer {
 }
 
 impl MailServer {
-    /// One that speaks TLS from the start (`smtps`), by STARTTLS (`smtp`), or never (`clear`).
+    /// One that speaks TLS from the start (`smtps`), by STARTTLS (`smtp`), or never (`clear`); `ascii` is `smtps` without
+    /// SMTPUTF8.
     fn start(mode: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         certificate(folder.path());
@@ -213,6 +214,29 @@ async fn mail_goes_by_tls_with_a_password_in_two_parts() {
         let words = html[1].as_str().unwrap();
         assert!(html[0] == "text/html" && words.contains("<strong>012345</strong>") && words.contains("&lt;site&gt;"));
         assert!(told["headers"].as_array().unwrap().iter().all(|name| name != "Bcc"));
+    }
+}
+
+/// RFC 6531: a name in UTF-8 needs a server that offers SMTPUTF8; an international domain needs none.
+#[tokio::test(flavor = "multi_thread")]
+async fn international_mailboxes_get_mail_where_the_server_can() {
+    for mode in ["smtps", "ascii"] {
+        let mut server = MailServer::start(mode);
+        let gateway = smtp(&server.settings("smtps"));
+        gateway.deliver(&mail("ada@bücher.example")).await.unwrap();
+        assert_eq!(server.mail()["to"], serde_json::json!(["ada@xn--bcher-kva.example"]), "{mode}");
+        let sent = gateway.deliver(&mail("jörg@bücher.example")).await;
+        if mode == "ascii" {
+            let Err(NotTaken::Unreachable { reason }) = sent else { panic!("{sent:?}") };
+            assert_eq!(reason, "the mail server does not offer SMTPUTF8");
+        } else {
+            sent.unwrap();
+            let told = server.mail();
+            assert_eq!(told["to"], serde_json::json!(["jörg@xn--bcher-kva.example"]));
+            assert_eq!(told["parts"][0][0], "text/plain");
+        }
+        gateway.deliver(&mail("ada@example.org")).await.unwrap();
+        assert_eq!(server.mail()["to"], serde_json::json!(["ada@example.org"]), "the connection goes on");
     }
 }
 

@@ -50,8 +50,12 @@ async fn every_method_is_chosen_explained_proved_and_listed() {
         let page = ada.browser.get(&format!("{SETUP_PAGE}?method={method}&next=%2F")).await;
         assert!(page.says(explained) && page.says("Choose another way"), "{method}: {}", page.body);
         let field = page.body.split("<input id=\"to\"").nth(1).map(|rest| rest.split('>').next().unwrap().to_owned());
-        let way = if method == "email" { "email" } else { "tel" };
-        let fits = |field: &str| field.contains(&format!("type=\"{way}\" autocomplete=\"{way}\""));
+        let way = if method == "email" {
+            "type=\"text\" inputmode=\"email\" autocapitalize=\"none\" autocomplete=\"email\""
+        } else {
+            "type=\"tel\" autocomplete=\"tel\""
+        };
+        let fits = |field: &str| field.contains(way);
         assert_eq!(field.as_deref().map(fits), if to.is_empty() { None } else { Some(true) }, "{method}");
 
         let page = ada.browser.submit(&page.form_with("method"), "", &[("to", to)]).await;

@@ -21,6 +21,9 @@ pub(super) enum Broken {
     Refused(Answer),
     #[error("the mail server does not speak SMTP")]
     Garbled,
+    /// The name of the mailbox is not in ASCII (RFC 6531).
+    #[error("the mail server does not offer SMTPUTF8")]
+    Ascii,
     #[error("{0}")]
     Lost(String),
 }
@@ -34,14 +37,18 @@ pub(super) struct Answer {
 }
 
 impl Broken {
-    /// The answer, if it says that the recipient cannot get mail now or ever.
-    pub(super) fn unreachable(&self) -> Option<&Answer> {
-        let Self::Refused(answer) = self else { return None };
+    /// Why the recipient cannot get mail, if that is what it means.
+    pub(super) fn unreachable(&self) -> Option<String> {
+        let answer = match self {
+            Self::Refused(answer) => answer,
+            Self::Ascii => return Some(self.to_string()),
+            _ => return None,
+        };
         let is_recipient = match &answer.detail {
             Some(detail) => OF_THE_RECIPIENT.contains(&detail.as_str()),
             None => NO_SUCH_MAILBOX.contains(&answer.code.as_str()),
         };
-        is_recipient.then_some(answer)
+        is_recipient.then(|| answer.to_string())
     }
 }
 

@@ -14,7 +14,7 @@ use lettre::{
     transport::smtp::{
         authentication::{Credentials, DEFAULT_MECHANISMS},
         client::{AsyncSmtpConnection, TlsParameters},
-        extension::ClientId,
+        extension::{ClientId, Extension},
     },
 };
 use tokio::time::timeout;
@@ -62,6 +62,11 @@ impl Server {
                 Some(connection) => connection,
                 None => self.connect().await?,
             };
+            let is_ascii = mail.envelope().to().iter().all(|to| AsRef::<str>::as_ref(to).is_ascii());
+            if !is_ascii && !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+                self.keep(connection);
+                return Err(Broken::Ascii);
+            }
             connection.send(mail.envelope(), &mail.formatted()).await?;
             self.keep(connection);
             Ok(())
