@@ -103,12 +103,13 @@ pub struct Lifetimes {
 }
 
 impl Default for Lifetimes {
-    /// One factor: idle 7 days, 30 days in all. Two factors: idle 1 hour, 24 hours in all.
+    /// One factor: idle 7 days, 30 days in all. Two factors: idle 10 hours, 24 hours in all. NIST recommends an idle hour for
+    /// two factors; people who work with a site all day would sign in several times a day.
     fn default() -> Self {
         const DAY: Duration = Duration::from_hours(24);
         Self {
             aal1: Lifetime { idle: DAY.saturating_mul(7), absolute: DAY.saturating_mul(30) },
-            aal2: Lifetime { idle: Duration::from_hours(1), absolute: DAY },
+            aal2: Lifetime { idle: Duration::from_hours(10), absolute: DAY },
         }
     }
 }

@@ -111,11 +111,11 @@ async fn dxoau_04_and_05_a_code_is_sent_and_comes_back() {
     told.is(200, &asked("sms"));
     assert_eq!(told.header("cache-control"), "no-store");
     let given = app.asks(&site, &ada, json!({ "mfa_code": site.outbox.code() })).await;
-    given.is(200, &tokens(3600, "read write"));
+    given.is(200, &tokens(36_000, "read write"));
     let status = json!({ "enabled": true, "challenge_type": "sms", "phone_number": MASKED });
     showing(&site, &given).get("/mfa/").await.is(200, &status);
     let backup = client.recovers(&site).await;
-    app.asks(&site, &ada, json!({ "backup_code": backup })).await.is(200, &tokens(3600, "read write"));
+    app.asks(&site, &ada, json!({ "backup_code": backup })).await.is(200, &tokens(36_000, "read write"));
     assert!(site.is_enabled(&ada.user.id).await);
     app.asks(&site, &ada, json!({ "backup_code": backup }))
         .await
@@ -288,7 +288,7 @@ async fn w58_a_backup_code_is_not_used_up_by_a_request_that_fails() {
     let code = client.recovers(&site).await;
     let asked = json!({ "backup_code": code, "scope": "admin" });
     app.asks(&site, &ada, asked).await.is(401, &json!({ "error": "invalid_scope" }));
-    app.asks(&site, &ada, json!({ "backup_code": code })).await.is(200, &tokens(3600, "read write"));
+    app.asks(&site, &ada, json!({ "backup_code": code })).await.is(200, &tokens(36_000, "read write"));
 }
 
 /// W-59, W-51: nothing that was said comes back, and it is good once.
@@ -316,7 +316,7 @@ async fn dxoau_09_r100_a_refresh_token_is_exchanged_once_and_one_that_comes_agai
     let first = app.asks(&site, &ada, json!({ "mfa_code": site.outbox.code() })).await;
     site.world.pass(60);
     let second = app.refreshes(&site, &first.body["refresh_token"], json!({})).await;
-    second.is(200, &tokens(3600, "read write"));
+    second.is(200, &tokens(36_000, "read write"));
     assert_ne!(second.body["refresh_token"], first.body["refresh_token"]);
     assert_eq!(showing(&site, &second).get("/mfa/").await.status, 200);
     let again = app.refreshes(&site, &first.body["refresh_token"], json!({})).await;

@@ -199,7 +199,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "two_factor_session_idle",
-        about: "How long a session with two factors lives without being used.",
+        about: "How long a session with two factors lives without being used; NIST SP 800-63B-4 recommends 1h.",
         default: |config| Some(show_span(config.policy.lifetimes.aal2.idle)),
         set: |config, text| span(text, SECOND, YEAR).map(|idle| config.policy.lifetimes.aal2.idle = idle),
     },
