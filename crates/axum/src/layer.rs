@@ -12,7 +12,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{
-        StatusCode,
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{ORIGIN, SET_COOKIE},
     },
     middleware::{Next, from_fn_with_state},
@@ -32,6 +32,7 @@ use crate::{
     page::Page,
     routes,
     site::Site,
+    trouble::Trouble,
 };
 
 /// The longest body that a host's handler reads unless its route says otherwise, in bytes. Our own forms are shorter.
@@ -105,11 +106,13 @@ async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next)
         Addressed::Here => {
             let visitor = Visitor::new(Arc::clone(&site), &request);
             request.extensions_mut().insert(visitor.clone());
+            let sources = Sources::of(&request);
             let foreign = is_foreign(&site, &request);
             let mut response = if foreign { Response::default() } else { in_time(&site, next.run(request)).await };
             if foreign || response.extensions().get::<ProtectionError>().is_some() {
                 response = Message::OtherSite.show(&visitor).await;
             }
+            sources.log_rejection(&site, &response);
             response = visitor.retold(response);
             if let Some(cookie) = visitor.drawn_nonce() {
                 response.headers_mut().append(SET_COOKIE, cookie);
@@ -142,10 +145,72 @@ async fn in_time(site: &Site, answer: impl Future<Output = Response>) -> Respons
 
 /// Whether a page of another origin sent this. The layer of tower-http compares hosts; a plain http page of the same host
 /// is another origin too.
+///
+/// A page that was served with `Referrer-Policy: no-referrer`, which a proxy may add or a browser may be set to, sends its own
+/// forms with `Origin: null`. Then `Sec-Fetch-Site`, which no script can set, says whether it is of this origin; a document
+/// of an opaque origin, such as a sandboxed frame, is `cross-site` there (Fetch Metadata §2.3). The token of the form is
+/// checked as always.
 fn is_foreign(site: &Site, request: &Request) -> bool {
-    let Some(origin) = request.headers().get(ORIGIN) else { return false };
-    !request.method().is_safe() && !origin.to_str().is_ok_and(|origin| site.origins.sent(origin))
+    let headers = request.headers();
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let is_same_origin = || only(headers, SEC_FETCH_SITE).is_some_and(|sent| sent == "same-origin");
+    let is_ours = match origin.to_str() {
+        Ok("null") => is_same_origin(),
+        Ok(origin) => site.origins.sent(origin),
+        Err(_) => false,
+    };
+    !request.method().is_safe() && !is_ours
 }
+
+/// Where a request that changes something says that it comes from: what the log names when the request is rejected.
+#[derive(Default)]
+struct Sources {
+    origin: Option<String>,
+    fetch_site: Option<String>,
+}
+
+impl Sources {
+    /// No browser sends a longer header of these.
+    const MAX_LENGTH: usize = 300;
+
+    fn of(request: &Request) -> Self {
+        if request.method().is_safe() {
+            return Self::default();
+        }
+        let text = |name: HeaderName| {
+            let value = request.headers().get(name)?.to_str().ok()?;
+            Some(value.chars().take(Self::MAX_LENGTH).collect())
+        };
+        Self { origin: text(ORIGIN), fetch_site: text(SEC_FETCH_SITE) }
+    }
+
+    /// Logs why this answer rejects the request, if it does.
+    fn log_rejection(&self, site: &Site, answer: &Response) {
+        let Some(reason) = rejection(answer) else { return };
+        let Some(left_out) = site.log_limits.rejected.admit(site.engine.now()) else { return };
+        let (origin, fetch_site) = (self.origin.as_deref().unwrap_or("-"), self.fetch_site.as_deref().unwrap_or("-"));
+        let expected = site.origins.addresses().join(", ");
+        tracing::warn!(reason, origin, sec_fetch_site = fetch_site, expected, left_out, "request rejected");
+    }
+}
+
+/// Why a request was rejected before anything was decided about what it asks for.
+fn rejection(answer: &Response) -> Option<&'static str> {
+    let by_message = answer.extensions().get::<Message>().and_then(|message| message.rejection());
+    let by_trouble = || match answer.extensions().get::<Trouble>()? {
+        Trouble::Unread(unread) => unread.rejection(),
+        _ => None,
+    };
+    by_message.or_else(by_trouble)
+}
+
+/// The value of a header that is there once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).into_iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 fn empty(_: ProtectionError) -> Response {
     Response::default()

@@ -78,6 +78,20 @@ impl Message {
         }
     }
 
+    /// Why a request was rejected, for the log, if it was rejected for the form that it is or for where it comes from.
+    pub(crate) fn rejection(self) -> Option<&'static str> {
+        match self {
+            Self::OtherSite => Some("another site sent it, by `Origin` or `Sec-Fetch-Site`"),
+            Self::FormStale => Some("the form's token is missing, or was made for another session or browser"),
+            Self::FormKind => Some("the body is not a form, by `Content-Type`"),
+            Self::FormSlow => Some("the form took too long to arrive"),
+            Self::FormLong => Some("the form is too long, or broke off"),
+            Self::FormBroken => Some("the form is not well-formed"),
+            Self::FormFields => Some("a field of the form is missing, or there twice"),
+            Self::NotFound | Self::MethodNotAllowed | Self::CodesMade => None,
+        }
+    }
+
     pub(crate) async fn show(self, visitor: &Visitor) -> Response {
         let page = Page::new("message.html", context! { message => self.id() }).status(self.status());
         let mut response = page.show(visitor).await;

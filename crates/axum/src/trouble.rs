@@ -158,6 +158,19 @@ impl Unread {
     }
 }
 
+impl Unread {
+    /// Why a request was rejected, for the log, if it was rejected for where it comes from.
+    pub(crate) fn rejection(self) -> Option<&'static str> {
+        match self {
+            Self::OtherSite => Some("another site sent it, by `Origin` or `Sec-Fetch-Site`"),
+            Self::CsrfToken => {
+                Some("`X-CSRF-Token` is missing beside cookies, or was made for another session or browser")
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The code of what we could not decide.
 pub(crate) const FAULT: &str = "fault";
 

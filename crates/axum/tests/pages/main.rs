@@ -18,6 +18,7 @@ mod known;
 mod log;
 mod look;
 mod names;
+mod origin;
 mod pending;
 mod sent;
 mod site;
