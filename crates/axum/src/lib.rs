@@ -24,6 +24,7 @@ mod redirect;
 mod routes;
 mod settings;
 mod site;
+mod slash;
 mod text;
 mod trouble;
 mod visitor;

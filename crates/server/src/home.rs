@@ -4,7 +4,13 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    response::{Redirect, Response},
+    routing::get,
+};
 use countersign_axum::{Countersign, MaybeSignedIn, Verified, Visitor, context};
 use countersign_engine::{Engine, FailureStreak};
 
@@ -13,7 +19,12 @@ pub(crate) const TAKEN: [&str; 4] = ["account", "secret", "healthz", "readyz"];
 
 /// The pages, to be protected.
 pub(crate) fn pages(site: Countersign) -> Router {
-    Router::new().route("/", get(home)).route("/secret", get(secret)).fallback(nothing).with_state(site)
+    Router::new()
+        .route("/", get(home))
+        .route("/secret", get(secret))
+        .route("/secret/", get(async || Redirect::permanent("/secret")))
+        .fallback(nothing)
+        .with_state(site)
 }
 
 /// What a supervisor asks; it needs no session and is for no browser.

@@ -38,6 +38,7 @@ pub(super) use self::call::client;
 use self::operation::{Gate, Operation};
 use crate::{
     redirect::LocalPath,
+    slash::WithSlash,
     trouble::{Trouble, Unread},
 };
 
@@ -136,11 +137,11 @@ fn operations() -> Vec<Operation> {
 pub(crate) fn router(root: &LocalPath) -> Router {
     let mut router = Router::new();
     for Operation { path, route, .. } in operations() {
-        router = router.route(&format!("{root}{path}"), route);
+        router = router.route_with_slash(&format!("{root}{path}"), route);
     }
     router
-        .route(&format!("{root}/openapi.json"), get(openapi::serve))
-        .route(&format!("{root}/reference"), get(reference::serve))
+        .route_with_slash(&format!("{root}/openapi.json"), get(openapi::serve))
+        .route_with_slash(&format!("{root}/reference"), get(reference::serve))
         .method_not_allowed_fallback(async || Trouble::from(Unread::MethodNotAllowed))
         .route(root.as_str(), nothing())
         .route(&format!("{root}/"), nothing())

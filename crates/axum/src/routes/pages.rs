@@ -31,6 +31,7 @@ use crate::{
     problem::{Problem, Refused},
     redirect::LocalPath,
     site::Paths,
+    slash::WithSlash,
     why::Why,
 };
 
@@ -39,30 +40,29 @@ pub(crate) fn router(paths: &Paths) -> Router {
     let at = LocalPath::as_str;
     let device = |deed: &str| format!("{}/{{id}}/{deed}", paths.devices);
     Router::new()
-        .route(at(&paths.mount), get(account::lead))
-        .route(at(&paths.login), get(login::show).post(login::sign_in))
-        .route(at(&paths.second_factor), get(login::challenge).post(login::answer))
-        .route(at(&paths.send), post(login::send))
-        .route(at(&paths.restart), post(login::restart))
-        .route(at(&paths.logout), get(logout::show).post(logout::sign_out))
-        .route(at(&paths.verify), get(verify::show).post(verify::answer))
-        .route(at(&paths.verify_send), post(verify::send))
-        .route(at(&paths.account), get(account::show))
-        .route(at(&paths.setup), get(setup::show).post(setup::begin))
-        .route(at(&paths.confirm), get(setup::running).post(setup::confirm))
-        .route(at(&paths.setup_send), post(setup::send))
-        .route(at(&paths.cancel), post(setup::cancel))
-        .route(at(&paths.complete), get(setup::complete))
-        .route(at(&paths.qr_svg), get(qr::svg))
-        .route(at(&paths.qr_png), get(qr::png))
-        .route(at(&paths.backup_codes), get(backup_codes::show).post(backup_codes::make))
-        .route(at(&paths.disable), get(disable::show).post(disable::disable))
-        .route(&device("remove"), get(devices::show).post(devices::remove))
-        .route(&device("prefer"), post(devices::prefer))
-        .route(at(&paths.password), get(password::show).post(password::change))
-        .route(&format!("{}/{{file}}", paths.assets), get(asset))
+        .route_with_slash(at(&paths.mount), get(account::lead))
+        .route_with_slash(at(&paths.login), get(login::show).post(login::sign_in))
+        .route_with_slash(at(&paths.second_factor), get(login::challenge).post(login::answer))
+        .route_with_slash(at(&paths.send), post(login::send))
+        .route_with_slash(at(&paths.restart), post(login::restart))
+        .route_with_slash(at(&paths.logout), get(logout::show).post(logout::sign_out))
+        .route_with_slash(at(&paths.verify), get(verify::show).post(verify::answer))
+        .route_with_slash(at(&paths.verify_send), post(verify::send))
+        .route_with_slash(at(&paths.account), get(account::show))
+        .route_with_slash(at(&paths.setup), get(setup::show).post(setup::begin))
+        .route_with_slash(at(&paths.confirm), get(setup::running).post(setup::confirm))
+        .route_with_slash(at(&paths.setup_send), post(setup::send))
+        .route_with_slash(at(&paths.cancel), post(setup::cancel))
+        .route_with_slash(at(&paths.complete), get(setup::complete))
+        .route_with_slash(at(&paths.qr_svg), get(qr::svg))
+        .route_with_slash(at(&paths.qr_png), get(qr::png))
+        .route_with_slash(at(&paths.backup_codes), get(backup_codes::show).post(backup_codes::make))
+        .route_with_slash(at(&paths.disable), get(disable::show).post(disable::disable))
+        .route_with_slash(&device("remove"), get(devices::show).post(devices::remove))
+        .route_with_slash(&device("prefer"), post(devices::prefer))
+        .route_with_slash(at(&paths.password), get(password::show).post(password::change))
+        .route_with_slash(&format!("{}/{{file}}", paths.assets), get(asset))
         .method_not_allowed_fallback(method_not_allowed)
-        .route(&format!("{}/", paths.mount), any(not_found))
         .route(&format!("{}/{{*rest}}", paths.mount), any(not_found))
 }
 

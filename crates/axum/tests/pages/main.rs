@@ -22,5 +22,6 @@ mod origin;
 mod pending;
 mod sent;
 mod site;
+mod slash;
 mod walk;
 mod wizard;
