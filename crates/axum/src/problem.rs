@@ -59,7 +59,7 @@ impl Problem {
             | Refusal::BrowserUnknown
             | Refusal::VerificationNeeded
             | Refusal::NotEnabled
-            | Refusal::LastDevice
+            | Refusal::LastDevice { .. }
             | Refusal::TooManyDevices { .. }
             | Refusal::PasswordElsewhere
             | Refusal::TokensMany { .. }
@@ -119,6 +119,7 @@ impl Problem {
             Refusal::NameInvalid { longest } | Refusal::PasswordLong { longest } => args.set("longest", *longest),
             Refusal::PasswordShort { shortest } => args.set("shortest", *shortest),
             Refusal::TokensMany { most } | Refusal::TooManyDevices { most } => args.set("most", *most),
+            Refusal::LastDevice { others } => args.set("others", *others),
             Refusal::ScopeInvalid => args.set("most", Scopes::MOST),
             Refusal::LifetimeInvalid { longest } => args.set("days", longest.as_secs() / DAY),
             _ => {}

@@ -39,6 +39,31 @@ impl<S> Factors<S> {
         active
     }
 
+    /// The device that is asked first where none is chosen, backup codes apart: the default, or the oldest active one while
+    /// the default is disabled.
+    pub fn default_device(&self) -> Option<&Device<S>> {
+        self.active().into_iter().find(|device| !device.kind.is_fallback())
+    }
+
+    /// Which device is the default once `gone` is no device of the user's any more: still the same one, or the next.
+    pub fn default_without(&self, gone: &DeviceId) -> Option<DeviceId> {
+        let mut remaining = self.active().into_iter().filter(|device| device.id != *gone && !device.kind.is_fallback());
+        let stays = self.chosen_default().filter(|id| *id != gone);
+        stays.or_else(|| remaining.next().map(|device| &device.id)).cloned()
+    }
+
+    /// Which device is the default once `new` has joined, in the place of `replaced` if in that of one: the present default,
+    /// or `new` where there is none or where it takes its place.
+    pub fn default_with(&self, new: &DeviceId, replaced: Option<&DeviceId>) -> DeviceId {
+        let present = self.chosen_default().or_else(|| self.default_device().map(|device| &device.id));
+        present.filter(|id| Some(*id) != replaced).unwrap_or(new).clone()
+    }
+
+    /// The device that the account names as the default, if there still is one of this id.
+    fn chosen_default(&self) -> Option<&DeviceId> {
+        self.account.preferred.as_ref().filter(|id| self.device(id).is_some())
+    }
+
     /// The active device with this id, or, when nobody chose or the choice is not this user's, the one asked first.
     pub fn chosen(&self, choice: Option<&DeviceId>) -> Option<&Device<S>> {
         let active = self.active();
@@ -57,6 +82,16 @@ impl<S> Factors<S> {
     /// The device with this id, whatever its status.
     pub fn device(&self, id: &DeviceId) -> Option<&Device<S>> {
         self.devices.iter().find(|device| device.id == *id)
+    }
+
+    /// The same without one device.
+    #[must_use]
+    pub fn without(&self, gone: &DeviceId) -> Self
+    where
+        S: Clone,
+    {
+        let devices = self.devices.iter().filter(|device| device.id != *gone).cloned().collect();
+        Self { account: self.account.clone(), devices }
     }
 
     /// The active devices of this kind.

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, Change, DeviceId, Refusal, SessionKey, Timestamp, UserId, restored};
+use crate::{AttemptId, Change, DeviceId, Level, Refusal, SessionKey, Timestamp, UserId, restored};
 
 /// What a run of a flow is for. An attempt made for one purpose is void for every other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -78,6 +78,12 @@ pub struct Attempt {
     /// What the password was charged; finishing the run gives it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge: Option<Charge>,
+    /// In a step-up, the lowest level that its device has to reach, if it has to reach one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// In a setup, the device that goes in the commit that confirms the new one, if one goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<DeviceId>,
 }
 
 /// What a right password was charged, to be given back in the commit that it leads to.
@@ -145,6 +151,8 @@ mod tests {
             device: None,
             next: None,
             charge: None,
+            level: None,
+            replaces: None,
         };
         let (here, elsewhere) = (SessionKey::new("session"), SessionKey::new("other"));
         let alive = |now, stamp, session| run.check(now, timeout, stamp, session).is_ok();

@@ -79,8 +79,12 @@ pub enum Refusal {
     PasswordNeeded,
     /// Two-factor authentication is not set up.
     NotEnabled,
-    /// It is the only device: it goes by switching two-factor authentication off.
-    LastDevice,
+    /// It is the only device that keeps two-factor authentication on: it goes when another one takes its place, or by
+    /// switching two-factor authentication off.
+    LastDevice {
+        /// How many other devices the user has, of which none can take its place: disabled ones, and mailboxes.
+        others: usize,
+    },
     /// The user has as many devices as one may have.
     TooManyDevices {
         /// How many that is.
@@ -165,7 +169,7 @@ impl Refusal {
             Self::SignInNeeded,
             Self::PasswordNeeded,
             Self::NotEnabled,
-            Self::LastDevice,
+            Self::LastDevice { others: 0 },
             Self::TooManyDevices { most: 20 },
             Self::MethodUnknown,
             Self::NameInvalid { longest: 64 },
@@ -214,7 +218,7 @@ impl Refusal {
             Self::SignInNeeded => "sign-in-needed",
             Self::PasswordNeeded => "password-needed",
             Self::NotEnabled => "not-enabled",
-            Self::LastDevice => "last-device",
+            Self::LastDevice { .. } => "last-device",
             Self::TooManyDevices { .. } => "too-many-devices",
             Self::MethodUnknown => "method-unknown",
             Self::NameInvalid { .. } => "name-invalid",

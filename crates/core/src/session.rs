@@ -47,6 +47,12 @@ impl Session {
         Proved { level: *level, method: method.clone(), signed_in: *signed_in, verified: *verified }
     }
 
+    /// Whether a proof of this level takes the place of what the session rests on. A weaker one leaves the level, the device
+    /// and the time of its proof as they are: a code by e-mail neither lowers a session nor makes its second factor recent.
+    pub fn is_renewed_by(&self, level: Level) -> bool {
+        level >= self.level
+    }
+
     /// Whether every moment in it is credible. A session that a clock which was ahead has dated is over.
     pub fn is_credible(&self, now: Timestamp) -> bool {
         let moments = [self.created, self.last_seen, self.signed_in].into_iter().chain(self.verified);

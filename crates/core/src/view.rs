@@ -1,7 +1,7 @@
 //! What an entrance may show: plain data without a secret, except where showing the secret is the purpose.
 
 use crate::{
-    Account, Device, DeviceId, DeviceName, Factors, Kind, Proved, Scopes, Secret, Session, SessionKey, Status,
+    Device, DeviceId, DeviceName, Factors, Kind, Proved, Scopes, Secret, Session, SessionKey, Status,
     Timestamp, Token, TokenId,
     assurance::Lifetimes,
     flow::Attempt,
@@ -78,13 +78,13 @@ pub enum AnswerForm {
 
 impl DeviceView {
     /// How the device looks now.
-    pub fn new(device: &Device, account: &Account, looking: Looking<'_>) -> Self {
+    pub fn new<S>(device: &Device, factors: &Factors<S>, looking: Looking<'_>) -> Self {
         Self {
             id: device.id.clone(),
             kind: device.kind.clone(),
             name: device.name.clone(),
             status: device.status,
-            preferred: is_preferred(device, account),
+            preferred: is_preferred(device, factors),
             created: device.created,
             last_used: device.last_used,
             failures: device.throttle.failures,
@@ -101,8 +101,8 @@ impl Looking<'_> {
     }
 }
 
-fn is_preferred(device: &Device, account: &Account) -> bool {
-    account.preferred.as_ref() == Some(&device.id)
+fn is_preferred<S>(device: &Device, factors: &Factors<S>) -> bool {
+    factors.default_device().is_some_and(|default| default.id == device.id)
 }
 
 fn masked(device: &Device) -> Option<String> {
@@ -148,7 +148,7 @@ pub struct FactorsView {
 impl FactorsView {
     /// How the factors look now.
     pub fn new(factors: &Factors, looking: Looking<'_>) -> Self {
-        let view = |device: &Device| DeviceView::new(device, &factors.account, looking);
+        let view = |device: &Device| DeviceView::new(device, factors, looking);
         let shown = |device: &&Device| device.status != Status::Enrolling;
         let (fallbacks, devices): (Vec<_>, Vec<_>) =
             factors.devices.iter().filter(shown).map(view).partition(|device| device.kind.is_fallback());
@@ -183,12 +183,12 @@ pub struct PromptView {
 
 impl PromptView {
     /// The device as its owner is asked for it.
-    fn of_owner(device: &Device, account: &Account, looking: Looking<'_>) -> Self {
+    fn of_owner(device: &Device, factors: &Factors, looking: Looking<'_>) -> Self {
         Self {
             id: device.id.clone(),
             kind: device.kind.clone(),
             name: Some(device.name.clone()),
-            preferred: is_preferred(device, account),
+            preferred: is_preferred(device, factors),
             failures: Some(device.throttle.failures),
             locked_until: looking.locked_until(device),
             answer: AnswerForm::of(device, looking),
@@ -222,7 +222,7 @@ pub struct ChallengeView {
 impl ChallengeView {
     /// How asking `device` looks in a session, whose user is told everything.
     pub fn in_session(device: &Device, factors: &Factors, looking: Looking<'_>) -> Self {
-        let view = |device: &Device| PromptView::of_owner(device, &factors.account, looking);
+        let view = |device: &Device| PromptView::of_owner(device, factors, looking);
         let others = factors.active().into_iter().filter(|other| other.id != device.id).map(view).collect();
         let disabled = factors.devices.iter().filter(|device| device.status == Status::Disabled).map(view).collect();
         Self { device: view(device), others, disabled }
@@ -247,6 +247,8 @@ impl ChallengeView {
 pub struct SetupView {
     /// The device being enrolled. What its owner has to do with it, its answer's form says.
     pub device: DeviceView,
+    /// The name of the device that it takes the place of, if it takes one's.
+    pub replaces: Option<DeviceName>,
     /// What an app has to be given, if it is one. It shows a secret: that is its purpose.
     pub key: Option<SetupKey>,
     /// When the setup ends by itself.

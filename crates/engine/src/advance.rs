@@ -6,10 +6,10 @@
 //!
 //! ```text
 //! login.rs     sign_in ─▶ Grant | Challenge;  challenge, answer ─▶ Grant;  sign_out
-//! step_up.rs   begin_step_up ─▶ Challenge;    step_up ─▶ Grant
+//! step_up.rs   begin_step_up, begin_step_up_to ─▶ Challenge;  step_up ─▶ Grant
 //! send.rs      send, send_step_up, send_enrolment ─▶ a code on its way;  greet_call, speak_call
 //! confirm.rs   confirm_password ─▶ Grant
-//! enrol.rs     begin_enrolment ─▶ setup ─▶ confirm_enrolment ─▶ Grant
+//! enrol.rs     begin_enrolment, begin_replacement ─▶ setup ─▶ confirm_enrolment ─▶ Grant
 //! manage.rs    factors, begin, make_backup_codes, prefer, rename, remove_device, disable, change_password
 //! session.rs   sessions, end_session, end_other_sessions
 //! token.rs     tokens, make_token ─▶ ProgramToken, once;  end_token
@@ -127,6 +127,8 @@ impl Engine {
             device: None,
             next: None,
             charge: None,
+            level: None,
+            replaces: None,
         }
     }
 

@@ -130,6 +130,11 @@ impl Engine {
         self.numbers().parse(typed)
     }
 
+    /// The fewest characters of a new password, if the users have such a rule.
+    pub fn min_password_length(&self) -> Option<usize> {
+        self.users().min_password_length()
+    }
+
     /// A name for something new: 128 random bits.
     pub fn new_id<T>(&self) -> Id<T> {
         Id::random(self.draw())

@@ -90,6 +90,15 @@ impl<'a> Terms<'a> {
         let (device, method) = (Some(draft.device().clone()), Some(draft.kind().clone()));
         Self { user, level: draft.level(), device, method, signed_in, verified: Some(now) }
     }
+
+    /// The terms of a session in whose predecessor a device was proved: never weaker than the predecessor's.
+    pub(crate) fn renewed(user: &'a User, draft: &Draft<'_>, old: &Session, now: Timestamp) -> Self {
+        if old.is_renewed_by(draft.level()) {
+            return Self::proved(user, draft, old.signed_in, now);
+        }
+        let Session { level, device, method, signed_in, verified, .. } = old.clone();
+        Self { user, level, device, method, signed_in, verified }
+    }
 }
 
 impl Engine {

@@ -118,7 +118,7 @@ impl Engine {
         let device = Device { id: id.clone(), state, ..fresh };
         self.settle(user, Ground::Staff, |factors, now| {
             manage::room(&factors, self.policy())?;
-            let preferred = factors.account.preferred.clone().or_else(|| Some(device.id.clone()));
+            let preferred = Some(factors.default_with(&device.id, None));
             let mut confirmed = Event::new(now, user.id.clone(), EventKind::DeviceConfirmed);
             confirmed.device = Some(device.id.clone());
             confirmed.method = Some(kind.clone());
@@ -162,7 +162,7 @@ impl Engine {
     pub async fn devices_of(&self, user: &UserId) -> Result<Vec<DeviceView>, Fault> {
         let factors = self.open_factors(user).await?;
         let looking = self.looking(Standing::Unrecognized, None, self.now());
-        Ok(factors.devices.iter().map(|device| DeviceView::new(device, &factors.account, looking)).collect())
+        Ok(factors.devices.iter().map(|device| DeviceView::new(device, &factors, looking)).collect())
     }
 
     /// Whether there is a device of this id, whoever has it.

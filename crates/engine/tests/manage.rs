@@ -218,7 +218,7 @@ async fn a_device_can_be_preferred_and_removed_but_the_last_one_stays() {
     };
     remove(&devices[1].id).await.unwrap();
     assert_eq!(ada.is_asked().await.view.device.id, devices[0].id);
-    assert_eq!(refusal(remove(&devices[0].id).await), Refusal::LastDevice);
+    assert_eq!(refusal(remove(&devices[0].id).await), Refusal::LastDevice { others: 0 });
     assert_eq!(refusal(remove(&devices[1].id).await), Refusal::DeviceUnknown);
 }
 

@@ -7,7 +7,7 @@ use countersign_engine::{
     AttemptToken, Engine, Grant, SignedIn, Stop,
     advance::{Challenge, Enrolment, SignIn, Visit},
     core::{
-        DeliveryStatus, DeviceName, Kind, Refusal,
+        DeliveryStatus, DeviceName, Kind, Level, Refusal,
         throttle::ThrottleRule,
         view::{AnswerForm, PromptView},
     },
@@ -211,9 +211,14 @@ async fn a_mailbox_does_not_remove_an_app_and_alone_it_may_change_itself() {
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
     let by_app = sets_up(&world, &signed_in, Kind::EMAIL, "ada@example.org").await;
-    assert_eq!(by_app.level(), countersign_engine::core::Level::Aal1);
-    let refused = world.engine.enrollable(&by_app).await;
-    assert_eq!(refusal(refused), Refusal::VerificationNeeded);
+    assert_eq!(by_app.level(), Level::Aal2, "confirming the mailbox takes nothing from the app");
+    assert!(world.engine.enrollable(&by_app).await.is_ok());
+    let step = world.engine.challenge(&ada.is_asked().await.token, None, &Visit::default()).await.unwrap();
+    let mailbox = step.view.others.iter().find(|other| other.kind == Kind::EMAIL).unwrap().id.clone();
+    let sent = world.engine.send(&step.token, &mailbox, &Visit::default()).await.unwrap();
+    let by_mail = answers(&world.engine, &sent, &world.outbox.code()).await.unwrap();
+    assert_eq!(by_mail.signed_in().level(), Level::Aal1);
+    assert_eq!(refusal(world.engine.enrollable(by_mail.signed_in()).await), Refusal::VerificationNeeded);
     let bob = world.user("bob");
     let alone = sets_up(&world, &bob.signs_in_with_password().await, Kind::EMAIL, "bob@example.org").await;
     assert!(world.engine.enrollable(&alone).await.is_ok());

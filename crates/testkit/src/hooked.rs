@@ -96,6 +96,10 @@ impl Users for HookedUsers {
         self.users.password_matches_in(lane, user, password).await
     }
 
+    fn min_password_length(&self) -> Option<usize> {
+        self.users.min_password_length()
+    }
+
     async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
         (self.hook)(UsersCall::PreparePassword).await?;
         self.users.prepare_password(user, password).await

@@ -53,8 +53,11 @@ refusal-password-needed = You entered your password too long ago for this.
     .next = Confirm your password, then try again.
 refusal-not-enabled = Two-factor authentication is not set up.
     .next = Set it up first.
-refusal-last-device = This is the only device that you have.
-    .next = Add another one first, or switch two-factor authentication off.
+refusal-last-device = { $others ->
+    [0] This is your only device.
+   *[other] None of your other devices can take the place of this one.
+}
+    .next = Replace it with another device, or turn two-factor authentication off.
 refusal-too-many-devices = You already have { $most } devices, the maximum.
     .next = Remove a device that you no longer use, then try again.
 refusal-method-unknown = There is no such method here.

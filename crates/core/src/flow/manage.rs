@@ -6,7 +6,8 @@
 //! it rests on, and whoever acts on it commits that version.
 
 use crate::{
-    DeviceId, Factors, Kind, Level, Policy, Refusal, Session, Status, Timestamp, method::Methods, sending::EmailRule,
+    Device, DeviceId, Factors, Kind, Level, Policy, Refusal, Session, Status, Timestamp, method::Methods,
+    sending::EmailRule,
 };
 
 /// Whether this session may change these factors now.
@@ -53,8 +54,7 @@ pub fn may_join<S>(kind: &Kind, factors: &Factors<S>, policy: &Policy) -> bool {
 /// Whether one device more may be confirmed beside these. Devices that failures have disabled count; those that are not proved
 /// yet and backup codes do not: the codes are one set, and the way back in.
 pub fn room<S>(factors: &Factors<S>, policy: &Policy) -> Result<(), Refusal> {
-    let counts = |device: &&crate::Device<S>| device.status != Status::Enrolling && !device.kind.is_fallback();
-    let count = u32::try_from(factors.devices.iter().filter(counts).count()).unwrap_or(u32::MAX);
+    let count = u32::try_from(factors.devices.iter().filter(|device| is_set_up(device)).count()).unwrap_or(u32::MAX);
     let most = policy.devices_per_user;
     if count < most { Ok(()) } else { Err(Refusal::TooManyDevices { most }) }
 }
@@ -64,15 +64,26 @@ fn stands_alone(kind: &Kind, policy: &Policy) -> bool {
     !kind.is_fallback() && (*kind != Kind::EMAIL || policy.sending.email == EmailRule::Alone)
 }
 
+/// The confirmed device of this id that another one may take the place of. Backup codes are renewed, not replaced.
+pub fn replaceable<'a, S>(factors: &'a Factors<S>, device: &DeviceId) -> Result<&'a Device<S>, Refusal> {
+    factors.device(device).filter(|device| is_set_up(device)).ok_or(Refusal::DeviceUnknown)
+}
+
+/// Whether its owner has set it up as a device of its own.
+fn is_set_up<S>(device: &Device<S>) -> bool {
+    device.status != Status::Enrolling && !device.kind.is_fallback()
+}
+
 /// Whether this device may go: not if it is the last one that keeps two-factor authentication on.
 pub fn may_remove<S>(factors: &Factors<S>, device: &DeviceId, policy: &Policy) -> Result<(), Refusal> {
     let known = factors.device(device).filter(|device| device.status != Status::Enrolling);
     let known = known.ok_or(Refusal::DeviceUnknown)?;
+    let others = factors.devices.iter().filter(|other| is_set_up(other) && other.id != known.id).count();
     let another = factors
         .devices
         .iter()
         .any(|other| other.is_active() && stands_alone(&other.kind, policy) && other.id != known.id);
-    if another || !stands_alone(&known.kind, policy) { Ok(()) } else { Err(Refusal::LastDevice) }
+    if another || !stands_alone(&known.kind, policy) { Ok(()) } else { Err(Refusal::LastDevice { others }) }
 }
 
 /// Whether the password, proved again in a session, is all that its user can prove. A user with a second factor proves that.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::{Change, Device, DeviceId, Factors, Refusal, Session, Timestamp, method::Methods};
+use crate::{Change, Device, DeviceId, Factors, Level, Refusal, Session, Timestamp, method::Methods};
 
 /// So many wrong answers end the session in which they were given.
 pub const MAX_FAILURES: u32 = 5;
@@ -51,19 +51,59 @@ impl<'a> SessionFailures<'a> {
     }
 }
 
-/// The device that a signed-in user is asked for.
-pub fn asked<'a, S>(factors: &'a Factors<S>, choice: Option<&DeviceId>) -> Result<&'a Device<S>, Refusal> {
+/// Which devices a step-up takes: those of at least this level, by these methods.
+#[derive(Clone, Copy, Debug)]
+pub struct Required<'a> {
+    /// The lowest level, if the step-up asks for one. More than the user's devices can give is never required.
+    pub level: Option<Level>,
+    /// The methods there are, with the level of each.
+    pub methods: &'a Methods,
+}
+
+impl Required<'_> {
+    /// Whether a proof of this device is enough.
+    pub fn includes<S>(&self, device: &Device<S>, factors: &Factors<S>) -> bool {
+        let level = self.level.map(|level| level.min(factors.level(self.methods)));
+        level.is_none_or(|level| self.methods.level(&device.kind) >= level)
+    }
+}
+
+/// The device that a signed-in user is asked for: the chosen one, or else the first that is strong enough.
+pub fn asked<'a, S>(
+    factors: &'a Factors<S>,
+    choice: Option<&DeviceId>,
+    required: Required<'_>,
+) -> Result<&'a Device<S>, Refusal> {
     if !factors.enabled() {
         return Err(Refusal::NotEnabled);
     }
-    factors.chosen(choice).ok_or(Refusal::DeviceDisabled)
+    let mut active = factors.active();
+    active.retain(|device| required.includes(device, factors));
+    let chosen = choice.and_then(|choice| active.iter().find(|device| device.id == *choice));
+    chosen.or_else(|| first_strong(&active, factors, required.methods)).copied().ok_or(Refusal::DeviceDisabled)
+}
+
+/// The first of these devices that gives the strongest proof that the user can give, or else the first.
+fn first_strong<'a, 'b, S>(
+    active: &'b [&'a Device<S>],
+    factors: &Factors<S>,
+    methods: &Methods,
+) -> Option<&'b &'a Device<S>> {
+    let level = factors.level(methods);
+    let strong = active.iter().find(|device| !device.kind.is_fallback() && methods.level(&device.kind) >= level);
+    strong.or(active.first())
 }
 
 /// The device that is asked where the proof has to be as sure as the user's devices can give it.
 pub fn surest<'a, S>(factors: &'a Factors<S>, methods: &Methods) -> Result<&'a Device<S>, Refusal> {
-    let first = asked(factors, None)?;
-    let level = factors.level(methods);
-    let surest =
-        factors.active().into_iter().find(|device| !device.kind.is_fallback() && methods.level(&device.kind) >= level);
-    Ok(surest.unwrap_or(first))
+    asked(factors, None, Required { level: None, methods })
+}
+
+/// Refuses a user without a second factor, who has nothing to step up with, and a session of a level that no device of the user's reaches any more, because the device that verified it was
+/// removed: a weaker proof does not renew it, so the user signs in again.
+pub fn can_renew<S>(session: &Session, factors: &Factors<S>, methods: &Methods) -> Result<(), Refusal> {
+    if !factors.enabled() {
+        return Err(Refusal::NotEnabled);
+    }
+    if session.level > factors.level(methods) { Err(Refusal::SignInNeeded) } else { Ok(()) }
 }

@@ -152,6 +152,8 @@ impl Engine {
             device: None,
             next: None,
             charge: None,
+            level: None,
+            replaces: None,
         }
     }
 }

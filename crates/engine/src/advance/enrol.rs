@@ -25,7 +25,11 @@ use countersign_core::{
 };
 use zeroize::Zeroizing;
 
-use super::{Visit, proved};
+use super::{
+    Visit, event,
+    manage::{removal, removed},
+    proved,
+};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     session::{self, Terms},
@@ -54,6 +58,14 @@ impl Engine {
         Ok(self.joining(&factors))
     }
 
+    /// The methods that this session may set up now in the place of this device.
+    pub async fn enrollable_instead(&self, signed_in: &SignedIn, replaced: &DeviceId) -> Result<Vec<Kind>, Stop> {
+        let factors = self.store().factors(&signed_in.user().id).await?;
+        self.may_change(signed_in.session(), &factors, self.now())?;
+        manage::replaceable(&factors, replaced)?;
+        Ok(self.joining(&factors.without(replaced)))
+    }
+
     /// The methods that are set up here and may join these factors.
     fn joining(&self, factors: &Factors<Sealed>) -> Vec<Kind> {
         let offered = self.policy().offered.iter().filter(|kind| match kind {
@@ -76,6 +88,21 @@ impl Engine {
         Ok(self.seal_attempt(&self.begin_setup(signed_in, attempt, enrolment, visit).await?)?)
     }
 
+    /// Begins the setup of a device that takes the place of this one: the commit that confirms the new device removes the
+    /// other, and ends the sessions and tokens that it verified. Until then the other one goes on as before. So a user's
+    /// only device can be replaced, too, and one of as many as a user may have.
+    pub async fn begin_replacement(
+        &self,
+        signed_in: &SignedIn,
+        replaced: &DeviceId,
+        enrolment: Enrolment,
+        visit: &Visit,
+    ) -> Result<AttemptToken, Stop> {
+        let attempt = self.attempt(signed_in, Purpose::Enrol, self.now());
+        let attempt = Attempt { replaces: Some(replaced.clone()), ..attempt };
+        Ok(self.seal_attempt(&self.begin_setup(signed_in, attempt, enrolment, visit).await?)?)
+    }
+
     /// Begins a setup in this run, which is returned with its device.
     pub(super) async fn begin_setup(
         &self,
@@ -84,7 +111,7 @@ impl Engine {
         enrolment: Enrolment,
         visit: &Visit,
     ) -> Result<Attempt, Stop> {
-        let device = self.begin_device(signed_in, enrolment).await?;
+        let device = self.begin_device(signed_in, enrolment, attempt.replaces.as_ref()).await?;
         let attempt = Attempt { device: Some(device.id.clone()), ..attempt };
         if device.kind.is_delivered() {
             self.send_to_new(signed_in, &attempt, visit).await?;
@@ -93,7 +120,12 @@ impl Engine {
     }
 
     /// Writes a device that counts for nothing yet. Of the setups that run beside it, the oldest give way.
-    async fn begin_device(&self, signed_in: &SignedIn, enrolment: Enrolment) -> Result<Device, Stop> {
+    async fn begin_device(
+        &self,
+        signed_in: &SignedIn,
+        enrolment: Enrolment,
+        replaced: Option<&DeviceId>,
+    ) -> Result<Device, Stop> {
         let Enrolment { kind, name, to } = enrolment;
         let user = &signed_in.user().id;
         let mut fresh = None;
@@ -101,10 +133,14 @@ impl Engine {
         while let Some(now) = rounds.next() {
             let factors = self.store().factors(user).await?;
             self.may_change(signed_in.session(), &factors, now)?;
-            if !self.joining(&factors).contains(&kind) {
+            if let Some(replaced) = replaced {
+                manage::replaceable(&factors, replaced)?;
+            }
+            let staying = staying(&factors, replaced);
+            if !self.joining(&staying).contains(&kind) {
                 return Err(Refusal::MethodUnknown.into());
             }
-            manage::room(&factors, self.policy())?;
+            manage::room(&staying, self.policy())?;
             self.stands(signed_in.session()).await?;
             let device = if let Some(device) = fresh.take() {
                 device
@@ -159,11 +195,13 @@ impl Engine {
         self.may_change(signed_in.session(), &factors, now)?;
         let device = attempt.device.as_ref().and_then(|id| factors.device(id).cloned());
         let device = device.filter(|device| device.status == Status::Enrolling).ok_or(Refusal::AttemptOver)?;
+        let replaced = attempt.replaces.as_ref().and_then(|id| factors.device(id));
         let device = self.open_device_of(&factors.account, device)?;
         let looking = self.looking(Standing::Unrecognized, Some(&attempt), now);
         Ok(SetupView {
             key: self.setup_key(&device, &signed_in.user().name),
-            device: DeviceView::new(&device, &factors.account, looking),
+            device: DeviceView::new(&device, &factors, looking),
+            replaces: replaced.map(|device| device.name.clone()),
             until: attempt.end(self.policy().login_timeout),
         })
     }
@@ -186,7 +224,8 @@ impl Engine {
         Some(SetupKey { text: in_fours(&key.to_base32()), uri })
     }
 
-    /// Takes the proof: the device counts from now on, and the session is verified by it.
+    /// Takes the proof: the device counts from now on, and the session is verified by it, unless it was verified by a stronger
+    /// one. A device that it takes the place of is removed.
     pub async fn confirm_enrolment(
         &self,
         signed_in: &SignedIn,
@@ -206,16 +245,22 @@ impl Engine {
                 stage: Status::Enrolling,
                 permit: &|factors, now| {
                     self.may_change(old, factors, now)?;
-                    manage::room(factors, self.policy())?;
+                    manage::room(&staying(factors, attempt.replaces.as_ref()), self.policy())?;
                     attempt.device.clone().ok_or(Refusal::AttemptOver)
                 },
                 grant: &|draft, factors, now| {
-                    let terms = Terms::proved(user, draft, old.signed_in, now);
+                    let session = session::row(&token, Terms::renewed(user, draft, old, now), now);
                     let confirmed = proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now);
-                    let mut changes = vec![joined(user, factors, draft.device()), Change::Record(confirmed)];
+                    let replaced = attempt.replaces.as_ref().and_then(|id| factors.device(id));
+                    let default = factors.default_with(draft.device(), attempt.replaces.as_ref());
+                    let mut changes = vec![joined(user, factors, default), Change::Record(confirmed)];
                     changes.extend(superseded(user, old, factors));
-                    let session = session::row(&token, terms, now);
                     changes.extend(self.setups_follow(factors, Some(draft.device()), &old.key, &session.key));
+                    if let Some(replaced) = replaced {
+                        let removed = removed(replaced, event(EventKind::DeviceRemoved, &attempt, visit, now));
+                        changes.extend(removal(replaced, Some(session.key.clone()), None));
+                        changes.push(Change::Record(removed));
+                    }
                     Success { session, changes }
                 },
             })
@@ -315,10 +360,14 @@ fn superseded(user: &User, old: &Session, factors: &Factors<Sealed>) -> Vec<Chan
     }
 }
 
-/// The set of devices with one more: the first of all is asked first.
-pub(super) fn joined(user: &User, factors: &Factors<Sealed>, device: &countersign_core::DeviceId) -> Change {
-    let preferred = factors.account.preferred.clone().or_else(|| Some(device.clone()));
-    Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred }
+/// The devices that stay beside one that is being set up: all but the one that it takes the place of.
+fn staying(factors: &Factors<Sealed>, replaced: Option<&DeviceId>) -> Factors<Sealed> {
+    replaced.map_or_else(|| factors.clone(), |replaced| factors.without(replaced))
+}
+
+/// The set of devices after one has joined, with this default.
+pub(super) fn joined(user: &User, factors: &Factors<Sealed>, default: DeviceId) -> Change {
+    Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: Some(default) }
 }
 
 /// The setups that are dead, or too many, and go when another begins.

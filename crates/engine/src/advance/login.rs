@@ -73,6 +73,8 @@ impl Engine {
                 device: None,
                 next: visit.next.clone(),
                 charge: Some(charge.clone()),
+                level: None,
+                replaces: None,
             };
             match login::owed(&factors, None)? {
                 login::Owed::Device(device) => return self.owe(user, &attempt, device, &factors, visit).await,

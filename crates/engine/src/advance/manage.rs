@@ -4,8 +4,8 @@
 //! form sent twice, or an answer page reloaded, does nothing the second time and shows no code again.
 
 use countersign_core::{
-    Batch, Change, Device, DeviceId, DeviceName, EventKind, Factors, FamilyId, Kind, Level, Refusal, Sealed, Secret,
-    Session, SessionKey, Status, Timestamp, UserId,
+    Batch, Change, Device, DeviceId, DeviceName, Event, EventKind, Factors, FamilyId, Kind, Level, Refusal, Sealed,
+    Secret, Session, SessionKey, Status, Timestamp, UserId,
     flow::{Purpose, manage},
     method::{
         State,
@@ -29,6 +29,12 @@ impl Engine {
     pub async fn factors(&self, signed_in: &SignedIn) -> Result<FactorsView, Fault> {
         let factors = self.open_factors(&signed_in.user().id).await?;
         Ok(FactorsView::new(&factors, self.looking(Standing::Unrecognized, None, self.now())))
+    }
+
+    /// Whether this session may change something about devices that exist, now.
+    pub async fn may_manage(&self, signed_in: &SignedIn) -> Result<(), Stop> {
+        let factors = self.store().factors(&signed_in.user().id).await?;
+        Ok(self.may_use(signed_in.session(), &factors, self.now())?)
     }
 
     /// Begins the form of a deed on factors that exist. Refused where the deed itself would be.
@@ -125,10 +131,8 @@ impl Engine {
             self.may_use(own, &factors, now)?;
             manage::may_remove(&factors, device, self.policy())?;
             let known = factors.device(device).ok_or(Refusal::DeviceUnknown)?;
-            let mut removed = event(EventKind::DeviceRemoved, &attempt, visit, now);
-            removed.device = Some(known.id.clone());
-            removed.method = Some(known.kind.clone());
-            let preferred = factors.account.preferred.clone().filter(|preferred| preferred != device);
+            let removed = removed(known, event(EventKind::DeviceRemoved, &attempt, visit, now));
+            let preferred = factors.default_without(device);
             let mut changes = vec![
                 Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred },
                 Change::Record(removed),
@@ -304,8 +308,13 @@ pub(super) fn is_verified_by_codes<S>(session: &Session, factors: &Factors<S>) -
     verified_by.is_some_and(|device| device.kind == Kind::BACKUP_CODES)
 }
 
+/// The event of the end of this device.
+pub(super) fn removed(device: &Device<Sealed>, event: Event) -> Event {
+    Event { device: Some(device.id.clone()), method: Some(device.kind.clone()), ..event }
+}
+
 /// The end of a device, and of the sessions and tokens that it verified, but for one session and one grant.
-fn removal(device: &Device<Sealed>, session: Option<SessionKey>, grant: Option<&FamilyId>) -> [Change; 3] {
+pub(super) fn removal(device: &Device<Sealed>, session: Option<SessionKey>, grant: Option<&FamilyId>) -> [Change; 3] {
     let (user, id) = (device.user.clone(), device.id.clone());
     [
         Change::RemoveDevice { device: id.clone(), seen: device.version },

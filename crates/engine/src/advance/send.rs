@@ -79,7 +79,7 @@ impl Engine {
         choice: &DeviceId,
         visit: &Visit,
     ) -> Result<(), Stop> {
-        let permit = |factors: &Factors<Sealed>, _| asked_exactly(factors, choice);
+        let permit = |factors: &Factors<Sealed>, _| asked_exactly(factors, choice, self.required(attempt));
         self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, visit }).await
     }
 

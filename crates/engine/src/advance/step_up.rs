@@ -1,11 +1,12 @@
 //! Proving a device again in a running session.
 //!
-//! The session that comes out has a new id, takes the old one's place, and lives no longer than the old one would have. Setups
-//! that were begun in the old one go on in it.
+//! The session that comes out has a new id, takes the old one's place, and lives no longer than the old one would have. It
+//! is never weaker than the old one: a proof below the session's level changes nothing that the session rests on. Setups that
+//! were begun in the old one go on in it.
 
 use countersign_core::{
     Change, DeviceId, EventKind, Factors, Level, Refusal, Secret, Session, Status, Timestamp,
-    flow::{Purpose, step_up},
+    flow::{Attempt, Purpose, step_up},
     throttle::Standing,
     view::ChallengeView,
 };
@@ -25,16 +26,57 @@ impl Engine {
         Ok(factors.enabled().then(|| factors.level(self.methods())))
     }
 
-    /// Asks for a device, the one chosen if it is this user's.
+    /// Asks for a device, the one chosen if it is this user's, or else the first of the strongest.
     pub async fn begin_step_up(&self, signed_in: &SignedIn, choice: Option<&DeviceId>) -> Result<Challenge, Stop> {
+        self.start_step_up(signed_in, choice, None).await
+    }
+
+    /// The same for a purpose that asks for this level: no device below it is asked, offered, or sent a code. More than the
+    /// strongest of the user's devices gives is never asked for.
+    pub async fn begin_step_up_to(
+        &self,
+        level: Level,
+        signed_in: &SignedIn,
+        choice: Option<&DeviceId>,
+    ) -> Result<Challenge, Stop> {
+        self.start_step_up(signed_in, choice, Some(level)).await
+    }
+
+    async fn start_step_up(
+        &self,
+        signed_in: &SignedIn,
+        choice: Option<&DeviceId>,
+        level: Option<Level>,
+    ) -> Result<Challenge, Stop> {
         let now = self.now();
         let factors = self.open_factors(&signed_in.user().id).await?;
-        let device = step_up::asked(&factors, choice)?;
+        step_up::can_renew(signed_in.session(), &factors, self.methods())?;
         self.may_step_up(signed_in.session(), now)?;
-        let attempt = self.attempt(signed_in, Purpose::StepUp, now);
-        let view = ChallengeView::in_session(device, &factors, self.looking(Standing::InSession, Some(&attempt), now));
+        let attempt = Attempt { level, ..self.attempt(signed_in, Purpose::StepUp, now) };
+        let token = self.seal_attempt(&attempt)?;
+        Ok(self.step_up_view(token, &attempt, &factors, choice)?)
+    }
+
+    /// The step-up as it is shown: the device that is asked, and the others that are strong enough.
+    fn step_up_view(
+        &self,
+        token: AttemptToken,
+        attempt: &Attempt,
+        factors: &Factors,
+        choice: Option<&DeviceId>,
+    ) -> Result<Challenge, Refusal> {
+        let required = self.required(attempt);
+        let device = step_up::asked(factors, choice, required)?;
+        let looking = self.looking(Standing::InSession, Some(attempt), self.now());
+        let mut view = ChallengeView::in_session(device, factors, looking);
+        view.others.retain(|other| factors.device(&other.id).is_some_and(|other| required.includes(other, factors)));
         let until = attempt.end(self.policy().login_timeout);
-        Ok(Challenge { token: self.seal_attempt(&attempt)?, view, until, next: None, unsent: None })
+        Ok(Challenge { token, view, until, next: None, unsent: None })
+    }
+
+    /// What this step-up requires of a device.
+    pub(super) fn required(&self, attempt: &Attempt) -> step_up::Required<'_> {
+        step_up::Required { level: attempt.level, methods: self.methods() }
     }
 
     /// Refuses a session that has lasted so long that what came of it would be over.
@@ -52,11 +94,7 @@ impl Engine {
     ) -> Result<Challenge, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
         let factors = self.open_factors(&signed_in.user().id).await?;
-        let device = step_up::asked(&factors, choice)?;
-        let looking = self.looking(Standing::InSession, Some(&attempt), self.now());
-        let view = ChallengeView::in_session(device, &factors, looking);
-        let until = attempt.end(self.policy().login_timeout);
-        Ok(Challenge { token: token.clone(), view, until, next: None, unsent: None })
+        Ok(self.step_up_view(token.clone(), &attempt, &factors, choice)?)
     }
 
     /// Takes the answer.
@@ -78,10 +116,9 @@ impl Engine {
                 answer,
                 visit,
                 stage: Status::Active,
-                permit: &|factors, _| asked_exactly(factors, choice),
+                permit: &|factors, _| asked_exactly(factors, choice, self.required(&attempt)),
                 grant: &|draft, factors, now| {
-                    let terms = Terms::proved(user, draft, old.signed_in, now);
-                    let session = session::row(&token, terms, now);
+                    let session = session::row(&token, Terms::renewed(user, draft, old, now), now);
                     let verified = proved(EventKind::Verified, &attempt, draft, visit, now);
                     let mut changes = vec![Change::EndSession(old.key.clone()), Change::Record(verified)];
                     changes.extend(self.setups_follow(factors, None, &old.key, &session.key));
@@ -94,7 +131,12 @@ impl Engine {
 }
 
 /// The device that was chosen, if this user may answer with it: an answer is never tried on another device.
-pub(super) fn asked_exactly<S>(factors: &Factors<S>, choice: &DeviceId) -> Result<DeviceId, Refusal> {
-    step_up::asked(factors, Some(choice))?;
-    factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
+pub(super) fn asked_exactly<S>(
+    factors: &Factors<S>,
+    choice: &DeviceId,
+    required: step_up::Required<'_>,
+) -> Result<DeviceId, Refusal> {
+    step_up::asked(factors, Some(choice), required)?;
+    let chosen = factors.device(choice).filter(|device| required.includes(device, factors));
+    chosen.map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
 }

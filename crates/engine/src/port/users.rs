@@ -71,6 +71,11 @@ pub trait Users: Debug + Send + Sync {
         Err(Refusal::PasswordElsewhere.into())
     }
 
+    /// The fewest characters of a new password, if there is such a rule: told before one is typed. It decides nothing.
+    fn min_password_length(&self) -> Option<usize> {
+        None
+    }
+
     /// Writes a prepared password and its stamp in one step, but only if the user's stamp is still `expected_stamp`, and
     /// returns the user as they are then; `None` if the user is gone or the stamp has changed, and then nothing is written.
     /// There is no way to refuse here: all sessions of the user have ended by now.

@@ -137,7 +137,7 @@ impl Engine {
                 answer,
                 visit,
                 stage: Status::Active,
-                permit: &|factors, _| asked_exactly(factors, &device.id),
+                permit: &|factors, _| asked_exactly(factors, &device.id, self.required(&attempt)),
                 grant: &|draft, _, now| {
                     let terms = Terms::proved(user, draft, own.signed_in, now);
                     let verified = Change::Record(proved(EventKind::Verified, &attempt, draft, visit, now));

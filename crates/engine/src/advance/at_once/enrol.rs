@@ -32,7 +32,7 @@ impl Engine {
         let factors = self.open_factors(&signed_in.user().id).await?;
         let found = self.enrolling(signed_in, &factors, kind).await?;
         Ok(found.map(|(device, _)| {
-            DeviceView::new(device, &factors.account, self.looking(Standing::Unrecognized, None, self.now()))
+            DeviceView::new(device, &factors, self.looking(Standing::Unrecognized, None, self.now()))
         }))
     }
 
@@ -64,7 +64,7 @@ impl Engine {
             },
             grant: &|draft, factors, now| {
                 let changes = vec![
-                    joined(user, factors, draft.device()),
+                    joined(user, factors, factors.default_with(draft.device(), None)),
                     Change::EndSessions { user: user.id.clone() },
                     Change::EndDeviceCookies { user: user.id.clone() },
                     others_tokens(own),
