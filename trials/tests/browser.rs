@@ -59,6 +59,27 @@ async fn answers(person: &Person, code: &str) {
     person.clicks("main form button[type=submit]").await;
 }
 
+/// Gives the only device another name, and then puts another one in its place.
+async fn renames_and_replaces(person: &Person) {
+    person.clicks_on("Rename").await;
+    person.takes_a_picture("rename").await;
+    person.types("name", "Lost phone").await;
+    person.clicks("main form button[type=submit]").await;
+    assert_eq!(person.text("h3").await, "Lost phone");
+    person.clicks_on("Replace").await;
+    person.takes_a_picture("replace-methods").await;
+    person.clicks_on("Authenticator app").await;
+    person.types("name", "New phone").await;
+    person.takes_a_picture("replace").await;
+    person.clicks("main form button[type=submit]").await;
+    person.takes_a_picture("replace-confirm").await;
+    let key = person.text("code.key").await;
+    answers(person, &code_of(&key)).await;
+    person.opens("/account/two-factor").await;
+    assert_eq!(person.texts("h3").await, ["New phone"]);
+    person.takes_a_picture("replaced").await;
+}
+
 #[tokio::test]
 async fn a_person_without_scripts_goes_the_whole_way() {
     let folder = tempfile::tempdir().unwrap();
@@ -113,7 +134,11 @@ async fn a_person_without_scripts_goes_the_whole_way() {
     person.clicks_on("backup code").await;
     person.takes_a_picture("second-factor-backup-code").await;
     answers(&person, &codes[4].to_lowercase()).await;
-    assert_eq!(person.path().await, "/", "a backup code lets in");
+    assert_eq!(person.path().await, "/account/two-factor/backup-code-used", "a backup code lets in");
+    assert!(person.source().await.contains("9 backup codes are left"));
+    person.takes_a_picture("backup-code-used").await;
+    person.clicks_on("Continue").await;
+    assert_eq!(person.path().await, "/");
     person.takes_a_picture("home-verified").await;
     signs_out(&person).await;
 
@@ -122,7 +147,8 @@ async fn a_person_without_scripts_goes_the_whole_way() {
     answers(&person, &codes[4]).await;
     assert!(person.sees("[role=alert]").await, "the same backup code is refused");
     answers(&person, &codes[5]).await;
-    assert_eq!(person.path().await, "/");
+    person.clicks_on("Manage devices").await;
+    renames_and_replaces(&person).await;
 
     person.opens("/account/password").await;
     person.takes_a_picture("password").await;
@@ -165,6 +191,9 @@ async fn a_person_at_a_small_screen_sees_every_page_whole() {
     person.clicks("main form button[type=submit]").await;
     wide.extend(person.sticks_out().await);
     person.takes_a_picture("small-backup-codes-made").await;
+    person.opens("/account/two-factor").await;
+    person.clicks_on("Rename").await;
+    wide.extend(person.sticks_out().await);
     for page in ["/account/two-factor", "/account/password", "/account/two-factor/disable", "/", "/nowhere"] {
         person.opens(page).await;
         wide.extend(person.sticks_out().await);
@@ -177,9 +206,15 @@ async fn a_person_at_a_small_screen_sees_every_page_whole() {
 
 /// The code that was sent last, as the demo prints it; `count` of them have come by now.
 async fn sent(server: &Server, count: usize) -> String {
+    sent_by(server, "", count).await
+}
+
+/// The same of one channel.
+async fn sent_by(server: &Server, channel: &str, count: usize) -> String {
     for _ in 0..100 {
         let output = server.output();
-        let codes: Vec<_> = output.lines().filter_map(code_in).collect();
+        let lines = output.lines().filter(|line| line.trim_start().starts_with(channel));
+        let codes: Vec<_> = lines.filter_map(code_in).collect();
         if codes.len() == count {
             return codes[count - 1].to_owned();
         }
@@ -244,5 +279,12 @@ async fn a_person_without_an_app_is_sent_codes() {
     person.takes_a_picture("second-factor-not-sent").await;
     person.clicks_on("e-mail").await;
     person.takes_a_picture("second-factor-email").await;
+    let code = sent_by(&server, "email", 2).await;
+    answers(&person, &code).await;
+    person.takes_a_picture("home-email").await;
+    person.opens("/secret").await;
+    assert_eq!(person.path().await, "/account/verify", "a code by mail is not enough");
+    assert!(!person.source().await.contains("Send e-mail"), "so it is not offered again");
+    person.takes_a_picture("verify-stronger").await;
     person.leaves().await;
 }

@@ -72,6 +72,8 @@ async fn codes_that_are_sent_are_typed_sent_again_late_and_not_sent() {
     for (button, to) in
         [("Text message", "+31612345678"), ("Phone call", "+31612345678"), ("E-mail", "ada@example.org")]
     {
+        let (send, again) =
+            if button == "Phone call" { ("Call me", "Call me again") } else { ("Send a code", "Send another code") };
         visit.begins_setup(button).await;
         // As much of an address as a browser lets through.
         person.types("to", if to.contains('@') { "nobody@localhost" } else { "nobody" }).await;
@@ -86,7 +88,7 @@ async fn codes_that_are_sent_are_typed_sent_again_late_and_not_sent() {
 
         world.pass(61);
         visit.gives_password().await;
-        person.clicks_on("Send another code").await;
+        person.clicks_on(again).await;
         visit.is_told("a moment ago").await;
         visit.answers(&other_code(&world.outbox.code())).await;
         visit.is_told("That code is wrong").await;
@@ -96,11 +98,11 @@ async fn codes_that_are_sent_are_typed_sent_again_late_and_not_sent() {
         visit.answers(&world.outbox.code()).await;
         visit.is_told("There is no code that this could be").await;
         world.outbox.behaves(Behaviour::Fails);
-        person.clicks_on("Send a code").await;
+        person.clicks_on(send).await;
         visit.is_told("could not be sent").await;
         world.outbox.behaves(Behaviour::Takes);
         world.pass(61);
-        person.clicks_on("Send a code").await;
+        person.clicks_on(send).await;
         visit.answers(&world.outbox.code()).await;
         visit.is_at(HOME).await;
 
@@ -128,6 +130,10 @@ async fn a_key_that_types_and_a_token_that_counts() {
     visit.signs_out().await;
     visit.gives_password().await;
     person.takes_a_picture("second-factor-yubikey").await;
+    assert!(
+        person.sees("input#code[autocomplete=one-time-code]:not([type=password])").await,
+        "no password to be saved"
+    );
     visit.answers(&SoftYubikey::new(8).touch()).await;
     visit.is_told("That code is wrong").await;
     visit.world.pass(2);
@@ -147,5 +153,23 @@ async fn a_key_that_types_and_a_token_that_counts() {
     visit.is_told("has been used already").await;
     visit.answers(&token.shows(1)).await;
     visit.is_at(HOME).await;
+    visit.person.leaves().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_prove_the_password_again_nobody_types_a_name() {
+    let visit = Visit::begins().await;
+    visit.gives_password().await;
+    visit.world.pass(601);
+    visit.person.opens("/account/two-factor/setup").await;
+    visit.is_at("/account/login").await;
+    visit.person.takes_a_picture("login-again").await;
+    visit.person.types("password", "wrong").await;
+    visit.person.clicks(SUBMIT).await;
+    visit.is_told("do not belong together").await;
+    visit.person.takes_a_picture("login-again-wrong").await;
+    visit.person.types("password", "ada's long password").await;
+    visit.person.clicks(SUBMIT).await;
+    visit.is_at("/account/two-factor/setup").await;
     visit.person.leaves().await;
 }

@@ -102,8 +102,10 @@ impl Visitor {
         Ok(Err(match self.engine().surest(caller.user()).await? {
             None => Unmet::NoFactor,
             Some(level) if level < Level::Aal2 => Unmet::NoneCounts,
-            Some(_) if proved.proved_within(span, now) => Unmet::Weakly,
-            Some(_) => Unmet::Unverified,
+            Some(strongest) => {
+                let level = below(Level::Aal2, strongest);
+                if proved.proved_within(span, now) { Unmet::Weakly(level) } else { Unmet::Unverified(level) }
+            }
         }))
     }
 
@@ -126,22 +128,30 @@ impl Visitor {
 
     fn way(&self, unmet: Unmet, here: Option<&LocalPath>) -> LocalPath {
         let paths = &self.site().paths;
-        let (page, why) = match unmet {
-            Unmet::SignedOut | Unmet::Scope(_) => (&paths.login, None),
-            Unmet::Unverified => (&paths.verify, None),
-            Unmet::Weakly => (&paths.verify, Some(Why::Weakly)),
-            Unmet::NoneCounts => (&paths.setup, Some(Why::NoneCounts)),
-            Unmet::NoFactor => (&paths.setup, Some(Why::Required)),
+        let (page, why, level) = match unmet {
+            Unmet::SignedOut | Unmet::Scope(_) => (&paths.login, None, None),
+            Unmet::Unverified(level) => (&paths.verify, None, level),
+            Unmet::Weakly(level) => (&paths.verify, Some(Why::Weakly), level),
+            Unmet::NoneCounts => (&paths.setup, Some(Why::NoneCounts), None),
+            Unmet::NoFactor => (&paths.setup, Some(Why::Required), None),
         };
-        page.with(&[("next", here.map(LocalPath::as_str)), ("why", why.map(Why::as_str))])
+        let query =
+            [("next", here.map(LocalPath::as_str)), ("why", why.map(Why::as_str)), ("level", level.map(Level::as_str))];
+        page.with(&query)
     }
 
-    /// The way to a fresh proof, and back here; a proof that is fresh already counts too little.
-    pub(crate) async fn to_proof(&self, here: &LocalPath) -> LocalPath {
+    /// The way to a fresh proof, and back here, where the page there asks for this level or, without one, for the strongest
+    /// that the user can prove. A proof that is fresh already was not strong enough.
+    pub(crate) async fn to_proof(&self, here: &LocalPath, level: Option<Level>) -> LocalPath {
         let (recent, now) = (self.engine().policy().recent, self.engine().now());
         let signed_in = self.signed_in().await.ok().flatten();
+        let strongest = match signed_in.filter(|_| level.is_some()) {
+            Some(signed_in) => self.engine().surest(signed_in.user()).await.ok().flatten(),
+            None => None,
+        };
+        let level = level.zip(strongest).and_then(|(level, strongest)| below(level, strongest));
         let weakly = signed_in.is_some_and(|signed_in| signed_in.session().proved_within(recent, now));
-        self.way(if weakly { Unmet::Weakly } else { Unmet::Unverified }, Some(here))
+        self.way(if weakly { Unmet::Weakly(level) } else { Unmet::Unverified(level) }, Some(here))
     }
 
     /// A page that says no, and where to go from here.
@@ -161,10 +171,11 @@ impl Visitor {
 enum Unmet {
     /// Nobody is signed in.
     SignedOut,
-    /// A second factor exists and was not proved, or not recently.
-    Unverified,
-    /// A second factor was proved, and counts too little; there is another.
-    Weakly,
+    /// A second factor exists and was not proved, or not recently. One of this level is asked for or, without a level, one of
+    /// the user's strongest.
+    Unverified(Option<Level>),
+    /// A second factor was proved, and counts too little; there is another, of this level or, without one, the strongest.
+    Weakly(Option<Level>),
     /// There is no second factor that counts enough.
     NoneCounts,
     /// There is no second factor to prove.
@@ -177,7 +188,7 @@ impl Unmet {
     fn refusal(self) -> Refusal {
         match self {
             Self::SignedOut => Refusal::SignInNeeded,
-            Self::Unverified | Self::Weakly | Self::NoneCounts => Refusal::VerificationNeeded,
+            Self::Unverified(_) | Self::Weakly(_) | Self::NoneCounts => Refusal::VerificationNeeded,
             Self::NoFactor => Refusal::NotEnabled,
             Self::Scope(_) => Refusal::ScopeInsufficient,
         }
@@ -193,6 +204,11 @@ impl Unmet {
         };
         Trouble::Unmet(self.refusal(), needed)
     }
+}
+
+/// The level that a step-up has to be told to ask for: by itself it asks for the strongest that the user can prove.
+fn below(level: Level, strongest: Level) -> Option<Level> {
+    (level < strongest).then_some(level)
 }
 
 /// A 401 has to name a way to authenticate (RFC 9110 §15.5.2); that of a page is a form.

@@ -38,7 +38,7 @@ use crate::{
 pub use embedded::EmbeddedTemplate;
 
 /// The embedded templates.
-pub(crate) const EMBEDDED: [(&str, &str); 25] = [
+pub(crate) const EMBEDDED: [(&str, &str); 28] = [
     ("base.html", include_str!("../templates/base.html")),
     ("problem.html", include_str!("../templates/problem.html")),
     ("field.html", include_str!("../templates/field.html")),
@@ -53,6 +53,9 @@ pub(crate) const EMBEDDED: [(&str, &str); 25] = [
     ("account.html", include_str!("../templates/account.html")),
     ("methods.html", include_str!("../templates/methods.html")),
     ("setup.html", include_str!("../templates/setup.html")),
+    ("replaced.html", include_str!("../templates/replaced.html")),
+    ("rename.html", include_str!("../templates/rename.html")),
+    ("backup_code_used.html", include_str!("../templates/backup_code_used.html")),
     ("confirm.html", include_str!("../templates/confirm.html")),
     ("complete.html", include_str!("../templates/complete.html")),
     ("backup_codes.html", include_str!("../templates/backup_codes.html")),

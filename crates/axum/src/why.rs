@@ -24,6 +24,8 @@ pub(crate) enum Why {
     Removed,
     /// They have chosen another device to be asked first.
     Preferred,
+    /// They have renamed a device.
+    Renamed,
     /// They have changed their password.
     PasswordChanged,
     /// They have given up a setup.
@@ -41,7 +43,7 @@ pub(crate) enum Why {
 }
 
 impl Why {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Recent,
         Self::Required,
         Self::NoneCounts,
@@ -51,6 +53,7 @@ impl Why {
         Self::Disabled,
         Self::Removed,
         Self::Preferred,
+        Self::Renamed,
         Self::PasswordChanged,
         Self::Cancelled,
         Self::UnsentSoon,
@@ -83,6 +86,7 @@ impl Why {
             Self::Disabled => "disabled",
             Self::Removed => "removed",
             Self::Preferred => "preferred",
+            Self::Renamed => "renamed",
             Self::PasswordChanged => "password-changed",
             Self::Cancelled => "cancelled",
             Self::UnsentSoon => "unsent-soon",

@@ -51,7 +51,8 @@ pub(crate) fn texts() -> Vec<String> {
 
 async fn home(State(site): State<Countersign>, visitor: Visitor, MaybeSignedIn(user): MaybeSignedIn) -> Response {
     let level = user.as_ref().map(|user| user.level().as_str());
-    site.render(&visitor, "home.html", context! { level }).await
+    let verified = user.as_ref().is_some_and(|user| user.session().verified.is_some());
+    site.render(&visitor, "home.html", context! { level, verified }).await
 }
 
 async fn secret(State(site): State<Countersign>, visitor: Visitor, Verified(_): Verified) -> Response {

@@ -175,6 +175,10 @@ impl Users for BuiltInUsers {
         Ok(verdict != Match::Different)
     }
 
+    fn min_password_length(&self) -> Option<usize> {
+        Some(self.rules.shortest)
+    }
+
     async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
         let row = self.table.by_id(&user.id).await?.ok_or_else(|| Fault::new("find the user"))?;
         if row.stamp != user.stamp {

@@ -44,6 +44,10 @@ wait-minutes = { $count ->
 ## Signing in
 
 sign-in = Sign in
+sign-in-again = Confirm your password
+sign-in-again-text = You are signed in as { $name }. Enter your password again to continue.
+sign-in-again-do = Continue
+sign-in-again-other = Sign out instead
 user-name = User name
 password = Password
 pending = Sign-in not finished
@@ -64,7 +68,7 @@ code-hotp = If right codes are refused, type two in a row into this field, one b
 code-backup = 17 letters and digits. Blanks, hyphens and capitals do not matter.
 backup-code = Backup code
 press = What the key types
-press-hint = Leave the cursor in this field. What you see are dots.
+press-hint = Leave the cursor in this field and touch the key.
 answer = Answer
 sent-sms = A text message with a code was sent to { $to }.
 sent-call = { $to } is being called: pick up, and the code is read out to you.
@@ -72,6 +76,9 @@ sent-email = An e-mail with a code was sent to { $to }.
 good-until = The code is good until
 send-text = No code was sent to { $to } just now, or it is over.
 send = Send a code
+send-call-text = You have not been called at { $to } just now, or the code has expired.
+send-call = Call me
+send-call-again = Call me again
 send-again-hint = Nothing there? It can take a minute.
 send-again = Send another code
 confirm = Confirm
@@ -85,7 +92,7 @@ use-totp = Use your authenticator app
 use-hotp = Use your token
 use-yubikey = Use your YubiKey
 use-sms = Send text message to { $to }
-use-call = Call number { $to }
+use-call = Call me at { $to }
 use-email = Send e-mail to { $to }
 use-sent = Type the code that was sent to { $to }
 use-backup-code = Use a backup code
@@ -108,11 +115,13 @@ verify-text = The page you asked for needs a fresh proof.
 two-factor = Two-factor authentication
 two-factor-on = Two-factor authentication is on.
 two-factor-on-text = Whoever signs in as you needs one of your devices as well as your password.
+two-factor-weak = Your sign-in takes two steps, but not two factors.
+two-factor-weak-text = Anyone who signs in as you needs your password and an answer to one of your devices, but none of these devices counts as a second factor.
 two-factor-off = Two-factor authentication is off.
 two-factor-off-text = Whoever learns your password can sign in as you. A second factor stops them.
 set-up = Set it up
 devices = Devices
-devices-none-counts = What you have set up counts for little: some pages will not open with it. Set up an authenticator app or a key beside it.
+devices-none-counts = Pages that ask for a second factor will not open. To open them, add a stronger device, such as an authenticator app or a security key.
 method-totp = Authenticator app
 method-hotp = Token or app that counts
 method-sms = Text message
@@ -120,25 +129,38 @@ method-call = Phone call
 method-email = E-mail
 method-yubikey = YubiKey
 method-backup-codes = Backup codes
-device-preferred = Asked first
+device-preferred = Default
 device-disabled = Disabled
 device-disabled-text = Too many wrong codes in a row have disabled it. Set it up again, then remove this entry.
 device-created = Added
 device-last-used = last used
 device-never-used = never used
-device-prefer = Ask this first
-device-prefer-which = Ask { $device } first
+device-prefer = Make default
+device-prefer-which = Make default: { $device }
 device-remove = Remove
 device-remove-which = Remove { $device }
+device-replace = Replace
+device-replace-which = Replace { $device }
+device-rename = Rename
+device-rename-which = Rename { $device }
 device-add = Add another device
 backup-codes = Backup codes
-backup-codes-none = You have no backup codes. Without them you are locked out when you lose your device.
+backup-codes-none = { $devices ->
+    [one] You have no backup codes. Without them, you are locked out if you lose your device.
+   *[other] You have no backup codes. Without them, you are locked out if you lose all your devices.
+}
 backup-codes-some = { $left ->
     [0] Every backup code is used. Make new ones before you need one.
     [one] One backup code is left.
    *[other] { $left } backup codes are left.
 }
 backup-codes-few = Make new ones soon.
+backup-codes-none-left = You have no backup codes left.
+backup-code-used = You signed in with a backup code
+backup-code-used-text = The code that you used cannot be used again.
+backup-code-used-lost = Did you lose your device?
+backup-code-used-lost-text = If your device is lost or broken, replace it now. The old device stops working when the new one is set up. If someone else may have your device, change your password, too.
+backup-code-used-devices = Manage devices
 backup-codes-make = Make backup codes
 backup-codes-renew = Make new backup codes
 more = More
@@ -161,6 +183,7 @@ setup-to-hint-email = Not one that is opened with the same password.
 setup-name = A name for it
 setup-name-hint = So that you can tell your devices apart.
 setup-begin = Begin
+setup-replaces = { $device } is removed when the new device is set up. Until then it works as before.
 need-totp = An app on your phone or computer shows a new code every half minute. Any that reads a QR code will do.
 need-sms = A code comes as a text message to a telephone of yours.
 need-call = You are called, and a code is read out to you.
@@ -216,11 +239,15 @@ remove-text = { $device } will not be accepted any more.
 remove-do = Remove it
 remove-keep = Keep it
 
+rename = Rename a device
+rename-do = Rename
+
 ## Password
 
 password-text = You will be signed out everywhere else.
 password-current = Current password
 password-new = New password
+password-new-shortest = At least { $shortest } characters.
 password-new-hint = Long beats complicated: a few words that nobody would put together.
 password-again = The new password again
 password-change = Change the password

@@ -20,7 +20,7 @@ use axum::{
 };
 use countersign_engine::{
     Grant, Stop,
-    core::{DeviceId, Kind, Refusal, Timestamp, view::AnswerForm},
+    core::{DeviceId, Kind, Level, Refusal, Timestamp, view::AnswerForm},
 };
 use serde::Deserialize;
 
@@ -45,6 +45,7 @@ pub(crate) fn router(paths: &Paths) -> Router {
         .route_with_slash(at(&paths.second_factor), get(login::challenge).post(login::answer))
         .route_with_slash(at(&paths.send), post(login::send))
         .route_with_slash(at(&paths.restart), post(login::restart))
+        .route_with_slash(at(&paths.backup_code_used), get(backup_codes::used))
         .route_with_slash(at(&paths.logout), get(logout::show).post(logout::sign_out))
         .route_with_slash(at(&paths.verify), get(verify::show).post(verify::answer))
         .route_with_slash(at(&paths.verify_send), post(verify::send))
@@ -60,6 +61,7 @@ pub(crate) fn router(paths: &Paths) -> Router {
         .route_with_slash(at(&paths.disable), get(disable::show).post(disable::disable))
         .route_with_slash(&device("remove"), get(devices::show).post(devices::remove))
         .route_with_slash(&device("prefer"), post(devices::prefer))
+        .route_with_slash(&device("rename"), get(devices::show_name).post(devices::rename))
         .route_with_slash(at(&paths.password), get(password::show).post(password::change))
         .route_with_slash(&format!("{}/{{file}}", paths.assets), get(asset))
         .method_not_allowed_fallback(method_not_allowed)
@@ -102,6 +104,10 @@ struct Asked {
     why: Option<Why>,
     device: Option<DeviceId>,
     method: Option<Kind>,
+    /// The level that a proof has to reach.
+    level: Option<Level>,
+    /// The device that a new one is to take the place of.
+    replace: Option<DeviceId>,
 }
 
 impl Asked {
@@ -112,13 +118,18 @@ impl Asked {
             why: Option<String>,
             device: Option<String>,
             method: Option<String>,
+            level: Option<String>,
+            replace: Option<String>,
         }
-        let Query { next, why, device, method } = serde_html_form::from_str(visitor.query()).unwrap_or_default();
+        let Query { next, why, device, method, level, replace } =
+            serde_html_form::from_str(visitor.query()).unwrap_or_default();
         Self {
             next: next.and_then(|next| visitor.site().next(&next)),
             why: why.and_then(|why| Why::parse(&why)),
             device: device.map(DeviceId::new),
             method: method.map(Kind::new),
+            level: level.and_then(|level| Level::parse(&level)),
+            replace: replace.filter(|replace| !replace.is_empty()).map(DeviceId::new),
         }
     }
 }
@@ -179,7 +190,7 @@ impl Visitor {
         let paths = &self.site().paths;
         match stop {
             Stop::Faulted(fault) => self.fault(&fault),
-            Stop::Refused(refusal @ Refusal::VerificationNeeded) => led(&refusal, self.to_proof(here).await),
+            Stop::Refused(refusal @ Refusal::VerificationNeeded) => led(&refusal, self.to_proof(here, None).await),
             Stop::Refused(refusal @ (Refusal::SignInNeeded | Refusal::PasswordNeeded)) => {
                 led(&refusal, because(&paths.login, Why::Recent, Some(here)))
             }

@@ -19,6 +19,7 @@ const EVERY_FORM: &[&str] = &[
     "confirm",
     "cancel",
     "prefer",
+    "rename",
     "remove",
     "send",
     "send to verify",
@@ -95,7 +96,7 @@ async fn form_of(site: &Site, name: &str, user: &str) -> (Guest, Form) {
             let code = SoftApp::with_key(&key(&page)).code_at(site.world.now());
             (guest, filled(page.form_with("code"), &[("code", &code)]))
         }
-        "prefer" | "remove" => {
+        "prefer" | "rename" | "remove" => {
             let mut guest = site.member(user).await;
             guest.sets_up(&site.world).await;
             let page = guest.browser.get("/account/two-factor").await;
@@ -103,7 +104,7 @@ async fn form_of(site: &Site, name: &str, user: &str) -> (Guest, Form) {
             if name == "prefer" {
                 return (guest, prefer);
             }
-            let action = prefer.action.replace("/prefer", "/remove");
+            let action = prefer.action.replace("/prefer", &format!("/{name}"));
             let form = guest.browser.get(&action).await.form_to(&action);
             (guest, form)
         }
@@ -256,7 +257,7 @@ async fn t12_finished_flows_do_not_run_again() {
         guest.browser.submit(&form, "", &[]).await;
         guest.browser.cookies = cookies;
         let page = guest.browser.submit(&form, "", &[]).await;
-        let repeatable = matches!(name, "login" | "logout" | "begin" | "prefer" | "restart" | "cancel");
+        let repeatable = matches!(name, "login" | "logout" | "begin" | "prefer" | "rename" | "restart" | "cancel");
         assert!(repeatable || !gives_a_session(&page), "{name}: {}", page.status);
         assert!(page.status != StatusCode::OK && !page.status.is_server_error(), "{name}: {}", page.status);
     }

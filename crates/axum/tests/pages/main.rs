@@ -7,9 +7,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod again;
 mod body;
 mod calls;
 mod faults;
+mod fields;
 mod forms;
 mod guards;
 mod headers;
@@ -17,6 +19,7 @@ mod hosts;
 mod known;
 mod log;
 mod look;
+mod lost;
 mod names;
 mod origin;
 mod pending;

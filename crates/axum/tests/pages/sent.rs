@@ -190,7 +190,7 @@ async fn other_ways_are_called_by_what_they_do_and_do_it() {
     adds(&site, &signed_in, Kind::EMAIL, ADDRESS).await;
     let page = asked(&mut ada).await;
     for action in
-        ["Call number \u{2068}+49*******67\u{2069}", "Send e-mail to \u{2068}a***@e***.org\u{2069}", "Use your token"]
+        ["Call me at \u{2068}+49*******67\u{2069}", "Send e-mail to \u{2068}a***@e***.org\u{2069}", "Use your token"]
     {
         assert!(page.says(action), "{action}: {}", page.body);
     }
@@ -201,7 +201,7 @@ async fn other_ways_are_called_by_what_they_do_and_do_it() {
     let sent = site.world.outbox.count();
     let called = ada.browser.submit(&forms[1], "", &[]).await;
     let called = ada.browser.follow(called).await;
-    assert!(called.says("is being called") && called.says("Send another code"), "{}", called.body);
+    assert!(called.says("is being called") && called.says("Call me again"), "{}", called.body);
     assert_eq!((site.world.outbox.count(), site.world.outbox.last().channel), (sent + 1, Kind::CALL));
     // The code that is out already is only asked for: a form that sends nothing.
     assert!(called.says("Type the code that was sent to"), "{}", called.body);
@@ -235,7 +235,7 @@ async fn a_key_types_into_a_field_of_its_own() {
     let mut ada = with(&site, Kind::YUBIKEY, "").await;
     let page = asked(&mut ada).await;
     let field = page.body.split("<input id=\"code\"").nth(1).unwrap().split('>').next().unwrap().to_owned();
-    assert!(field.contains("type=\"password\"") && field.contains("autofocus"), "{field}");
+    assert!(field.contains("autocomplete=\"one-time-code\"") && field.contains("autofocus"), "{field}");
     assert!(!field.contains("inputmode") && page.says("touch it"), "{}", page.body);
     site.world.validator.says(Some(Reply::Unavailable));
     let unknown = ada.browser.submit(&page.form_with("code"), "", &[("code", &SoftYubikey::new(1).types(1))]).await;

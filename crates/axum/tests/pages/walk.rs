@@ -72,7 +72,7 @@ async fn a_person_sets_up_uses_and_gives_up_a_second_factor() {
     assert!(page.says("Type one of the backup codes"), "{}", page.body);
     let typed = list[3].to_lowercase().replace('-', " ");
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &typed)]).await;
-    assert_eq!(page.location().as_deref(), Some("/"));
+    assert_eq!(page.location().as_deref(), Some("/account/two-factor/backup-code-used"));
     let page = ada.browser.get("/account/two-factor").await;
     assert!(page.says("9 backup codes are left") && page.says("last used"), "{}", page.body);
     std::mem::swap(&mut ada.browser, &mut elsewhere);
@@ -94,11 +94,11 @@ async fn a_second_device_is_added_preferred_and_removed() {
     let mut ada = site.member("ada").await;
     ada.sets_up(&site.world).await;
     let page = ada.browser.get("/account/two-factor").await;
-    assert!(page.says("Asked first"));
+    assert!(page.says("<span class=\"badge\">Default</span>"));
     let prefer = page.forms().into_iter().find(|form| form.action.ends_with("/prefer")).unwrap();
     let page = ada.browser.submit(&prefer, "", &[]).await;
     let page = ada.browser.follow(page).await;
-    assert!(page.says("This device will be asked first"));
+    assert!(page.says("This device is the default now"));
     let other = page.forms().into_iter().find(|form| form.action.ends_with("/prefer")).unwrap();
     assert_ne!(other.action, prefer.action);
     let remove = prefer.action.replace("/prefer", "/remove");
@@ -109,7 +109,7 @@ async fn a_second_device_is_added_preferred_and_removed() {
     let last = other.action.replace("/prefer", "/remove");
     let page = ada.browser.get(&last).await;
     let page = ada.browser.submit(&page.form_to(&last), "", &[]).await;
-    assert!(page.status == StatusCode::FORBIDDEN && page.says("the only device"), "{}", page.body);
+    assert!(page.status == StatusCode::FORBIDDEN && page.says("your only device"), "{}", page.body);
     assert_eq!(ada.browser.get("/account/two-factor/devices/nothing/remove").await.status, StatusCode::NOT_FOUND);
 }
 

@@ -11,7 +11,7 @@ use super::Asked;
 use crate::{SignedIn, Visitor, csrf::Bound, page::Page};
 
 /// With so few backup codes left it is time for new ones.
-const FEW: usize = 3;
+pub(super) const FEW: usize = 3;
 
 /// The mount itself is no page.
 pub(super) async fn lead(visitor: Visitor) -> Response {

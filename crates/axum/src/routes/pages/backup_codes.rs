@@ -1,4 +1,4 @@
-//! Backup codes: how many are left, and new ones.
+//! Backup codes: how many are left, after a sign-in by one of them, too, and new ones.
 //!
 //! New codes are shown on the answer to the form that makes them, and nowhere else. The same form sent again, by a reload
 //! for one, makes none and shows none.
@@ -6,13 +6,13 @@
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
     AttemptToken, Stop,
-    core::{DeviceName, Refusal, flow::Purpose},
+    core::{DeviceName, Kind, Refusal, flow::Purpose},
 };
 use fluent_bundle::FluentArgs;
 use minijinja::{Value, context};
 use serde::Deserialize;
 
-use super::{Asked, on, told};
+use super::{Asked, account::FEW, on, told};
 use crate::{
     SignedIn, Visitor,
     csrf::Bound,
@@ -35,8 +35,8 @@ async fn offer(
     problem: Option<Problem>,
 ) -> Response {
     let here = on(&visitor.site().paths.backup_codes, next);
-    let left = match visitor.engine().factors(signed_in).await {
-        Ok(factors) => factors.backup_codes_left,
+    let (left, devices) = match visitor.engine().factors(signed_in).await {
+        Ok(factors) => (factors.backup_codes_left, factors.devices.len()),
         Err(fault) => return visitor.fault(&fault),
     };
     // Whoever has yet to prove a device may see the number, and is led to prove it when they want more.
@@ -47,12 +47,33 @@ async fn offer(
     };
     let context = context! {
         left,
+        devices,
         run => run.as_ref().map(AttemptToken::expose),
         verify => on(&visitor.site().paths.verify, Some(&here)).as_str(),
         next => next.map(LocalPath::as_str),
         form => visitor.tag(Bound::Session),
     };
     Page::new("backup_codes.html", context).problem(problem).show(visitor).await
+}
+
+/// After a sign-in by backup code: how many are left, and what to do about a lost device.
+pub(super) async fn used(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
+    let paths = &visitor.site().paths;
+    if signed_in.session().method != Some(Kind::BACKUP_CODES) {
+        return paths.account.clone().into_response();
+    }
+    let left = match visitor.engine().factors(&signed_in).await {
+        Ok(factors) => factors.backup_codes_left,
+        Err(fault) => return visitor.fault(&fault),
+    };
+    let next = Asked::of(&visitor).next;
+    let context = context! {
+        left,
+        few => left.unwrap_or(0) <= FEW,
+        backup_codes => on(&paths.backup_codes, next.as_ref()).as_str(),
+        there => next.as_ref().unwrap_or(&visitor.site().home).as_str(),
+    };
+    Page::new("backup_code_used.html", context).show(&visitor).await
 }
 
 #[derive(Deserialize)]

@@ -1,9 +1,9 @@
-//! One device: removing it, or having it asked first.
+//! One device: removing it, renaming it, or having it asked first.
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
-    self as engine, AttemptToken,
-    core::{DeviceId, flow::Purpose},
+    self as engine, AttemptToken, Stop,
+    core::{DeviceId, DeviceName, Refusal, flow::Purpose},
 };
 use minijinja::context;
 use serde::Deserialize;
@@ -46,8 +46,13 @@ async fn ask(visitor: &Visitor, signed_in: &engine::SignedIn, id: &DeviceId, pro
 
 /// The page that removes this device: one of the user's own, whose id is letters and digits.
 fn removal(visitor: &Visitor, id: &DeviceId) -> LocalPath {
+    at(visitor, id, "remove")
+}
+
+/// The page that does this to a device of the user's own.
+fn at(visitor: &Visitor, id: &DeviceId, action: &str) -> LocalPath {
     let devices = &visitor.site().paths.devices;
-    LocalPath::parse(&format!("{devices}/{id}/remove")).unwrap_or_else(|| visitor.site().paths.account.clone())
+    LocalPath::parse(&format!("{devices}/{id}/{action}")).unwrap_or_else(|| visitor.site().paths.account.clone())
 }
 
 #[derive(Deserialize)]
@@ -71,6 +76,60 @@ pub(super) async fn remove(
             Ok(problem) => ask(&visitor, &signed_in, &id, Some(problem)).await,
             Err(stop) => visitor.stopped(stop, &removal(&visitor, &id)).await,
         },
+    }
+}
+
+/// Asks for another name.
+pub(super) async fn show_name(visitor: Visitor, SignedIn(signed_in): SignedIn, Part(id): Part) -> Response {
+    let id = DeviceId::new(id);
+    let known = match visitor.engine().factors(&signed_in).await {
+        Ok(factors) => factors.devices.into_iter().find(|device| device.id == id),
+        Err(fault) => return visitor.fault(&fault),
+    };
+    let Some(known) = known else { return Message::NotFound.show(&visitor).await };
+    // Before a name is typed that would be lost on the way to a proof.
+    match visitor.engine().may_manage(&signed_in).await {
+        Ok(()) => ask_name(&visitor, &id, known.name.as_str(), None).await,
+        Err(stop) => visitor.stopped(stop, &at(&visitor, &id, "rename")).await,
+    }
+}
+
+async fn ask_name(visitor: &Visitor, id: &DeviceId, name: &str, problem: Option<Problem>) -> Response {
+    let context = context! {
+        name,
+        longest => DeviceName::LONGEST,
+        action => at(visitor, id, "rename").as_str(),
+        form => visitor.tag(Bound::Session),
+    };
+    Page::new("rename.html", context).problem(problem).show(visitor).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct Rename {
+    name: String,
+}
+
+impl Posted for Rename {
+    const BOUND: Bound = Bound::Session;
+}
+
+pub(super) async fn rename(
+    SignedIn(signed_in): SignedIn,
+    Part(id): Part,
+    Form { visitor, fields }: Form<Rename>,
+) -> Response {
+    let id = DeviceId::new(id);
+    let renamed = match DeviceName::parse(&fields.name) {
+        Ok(name) => visitor.engine().rename(&signed_in, &id, name, &visitor.visit()).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    match renamed {
+        Ok(()) => because(&visitor.site().paths.account, Why::Renamed, None).into_response(),
+        Err(Stop::Refused(refusal @ Refusal::NameInvalid { .. })) => {
+            ask_name(&visitor, &id, &fields.name, Some(refusal.into())).await
+        }
+        Err(Stop::Refused(Refusal::DeviceUnknown)) => Message::NotFound.show(&visitor).await,
+        Err(stop) => visitor.stopped(stop, &at(&visitor, &id, "rename")).await,
     }
 }
 

@@ -10,6 +10,8 @@
 //! Where the device that is asked first is sent codes, the password sends one; why none was sent is told after the redirect
 //! by a word in the query. A wrong code, a reload and another way never send any: only the button does.
 //!
+//! A sign-in by backup code leads to the page that tells how many codes are left, and from there on.
+//!
 //! Between the two steps the browser holds the sealed run in a cookie, so reloading, leaving and coming back lose nothing
 //! until the run times out.
 
@@ -17,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use countersign_engine::{
     Stop,
     advance::{Challenge, SignIn, Visit},
-    core::{DeviceId, Refusal, Secret, view::PromptView},
+    core::{DeviceId, Kind, Refusal, Secret, view::PromptView},
 };
 use minijinja::context;
 use serde::Deserialize;
@@ -47,19 +49,29 @@ pub(super) async fn show(visitor: Visitor) -> Response {
         };
         return Page::new("pending.html", context).show(&visitor).await;
     }
-    credentials(&visitor, "", asked.next.as_ref(), asked.why, None).await
+    let signed_in = match visitor.signed_in().await {
+        Ok(signed_in) => signed_in.map(|signed_in| signed_in.user().name.as_str()),
+        Err(fault) => return visitor.fault(&fault),
+    };
+    // Whoever is signed in and has to prove the password again is asked for nothing else.
+    let again = signed_in.filter(|_| asked.why == Some(Why::Recent));
+    let asking = Asking { name: again.unwrap_or_default(), again: again.is_some(), next: asked.next.as_ref() };
+    credentials(&visitor, asking, Said { why: asked.why, problem: None }).await
 }
 
-async fn credentials(
-    visitor: &Visitor,
-    name: &str,
-    next: Option<&LocalPath>,
-    why: Option<Why>,
-    problem: Option<Problem>,
-) -> Response {
+/// What is asked for, and of whom.
+struct Asking<'a> {
+    name: &'a str,
+    /// Whether it is the user of this session, who proves the password again.
+    again: bool,
+    next: Option<&'a LocalPath>,
+}
+
+async fn credentials(visitor: &Visitor, asking: Asking<'_>, said: Said) -> Response {
+    let Asking { name, again, next } = asking;
     let next = next.map(LocalPath::as_str);
-    let context = context! { name, next, form => visitor.tag(Bound::Nonce) };
-    Page::new("login.html", context).why(why).problem(problem).show(visitor).await
+    let context = context! { name, again, next, form => visitor.tag(Bound::Nonce) };
+    Page::new("login.html", context).why(said.why).problem(said.problem).show(visitor).await
 }
 
 #[derive(Deserialize)]
@@ -69,6 +81,8 @@ pub(super) struct Credentials {
     password: Secret,
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    again: String,
 }
 
 impl Posted for Credentials {
@@ -77,7 +91,7 @@ impl Posted for Credentials {
 
 /// The first step.
 pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Response {
-    let Credentials { name, password, next } = fields;
+    let Credentials { name, password, next, again } = fields;
     let next = visitor.site().next(&next);
     let visit =
         Visit { next: next.as_ref().filter(|next| next.is_short()).map(LocalPath::to_string), ..visitor.visit() };
@@ -92,7 +106,12 @@ pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Resp
             visitor.running(Name::Pending, challenge.token.expose(), challenge.until, there)
         }
         Err(Stop::Faulted(fault)) => visitor.fault(&fault),
-        Err(Stop::Refused(refusal)) => credentials(&visitor, &name, next.as_ref(), None, Some(refusal.into())).await,
+        Err(Stop::Refused(refusal)) => {
+            let again = again == "yes"
+                && matches!(visitor.signed_in().await, Ok(Some(signed_in)) if signed_in.user().name == name);
+            let asking = Asking { name: &name, again, next: next.as_ref() };
+            credentials(&visitor, asking, Problem::from(refusal).into()).await
+        }
     }
 }
 
@@ -144,7 +163,13 @@ pub(super) async fn answer(Form { visitor, fields }: Form<Answer>) -> Response {
     match visitor.engine().answer(token, &device, &fields.code, &visitor.visit()).await {
         Ok((grant, sealed)) => {
             let next = next.or_else(|| sealed.and_then(|sealed| site.next(&sealed)));
-            visitor.granted(&grant, next.unwrap_or_else(|| site.home.clone()))
+            // Whoever had to use one of their backup codes has one less, and perhaps a device that is lost.
+            let there = if grant.signed_in().session().method == Some(Kind::BACKUP_CODES) {
+                on(&site.paths.backup_code_used, next.as_ref())
+            } else {
+                next.unwrap_or_else(|| site.home.clone())
+            };
+            visitor.granted(&grant, there)
         }
         Err(stop) => match told(stop) {
             Ok(problem) => ask(&visitor, Some(&device), next.as_ref(), problem.into()).await,

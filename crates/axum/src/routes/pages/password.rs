@@ -1,11 +1,14 @@
 //! Changing the password: the current one is asked, and why a new one will not do is said.
 
 use axum::response::Response;
-use countersign_engine::core::{Refusal, Secret};
+use countersign_engine::{
+    Stop,
+    core::{Level, Refusal, Secret},
+};
 use minijinja::context;
 use serde::Deserialize;
 
-use super::{because, told};
+use super::{because, led, told};
 use crate::{
     SignedIn, Visitor,
     csrf::Bound,
@@ -18,12 +21,27 @@ use crate::{
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     match visitor.engine().may_change_password(&signed_in).await {
         Ok(()) => ask(&visitor, &signed_in, None).await,
-        Err(stop) => visitor.stopped(stop, &visitor.site().paths.password).await,
+        Err(stop) => ended(&visitor, stop).await,
+    }
+}
+
+/// Two factors are enough to change the password, also where the user could prove more.
+async fn ended(visitor: &Visitor, stop: Stop) -> Response {
+    let here = &visitor.site().paths.password;
+    match stop {
+        Stop::Refused(refusal @ Refusal::VerificationNeeded) => {
+            led(&refusal, visitor.to_proof(here, Some(Level::Aal2)).await)
+        }
+        stop => visitor.stopped(stop, here).await,
     }
 }
 
 async fn ask(visitor: &Visitor, signed_in: &countersign_engine::SignedIn, problem: Option<Problem>) -> Response {
-    let context = context! { name => signed_in.user().name.as_str(), form => visitor.tag(Bound::Session) };
+    let context = context! {
+        name => signed_in.user().name.as_str(),
+        shortest => visitor.engine().min_password_length(),
+        form => visitor.tag(Bound::Session),
+    };
     Page::new("password.html", context).problem(problem).show(visitor).await
 }
 
@@ -51,7 +69,7 @@ pub(super) async fn change(SignedIn(signed_in): SignedIn, Form { visitor, fields
         Ok(grant) => visitor.granted(&grant, because(&paths.account, Why::PasswordChanged, None)),
         Err(stop) => match told(stop) {
             Ok(problem) => ask(&visitor, &signed_in, Some(problem)).await,
-            Err(stop) => visitor.stopped(stop, &paths.password).await,
+            Err(stop) => ended(&visitor, stop).await,
         },
     }
 }

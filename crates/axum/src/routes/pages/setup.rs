@@ -16,7 +16,7 @@ use countersign_engine::{
     self as engine, Stop,
     advance::Enrolment,
     core::{
-        DeviceName, Kind, Refusal, Secret,
+        DeviceId, DeviceName, Kind, Refusal, Secret,
         view::{AnswerForm, DeviceView},
     },
 };
@@ -37,8 +37,8 @@ use crate::{
 
 /// Asks for a method, and then for what it needs.
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
-    let Asked { next, why, method, .. } = Asked::of(&visitor);
-    let typed = Typed { method: method.as_ref(), ..Typed::default() };
+    let Asked { next, why, method, replace, .. } = Asked::of(&visitor);
+    let typed = Typed { method: method.as_ref(), replace: replace.as_ref(), ..Typed::default() };
     introduce(&visitor, &signed_in, typed, next.as_ref(), Said { why, problem: None }).await
 }
 
@@ -48,6 +48,26 @@ struct Typed<'a> {
     method: Option<&'a Kind>,
     name: Option<&'a str>,
     to: Option<&'a str>,
+    replace: Option<&'a DeviceId>,
+}
+
+/// The way to the setup of a device, in the place of this one if in that of one.
+fn way(visitor: &Visitor, next: Option<&LocalPath>, replace: Option<&DeviceId>) -> LocalPath {
+    let query = [("next", next.map(LocalPath::as_str)), ("replace", replace.map(DeviceId::as_str))];
+    visitor.site().paths.setup.with(&query)
+}
+
+/// The methods that may be set up, and how the device is shown that goes then, if one goes.
+async fn offer(
+    visitor: &Visitor,
+    signed_in: &engine::SignedIn,
+    replace: Option<&DeviceId>,
+) -> Result<(Vec<Kind>, Option<DeviceView>), Stop> {
+    let engine = visitor.engine();
+    let Some(replace) = replace else { return Ok((engine.enrollable(signed_in).await?, None)) };
+    let methods = engine.enrollable_instead(signed_in, replace).await?;
+    let devices = engine.factors(signed_in).await?.devices;
+    Ok((methods, devices.into_iter().find(|device| device.id == *replace)))
 }
 
 async fn introduce(
@@ -57,14 +77,17 @@ async fn introduce(
     next: Option<&LocalPath>,
     said: Said,
 ) -> Response {
-    let methods = match visitor.engine().enrollable(signed_in).await {
-        Ok(methods) => methods,
+    let Typed { method, name, to, replace } = typed;
+    let (methods, replaced) = match offer(visitor, signed_in, replace).await {
+        Ok(offered) => offered,
+        Err(Stop::Refused(refusal @ Refusal::DeviceUnknown)) => {
+            return visitor.refused(refusal.into(), &visitor.site().paths.account).await;
+        }
         Err(stop) => {
-            let here = visitor.here().unwrap_or_else(|| on(&visitor.site().paths.setup, next));
+            let here = visitor.here().unwrap_or_else(|| way(visitor, next, replace));
             return visitor.stopped(stop, &here).await;
         }
     };
-    let Typed { method, name, to } = typed;
     let only = if let [only] = &*methods { Some(only) } else { None };
     let chosen = only.or_else(|| methods.iter().find(|kind| method == Some(kind)));
     let context = context! {
@@ -76,6 +99,8 @@ async fn introduce(
         name,
         to,
         longest => DeviceName::LONGEST,
+        replace => replace.map(DeviceId::as_str),
+        replaced => replaced.as_ref().map(device),
         next => next.map(LocalPath::as_str),
         form => visitor.tag(Bound::Session),
     };
@@ -98,6 +123,8 @@ pub(super) struct Begin {
     to: String,
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    replace: String,
 }
 
 impl Posted for Begin {
@@ -105,13 +132,17 @@ impl Posted for Begin {
 }
 
 pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Begin>) -> Response {
-    let Begin { method, name, to, next } = fields;
+    let Begin { method, name, to, next, replace } = fields;
     let next = visitor.site().next(&next);
+    let replace = Some(replace).filter(|replace| !replace.is_empty()).map(DeviceId::new);
     let (paths, engine, method) = (&visitor.site().paths, visitor.engine(), Kind::new(method));
     let begun = match DeviceName::parse(&name) {
         Ok(name) => {
             let enrolment = Enrolment { kind: method.clone(), name, to: Some(to.clone()) };
-            engine.begin_enrolment(&signed_in, enrolment, &visitor.visit()).await
+            match &replace {
+                Some(replaced) => engine.begin_replacement(&signed_in, replaced, enrolment, &visitor.visit()).await,
+                None => engine.begin_enrolment(&signed_in, enrolment, &visitor.visit()).await,
+            }
         }
         Err(refusal) => Err(refusal.into()),
     };
@@ -125,10 +156,11 @@ pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields 
         }
         Err(stop) => match told(stop) {
             Ok(problem) => {
-                let typed = Typed { method: Some(&method), name: Some(&name), to: Some(&to) };
+                let typed =
+                    Typed { method: Some(&method), name: Some(&name), to: Some(&to), replace: replace.as_ref() };
                 introduce(&visitor, &signed_in, typed, next.as_ref(), problem.into()).await
             }
-            Err(stop) => visitor.stopped(stop, &on(&paths.setup, next.as_ref())).await,
+            Err(stop) => visitor.stopped(stop, &way(&visitor, next.as_ref(), replace.as_ref())).await,
         },
     }
 }
@@ -149,6 +181,7 @@ async fn reveal(visitor: &Visitor, signed_in: &engine::SignedIn, next: Option<&L
             let context = context! {
                 device => device(&DeviceView { answer: said.beside(view.device.answer), ..view.device }),
                 change => change.as_str(),
+                replaces => view.replaces.as_ref().map(DeviceName::as_str),
                 key => view.key.as_ref().map(|key| key.text.expose()),
                 uri => view.key.as_ref().map(|key| key.uri.expose()),
                 next => next.map(LocalPath::as_str),

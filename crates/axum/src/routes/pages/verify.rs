@@ -7,7 +7,7 @@ use axum::response::Response;
 use countersign_engine::{
     self as engine, AttemptToken, Stop,
     advance::Challenge,
-    core::{DeviceId, Refusal, Secret, view::PromptView},
+    core::{DeviceId, Level, Refusal, Secret, view::PromptView},
 };
 use minijinja::context;
 use serde::Deserialize;
@@ -23,20 +23,49 @@ use crate::{
 };
 
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
-    let Asked { next, why, device, .. } = Asked::of(&visitor);
-    match visitor.engine().begin_step_up(&signed_in, device.as_ref()).await {
-        Ok(challenge) => ask(&visitor, challenge, next.as_ref(), Said { why, problem: None }).await,
-        Err(stop) => ended(&visitor, stop, next.as_ref()).await,
+    let Asked { next, why, device, level, .. } = Asked::of(&visitor);
+    let target = Target { next, level };
+    let required = level.unwrap_or(STRONGEST);
+    match visitor.engine().begin_step_up_to(required, &signed_in, device.as_ref()).await {
+        Ok(challenge) => ask(&visitor, challenge, &target, Said { why, problem: None }).await,
+        Err(stop) => ended(&visitor, stop, &target).await,
     }
 }
 
-async fn ask(visitor: &Visitor, challenge: Challenge, next: Option<&LocalPath>, said: Said) -> Response {
+/// The highest level: no device is asked that is weaker than the strongest of the user's.
+const STRONGEST: Level = Level::PhishingResistant;
+
+/// What the proof is for.
+struct Target {
+    /// Where the browser goes afterwards.
+    next: Option<LocalPath>,
+    /// The level that the page there asks for, if it is less than the strongest that the user can prove.
+    level: Option<Level>,
+}
+
+impl Target {
+    fn of(visitor: &Visitor, next: &str, level: &str) -> Self {
+        Self { next: visitor.site().next(next), level: Level::parse(level) }
+    }
+
+    /// The way to a new step-up for this, because the one under way has ended.
+    fn again(&self, verify: &LocalPath) -> LocalPath {
+        verify.with(&[
+            ("next", self.next.as_ref().map(LocalPath::as_str)),
+            ("why", Some(Why::Over.as_str())),
+            ("level", self.level.map(Level::as_str)),
+        ])
+    }
+}
+
+async fn ask(visitor: &Visitor, challenge: Challenge, target: &Target, said: Said) -> Response {
     let Challenge { token, view, .. } = challenge;
     let context = context! {
         device => prompt(&PromptView { answer: said.beside(view.device.answer), ..view.device }),
         others => view.others.iter().map(prompt).collect::<Vec<_>>(),
         run => token.expose(),
-        next => next.map(LocalPath::as_str),
+        next => target.next.as_ref().map(LocalPath::as_str),
+        level => target.level.map(Level::as_str),
         form => visitor.tag(Bound::Session),
     };
     Page::new("verify.html", context).why(said.why).problem(said.problem).show(visitor).await
@@ -46,16 +75,16 @@ async fn ask(visitor: &Visitor, challenge: Challenge, next: Option<&LocalPath>, 
 async fn ask_again(
     visitor: &Visitor,
     signed_in: &engine::SignedIn,
-    Asking { run, device, next }: Asking<'_>,
+    Asking { run, device, target }: Asking<'_>,
     stop: Stop,
 ) -> Response {
     let problem = match told(stop) {
         Ok(problem) => problem,
-        Err(stop) => return ended(visitor, stop, next).await,
+        Err(stop) => return ended(visitor, stop, target).await,
     };
     match visitor.engine().step_up_challenge(signed_in, run, Some(device)).await {
-        Ok(challenge) => ask(visitor, challenge, next, problem.into()).await,
-        Err(stop) => ended(visitor, stop, next).await,
+        Ok(challenge) => ask(visitor, challenge, target, problem.into()).await,
+        Err(stop) => ended(visitor, stop, target).await,
     }
 }
 
@@ -64,14 +93,14 @@ async fn ask_again(
 struct Asking<'a> {
     run: &'a AttemptToken,
     device: &'a DeviceId,
-    next: Option<&'a LocalPath>,
+    target: &'a Target,
 }
 
 /// A run that is over, or that nothing can be answered in, leads to where another begins.
-async fn ended(visitor: &Visitor, stop: Stop, next: Option<&LocalPath>) -> Response {
-    let paths = &visitor.site().paths;
+async fn ended(visitor: &Visitor, stop: Stop, target: &Target) -> Response {
+    let (paths, next) = (&visitor.site().paths, target.next.as_ref());
     match stop {
-        Stop::Refused(refusal @ Refusal::AttemptOver) => led(&refusal, because(&paths.verify, Why::Over, next)),
+        Stop::Refused(refusal @ Refusal::AttemptOver) => led(&refusal, target.again(&paths.verify)),
         Stop::Refused(refusal @ (Refusal::SignInNeeded | Refusal::PasswordNeeded)) => {
             led(&refusal, because(&paths.login, Why::Recent, next))
         }
@@ -87,6 +116,8 @@ pub(super) struct Answer {
     code: Secret,
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    level: String,
 }
 
 impl Posted for Answer {
@@ -94,12 +125,12 @@ impl Posted for Answer {
 }
 
 pub(super) async fn answer(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Answer>) -> Response {
-    let next = visitor.site().next(&fields.next);
+    let target = Target::of(&visitor, &fields.next, &fields.level);
     let (run, device) = (AttemptToken::new(fields.run), DeviceId::new(fields.device));
     match visitor.engine().step_up(&signed_in, &run, &device, &fields.code, &visitor.visit()).await {
-        Ok(grant) => visitor.renewed(&grant, next.unwrap_or_else(|| visitor.site().paths.account.clone())),
+        Ok(grant) => visitor.renewed(&grant, target.next.unwrap_or_else(|| visitor.site().paths.account.clone())),
         Err(stop) => {
-            let asking = Asking { run: &run, device: &device, next: next.as_ref() };
+            let asking = Asking { run: &run, device: &device, target: &target };
             ask_again(&visitor, &signed_in, asking, stop).await
         }
     }
@@ -111,6 +142,8 @@ pub(super) struct Send {
     device: String,
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    level: String,
 }
 
 impl Posted for Send {
@@ -119,12 +152,12 @@ impl Posted for Send {
 
 /// Sends a code to a device, and asks for it in the same run, whose token is on no other page.
 pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Send>) -> Response {
-    let next = visitor.site().next(&fields.next);
+    let target = Target::of(&visitor, &fields.next, &fields.level);
     let (run, device) = (AttemptToken::new(fields.run), DeviceId::new(fields.device));
     match visitor.engine().send_step_up(&signed_in, &run, &device, &visitor.visit()).await {
-        Ok(challenge) => ask(&visitor, challenge, next.as_ref(), Said::default()).await,
+        Ok(challenge) => ask(&visitor, challenge, &target, Said::default()).await,
         Err(stop) => {
-            let asking = Asking { run: &run, device: &device, next: next.as_ref() };
+            let asking = Asking { run: &run, device: &device, target: &target };
             ask_again(&visitor, &signed_in, asking, stop).await
         }
     }
