@@ -1,8 +1,8 @@
 //! What an entrance may show: plain data without a secret, except where showing the secret is the purpose.
 
 use crate::{
-    Device, DeviceId, DeviceName, Factors, Kind, Proved, Scopes, Secret, Session, SessionKey, Status,
-    Timestamp, Token, TokenId,
+    Device, DeviceId, DeviceName, Factors, Kind, Proved, Scopes, Secret, Session, SessionKey, Status, Timestamp, Token,
+    TokenId,
     assurance::Lifetimes,
     flow::Attempt,
     method::{State, delivered},

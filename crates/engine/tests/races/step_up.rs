@@ -1,7 +1,7 @@
 //! T121: guessing in a session that was stolen: five wrong answers end it, at whatever pace, and no device pays for them.
 
 use countersign_engine::{
-    SignedIn, Store as _,
+    SignedIn,
     advance::Visit,
     core::{EventKind, Refusal, Secret, flow::step_up::MAX_FAILURES},
     memory::MemoryStore,
