@@ -32,10 +32,10 @@ const EMBEDDED: [(&str, &str, &str, HeaderValue); 3] = [
 ];
 
 /// The files of a site.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Assets(Vec<Asset>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Asset {
     /// Its file's name, by which templates ask for it.
     name: String,
@@ -58,6 +58,12 @@ impl Assets {
             Ok(Asset { address: format!("{folder}/{served}"), name, served, content, kind })
         };
         EMBEDDED.into_iter().map(asset).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// These, and those of `before` as well: a page that was shown before a reload still finds its files.
+    pub(crate) fn besides(&self, before: &Self) -> Self {
+        let is_gone = |asset: &&Asset| !self.0.iter().any(|other| other.served == asset.served);
+        Self(self.0.iter().chain(before.0.iter().filter(is_gone)).cloned().collect())
     }
 
     /// Every file's name and address.

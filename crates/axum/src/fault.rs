@@ -39,9 +39,9 @@ pub(crate) fn answer(site: &Site, cause: &dyn Display, retry_after: Option<Durat
     let noted = note(site, cause, retry_after);
     let incident = noted.number.as_str();
     let context = context! { user => (), problem => (), why => (), incident => incident };
-    let html = site.templates.render("fault.html", context).unwrap_or_else(|error| {
+    let html = site.templates().render("fault.html", context).unwrap_or_else(|error| {
         tracing::error!(incident, %error, "the page for faults could not be rendered");
-        format!("{}\n", site.templates.texts().say("incident", &FluentArgs::from_iter([("number", incident)])))
+        format!("{}\n", site.templates().texts().say("incident", &FluentArgs::from_iter([("number", incident)])))
     });
     let mut response = (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, HTML)], html).into_response();
     if let Some(seconds) = noted.retry_after {

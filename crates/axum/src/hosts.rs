@@ -10,7 +10,7 @@ use std::{
     str::FromStr,
 };
 
-use axum::http::{HeaderMap, Uri, header::HOST, uri::Authority};
+use axum::http::{HeaderMap, HeaderName, Uri, header::HOST, uri::Authority};
 
 /// Under which addresses browsers reach the site.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -178,7 +178,8 @@ pub(crate) fn addressed(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Ad
     foreign.map_or(Addressed::Here, |host| Addressed::Elsewhere { host: host.to_owned() })
 }
 
-/// An address, or all addresses with the same first bits: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`.
+/// An address, or all addresses with the same first bits: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`. An IPv4 address may be
+/// written as IPv6 has it, `::ffff:192.0.2.1` or `::ffff:10.0.0.0/104` (RFC 4291 §2.5.5.2), and is the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Network {
     first: IpAddr,
@@ -190,6 +191,9 @@ pub struct Network {
 #[error("not an address such as 192.0.2.1 or a network such as 10.0.0.0/8")]
 pub struct NotANetwork;
 
+/// How many bits stand before an IPv4 address that is written as IPv6 has it.
+const MAPPED_BITS: u8 = 96;
+
 impl FromStr for Network {
     type Err = NotANetwork;
 
@@ -200,8 +204,12 @@ impl FromStr for Network {
         };
         let first: IpAddr = address.parse().map_err(|_| NotANetwork)?;
         let most = if first.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| NotANetwork))?;
-        if bits <= most { Ok(Self { first, bits }) } else { Err(NotANetwork) }
+        let bits: u8 = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| NotANetwork))?;
+        let canonical = first.to_canonical();
+        // `::ffff:10.0.0.0/8` would be nearly all of IPv6: it is a slip for `::ffff:10.0.0.0/104`.
+        let bits = if canonical == first { Some(bits) } else { bits.checked_sub(MAPPED_BITS) };
+        let most = if canonical.is_ipv4() { 32 } else { 128 };
+        bits.filter(|bits| *bits <= most).map(|bits| Self { first: canonical, bits }).ok_or(NotANetwork)
     }
 }
 
@@ -230,16 +238,23 @@ fn bits(address: IpAddr) -> u128 {
     }
 }
 
+/// The header in which a proxy names its client.
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Whether one of these networks has the address.
+pub(crate) fn listed(address: IpAddr, proxies: &[Network]) -> bool {
+    proxies.iter().any(|network| network.contains(address))
+}
+
 /// Who is asking: the peer itself, or whom a chain of listed proxies names, counted from the right.
 pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
-    let listed = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
+    let listed = |address: IpAddr| listed(address, proxies);
     let mut client = peer.to_canonical();
     if !listed(client) {
         return client;
     }
-    let hops = headers.get_all("x-forwarded-for").iter().rev();
-    for hop in hops.flat_map(|line| line.to_str().unwrap_or("").rsplit(',')) {
-        let Some(address) = hop_address(hop.trim()) else { break };
+    for hop in hops(headers) {
+        let Some(address) = hop_address(hop) else { break };
         client = address;
         if !listed(client) {
             break;
@@ -248,9 +263,20 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> 
     client
 }
 
-/// The address in a hop: bare, or with a port as some proxies write it.
+/// The client's IP address as the nearest proxy claims it; nothing, if there is no such header or it has no IP address there.
+pub(crate) fn claimed(headers: &HeaderMap) -> Option<IpAddr> {
+    hops(headers).next().and_then(hop_address)
+}
+
+/// What `X-Forwarded-For` names, the nearest first.
+fn hops(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(FORWARDED_FOR).into_iter().rev();
+    lines.flat_map(|line| line.to_str().unwrap_or("").rsplit(',').map(str::trim))
+}
+
+/// The address in a hop: bare, in brackets, or with a port, as some proxies write it.
 fn hop_address(hop: &str) -> Option<IpAddr> {
-    let bare = hop.parse::<IpAddr>().ok();
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop).parse::<IpAddr>().ok();
     bare.or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip())).map(|ip| ip.to_canonical())
 }
 
@@ -348,6 +374,32 @@ mod tests {
     }
 
     #[test]
+    fn ipv4_in_the_notation_of_ipv6_is_ipv4() {
+        for (written, is) in [
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("::ffff:c000:201", "192.0.2.1"),
+            ("::ffff:192.0.2.1/128", "192.0.2.1"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+        ] {
+            assert_eq!(written.parse::<Network>().unwrap(), is.parse().unwrap(), "{written}");
+        }
+        let mapped: Network = "::ffff:10.0.0.0/104".parse().unwrap();
+        assert!(
+            mapped.contains(ip("10.1.2.3")) && mapped.contains(ip("::ffff:10.1.2.3")) && !mapped.contains(ip("::1"))
+        );
+        for text in ["::ffff:10.0.0.0/8", "::ffff:10.0.0.0/95", "::ffff:10.0.0.0/129"] {
+            assert_eq!(text.parse::<Network>(), Err(NotANetwork), "{text}");
+        }
+        let proxies = ["::ffff:127.0.0.1".parse().unwrap()];
+        let mut headers = HeaderMap::new();
+        headers.append(FORWARDED_FOR, HeaderValue::from_static("203.0.113.9"));
+        for peer in ["127.0.0.1", "::ffff:127.0.0.1"] {
+            assert_eq!(client(ip(peer), &headers, &proxies), ip("203.0.113.9"), "{peer}");
+        }
+    }
+
+    #[test]
     fn a_network_has_the_addresses_with_its_first_bits() {
         let network = |text: &str| text.parse::<Network>().unwrap();
         assert!(network("10.0.0.0/8").contains(ip("10.255.0.1")) && !network("10.0.0.0/8").contains(ip("11.0.0.1")));
@@ -379,6 +431,7 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["203.0.113.9, unknown"]), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &["203.0.113.9:4711"]), "203.0.113.9");
         assert_eq!(client("::1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(client("::1", &["[2001:db8::1]"]), "2001:db8::1");
         assert_eq!(client("::ffff:10.0.0.1", &["203.0.113.9"]), "203.0.113.9");
     }
 }

@@ -57,6 +57,18 @@ impl Countersign {
         &self.site.engine
     }
 
+    /// Reads templates, texts and the files of pages again, from the folders of the settings. After an error everything is as it
+    /// was.
+    pub fn reload(&self) -> Result<(), SettingsError> {
+        self.site.reload()
+    }
+
+    /// Writes a line into the log if the request names its client in `X-Forwarded-For` and its peer is no trusted proxy; ten
+    /// lines a minute at most. The layer does so by itself: this is for requests that are answered outside of it.
+    pub fn warn_of_unlisted_proxy(&self, request: &Request) {
+        self.site.warn_of_unlisted_proxy(request);
+    }
+
     /// All pages, at their full paths below the mount, and the JSON API and deux's entrance at their own, protected. To be
     /// merged into a host's outermost router. Where somebody makes calls, what they fetch and tell is there too.
     pub fn routes(&self) -> Router {
@@ -102,6 +114,7 @@ impl fmt::Debug for Countersign {
 
 /// The outermost step: whom the request is for, who sent it, and what every answer carries.
 async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
+    site.warn_of_unlisted_proxy(&request);
     let mut response = match addressed(&site.origins, request.uri(), request.headers()) {
         Addressed::Here => {
             let visitor = Visitor::new(Arc::clone(&site), &request);

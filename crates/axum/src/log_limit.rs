@@ -1,8 +1,9 @@
 //! Log lines that any client can cause, in a bounded number.
 //!
-//! A request for another host may be the operator's mistake, and so may a fault after which the client is told to come back:
-//! too many passwords to hash, or a database that is away. A request that seems to come from another site may be the doing of
-//! a proxy. So they are logged; but any client can send such requests as often as it likes. So at most ten lines of each kind are written in a minute, and the first
+//! A request for another host may be the operator's mistake, and so may `X-Forwarded-For` from a proxy that is not listed, or a
+//! fault after which the client is told to come back: too many passwords to hash, or a database that is away. A request that
+//! seems to come from another site may be the doing of a proxy. So they are logged; but any client can send such requests as
+//! often as it likes. So at most ten lines of each kind are written in a minute, and the first
 //! line after that says how many were left out.
 
 use std::sync::{
@@ -22,6 +23,8 @@ pub(crate) struct LogLimits {
     pub(crate) other_host: LogLimit,
     /// Requests that another site seems to have sent, or without the token of a form.
     pub(crate) rejected: LogLimit,
+    /// `X-Forwarded-For` from a peer that is no listed proxy.
+    pub(crate) unlisted_proxy: LogLimit,
     /// Faults after which trying again could help.
     pub(crate) retryable: LogLimit,
     warned_of_missing_peer: AtomicBool,

@@ -103,7 +103,7 @@ impl Message {
 /// The answer to a request that is not for this site: a line of text, without anything from the request.
 pub(crate) fn misdirected(site: &Site, status: StatusCode) -> Response {
     const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-    let text = site.templates.texts().say("misdirected", &fluent_bundle::FluentArgs::new());
+    let text = site.templates().texts().say("misdirected", &fluent_bundle::FluentArgs::new());
     (status, [(header::CONTENT_TYPE, TEXT)], text + "\n").into_response()
 }
 

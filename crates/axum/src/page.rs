@@ -253,7 +253,7 @@ impl<'a> Page<'a> {
         let problem = self.problem.map(|problem| problem.shown(site));
         let why = self.why.map(Why::message);
         let context = context! { user, problem, why, ..self.context };
-        let html = match site.templates.render(self.template, context) {
+        let html = match site.templates().render(self.template, context) {
             Ok(html) => html,
             Err(error) => return fault::answer(site, &format!("could not render {}: {error}", self.template), None),
         };

@@ -105,7 +105,8 @@ impl Problem {
 
     /// What happened, and what to do next.
     pub(crate) fn texts(&self, site: &Site) -> (String, String) {
-        let (texts, message, args) = (site.templates.texts(), self.message(), self.args());
+        let (templates, message, args) = (site.templates(), self.message(), self.args());
+        let texts = templates.texts();
         (texts.say(&message, &args), texts.say(&format!("{message}.next"), &args))
     }
 

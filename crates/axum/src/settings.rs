@@ -19,9 +19,11 @@ pub struct Settings {
     pub home: String,
     /// The language of the pages, as a BCP 47 tag. What it has no text for is said in English.
     pub language: String,
-    /// A folder whose files take the place of the embedded templates of the same name. Read once, at the start.
+    /// A folder whose files take the place of the embedded templates of the same name. Read at the start, and
+    /// again by [`Countersign::reload`](crate::Countersign::reload).
     pub templates: Option<PathBuf>,
-    /// A folder whose `*.ftl` files take the place of single messages. Read once, at the start.
+    /// A folder whose `*.ftl` files take the place of single messages. Read at the start, and again by
+    /// [`Countersign::reload`](crate::Countersign::reload).
     pub locales: Option<PathBuf>,
     /// The host's own templates: name and source. A file in the folder overrides these too.
     pub own_templates: Vec<(String, String)>,

@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -34,9 +35,17 @@ pub(crate) struct Site {
     pub(crate) deux: Option<LocalPath>,
     spares_old_clients: bool,
     pub(crate) home: LocalPath,
-    pub(crate) assets: Assets,
-    pub(crate) templates: Templates,
+    /// What the look was made of, to make it anew.
+    settings: Settings,
+    look: RwLock<Look>,
     pub(crate) log_limits: LogLimits,
+}
+
+/// What was read from files, and can be read again.
+#[derive(Clone)]
+struct Look {
+    assets: Arc<Assets>,
+    templates: Arc<Templates>,
 }
 
 /// Where the pages are.
@@ -79,10 +88,10 @@ impl Site {
         let deux = settings.deux.as_ref().map(|deux| place(&deux.mount, SettingsError::Deux)).transpose()?;
         apart(&paths.mount, api.as_ref(), deux.as_ref())?;
         let spares_old_clients = settings.deux.as_ref().is_some_and(|deux| deux.lenient);
-        let assets = Assets::read(&settings, &paths.assets)?;
-        let templates = Templates::read(&engine, &settings, &paths, &home, &assets)?;
+        let look = RwLock::new(Look::read(&engine, &settings, &paths, &home, None)?);
         let names = Names::new(settings.origins.is_https());
-        let Settings { origins, trusted_proxies: proxies, answer_within, .. } = settings;
+        let (origins, proxies) = (settings.origins.clone(), settings.trusted_proxies.clone());
+        let answer_within = settings.answer_within;
         Ok(Self {
             engine,
             origins,
@@ -94,18 +103,55 @@ impl Site {
             deux,
             spares_old_clients,
             home,
-            assets,
-            templates,
+            settings,
+            look,
             log_limits: LogLimits::default(),
         })
     }
 
+    /// Reads templates, texts and files again. After an error everything is as it was.
+    pub(crate) fn reload(&self) -> Result<(), SettingsError> {
+        let before = self.assets();
+        let look = Look::read(&self.engine, &self.settings, &self.paths, &self.home, Some(&before))?;
+        *self.look.write().unwrap_or_else(PoisonError::into_inner) = look;
+        Ok(())
+    }
+
+    /// The templates and texts in use.
+    pub(crate) fn templates(&self) -> Arc<Templates> {
+        self.look.read().unwrap_or_else(PoisonError::into_inner).templates.clone()
+    }
+
+    /// The files in use.
+    pub(crate) fn assets(&self) -> Arc<Assets> {
+        self.look.read().unwrap_or_else(PoisonError::into_inner).assets.clone()
+    }
+
     /// The IP address of the client, if the server tells it.
     pub(crate) fn remote_ip(&self, request: &Request) -> Option<IpAddr> {
-        let extensions = request.extensions();
-        let peer = extensions.get().map(|ConnectInfo(peer)| peer);
-        let peer: Option<&SocketAddr> = peer.or_else(|| extensions.get().map(|MockConnectInfo(peer)| peer));
-        peer.map(|peer| hosts::client(peer.ip(), request.headers(), &self.proxies))
+        peer(request).map(|peer| hosts::client(peer, request.headers(), &self.proxies))
+    }
+
+    /// Logs a request that names its client in `X-Forwarded-For` although its peer is no listed proxy: either a client tries
+    /// to be another one, or `trusted_proxies` lacks the proxy, and then all its clients share one IP address.
+    pub(crate) fn warn_of_unlisted_proxy(&self, request: &Request) {
+        let headers = request.headers();
+        if !headers.contains_key(hosts::FORWARDED_FOR) {
+            return;
+        }
+        let Some(peer) = peer(request).filter(|peer| !hosts::listed(*peer, &self.proxies)) else { return };
+        if let Some(left_out) = self.log_limits.unlisted_proxy.admit(self.engine.now()) {
+            // Only what reads as an IP address: a client can write anything into the header.
+            let forwarded_for = hosts::claimed(headers).map_or_else(|| "unreadable".to_owned(), |ip| ip.to_string());
+            let trusted_proxies = self.proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            tracing::warn!(
+                %peer,
+                forwarded_for,
+                trusted_proxies,
+                left_out,
+                "X-Forwarded-For ignored: the request comes from a peer that is not among the trusted proxies"
+            );
+        }
     }
 
     /// The schemes by which a token may be shown.
@@ -122,6 +168,29 @@ impl Site {
     pub(crate) fn next(&self, text: &str) -> Option<LocalPath> {
         let circles = [&self.paths.login, &self.paths.logout, &self.paths.verify];
         LocalPath::parse(text).filter(|next| !circles.iter().any(|page| within(next.path(), page)))
+    }
+}
+
+/// The IP address at the other end of the connection, if the server tells it.
+fn peer(request: &Request) -> Option<IpAddr> {
+    let extensions = request.extensions();
+    let peer = extensions.get().map(|ConnectInfo(peer)| peer);
+    let peer: Option<&SocketAddr> = peer.or_else(|| extensions.get().map(|MockConnectInfo(peer)| peer));
+    peer.map(|peer| peer.ip().to_canonical())
+}
+
+impl Look {
+    fn read(
+        engine: &Engine,
+        settings: &Settings,
+        paths: &Paths,
+        home: &LocalPath,
+        before: Option<&Assets>,
+    ) -> Result<Self, SettingsError> {
+        let assets = Assets::read(settings, &paths.assets)?;
+        let templates = Templates::read(engine, settings, paths, home, &assets)?;
+        let assets = before.map_or_else(|| assets.clone(), |before| assets.besides(before));
+        Ok(Self { assets: Arc::new(assets), templates: Arc::new(templates) })
     }
 }
 

@@ -242,7 +242,8 @@ impl ProblemDocument {
     }
 
     fn incident(site: &Site, incident: &Incident) -> Self {
-        let texts = site.templates.texts();
+        let templates = site.templates();
+        let texts = templates.texts();
         let number = FluentArgs::from_iter([("number", incident.number.as_str())]);
         Self {
             kind: kind(FAULT),
@@ -340,7 +341,7 @@ impl Visitor {
 
     fn unread(&self, unread: Unread) -> ProblemDocument {
         let code = unread.code();
-        let say = |id: &str| self.site().templates.texts().say(id, &FluentArgs::new());
+        let say = |id: &str| self.site().templates().texts().say(id, &FluentArgs::new());
         ProblemDocument {
             kind: kind(code),
             title: say(&format!("api-{code}")),

@@ -149,7 +149,7 @@ impl Visitor {
             Bearer::Token(BearerToken::Session(token)) => Some(token),
             _ => session.as_ref(),
         };
-        let language = Some(self.0.site.templates.texts().language());
+        let language = Some(self.0.site.templates().texts().language());
         let (session, browser) = (session.cloned(), browser.clone());
         Visit { address: self.0.address, session, browser, language, ..Visit::default() }
     }

@@ -30,7 +30,7 @@ pub(crate) fn address(text: &str) -> Result<Url, NotAnAddress> {
 fn is_this_machine(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// A client whose requests take no longer than this.
@@ -67,7 +67,13 @@ mod tests {
 
     #[test]
     fn an_address_is_by_https_or_of_this_machine() {
-        for good in ["https://api.example.org/send", "http://127.0.0.1:8080/", "http://[::1]/", "http://localhost/x"] {
+        for good in [
+            "https://api.example.org/send",
+            "http://127.0.0.1:8080/",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://localhost/x",
+        ] {
             assert!(address(good).is_ok(), "{good}");
         }
         for bad in [

@@ -1,9 +1,15 @@
 //! The words of messages, from templates.
 //!
 //! Every word that a person reads or hears stands in a file of `templates`, by language. A file of the same name in a folder
-//! of the operator's takes its place. Where a language has no file, its shorter form is tried, then English.
+//! of the operator's takes its place. Where a language has no file, its shorter form is tried, then English. A running server
+//! can read them again.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
@@ -24,7 +30,8 @@ const ENGLISH: &str = "en";
 /// The words of messages.
 #[derive(Debug)]
 pub struct Texts {
-    environment: Environment<'static>,
+    folder: Option<PathBuf>,
+    environment: RwLock<Arc<Environment<'static>>>,
 }
 
 /// Why there are no words.
@@ -65,55 +72,76 @@ impl Texts {
 
     /// The embedded templates, and what a folder has in their place.
     pub fn read(folder: Option<&Path>) -> Result<Self, TextsError> {
-        let mut files: BTreeMap<String, String> =
-            EMBEDDED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        if let Some(folder) = folder {
-            files.extend(found(folder)?);
-        }
-        let mut environment = Environment::new();
-        // What a template knows of when it fails is a code: no error is to quote it.
-        environment.set_debug(false);
-        // A misspelt name is an error, and not a message without its code.
-        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        environment.set_auto_escape_callback(|name| {
-            let is_html = Path::new(name).extension().is_some_and(|extension| extension == "html");
-            if is_html { AutoEscape::Html } else { AutoEscape::None }
-        });
-        for (name, text) in files {
-            let added = environment.add_template_owned(name.clone(), text);
-            added.map_err(|error| TextsError::Broken(name, error))?;
-        }
-        let texts = Self { environment };
-        texts.try_all()?;
-        Ok(texts)
+        let environment = RwLock::new(Arc::new(read(folder)?));
+        Ok(Self { folder: folder.map(Path::to_owned), environment })
     }
 
-    /// Renders every template, so that a mistake in one shows at the start and not to somebody who waits for a code.
-    fn try_all(&self) -> Result<(), TextsError> {
-        let words = Self::example();
-        for (name, template) in self.environment.templates() {
-            template.render(&words).map_err(|error| TextsError::Broken(name.to_owned(), error))?;
-        }
+    /// Reads the folder again. After an error everything is as it was.
+    pub fn reload(&self) -> Result<(), TextsError> {
+        let read = Arc::new(read(self.folder.as_deref())?);
+        *self.environment.write().unwrap_or_else(PoisonError::into_inner) = read;
         Ok(())
+    }
+
+    fn environment(&self) -> Arc<Environment<'static>> {
+        self.environment.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The text of `file` in the language that is nearest to `language`, without blanks around it.
     pub fn render(&self, file: &str, language: Option<&str>, context: &Value) -> Result<String, minijinja::Error> {
-        let name = format!("{}/{file}", self.language_of(file, language));
-        self.environment.get_template(&name)?.render(context).map(|text| text.trim().to_owned())
+        let environment = self.environment();
+        let name = format!("{}/{file}", nearest(&environment, file, language));
+        environment.get_template(&name)?.render(context).map(|text| text.trim().to_owned())
     }
 
     /// The language in which there is a `file` that is nearest to `language`.
     pub fn language_of<'l>(&self, file: &str, language: Option<&'l str>) -> &'l str {
-        let mut tag = language.filter(|tag| tag.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'));
-        while let Some(language) = tag {
-            if self.environment.get_template(&format!("{language}/{file}")).is_ok() {
-                return language;
-            }
-            tag = language.rsplit_once('-').map(|(shorter, _)| shorter);
-        }
-        ENGLISH
+        nearest(&self.environment(), file, language)
     }
+}
+
+fn nearest<'l>(environment: &Environment<'_>, file: &str, language: Option<&'l str>) -> &'l str {
+    let mut tag = language.filter(|tag| tag.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'));
+    while let Some(language) = tag {
+        if environment.get_template(&format!("{language}/{file}")).is_ok() {
+            return language;
+        }
+        tag = language.rsplit_once('-').map(|(shorter, _)| shorter);
+    }
+    ENGLISH
+}
+
+/// The embedded templates, and what a folder has in their place.
+fn read(folder: Option<&Path>) -> Result<Environment<'static>, TextsError> {
+    let mut files: BTreeMap<String, String> =
+        EMBEDDED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    if let Some(folder) = folder {
+        files.extend(found(folder)?);
+    }
+    let mut environment = Environment::new();
+    // What a template knows of when it fails is a code: no error is to quote it.
+    environment.set_debug(false);
+    // A misspelt name is an error, and not a message without its code.
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_auto_escape_callback(|name| {
+        let is_html = Path::new(name).extension().is_some_and(|extension| extension == "html");
+        if is_html { AutoEscape::Html } else { AutoEscape::None }
+    });
+    for (name, text) in files {
+        let added = environment.add_template_owned(name.clone(), text);
+        added.map_err(|error| TextsError::Broken(name, error))?;
+    }
+    try_all(&environment)?;
+    Ok(environment)
+}
+
+/// Renders every template, so that a mistake in one shows at the start and not to somebody who waits for a code.
+fn try_all(environment: &Environment<'_>) -> Result<(), TextsError> {
+    let words = Texts::example();
+    for (name, template) in environment.templates() {
+        template.render(&words).map_err(|error| TextsError::Broken(name.to_owned(), error))?;
+    }
+    Ok(())
 }
 
 /// The files of a folder, each below its language.
@@ -200,6 +228,23 @@ mod tests {
         fs::write(folder.path().join("nl/sms.text"), "Uw code is {{ code }}.").unwrap();
         let error = Texts::read(Some(folder.path())).unwrap_err().to_string();
         assert!(error.starts_with("nl/sms.text replaces no text of a message") && error.contains("sms.txt"), "{error}");
+    }
+
+    #[test]
+    fn templates_are_read_again_and_a_mistake_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("en")).unwrap();
+        let write = |text: &str| fs::write(folder.path().join("en/sms.txt"), text).unwrap();
+        write("First {{ code }}");
+        let texts = Texts::read(Some(folder.path())).unwrap();
+        let said = || texts.render("sms.txt", None, &words()).unwrap();
+        write("Second {{ code }}");
+        assert_eq!(said(), "First 012345");
+        texts.reload().unwrap();
+        assert_eq!(said(), "Second 012345");
+        write("Third {{ cod }}");
+        assert!(texts.reload().is_err());
+        assert_eq!(said(), "Second 012345");
     }
 
     #[test]

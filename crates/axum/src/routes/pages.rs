@@ -77,7 +77,7 @@ async fn method_not_allowed(visitor: Visitor) -> Response {
 }
 
 async fn asset(visitor: Visitor, file: Part) -> Response {
-    match visitor.site().assets.serve(&file.0) {
+    match visitor.site().assets().serve(&file.0) {
         Some(response) => response,
         None => Message::NotFound.show(&visitor).await,
     }

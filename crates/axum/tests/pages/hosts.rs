@@ -58,6 +58,42 @@ async fn t135_a_request_for_another_host_is_logged_with_both_names_and_not_witho
 }
 
 #[tokio::test]
+async fn t147_a_client_named_by_an_unlisted_peer_is_logged_with_both_and_not_without_end() {
+    let log = Log::start();
+    let site = Site::built(|_| {}, |settings| settings.trusted_proxies = vec!["10.20.30.0/24".parse().unwrap()]);
+    let mut browser = site.browser();
+    browser.headers.insert("x-forwarded-for", HeaderValue::from_static("203.0.113.9, 198.51.100.77"));
+    for _ in 0..30 {
+        assert_eq!(browser.get("/account/login").await.status, StatusCode::OK);
+    }
+    let lines = log.lines("198.51.100.77");
+    assert_eq!(lines.len(), 10, "{lines:?}");
+    for part in ["WARN", "peer=192.0.2.1", "10.20.30.0/24", "X-Forwarded-For", "trusted proxies"] {
+        assert!(lines.iter().all(|line| line.contains(part)), "{part}: {lines:?}");
+    }
+    site.world.pass(60);
+    browser.get("/account/login").await;
+    assert!(log.lines("198.51.100.77")[10].contains("left_out=20"));
+}
+
+#[tokio::test]
+async fn t147_what_a_listed_proxy_says_is_not_logged_and_no_client_writes_the_line() {
+    let log = Log::start();
+    let settings = |settings: &mut Settings| settings.trusted_proxies = vec!["192.0.2.1".parse().unwrap()];
+    let mut browser = Site::built(|_| {}, settings).browser();
+    browser.headers.insert("x-forwarded-for", HeaderValue::from_static("198.51.100.78"));
+    browser.get("/account/login").await;
+    assert_eq!(log.lines("198.51.100.78"), [""; 0]);
+    let mut browser =
+        Site::built(|_| {}, |settings| settings.trusted_proxies = vec!["10.9.8.7".parse().unwrap()]).browser();
+    browser.headers.insert("x-forwarded-for", HeaderValue::from_static("forged by a client"));
+    browser.get("/account/login").await;
+    assert_eq!(log.lines("forged by a client"), [""; 0]);
+    let lines = log.lines("10.9.8.7");
+    assert!(lines.len() == 1 && lines[0].contains("forwarded_for=\"unreadable\""), "{lines:?}");
+}
+
+#[tokio::test]
 async fn t134_a_server_that_does_not_say_where_requests_come_from_is_told_once() {
     let log = Log::start();
     let engine = World::default().engine;

@@ -4,7 +4,7 @@ use std::fs;
 
 use axum::http::StatusCode;
 use countersign_axum::{Countersign, Deux, Origins, Settings};
-use countersign_testkit::World;
+use countersign_testkit::{Browser, World};
 
 use crate::site::Site;
 
@@ -31,6 +31,36 @@ async fn a_folder_overrides_templates_files_and_texts() {
     let style = browser.get(&style).await;
     assert_eq!((style.status, &*style.body), (StatusCode::OK, "/* ours */"));
     assert_eq!(browser.get("/").await.body, "theirs: welcome");
+}
+
+#[tokio::test]
+async fn templates_texts_and_files_are_read_again_and_a_mistake_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("base.html", "{{ assets[\"countersign.css\"] }} {{ t(\"sign-in\") }}");
+    write("countersign.css", "/* first */");
+    let mut settings = Settings::new(Origins::Loopback { port: 8000 });
+    (settings.templates, settings.locales) = (Some(folder.path().into()), Some(folder.path().into()));
+    let site = Countersign::new(World::new().engine, settings).unwrap();
+    let mut browser = Browser::at(site.routes(), "localhost:8000");
+    let before = browser.get("/account/login").await.body;
+    assert!(before.ends_with(" Sign in"), "{before}");
+
+    write("countersign.css", "/* second */");
+    write("base.html", "{{ assets[\"countersign.css\"] }}, {{ t(\"sign-in\") }}");
+    write("more.ftl", "sign-in = Step inside\n");
+    assert_eq!(browser.get("/account/login").await.body, before, "not before it is told");
+    site.reload().unwrap();
+    let after = browser.get("/account/login").await.body;
+    assert!(after.ends_with(", Step inside"), "{after}");
+    for (page, style) in [(&before, "/* first */"), (&after, "/* second */")] {
+        let address = page.split([' ', ',']).next().unwrap().replace("&#x2f;", "/");
+        assert_eq!(browser.get(&address).await.body, style, "a page that was shown before still has its style");
+    }
+
+    write("base.html", "{% if %}");
+    assert!(site.reload().is_err());
+    assert_eq!(browser.get("/account/login").await.body, after);
 }
 
 #[test]

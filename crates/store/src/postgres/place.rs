@@ -207,7 +207,8 @@ fn decoded(text: &str) -> Result<String, UrlError> {
 fn is_local(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => {
-            name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+            name.eq_ignore_ascii_case("localhost")
+                || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
         }
         #[cfg(unix)]
         Host::Unix(_) => true,

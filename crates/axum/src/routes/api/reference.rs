@@ -74,7 +74,7 @@ fn gate_text(gate: Gate) -> &'static str {
 /// Every code, with what it says to people.
 fn codes(visitor: &Visitor) -> Vec<Value> {
     let refusals = Refusal::ALL.iter().map(|refusal| (refusal.code(), visitor.document(refusal).title().to_owned()));
-    let say = |id: &str| visitor.site().templates.texts().say(id, &FluentArgs::new());
+    let say = |id: &str| visitor.site().templates().texts().say(id, &FluentArgs::new());
     let unread = Unread::ALL.map(|unread| (unread.code(), say(&format!("api-{}", unread.code()))));
     let all = refusals.chain(unread).chain([(FAULT, say("fault"))]);
     all.map(|(code, text)| context! { code, text }).collect()

@@ -63,7 +63,7 @@ impl Under {
 }
 
 pub(super) fn say(visitor: &Visitor, id: &str) -> String {
-    visitor.site().templates.texts().say(id, &FluentArgs::new())
+    visitor.site().templates().texts().say(id, &FluentArgs::new())
 }
 
 /// A document.
@@ -227,7 +227,7 @@ pub(super) fn nothing(visitor: &Visitor) -> Response {
 /// The method means nothing there.
 pub(super) fn not_allowed(visitor: &Visitor, allowed: &'static str) -> Response {
     let method = FluentArgs::from_iter([("method", visitor.method().as_str())]);
-    let text = visitor.site().templates.texts().say("deux-method-not-allowed", &method);
+    let text = visitor.site().templates().texts().say("deux-method-not-allowed", &method);
     allowing(document(StatusCode::METHOD_NOT_ALLOWED, &Under::Detail.holding(&text)), allowed)
 }
 

@@ -91,7 +91,7 @@ pub(super) async fn make(SignedIn(signed_in): SignedIn, Form { visitor, fields }
     let next = visitor.site().next(&fields.next);
     let here = on(&visitor.site().paths.backup_codes, next.as_ref());
     let run = AttemptToken::new(fields.run);
-    let name = visitor.site().templates.texts().say("device-name-backup-codes", &FluentArgs::new());
+    let name = visitor.site().templates().texts().say("device-name-backup-codes", &FluentArgs::new());
     let made = match DeviceName::parse(&name) {
         Ok(name) => visitor.engine().make_backup_codes(&signed_in, &run, name, &visitor.visit()).await,
         Err(refusal) => Err(refusal.into()),
