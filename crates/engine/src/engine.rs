@@ -9,7 +9,6 @@ use std::{
 use countersign_core::{
     Kind, PhoneNumber, Policy, PolicyError, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod,
 };
-use data_encoding::BASE64URL_NOPAD;
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -142,12 +141,12 @@ impl Engine {
 
     /// A tag that only this installation can make for `parts`, for forms and addresses: base64url of HMAC-SHA-256.
     pub fn tag(&self, parts: &[&str]) -> String {
-        BASE64URL_NOPAD.encode(&self.keyring().mac(parts))
+        self.keyring().tag(parts)
     }
 
     /// Whether `tag` was made for `parts` by this installation; compared in constant time.
     pub fn tag_holds(&self, parts: &[&str], tag: &str) -> bool {
-        BASE64URL_NOPAD.decode(tag.as_bytes()).is_ok_and(|mac| self.keyring().mac_holds(parts, &mac))
+        self.keyring().tag_holds(parts, tag)
     }
 
     /// The store: nothing outside the engine reads or writes it.

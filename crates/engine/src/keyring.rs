@@ -13,7 +13,7 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use data_encoding::HEXLOWER_PERMISSIVE;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -170,6 +170,16 @@ impl Keyring {
     pub(crate) fn mac_holds(&self, parts: &[&str], mac: &[u8]) -> bool {
         use subtle::ConstantTimeEq;
         self.keys().map(|key| key.mac(parts).ct_eq(mac)).fold(subtle::Choice::from(0), |any, one| any | one).into()
+    }
+
+    /// A tag that only a holder of the first key can make for `parts`: base64url of HMAC-SHA-256.
+    pub fn tag(&self, parts: &[&str]) -> String {
+        BASE64URL_NOPAD.encode(&self.mac(parts))
+    }
+
+    /// Whether `tag` was made for `parts` under any key of this ring; compared in constant time.
+    pub fn tag_holds(&self, parts: &[&str], tag: &str) -> bool {
+        BASE64URL_NOPAD.decode(tag.as_bytes()).is_ok_and(|mac| self.mac_holds(parts, &mac))
     }
 
     /// The id of the key that seals.

@@ -3,30 +3,30 @@
 //! A setting has one name: `key_file` is `key_file` in the configuration file, `COUNTERSIGN_KEY_FILE` in the environment,
 //! and `--key-file` where a command takes it as a flag. A flag goes before the environment, the environment before the
 //! file, the file before the default. A name that is not in the list is an error, wherever it
-//! stands, because a misspelt safety is none. Everything is read and checked before anything happens.
+//! stands, because a misspelt safety is none; variables that Kubernetes sets for a Service are ignored. Everything is read
+//! and checked before anything happens.
 
 pub(crate) mod gateways;
+mod kubernetes;
 mod setting;
 mod source;
 mod value;
 
 use std::{
-    fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroUsize,
-    path::{Path, PathBuf},
+    path::PathBuf,
     thread,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use countersign_axum::{Network, Origin, Origins};
-use countersign_engine::core::{Policy, Secret};
+use countersign_engine::core::Policy;
 use countersign_store::Database;
-use zeroize::Zeroizing;
 
 use self::gateways::Gateways;
 pub(crate) use self::source::{Source, Sources};
-use crate::password::Rules;
+use crate::{password::Rules, secret_file};
 
 /// What an installation is run with.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub(crate) struct Config {
     /// Where deux's entrance is; nowhere, unless it is set.
     pub(crate) deux_path: Option<String>,
     pub(crate) deux_lenient: bool,
+    /// Whether the configuration file holds a password, in a URL, and is no secret file.
+    pub(crate) has_readable_password: bool,
     /// What the rules read; its issuer is the name of the site.
     pub(crate) policy: Policy,
 }
@@ -111,6 +113,7 @@ impl Default for Config {
             gateways: Gateways::default(),
             deux_path: None,
             deux_lenient: false,
+            has_readable_password: false,
             policy: Policy { issuer: "Countersign".into(), ..Policy::default() },
         }
     }
@@ -125,6 +128,10 @@ impl Config {
             (setting.set)(&mut config, text).with_context(|| {
                 format!("could not use {} = {:?} from {source}", setting.name, value::printable(text))
             })?;
+            config.has_readable_password |= match &source {
+                Source::File(path) => value::printable(text) != text && secret_file::is_open(path),
+                Source::Flag | Source::Environment | Source::Default => false,
+            };
         }
         Ok(config)
     }
@@ -154,7 +161,8 @@ impl Config {
             place = place.with_ca_file(file);
         }
         if let Some(file) = &self.database_password_file {
-            place = place.with_password(&first_line(file)?);
+            let password = secret_file::first_line(file).context("could not use database_password_file")?;
+            place = place.with_password(&password);
         }
         Ok(Database::Postgres(Box::new(place)))
     }
@@ -182,7 +190,7 @@ impl Config {
 
     /// An error if a password would travel over a network as plain text.
     pub(crate) fn refuse_plain_http(&self) -> Result<()> {
-        if self.bind.ip().is_loopback() {
+        if self.bind.ip().to_canonical().is_loopback() {
             let plain = self.public_url.as_ref().filter(|url| !url.origin.is_https() && !url.is_loopback);
             ensure!(
                 plain.is_none(),
@@ -247,7 +255,12 @@ impl Config {
     pub(crate) fn setting_doubts(&self) -> Vec<&'static str> {
         that_hold([
             (
-                self.metrics_bind.is_some_and(|bind| !bind.ip().is_loopback()),
+                self.has_readable_password,
+                "the configuration file holds a password in a URL, and others can read it: put the password into a file of \
+                 its own (database_password_file, smtp_password_file), or run `chmod 600` on this one",
+            ),
+            (
+                self.metrics_bind.is_some_and(|bind| !bind.ip().to_canonical().is_loopback()),
                 "metrics_bind can be reached from other machines, and figures are told to whoever asks: bind it to \
                  127.0.0.1, or let a firewall keep everybody away but the one that collects them",
             ),
@@ -265,13 +278,4 @@ impl Config {
 
 fn that_hold<const MANY: usize>(doubts: [(bool, &'static str); MANY]) -> Vec<&'static str> {
     doubts.into_iter().filter(|(holds, _)| *holds).map(|(_, doubt)| doubt).collect()
-}
-
-/// The secret in the first line of a file.
-pub(crate) fn first_line(file: &Path) -> Result<Secret> {
-    let text = Zeroizing::new(
-        fs::read_to_string(file).with_context(|| format!("could not read the password file {}", file.display()))?,
-    );
-    let line = text.lines().next().filter(|line| !line.is_empty());
-    line.map(Secret::new).with_context(|| format!("the first line of the password file {} is empty", file.display()))
 }

@@ -1,7 +1,8 @@
 //! What a running server does besides answering: it reports itself, reads its key file again when that has changed, compares
-//! its clock with the database server's, and takes its turn at forgetting what is over.
+//! its clock with the database server's, and takes its turn at forgetting what is over. At SIGHUP it reads keys and templates
+//! again.
 //!
-//! None of it can stop the server. A key file that cannot be used is told, and the keys that were in use stay in use.
+//! None of it can stop the server. Keys or templates that cannot be used are logged, and those in use stay in use.
 
 use std::{
     fs,
@@ -9,13 +10,18 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use anyhow::Context as _;
+use countersign_axum::Countersign;
 use countersign_engine::{Engine, KeyId, Running, core::time::CLOCK_TOLERANCE};
+use countersign_gateway::Texts;
 use countersign_store::{OpenedEngine, PostgresStore};
-use tokio::time;
+use tokio::{sync::Notify, time};
 
 use crate::{
     clock::{self, Apart},
     key_file,
+    reload::Reloads,
+    wire::Installation,
 };
 
 /// How often the key file is looked at. A change is taken over when it has been there unchanged for as long.
@@ -24,14 +30,33 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const COMPARE_EVERY: Duration = Duration::from_mins(1);
 
 /// Does all of it until it is dropped.
-pub(crate) async fn perform(engine: Engine, key_file: PathBuf, database: OpenedEngine) {
+pub(crate) async fn perform(installation: Installation, site: Countersign, key_file: PathBuf, mut reloads: Reloads) {
+    let Installation { engine, database, message_texts, .. } = &installation;
     let running = engine.start_node(env!("CARGO_PKG_VERSION"));
     let clock = async {
-        if let OpenedEngine::Postgres(store) = &database {
+        if let OpenedEngine::Postgres(store) = database {
             keep_time(store).await;
         }
     };
-    tokio::join!(clock, keep_keys(&engine, &running, &key_file), engine.housekeeping_of(&running));
+    let reread = Notify::new();
+    let reload = async {
+        loop {
+            reloads.next().await;
+            tracing::info!("SIGHUP: keys and templates are read again");
+            reread.notify_one();
+            read_templates(&site, message_texts);
+        }
+    };
+    tokio::join!(clock, reload, keep_keys(engine, &running, &key_file, &reread), engine.housekeeping_of(&running));
+}
+
+/// Reads the templates and texts of pages and of messages again.
+fn read_templates(site: &Countersign, message_texts: &Texts) {
+    let pages = site.reload().context("could not read the templates of pages again");
+    let messages = message_texts.reload().context("could not read the templates of messages again");
+    for error in [pages, messages].into_iter().filter_map(Result::err) {
+        tracing::error!("{error:#}; those in use stay in use");
+    }
 }
 
 /// Compares this machine's clock with the database server's, now and again and again.
@@ -51,13 +76,14 @@ async fn keep_time(store: &PostgresStore) {
     }
 }
 
-/// Looks at the key file again and again. Other keys are reported at once: whoever changes keys waits for that.
-async fn keep_keys(engine: &Engine, running: &Running, path: &Path) {
+/// Looks at the key file again and again, and at once when it is told to. Other keys are reported at once: a command that
+/// changes keys waits for that.
+async fn keep_keys(engine: &Engine, running: &Running, path: &Path, reread: &Notify) {
     let (mut read, mut seen) = (None, None);
     loop {
-        time::sleep(LOOK_EVERY).await;
+        let told = time::timeout(LOOK_EVERY, reread.notified()).await.is_ok();
         let now = Stamp::of(path);
-        let settled = seen == Some(now) && read != Some(now);
+        let settled = told || (seen == Some(now) && read != Some(now));
         seen = Some(now);
         if settled {
             read = Some(now);

@@ -15,16 +15,19 @@ use countersign_gateway::{
     Command, Libphonenumber, Smtp, SmtpSettings, Terminal, Texts, Twilio, TwilioSettings, Webhook, YubicoService,
 };
 
-use crate::config::{
-    Config, first_line,
-    gateways::{Carrier, Gateways},
+use crate::{
+    config::{
+        Config,
+        gateways::{Carrier, Gateways},
+    },
+    secret_file,
 };
 
 /// How long it may take to find out whether something can be reached.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Gives the parts of an engine whatever is set about reaching people.
-pub(crate) fn equip(parts: &mut Parts, config: &Config) -> Result<()> {
+/// Gives the parts of an engine whatever is set about reaching people; the words of the messages can be read again.
+pub(crate) fn equip(parts: &mut Parts, config: &Config) -> Result<Arc<Texts>> {
     let gateways = &config.gateways;
     let mut made = Made::of(config)?;
     for (channel, carrier) in channels(gateways) {
@@ -37,7 +40,7 @@ pub(crate) fn equip(parts: &mut Parts, config: &Config) -> Result<()> {
         None => Libphonenumber::default(),
     });
     parts.validator = validator(gateways)?;
-    Ok(())
+    Ok(made.texts)
 }
 
 /// Whether whatever is behind each gateway and service that is set can be reached; each is named as in the settings.
@@ -96,7 +99,7 @@ impl<'a> Made<'a> {
                 let smtp = &gateways.smtp;
                 let settings = SmtpSettings {
                     url: needed(smtp.url.as_ref(), "smtp_url")?,
-                    password: secret(smtp.password_file.as_ref())?,
+                    password: secret(smtp.password_file.as_ref(), "smtp_password_file")?,
                     ca_file: smtp.ca_file.clone(),
                     from: needed(smtp.from.as_ref(), "email_from")?,
                 };
@@ -104,7 +107,7 @@ impl<'a> Made<'a> {
             }
             Carrier::Webhook => {
                 let url = needed(gateways.webhook.url.as_ref(), "webhook_url")?;
-                let secret = needed(secret(gateways.webhook.secret_file.as_ref())?.as_ref(), "webhook_secret_file")?;
+                let secret = needed_secret(gateways.webhook.secret_file.as_ref(), "webhook_secret_file")?;
                 Arc::new(Webhook::new(&url, secret, Arc::new(SystemClock)).context("webhook_url")?)
             }
             Carrier::Command => Arc::new(Command::new(needed(gateways.command.as_ref(), "gateway_command")?)),
@@ -118,13 +121,13 @@ impl<'a> Made<'a> {
         let set = self.config.gateways.twilio.clone();
         let public_url = needed(self.config.public_url.as_ref(), "public_url")?;
         let api_key = match set.api_key {
-            Some(key) => Some((key, needed(secret(set.secret_file.as_ref())?.as_ref(), "twilio_api_secret_file")?)),
+            Some(key) => Some((key, needed_secret(set.secret_file.as_ref(), "twilio_api_secret_file")?)),
             None => None,
         };
         let settings = TwilioSettings {
             url: set.url,
             account: needed(set.account.as_ref(), "twilio_account")?,
-            token: needed(secret(set.token_file.as_ref())?.as_ref(), "twilio_token_file")?,
+            token: needed_secret(set.token_file.as_ref(), "twilio_token_file")?,
             api_key,
             from: set.from,
             messaging_service: set.messaging_service,
@@ -143,7 +146,7 @@ fn validator(gateways: &Gateways) -> Result<Option<Arc<dyn Validator>>> {
         return Ok(None);
     }
     let client = needed(yubikey.client.as_ref(), "yubikey_client")?;
-    let secret = secret(yubikey.secret_file.as_ref())?;
+    let secret = secret(yubikey.secret_file.as_ref(), "yubikey_secret_file")?;
     let service = YubicoService::new(&yubikey.urls, &client, secret.as_ref());
     Ok(Some(Arc::new(service.context("could not use the validation service for YubiKeys")?)))
 }
@@ -152,8 +155,13 @@ fn needed<T: Clone>(value: Option<&T>, name: &str) -> Result<T> {
     value.cloned().with_context(|| format!("{name} is not set"))
 }
 
-fn secret(file: Option<&PathBuf>) -> Result<Option<Secret>> {
-    file.map(|file| first_line(file)).transpose()
+fn needed_secret(file: Option<&PathBuf>, name: &str) -> Result<Secret> {
+    needed(secret(file, name)?.as_ref(), name)
+}
+
+/// The secret in the file that the setting `name` names.
+fn secret(file: Option<&PathBuf>, name: &str) -> Result<Option<Secret>> {
+    file.map(|file| secret_file::first_line(file).with_context(|| format!("could not use {name}"))).transpose()
 }
 
 impl Display for Carrier {

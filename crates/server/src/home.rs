@@ -15,7 +15,7 @@ use countersign_axum::{Countersign, MaybeSignedIn, Verified, Visitor, context};
 use countersign_engine::{Engine, FailureStreak};
 
 /// First segments of paths that are the server's own, or those of Countersign's pages.
-pub(crate) const TAKEN: [&str; 4] = ["account", "secret", "healthz", "readyz"];
+pub(crate) const TAKEN: [&str; 5] = ["account", "secret", "healthz", "readyz", "doctor"];
 
 /// The pages, to be protected.
 pub(crate) fn pages(site: Countersign) -> Router {
@@ -59,7 +59,8 @@ async fn secret(State(site): State<Countersign>, visitor: Visitor, Verified(_): 
     site.render(&visitor, "secret.html", context! {}).await
 }
 
-async fn nothing(State(site): State<Countersign>, visitor: Visitor) -> Response {
+/// The page for what does not exist.
+pub(crate) async fn nothing(State(site): State<Countersign>, visitor: Visitor) -> Response {
     let mut response = site.render(&visitor, "message.html", context! { message => "message-not-found" }).await;
     if response.status().is_success() {
         *response.status_mut() = StatusCode::NOT_FOUND;

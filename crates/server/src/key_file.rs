@@ -1,7 +1,7 @@
 //! The key file: read whole, and changed whole.
 //!
 //! It holds the keys that seal device states and runs of flows; whoever has it and the database has every second factor.
-//! It is made for its owner's eyes only, and refused when others could read it. A change is written beside it, made
+//! It is made for its owner alone, and read like every other secret file ([`secret_file`]). A change is written beside it, made
 //! durable and then put in its place, so that whoever reads it finds the old keys or the new ones and never half of
 //! them. Remarks in it stay where they are.
 
@@ -15,6 +15,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use countersign_engine::{KeyId, Keyring, Random};
 use zeroize::Zeroizing;
 
+use crate::secret_file;
+
 /// What stands at the head of a new file.
 const HEAD: &str = "# Countersign's keys: the first one seals, all of them open. Without them no second factor can be read.\n\
                     # Keep a copy apart from the database.\n";
@@ -25,15 +27,12 @@ pub(crate) fn read(path: &Path) -> Result<Keyring> {
 }
 
 fn text_of(path: &Path) -> Result<Zeroizing<String>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => Zeroizing::new(text),
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+    match secret_file::read(path, "key file") {
+        Err(error) if error.downcast_ref().map(io::Error::kind) == Some(io::ErrorKind::NotFound) => {
             bail!("there is no key file at {}: run `countersign keys new {0}` to make one", path.display())
         }
-        Err(cause) => return Err(cause).with_context(|| format!("could not read the key file {}", path.display())),
-    };
-    refuse_open(path)?;
-    Ok(text)
+        read => read,
+    }
 }
 
 fn parse(path: &Path, text: &str) -> Result<Keyring> {
@@ -179,23 +178,13 @@ fn give_to_owner(file: &File, before: &File) -> io::Result<()> {
     if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
         fchown(file, Some(old.uid()), Some(old.gid()))?;
     }
+    if old.mode() != new.mode() {
+        file.set_permissions(old.permissions())?;
+    }
     Ok(())
 }
 
 #[cfg(not(unix))]
 fn give_to_owner(_: &File, _: &File) -> io::Result<()> {
-    Ok(())
-}
-
-/// An error if anybody but the file's owner can read it.
-fn refuse_open(path: &Path) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(path).with_context(|| format!("could not look at {}", path.display()))?.permissions();
-        if mode.mode() & 0o077 != 0 {
-            bail!("others can read the key file {}: run `chmod 600 {0}`", path.display());
-        }
-    }
     Ok(())
 }

@@ -27,6 +27,11 @@ impl Served {
         Self { site: layer(self.site), probes: layer(self.probes), ..self }
     }
 
+    /// The same, with a layer around what strangers are served.
+    pub(crate) fn for_strangers(self, layer: impl FnOnce(Router) -> Router) -> Self {
+        Self { probes: layer(self.probes), ..self }
+    }
+
     /// What whoever is at this address is served.
     pub(crate) fn to(&self, peer: SocketAddr) -> &Router {
         if self.is_neighbour(peer) { &self.site } else { &self.probes }

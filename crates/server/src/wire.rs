@@ -5,9 +5,14 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use axum::middleware;
+use axum::{
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::Response,
+};
 use countersign_axum::{Countersign, Deux, Settings};
 use countersign_engine::{Engine, OsRandom, Parts, SystemClock};
+use countersign_gateway::Texts;
 use countersign_store::{Opened, OpenedEngine, PoolStats, UserTable, Weight};
 use metrics::{counter, gauge};
 
@@ -16,7 +21,7 @@ use crate::{
     figures::{Counting, Gauges, Measured},
     gateways,
     hashing::Hashing,
-    home, key_file,
+    home, key_file, recognition,
     served::Served,
     telemetry::{self, RequestLog},
     users::BuiltInUsers,
@@ -32,6 +37,8 @@ pub(crate) struct Installation {
     pub(crate) users: BuiltInUsers,
     /// The database once more, for what only its engine has.
     pub(crate) database: OpenedEngine,
+    /// The words of messages, which can be read again.
+    pub(crate) message_texts: Arc<Texts>,
     /// What is looked at when figures are read.
     pub(crate) gauges: Gauges,
 }
@@ -51,24 +58,39 @@ impl Installation {
         let mut parts = Parts::new(store, Arc::new(users.clone()), keyring);
         parts.policy = config.policy.clone();
         parts.owners = Some(Arc::new(users.table.clone()));
-        gateways::equip(&mut parts, config).context("could not use the settings")?;
+        let message_texts = gateways::equip(&mut parts, config).context("could not use the settings")?;
         if config.metrics_bind.is_some() {
             parts.store = Arc::new(Measured::new(parts.store));
             parts.owners = parts.owners.map(|owners| Arc::new(Measured::new(owners)) as _);
             parts.observer = Arc::new(Counting);
         }
         let database = engine;
-        Ok(Self { engine: Engine::new(parts).context("could not use the settings")?, users, database, gauges })
+        let engine = Engine::new(parts).context("could not use the settings")?;
+        Ok(Self { engine, users, database, message_texts, gauges })
+    }
+
+    /// The pages, with their templates and texts.
+    pub(crate) fn site(&self, config: &Config) -> Result<Countersign> {
+        Countersign::new(self.engine.clone(), settings(config)).context("could not make the pages")
     }
 
     /// Everything that is served, and to whom.
-    pub(crate) fn served(&self, config: &Config) -> Result<Served> {
-        let site = Countersign::new(self.engine.clone(), settings(config)).context("could not make the pages")?;
-        let pages = site.routes().merge(site.protect(home::pages(site.clone())));
-        let served = Served::new(config.trusted_proxies.clone(), pages, home::probes(self.engine.clone()));
+    pub(crate) fn served(&self, site: &Countersign, config: &Config) -> Served {
+        let proxies = || config.trusted_proxies.clone();
+        let own = home::pages(site.clone()).merge(recognition::route(site.clone(), proxies()));
+        let pages = site.routes().merge(site.protect(own));
+        let unlisted = middleware::from_fn_with_state(site.clone(), warn_of_unlisted_proxy);
+        let served = Served::new(proxies(), pages, home::probes(self.engine.clone()));
+        let served = served.for_strangers(|router| router.layer(unlisted));
         let request_line = middleware::from_fn_with_state(RequestLog::new(site.clone()), telemetry::request_line);
-        Ok(served.within(|router| router.layer(request_line.clone())))
+        served.within(|router| router.layer(request_line.clone()))
     }
+}
+
+/// What strangers send is answered without the site's layer, so that layer's warning is given here.
+async fn warn_of_unlisted_proxy(State(site): State<Countersign>, request: Request, next: Next) -> Response {
+    site.warn_of_unlisted_proxy(&request);
+    next.run(request).await
 }
 
 /// The users alone, for whom no key is needed.
@@ -134,36 +156,79 @@ fn settings(config: &Config) -> Settings {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::{io, net::SocketAddr, path::Path, sync::Mutex};
 
-    use axum::{
-        body::Body,
-        extract::{ConnectInfo, Request},
-    };
+    use axum::{body::Body, extract::ConnectInfo};
     use countersign_store::Database;
     use tower::ServiceExt as _;
 
     use super::*;
 
-    /// What somebody at this address is answered.
-    async fn status(served: &Served, peer: &str, path: &str) -> u16 {
+    fn request(peer: &str, path: &str) -> Request {
         let peer: SocketAddr = peer.parse().unwrap();
         let mut request = Request::get(path).header("host", "127.0.0.1:8000").body(Body::empty()).unwrap();
         request.extensions_mut().insert(ConnectInfo(peer));
-        served.to(peer).clone().oneshot(request).await.unwrap().status().as_u16()
+        request
     }
 
-    #[tokio::test]
-    async fn a_stranger_sees_the_probes_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let [database, keys] = ["database", "keys"].map(|name| folder.path().join(name));
+    async fn answer(served: &Served, peer: &str, request: Request) -> u16 {
+        served.to(peer.parse().unwrap()).clone().oneshot(request).await.unwrap().status().as_u16()
+    }
+
+    /// What somebody at this address is answered.
+    async fn status(served: &Served, peer: &str, path: &str) -> u16 {
+        answer(served, peer, request(peer, path)).await
+    }
+
+    /// A new installation in this folder, behind one proxy.
+    async fn served(folder: &Path) -> Served {
+        let [database, keys] = ["database", "keys"].map(|name| folder.join(name));
         let database = Database::Sqlite(database);
         database.migrate().await.unwrap();
         key_file::create(&keys, &OsRandom).unwrap();
         let proxies = vec!["10.0.0.5".parse().unwrap()];
         let config =
             Config { database: Some(database), key_file: Some(keys), trusted_proxies: proxies, ..Config::default() };
-        let served = Installation::open(&config).await.unwrap().served(&config).unwrap();
+        let installation = Installation::open(&config).await.unwrap();
+        installation.served(&installation.site(&config).unwrap(), &config)
+    }
+
+    /// What is logged on this thread.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn t147_a_proxy_that_is_not_listed_is_logged_although_it_is_answered_nothing() {
+        let (log, folder) = (Log::default(), tempfile::tempdir().unwrap());
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let served = served(folder.path()).await;
+        for (path, status) in [("/account/login", 403), ("/healthz", 204)] {
+            let mut request = request("192.0.2.1:4711", path);
+            request.headers_mut().insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
+            assert_eq!(answer(&served, "192.0.2.1:4711", request).await, status, "{path}");
+        }
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
+        assert!(lines.len() == 2 && lines.iter().all(|line| line.contains("peer=192.0.2.1")), "{log}");
+        assert!(lines.iter().all(|line| line.contains("\"203.0.113.9\"") && line.contains("\"10.0.0.5\"")), "{log}");
+    }
+
+    #[tokio::test]
+    async fn a_stranger_sees_the_probes_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let served = served(folder.path()).await;
         for path in ["/", "/account/login", "/nothing"] {
             assert_eq!(status(&served, "192.0.2.1:4711", path).await, 403, "{path}");
             for neighbour in ["127.0.0.1:4711", "10.0.0.5:4711"] {

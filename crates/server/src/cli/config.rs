@@ -38,7 +38,7 @@ pub(super) async fn run(Arguments { settings, deed }: &Arguments) -> Result<()> 
     match deed {
         Deed::Check { form } => {
             config.refuse_plain_http()?;
-            let _ = Installation::open(&config).await?.served(&config)?;
+            let _ = Installation::open(&config).await?.site(&config)?;
             let doubts = config.doubts();
             let lines = ["the server would start with these settings"].into_iter().chain(doubts.iter().copied());
             form.print(&json!({ "ok": true, "doubts": doubts }), lines.collect::<Vec<_>>().join("\n"))

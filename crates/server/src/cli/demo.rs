@@ -28,7 +28,9 @@ use crate::{
         Config,
         gateways::{Carrier, Gateways},
     },
-    key_file, telemetry,
+    key_file,
+    reload::Reloads,
+    telemetry,
     users::{Added, BuiltInUsers, NewUser, UserName},
     wire::Installation,
 };
@@ -63,10 +65,11 @@ enum Password {
 
 pub(super) async fn run(Arguments { dir, bind, password }: Arguments) -> Result<()> {
     ensure!(
-        bind.ip().is_loopback(),
+        bind.ip().to_canonical().is_loopback(),
         "the demo speaks plain http and so only with this machine: bind it to 127.0.0.1 or [::1], or see \
          `countersign serve --help`"
     );
+    let reloads = Reloads::listen()?;
     let (database, key_file) = (dir.join("countersign.db"), dir.join("countersign.key"));
     make_folder(&dir)?;
     if !key_file.exists() {
@@ -80,7 +83,7 @@ pub(super) async fn run(Arguments { dir, bind, password }: Arguments) -> Result<
     let installation = Installation::open(&config).await?;
     let password = provide_user(&installation.users, password).await?;
     print(&greeting(&config, &dir, &password))?;
-    serve(&installation, listener, &config).await
+    serve(&installation, listener, &config, reloads).await
 }
 
 /// Settings in which every message comes to this terminal.

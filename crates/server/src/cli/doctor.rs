@@ -6,6 +6,7 @@
 mod around;
 mod clock;
 mod place;
+mod public;
 mod restored;
 
 use std::{
@@ -104,7 +105,7 @@ pub(super) async fn run(Arguments { settings, form }: Arguments) -> Result<()> {
 
 async fn examine(config: &Config, report: &mut Report) {
     settings(config, report);
-    around::address(config, report).await;
+    public::examine(config, report).await;
     around::proxies(config, report);
     around::gateways(config, report).await;
     keys(config, report);

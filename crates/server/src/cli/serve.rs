@@ -5,7 +5,7 @@ use clap::Args;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{SETTINGS, SettingFlags};
-use crate::{config::Config, duties, figures, listen, telemetry, wire::Installation};
+use crate::{config::Config, duties, figures, listen, reload::Reloads, telemetry, wire::Installation};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -20,16 +20,26 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(Arguments { settings, bind, public_url }: Arguments) -> Result<()> {
-    let config = Config::from(&settings.sources_with([("bind", &bind), ("public_url", &public_url)])?)?;
+    // From the first moment on, since until then SIGHUP would end the process.
+    let reloads = Reloads::listen()?;
+    let sources = settings.sources_with([("bind", &bind), ("public_url", &public_url)])?;
+    let config = Config::from(&sources)?;
     config.refuse_plain_http()?;
     telemetry::start(&config.log, config.log_format)?;
+    if !sources.ignored().is_empty() {
+        let variables = sources.ignored().join(", ");
+        tracing::info!(
+            variables,
+            "environment variables ignored: Kubernetes sets them for a Service, they are no settings"
+        );
+    }
     for doubt in config.doubts() {
         tracing::warn!("{doubt}");
     }
     let installation = Installation::open(&config).await?;
     let (listener, config) = bind_to(config).await?;
     tracing::info!(address = %config.bind, "listening");
-    serve(&installation, listener, &config).await
+    serve(&installation, listener, &config, reloads).await
 }
 
 /// A listener, and the settings with the port it has.
@@ -43,18 +53,20 @@ pub(super) async fn bind_to(config: Config) -> Result<(TcpListener, Config)> {
 }
 
 /// Serves until the process is told to stop.
-pub(super) async fn serve(installation: &Installation, listener: TcpListener, config: &Config) -> Result<()> {
+pub(super) async fn serve(
+    installation: &Installation,
+    listener: TcpListener,
+    config: &Config,
+    reloads: Reloads,
+) -> Result<()> {
     let stop = told_to_stop()?;
-    let served = installation.served(config)?;
+    let site = installation.site(config)?;
+    let served = installation.served(&site, config);
     let figures = match config.metrics_bind {
         Some(bind) => Some(figures::serve(bind, installation.gauges.clone()).await?),
         None => None,
     };
-    let duties = tokio::spawn(duties::perform(
-        installation.engine.clone(),
-        config.key_file()?.clone(),
-        installation.database.clone(),
-    ));
+    let duties = tokio::spawn(duties::perform(installation.clone(), site, config.key_file()?.clone(), reloads));
     listen::serve(listener, |peer| served.to(peer).clone(), config.connections, stop).await;
     installation.engine.finish_deliveries().await;
     duties.abort();

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::setting;
+use super::{kubernetes, setting};
 
 /// What the names of environment variables begin with.
 const PREFIX: &str = "COUNTERSIGN_";
@@ -23,6 +23,8 @@ const ALIKE: f64 = 0.7;
 pub(crate) struct Sources {
     flags: BTreeMap<&'static str, String>,
     environment: BTreeMap<String, String>,
+    /// Variables of the environment that are Kubernetes' and not settings.
+    of_kubernetes: Vec<String>,
     file: BTreeMap<String, String>,
     path: PathBuf,
 }
@@ -45,7 +47,13 @@ impl Sources {
     ) -> Result<Self> {
         let path = file.unwrap_or(Path::new("")).to_owned();
         let file = file.map(read_file).transpose()?.unwrap_or_default();
-        Ok(Self { flags, environment: known(environment)?, file, path })
+        let (of_kubernetes, environment) = split(environment);
+        Ok(Self { flags, environment: known(environment)?, of_kubernetes, file, path })
+    }
+
+    /// The names of the variables that were ignored because Kubernetes sets them for a Service.
+    pub(crate) fn ignored(&self) -> &[String] {
+        &self.of_kubernetes
     }
 
     /// The text of a setting and who said it, if anybody did.
@@ -68,11 +76,21 @@ impl fmt::Display for Source {
     }
 }
 
-/// The variables that are settings, under the settings' names.
-fn known(environment: impl IntoIterator<Item = (String, String)>) -> Result<BTreeMap<String, String>> {
+/// The names of the variables that Kubernetes sets for a Service, and the variables that have to be settings.
+fn split(environment: impl IntoIterator<Item = (String, String)>) -> (Vec<String>, Vec<(String, String)>) {
     let ours = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX) && name != CONFIG);
-    let settings = ours.map(|(variable, text)| {
-        let name = variable.trim_start_matches(PREFIX).to_ascii_lowercase();
+    let is_set =
+        |(name, value): &(String, String)| name.strip_prefix(PREFIX).is_some_and(|name| kubernetes::sets(name, value));
+    let (of_kubernetes, settings): (Vec<_>, Vec<_>) = ours.partition(is_set);
+    let mut names: Vec<String> = of_kubernetes.into_iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    (names, settings)
+}
+
+/// The variables as settings, under the settings' names.
+fn known(environment: Vec<(String, String)>) -> Result<BTreeMap<String, String>> {
+    let settings = environment.into_iter().map(|(variable, text)| {
+        let name = variable.strip_prefix(PREFIX).unwrap_or(&variable).to_ascii_lowercase();
         if is_setting(&name) && variable == in_environment(&name) {
             return Ok((name, text));
         }
@@ -162,6 +180,7 @@ mod tests {
             environment: BTreeMap::from([("bind".into(), "2".into()), ("log".into(), "2".into())]),
             flags: BTreeMap::from([("bind", "1".into())]),
             path: "c.toml".into(),
+            ..Sources::default()
         };
         assert_eq!(both.look_up("bind"), Some(("1", Source::Flag)));
         assert_eq!(both.look_up("log"), Some(("2", Source::Environment)));
@@ -187,6 +206,15 @@ mod tests {
         let sources = environment(&[("BIND", "x"), ("COUNTERSIGN_CONFIG", "x"), ("COUNTERSIGN_BIND", "y")]).unwrap();
         assert_eq!(sources.look_up("bind"), Some(("y", Source::Environment)));
         assert_eq!(sources.environment.len(), 1);
+    }
+
+    #[test]
+    fn variables_of_kubernetes_are_ignored_and_reported() {
+        let service = [("COUNTERSIGN_PORT", "tcp://10.0.0.7:80"), ("COUNTERSIGN_DB_SERVICE_HOST", "10.0.0.8")];
+        let sources = environment(&[service[0], ("COUNTERSIGN_BIND", "y"), service[1]]).unwrap();
+        assert_eq!(sources.ignored(), ["COUNTERSIGN_DB_SERVICE_HOST", "COUNTERSIGN_PORT"]);
+        assert_eq!((sources.environment.len(), sources.look_up("bind")), (1, Some(("y", Source::Environment))));
+        assert!(environment(&[("COUNTERSIGN_PORT", "8000")]).is_err(), "it is not what Kubernetes would set");
     }
 
     #[test]

@@ -80,7 +80,8 @@ pub(super) fn public_url(text: &str) -> Result<PublicUrl> {
     let uri: Uri = parse(text, "an address such as https://id.example.org, without a path")?;
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let address = host.parse::<IpAddr>();
-    let is_loopback = host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback());
+    let is_loopback =
+        host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.to_canonical().is_loopback());
     let port = uri.port_u16().unwrap_or(if origin.is_https() { 443 } else { 80 });
     Ok(PublicUrl { host: host.to_owned(), port, origin, is_loopback })
 }
@@ -147,7 +148,13 @@ mod tests {
 
     #[test]
     fn loopback_is_told_from_the_world() {
-        for text in ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:80/", "http://LOCALHOST"] {
+        for text in [
+            "http://localhost:8000",
+            "http://127.0.0.1",
+            "http://[::1]:80/",
+            "http://[::ffff:127.0.0.1]",
+            "http://LOCALHOST",
+        ] {
             assert!(public_url(text).unwrap().is_loopback, "{text}");
         }
         for text in ["http://example.org", "https://localhost.example.org", "http://10.0.0.1", "http://[2001:db8::1]"] {

@@ -1,6 +1,12 @@
 //! What the doctor finds, and that it finds nothing where there is nothing.
 
-use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt as _,
+    thread,
+};
 
 use cluster::Cluster;
 use rusqlite::Connection;
@@ -8,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     house::{Engine, House, Told, patiently},
-    person::Person,
+    person::{Person, Socket},
 };
 
 /// The findings of one kind, as `check: found`.
@@ -40,9 +46,8 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
     let house = House::of(&["ada"]);
     fs::create_dir(house.path("keys")).unwrap();
     fs::rename(house.path("countersign.key"), house.path("keys/countersign.key")).unwrap();
-    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
-    let proxy = listening.local_addr().unwrap();
-    let url = format!("https://{proxy}");
+    let bind = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{bind}");
     let settings = [
         ("COUNTERSIGN_KEY_FILE", "keys/countersign.key"),
         ("COUNTERSIGN_PUBLIC_URL", url.as_str()),
@@ -50,13 +55,13 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
     ];
     let idle = house.run_in_place("doctor --json", &settings);
     finds(&idle, "ok", "nodes: no server runs");
-    let server = house.serves_with("serve --bind 127.0.0.1:0", &settings);
+    let server = house.serves_with(&format!("serve --bind {bind}"), &settings);
     let told = beside_its_server(&house, &settings);
     assert_eq!((told.status, told.err.as_str(), findings(&told, "fail").len()), (0, "", 0), "{told:?}");
     for text in [
         "settings: they can be used",
-        "address: browsers come by https",
-        &format!("address: something listens at {proxy}"),
+        &format!("address: something listens at {bind}"),
+        &format!("address: http://{bind} leads to this installation"),
         "proxies: X-Forwarded-For is believed from 127.0.0.1 and from nobody else",
         "gateways: none is set",
         "keys: 1 in keys/countersign.key",
@@ -70,10 +75,95 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
     }
     // Where the tests run may be a place for nothing that lasts, which is then rightly said.
     let warned = findings(&told, "warn");
-    assert!(warned.iter().all(|finding| finding.starts_with("durability: ")), "{warned:?}");
+    let expected = ["durability: ", "address: only browsers on this machine"];
+    assert!(warned.iter().all(|finding| expected.iter().any(|start| finding.starts_with(start))), "{warned:?}");
     let text = house.run_in_place("doctor", &settings);
-    assert!(text.succeeds().starts_with("ok    settings: they can be used\nok    address: "), "{text:?}");
-    drop((server, listening));
+    assert!(text.succeeds().starts_with("ok    settings: they can be used\nwarn  address: "), "{text:?}");
+    drop(server);
+}
+
+/// A stand-in for a proxy, which answers every request alike; where it listens.
+fn answering(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // A connection that is only opened and closed sends nothing.
+            let mut head = [0; 4096];
+            if stream.read(&mut head).is_ok_and(|read| read > 0) {
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn t149_an_address_that_leads_to_something_else_is_a_failure() {
+    let house = House::founded();
+    for (answer, text) in [
+        (
+            "HTTP/1.1 421 Misdirected Request\r\ncontent-length: 0\r\n\r\n",
+            "answers 421: the proxy passes on another Host",
+        ),
+        ("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n", "answers 502: the proxy does not reach the server"),
+        (
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
+            "answers 503: the proxy does not reach the server, or",
+        ),
+        ("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", "answers 403: the server rejects requests of a proxy"),
+        (
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+            "answers 404: this is not the server of these settings",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nx\nhello",
+            "answers 200: this is not the server of these settings",
+        ),
+        (
+            "HTTP/1.1 301 Moved\r\nlocation: https://www.example.org/doctor?next=x\r\ncontent-length: 0\r\n\r\n",
+            "answers 301 to https://www.example.org/doctor: requests do not get to the server",
+        ),
+        ("SSH-2.0-OpenSSH_9.2\r\n", "gives no answer ("),
+    ] {
+        let url = format!("http://{}", answering(answer));
+        finds(
+            &house.run_in_place("doctor --json", &[("COUNTERSIGN_PUBLIC_URL", &url)]),
+            "fail",
+            &format!("address: {url} {text}"),
+        );
+    }
+    // It speaks, but not TLS.
+    let url = format!("https://{}", answering("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    let settings = [("COUNTERSIGN_PUBLIC_URL", url.as_str()), ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1")];
+    finds(&house.run_in_place("doctor --json", &settings), "fail", &format!("address: {url} gives no answer ("));
+}
+
+#[test]
+fn t149_a_server_with_other_keys_is_not_taken_for_this_installation() {
+    let (house, other) = (House::founded(), House::founded());
+    let bind = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{bind}");
+    let settings = [("COUNTERSIGN_PUBLIC_URL", url.as_str())];
+    let server = other.serves_with(&format!("serve --bind {bind}"), &settings);
+    finds(
+        &house.run_in_place("doctor --json", &settings),
+        "fail",
+        "answers 404: this is not the server of these settings",
+    );
+    finds(&other.run_in_place("doctor --json", &settings), "ok", "leads to this installation");
+    // While keys are changed, one of them is enough.
+    other.run("keys new").succeeds();
+    finds(&other.run_in_place("doctor --json", &settings), "ok", "leads to this installation");
+    let ask = format!("GET /doctor HTTP/1.1\r\nhost: {bind}\r\nconnection: close\r\n\r\n");
+    assert!(Socket(server.address).send(&ask).starts_with("HTTP/1.1 404 "), "to everybody else there is nothing");
+    let elsewhere = [("COUNTERSIGN_PUBLIC_URL", url.replace("127.0.0.1", "localhost"))];
+    let elsewhere = elsewhere.each_ref().map(|(name, value)| (*name, value.as_str()));
+    finds(
+        &other.run_in_place("doctor --json", &elsewhere),
+        "fail",
+        "answers 421: the proxy passes on another Host than localhost:",
+    );
 }
 
 #[test]
@@ -190,7 +280,7 @@ fn gateways_that_are_set_by_halves_or_cannot_be_reached_are_found() {
     let house = House::founded();
     house.write("program", "");
     fs::set_permissions(house.path("program"), fs::Permissions::from_mode(0o700)).unwrap();
-    house.write("secret", "of the service\n");
+    house.write_secret("secret", "of the service\n");
     let listening = TcpListener::bind("127.0.0.1:0").unwrap();
     let nobodys = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let [away, silent] = [nobodys, listening.local_addr().unwrap()].map(|address| format!("http://{address}/"));

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read, Write as _},
     net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{
@@ -102,6 +103,12 @@ impl House {
         fs::write(self.path(name), text).unwrap();
     }
 
+    /// A file that only its owner can read.
+    pub(crate) fn write_secret(&self, name: &str, text: &str) {
+        self.write(name, text);
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
     /// Runs a command line.
     pub(crate) fn run(&self, line: &str) -> Told {
         self.run_with(line, "")
@@ -110,6 +117,15 @@ impl House {
     /// Runs a command line with this line on the standard input.
     pub(crate) fn run_with(&self, line: &str, input: &str) -> Told {
         self.finish(self.command(line), input)
+    }
+
+    /// Runs a command line as this user, who is in the group of the same number alone. Only root can.
+    pub(crate) fn run_as(&self, user: u32, line: &str) -> Told {
+        use std::os::unix::process::CommandExt as _;
+        let mut command = self.command(line);
+        // Given a user, the standard library gives up all other groups.
+        command.uid(user).gid(user);
+        self.finish(command, "")
     }
 
     /// Runs a command line with nothing in its environment but these.

@@ -16,6 +16,8 @@ mod keys;
 mod log;
 mod person;
 mod postgres;
+mod reload;
+mod secrets;
 mod sends;
 mod serving;
 mod settings;

@@ -19,7 +19,7 @@ async fn an_installation_on_postgres_is_made_ready_and_used() {
     let database = Fresh::database();
     let (url, password) = without_password(&database.url());
     let house = House::empty();
-    house.write("database.password", &format!("{password}\n"));
+    house.write_secret("database.password", &format!("{password}\n"));
     house.write(
         "countersign.toml",
         &format!("database_url = \"{url}\"\ndatabase_password_file = \"database.password\"\nkey_file = \"keys\"\n"),

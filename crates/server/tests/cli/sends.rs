@@ -69,7 +69,7 @@ fn is_whole(text: &[u8]) -> bool {
 
 /// A server that sends everything to this inbox, and logs all there is to log.
 fn serves(house: &House, inbox: &Inbox) -> Server {
-    house.write("secret", "the secret of the webhook\n");
+    house.write_secret("secret", "the secret of the webhook\n");
     let url = format!("http://{}/", inbox.address);
     let settings = [
         ("COUNTERSIGN_SMS_GATEWAY", "webhook"),

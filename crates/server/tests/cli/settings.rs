@@ -48,6 +48,51 @@ fn a_misspelt_setting_is_an_error_that_names_the_nearest() {
 }
 
 #[test]
+fn variables_of_a_kubernetes_service_stop_nothing_and_have_one_line() {
+    let house = House::founded();
+    let mut of_kubernetes = vec![
+        ("COUNTERSIGN_PORT", "tcp://10.96.0.7:8000"),
+        ("COUNTERSIGN_SERVICE_HOST", "10.96.0.7"),
+        ("COUNTERSIGN_SERVICE_PORT", "8000"),
+        ("COUNTERSIGN_SERVICE_PORT_HTTP", "8000"),
+        ("COUNTERSIGN_PORT_8000_TCP", "tcp://10.96.0.7:8000"),
+        ("COUNTERSIGN_PORT_8000_TCP_PROTO", "tcp"),
+        ("COUNTERSIGN_PORT_8000_TCP_PORT", "8000"),
+        ("COUNTERSIGN_PORT_8000_TCP_ADDR", "10.96.0.7"),
+        ("COUNTERSIGN_DB_SERVICE_HOST", "10.96.0.8"),
+        ("COUNTERSIGN_DB_SERVICE_PORT", "5432"),
+        ("COUNTERSIGN_DB_PORT", "tcp://10.96.0.8:5432"),
+        ("COUNTERSIGN_DB_PORT_5432_TCP_ADDR", "10.96.0.8"),
+    ];
+    for line in ["config check", "migrate", "user list"] {
+        house.run_in_place(line, &of_kubernetes).succeeds();
+    }
+    let server = house.serves_with("serve --bind 127.0.0.1:0", &of_kubernetes);
+    let lines: Vec<String> =
+        server.log().lines().filter(|line| line.contains("COUNTERSIGN_")).map(str::to_owned).collect();
+    assert!(lines.len() == 1 && lines[0].contains("INFO"), "{lines:?}");
+    assert!(of_kubernetes.iter().all(|(name, _)| lines[0].contains(name)), "{lines:?}");
+    of_kubernetes.push(("COUNTERSIGN_SERVICE_HOSTNAME", "x"));
+    let told = house.run_in_place("config check", &of_kubernetes);
+    assert!(told.fails().starts_with("unknown setting COUNTERSIGN_SERVICE_HOSTNAME in the environment"), "{told:?}");
+    let told = house.run_in(&[("COUNTERSIGN_PORT", "8000")], "config check");
+    assert!(told.fails().starts_with("unknown setting COUNTERSIGN_PORT in the environment"), "{told:?}");
+}
+
+#[test]
+fn a_proxy_listed_in_the_notation_of_ipv6_lets_the_server_start() {
+    let house = House::founded();
+    house.write(
+        "c.toml",
+        "trusted_proxies = [\"::ffff:127.0.0.1\", \"::ffff:10.0.0.0/104\"]\nbind = \"[::ffff:127.0.0.1]:0\"",
+    );
+    assert_eq!(house.run("config check --config c.toml").succeeds(), "the server would start with these settings");
+    house.write("c.toml", "trusted_proxies = [\"::ffff:10.0.0.0/8\"]");
+    let told = house.run("config check --config c.toml");
+    assert!(told.fails().ends_with("it has to be addresses or networks, as in 10.0.0.5 or 10.0.0.0/8"), "{told:?}");
+}
+
+#[test]
 fn what_is_in_effect_is_shown_with_its_source() {
     let house = House::founded();
     house.write(

@@ -1,0 +1,54 @@
+//! SIGHUP: keys and templates are read again, and nothing ends.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use crate::{
+    house::{House, patiently},
+    person::Person,
+};
+
+#[tokio::test]
+async fn t148_a_hangup_reads_keys_and_templates_again_and_ends_nothing() {
+    let house = House::of(&["ada"]);
+    fs::create_dir(house.path("templates")).unwrap();
+    let write = |text: &str| house.write("templates/home.html", text);
+    write("first {{ level }}");
+    let server = house.serves_with("serve --bind 127.0.0.1:0", &[("COUNTERSIGN_TEMPLATE_DIR", "templates")]);
+    let mut ada = Person::at(&server, "ada");
+    ada.sets_up().await;
+    assert_eq!(ada.browser.get("/").await.body, "first aal2");
+
+    write("second {{ level }}");
+    house.run("keys new").succeeds();
+    server.signal("HUP");
+    server.wait_for("SIGHUP: keys and templates are read again");
+    server.wait_for("the keys have changed");
+    for _ in 0..2000 {
+        if ada.browser.get("/").await.body == "second aal2" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(ada.browser.get("/").await.body, "second aal2", "the session goes on");
+
+    write("{% if %}");
+    fs::set_permissions(house.path("countersign.key"), fs::Permissions::from_mode(0o644)).unwrap();
+    server.signal("HUP");
+    server.wait_for("could not read the templates of pages again");
+    server.wait_for("others can read the key file");
+    assert_eq!(ada.browser.get("/").await.body, "second aal2");
+    assert!(ada.is_verified().await);
+    assert!(patiently(|| server.log().contains("those in use stay in use").then_some(())).is_some());
+}
+
+#[test]
+fn hangups_end_no_server_that_is_just_starting() {
+    let house = House::founded();
+    let server = house.serves();
+    for _ in 0..50 {
+        server.signal("HUP");
+    }
+    let mut server = server;
+    server.signal("TERM");
+    assert_eq!(server.ends(), Some(0));
+}
