@@ -163,6 +163,8 @@ pub fn try_request(address: &str, head: &str) -> Option<Vec<u8>> {
 pub struct Socket {
     address: String,
     tls: Option<Tls>,
+    /// The IP address that connections by TLS come from, if it is not the usual one.
+    source: Option<String>,
 }
 
 /// How the other side has to prove who it is.
@@ -189,7 +191,13 @@ impl tower::Service<Request<String>> for Socket {
 impl Socket {
     /// A way to this address, as in `127.0.0.1:8000`.
     pub fn to(address: &str) -> Self {
-        Self { address: address.to_owned(), tls: None }
+        Self { address: address.to_owned(), tls: None, source: None }
+    }
+
+    /// The same by TLS, from this IP address of the machine.
+    #[must_use]
+    pub fn coming_from(self, source: &str) -> Self {
+        Self { source: Some(source.to_owned()), ..self }
     }
 
     /// The same by TLS, to whoever has a certificate for this name by the authority in this file. It is OpenSSL that
@@ -208,7 +216,7 @@ impl Socket {
         write!(text, "content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).ok()?;
         let answer = match &self.tls {
             None => plain(&self.address, &text)?,
-            Some(tls) => tls.exchange(&self.address, &text)?,
+            Some(tls) => tls.exchange(&self.address, self.source.as_deref(), &text)?,
         };
         parse(&answer)
     }
@@ -224,10 +232,13 @@ fn plain(address: &str, text: &str) -> Option<Vec<u8>> {
 }
 
 impl Tls {
-    fn exchange(&self, address: &str, text: &str) -> Option<Vec<u8>> {
+    fn exchange(&self, address: &str, source: Option<&str>, text: &str) -> Option<Vec<u8>> {
         let mut openssl = Command::new("openssl");
         openssl.args(["s_client", "-quiet", "-verify_return_error", "-connect", address]);
         openssl.args(["-servername", &self.name, "-verify_hostname", &self.name, "-CAfile"]).arg(&self.authority);
+        if let Some(source) = source {
+            openssl.args(["-bind", &format!("{source}:0")]);
+        }
         let piped = openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = piped.spawn().unwrap_or_else(|error| panic!("openssl does not run: {error}"));
         // It hangs up when its input ends.

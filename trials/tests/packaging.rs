@@ -98,6 +98,12 @@ fn nginx_takes_the_configuration() {
     assert!(taken.status.success(), "{taken:?}");
     assert!(!check(&shipped.replace("least_conn;", "at_will;")).status.success(), "nginx would not notice a slip");
     assert!(shipped.contains("proxy_set_header X-Forwarded-For $remote_addr;"));
+    assert!(shipped.contains("proxy_set_header Host $http_host;"), "the port is passed on");
+    // As one site among others it is the same.
+    let site = fs::read_to_string(packaging().join("proxies/nginx.conf")).unwrap();
+    for line in site.lines().map(str::trim).filter(|line| line.ends_with([';', '}'])) {
+        assert!(shipped.replace(" default_server", "").contains(line), "{line}");
+    }
     assert!(!shipped.contains("non_idempotent;") && !shipped.contains("$proxy_add_x_forwarded_for"));
     // What the paper shows of it is what is shipped.
     let paper = fs::read_to_string(packaging().join("../docs/operations.md")).unwrap();

@@ -14,7 +14,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 14] = [
     Tool { program: "chromium", package: "chromium", purpose: "the browser that signs in" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "drives the browser" },
     Tool {
@@ -28,6 +28,9 @@ const TOOLS: [Tool; 11] = [
         package: "nginx",
         purpose: "the proxy in front of nodes, which takes the configuration that is shipped",
     },
+    Tool { program: "caddy", package: "caddy", purpose: "takes the site that is shipped for it" },
+    Tool { program: "haproxy", package: "haproxy", purpose: "takes the site that is shipped for it" },
+    Tool { program: "apache2", package: "apache2", purpose: "takes the site that is shipped for it" },
     Tool { program: "openssl", package: "openssl", purpose: "makes certificates for it" },
     Tool { program: "systemd-analyze", package: "systemd", purpose: "takes the unit that is shipped" },
     Tool { program: "psql", package: "postgresql", purpose: "the database that many nodes share" },
