@@ -120,6 +120,8 @@ async fn a_person_without_scripts_goes_the_whole_way() {
     person.opens("/secret").await;
     assert_ne!(person.path().await, "/secret", "a login under way opens nothing");
     person.opens("/account/login").await;
+    person.takes_a_picture("pending").await;
+    person.clicks_on("Continue signing in").await;
     let code = code_of(&key);
     answers(&person, &code).await;
     assert_eq!(person.path().await, "/", "the code lets in");

@@ -159,7 +159,7 @@ async function stepUp() {
 async function confirmPassword() {
   let problem;
   for (;;) {
-    show("password", {}, problem);
+    show("password", { user: document.getElementById("who").textContent }, problem);
     const { deed, current } = await person();
     if (deed === "give-up") throw new GivenUp();
     try {
