@@ -3,6 +3,7 @@
 
 use std::{fmt, mem};
 
+use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::base32;
@@ -39,6 +40,11 @@ impl Key {
     /// The raw bytes, to be sealed and stored.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Whether both are the same. How long this takes depends on the lengths alone.
+    pub fn matches(&self, other: &Key) -> Choice {
+        self.0.ct_eq(&other.0)
     }
 
     /// The length in bits.
@@ -82,6 +88,13 @@ mod tests {
         for text in ["", " ", "-", "====", " - ="] {
             assert_eq!(Key::from_base32(text).unwrap_err(), MalformedKey, "{text:?}");
         }
+    }
+
+    #[test]
+    fn keys_match_when_all_their_bytes_do() {
+        let matches = |one: &[u8], other: &[u8]| bool::from(Key::new(one).matches(&Key::new(other)));
+        assert!(matches(b"1234", b"1234"));
+        assert!(!matches(b"1234", b"1235") && !matches(b"1234", b"123") && !matches(b"", b"1"));
     }
 
     #[test]

@@ -150,6 +150,11 @@ impl YubikeyKey {
         &self.0
     }
 
+    /// Whether both are the same, in constant time.
+    pub fn matches(&self, other: &YubikeyKey) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+
     /// Opens what the key typed.
     ///
     /// One wrong key in 65,536 passes the check sum, so the private id still has to be compared, with
