@@ -56,6 +56,7 @@ impl Problem {
             | Refusal::SendingLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Refusal::SignInNeeded | Refusal::PasswordNeeded => StatusCode::UNAUTHORIZED,
             Refusal::DeviceDisabled
+            | Refusal::DeviceExpired
             | Refusal::BrowserUnknown
             | Refusal::VerificationNeeded
             | Refusal::NotEnabled

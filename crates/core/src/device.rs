@@ -182,12 +182,21 @@ pub struct Envelope {
     /// replaces that one; what was written without it belongs to the session that its attempt names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup_session: Option<SessionKey>,
+    /// The last moment at which an answer of this device counts, as the issuer of its key has set it (RFC 6030 section 5). It
+    /// comes with the key and from no clock of ours. `None`: the key has no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
 }
 
 impl Envelope {
     /// A fresh envelope that has accepted nothing.
     pub fn new(state: State) -> Self {
-        Self { marks: Marks::default(), state, asked: vec![], asked_by_owner: vec![], setup_session: None }
+        Self { marks: Marks::default(), state, asked: vec![], asked_by_owner: vec![], setup_session: None, valid_until: None }
+    }
+
+    /// Whether the device's validity has ended.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.valid_until.is_some_and(|until| now > until)
     }
 }
 

@@ -43,6 +43,22 @@ pub enum State {
     Foreign(foreign::State),
 }
 
+/// The fewest bits of an HOTP or TOTP key that is not weak (RFC 4226 §4, R6).
+const STRONG_KEY_BITS: usize = 128;
+
+impl State {
+    /// Whether the key behind the codes is shorter than RFC 4226 asks for. Keys that are made here never are; keys of 80 bits
+    /// come from older apps.
+    pub fn has_weak_key(&self) -> bool {
+        let key = match self {
+            Self::Totp(state) => &state.key,
+            Self::Hotp(state) => &state.key,
+            Self::Delivered(_) | Self::Yubikey(_) | Self::BackupCodes(_) | Self::Foreign(_) => return false,
+        };
+        key.bits() < STRONG_KEY_BITS
+    }
+}
+
 /// What a method says of one answer.
 #[derive(Debug)]
 pub enum Check {

@@ -62,6 +62,8 @@ pub enum Refusal {
     },
     /// Too many failures in a row have disabled the device.
     DeviceDisabled,
+    /// The validity of the device's key has ended, as its issuer has set it; nothing was compared.
+    DeviceExpired,
     /// Failures have disabled another device of the user's, and would disable this one too: it listens only in a browser that
     /// its owner is known by.
     BrowserUnknown,
@@ -161,6 +163,7 @@ impl Refusal {
             Self::MethodUnavailable,
             Self::DeviceLocked { until: NEVER, failures: 1 },
             Self::DeviceDisabled,
+            Self::DeviceExpired,
             Self::BrowserUnknown,
             Self::DeviceUnknown,
             Self::AttemptOver,
@@ -210,6 +213,7 @@ impl Refusal {
             Self::MethodUnavailable => "method-unavailable",
             Self::DeviceLocked { .. } => "device-locked",
             Self::DeviceDisabled => "device-disabled",
+            Self::DeviceExpired => "device-expired",
             Self::BrowserUnknown => "browser-unknown",
             Self::DeviceUnknown => "device-unknown",
             Self::AttemptOver => "attempt-over",

@@ -6,7 +6,7 @@
 //! loses in one of them, because both batches name the same version of the device.
 //!
 //! ```text
-//!              locked, disabled, malformed ──▶ refused, nothing to write
+//!              locked, disabled, expired, malformed ──▶ refused, nothing to write
 //! judge ──────▶ wrong ──▶ refused, one failure more (at the cap: disabled; a device never proved goes; in a session:
 //!                         no failure of the device's, and at five the session ends)
 //!              right, mark spent ──▶ refused as used, no failure counted
@@ -104,6 +104,8 @@ pub fn judge_reply(case: Case<'_>, question: &Question, reply: &Reply, now: Time
 /// Why the device does not even look at an answer, if it does not.
 fn closed(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
     match case.device.status {
+        // Whatever it says: no code of an expired key is compared, so none tells whether it would have been right.
+        status if status == case.stage && case.device.state.is_expired(now) => Some(Refusal::DeviceExpired),
         status if status == case.stage => case.admission.check(case.device, now).err(),
         Status::Disabled => Some(Refusal::DeviceDisabled),
         Status::Active | Status::Enrolling => Some(Refusal::DeviceUnknown),

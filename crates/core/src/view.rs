@@ -51,6 +51,12 @@ pub struct DeviceView {
     pub answer: AnswerForm,
     /// Where codes are sent, as much of it as its owner needs to recognise it.
     pub to: Option<String>,
+    /// The last moment at which its answers count, if its issuer has set one.
+    pub valid_until: Option<Timestamp>,
+    /// Whether that moment is over.
+    pub is_expired: bool,
+    /// Whether its key is shorter than keys should be.
+    pub weak_key: bool,
 }
 
 /// What an answer looks like, for the field it is typed into.
@@ -91,6 +97,9 @@ impl DeviceView {
             locked_until: looking.locked_until(device),
             answer: AnswerForm::of(device, looking),
             to: masked(device),
+            valid_until: device.state.valid_until,
+            is_expired: device.state.is_expired(looking.now),
+            weak_key: device.state.state.has_weak_key(),
         }
     }
 }

@@ -149,9 +149,13 @@ fn parts_that_came_later_decode_and_are_written_the_same() {
     assert!(state.usable(shown, before).is_some_and(|sent| sent.purpose == Some(Purpose::Login)));
     let setup = envelope(include_str!("golden/envelope-totp-setup.json"));
     assert_eq!(setup.setup_session, Some(countersign_core::SessionKey::new("session")));
+    let token = envelope(include_str!("golden/envelope-hotp-valid-until.json"));
+    assert_eq!(token.valid_until, Some(NOW));
+    assert_eq!(envelope(include_str!("golden/envelope-hotp.json")).valid_until, None, "keys of before have no end");
     for (envelope, golden) in [
         (sent, include_str!("golden/envelope-sms-purpose.json")),
         (setup, include_str!("golden/envelope-totp-setup.json")),
+        (token, include_str!("golden/envelope-hotp-valid-until.json")),
         (app, include_str!("golden/envelope-totp-drift-learned.json")),
         (key, include_str!("golden/envelope-yubikey-asked-by-owner.json")),
     ] {

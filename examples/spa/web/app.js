@@ -194,7 +194,7 @@ async function prove(words, path, run, owed) {
       owed = await send("POST", `${path}/${deed}`, { ...run, device }); // "send" or "challenge"
     } catch (wrong) {
       problem = told(wrong, "attempt-over");
-      if (["device-disabled", "device-unknown"].includes(wrong.code)) owed = await send("POST", `${path}/challenge`, run);
+      if (["device-disabled", "device-expired", "device-unknown"].includes(wrong.code)) owed = await send("POST", `${path}/challenge`, run);
     }
   }
 }

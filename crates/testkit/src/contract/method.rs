@@ -82,6 +82,7 @@ impl Subject<'_> {
         self.counts_wrong_answers_once();
         self.costs_nothing_when_malformed();
         self.does_not_listen_while_locked();
+        self.takes_no_answer_after_its_end();
         if self.device.kind.is_fallback() {
             self.is_never_disabled();
         } else {
@@ -184,6 +185,19 @@ impl Subject<'_> {
             assert!(matches!(refusal, Refusal::DeviceLocked { failures: 1, .. }), "{refusal:?}");
             assert!(change.is_none(), "an answer to a locked device is not counted");
         }
+    }
+
+    /// The end of a device's validity is judged at every answer, whatever the method.
+    fn takes_no_answer_after_its_end(&self) {
+        let mut device = self.ready(&self.device, 0, self.now);
+        let later = self.now.after(Duration::from_millis(1));
+        device.state.valid_until = Some(self.now);
+        for answer in [self.wrong.clone(), self.right.answer(0, later)] {
+            free(self.judge(&device, &answer, later), &Refusal::DeviceExpired);
+        }
+        let ruling = self.judge(&device, &self.right.answer(0, self.now), self.now);
+        let next = written(ruling.batch()).expect("the last moment counts");
+        assert_eq!((next.last_used, next.state.valid_until), (Some(self.now), Some(self.now)), "the end stays");
     }
 
     fn is_disabled_at_the_cap(&self) {

@@ -236,6 +236,9 @@ pub(super) struct DeviceDocument {
     /// Where codes are sent, as much of it as its owner needs to recognise it.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
+    /// When its validity ends, if its issuer has set an end: no answer is accepted after that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_until: Option<i64>,
     /// What an answer looks like.
     answer: AnswerDocument,
 }
@@ -269,6 +272,7 @@ impl From<&DeviceView> for DeviceDocument {
             failures: view.failures,
             locked_until: view.locked_until.map(Timestamp::as_seconds),
             to: view.to.clone(),
+            valid_until: view.valid_until.map(Timestamp::as_seconds),
             answer: view.answer.into(),
         }
     }

@@ -58,6 +58,8 @@ pub(super) fn device(device: &DeviceView) -> Value {
         left,
         until => until.map(Timestamp::as_millis),
         to => device.to.as_deref(),
+        valid_until => device.valid_until.map(Timestamp::as_millis),
+        is_expired => device.is_expired,
     }
 }
 
