@@ -25,6 +25,7 @@ pub mod mark;
 pub mod method;
 pub mod node;
 pub mod policy;
+pub mod provision;
 pub mod refusal;
 pub mod restored;
 pub mod ruling;

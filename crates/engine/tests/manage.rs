@@ -1,9 +1,9 @@
 //! Setting up, making codes, removing, disabling, changing the password: who may, and what it ends.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
-    Store,
+    NewToken, PreviousOwner, Store, TwoFactorStatus,
     advance::{SignIn, Visit},
     core::{
         DeviceId, DeviceName, Envelope, EventKind, Kind, Level, Refusal, Secret, Timestamp,
@@ -12,7 +12,7 @@ use countersign_engine::{
         method::{
             State,
             foreign::{ForeignMethod, Word},
-            totp,
+            hotp, totp,
         },
         otp::Key,
     },
@@ -468,4 +468,55 @@ async fn t120_a_user_has_no_more_devices_than_there_may_be() {
     let removal = world.engine.begin(own, Purpose::RemoveDevice).await.unwrap();
     world.engine.remove_device(own, &removal, &device, &visit()).await.unwrap();
     ada.begins_setup(own).await.unwrap();
+}
+
+#[tokio::test]
+async fn t151_a_code_counts_once_while_a_token_changes_hands() {
+    let name = DeviceName::parse("Token").unwrap();
+    let state = Envelope::new(State::Hotp(hotp::State::new(Key::new(*b"12345678901234567890"))));
+    let token = NewToken { id: DeviceId::new("token"), kind: Kind::HOTP, name, state };
+    for moves_first in [false, true] {
+        let world = World::new();
+        let (ada, bob) = (world.user("ada"), world.user("bob"));
+        assert_eq!(world.engine.take_over_device(&ada.user, &token).await.unwrap(), None, "nobody had it");
+        let run = ada.is_asked().await.token;
+        let answering = ada.answers(&run, &token.id, "755224");
+        let taking = world.engine.take_over_device(&bob.user, &token);
+        let (answered, handed_over) = if moves_first {
+            let (handed_over, answered) = tokio::join!(taking, answering);
+            (answered, handed_over)
+        } else {
+            tokio::join!(answering, taking)
+        };
+        let previous = PreviousOwner { user: ada.user.id.clone(), two_factor: TwoFactorStatus::Disabled };
+        assert_eq!(handed_over.unwrap(), Some(previous));
+        let run = bob.is_asked().await.token;
+        let repeated = bob.answers(&run, &token.id, "755224").await;
+        assert!(answered.is_ok() != repeated.is_ok(), "{answered:?} {repeated:?}");
+        assert!(world.store.factors(&ada.user.id).await.unwrap().devices.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn t152_an_expired_token_is_not_what_a_user_is_left_with() {
+    let world = World::new();
+    let ada = world.user("ada");
+    let state = Envelope::new(State::Hotp(hotp::State::new(Key::new(*b"12345678901234567890"))));
+    let state = Envelope { valid_until: Some(world.now().after(Duration::from_secs(20))), ..state };
+    let name = DeviceName::parse("Token").unwrap();
+    let token = NewToken { id: DeviceId::new("token"), kind: Kind::HOTP, name, state };
+    world.engine.take_over_device(&ada.user, &token).await.unwrap();
+    let run = ada.is_asked().await.token;
+    let first = ada.answers(&run, &token.id, "755224").await.unwrap();
+    let (run, app) = ada.begins_setup(first.signed_in()).await.unwrap();
+    let code = app.code_at(world.now());
+    let grant = world.engine.confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap();
+    let own = grant.signed_in();
+    let app = own.session().device.clone().unwrap();
+
+    world.pass(30);
+    let removal = world.engine.begin(own, Purpose::RemoveDevice).await.unwrap();
+    let removed = world.engine.remove_device(own, &removal, &app, &visit()).await;
+    assert_eq!(refusal(removed), Refusal::LastDevice);
+    world.engine.remove_device(own, &removal, &token.id, &visit()).await.unwrap();
 }

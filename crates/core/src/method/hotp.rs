@@ -64,6 +64,11 @@ impl State {
         Self { key, algorithm, digits, counter, last: None }
     }
 
+    /// The same token, counted as far as `other` is.
+    pub(crate) fn with_counter_of(self, other: &Self) -> Self {
+        Self { counter: other.counter, last: other.last, ..self }
+    }
+
     fn find(&self, code: &Code, from: u64, ahead: u64) -> Option<u64> {
         hotp::find(&self.key, code, from..=self.counter.saturating_add(ahead), self.algorithm, self.digits)
     }

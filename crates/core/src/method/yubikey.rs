@@ -44,6 +44,20 @@ impl State {
         Self { public_id: None, own: None }
     }
 
+    /// The name of the key, in modhex, once it is bound.
+    pub fn public_id(&self) -> Option<&PublicId> {
+        self.public_id.as_ref()
+    }
+
+    /// Whether both know the same secret of the same key, compared in constant time.
+    pub(crate) fn matches(&self, other: &Self) -> bool {
+        let secrets = self.own.as_ref().zip(other.own.as_ref());
+        let matches = secrets.is_some_and(|(own, other)| {
+            (own.key.matches(&other.key) & own.private_id.matches(&other.private_id)).into()
+        });
+        matches && self.public_id == other.public_id
+    }
+
     /// A key whose secret is known here.
     pub fn own(public_id: PublicId, private_id: PrivateId, key: YubikeyKey) -> Self {
         Self { public_id: Some(public_id), own: Some(Own { key, private_id }) }

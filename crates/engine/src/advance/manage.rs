@@ -129,7 +129,7 @@ impl Engine {
         let (user, own) = (signed_in.user(), signed_in.session());
         self.settle(user, Ground::Run(&attempt, own), |factors, now| {
             self.may_use(own, &factors, now)?;
-            manage::may_remove(&factors, device, self.policy())?;
+            manage::may_remove(&self.usable(&factors, device, now)?, device, self.policy())?;
             let known = factors.device(device).ok_or(Refusal::DeviceUnknown)?;
             let removed = removed(known, event(EventKind::DeviceRemoved, &attempt, visit, now));
             let preferred = factors.default_without(device);

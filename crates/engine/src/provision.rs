@@ -1,0 +1,167 @@
+//! Tokens whose secret was made elsewhere: what is known of one already, and handing it from one user to another.
+//!
+//! A token is moved in one commit: it is never two users' at once, and never without what it has accepted so far. A user whose
+//! last second factor is moved has two-factor authentication switched off, as by `disable_two_factor`, in the same commit.
+
+use std::time::Duration;
+
+use countersign_core::{
+    Batch, Change, Device, DeviceId, DeviceName, Envelope, Event, EventKind, Factors, Kind, Refusal, Sealed, Status,
+    Timestamp, UserId, Written,
+    flow::manage,
+    provision::{self, Provisioned},
+};
+
+use crate::{Engine, Fault, Stop, TwoFactorStatus, User, verify::Ground};
+
+/// A token that is to be given to a user. It counts at once.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// Names its row. Of the token itself, so that a token has one row at most.
+    pub id: DeviceId,
+    /// By which method its codes are verified.
+    pub kind: Kind,
+    /// What its owner will see.
+    pub name: DeviceName,
+    /// Its secret, and what it has accepted elsewhere.
+    pub state: Envelope,
+}
+
+/// What became of the user who had a token before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PreviousOwner {
+    /// The user.
+    pub user: UserId,
+    /// Whether two-factor authentication is still on.
+    pub two_factor: TwoFactorStatus,
+}
+
+impl Engine {
+    /// How the row of `token` differs from what `user` is to be given; `None` if there is no row.
+    pub async fn provisioned(&self, user: &UserId, token: &NewToken) -> Result<Option<Provisioned>, Fault> {
+        let Some(row) = self.store().device(&token.id).await? else { return Ok(None) };
+        Ok(Some(Provisioned::of(&self.open_device(row)?, user, &token.state)))
+    }
+
+    /// Sets the end of a device's validity, as its issuer gives it.
+    pub async fn set_validity(
+        &self,
+        user: &User,
+        device: &DeviceId,
+        valid_until: Option<Timestamp>,
+    ) -> Result<(), Stop> {
+        self.settle(user, Ground::Staff, |factors, _| {
+            let row = factors.device(device).ok_or(Refusal::DeviceUnknown)?.clone();
+            let mut device = self.open_device_of(&factors.account, row)?;
+            device.state.valid_until = valid_until;
+            device.version = device.version.saturating_add(1);
+            Ok((vec![Change::UpdateDevice(device)], ()))
+        })
+        .await
+    }
+
+    /// Gives a token to a user, in the place of the row that it has already, whoever's that is. Returns the other user who had
+    /// it. A token that nobody has is given as by [`add_device`](Engine::add_device).
+    pub async fn take_over_device(&self, user: &User, token: &NewToken) -> Result<Option<PreviousOwner>, Stop> {
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
+            let Some(row) = self.store().device(&token.id).await? else {
+                let NewToken { id, kind, name, state } = token.clone();
+                return self.add_device(user, &id, &kind, name, state).await.map(|()| None);
+            };
+            let previous = self.factors_of(&row.user).await?;
+            let Some(row) = previous.device(&token.id).cloned() else { continue };
+            let row = self.open_device_of(&previous.account, row)?;
+            let others = without(previous, &token.id);
+            let (mut changes, mut left) = (vec![], None);
+            let own = if row.user == user.id {
+                others
+            } else {
+                let two_factor = if others.enabled() { TwoFactorStatus::Enabled } else { TwoFactorStatus::Disabled };
+                changes.extend(surrendered(&row, &others, two_factor, now));
+                left = Some(PreviousOwner { user: row.user.clone(), two_factor });
+                self.factors_of(&user.id).await?
+            };
+            manage::room(&own, self.policy())?;
+            changes.push(Change::RemoveDevice { device: row.id.clone(), seen: row.version });
+            changes.extend(given(self.taken_over(user, token, &row), &own, now));
+            if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
+                return Ok(left);
+            }
+        }
+        Err(Fault::busy("move a token in time", Duration::from_secs(1)).into())
+    }
+
+    /// The factors without those whose validity has ended: a user who is left with them alone could not sign in. `kept` stays.
+    pub(crate) fn usable(
+        &self,
+        factors: &Factors<Sealed>,
+        kept: &DeviceId,
+        now: Timestamp,
+    ) -> Result<Factors<Sealed>, Fault> {
+        let mut usable = factors.clone();
+        usable.devices.clear();
+        for device in &factors.devices {
+            if device.id == *kept || !self.open_device(device.clone())?.state.is_expired(now) {
+                usable.devices.push(device.clone());
+            }
+        }
+        Ok(usable)
+    }
+
+    fn taken_over(&self, user: &User, token: &NewToken, row: &Device) -> Device {
+        let NewToken { id, kind, name, state } = token.clone();
+        let fresh = self.new_device(&user.id, kind, name, Status::Active, state.state.clone());
+        provision::replaced(row, Device { id, state, ..fresh })
+    }
+}
+
+/// The factors apart from this device.
+fn without(factors: Factors<Sealed>, device: &DeviceId) -> Factors<Sealed> {
+    let devices = factors.devices.into_iter().filter(|other| other.id != *device).collect();
+    Factors { devices, ..factors }
+}
+
+/// What changes for the user who had `row`, apart from the removal of the row itself: the sessions and tokens that it verified
+/// end. Where no second factor is left, all of them do, and backup codes go with it.
+fn surrendered(row: &Device, others: &Factors<Sealed>, left: TwoFactorStatus, now: Timestamp) -> Vec<Change> {
+    let user = || row.user.clone();
+    let preferred = others.account.preferred.clone().filter(|preferred| *preferred != row.id);
+    let moved = |preferred| Change::MoveFactors { user: user(), seen: others.account.factors, preferred };
+    if left == TwoFactorStatus::Enabled {
+        let removed = about(row, EventKind::DeviceRemoved, now);
+        return vec![
+            moved(preferred),
+            Change::EndSessionsOf { user: user(), device: row.id.clone(), but: None },
+            Change::EndTokensOf { user: user(), device: row.id.clone(), but: None },
+            Change::Record(removed),
+        ];
+    }
+    let rest =
+        others.devices.iter().map(|other| Change::RemoveDevice { device: other.id.clone(), seen: other.version });
+    let disabled = Change::Record(Event::new(now, user(), EventKind::TwoFactorDisabled));
+    rest.chain([moved(None), disabled]).chain(ends(&row.user)).collect()
+}
+
+/// What changes for the user who is given the device, whose other factors are `own`.
+fn given(device: Device, own: &Factors<Sealed>, now: Timestamp) -> Vec<Change> {
+    let (user, id) = (device.user.clone(), device.id.clone());
+    let preferred = own.account.preferred.clone().or(Some(id));
+    let confirmed = Change::Record(about(&device, EventKind::DeviceConfirmed, now));
+    let moved = Change::MoveFactors { user: user.clone(), seen: own.account.factors, preferred };
+    [moved, Change::AddDevice(device), confirmed].into_iter().chain(ends(&user)).collect()
+}
+
+/// The end of everything that was opened with other factors.
+fn ends(user: &UserId) -> [Change; 3] {
+    [
+        Change::EndSessions { user: user.clone() },
+        Change::EndTokens { user: user.clone() },
+        Change::EndDeviceCookies { user: user.clone() },
+    ]
+}
+
+fn about(device: &Device, kind: EventKind, now: Timestamp) -> Event {
+    let (id, method) = (Some(device.id.clone()), Some(device.kind.clone()));
+    Event { device: id, method, ..Event::new(now, device.user.clone(), kind) }
+}
