@@ -21,7 +21,18 @@ pub(crate) fn read(path: &Path, what: &str) -> Result<Zeroizing<String>> {
     let room = usize::try_from(length).unwrap_or_default().saturating_add(1);
     let mut text = Zeroizing::new(String::with_capacity(room));
     file.read_to_string(&mut text).with_context(unreadable)?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len_utf8());
+    }
     Ok(text)
+}
+
+/// What some shells and editors put before UTF-8. It is no part of a secret: no user could type it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The text without a byte order mark before it.
+pub(crate) fn without_byte_order_mark(text: &str) -> &str {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
 
 /// The secret in the first line of the file at `path`.
