@@ -5,6 +5,7 @@
 //! password and whenever a user is shut out, so what rested on the old state ends in every running server at once.
 
 mod name;
+mod respelling;
 
 use std::sync::Arc;
 
@@ -16,7 +17,10 @@ use countersign_engine::{
 use countersign_store::{Activity, Insertion, NewPassword, UserRow, UserTable};
 use data_encoding::BASE64URL_NOPAD;
 
-pub(crate) use self::name::{UserName, email};
+pub(crate) use self::{
+    name::{UserName, email},
+    respelling::{Respelled, respell},
+};
 use crate::{
     hashing::{self, Hashing, Match, NOBODY},
     password::{Owner, Rules},
@@ -49,9 +53,16 @@ pub(crate) enum Added {
 }
 
 impl BuiltInUsers {
-    /// The user of this name, in any spelling.
+    /// The user of this name, in any spelling. One whose name was stored in an earlier spelling is found by that one first, so
+    /// that nobody who came later is taken for them.
     pub(crate) async fn find(&self, name: &str) -> Result<Option<UserRow>, Fault> {
-        self.table.by_canonical_name(&name::canonical(name)).await
+        let (canonical, earlier) = (name::canonical(name), name::earlier(name));
+        if earlier != canonical
+            && let Some(row) = self.table.by_canonical_name(&earlier).await?
+        {
+            return Ok(Some(row));
+        }
+        self.table.by_canonical_name(&canonical).await
     }
 
     /// Everybody, by name.
@@ -148,6 +159,10 @@ impl Users for BuiltInUsers {
 
     fn canonical(&self, name: &str) -> String {
         name::canonical(name)
+    }
+
+    async fn by_login(&self, typed: &str) -> Result<Option<User>, Fault> {
+        Ok(self.find(typed).await?.map(seen))
     }
 
     async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault> {

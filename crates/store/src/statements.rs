@@ -368,6 +368,11 @@ pub(crate) mod user {
         RETURNING id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed";
     pub(crate) const SET_HASH_IF: &str = "
         UPDATE app_user SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
+    /// New name, user, name that was seen. No row if another user has the new one.
+    pub(crate) const SET_CANONICAL_NAME: &str = "
+        UPDATE app_user SET canonical_name = $1
+        WHERE id = $2 AND canonical_name = $3
+          AND NOT EXISTS (SELECT 1 FROM app_user AS other WHERE other.canonical_name = $1)";
     pub(crate) const SET_ACTIVE: &str = "
         UPDATE app_user SET active = $1, stamp = $2 WHERE id = $3
         RETURNING id, name, canonical_name, email, password_hash, active, staff, stamp, created, password_changed";

@@ -150,6 +150,12 @@ impl UserTable {
         Ok(self.count("renew a password's hash", user::SET_HASH_IF, values).await? > 0)
     }
 
+    /// Sets the canonical name of a user if it is still `seen` and no other user has the new one. Returns whether it was set.
+    pub async fn set_canonical_name(&self, id: &UserId, seen: &str, canonical_name: &str) -> Result<bool, Fault> {
+        let values = vec![canonical_name.into(), id.into(), seen.into()];
+        Ok(self.count("set a canonical name", user::SET_CANONICAL_NAME, values).await? > 0)
+    }
+
     /// Lets a user sign in or not, under a new stamp, and returns the user as they are then; `None` if there is no such
     /// user.
     pub async fn set_active(&self, id: &UserId, activity: Activity, stamp: String) -> Result<Option<UserRow>, Fault> {

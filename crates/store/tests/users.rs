@@ -148,6 +148,23 @@ async fn one_of_many_gets_the_name() {
 }
 
 #[tokio::test]
+async fn a_canonical_name_is_changed_only_from_what_was_seen_and_to_one_that_nobody_has() {
+    for (_place, users) in tables().await {
+        let eve = UserRow { id: UserId::new("2"), name: "Eve".into(), canonical_name: "eve".into(), ..ada() };
+        for row in [ada(), eve] {
+            users.insert(row).await.unwrap();
+        }
+        let set = async |seen, name| users.set_canonical_name(&ada().id, seen, name).await.unwrap();
+        assert!(!set("adam", "ada lovelace").await && !set("ada", "eve").await);
+        assert_eq!(columns(&users.by_canonical_name("ada").await.unwrap().unwrap()), columns(&ada()));
+        assert!(set("ada", "ada lovelace").await);
+        assert!(users.by_canonical_name("ada").await.unwrap().is_none());
+        let renamed = users.by_canonical_name("ada lovelace").await.unwrap().unwrap();
+        assert_eq!(columns(&renamed), columns(&UserRow { canonical_name: "ada lovelace".into(), ..ada() }));
+    }
+}
+
+#[tokio::test]
 async fn a_new_password_brings_a_new_stamp() {
     for (_place, users) in tables().await {
         users.insert(ada()).await.unwrap();

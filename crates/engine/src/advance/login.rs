@@ -53,7 +53,9 @@ impl Engine {
         visit: &Visit,
     ) -> Result<(User, Charge), Stop> {
         let canonical = self.users().canonical(name);
-        let user = if canonical.len() <= LONGEST_NAME { self.users().by_name(&canonical).await? } else { None };
+        // One spelling can be longer than the other.
+        let is_name = canonical.len().min(name.len()) <= LONGEST_NAME;
+        let user = if is_name { self.users().by_login(name).await? } else { None };
         let charge = self.try_password(user.as_ref(), &canonical, password, visit).await?;
         Ok(user.zip(charge).ok_or(Refusal::CredentialsWrong)?)
     }

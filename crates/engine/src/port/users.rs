@@ -52,6 +52,12 @@ pub trait Users: Debug + Send + Sync {
         name.trim().to_lowercase()
     }
 
+    /// The user who is meant by a name as it was typed at a sign-in. By default the one whose spelling it is. A host whose rule
+    /// for spellings has changed can find here what was stored under the earlier one.
+    async fn by_login(&self, typed: &str) -> Result<Option<User>, Fault> {
+        self.by_name(&self.canonical(typed)).await
+    }
+
     /// The user with this id.
     async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault>;
 

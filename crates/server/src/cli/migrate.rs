@@ -6,6 +6,7 @@ use countersign_store::{Database, Migrated, Pending};
 use serde_json::json;
 
 use super::{Form, SettingFlags};
+use crate::users::{Respelled, respell};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -25,12 +26,24 @@ pub(super) async fn run(Arguments { settings, dry_run, form }: &Arguments) -> Re
 
 async fn migrate(database: &Database, form: Form) -> Result<()> {
     let Migrated { from, to } = database.migrate().await?;
-    let text = if from == to {
+    let Respelled { updated, kept } = respell(&database.open().await?.users).await?;
+    let mut lines = vec![if from == to {
         format!("{database} is at migration {to} already")
     } else {
         format!("{database} went from migration {from} to {to}")
-    };
-    form.print(&json!({ "from": from, "to": to }), text)
+    }];
+    if updated > 0 {
+        lines.push(format!("user names found in more spellings than before: {updated}"));
+    }
+    lines.extend(kept.iter().map(|(name, other)| {
+        format!("{name:?} and {other:?} are two users by now and would be one name: each signs in with the name as written here")
+    }));
+    let mut data = json!({ "from": from, "to": to });
+    if updated > 0 || !kept.is_empty() {
+        let kept: Vec<_> = kept.iter().map(|(name, _)| name).collect();
+        data = json!({ "from": from, "to": to, "names": { "updated": updated, "kept": kept } });
+    }
+    form.print(&data, lines.join("\n"))
 }
 
 async fn tell(database: &Database, form: Form) -> Result<()> {

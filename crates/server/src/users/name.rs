@@ -1,14 +1,29 @@
 //! What users may be called, and when two spellings are one name.
+//!
+//! A name is compared by its full case folding (Unicode §3.13): `STRASSE` and `straße`, `ſam` and `sam` are one name. Earlier
+//! versions compared names in lower case: [`earlier`] has that spelling, in which rows may still be stored.
 
 use anyhow::{Result, ensure};
-use unicode_normalization::UnicodeNormalization as _;
+use caseless::Caseless as _;
+use icu_properties::{
+    CodePointMapData, CodePointSetData,
+    props::{DefaultIgnorableCodePoint, GeneralCategory, JoiningType},
+};
+use unicode_normalization::{UnicodeNormalization as _, char::canonical_combining_class};
 
-/// The most characters of a name, and of what it may be typed as, in bytes: the engine looks up no longer ones.
+/// The most characters of a name, and of each of its spellings, in bytes: the engine looks up no longer ones.
 const LONGEST: (usize, usize) = (150, 320);
 /// The most characters of an address (RFC 5321 §4.5.3.1.3, without the brackets).
 const LONGEST_EMAIL: usize = 254;
 
-/// A name as its owner writes it: NFC, no blanks around it, nothing in it that cannot be seen or turns the writing round.
+/// The combining class of a virama, after which a joiner changes how a letter looks.
+const VIRAMA: u8 = 9;
+const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
+const ZERO_WIDTH_JOINER: char = '\u{200d}';
+/// A letter like any other to Unicode, and a blank to the eye.
+const BRAILLE_BLANK: char = '\u{2800}';
+
+/// A name as its owner writes it: NFC, no blanks around it, nothing in it that is invisible or changes the direction of writing.
 #[derive(Clone, Debug)]
 pub(crate) struct UserName(String);
 
@@ -16,9 +31,12 @@ impl UserName {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let name: String = text.trim().nfc().collect();
         let (characters, bytes) = LONGEST;
-        let fits = (1..=characters).contains(&name.chars().count()) && name.len() <= bytes;
+        let fits = (1..=characters).contains(&name.chars().count()) && name.len().max(canonical(&name).len()) <= bytes;
         ensure!(fits, "a name has 1 to {characters} characters, in at most {bytes} bytes");
-        ensure!(!name.chars().any(is_unseen), "a name has no control characters");
+        if let Some(letter) = invisible(&name) {
+            let number = u32::from(letter);
+            anyhow::bail!("a name has no invisible and no direction-changing characters, as U+{number:04X} is one");
+        }
         Ok(Self(name))
     }
 
@@ -33,10 +51,50 @@ impl From<UserName> for String {
     }
 }
 
-/// Control characters, those that turn the writing round, and spaces without width. Joiners stay: some scripts need them.
-fn is_unseen(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+/// The first character that has no place in a name (UTS 39 §3.1): one that cannot be seen, looks like a plain blank without being
+/// one, changes the direction of writing, or has no meaning of its own. Joiners stay where a script needs them.
+fn invisible(name: &str) -> Option<char> {
+    let letters: Vec<char> = name.chars().collect();
+    let (ignorable, category) =
+        (CodePointSetData::new::<DefaultIgnorableCodePoint>(), CodePointMapData::<GeneralCategory>::new());
+    let is_invisible = |place: usize, letter: char| match letter {
+        ' ' => false,
+        BRAILLE_BLANK => true,
+        ZERO_WIDTH_JOINER | ZERO_WIDTH_NON_JOINER => !joins(&letters, place, letter),
+        _ => ignorable.contains(letter) || has_no_place(category.get(letter)),
+    };
+    let mut places = letters.iter().copied().enumerate();
+    places.find_map(|(place, letter)| is_invisible(place, letter).then_some(letter))
+}
+
+fn has_no_place(category: GeneralCategory) -> bool {
+    matches!(
+        category,
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::SpaceSeparator
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+            | GeneralCategory::PrivateUse
+            | GeneralCategory::Surrogate
+            | GeneralCategory::Unassigned
+    )
+}
+
+/// Whether the joiner at this place changes how the letters beside it look (RFC 5892 §A.1 and §A.2): after a virama, and a
+/// non-joiner between letters that would join.
+fn joins(letters: &[char], place: usize, joiner: char) -> bool {
+    let (before, after) = letters.split_at_checked(place).unwrap_or_default();
+    if before.last().is_some_and(|letter| canonical_combining_class(*letter) == VIRAMA) {
+        return true;
+    }
+    let joining = |letter: &char| CodePointMapData::<JoiningType>::new().get(*letter);
+    let is_seen = |kind: &JoiningType| *kind != JoiningType::Transparent;
+    let before = before.iter().rev().map(joining).find(is_seen);
+    let after = after.iter().skip(1).map(joining).find(is_seen);
+    joiner == ZERO_WIDTH_NON_JOINER
+        && matches!(before, Some(JoiningType::LeftJoining | JoiningType::DualJoining))
+        && matches!(after, Some(JoiningType::RightJoining | JoiningType::DualJoining))
 }
 
 /// The one spelling that stands for all of a name.
@@ -45,7 +103,16 @@ pub(super) fn canonical(name: &str) -> String {
     if name.is_ascii() {
         return name.trim().to_ascii_lowercase();
     }
-    // Lower case can come apart again (İ becomes i and a dot), so it is composed once more.
+    // Folding needs whole decompositions (Unicode §3.13, D145). Lower case comes first for letters that are newer than the
+    // table of foldings.
+    name.trim().nfd().flat_map(char::to_lowercase).default_case_fold().nfc().collect()
+}
+
+/// The spelling that stood for a name in versions before full case folding.
+pub(super) fn earlier(name: &str) -> String {
+    if name.is_ascii() {
+        return name.trim().to_ascii_lowercase();
+    }
     name.trim().nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
@@ -69,25 +136,114 @@ mod tests {
             ("Ada", " ada\t"),
             ("ÅSA", "a\u{30a}sa"),
             ("STRASSE", "strasse"),
+            ("STRASSE", "straße"),
+            ("Strasse", "STRA\u{1e9e}E"),
+            ("sam", "ſam"),
+            ("fiona", "ﬁona"),
+            ("Steffi", "Steﬃ"),
             ("İpek", "i\u{307}pek"),
             ("ΣΊΣΥΦΟΣ", "σίσυφοσ"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("\u{1fb3}", "αι"),
+            ("ᾼ\u{301}", "\u{3ac}ι"),
+            ("ŉ", "ʼn"),
+            ("և", "ԵՒ"),
         ] {
             assert_eq!(canonical(one), canonical(other), "{one} {other}");
-            assert_eq!(canonical(&canonical(one)), canonical(one));
         }
         assert_ne!(canonical("ada"), canonical("adа"), "a Cyrillic letter is another one");
+        assert_ne!(canonical("i"), canonical("ı"), "nor has a dotless i a dot");
+    }
+
+    /// Else a name that was stored under the earlier rule would have another spelling by now than the one it is looked up by.
+    #[test]
+    fn a_spelling_has_itself_for_a_spelling_whatever_the_letter() {
+        let stays = |letter: &char| {
+            let alone = || std::iter::once(*letter);
+            let folded = alone().nfd().flat_map(char::to_lowercase).default_case_fold();
+            folded.eq(alone()) && canonical_combining_class(*letter) == 0
+        };
+        for letter in ('\0'..=char::MAX).filter(|letter| !stays(letter)) {
+            for name in [format!("x{letter}"), format!("α{letter}\u{301}")] {
+                let spelling = canonical(&name);
+                assert_eq!(canonical(&spelling), spelling, "{:x}", u32::from(letter));
+                assert_eq!(canonical(&earlier(&name)), spelling, "{:x}", u32::from(letter));
+                assert_eq!(earlier(&earlier(&name)), earlier(&name), "{:x}", u32::from(letter));
+            }
+        }
     }
 
     #[test]
-    fn names_are_short_and_printable() {
-        for good in ["a", "Ada Lovelace", "ada@example.org", "艾达", &"a".repeat(150)] {
+    fn names_are_short() {
+        for good in ["a", "Ada Lovelace", "ada@example.org", "艾达", &"a".repeat(150), "Żółć", "नेहा", "🦊"]
+        {
             assert!(UserName::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "  ", "a\0", "a\nb", "a\u{7f}", "a\u{202e}b", "a\u{200b}", &"a".repeat(151), &"艾".repeat(107)]
-        {
+        let (long, wide, growing) = ("a".repeat(151), "艾".repeat(107), "և".repeat(81));
+        for bad in ["", "  ", &long, &wide, &growing] {
             assert!(UserName::parse(bad).is_err(), "{bad:?}");
         }
         assert_eq!(UserName::parse(" e\u{301} ").unwrap().as_str(), "é");
+    }
+
+    #[test]
+    fn t153_nothing_in_a_name_is_invisible_or_changes_the_direction_of_writing() {
+        for letter in [
+            '\0',
+            '\n',
+            '\t',
+            '\u{7f}',
+            '\u{85}', // control characters
+            '\u{61c}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{2069}', // direction
+            '\u{ad}',
+            '\u{34f}',
+            '\u{115f}',
+            '\u{17b4}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{2060}',
+            '\u{2064}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fff9}',
+            '\u{1d173}',
+            '\u{e0001}',
+            '\u{e0061}',
+            '\u{e0100}', // invisible
+            '\u{a0}',
+            '\u{2003}',
+            '\u{202f}',
+            '\u{3000}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{2800}', // blanks that are not plain
+            '\u{e000}',
+            '\u{ffff}',
+            '\u{378}', // without a meaning of their own
+            '\u{200c}',
+            '\u{200d}', // joiners between letters that do not join
+        ] {
+            let error = UserName::parse(&format!("a{letter}da")).unwrap_err().to_string();
+            assert!(error.contains(&format!("U+{:04X}", u32::from(letter))), "{letter:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn joiners_stay_where_a_script_needs_them() {
+        for good in ["می\u{200c}خواهم", "क्\u{200d}ष", "ශ්\u{200d}රී", "ക്\u{200c}ഷ"] {
+            assert!(UserName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["\u{200c}می", "می\u{200c}", "می\u{200d}خواهم", "د\u{200c}خ", "क\u{200d}ष"] {
+            assert!(UserName::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

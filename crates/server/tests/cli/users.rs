@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use crate::{
-    house::{House, OTHER_PASSWORD, PASSWORD},
+    house::{Engine, House, OTHER_PASSWORD, PASSWORD},
     person::Person,
 };
 
@@ -82,6 +82,80 @@ fn a_name_is_one_name_in_every_spelling() {
     assert_eq!(house.run("user show a\u{30a}dmin").succeeds(), "Ådmin, two-factor authentication disabled");
 }
 
+#[tokio::test]
+async fn letters_with_several_small_forms_are_one_name_too() {
+    let house = House::of(&["straße", "ΣΊΣΥΦΟΣ", "fiona"]);
+    for (spelling, name) in [("STRASSE", "straße"), ("σίσυφος", "ΣΊΣΥΦΟΣ"), ("σίσυφοσ", "ΣΊΣΥΦΟΣ"), ("ﬁona", "fiona")]
+    {
+        assert_eq!(
+            house.run(&format!("user show {spelling}")).succeeds(),
+            format!("{name}, two-factor authentication disabled")
+        );
+        assert!(house.run(&format!("user add {spelling}")).fails().ends_with("already, in this spelling or another"));
+    }
+    let server = house.serves();
+    for name in ["straße", "STRASSE", "ſtraſſe", "σίσυφος", "FIONA"] {
+        assert!(Person::at(&server, name).signs_in(PASSWORD).await.says("You are signed in"), "{name}");
+    }
+}
+
+/// What an earlier version had stored: names in lower case.
+#[tokio::test]
+async fn names_that_were_stored_by_the_earlier_rule_are_found_before_and_after_the_upgrade() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::of_on(engine, &["straße", "grace"]);
+        house.sql("UPDATE app_user SET canonical_name = 'straße' WHERE name = 'straße'");
+        let server = house.serves();
+        let is_in = async |name: &str| Person::at(&server, name).signs_in(PASSWORD).await.says("You are signed in");
+        assert!(is_in("Straße").await && !is_in("STRASSE").await && is_in("grace").await, "{engine:?}");
+        let told = house.run("migrate");
+        assert!(told.succeeds().ends_with("user names found in more spellings than before: 1"), "{told:?}");
+        assert!(is_in("Straße").await && is_in("STRASSE").await && is_in("grace").await, "{engine:?}");
+        assert!(house.run("migrate").succeeds().ends_with("already"), "what is done is done once");
+    }
+}
+
+#[tokio::test]
+async fn t153_two_users_whose_names_would_be_one_by_now_stay_two() {
+    let house = House::of(&["grace"]);
+    house.run_with("user add STRASSE --password-stdin", OTHER_PASSWORD).succeeds();
+    house.sql("UPDATE app_user SET name = 'straße', canonical_name = 'straße' WHERE name = 'grace'");
+    let server = house.serves();
+    for _ in 0..2 {
+        let told = house.run("migrate --json").json();
+        assert_eq!(told["names"], json!({ "updated": 0, "kept": ["straße"] }));
+        let said = house.run("migrate");
+        assert!(said.succeeds().contains("\"straße\" and \"STRASSE\" are two users"), "{said:?}");
+        for (name, password, other) in [
+            ("straße", PASSWORD, OTHER_PASSWORD),
+            ("STRASSE", OTHER_PASSWORD, PASSWORD),
+            ("strasse", OTHER_PASSWORD, PASSWORD),
+        ] {
+            assert!(Person::at(&server, name).signs_in(password).await.says("You are signed in"), "{name}");
+            assert!(Person::at(&server, name).signs_in(other).await.says("do not belong together"), "{name}");
+        }
+    }
+    assert!(house.run("user add ſtraße").fails().ends_with("already, in this spelling or another"));
+}
+
+/// Docker's `--password-stdin` under PowerShell: a mark that nobody could type at a sign-in.
+#[tokio::test]
+async fn a_byte_order_mark_is_no_part_of_a_secret() {
+    let house = House::founded();
+    house.run_with("user add ada --password-stdin", &format!("\u{feff}{PASSWORD}\r")).succeeds();
+    let server = house.serves();
+    assert!(Person::at(&server, "ada").signs_in(PASSWORD).await.says("You are signed in"));
+    let nothing = house.run_with("user add grace --password-stdin", "\u{feff}");
+    assert!(nothing.fails().starts_with("the standard input is empty"));
+
+    let keys = std::fs::read_to_string(house.path("countersign.key")).unwrap();
+    let keys: String = keys.lines().filter(|line| !line.starts_with('#')).collect();
+    house.write("countersign.key", &format!("\u{feff}{keys}\n"));
+    assert_eq!(house.run("device list ada").succeeds(), "ada: none");
+    house.run("keys new").succeeds();
+    house.run("keys list").succeeds();
+}
+
 /// T28, at the pages: in whatever way a name is written, whether somebody has it or nobody.
 #[tokio::test]
 async fn t28_wrong_passwords_count_for_a_name_in_every_spelling() {
@@ -107,7 +181,8 @@ fn what_is_no_name_and_no_address_is_refused() {
     let house = House::founded();
     for (line, reason) in [
         ("user add ' '", "a name has 1 to 150 characters, in at most 320 bytes"),
-        ("user add 'a\tb'", "a name has no control characters"),
+        ("user add 'a\tb'", "a name has no invisible and no direction-changing characters, as U+0009 is one"),
+        ("user add 'a\u{ad}b'", "a name has no invisible and no direction-changing characters, as U+00AD is one"),
         ("user add ada --email ada", "\"ada\" is not an e-mail address"),
     ] {
         assert_eq!(house.run(line).fails(), reason, "{line}");

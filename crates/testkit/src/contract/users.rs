@@ -103,6 +103,7 @@ const RULES: &[(&str, Rule)] = rules! {
     a_user_is_the_same_by_name_and_by_id
     nobody_is_found_by_what_is_nobodys
     all_spellings_of_a_name_are_one_user
+    letters_with_several_small_forms_have_one_spelling_or_are_several_users
     the_password_matches_and_nothing_else_does
     a_name_with_capitals_is_found_in_every_spelling
     a_removed_user_s_id_is_never_given_again
@@ -162,6 +163,28 @@ async fn all_spellings_of_a_name_are_one_user(host: Arc<dyn Host>) {
         assert_eq!(host.users().canonical(&spelling), spelling, "{typed:?}: a spelling has itself for a spelling");
         let found = by_name(&host, typed).await;
         assert_eq!(found, (spelling == one).then(|| ada.clone()), "{typed:?}");
+    }
+}
+
+/// A host may fold such letters or not. What it may not do is find a user by another user's spelling, or by none.
+async fn letters_with_several_small_forms_have_one_spelling_or_are_several_users(host: Arc<dyn Host>) {
+    for (number, spellings) in [
+        ["stra\u{df}e", "STRA\u{1e9e}E", "strasse", "STRASSE", "\u{17f}tra\u{df}e"],
+        ["σίσυφος", "σίσυφοσ", "ΣΊΣΥΦΟΣ", "σι\u{301}συφος", "Σίσυφος"],
+        ["\u{fb01}ona", "fiona", "FIONA", "Fiona", "fIona"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let [name, ..] = spellings;
+        let user = add(&host, name, &new_password(number)).await;
+        let one = host.users().canonical(name);
+        for typed in spellings {
+            let spelling = host.users().canonical(typed);
+            assert_eq!(host.users().canonical(&spelling), spelling, "{typed:?}: a spelling has itself for a spelling");
+            let found = by_name(&host, typed).await;
+            assert_eq!(found, (spelling == one).then(|| user.clone()), "{typed:?}");
+        }
     }
 }
 
@@ -306,7 +329,9 @@ async fn add(host: &Arc<dyn Host>, name: &str, password: &str) -> User {
 
 async fn by_name(host: &Arc<dyn Host>, typed: &str) -> Option<User> {
     let users = host.users();
-    users.by_name(&users.canonical(typed)).await.expect("the users can be read")
+    let found = users.by_name(&users.canonical(typed)).await.expect("the users can be read");
+    assert_eq!(users.by_login(typed).await.expect("the users can be read"), found, "{typed:?}, as it is typed");
+    found
 }
 
 async fn by_id(host: &Arc<dyn Host>, id: &UserId) -> Option<User> {
