@@ -5,6 +5,8 @@
 //! clock is read. What this takes out of the text is wiped when it is dropped, and the text is for the caller to wipe.
 
 mod csv;
+pub(crate) mod distinguished_name;
+mod moment;
 mod pskc;
 
 use std::{collections::HashMap, fmt, ops::RangeInclusive, str};
@@ -24,11 +26,14 @@ use zeroize::Zeroizing;
 /// The largest file that is read, in bytes: room for ten thousand tokens as PSKC.
 pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
 
-/// A name or a serial number has at most this many bytes.
-const LONGEST_NAME: usize = 255;
+/// A serial number has at most this many bytes.
+const LONGEST_SERIAL: usize = 255;
+/// An owner has at most this many bytes: a distinguished name tells the way through a whole directory.
+const LONGEST_OWNER: usize = 1024;
 
-/// The fewest bytes of an HOTP or TOTP key (RFC 4226 §4, R6), and the most that any hash takes as they are.
-const KEY_BYTES: RangeInclusive<usize> = 16..=128;
+/// The fewest bytes of an HOTP or TOTP key, and the most that any hash takes as they are. RFC 4226 §4 (R6) asks for 16, but older
+/// apps made keys of 10: they are taken, and marked as weak.
+const KEY_BYTES: RangeInclusive<usize> = 10..=128;
 
 /// One token.
 #[derive(Debug)]
@@ -39,16 +44,24 @@ pub(crate) struct Seed {
     pub(crate) serial: String,
     /// Whose token it is, in the vendor's words: a name, or a whole distinguished name (RFC 4514).
     pub(crate) user: Option<String>,
-    /// When it may be used. Whoever takes the seed over has to keep to it (RFC 6030 §5).
+    /// When it may be used. The importer has to enforce it (RFC 6030 §5).
     pub(crate) validity: Validity,
     pub(crate) secret: SeedSecret,
 }
 
 /// The times within which a key may be used, both included. What is not set has no bound.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Validity {
     pub(crate) from: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,
+}
+
+impl Validity {
+    /// The times within both.
+    fn within(self, other: Self) -> Self {
+        let ends = self.until.into_iter().chain(other.until);
+        Self { from: self.from.max(other.from), until: ends.min() }
+    }
 }
 
 /// What the token and the server share.
@@ -64,6 +77,10 @@ pub(crate) enum SeedSecret {
     Totp {
         key: Key,
         totp: Totp,
+        /// The last time step whose code was accepted elsewhere.
+        used: Option<u64>,
+        /// How many time steps the token's clock is ahead.
+        drift: i16,
     },
     Yubikey {
         public_id: PublicId,
@@ -100,13 +117,39 @@ impl fmt::Debug for PreShared {
     }
 }
 
+/// What the file may not say itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Supplement<'a> {
+    /// What opens a PSKC file that is encrypted. CSV is never encrypted and takes no notice of it.
+    pub(crate) key: Option<&'a PreShared>,
+    /// How tokens in CSV make their codes, where the file has no type. PSKC always has one.
+    pub(crate) kind: Option<OathKind>,
+}
+
+/// How a token makes its codes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum OathKind {
+    /// From a counter of presses.
+    Hotp,
+    /// From the time.
+    Totp,
+}
+
+impl OathKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Hotp => "hotp",
+            Self::Totp => "totp",
+        }
+    }
+}
+
 /// Every seed in a file, PSKC if it begins as XML does and CSV otherwise.
-///
-/// CSV is never encrypted, and takes no notice of `key`.
-pub(crate) fn read(text: &[u8], key: Option<&PreShared>) -> Result<Vec<Seed>> {
+pub(crate) fn read(text: &[u8], supplement: Supplement<'_>) -> Result<Vec<Seed>> {
     ensure!(text.len() <= LARGEST, "the file is larger than {} MiB", LARGEST / (1024 * 1024));
     let text = plain(text)?;
-    let seeds = if text.trim_start().starts_with('<') { pskc::read(&text, key) } else { csv::read(&text) }?;
+    let is_xml = text.trim_start().starts_with('<');
+    let seeds = if is_xml { pskc::read(&text, supplement.key) } else { csv::read(&text, supplement.kind) }?;
     ensure!(!seeds.is_empty(), "there is no seed in the file");
     refuse_doubles(&seeds)?;
     Ok(seeds)
@@ -158,10 +201,25 @@ fn oath_key(bytes: &[u8]) -> Result<Key> {
     Ok(Key::new(bytes))
 }
 
-/// A name or a serial number: one line, and not an empty one.
-fn name(text: &str) -> Option<String> {
+/// A serial number: one line, and not an empty one.
+fn serial(text: &str) -> Option<String> {
+    line(text, LONGEST_SERIAL)
+}
+
+/// An owner: one line, and not an empty one.
+fn owner(text: &str) -> Option<String> {
+    line(text, LONGEST_OWNER)
+}
+
+fn line(text: &str, longest: usize) -> Option<String> {
     let text = text.trim();
-    (!text.is_empty() && text.len() <= LONGEST_NAME && !text.contains(char::is_control)).then(|| text.to_owned())
+    (!text.is_empty() && text.len() <= longest && !text.contains(char::is_control)).then(|| text.to_owned())
+}
+
+/// The hash under the HMAC, as vendors write it: `SHA1`, `SHA-256`, `HmacSHA512`, `HMAC-SHA-1`.
+fn algorithm(text: &str) -> Option<Algorithm> {
+    let text: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+    text.strip_prefix("HMAC").unwrap_or(&text).parse().ok()
 }
 
 fn digits(text: &str) -> Result<Digits> {
@@ -198,7 +256,7 @@ mod tests {
     ];
 
     fn refusal(text: &[u8]) -> String {
-        format!("{:#}", read(text, None).unwrap_err())
+        format!("{:#}", read(text, Supplement::default()).unwrap_err())
     }
 
     #[test]
@@ -212,8 +270,9 @@ mod tests {
     fn lines_may_end_as_on_windows_and_begin_with_a_mark() {
         for text in [include_str!("../tests/seeds/tokens.csv"), include_str!("../tests/seeds/rfc6030-figure-3.xml")] {
             let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
-            let lines =
-                |text: &str| read(text.as_bytes(), None).unwrap().iter().map(|seed| seed.line).collect::<Vec<_>>();
+            let lines = |text: &str| {
+                read(text.as_bytes(), Supplement::default()).unwrap().iter().map(|seed| seed.line).collect::<Vec<_>>()
+            };
             assert_eq!(lines(&windows), lines(text));
             assert_eq!(lines(text.trim_end()), lines(text));
         }
@@ -231,7 +290,7 @@ mod tests {
         let twice = [header, hotp, "\n", hotp].concat();
         assert_eq!(refusal(twice.as_bytes()), "line 4: the same token as in line 2");
         let slots = [header, hotp, &slot("cccc"), &slot("cccb")].concat();
-        assert_eq!(read(slots.as_bytes(), None).unwrap().len(), 3);
+        assert_eq!(read(slots.as_bytes(), Supplement::default()).unwrap().len(), 3);
         let slots = [header, &slot("cccc"), &slot("CCCC")].concat();
         assert_eq!(refusal(slots.as_bytes()), "line 3: the same token as in line 2");
     }
@@ -245,8 +304,25 @@ mod tests {
     }
 
     #[test]
+    fn the_hash_is_read_as_vendors_write_it() {
+        for (text, read) in [
+            ("SHA1", Some(Algorithm::Sha1)),
+            ("SHA-1", Some(Algorithm::Sha1)),
+            ("sha_256", Some(Algorithm::Sha256)),
+            ("HmacSHA256", Some(Algorithm::Sha256)),
+            ("HMAC-SHA-512", Some(Algorithm::Sha512)),
+            ("MD5", None),
+            ("SHA-224", None),
+            ("HMAC", None),
+            ("", None),
+        ] {
+            assert_eq!(algorithm(text), read, "{text}");
+        }
+    }
+
+    #[test]
     fn nothing_secret_is_printed() {
-        let seeds = read(include_bytes!("../tests/seeds/tokens.csv"), None).unwrap();
+        let seeds = read(include_bytes!("../tests/seeds/tokens.csv"), Supplement::default()).unwrap();
         let text = format!("{seeds:?}");
         assert!(
             !text.contains("49, 50, 51") && text.contains("Key([redacted])") && text.contains("PrivateId([redacted])")

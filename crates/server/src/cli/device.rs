@@ -1,34 +1,14 @@
 //! `countersign device`: what users answer with, what was sent to them, and tokens that come with a file of seeds.
 
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+mod import;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::Result;
 use clap::{Args, Subcommand};
-use countersign_engine::{
-    User,
-    core::{
-        Delivery, DeviceId, DeviceName, Kind, Timestamp,
-        device::Envelope,
-        mark::Marks,
-        method::{State, hotp, totp, yubikey},
-        view::DeviceView,
-    },
-};
-use data_encoding::BASE32_NOPAD;
+use countersign_engine::core::{Delivery, Timestamp, view::DeviceView};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
 
-use super::{Form, SettingFlags, all_of, one_of, reason, secret, told};
-use crate::{
-    seeds::{self, PreShared, Seed, SeedSecret},
-    users::seen,
-    wire::Installation,
-};
+use super::{Form, SettingFlags, one_of};
+use crate::wire::Installation;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -45,7 +25,7 @@ enum Deed {
     /// Show the latest codes that were sent to a user, and what became of them
     Deliveries(Latest),
     /// Give hardware tokens to users, from a file of seeds in CSV or PSKC; they count at once
-    Import(Import),
+    Import(import::Arguments),
 }
 
 #[derive(Args, Debug)]
@@ -67,32 +47,12 @@ struct Latest {
     form: Form,
 }
 
-#[derive(Args, Debug)]
-struct Import {
-    /// The file
-    file: PathBuf,
-    /// The user whose tokens they are, where the file does not say
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-    /// The file is encrypted: read the key, in hexadecimal digits, from the first line of the standard input
-    #[arg(long, conflicts_with = "password_stdin")]
-    key_stdin: bool,
-    /// The file is encrypted: read the password from the first line of the standard input
-    #[arg(long)]
-    password_stdin: bool,
-    /// Read and check everything, and give nobody anything
-    #[arg(long)]
-    dry_run: bool,
-    #[command(flatten)]
-    form: Form,
-}
-
 pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
     let installation = Installation::open(&settings.config()?).await?;
     match deed {
         Deed::List(arguments) => list(&installation, arguments).await,
         Deed::Deliveries(arguments) => deliveries(&installation, arguments).await,
-        Deed::Import(arguments) => import(&installation, arguments).await,
+        Deed::Import(arguments) => import::run(&installation, arguments).await,
     }
 }
 
@@ -120,13 +80,21 @@ fn device(device: &DeviceView) -> Value {
         "created": device.created.as_millis(),
         "last_used": device.last_used.map(Timestamp::as_millis),
         "failures": device.failures,
+        "valid_until": device.valid_until.map(Timestamp::as_millis),
+        "weak_key": device.weak_key,
     })
 }
 
 fn device_line(device: &DeviceView) -> String {
     let to = device.to.as_ref().map(|to| format!(", {to}")).unwrap_or_default();
     let used = device.last_used.map_or_else(|| "never used".into(), |at| format!("last used {}", moment(at)));
-    format!("{}: {}{to}, {}, {used}", device.name, device.kind, device.status.as_str())
+    let end = device.valid_until.map(|until| format!(", {}", end(until, device.is_expired))).unwrap_or_default();
+    let weak = if device.weak_key { ", weak key" } else { "" };
+    format!("{}: {}{to}, {}, {used}{end}{weak}", device.name, device.kind, device.status.as_str())
+}
+
+fn end(until: Timestamp, is_expired: bool) -> String {
+    format!("{} {}", if is_expired { "expired" } else { "valid until" }, moment(until))
 }
 
 async fn deliveries(installation: &Installation, Latest { name, limit, form }: Latest) -> Result<()> {
@@ -158,107 +126,4 @@ fn delivery_line(sent: &Delivery) -> String {
     let reason = sent.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let verified = sent.verified.map(|at| format!(", given back {}", moment(at))).unwrap_or_default();
     format!("{} {channel} {region} {}{reason}{verified}", moment(sent.created), status.as_str())
-}
-
-/// A token about to be given to somebody.
-struct Token {
-    user: User,
-    id: DeviceId,
-    kind: Kind,
-    name: DeviceName,
-    state: Envelope,
-}
-
-async fn import(installation: &Installation, arguments: Import) -> Result<()> {
-    let Import { file, user, key_stdin, password_stdin, dry_run, form } = arguments;
-    let key = match (key_stdin, password_stdin) {
-        (true, _) => Some(PreShared::key_from_hex(&secret::read_line()?)?),
-        (_, true) => Some(PreShared::Password(secret::read_line()?)),
-        _ => None,
-    };
-    let doing = || format!("could not read {}", file.display());
-    let seeds = seeds::read(&whole(&file)?, key.as_ref()).with_context(doing)?;
-    let tokens = tokens_of(installation, seeds, user.as_deref()).await.with_context(doing)?;
-    let (mut data, mut lines) = (vec![], vec![]);
-    for token in tokens {
-        let Token { user, id, kind, name, state } = token;
-        let is_new = !installation.engine.has_device(&id).await?;
-        if is_new && !dry_run {
-            installation.engine.add_device(&user, &id, &kind, name.clone(), state).await.map_err(told)?;
-        }
-        let outcome = match (is_new, dry_run) {
-            (false, _) => "there already",
-            (true, true) => "would be given",
-            (true, false) => "given",
-        };
-        lines.push(format!("{}: {name} ({kind}) {outcome}", user.name));
-        data.push(json!({ "user": user.name, "kind": kind.as_str(), "name": name.as_str(), "outcome": outcome }));
-    }
-    form.print(&data, lines.join("\n"))
-}
-
-fn whole(file: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let doing = || format!("could not read {}", file.display());
-    let most = u64::try_from(seeds::LARGEST).unwrap_or(u64::MAX).saturating_add(1);
-    // Room for all that is read, and for the look whether there is more: a buffer that grew would leave copies behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(seeds::LARGEST.saturating_add(64)));
-    File::open(file).with_context(doing)?.take(most).read_to_end(&mut text).with_context(doing)?;
-    ensure!(text.len() <= seeds::LARGEST, "could not read {}: it has more than 16 MiB", file.display());
-    Ok(text)
-}
-
-/// Whose each token is to be, all of them or none.
-async fn tokens_of(installation: &Installation, seeds: Vec<Seed>, user: Option<&str>) -> Result<Vec<Token>> {
-    let now = installation.engine.now();
-    let mut tokens = vec![];
-    for seed in seeds {
-        let line = seed.line;
-        tokens.push(token_of(installation, seed, user, now).await.with_context(|| format!("line {line}"))?);
-    }
-    Ok(tokens)
-}
-
-async fn token_of(installation: &Installation, seed: Seed, user: Option<&str>, now: Timestamp) -> Result<Token> {
-    let Seed { serial, user: named, validity, secret, .. } = seed;
-    let name = named.as_deref().or(user).context("it does not say whose token this is: name them with --user")?;
-    let row = all_of(&installation.users, &[name.to_owned()]).await?.into_iter().next();
-    let user = seen(row.ok_or_else(|| anyhow!("there is no user {name:?}"))?);
-    if validity.from.is_some_and(|from| now < from) {
-        bail!("the token is not valid yet");
-    }
-    if validity.until.is_some_and(|until| now > until) {
-        bail!("the token is not valid any more");
-    }
-    let (kind, state) = state_of(secret);
-    let id = id_of(&kind, &serial);
-    let name = DeviceName::parse(&serial).map_err(|refusal| anyhow!(reason(&refusal)))?;
-    Ok(Token { user, id, kind, name, state })
-}
-
-/// What is remembered of a token that nobody has used here.
-fn state_of(secret: SeedSecret) -> (Kind, Envelope) {
-    match secret {
-        SeedSecret::Hotp { key, algorithm, digits, counter } => {
-            let state = State::Hotp(hotp::State::at(key, algorithm, digits, counter));
-            (Kind::HOTP, used_below(state, counter))
-        }
-        SeedSecret::Totp { key, totp } => (Kind::TOTP, Envelope::new(State::Totp(totp::State::with(key, totp)))),
-        SeedSecret::Yubikey { public_id, private_id, key, counter } => {
-            let state = State::Yubikey(yubikey::State::own(public_id, private_id, key));
-            (Kind::YUBIKEY, used_below(state, counter.saturating_add(1)))
-        }
-    }
-}
-
-/// A state that takes no counter below this one.
-fn used_below(state: State, counter: u64) -> Envelope {
-    let marks = counter.checked_sub(1).map(Marks::with_floor).unwrap_or_default();
-    Envelope { marks, ..Envelope::new(state) }
-}
-
-/// The name of the row: of the token itself, so that a file that is imported again gives nothing twice.
-fn id_of(kind: &Kind, serial: &str) -> DeviceId {
-    let hash = Sha256::digest(format!("{kind}\n{serial}"));
-    let letters = BASE32_NOPAD.encode(hash.get(..16).unwrap_or_default());
-    DeviceId::new(letters.to_ascii_lowercase())
 }

@@ -2,32 +2,44 @@
 //! does not know, a value that the token's type has no use for and a quotation mark that is not closed are errors. It keeps
 //! the invariant that a line means the same whatever stands in the others.
 //!
-//! The columns may come in any order. Only `serial`, `type` and the secret are always needed; values may be quoted.
+//! The columns may come in any order, and values may be quoted. Only a serial number, a type and a secret are always needed.
 //!
-//! | column | for | value |
-//! |---|---|---|
-//! | `serial` | all | what is printed on the token |
-//! | `type` | all | `hotp`, `totp` or `yubikey` |
-//! | `user` | all | whose it is, if that is settled |
-//! | `secret_hex` | all | the secret in hexadecimal; of a `yubikey`, its AES key |
-//! | `secret_base32` | all | or the secret in base32 |
-//! | `algorithm` | `hotp`, `totp` | `SHA1` (unless said), `SHA256` or `SHA512` |
-//! | `digits` | `hotp`, `totp` | 6 (unless said), 7 or 8 |
-//! | `counter` | `hotp` | of the next code, 0 unless said |
-//! | `counter` | `yubikey` | sessions that are over, 0 unless said: codes of later ones are accepted |
-//! | `period` | `totp` | seconds that a code is shown, 30 unless said |
-//! | `t0` | `totp` | when the first period began, in Unix seconds, 0 unless said |
-//! | `public_id` | `yubikey` | what every code of it begins with, as it is typed |
-//! | `private_id` | `yubikey` | 6 bytes in hexadecimal |
+//! | column | also named | for | value |
+//! |---|---|---|---|
+//! | `serial` | `serial number` | all | what is printed on the token |
+//! | `type` | | all | `hotp`, `totp` or `yubikey`; `totp` if there is a column `period`; or what `--type` says |
+//! | `user` | `upn`, `username` | all | whose it is, if that is settled |
+//! | `secret_hex` | | all | the secret in hexadecimal; of a `yubikey`, its AES key |
+//! | `secret_base32` | `secret key` | all | or the secret in base32 |
+//! | `algorithm` | `hash function` | `hotp`, `totp` | `SHA1` (unless said), `SHA256` or `SHA512`, also as in `HMAC-SHA-256` |
+//! | `digits` | | `hotp`, `totp` | 6 (unless said), 7 or 8 |
+//! | `counter` | | `hotp` | of the next code, 0 unless said |
+//! | `counter` | | `yubikey` | sessions that are over, 0 unless said: codes of later ones are accepted |
+//! | `period` | `time interval` | `totp` | seconds that a code is shown, 30 unless said |
+//! | `t0` | | `totp` | when the first period began, in Unix seconds, 0 unless said |
+//! | `public_id` | | `yubikey` | what every code of it begins with, as it is typed |
+//! | `private_id` | | `yubikey` | 6 bytes in hexadecimal |
+//! | | `manufacturer`, `model` | all | is passed over |
+//!
+//! Without such a first line, values come in the order `serial, secret_hex, type, digits, counter or period`, and the last ones
+//! may be left out; with a type, an owner may stand in front, where `n/a` is nobody. Commas, semicolons, tabs, vertical bars or,
+//! without names, blanks separate values; a first line `sep=;` names the separator, as spreadsheets do.
 
-use std::str;
+mod layout;
+mod records;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use countersign_engine::core::otp::{Totp, base32, yubikey::PublicId};
-use csv_core::{ReadRecordResult, Reader};
 use zeroize::Zeroizing;
 
-use super::{Seed, SeedSecret, Validity, digits, from_hex, name, oath_key, private_id, step, yubikey_key};
+use self::{
+    layout::{IGNORED, Layout, MOVING},
+    records::{Record, Records},
+};
+use super::{
+    OathKind, Seed, SeedSecret, Validity, algorithm, digits, from_hex, oath_key, owner, private_id, serial, step,
+    yubikey_key,
+};
 
 /// Columns that every type has.
 const SHARED: [&str; 5] = ["serial", "type", "user", "secret_hex", "secret_base32"];
@@ -36,73 +48,61 @@ const HOTP: [&str; 3] = ["algorithm", "digits", "counter"];
 const TOTP: [&str; 4] = ["algorithm", "digits", "period", "t0"];
 const YUBIKEY: [&str; 3] = ["public_id", "private_id", "counter"];
 
-/// More than there are columns.
-const MOST_VALUES: usize = 32;
-
 /// The highest session counter of a YubiKey: it has 15 bits.
 const SESSIONS: u64 = 0x7fff;
 
-/// Every seed in `text`, whose lines end in `\n`, the last one too.
-pub(super) fn read(text: &str) -> Result<Vec<Seed>> {
-    let mut records = Records::of(text);
-    let Some(header) = records.next()? else { return Ok(Vec::new()) };
-    let columns = columns(&header).with_context(|| format!("line {}", header.line))?;
+/// Every seed in `text`, whose lines end in `\n`, the last one too. `kind` is the type of tokens that are given none.
+pub(super) fn read(text: &str, kind: Option<OathKind>) -> Result<Vec<Seed>> {
+    let Some(Layout { columns, kind, is_whole, mut records }) = Layout::of(text, kind)? else { return Ok(Vec::new()) };
     let mut seeds = Vec::new();
     while let Some(record) = records.next()? {
         let line = record.line;
-        let seed = Row::of(&columns, &record).and_then(|row| row.seed());
+        let seed = Row::of(&columns, &record, is_whole, kind).and_then(|row| row.seed());
         seeds.push(seed.with_context(|| format!("line {line}"))?);
     }
     Ok(seeds)
-}
-
-fn columns(header: &Record<'_>) -> Result<Vec<&'static str>> {
-    let mut columns = Vec::new();
-    for (cell, number) in header.cells().zip(1..) {
-        let mut known = SHARED.into_iter().chain(HOTP).chain(TOTP).chain(YUBIKEY);
-        let column = known.find(|column| column.eq_ignore_ascii_case(cell.trim()));
-        // It may be that there are no names and this is a seed, so it is not quoted.
-        let column = column.with_context(|| format!("column {number} has a name that is not known"))?;
-        ensure!(!columns.contains(&column), "there are two columns {column}");
-        columns.push(column);
-    }
-    for needed in ["serial", "type"] {
-        ensure!(columns.contains(&needed), "there is no column {needed}");
-    }
-    Ok(columns)
 }
 
 /// One line: its values, by column, those that are empty left out.
 struct Row<'a> {
     line: usize,
     values: Vec<(&'static str, &'a str)>,
+    /// `hotp`, `totp` or `yubikey`, or whatever the line says.
+    kind: &'a str,
 }
 
 impl<'a> Row<'a> {
-    fn of(columns: &[&'static str], record: &'a Record<'_>) -> Result<Self> {
+    fn of(columns: &[&'static str], record: &'a Record<'_>, is_whole: bool, kind: Option<OathKind>) -> Result<Self> {
         let (count, expected) = (record.cells().count(), columns.len());
-        ensure!(count == expected, "there are {count} values for {expected} columns");
-        let values = columns.iter().copied().zip(record.cells().map(str::trim));
-        let values = values.filter(|(_, value)| !value.is_empty()).collect();
-        Ok(Self { line: record.line, values })
+        let fits = if is_whole { count == expected } else { count <= expected };
+        ensure!(fits, "there are {count} values for {expected} columns");
+        let values = columns.iter().copied().zip(record.cells());
+        let mut values: Vec<_> = values.filter(|(column, value)| *column != IGNORED && !value.is_empty()).collect();
+        let said = values.iter().find_map(|(column, value)| (*column == "type").then_some(*value));
+        let kind = said.or(kind.map(OathKind::as_str)).context("there is no type: say it with --type")?;
+        if !is_whole {
+            let moving = if kind.eq_ignore_ascii_case("totp") { "period" } else { "counter" };
+            values.retain(|(column, value)| *column != "user" || !value.eq_ignore_ascii_case("n/a"));
+            values.iter_mut().filter(|(column, _)| *column == MOVING).for_each(|(column, _)| *column = moving);
+        }
+        Ok(Self { line: record.line, values, kind })
     }
 
     fn seed(&self) -> Result<Seed> {
-        let serial = name(self.needed("serial")?).context("the serial number is too long for one")?;
+        let serial = serial(self.needed("serial")?).context("the serial number is too long for one")?;
         let user =
-            self.value("user").map(|user| name(user).context("the user's name is too long for one")).transpose()?;
+            self.value("user").map(|user| owner(user).context("the user's name is too long for one")).transpose()?;
         Ok(Seed { line: self.line, serial, user, validity: Validity::default(), secret: self.secret()? })
     }
 
     fn secret(&self) -> Result<SeedSecret> {
-        let kind = self.needed("type")?;
-        if kind.eq_ignore_ascii_case("hotp") {
+        if self.kind.eq_ignore_ascii_case("hotp") {
             self.refuse_other_than(&HOTP, "hotp")?;
             self.hotp()
-        } else if kind.eq_ignore_ascii_case("totp") {
+        } else if self.kind.eq_ignore_ascii_case("totp") {
             self.refuse_other_than(&TOTP, "totp")?;
             self.totp()
-        } else if kind.eq_ignore_ascii_case("yubikey") {
+        } else if self.kind.eq_ignore_ascii_case("yubikey") {
             self.refuse_other_than(&YUBIKEY, "yubikey")?;
             self.yubikey()
         } else {
@@ -117,7 +117,8 @@ impl<'a> Row<'a> {
     }
 
     fn totp(&self) -> Result<SeedSecret> {
-        Ok(SeedSecret::Totp { key: oath_key(&self.secret_bytes()?)?, totp: self.totp_parameters()? })
+        let (key, totp) = (oath_key(&self.secret_bytes()?)?, self.totp_parameters()?);
+        Ok(SeedSecret::Totp { key, totp, used: None, drift: 0 })
     }
 
     fn yubikey(&self) -> Result<SeedSecret> {
@@ -136,10 +137,12 @@ impl<'a> Row<'a> {
 
     fn totp_parameters(&self) -> Result<Totp> {
         let usual = Totp::default();
-        let algorithm = self.value("algorithm").map(str::parse).transpose();
+        let named = self
+            .value("algorithm")
+            .map(|text| algorithm(text).context("the algorithm is none of SHA1, SHA256 and SHA512"));
         let t0 = self.value("t0").map(str::parse).transpose();
         Ok(Totp {
-            algorithm: algorithm?.unwrap_or(usual.algorithm),
+            algorithm: named.transpose()?.unwrap_or(usual.algorithm),
             digits: self.value("digits").map_or(Ok(usual.digits), digits)?,
             step: self.value("period").map_or(Ok(usual.step), step)?,
             t0: t0.ok().context("t0 is not a number of seconds")?.unwrap_or(usual.t0),
@@ -169,79 +172,12 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The lines of a file, one after the other. Those without a value are passed over.
-struct Records<'a> {
-    reader: Reader,
-    rest: &'a str,
-    /// Where the rest begins.
-    line: usize,
-    cells: Zeroizing<Vec<u8>>,
-    ends: [usize; MOST_VALUES],
-}
-
-/// One of them: its values in a row, and where each of them ends.
-struct Record<'a> {
-    line: usize,
-    cells: &'a str,
-    ends: &'a [usize],
-}
-
-impl<'a> Records<'a> {
-    fn of(text: &'a str) -> Self {
-        // No value is longer than the file, so the buffer is never too small.
-        let cells = Zeroizing::new(vec![0; text.len()]);
-        Self { reader: Reader::new(), rest: text, line: 1, cells, ends: [0; MOST_VALUES] }
-    }
-
-    fn next(&mut self) -> Result<Option<Record<'_>>> {
-        while !self.rest.is_empty() {
-            let input = self.rest.as_bytes();
-            let (result, length, _, values) = self.reader.read_record(input, &mut self.cells, &mut self.ends);
-            let (taken, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, ""));
-            let blank = taken.chars().take_while(|letter| *letter == '\n').count();
-            let line = self.line.saturating_add(blank);
-            self.line = self.line.saturating_add(taken.matches('\n').count());
-            self.rest = rest;
-            match result {
-                ReadRecordResult::Record if self.is_empty(values) => {}
-                ReadRecordResult::Record => return self.record(line, values).map(Some),
-                _ if blank == length => {}
-                ReadRecordResult::InputEmpty => bail!("line {line}: a quotation mark is not closed"),
-                _ => bail!("line {line}: there are more than {MOST_VALUES} values"),
-            }
-        }
-        Ok(None)
-    }
-
-    fn is_empty(&self, values: usize) -> bool {
-        let end = self.ends.iter().take(values).max().copied().unwrap_or_default();
-        self.cells.iter().take(end).all(u8::is_ascii_whitespace)
-    }
-
-    fn record(&self, line: usize, values: usize) -> Result<Record<'_>> {
-        let ends = self.ends.get(..values).unwrap_or_default();
-        let cells = self.cells.get(..ends.last().copied().unwrap_or_default()).unwrap_or_default();
-        // Cut at commas and quotation marks, which are never within a character.
-        let cells = str::from_utf8(cells).with_context(|| format!("line {line}: not in UTF-8"))?;
-        ensure!(!cells.contains('\n'), "line {line}: a value has several lines; is a quotation mark missing?");
-        Ok(Record { line, cells, ends })
-    }
-}
-
-impl<'a> Record<'a> {
-    fn cells(&self) -> impl Iterator<Item = &'a str> {
-        let (cells, ends) = (self.cells, self.ends);
-        let starts = [0].into_iter().chain(ends.iter().copied());
-        starts.zip(ends).map(move |(start, end)| cells.get(start..*end).unwrap_or_default())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::seeds;
+    use crate::seeds::{self, Supplement};
 
     const SECRET: &str = "3132333435363738393031323334353637383930";
 
@@ -255,7 +191,7 @@ mod tests {
                 let (key, digits) = (ascii(key.as_bytes()), digits.count());
                 write!(text, "hotp {key} {} {digits} from {counter}", algorithm.name())
             }
-            SeedSecret::Totp { key, totp: Totp { algorithm, digits, step, t0 } } => {
+            SeedSecret::Totp { key, totp: Totp { algorithm, digits, step, t0 }, .. } => {
                 let (key, digits, step) = (ascii(key.as_bytes()), digits.count(), step.seconds());
                 write!(text, "totp {key} {} {digits} every {step} s from {t0}", algorithm.name())
             }
@@ -269,7 +205,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_token_is_read() {
-        let seeds = seeds::read(include_bytes!("../../tests/seeds/tokens.csv"), None).unwrap();
+        let seeds = seeds::read(include_bytes!("../../tests/seeds/tokens.csv"), Supplement::default()).unwrap();
         let key = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]";
         assert_eq!(seeds.iter().map(told).collect::<Vec<_>>(), [
             "2 1000133508267 ada hotp 12345678901234567890 SHA1 6 from 0".to_owned(),
@@ -285,7 +221,7 @@ mod tests {
     #[test]
     fn columns_come_in_any_order_and_case() {
         let text = format!("Type,SECRET_HEX,Serial\nhotp, {SECRET} ,\" 7 \"\n,,\n \n");
-        let seeds = seeds::read(text.as_bytes(), None).unwrap();
+        let seeds = seeds::read(text.as_bytes(), Supplement::default()).unwrap();
         assert_eq!(seeds.iter().map(told).collect::<Vec<_>>(), ["2 7 - hotp 12345678901234567890 SHA1 6 from 0"]);
     }
 
@@ -296,7 +232,7 @@ mod tests {
         let b32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
         for (line, error) in [
             (format!(",hotp,,{SECRET},,,,,,,,"), "there is no serial"),
-            (format!("7,,,{SECRET},,,,,,,,"), "there is no type"),
+            (format!("7,,,{SECRET},,,,,,,,"), "there is no type: say it with --type"),
             (format!("7,ocra,,{SECRET},,,,,,,,"), "the type is none of hotp, totp and yubikey"),
             (format!("7,hotp,,{SECRET},,,,,,,"), "there are 11 values for 12 columns"),
             (format!("7,hotp,,{SECRET},,,,,,,,,"), "there are 13 values for 12 columns"),
@@ -305,8 +241,8 @@ mod tests {
             (format!("7,hotp,,{SECRET},{b32},,,,,,,"), "there are two secrets"),
             (format!("7,hotp,,{b32},,,,,,,,"), "the secret is not hexadecimal"),
             (format!("7,hotp,,,{SECRET},,,,,,,"), "the secret is not base32"),
-            ("7,hotp,,31323334,,,,,,,,".into(), "the secret has 32 bits; it has to have 128 to 1024"),
-            (format!("7,hotp,,{},,,,,,,,", "31".repeat(129)), "the secret has 1032 bits; it has to have 128 to 1024"),
+            ("7,hotp,,31323334,,,,,,,,".into(), "the secret has 32 bits; it has to have 80 to 1024"),
+            (format!("7,hotp,,{},,,,,,,,", "31".repeat(129)), "the secret has 1032 bits; it has to have 80 to 1024"),
             (format!("7,hotp,,{SECRET},,MD5,,,,,,"), "the algorithm is none of SHA1, SHA256 and SHA512"),
             (format!("7,hotp,,{SECRET},,,9,,,,,"), "the number of digits is not 6, 7 or 8"),
             (format!("7,hotp,,{SECRET},,,,-1,,,,"), "the counter is not a number"),
@@ -339,24 +275,110 @@ mod tests {
             (",".repeat(32), "there are more than 32 values"),
         ] {
             let text = format!("{ALL}\n6,hotp,,{SECRET},,,,,,,,\n\n{line}\n");
-            let told = format!("{:#}", seeds::read(text.as_bytes(), None).unwrap_err());
+            let told = format!("{:#}", seeds::read(text.as_bytes(), Supplement::default()).unwrap_err());
             assert_eq!(told, format!("line 4: {error}"), "{line}");
         }
     }
 
     #[test]
     fn a_first_line_that_is_no_header_is_not_quoted() {
+        let unknown = "has a name that is not known: known are serial, type, user, secret_hex, secret_base32, algorithm, \
+                       digits, counter, period, t0, public_id, private_id";
         for (header, error) in [
-            (format!("7,hotp,{SECRET}"), "column 1 has a name that is not known"),
-            ("serial,type,secret".into(), "column 3 has a name that is not known"),
-            ("serial;type;secret_hex".into(), "column 1 has a name that is not known"),
+            (format!("7,hotp,{SECRET}"), &*format!("column 1 {unknown}")),
+            ("serial,type,secret".into(), &*format!("column 3 {unknown}")),
+            ("sep=,".into(), &*format!("column 1 {unknown}")),
             ("serial,type,Serial".into(), "there are two columns serial"),
-            ("serial,secret_hex".into(), "there is no column type"),
+            ("serial,type,Serial Number".into(), "there are two columns serial"),
+            ("serial,secret_hex".into(), "there is no column type: say with --type what the tokens are"),
             ("type,secret_hex".into(), "there is no column serial"),
         ] {
             let text = format!("\n{header}\n7,hotp,{SECRET}\n");
-            let told = format!("{:#}", seeds::read(text.as_bytes(), None).unwrap_err());
+            let told = format!("{:#}", seeds::read(text.as_bytes(), Supplement::default()).unwrap_err());
             assert_eq!(told, format!("line 2: {error}"), "{header}");
+        }
+    }
+
+    fn read_all(text: &str, kind: Option<OathKind>) -> Vec<String> {
+        let seeds = seeds::read(text.as_bytes(), Supplement { key: None, kind }).unwrap();
+        seeds.iter().map(told).collect()
+    }
+
+    /// Microsoft's own example has 26 letters of base32, the last of which has spare bits.
+    #[test]
+    fn columns_are_named_as_vendors_name_them() {
+        let b32 = "GEZDGNBVGY3TQOJQGEZDGNBVGZ";
+        let read = ["2 7 ada@contoso.com totp 1234567890123456 SHA1 6 every 60 s from 0"];
+        let rest = format!("\nada@contoso.com,7,{b32},60,Contoso,HardwareKey\n");
+        for header in [
+            "upn,serial number,secret key,time interval,manufacturer,model",
+            "UPN,Serial Number,Secret Key,Time Interval,Manufacturer,Model",
+            "upn, serial_number, secret-key, timeInterval, manufacturer, model",
+        ] {
+            assert_eq!(read_all(&format!("{header}{rest}"), None), read, "{header}");
+        }
+        let hash = format!("serial number,type,secret key,hash function\n7,hotp,{b32},HmacSHA256\n");
+        assert_eq!(read_all(&hash, None), ["2 7 - hotp 1234567890123456 SHA256 6 from 0"]);
+    }
+
+    #[test]
+    fn values_are_separated_as_spreadsheets_separate_them() {
+        let text = format!("serial;type;secret_hex;user\n7;hotp;{SECRET};\"Lovelace; Ada\"\n");
+        let read = "7 Lovelace; Ada hotp 12345678901234567890 SHA1 6 from 0";
+        assert_eq!(read_all(&text, None), [format!("2 {read}")]);
+        assert_eq!(read_all(&format!("sep=;\n{text}"), None), [format!("3 {read}")]);
+        assert_eq!(read_all(&format!("SEP=;\r\n{text}"), None), [format!("3 {read}")]);
+        let tabs = text.replace("; Ada", ", Ada").replace(';', "\t");
+        assert_eq!(read_all(&tabs, None), ["2 7 Lovelace, Ada hotp 12345678901234567890 SHA1 6 from 0"]);
+        let odd = text.replace("; Ada", ", Ada").replace(';', "!");
+        assert_eq!(
+            read_all(&format!("sep=!\n{odd}"), None),
+            ["3 7 Lovelace, Ada hotp 12345678901234567890 SHA1 6 from 0"]
+        );
+    }
+
+    #[test]
+    fn a_list_without_names_is_read_by_its_order() {
+        let hotp = "hotp 12345678901234567890 SHA1 6 from 0";
+        let totp = "totp 12345678901234567890 SHA1 6 every 30 s from 0";
+        for (text, kind, read) in [
+            (
+                format!("7,{SECRET}\n8,{SECRET}"),
+                Some(OathKind::Hotp),
+                vec![format!("1 7 - {hotp}"), format!("2 8 - {hotp}")],
+            ),
+            (format!("7;{SECRET}"), Some(OathKind::Totp), vec![format!("1 7 - {totp}")]),
+            (format!("7\t{SECRET}"), Some(OathKind::Totp), vec![format!("1 7 - {totp}")]),
+            (format!("7    {SECRET}"), Some(OathKind::Totp), vec![format!("1 7 - {totp}")]),
+            (format!("1000133508267 {SECRET}"), Some(OathKind::Totp), vec![format!("1 1000133508267 - {totp}")]),
+            (format!("7, {SECRET}, hotp, 8, 12"), None, vec!["1 7 - hotp 12345678901234567890 SHA1 8 from 12".into()]),
+            (
+                format!("7, {SECRET}, TOTP, 8, 60\n8, {SECRET}, hotp"),
+                None,
+                vec!["1 7 - totp 12345678901234567890 SHA1 8 every 60 s from 0".into(), format!("2 8 - {hotp}")],
+            ),
+            // As privacyIDEA 3.14 exports its tokens.
+            (
+                format!("ada@shop, T1, {SECRET}, totp, 6, 30\nn/a, O2, {SECRET}, hotp, 6"),
+                None,
+                vec![format!("1 T1 ada@shop {totp}"), format!("2 O2 - {hotp}")],
+            ),
+        ] {
+            assert_eq!(read_all(&text, kind), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_without_names_and_types_is_not_guessed_at() {
+        for (text, error) in [
+            (format!("7,{SECRET}"), "line 1: there is no type: say it with --type"),
+            (format!("7,{SECRET}\n8,hello"), "line 1: there is no type: say it with --type"),
+            (format!("7,{SECRET},hotp\n8,hello,hotp"), "line 2: the secret is not hexadecimal"),
+            (format!("7,{SECRET},hotp,6,0,more"), "line 1: column 1 has a name"),
+            (format!("7,{SECRET},ocra"), "line 1: column 1 has a name"),
+        ] {
+            let told = format!("{:#}", seeds::read(text.as_bytes(), Supplement::default()).unwrap_err());
+            assert!(told.starts_with(error), "{text}: {told}");
         }
     }
 }

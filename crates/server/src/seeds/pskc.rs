@@ -2,6 +2,9 @@
 //! TOTP keys, and a YubiKey's AES key. It never resolves an entity, never fetches anything and never skips a key, and it
 //! does not check signatures: that the file is the vendor's is for the MACs, or for the way it came. It keeps the invariant
 //! that a key under a policy which Countersign does not keep is refused (RFC 6030 §5).
+//!
+//! privacyIDEA writes the names of elements and attributes in lower case, the hash as an attribute of its own, the drift of
+//! a clock in seconds, and the last step whose code was accepted as the counter of a TOTP key. That is read as it is meant.
 
 mod element;
 mod encryption;
@@ -15,10 +18,13 @@ use roxmltree::{Document, Node, ParsingOptions};
 use zeroize::Zeroizing;
 
 use self::{
-    element::{at, base64, children, content, malformed, needed, only, wrong},
+    element::{at, attribute, base64, children, content, is_named, malformed, needed, only, wrong},
     encryption::Keys,
 };
-use super::{PreShared, Seed, SeedSecret, Validity, digits, name, oath_key, private_id, step, yubikey_key};
+use super::{
+    PreShared, Seed, SeedSecret, Validity, algorithm, digits, moment::moment, oath_key, owner, private_id, serial,
+    step, yubikey_key,
+};
 
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:keyprov:pskc";
 const HOTP: &str = "urn:ietf:params:xml:ns:keyprov:pskc:hotp";
@@ -34,7 +40,8 @@ pub(super) fn read(text: &str, pre_shared: Option<&PreShared>) -> Result<Vec<See
     let options = ParsingOptions { nodes_limit: MOST_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| malformed(text, &error))?;
     let container = document.root_element();
-    if !container.has_tag_name((NAMESPACE, "KeyContainer")) || container.attribute("Version") != Some("1.0") {
+    let is_pskc = is_named(container, "KeyContainer") && container.tag_name().namespace() == Some(NAMESPACE);
+    if !is_pskc || attribute(container, "Version") != Some("1.0") {
         return Err(wrong(container, "this is not a PSKC container of version 1.0"));
     }
     let keys = Keys::of(container, pre_shared)?;
@@ -66,16 +73,15 @@ impl Entry<'_> {
 
     /// The device's serial number, or what the key is called if there is none.
     fn serial(&self) -> Result<String> {
-        let serial = match only(self.package, "DeviceInfo")? {
+        let element = match only(self.package, "DeviceInfo")? {
             Some(device) => only(device, "SerialNo")?,
             None => None,
         };
-        match serial {
-            Some(serial) => name(&content(serial)).ok_or_else(|| wrong(serial, "this is no serial number")),
-            None => {
-                self.key.attribute("Id").and_then(name).ok_or_else(|| wrong(self.key, "the key has no serial number"))
-            }
+        if let Some(element) = element {
+            return serial(&content(element)).ok_or_else(|| wrong(element, "this is no serial number"));
         }
+        let id = attribute(self.key, "Id").and_then(serial);
+        id.ok_or_else(|| wrong(self.key, "the key has no serial number"))
     }
 
     /// The user of the key, or else of the device.
@@ -90,11 +96,11 @@ impl Entry<'_> {
             None => None,
         };
         let user = of_key.or(of_device);
-        user.map(|user| name(&content(user)).ok_or_else(|| wrong(user, "this is no user's name"))).transpose()
+        user.map(|user| owner(&content(user)).ok_or_else(|| wrong(user, "this is no user's name"))).transpose()
     }
 
     fn secret(&self) -> Result<SeedSecret> {
-        match self.key.attribute("Algorithm") {
+        match attribute(self.key, "Algorithm") {
             Some(HOTP) => {
                 let (algorithm, digits) = self.format()?;
                 let counter = self.number("Counter")?.unwrap_or(0);
@@ -103,7 +109,9 @@ impl Entry<'_> {
             Some(TOTP) => {
                 let (algorithm, digits) = self.format()?;
                 let totp = Totp { algorithm, digits, step: self.step()?, t0: 0 };
-                Ok(SeedSecret::Totp { key: self.checked(oath_key)?, totp })
+                let used = self.number("Counter")?.filter(|used| *used > 0);
+                let drift = self.drift(totp.step)?;
+                Ok(SeedSecret::Totp { key: self.checked(oath_key)?, totp, used, drift })
             }
             Some(YUBIKEY) => self.yubikey(),
             _ => Err(wrong(self.key, "the algorithm of this key is none of HOTP, TOTP and YubiKey")),
@@ -130,14 +138,14 @@ impl Entry<'_> {
     fn format(&self) -> Result<(Algorithm, Digits)> {
         let parameters = needed(self.key, "AlgorithmParameters")?;
         let format = needed(parameters, "ResponseFormat")?;
-        if format.attribute("Encoding") != Some("DECIMAL") {
+        if attribute(format, "Encoding") != Some("DECIMAL") {
             return Err(wrong(format, "codes of this key are not decimal"));
         }
-        let check_digit = ["CheckDigit", "CheckDigits"].iter().find_map(|name| format.attribute(*name));
+        let check_digit = ["CheckDigit", "CheckDigits"].iter().find_map(|name| attribute(format, name));
         if matches!(check_digit, Some("true" | "1")) {
             return Err(wrong(format, "codes of this key end in a check digit, which Countersign does not know"));
         }
-        let digits = digits(format.attribute("Length").unwrap_or_default()).map_err(|error| at(format, &error))?;
+        let digits = digits(attribute(format, "Length").unwrap_or_default()).map_err(|error| at(format, &error))?;
         let algorithm = only(parameters, "Suite")?.map_or(Ok(Algorithm::default()), suite)?;
         Ok((algorithm, digits))
     }
@@ -150,17 +158,35 @@ impl Entry<'_> {
         seconds.map_or(Ok(Step::default()), |seconds| step(&seconds.to_string()).map_err(|error| at(self.key, &error)))
     }
 
+    /// How many steps the token's clock is ahead: in steps (RFC 6030 §4.3.4), or in seconds where there is a decimal point.
+    fn drift(&self, step: Step) -> Result<i16> {
+        let Some(element) = only(needed(self.key, "Data")?, "TimeDrift")? else { return Ok(0) };
+        let Some(plain) = only(element, "PlainValue")? else { return Ok(0) };
+        let text = content(plain);
+        let drift: f64 = text.parse().ok().ok_or_else(|| wrong(element, "this is not a number"))?;
+        let steps = if text.contains('.') { drift / f64::from(step.seconds()) } else { drift };
+        let bound = f64::from(i16::MAX);
+        #[expect(clippy::cast_possible_truncation, reason = "it is a whole number within the bounds of the type, or 0")]
+        Ok(steps.round().clamp(-bound, bound) as i16)
+    }
+
+    /// The times within which both the key and its device may be used.
     fn validity(&self) -> Result<Validity> {
+        let device = only(self.package, "DeviceInfo")?.map_or(Ok(Validity::default()), device_validity)?;
+        Ok(self.key_validity()?.within(device))
+    }
+
+    fn key_validity(&self) -> Result<Validity> {
         let mut validity = Validity::default();
         let Some(policy) = only(self.key, "Policy")? else { return Ok(validity) };
         let usages: Vec<_> = children(policy, "KeyUsage").collect();
         for rule in policy.children().filter(Node::is_element) {
-            match rule.tag_name().name() {
-                "StartDate" => validity.from = Some(time(rule)?),
-                "ExpiryDate" => validity.until = Some(time(rule)?),
-                "KeyUsage" if usages.iter().any(|usage| content(*usage).as_str() == "OTP") => {}
+            match rule.tag_name().name().to_ascii_lowercase().as_str() {
+                "startdate" => validity.from = validity.from.max(Some(time(rule)?)),
+                "expirydate" => validity.until = Some(time(rule)?).into_iter().chain(validity.until).min(),
+                "keyusage" if usages.iter().any(|usage| content(*usage).as_str() == "OTP") => {}
                 // The device asks for the PIN itself, before it shows a code.
-                "PINPolicy" if rule.attribute("PINUsageMode") == Some("Local") => {}
+                "pinpolicy" if attribute(rule, "PINUsageMode") == Some("Local") => {}
                 _ => return Err(wrong(rule, "this key has a policy that Countersign does not keep")),
             }
         }
@@ -205,17 +231,22 @@ enum Value<'a> {
     Opened(Zeroizing<Vec<u8>>),
 }
 
-/// The hash under the HMAC; vendors write `HMAC-SHA256` and its relatives.
+/// The hash under the HMAC: the content, or an attribute.
 fn suite(suite: Node<'_, '_>) -> Result<Algorithm> {
-    let text = content(suite).to_ascii_uppercase().replace('-', "");
-    let algorithm = text.strip_prefix("HMAC").unwrap_or(&text).parse();
-    algorithm.map_err(|_| wrong(suite, "this is not HMAC with SHA-1, SHA-256 or SHA-512"))
+    let text = content(suite);
+    let hash = Some(text.as_str()).filter(|text| !text.is_empty()).or(attribute(suite, "hashalgo"));
+    let hash = hash.and_then(algorithm);
+    hash.ok_or_else(|| wrong(suite, "this is not HMAC with SHA-1, SHA-256 or SHA-512"))
+}
+
+/// The times within which a device may be used (RFC 6030 §4.3.1).
+fn device_validity(device: Node<'_, '_>) -> Result<Validity> {
+    let at = |name| only(device, name)?.map(time).transpose();
+    Ok(Validity { from: at("StartDate")?, until: at("ExpiryDate")? })
 }
 
 fn time(element: Node<'_, '_>) -> Result<Timestamp> {
-    let time: Option<jiff::Timestamp> = content(element).parse().ok();
-    let time = time.ok_or_else(|| wrong(element, "this is not a time in UTC"))?;
-    Ok(Timestamp::from_millis(time.as_millisecond()))
+    moment(&content(element)).ok_or_else(|| wrong(element, "this is not a date and time"))
 }
 
 #[cfg(test)]
@@ -223,12 +254,17 @@ mod tests {
     use data_encoding::BASE64;
 
     use super::*;
-    use crate::seeds;
+    use crate::seeds::{self, Supplement};
 
     const FIGURE_3: &str = include_str!("../../tests/seeds/rfc6030-figure-3.xml");
 
     fn read(text: &str) -> Result<Vec<Seed>, String> {
-        seeds::read(text.as_bytes(), None).map_err(|error| format!("{error:#}"))
+        read_with(text, None)
+    }
+
+    fn read_with(text: &str, key: Option<&PreShared>) -> Result<Vec<Seed>, String> {
+        let supplement = Supplement { key, kind: None };
+        seeds::read(text.as_bytes(), supplement).map_err(|error| format!("{error:#}"))
     }
 
     #[test]
@@ -290,7 +326,7 @@ mod tests {
                 "line 19: codes of this key end in a check digit, which Countersign does not know",
             ),
             ("<Issuer>", "<Key/><Issuer>", ""),
-            ("MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=", "MTIzNA==", "line 22: the secret has 32 bits; it has to have 128 to 1024"),
+            ("MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=", "MTIzNA==", "line 22: the secret has 32 bits; it has to have 80 to 1024"),
             ("MTIzNDU2", "MTIz!DU2", "line 23: this is not base64"),
             (">0<", ">many<", "line 26: this is not a number"),
             (">0<", ">-1<", "line 26: this is not a number"),
@@ -328,7 +364,7 @@ mod tests {
         ] {
             assert_eq!(with(rule).unwrap_err(), refused, "{rule}");
         }
-        assert_eq!(with("<ExpiryDate>soon</ExpiryDate>").unwrap_err(), "line 31: this is not a time in UTC");
+        assert_eq!(with("<ExpiryDate>soon</ExpiryDate>").unwrap_err(), "line 31: this is not a date and time");
 
         let [seed] =
             with("<KeyUsage>CR</KeyUsage><KeyUsage>OTP</KeyUsage><ExpiryDate>2037-12-31T00:00:00Z</ExpiryDate>")
@@ -337,6 +373,59 @@ mod tests {
                 .unwrap();
         assert!(seed.validity.from.is_none());
         assert_eq!(seed.validity.until.unwrap().as_seconds(), 2_145_830_400);
+    }
+
+    /// freeipa's `full.xml`: a key that never ends, and a device that ends before its key.
+    #[test]
+    fn a_key_ends_in_any_year_and_with_its_device() {
+        const END: i64 = 2_145_830_400;
+        let until = |key: &str, device: &str| {
+            let dated = |element: &str, date: &str| match date {
+                "" => String::new(),
+                date => format!("<{element}>{date}</{element}>"),
+            };
+            let text = FIGURE_3.replace("</SerialNo>", &format!("</SerialNo>{}", dated("ExpiryDate", device)));
+            let policy = format!("</Data><Policy>{}</Policy>", dated("ExpiryDate", key));
+            let [seed] = read(&text.replace("</Data>", &policy)).unwrap().try_into().unwrap();
+            seed.validity.until.map(Timestamp::as_seconds)
+        };
+        assert_eq!(until("9999-12-31T23:59:59Z", ""), Some(253_402_300_799));
+        assert_eq!(until("2037-12-31T00:00:00", ""), Some(END), "without a zone it is in UTC");
+        assert_eq!(until("2037-12-31T02:00:00+02:00", ""), Some(END));
+        assert_eq!(until("9999-12-31T23:59:59Z", "2037-12-31T00:00:00Z"), Some(END));
+        assert_eq!(until("2037-12-31T00:00:00Z", "20000-12-31T00:00:00Z"), Some(END));
+        assert_eq!(until("", "2037-12-31T00:00:00Z"), Some(END));
+        assert_eq!(until("", ""), None);
+
+        let start = FIGURE_3.replace("</SerialNo>", "</SerialNo><StartDate>2030-01-01T00:00:00</StartDate>");
+        let policy = "</Data><Policy><StartDate>2029-01-01T00:00:00Z</StartDate></Policy>";
+        let [seed] = read(&start.replace("</Data>", policy)).unwrap().try_into().unwrap();
+        assert_eq!(seed.validity.from.map(Timestamp::as_seconds), Some(1_893_456_000), "the later one");
+    }
+
+    /// As privacyIDEA 3.14 exports its tokens.
+    #[test]
+    fn names_in_lower_case_are_read() {
+        let key = PreShared::key_from_hex(&"d6119d0033234661c836e0abe22c17ee".into()).unwrap();
+        let text = include_str!("../../tests/seeds/privacyidea.xml");
+        let error = read_with(text, Some(&key)).unwrap_err();
+        assert_eq!(error, "line 87: the algorithm of this key is none of HOTP, TOTP and YubiKey", "a static password");
+        let packages = text.split_inclusive("</keypackage>").filter(|package| !package.contains("PW0001"));
+        let seeds = read_with(&packages.collect::<String>(), Some(&key)).unwrap();
+        let serials: Vec<_> = seeds.iter().map(|seed| seed.serial.as_str()).collect();
+        assert_eq!(serials, ["TOTP0003", "OATH0002", "OATH0001", "TOTP0002", "TOTP0001"]);
+        let SeedSecret::Totp { key, totp, used, drift } = &seeds[4].secret else { panic!("{:?}", seeds[4]) };
+        assert_eq!(key.to_base32().as_str(), "IKDNYRQJAG43EOVSUPYF4WSTNDXRC3SU");
+        assert_eq!((*totp, *used, *drift), (Totp::default(), Some(58_949_280), -2));
+        let SeedSecret::Totp { totp, used, .. } = &seeds[3].secret else { panic!("{:?}", seeds[3]) };
+        assert_eq!((totp.algorithm, totp.digits.count(), totp.step.seconds()), (Algorithm::Sha256, 8, 60));
+        assert_eq!(*used, None);
+
+        let small: String = FIGURE_3.replace("KeyContainer", "keycontainer").replace("Key ", "key ");
+        let small = small.replace("</Key>", "</key>").replace("SerialNo", "serialno").replace("Version=", "version=");
+        assert_eq!(read(&small).unwrap().len(), 1);
+        let twice = FIGURE_3.replace("</SerialNo>", "</SerialNo><serialno>1</serialno>");
+        assert_eq!(read(&twice).unwrap_err(), "line 9: there is a second <SerialNo>", "in whatever case");
     }
 
     #[test]

@@ -23,14 +23,26 @@ pub(super) fn content(element: Node<'_, '_>) -> Zeroizing<String> {
     Zeroizing::new(whole.trim().to_owned())
 }
 
-/// Elements within `parent` that have this name. Writers do not agree on the namespaces of the inner ones.
+/// Elements within `parent` that have this name. Writers agree neither on the namespaces of the inner ones nor on their case.
 pub(super) fn children<'a>(parent: Node<'a, 'a>, name: &'static str) -> impl Iterator<Item = Node<'a, 'a>> {
-    parent.children().filter(move |child| child.is_element() && child.tag_name().name() == name)
+    parent.children().filter(move |child| is_named(*child, name))
+}
+
+/// Whether this is an element of this name, in any case: privacyIDEA writes all names in lower case.
+pub(super) fn is_named(node: Node<'_, '_>, name: &str) -> bool {
+    node.is_element() && node.tag_name().name().eq_ignore_ascii_case(name)
+}
+
+/// The attribute of this name, in any case. Of several, none: they may differ.
+pub(super) fn attribute<'a>(element: Node<'a, '_>, name: &str) -> Option<&'a str> {
+    let mut all = element.attributes().filter(|attribute| attribute.name().eq_ignore_ascii_case(name));
+    let first = all.next()?;
+    all.next().is_none().then(|| first.value())
 }
 
 /// The element of this name within `parent`, if there is one. Two are an error: somebody would take the other.
 pub(super) fn only<'a>(parent: Node<'a, 'a>, name: &str) -> Result<Option<Node<'a, 'a>>> {
-    let mut all = parent.children().filter(|child| child.is_element() && child.tag_name().name() == name);
+    let mut all = parent.children().filter(|child| is_named(*child, name));
     match (all.next(), all.next()) {
         (_, Some(second)) => Err(wrong(second, &format!("there is a second <{name}>"))),
         (first, None) => Ok(first),

@@ -16,7 +16,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::element::{base64, content, needed, only, wrong};
+use super::element::{attribute, base64, content, needed, only, wrong};
 use crate::seeds::PreShared;
 
 const AES_128: &str = "http://www.w3.org/2001/04/xmlenc#aes128-cbc";
@@ -48,7 +48,7 @@ impl Keys {
         let Some(encryption) = only(container, "EncryptionKey")? else { return Ok(None) };
         let cipher = cipher_key(encryption, pre_shared)?;
         let method = needed(container, "MACMethod")?;
-        let hash = hash(method.attribute("Algorithm"));
+        let hash = hash(attribute(method, "Algorithm"));
         let hash = hash.ok_or_else(|| wrong(method, "the MAC is neither HMAC-SHA1 nor HMAC-SHA256"))?;
         let mac = match only(method, "MACKey")? {
             Some(key) => decrypted(key, &cipher)?,
@@ -117,7 +117,7 @@ fn cipher_key(encryption: Node<'_, '_>, pre_shared: Option<&PreShared>) -> Resul
 /// PBKDF2 (RFC 8018 §5.2), as RFC 6030 §6.2 names it.
 fn derive(derived: Node<'_, '_>, password: &str) -> Result<Zeroizing<Vec<u8>>> {
     let method = needed(derived, "KeyDerivationMethod")?;
-    if method.attribute("Algorithm") != Some(PBKDF2) {
+    if attribute(method, "Algorithm") != Some(PBKDF2) {
         return Err(wrong(method, "the key is not made from the password by PBKDF2"));
     }
     let parameters = needed(method, "PBKDF2-params")?;
@@ -135,7 +135,7 @@ fn derive(derived: Node<'_, '_>, password: &str) -> Result<Zeroizing<Vec<u8>>> {
 /// The function within PBKDF2. It is an attribute, and some writers make it the content; nothing at all is HMAC-SHA1.
 fn pseudorandom(function: Node<'_, '_>) -> Result<Hash> {
     let text = content(function);
-    let said = function.attribute("Algorithm").or(Some(text.as_str()).filter(|text| !text.is_empty()));
+    let said = attribute(function, "Algorithm").or(Some(text.as_str()).filter(|text| !text.is_empty()));
     let hash = hash(said.or(Some(HMAC_SHA1)));
     hash.ok_or_else(|| wrong(function, "the key is made with neither HMAC-SHA1 nor HMAC-SHA256"))
 }
@@ -143,7 +143,7 @@ fn pseudorandom(function: Node<'_, '_>) -> Result<Hash> {
 /// What is in an element of the shape that XML Encryption gives to everything that is encrypted.
 fn decrypted(element: Node<'_, '_>, key: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let method = needed(element, "EncryptionMethod")?;
-    let bytes = match method.attribute("Algorithm") {
+    let bytes = match attribute(method, "Algorithm") {
         Some(AES_128) => 16,
         Some(AES_256) => 32,
         _ => return Err(wrong(method, "encrypted with neither AES-128 nor AES-256 in CBC mode")),
@@ -184,7 +184,7 @@ mod tests {
     use countersign_engine::core::otp::{Algorithm, Totp};
 
     use super::*;
-    use crate::seeds::{self, Seed, SeedSecret};
+    use crate::seeds::{self, Seed, SeedSecret, Supplement};
 
     const FIGURE_6: &str = include_str!("../../../tests/seeds/rfc6030-figure-6.xml");
     const FIGURE_7: &str = include_str!("../../../tests/seeds/rfc6030-figure-7.xml");
@@ -198,7 +198,9 @@ mod tests {
     }
 
     fn read(text: &str, pre_shared: impl Into<Option<PreShared>>) -> Result<Vec<Seed>, String> {
-        seeds::read(text.as_bytes(), pre_shared.into().as_ref()).map_err(|error| format!("{error:#}"))
+        let key = pre_shared.into();
+        let supplement = Supplement { key: key.as_ref(), kind: None };
+        seeds::read(text.as_bytes(), supplement).map_err(|error| format!("{error:#}"))
     }
 
     #[test]
@@ -233,7 +235,7 @@ mod tests {
             assert_eq!(seeds.len(), 2);
             assert_eq!((seeds[0].user.as_deref(), seeds[1].user.as_deref()), (Some("ada"), None));
             for (seed, serial) in seeds.iter().zip(["SN-0", "SN-1"]) {
-                let SeedSecret::Totp { key, totp: Totp { algorithm, digits, step, t0 } } = &seed.secret else {
+                let SeedSecret::Totp { key, totp: Totp { algorithm, digits, step, t0 }, .. } = &seed.secret else {
                     panic!("{seed:?}")
                 };
                 assert_eq!((seed.serial.as_str(), key.as_bytes()), (serial, &b"12345678901234567890123456789012"[..]));
@@ -275,7 +277,7 @@ mod tests {
             ("LRExc=", "LR", "line 36: this does not open"), // a MAC that was cut short
             ("LRExc=", "LRExc", "line 46: this is not base64"),
             ("<ValueMAC>Su+NvtQfmvfJzF6bmQiJqoLRExc=", "<ValueMAC>", "line 36: this does not open"),
-            ("MACMethod", "MacMethod", "line 3: there is no <MACMethod> in it"),
+            ("MACMethod", "MACMethode", "line 3: there is no <MACMethod> in it"),
             ("xmldsig#hmac-sha1", "xmldsig#hmac-md5", "line 10: the MAC is neither HMAC-SHA1 nor HMAC-SHA256"),
             ("EncryptionKey", "Encryption", "line 37: encrypted, and the container names no key"),
             ("ds:KeyName", "ds:X509Data", "line 7: the file is encrypted with neither a pre-shared key nor a password"),

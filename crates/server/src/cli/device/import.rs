@@ -1,0 +1,329 @@
+//! `countersign device import`: hardware tokens that come with a file of seeds.
+//!
+//! Everything is read, looked up and compared before anything is written. A token that another user has, or that is not the one
+//! in the file, is an error and never "there already": otherwise its new owner would sign in with the password alone.
+
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use clap::Args;
+use countersign_engine::{
+    NewToken, PreviousOwner, TwoFactorStatus, User,
+    core::{
+        DeviceId, DeviceName, Kind, Timestamp, UserId,
+        device::Envelope,
+        mark::Marks,
+        method::{State, hotp, totp, yubikey},
+        otp::yubikey::PublicId,
+        provision::Provisioned,
+    },
+};
+use data_encoding::BASE32_NOPAD;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::{
+    super::{Form, one_of, reason, secret, told},
+    moment,
+};
+use crate::{
+    seeds::{self, OathKind, PreShared, Seed, SeedSecret, Supplement, distinguished_name},
+    users::seen,
+    wire::Installation,
+};
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The file
+    file: PathBuf,
+    /// The user whose tokens they are, where the file does not say
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Owners in the file are distinguished names: this attribute has the user's name, as in cn or uid
+    #[arg(long, value_name = "ATTRIBUTE")]
+    user_attribute: Option<String>,
+    /// What the tokens in CSV are, where the file does not say
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<OathKind>,
+    /// Move tokens that other users have to the users in the file, and replace those that have another secret here
+    #[arg(long)]
+    take_over: bool,
+    #[command(flatten)]
+    pre_shared: PreSharedFrom,
+    /// Read and check everything, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+struct PreSharedFrom {
+    /// The file is encrypted: read the key, in hexadecimal digits, from the first line of the standard input
+    #[arg(long, conflicts_with = "password_stdin")]
+    key_stdin: bool,
+    /// The file is encrypted: read the password from the first line of the standard input
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl PreSharedFrom {
+    fn take(self) -> Result<Option<PreShared>> {
+        Ok(match (self.key_stdin, self.password_stdin) {
+            (true, _) => Some(PreShared::key_from_hex(&secret::read_line()?)?),
+            (_, true) => Some(PreShared::Password(secret::read_line()?)),
+            _ => None,
+        })
+    }
+}
+
+/// A token about to be given to a user.
+struct Delivery {
+    user: User,
+    token: NewToken,
+    plan: Plan,
+}
+
+/// What became of a token, as data.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    user: &'a str,
+    kind: &'a str,
+    name: &'a str,
+    outcome: &'a str,
+    /// Who had it before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+    /// Milliseconds since 1970, as everywhere in the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_until: Option<i64>,
+    /// Whether it has fewer than 128 bits; left out if not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weak_key: Option<bool>,
+}
+
+/// What is to be done with a token.
+#[derive(Clone, PartialEq, Eq)]
+enum Plan {
+    /// Give it: nobody has it.
+    Give,
+    /// Nothing: the user has it.
+    Keep,
+    /// Write down the end of its validity, which has changed.
+    Date,
+    /// Replace what the user has under this serial number.
+    Replace,
+    /// Move it from this user.
+    Move(String),
+}
+
+pub(super) async fn run(installation: &Installation, arguments: Arguments) -> Result<()> {
+    let key = arguments.pre_shared.take()?;
+    let doing = || format!("could not read {}", arguments.file.display());
+    let supplement = Supplement { key: key.as_ref(), kind: arguments.kind };
+    let seeds = seeds::read(&whole(&arguments.file)?, supplement).with_context(doing)?;
+    let deliveries = deliveries_of(installation, seeds, &arguments).await.with_context(doing)?;
+    let outcomes: Vec<String> = deliveries.iter().map(|delivery| delivery.outcome(arguments.dry_run)).collect();
+    let (mut data, mut lines) = (vec![], vec![]);
+    for (delivery, outcome) in deliveries.iter().zip(&outcomes) {
+        let left = if arguments.dry_run { None } else { carry_out(installation, delivery).await? };
+        lines.push(delivery.line(outcome));
+        data.push(delivery.shown(outcome));
+        if left.is_some_and(|left| left.two_factor == TwoFactorStatus::Disabled)
+            && let Plan::Move(previous) = &delivery.plan
+        {
+            lines.push(format!("{previous}: two-factor authentication is off, since no other device is left"));
+        }
+    }
+    let weak = deliveries.iter().filter(|delivery| delivery.token.state.state.has_weak_key()).count();
+    if weak > 0 {
+        lines.push(format!("tokens with a weak key (under 128 bits): {weak}. Replace them as soon as you can."));
+    }
+    arguments.form.print(&data, lines.join("\n"))
+}
+
+async fn carry_out(installation: &Installation, delivery: &Delivery) -> Result<Option<PreviousOwner>> {
+    let (engine, Delivery { user, token, plan }) = (&installation.engine, delivery);
+    match plan {
+        Plan::Keep => Ok(None),
+        Plan::Give => {
+            let NewToken { id, kind, name, state } = token.clone();
+            engine.add_device(user, &id, &kind, name, state).await.map(|()| None).map_err(told)
+        }
+        Plan::Date => engine.set_validity(user, &token.id, token.state.valid_until).await.map(|()| None).map_err(told),
+        Plan::Replace | Plan::Move(_) => engine.take_over_device(user, token).await.map_err(told),
+    }
+}
+
+impl Delivery {
+    fn outcome(&self, dry_run: bool) -> String {
+        match (&self.plan, dry_run) {
+            (Plan::Keep, _) => "there already".into(),
+            (Plan::Give, false) => "given".into(),
+            (Plan::Give, true) => "would be given".into(),
+            (Plan::Date, false) => "there already, with another end now".into(),
+            (Plan::Date, true) => "there already, would get another end".into(),
+            (Plan::Replace, false) => "replaced".into(),
+            (Plan::Replace, true) => "would be replaced".into(),
+            (Plan::Move(previous), false) => format!("taken over from {previous}"),
+            (Plan::Move(previous), true) => format!("would be taken over from {previous}"),
+        }
+    }
+
+    fn line(&self, outcome: &str) -> String {
+        let NewToken { kind, name, state, .. } = &self.token;
+        let end = state.valid_until.map(|until| format!(", valid until {}", moment(until))).unwrap_or_default();
+        let weak = if state.state.has_weak_key() { ", weak key" } else { "" };
+        format!("{}: {name} ({kind}) {outcome}{end}{weak}", self.user.name)
+    }
+
+    fn shown<'a>(&'a self, outcome: &'a str) -> Shown<'a> {
+        let NewToken { kind, name, state, .. } = &self.token;
+        Shown {
+            user: &self.user.name,
+            kind: kind.as_str(),
+            name: name.as_str(),
+            outcome,
+            from: if let Plan::Move(previous) = &self.plan { Some(previous) } else { None },
+            valid_until: state.valid_until.map(Timestamp::as_millis),
+            weak_key: state.state.has_weak_key().then_some(true),
+        }
+    }
+}
+
+fn whole(file: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    let doing = || format!("could not read {}", file.display());
+    let most = u64::try_from(seeds::LARGEST).unwrap_or(u64::MAX).saturating_add(1);
+    // Room for all that is read, and for the look whether there is more: a buffer that grew would leave copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(seeds::LARGEST.saturating_add(64)));
+    File::open(file).with_context(doing)?.take(most).read_to_end(&mut text).with_context(doing)?;
+    ensure!(text.len() <= seeds::LARGEST, "could not read {}: it has more than 16 MiB", file.display());
+    Ok(text)
+}
+
+/// Whose each token is to be, all of them or none.
+async fn deliveries_of(installation: &Installation, seeds: Vec<Seed>, arguments: &Arguments) -> Result<Vec<Delivery>> {
+    let now = installation.engine.now();
+    let mut deliveries = vec![];
+    for seed in seeds {
+        let line = seed.line;
+        let delivery = delivery_of(installation, seed, arguments, now).await;
+        deliveries.push(delivery.with_context(|| format!("line {line}"))?);
+    }
+    Ok(deliveries)
+}
+
+async fn delivery_of(
+    installation: &Installation,
+    seed: Seed,
+    arguments: &Arguments,
+    now: Timestamp,
+) -> Result<Delivery> {
+    let Seed { serial, user: owner, validity, secret, .. } = seed;
+    let user = user_of(installation, owner.as_deref(), arguments).await?;
+    if validity.from.is_some_and(|from| now < from) {
+        bail!("the token is not valid yet");
+    }
+    if validity.until.is_some_and(|until| now > until) {
+        bail!("the token is not valid any more");
+    }
+    let name = DeviceName::parse(&serial).map_err(|refusal| anyhow!(reason(&refusal)))?;
+    let (kind, state) = state_of(secret, now);
+    let state = Envelope { valid_until: validity.until, ..state };
+    let mut token = NewToken { id: id_of(&kind, &serial, None), kind, name, state };
+    let mut found = installation.engine.provisioned(&user.id, &token).await?;
+    if let State::Yubikey(state) = &token.state.state
+        && found.as_ref().is_none_or(|found| *found == Provisioned::OtherSlot)
+    {
+        // Two slots of a YubiKey share a serial number. Earlier versions gave one of them the row of the number alone.
+        token.id = id_of(&token.kind, &serial, state.public_id());
+        found = installation.engine.provisioned(&user.id, &token).await?;
+    }
+    let plan = plan_of(installation, found, arguments.take_over).await?;
+    Ok(Delivery { user, token, plan })
+}
+
+/// What follows from the row that a token has already.
+async fn plan_of(installation: &Installation, found: Option<Provisioned>, take_over: bool) -> Result<Plan> {
+    Ok(match found {
+        None => Plan::Give,
+        Some(Provisioned::Same) => Plan::Keep,
+        Some(Provisioned::OtherEnd) => Plan::Date,
+        Some(Provisioned::OtherSecret) if take_over => Plan::Replace,
+        Some(Provisioned::OtherSecret) => {
+            bail!("the user has a token with this serial number and another secret: --take-over replaces it")
+        }
+        Some(Provisioned::OtherOwner(owner)) => {
+            let name = name_of(installation, owner).await?;
+            ensure!(take_over, "this token is {name}'s: --take-over moves it");
+            Plan::Move(name)
+        }
+        Some(Provisioned::OtherSlot) => bail!("another token has the row of this one"),
+    })
+}
+
+/// The name of a user who has a token; the id of one who is gone.
+async fn name_of(installation: &Installation, user: UserId) -> Result<String> {
+    let row = installation.users.table.by_id(&user).await?;
+    Ok(row.map_or_else(|| user.to_string(), |row| row.name))
+}
+
+async fn user_of(installation: &Installation, owner: Option<&str>, arguments: &Arguments) -> Result<User> {
+    let named = match (owner, &arguments.user_attribute) {
+        (Some(owner), Some(attribute)) => {
+            let name = distinguished_name::attribute(owner, attribute);
+            Some(name.with_context(|| format!("the owner is not a distinguished name with the attribute {attribute}"))?)
+        }
+        (owner, _) => owner.map(str::to_owned),
+    };
+    let name =
+        named.or(arguments.user.clone()).context("it does not say whose token this is: name them with --user")?;
+    let is_distinguished = arguments.user_attribute.is_none() && name.contains('=');
+    let row = one_of(&installation.users, &name).await;
+    let row = if is_distinguished {
+        row.context("a distinguished name: --user-attribute says which part of it is the user's name")
+    } else {
+        row
+    };
+    Ok(seen(row?))
+}
+
+/// What is remembered of a token that nobody has used here.
+fn state_of(secret: SeedSecret, now: Timestamp) -> (Kind, Envelope) {
+    match secret {
+        SeedSecret::Hotp { key, algorithm, digits, counter } => {
+            let state = State::Hotp(hotp::State::at(key, algorithm, digits, counter));
+            (Kind::HOTP, used_below(state, counter))
+        }
+        SeedSecret::Totp { key, totp, used, drift } => {
+            // A step that is far ahead was counted by a clock that was wrong, and would lock the token until then.
+            let latest = totp.step_at(now.as_seconds()).unwrap_or_default().saturating_add(1);
+            let below = used.map_or(0, |used| used.min(latest).saturating_add(1));
+            let state = totp::State { drift, ..totp::State::with(key, totp) };
+            (Kind::TOTP, used_below(State::Totp(state), below))
+        }
+        SeedSecret::Yubikey { public_id, private_id, key, counter } => {
+            let state = State::Yubikey(yubikey::State::own(public_id, private_id, key));
+            (Kind::YUBIKEY, used_below(state, counter.saturating_add(1)))
+        }
+    }
+}
+
+/// A state that takes no counter below this one.
+fn used_below(state: State, counter: u64) -> Envelope {
+    let marks = counter.checked_sub(1).map(Marks::with_floor).unwrap_or_default();
+    Envelope { marks, ..Envelope::new(state) }
+}
+
+/// The name of the row: of the token itself, so that a file that is imported again gives nothing twice.
+fn id_of(kind: &Kind, serial: &str, slot: Option<&PublicId>) -> DeviceId {
+    let slot = slot.map(|slot| format!("\n{slot}")).unwrap_or_default();
+    let hash = Sha256::digest(format!("{kind}\n{serial}{slot}"));
+    let letters = BASE32_NOPAD.encode(hash.get(..16).unwrap_or_default());
+    DeviceId::new(letters.to_ascii_lowercase())
+}
