@@ -48,7 +48,7 @@ pub use device_cookie::{DeviceCookie, DeviceCookies};
 pub use event::{Event, EventKind};
 pub use factors::Factors;
 pub use id::{AttemptId, BrowserId, DeliveryId, DeviceId, Id, NodeId, UserId};
-pub use node::Node;
+pub use node::{KeyComparison, Node};
 pub use policy::{Policy, PolicyError};
 pub use refusal::Refusal;
 pub use ruling::{Case, Ruling, Settled, Verified, judge, judge_reply};

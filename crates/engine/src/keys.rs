@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::{Batch, Change, Device, DeviceId, Node, Sealed, Timestamp, Written};
+use countersign_core::{Batch, Change, Device, DeviceId, Kind, Node, Sealed, Status, Timestamp, Written};
 
 use crate::{Engine, Fault, KeyId, Keyring, node::LIVE_FOR};
 
@@ -113,6 +113,20 @@ impl Engine {
                 if ours && self.open_device(device).is_err() {
                     closed = closed.saturating_add(1);
                 }
+            }
+        }
+    }
+
+    /// How many devices there are of each kind, those that are being set up not counted. Reads every device.
+    pub async fn count_kinds(&self) -> Result<BTreeMap<Kind, u64>, Fault> {
+        let (mut counts, mut cursor) = (BTreeMap::new(), None::<DeviceId>);
+        loop {
+            let devices = self.store().devices_after(cursor.as_ref(), PAGE).await?;
+            let Some(last) = devices.last() else { return Ok(counts) };
+            cursor = Some(last.id.clone());
+            for device in devices.into_iter().filter(|device| device.status != Status::Enrolling) {
+                let count: &mut u64 = counts.entry(device.kind).or_default();
+                *count = count.saturating_add(1);
             }
         }
     }

@@ -1,11 +1,12 @@
 //! Nodes: each reports that it runs and with which keys, and tasks are for one of them at a time.
 //!
 //! Nothing that anybody is let in by rests on this. It is there for changing keys with many nodes, for a task that would
-//! only be wasted if every node did it, and for whoever looks after the installation.
+//! only be wasted if every node did it, and for whoever looks after the installation. A node compares its keys with those
+//! of the other running nodes after each report: users meet faults as long as two nodes cannot open what the other seals.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use countersign_core::{Batch, Change, Node, NodeId, Timestamp, Written};
+use countersign_core::{Batch, Change, KeyComparison, Node, NodeId, Timestamp, Written};
 
 use crate::{Engine, Fault};
 
@@ -16,6 +17,9 @@ pub const LIVE_FOR: Duration = Duration::from_mins(1);
 /// The least that a report is kept.
 const KEPT: Duration = Duration::from_hours(1);
 
+/// How often a node logs that its keys do not go together with those of another node.
+const COMPLAIN_EVERY: Duration = Duration::from_mins(1);
+
 /// A node, from its start on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Running {
@@ -25,6 +29,10 @@ pub struct Running {
     pub started: Timestamp,
     /// Which version it runs.
     pub version: &'static str,
+    /// The name of the machine it runs on, if the application knows it; 1 character or more.
+    pub host: Option<String>,
+    /// The address it listens on, if the application knows it.
+    pub listen_address: Option<SocketAddr>,
 }
 
 /// How often expired rows are deleted, and how long after the start for the first time.
@@ -46,12 +54,47 @@ impl Engine {
     }
 
     async fn report_regularly(&self, running: &Running) {
+        let mut complained = None;
         loop {
             if let Err(fault) = self.report(running).await {
                 tracing::warn!(%fault, "could not report that this node runs");
             }
+            if complained.is_none_or(|at: Timestamp| !at.is_within(COMPLAIN_EVERY, self.now())) {
+                complained = self.complain_about_keys(running).await.then(|| self.now());
+            }
             tokio::time::sleep(REPORT_EVERY).await;
         }
+    }
+
+    /// Logs an ERROR for each running node whose keys do not go together with those in use here; whether there is one.
+    pub async fn complain_about_keys(&self, running: &Running) -> bool {
+        let nodes = match self.incompatible_nodes().await {
+            Ok(nodes) => nodes,
+            Err(fault) => {
+                tracing::warn!(%fault, "could not compare the keys of the nodes");
+                return false;
+            }
+        };
+        // A node that has not reported since this one was started may be stopped.
+        let others = nodes.iter().filter(|node| node.id != running.id && node.seen >= running.started);
+        let others = others.inspect(|node| {
+            tracing::error!(
+                here = ?self.key_ids(),
+                there = ?node.keys,
+                "{node} has other keys than this one, so one of the two cannot open what the other seals and users meet faults: \
+                 copy one key file to every node"
+            );
+        });
+        others.count() > 0
+    }
+
+    /// The running nodes whose keys do not go together with those in use here: one of the two seals with a key that the
+    /// other does not have.
+    pub async fn incompatible_nodes(&self) -> Result<Vec<Node>, Fault> {
+        let here: Vec<String> = self.key_ids().iter().map(ToString::to_string).collect();
+        let is_incompatible = |node: &Node| KeyComparison::of(&here, &node.keys) == KeyComparison::Incompatible;
+        let nodes = self.nodes().await?;
+        Ok(nodes.into_iter().filter(|node| self.is_live(node) && is_incompatible(node)).collect())
     }
 
     async fn purge_regularly(&self, running: &Running) {
@@ -67,9 +110,9 @@ impl Engine {
         }
     }
 
-    /// A node that is started now.
+    /// A node that is started now. Where it runs is for the application to add.
     pub fn start_node(&self, version: &'static str) -> Running {
-        Running { id: self.new_id(), started: self.now(), version }
+        Running { id: self.new_id(), started: self.now(), version, host: None, listen_address: None }
     }
 
     /// Says that this node runs, and with which keys.
@@ -83,6 +126,8 @@ impl Engine {
             keys: ring.keys.ids().map(|id| id.to_string()).collect(),
             // Keys that were there before the node was started have sealed nothing in it.
             sealing_since: ring.sealing_since.max(running.started),
+            host: running.host.clone(),
+            listen_address: running.listen_address,
         };
         self.commit(&Batch::new(vec![Change::ReportNode(node)])).await.map(drop)
     }

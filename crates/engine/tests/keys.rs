@@ -253,3 +253,25 @@ async fn events_are_kept_for_as_long_as_the_policy_says() {
         assert_eq!(events().await, left);
     }
 }
+
+/// T140: a node is told apart from its peers by what it seals with, and only as long as it runs.
+#[tokio::test]
+async fn t140_nodes_that_cannot_open_what_the_other_seals_are_found() {
+    let [old, new] = lines();
+    let world = world(Arc::new(MemoryStore::default()), &old);
+    world.engine.report(&world.engine.start_node("1.0.0")).await.unwrap();
+    let found = |keys: &[&String]| {
+        let keyring = ring(keys);
+        let elsewhere = World::built(world.store.clone(), |parts| {
+            parts.keyring = keyring;
+            parts.clock = world.clock.clone();
+        });
+        async move { elsewhere.engine.incompatible_nodes().await.unwrap().len() }
+    };
+    assert_eq!(found(&[&old]).await, 0);
+    assert_eq!(found(&[&old, &new]).await, 0, "a new key that does not seal yet");
+    assert_eq!(found(&[&new, &old]).await, 1, "the node could not open what is sealed here");
+    assert_eq!(found(&[&new]).await, 1);
+    world.clock.pass(LIVE_FOR + Duration::from_secs(1));
+    assert_eq!(found(&[&new]).await, 0, "it runs no more");
+}

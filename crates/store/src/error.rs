@@ -5,7 +5,10 @@
 
 use std::{io, path::PathBuf};
 
-use crate::postgres::PostgresError;
+use crate::{
+    postgres::{PostgresError, PostgresPlace},
+    sqlite::SqliteError,
+};
 
 /// Why a database cannot be opened or migrated.
 #[derive(Debug, thiserror::Error)]
@@ -73,20 +76,30 @@ pub enum StoreError {
         complaint: String,
     },
     /// The server is set up so that it could lose what it has promised to keep, or keep it wrongly.
-    #[error("the database server cannot be used: {0}")]
-    Unfit(&'static str),
+    #[error("the database server{} cannot be used: {why}", at(place))]
+    Unfit {
+        /// Where it is.
+        place: String,
+        /// What is wrong, and what to do.
+        why: &'static str,
+    },
     /// PostgreSQL could not be reached, or said no.
     #[error("could not {doing}")]
     Postgres {
         /// What was to be done.
         doing: &'static str,
-        /// Why not.
+        /// At which place, with its port, and why not.
         #[source]
         cause: PostgresError,
     },
     /// The file system does not allow a write-ahead log.
-    #[error("could not keep a write-ahead log: the journal mode stays {mode}; put the database on a local disk")]
+    #[error(
+        "could not keep a write-ahead log for the database at {}: the journal mode stays {mode}; put the database on a local disk",
+        path.display()
+    )]
     NoWriteAhead {
+        /// Where it is.
+        path: PathBuf,
         /// The mode it stays in.
         mode: String,
     },
@@ -97,9 +110,9 @@ pub enum StoreError {
         doing: &'static str,
         /// With which file.
         path: PathBuf,
-        /// Why not.
+        /// Why not, and what to do.
         #[source]
-        cause: io::Error,
+        cause: SqliteError,
     },
     /// The writing thread could not be started.
     #[error("could not start the writer")]
@@ -109,8 +122,30 @@ pub enum StoreError {
     Sqlite {
         /// What was to be done.
         doing: &'static str,
-        /// Why not.
+        /// With which file and why not, and what to do.
         #[source]
-        cause: rusqlite::Error,
+        cause: SqliteError,
     },
+}
+
+impl StoreError {
+    /// Whether the database could not be reached, and may be reached later without any change of the settings: its server
+    /// is not there, does not answer, is starting, or takes no writes yet.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Postgres { cause, .. } if cause.is_unreachable())
+    }
+
+    /// The same error, of the database at this place.
+    pub(crate) fn of_place(self, place: &PostgresPlace) -> Self {
+        match self {
+            Self::Postgres { doing, cause } => Self::Postgres { doing, cause: cause.of_place(place) },
+            Self::Unfit { why, .. } => Self::Unfit { place: place.to_string(), why },
+            other => other,
+        }
+    }
+}
+
+/// The place, where one is known, as it follows the word for what is there.
+fn at(place: &str) -> String {
+    if place.is_empty() { String::new() } else { format!(" at {place}") }
 }

@@ -28,5 +28,5 @@ pub use database::{Database, Opened, OpenedEngine, UrlError};
 pub use error::StoreError;
 pub use migrate::{Migrated, Pending};
 pub use postgres::{Finding, PoolStats, PostgresError, PostgresPlace, PostgresStore, Weight};
-pub use sqlite::{Existing, Restored, SqliteStore, WriterStats};
+pub use sqlite::{Existing, Restored, SqliteError, SqliteStore, WriterStats};
 pub use users::{Activity, Insertion, NewPassword, UserRow, UserTable};

@@ -77,6 +77,10 @@ impl PostgresStore {
     /// Connects to the database at `place`, which must have been migrated by this version, on a server that keeps what it
     /// has promised.
     pub async fn open(place: &PostgresPlace) -> Result<Self, StoreError> {
+        Self::connect(place).await.map_err(|error| error.of_place(place))
+    }
+
+    async fn connect(place: &PostgresPlace) -> Result<Self, StoreError> {
         let store = Self { connections: Arc::new(Connections::new(place)?) };
         let connection = store.connections.first().await?;
         condition::refuse_unfit(&connection).await?;
@@ -88,12 +92,12 @@ impl PostgresStore {
     /// Brings the database at `place`, which has to be there, to the shape this version knows. Harmless while others use
     /// it, harmless to repeat, and harmless for two to do at once.
     pub async fn migrate(place: &PostgresPlace) -> Result<Migrated, StoreError> {
-        migrate::migrate(place).await
+        migrate::migrate(place).await.map_err(|error| error.of_place(place))
     }
 
     /// What [`migrate`](Self::migrate) would apply to the database at `place`. Changes nothing.
     pub async fn pending(place: &PostgresPlace) -> Result<Vec<Pending>, StoreError> {
-        migrate::pending(place).await
+        migrate::pending(place).await.map_err(|error| error.of_place(place))
     }
 
     /// The users of the stand-alone server.

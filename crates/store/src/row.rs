@@ -3,7 +3,7 @@
 //! A row is read from left to right, in the order in which its statement names the columns. A column that holds what the
 //! type cannot say is an error that names the column and never shows what stands in it.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, str::FromStr};
 
 use countersign_engine::{
     User,
@@ -237,6 +237,8 @@ impl FromColumns for Node {
             version: columns.text()?.to_owned(),
             keys: columns.text()?.split_whitespace().map(str::to_owned).collect(),
             sealing_since: columns.time()?,
+            host: columns.text_if_any()?.map(str::to_owned),
+            listen_address: columns.parsed_if_any("listen_address")?,
         })
     }
 }
@@ -370,7 +372,12 @@ impl<'r> Columns<'r> {
     }
 
     fn address_if_any(&mut self) -> Result<Option<IpAddr>> {
+        self.parsed_if_any("address")
+    }
+
+    /// The next column, which holds the text of a `T` if anything.
+    fn parsed_if_any<T: FromStr>(&mut self, column: &'static str) -> Result<Option<T>> {
         let text = self.text_if_any()?;
-        text.map(|text| text.parse().map_err(|_| Strange::Unknown("address"))).transpose()
+        text.map(|text| text.parse().map_err(|_| Strange::Unknown(column))).transpose()
     }
 }

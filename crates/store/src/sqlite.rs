@@ -7,7 +7,9 @@
 mod backup;
 mod commit;
 mod connection;
+mod error;
 pub(crate) mod migrate;
+mod place;
 mod pool;
 pub(crate) mod read;
 pub(crate) mod writer;
@@ -27,9 +29,11 @@ use rusqlite::{Connection, params_from_iter};
 
 pub use self::{
     backup::{Existing, Restored},
+    error::SqliteError,
     writer::WriterStats,
 };
 use self::{
+    place::Place,
     pool::Pool,
     writer::{Outcome, Writer},
 };
@@ -50,20 +54,22 @@ pub struct SqliteStore {
 struct File {
     readers: Pool,
     writer: Writer,
+    place: Place,
 }
 
 impl SqliteStore {
     /// Opens the database at `path`, which must have been migrated by this version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let path = connection::absolute(path)?;
-        if !path.exists() {
+        if !connection::exists(&path)? {
             return Err(StoreError::Missing { place: path.display().to_string() });
         }
         let connection = connection::writer(&path)?;
         migrate::check(&connection, &path)?;
         connection::write_ahead(&connection)?;
-        let writer = Writer::start(connection).map_err(StoreError::Thread)?;
-        Ok(Self { file: Arc::new(File { readers: Pool::new(path), writer }) })
+        let place = Place::of(path).map_err(|cause| StoreError::Sqlite { doing: "open the database", cause })?;
+        let writer = Writer::start(place.clone(), connection).map_err(StoreError::Thread)?;
+        Ok(Self { file: Arc::new(File { readers: Pool::new(place.clone()), writer, place }) })
     }
 
     /// Creates the database at `path` if there is none, readable by its owner alone, and brings it to the shape this
@@ -95,6 +101,12 @@ impl SqliteStore {
             complaints.retain(|complaint| complaint != "ok");
             Ok(complaints)
         })
+    }
+
+    /// A fault unless the file that was opened is still at its path: what is written to one that was moved or deleted would be
+    /// lost. Commits make sure of it by themselves.
+    pub fn check_place(&self) -> Result<(), Fault> {
+        self.file.place.check().map_err(|error| Fault::because("use the database", error))
     }
 
     pub(crate) fn read<T>(
@@ -217,6 +229,7 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), Fault> {
+        self.check_place()?;
         self.read("read anything at all", read::version).map(drop)
     }
 }

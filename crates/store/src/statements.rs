@@ -309,12 +309,14 @@ pub(crate) mod delivery {
 
 /// The running servers.
 pub(crate) mod node {
-    pub(crate) const ALL: &str = "SELECT id, started, seen, version, keys, sealing_since FROM node ORDER BY id";
+    pub(crate) const ALL: &str = "
+        SELECT id, started, seen, version, keys, sealing_since, host, listen_address FROM node ORDER BY id";
     pub(crate) const REPORT: &str = "
-        INSERT INTO node (id, started, seen, version, keys, sealing_since) VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO node (id, started, seen, version, keys, sealing_since, host, listen_address)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (id) DO UPDATE SET
-            started = excluded.started, seen = excluded.seen, version = excluded.version,
-            keys = excluded.keys, sealing_since = excluded.sealing_since";
+            started = excluded.started, seen = excluded.seen, version = excluded.version, keys = excluded.keys,
+            sealing_since = excluded.sealing_since, host = excluded.host, listen_address = excluded.listen_address";
     pub(crate) const PURGE: &str = "
         DELETE FROM node WHERE id IN (SELECT id FROM node WHERE seen < $1 OR seen > $2 LIMIT $3)
             AND (seen < $1 OR seen > $2)";

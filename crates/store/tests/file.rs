@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// The last migration there is.
-const NEWEST: u32 = 9;
+const NEWEST: u32 = 10;
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()

@@ -10,7 +10,7 @@ use countersign_store::{Database, Migrated, Opened};
 use rusqlite::Connection;
 
 /// The last migration there is.
-const NEWEST: u32 = 9;
+const NEWEST: u32 = 10;
 
 /// A row of every table, for both engines but for how bytes are written.
 const ROWS: &str = "

@@ -164,6 +164,8 @@ pub(super) fn reported(node: &Node) -> Values<'_> {
         node.version.as_str().into(),
         node.keys.join(" ").into(),
         node.sealing_since.into(),
+        node.host.as_deref().into(),
+        node.listen_address.map(|address| address.to_string()).into(),
     ]
 }
 

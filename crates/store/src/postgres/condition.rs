@@ -3,7 +3,7 @@
 //! Some settings are errors, because with them an accepted code could come back after a power cut; others are doubts that
 //! an operator should know of.
 
-use tokio_postgres::{Error, Row};
+use tokio_postgres::{Client, Error, Row};
 
 use super::pool::{Connection, failed};
 use crate::{StoreError, statements::postgres::STATE};
@@ -13,7 +13,8 @@ pub(super) const FSYNC_OFF: &str =
 pub(super) const STANDBY: &str =
     "it is a standby, which takes no writes: connect to the primary, or name every host in the URL";
 const OLD: &str = "it is older than PostgreSQL 13: move to a newer one";
-const ENCODING: &str = "the database does not keep text as UTF-8: create it with ENCODING 'UTF8'";
+const ENCODING: &str = "the database does not keep text as UTF-8: create another one with ENCODING 'UTF8', as in `createdb --encoding=UTF8 \
+                        --template=template0`";
 
 /// The oldest version that is tried.
 const OLDEST: i64 = 130_000;
@@ -53,8 +54,17 @@ struct State {
 
 /// An error if the server must not be used.
 pub(super) async fn refuse_unfit(connection: &Connection) -> Result<(), StoreError> {
-    let state = read(connection).await.map_err(|error| failed("look at the database server", error.into()))?;
-    state.failure().map_or(Ok(()), |failure| Err(StoreError::Unfit(failure)))
+    read(connection).await.map_err(looking)?.refuse()
+}
+
+/// The same before a database is migrated, so that none is filled that cannot be used then.
+pub(super) async fn refuse_to_migrate(client: &Client) -> Result<(), StoreError> {
+    let rows = client.query(STATE, &[]).await.map_err(looking)?;
+    rows.first().map_or_else(|| Ok(State::unknown()), State::of).map_err(looking)?.refuse()
+}
+
+fn looking(error: Error) -> StoreError {
+    failed("look at the database server", error.into())
 }
 
 /// Everything worth saying of the server.
@@ -95,6 +105,10 @@ impl State {
             standbys: nothing(),
             standby: false,
         }
+    }
+
+    fn refuse(&self) -> Result<(), StoreError> {
+        self.failure().map_or(Ok(()), |why| Err(StoreError::Unfit { place: String::new(), why }))
     }
 
     fn failure(&self) -> Option<&'static str> {

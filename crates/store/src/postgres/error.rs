@@ -4,7 +4,7 @@
 //! faults. Those after which nothing has been written, and which time may heal, say when to come back. What an operator
 //! can mend on the way to the server, its certificate above all, says how.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, io};
 
 use countersign_engine::Fault;
 use rustls::CertificateError;
@@ -16,12 +16,28 @@ use super::COME_BACK;
 #[derive(Clone, Debug)]
 pub struct PostgresError {
     text: String,
+    is_unreachable: bool,
 }
 
 impl PostgresError {
     /// An error that says this, which must hold no value.
     pub(crate) fn saying(text: impl Into<String>) -> Self {
-        Self { text: text.into() }
+        Self { text: text.into(), is_unreachable: false }
+    }
+
+    /// The database could not be reached, for this reason.
+    pub(crate) fn unreachable(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_unreachable: true }
+    }
+
+    /// The same error, of the database at this place.
+    pub(crate) fn of_place(self, place: &dyn fmt::Display) -> Self {
+        Self { text: format!("{place}: {}", self.text), ..self }
+    }
+
+    /// Whether the database could not be reached, and may be reached later without any change of the settings.
+    pub fn is_unreachable(&self) -> bool {
+        self.is_unreachable
     }
 }
 
@@ -35,11 +51,12 @@ impl Error for PostgresError {}
 
 impl From<tokio_postgres::Error> for PostgresError {
     fn from(error: tokio_postgres::Error) -> Self {
+        let is_unreachable = is_unreachable(&error);
         if let Some(said) = error.as_db_error() {
             let code = said.code().code();
             // Errors of this class are about values, and quote them.
             let message = if code.starts_with("22") { "a value that cannot be used" } else { said.message() };
-            return Self::saying(format!("{message} ({code}){}", unencrypted(said)));
+            return Self { text: format!("{message} ({code}){}", unencrypted(said)), is_unreachable };
         }
         let (mut text, mut advice) = (error.to_string(), None);
         let mut cause = error.source();
@@ -48,7 +65,29 @@ impl From<tokio_postgres::Error> for PostgresError {
             advice = advice.or_else(|| mending(error));
             cause = error.source();
         }
-        Self { text: advice.map_or_else(|| text.clone(), |advice| format!("{text}; {advice}")) }
+        if let Some(advice) = advice {
+            text = format!("{text}; {advice}");
+        }
+        Self { text, is_unreachable }
+    }
+}
+
+/// Whether time alone may mend a connection that could not be made. A wrong password, a database that is not there and a
+/// certificate that is not trusted stay what they are.
+fn is_unreachable(error: &tokio_postgres::Error) -> bool {
+    let full = [SqlState::TOO_MANY_CONNECTIONS, SqlState::CONFIGURATION_LIMIT_EXCEEDED];
+    if error.as_db_error().is_some() {
+        return is_lost(error) || is_one_of(error, &full);
+    }
+    let Some(cause) = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()) else {
+        return error.is_closed();
+    };
+    match cause.kind() {
+        // What the operating system says is about a socket's file; what the driver says, about a standby.
+        io::ErrorKind::PermissionDenied => cause.raw_os_error().is_none(),
+        io::ErrorKind::InvalidData => false,
+        io::ErrorKind::InvalidInput | io::ErrorKind::Other => cause.to_string().contains("could not resolve"),
+        _ => true,
     }
 }
 

@@ -6,7 +6,7 @@
 use tokio_postgres::{Client, Config, NoTls, Socket, tls::MakeTlsConnect};
 
 use super::{
-    PostgresError, PostgresPlace,
+    PostgresError, PostgresPlace, condition,
     connecting::Connecting,
     place::Encryption,
     pool::{Connection, failed},
@@ -43,6 +43,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "token_created",
         text: include_str!("../../migrations/postgres/0009_token_created.sql"),
     },
+    Migration { version: 10, name: "node host", text: include_str!("../../migrations/postgres/0010_node_host.sql") },
 ];
 
 /// An error unless the database has exactly the shape this program knows.
@@ -55,6 +56,7 @@ pub(super) async fn check(connection: &Connection, place: &PostgresPlace) -> Res
 /// Applies what is missing, one migration after the other.
 pub(super) async fn migrate(place: &PostgresPlace) -> Result<Migrated, StoreError> {
     let (client, carrier) = connect(place).await?;
+    condition::refuse_to_migrate(&client).await?;
     let mut first = None;
     let from = loop {
         client.batch_execute(BEGIN).await.map_err(reading)?;
@@ -74,6 +76,7 @@ pub(super) async fn migrate(place: &PostgresPlace) -> Result<Migrated, StoreErro
 /// What `migrate` would apply; an error if the database is ahead of this program. Changes nothing.
 pub(super) async fn pending(place: &PostgresPlace) -> Result<Vec<Pending>, StoreError> {
     let (client, carrier) = connect(place).await?;
+    condition::refuse_to_migrate(&client).await?;
     let ledger = client.query(HAS_LEDGER, &[]).await.map_err(reading)?;
     let found = if ledger.is_empty() { 0 } else { version(&client.query(VERSION, &[]).await.map_err(reading)?)? };
     carrier.abort();
@@ -107,9 +110,11 @@ where
 
 fn version(rows: &[tokio_postgres::Row]) -> Result<u32, StoreError> {
     let found = rows.first().and_then(|row| row.try_get::<_, i64>(0).ok()).and_then(|found| u32::try_from(found).ok());
-    found.ok_or_else(|| failed("read its schema", PostgresError::saying("the ledger of migrations is not ours")))
+    found.ok_or_else(|| {
+        failed("read the schema of the database", PostgresError::saying("the ledger of migrations is not ours"))
+    })
 }
 
 fn reading(error: tokio_postgres::Error) -> StoreError {
-    failed("read its schema", error.into())
+    failed("read the schema of the database", error.into())
 }

@@ -31,6 +31,8 @@ use crate::{StoreError, UrlError};
 
 /// Connections a store holds at most, unless it is told otherwise.
 const CONNECTIONS: usize = 16;
+/// The port of a URL that names none.
+const PORT: u16 = 5432;
 const APPLICATION: &str = "countersign";
 /// How long the server works on one statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -112,6 +114,11 @@ impl PostgresPlace {
     #[must_use]
     pub fn with_ca_file(self, file: &Path) -> Self {
         Self { ca_file: Some(file.to_owned()), ..self }
+    }
+
+    /// Whether the server has to prove with a certificate who it is.
+    pub fn is_verified(&self) -> bool {
+        self.protection == Protection::VerifyFull
     }
 
     /// The same database, with at most this many connections, and one at least.
@@ -215,10 +222,14 @@ fn is_local(host: &Host) -> bool {
     }
 }
 
-/// The database's name and where it is, and nothing that lets anybody in.
+/// The database's name and where it is, with its port, and nothing that lets anybody in.
 impl fmt::Display for PostgresPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("postgres://")?;
+        if self.config.get_hosts().is_empty() {
+            let addresses: Vec<_> = self.config.get_hostaddrs().iter().map(ToString::to_string).collect();
+            f.write_str(&addresses.join(","))?;
+        }
         for (number, host) in self.config.get_hosts().iter().enumerate() {
             let comma = if number > 0 { "," } else { "" };
             match host {
@@ -228,9 +239,7 @@ impl fmt::Display for PostgresPlace {
                 Host::Unix(path) => write!(f, "{comma}{}", path.display())?,
             }
             let ports = self.config.get_ports();
-            if let Some(port) = ports.get(number).or(ports.first()) {
-                write!(f, ":{port}")?;
-            }
+            write!(f, ":{}", ports.get(number).or(ports.first()).unwrap_or(&PORT))?;
         }
         write!(f, "/{}", self.config.get_dbname().unwrap_or_default())
     }

@@ -37,6 +37,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(super) struct Connections {
     pool: Pool,
     durability: Arc<Durability>,
+    /// Where the database is, without anything that lets anybody in.
+    place: String,
     /// When a connection may be made again, after it could not be.
     away_until: Mutex<Option<Instant>>,
 }
@@ -66,8 +68,8 @@ impl Connections {
                 Box::pin(async move { follow(client, metrics, &durability).await })
             }))
             .build()
-            .map_err(|error| failed("set up connections", PostgresError::saying(error.to_string())))?;
-        Ok(Self { pool, durability, away_until: Mutex::default() })
+            .map_err(|error| failed("set up connections to the database", PostgresError::saying(error.to_string())))?;
+        Ok(Self { pool, durability, place: place.to_string(), away_until: Mutex::default() })
     }
 
     /// The first connection, whose failure is for whoever starts the program.
@@ -78,7 +80,8 @@ impl Connections {
     /// A connection, or a fault that says when to come back.
     pub(super) async fn take(&self, doing: &'static str) -> Result<Connection, Fault> {
         if self.is_away() {
-            return Err(Fault::because(doing, "the database was away a moment ago").again_after(COME_BACK));
+            let away = PostgresError::unreachable("the database was away a moment ago").of_place(&self.place);
+            return Err(Fault::because(doing, away).again_after(COME_BACK));
         }
         match self.pool.get().await {
             Ok(object) => {
@@ -90,7 +93,7 @@ impl Connections {
                 if !matches!(error, PoolError::Timeout(TimeoutType::Wait)) {
                     self.note_away();
                 }
-                Err(Fault::because(doing, plain(error)).again_after(COME_BACK))
+                Err(Fault::because(doing, plain(error).of_place(&self.place)).again_after(COME_BACK))
             }
         }
     }
@@ -216,11 +219,12 @@ fn plain(error: PoolError) -> PostgresError {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => error.into(),
         PoolError::PostCreateHook(HookError::Message(message)) => PostgresError::saying(message),
         PoolError::Timeout(TimeoutType::Wait) => PostgresError::saying("every connection is in use"),
-        PoolError::Timeout(_) => PostgresError::saying("the database does not answer"),
+        PoolError::Timeout(_) => PostgresError::unreachable("the database does not answer"),
         PoolError::Closed | PoolError::NoRuntimeSpecified => PostgresError::saying("the pool is closed"),
     }
 }
 
+/// An error of a database whose place is added where it is known.
 pub(super) fn failed(doing: &'static str, cause: PostgresError) -> StoreError {
     StoreError::Postgres { doing, cause }
 }

@@ -14,11 +14,13 @@ use std::{
 use countersign_engine::core::Timestamp;
 use rusqlite::{ErrorCode, backup::Backup};
 
-use super::{SqliteStore, connection, migrate};
+use super::{SqliteError, SqliteStore, connection, migrate};
 use crate::{
     StoreError,
     statements::{device_cookie, restoration, session, sqlite as statement, token},
 };
+
+const PUTTING: &str = "put a copy of";
 
 /// What to do about a database that is there already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,16 +88,18 @@ impl Part {
         let path = PathBuf::from(name);
         create(&path)?;
         let part = Self { path };
-        source.execute(statement::COPY, [part.path.to_string_lossy()]).map_err(sqlite("copy the database"))?;
+        source
+            .execute(statement::COPY, [part.path.to_string_lossy()])
+            .map_err(sqlite("copy the database", database))?;
         Ok(part)
     }
 
     /// An error unless SQLite finds the copy whole.
     fn check(&self) -> Result<(), StoreError> {
         let connection = connection::copier(&self.path)?;
-        let mut statement = connection.prepare(statement::INTEGRITY).map_err(sqlite("check the copy"))?;
+        let mut statement = connection.prepare(statement::INTEGRITY).map_err(sqlite("check the copy", &self.path))?;
         let found = statement.query_map([], |row| row.get(0)).and_then(Iterator::collect::<Result<Vec<String>, _>>);
-        match found.map_err(sqlite("check the copy"))?.as_slice() {
+        match found.map_err(sqlite("check the copy", &self.path))?.as_slice() {
             [fine] if fine == "ok" => Ok(()),
             complaints => Err(StoreError::Damaged { complaint: complaints.first().cloned().unwrap_or_default() }),
         }
@@ -114,7 +118,7 @@ impl Part {
             transaction.execute(restoration::NOTE, [at.as_millis()])?;
             transaction.commit().map(|()| ended)
         };
-        noted().map_err(sqlite("note that the copy was restored"))
+        noted().map_err(sqlite("note that the copy was restored", &self.path))
     }
 
     /// Gives the copy its name, unless something has that name by now.
@@ -123,14 +127,14 @@ impl Part {
             .and_then(|file| file.sync_all())
             .and_then(|()| give_name(&self.path, place))
             .and_then(|()| sync_folder(place));
-        placed.map_err(|cause| StoreError::File { doing: "put a copy of", path: place.to_owned(), cause })
+        placed.map_err(|cause| connection::file_error(PUTTING, place, &cause))
     }
 
     /// Writes the copy into a database that is there, in one transaction, and only if nobody else has it open.
     fn replace_contents(self, path: &Path) -> Result<(), StoreError> {
         let in_use = |cause: rusqlite::Error| match cause.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse { path: path.to_owned() },
-            _ => StoreError::Sqlite { doing: "replace the database", cause },
+            _ => sqlite("replace the database", path)(cause),
         };
         let mut target = connection::writer(path)?;
         connection::alone(&target).map_err(in_use)?;
@@ -156,7 +160,7 @@ impl Drop for Part {
 }
 
 fn refuse_missing(path: &Path) -> Result<(), StoreError> {
-    if path.exists() { Ok(()) } else { Err(StoreError::NoFile { path: path.to_owned() }) }
+    if connection::exists(path)? { Ok(()) } else { Err(StoreError::NoFile { path: path.to_owned() }) }
 }
 
 fn refuse_existing(path: &Path) -> Result<(), StoreError> {
@@ -180,7 +184,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop).map_err(|cause| match cause.kind() {
         io::ErrorKind::AlreadyExists => StoreError::Exists { path: path.to_owned() },
-        _ => StoreError::File { doing: "put a copy of", path: path.to_owned(), cause },
+        _ => connection::file_error(PUTTING, path, &cause),
     })
 }
 
@@ -192,6 +196,6 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn sqlite(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
-    move |cause| StoreError::Sqlite { doing, cause }
+fn sqlite(doing: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) -> StoreError {
+    move |cause| StoreError::Sqlite { doing, cause: SqliteError::new(path, &cause) }
 }

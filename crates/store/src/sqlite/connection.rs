@@ -5,12 +5,14 @@
 //! or for a name of memory: paths are made absolute first.
 
 use std::{
+    io,
     path::{self, Path, PathBuf},
     time::Duration,
 };
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::SqliteError;
 use crate::StoreError;
 
 /// How long one waits for another process. In WAL mode readers wait for nobody.
@@ -74,16 +76,16 @@ fn busy() -> rusqlite::Error {
 
 /// The path as connections need it.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
-    path::absolute(path).map_err(|cause| StoreError::File { doing: "find", path: path.to_owned(), cause })
+    path::absolute(path).map_err(|cause| file_error("find", path, &cause))
 }
 
 /// Switches the database to a write-ahead log, unless it has one.
 pub(crate) fn write_ahead(connection: &Connection) -> Result<(), StoreError> {
-    let doing = "keep a write-ahead log";
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
-        .map_err(|cause| StoreError::Sqlite { doing, cause })?;
-    if mode == "wal" { Ok(()) } else { Err(StoreError::NoWriteAhead { mode }) }
+        .map_err(|cause| error("keep a write-ahead log for the database", connection, &cause))?;
+    let path = connection.path().unwrap_or_default().into();
+    if mode == "wal" { Ok(()) } else { Err(StoreError::NoWriteAhead { path, mode }) }
 }
 
 /// A transaction that may write from the start.
@@ -99,5 +101,20 @@ fn open(path: &Path, access: OpenFlags, settings: &str) -> Result<Connection, St
         connection.execute_batch(settings)?;
         Ok(connection)
     };
-    opened().map_err(|cause| StoreError::Sqlite { doing: "open", cause })
+    opened().map_err(|cause| StoreError::Sqlite { doing: "open the database", cause: SqliteError::new(path, &cause) })
+}
+
+/// What SQLite has said on a connection while `doing` something.
+pub(super) fn error(doing: &'static str, connection: &Connection, cause: &rusqlite::Error) -> StoreError {
+    StoreError::Sqlite { doing, cause: SqliteError::on(connection, cause) }
+}
+
+/// What the operating system has said of the file of a database.
+pub(super) fn file_error(doing: &'static str, path: &Path, cause: &io::Error) -> StoreError {
+    StoreError::File { doing, path: path.to_owned(), cause: SqliteError::of_file(path, cause) }
+}
+
+/// Whether there is a file, or an error if that cannot be told: a folder that is not ours to look into is not empty.
+pub(super) fn exists(path: &Path) -> Result<bool, StoreError> {
+    path.try_exists().map_err(|cause| file_error("find", path, &cause))
 }

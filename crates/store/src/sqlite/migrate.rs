@@ -5,15 +5,15 @@
 use std::{
     fs::OpenOptions,
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, params};
 
-use super::{connection, read};
+use super::{SqliteError, connection, read};
 use crate::{
     Migrated, Pending, StoreError,
     migrate::{self, Migration},
@@ -42,11 +42,14 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "token_created",
         text: include_str!("../../migrations/sqlite/0009_token_created.sql"),
     },
+    Migration { version: 10, name: "node host", text: include_str!("../../migrations/sqlite/0010_node_host.sql") },
 ];
 
 /// How often another process may be in the way of the change to WAL mode, which does not wait by itself.
 const PATIENCE: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(10);
+
+const READING: &str = "read the schema of the database";
 
 /// Creates the file if it is not there, readable by its owner alone, and applies what is missing.
 pub(crate) fn migrate(path: &Path) -> Result<Migrated, StoreError> {
@@ -64,7 +67,7 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), StoreErr
 
 /// What `migrate` would apply; an error if the database is ahead of this program. Creates nothing.
 pub(crate) fn pending(path: &Path) -> Result<Vec<Pending>, StoreError> {
-    let found = if path.exists() { found(&connection::reader(path)?)? } else { 0 };
+    let found = if connection::exists(path)? { found(&connection::reader(path)?)? } else { 0 };
     migrate::pending(MIGRATIONS, found, &path.display())
 }
 
@@ -76,37 +79,39 @@ pub(crate) fn usable(connection: &Connection, path: &Path) -> Result<u32, StoreE
 }
 
 fn found(connection: &Connection) -> Result<u32, StoreError> {
-    if has_ledger(connection)? { read::version(connection).map_err(reading) } else { Ok(0) }
+    if has_ledger(connection)? { read::version(connection).map_err(|cause| reading(connection, &cause)) } else { Ok(0) }
 }
 
 /// Applies what is missing, one migration after the other. Returns the number of the last one that was there before.
 pub(super) fn apply(connection: &mut Connection) -> Result<u32, StoreError> {
     let mut first = None;
     loop {
-        let transaction = connection::begin(connection).map_err(reading)?;
-        transaction.execute_batch(sqlite::LEDGER).map_err(reading)?;
-        let found = read::version(&transaction).map_err(reading)?;
+        let path = PathBuf::from(connection.path().unwrap_or_default());
+        let failed = |doing, cause| StoreError::Sqlite { doing, cause: SqliteError::new(&path, &cause) };
+        let transaction = connection::begin(connection).map_err(|cause| failed(READING, cause))?;
+        transaction.execute_batch(sqlite::LEDGER).map_err(|cause| failed(READING, cause))?;
+        let found = read::version(&transaction).map_err(|cause| failed(READING, cause))?;
         let from = *first.get_or_insert(found);
-        let place = Path::new(transaction.path().unwrap_or_default()).display().to_string();
-        let Some(next) = migrate::next(MIGRATIONS, found, &place)? else { return Ok(from) };
+        let Some(next) = migrate::next(MIGRATIONS, found, &path.display())? else { return Ok(from) };
         transaction
             .execute_batch(next.text)
             .and_then(|()| transaction.execute(schema::NOTE, params![next.version, next.name]))
             .and_then(|_| transaction.commit())
-            .map_err(|cause| StoreError::Sqlite { doing: "apply a migration", cause })?;
+            .map_err(|cause| failed("apply a migration", cause))?;
         tracing::info!(version = next.version, name = next.name, "applied a migration");
     }
 }
 
 fn has_ledger(connection: &Connection) -> Result<bool, StoreError> {
-    connection.prepare(sqlite::HAS_LEDGER).and_then(|mut statement| statement.exists([])).map_err(reading)
+    let found = connection.prepare(sqlite::HAS_LEDGER).and_then(|mut statement| statement.exists([]));
+    found.map_err(|cause| reading(connection, &cause))
 }
 
 /// Switches the database to a write-ahead log, which it keeps from then on.
 fn write_ahead(connection: &Connection) -> Result<(), StoreError> {
     for _ in 0..PATIENCE {
         match connection::write_ahead(connection) {
-            Err(StoreError::Sqlite { cause, .. }) if cause.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            Err(StoreError::Sqlite { cause, .. }) if cause.is_busy() => {
                 thread::sleep(PAUSE);
             }
             done => return done,
@@ -126,9 +131,9 @@ fn create(path: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Ok(_) => sync_folder(path).map_err(|cause| StoreError::File { doing: "create", path: path.to_owned(), cause }),
+        Ok(_) => sync_folder(path).map_err(|cause| connection::file_error("create", path, &cause)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(cause) => Err(StoreError::File { doing: "create", path: path.to_owned(), cause }),
+        Err(cause) => Err(connection::file_error("create", path, &cause)),
     }
 }
 
@@ -141,6 +146,6 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn reading(cause: rusqlite::Error) -> StoreError {
-    StoreError::Sqlite { doing: "read its schema", cause }
+fn reading(connection: &Connection, cause: &rusqlite::Error) -> StoreError {
+    connection::error(READING, connection, cause)
 }

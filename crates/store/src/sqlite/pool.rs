@@ -4,7 +4,6 @@
 //! never while reading. There are as many as ever read at once, and only a few are kept while nobody does.
 
 use std::{
-    path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
@@ -12,21 +11,22 @@ use std::{
 use countersign_engine::Fault;
 use rusqlite::Connection;
 
-use super::connection;
+use super::{SqliteError, connection, place::Place};
+use crate::StoreError;
 
 /// Read-only connections to one database.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    path: PathBuf,
+    place: Place,
     idle: Mutex<Vec<Connection>>,
     most_idle: usize,
 }
 
 impl Pool {
     /// A pool that holds no connection yet.
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(place: Place) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { path, idle: Mutex::default(), most_idle: threads.clamp(2, 16) }
+        Self { place, idle: Mutex::default(), most_idle: threads.clamp(2, 16) }
     }
 
     /// Reads on this thread.
@@ -38,15 +38,22 @@ impl Pool {
         let kept = self.lock().pop();
         let connection = match kept {
             Some(connection) => connection,
-            None => connection::reader(&self.path).map_err(|error| Fault::because(doing, error))?,
+            None => self.open().map_err(|error| Fault::because(doing, error))?,
         };
         // A connection on which a read has failed is closed.
-        let found = read(&connection).map_err(|error| Fault::because(doing, error))?;
+        let found = read(&connection).map_err(|error| Fault::because(doing, SqliteError::on(&connection, &error)))?;
         let mut idle = self.lock();
         if idle.len() < self.most_idle {
             idle.push(connection);
         }
         Ok(found)
+    }
+
+    /// Another connection to the file that the others are on.
+    fn open(&self) -> Result<Connection, StoreError> {
+        let connection = connection::reader(self.place.path())?;
+        let same = self.place.check();
+        same.map(|()| connection).map_err(|cause| StoreError::Sqlite { doing: "open the database", cause })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {

@@ -25,6 +25,7 @@ use countersign_engine::{FailureStreak, Fault};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::{SqliteError, place::Place};
 use crate::statements::sqlite::{BEGIN, COMMIT, RELEASE, ROLLBACK, ROLLBACK_TO, SAVEPOINT};
 
 /// How many members one transaction takes at most: enough to make the fsync cheap, few enough to answer soon.
@@ -70,10 +71,10 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(crate) fn start(connection: Connection) -> io::Result<Self> {
+    pub(crate) fn start(place: Place, connection: Connection) -> io::Result<Self> {
         let (queue, waiting) = mpsc::channel(LONGEST_QUEUE);
         let counters = Arc::<Counters>::default();
-        let thread = Thread { connection, waiting, counters: Arc::clone(&counters) };
+        let thread = Thread { place, connection, waiting, counters: Arc::clone(&counters) };
         let thread = thread::Builder::new().name("countersign-writer".into()).spawn(move || thread.run())?;
         Ok(Self { queue: Some(queue), thread: Some(thread), counters })
     }
@@ -148,7 +149,7 @@ where
         let (result, fate) = match panic::catch_unwind(AssertUnwindSafe(|| work(connection))) {
             Ok(Ok(Outcome::Keep(value))) => (Ok(value), Fate::Keep),
             Ok(Ok(Outcome::Undo(value))) => (Ok(value), Fate::Undo),
-            Ok(Err(error)) => (Err(Fault::because(self.doing, error)), Fate::Undo),
+            Ok(Err(error)) => (Err(Fault::because(self.doing, SqliteError::on(connection, &error))), Fate::Undo),
             Err(_) => (Err(Fault::because(self.doing, "its work panicked")), Fate::Undo),
         };
         self.result = Some(result);
@@ -180,11 +181,15 @@ enum GroupError {
     Lost,
     /// A statement that belongs to no member failed.
     #[error("{doing} failed")]
-    Sqlite { doing: &'static str, source: Arc<rusqlite::Error> },
+    Sqlite { doing: &'static str, source: SqliteError },
+    /// The file is not at its path any more. Nothing was begun.
+    #[error(transparent)]
+    Moved(SqliteError),
 }
 
 /// The thread's own things.
 struct Thread {
+    place: Place,
     connection: Connection,
     waiting: mpsc::Receiver<Box<dyn Member>>,
     counters: Arc<Counters>,
@@ -211,6 +216,7 @@ impl Thread {
     }
 
     fn write(&self, group: &mut [Box<dyn Member>]) -> Result<(), GroupError> {
+        self.place.check().map_err(GroupError::Moved)?;
         self.run_statement(BEGIN)?;
         let mut fate = Fate::Undo;
         let alone = group.len() == 1;
@@ -263,7 +269,9 @@ impl Thread {
             Err(error) if statement == BEGIN && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                 Err(GroupError::Busy)
             }
-            Err(error) => Err(GroupError::Sqlite { doing: statement, source: Arc::new(error) }),
+            Err(error) => {
+                Err(GroupError::Sqlite { doing: statement, source: SqliteError::on(&self.connection, &error) })
+            }
         }
     }
 }

@@ -257,6 +257,8 @@ fn node(id: &str) -> Node {
         version: "1.2.3".into(),
         keys: vec!["first".into(), "2".into()],
         sealing_since: at(15),
+        host: None,
+        listen_address: None,
     }
 }
 

@@ -28,7 +28,7 @@ impl Place {
     fn writer(&self) -> Arc<Writer> {
         let connection = connection::writer(&self.path).unwrap();
         connection::write_ahead(&connection).unwrap();
-        Arc::new(Writer::start(connection).unwrap())
+        Arc::new(Writer::start(crate::sqlite::place::Place::of(self.path.clone()).unwrap(), connection).unwrap())
     }
 
     fn numbers(&self) -> Vec<i64> {

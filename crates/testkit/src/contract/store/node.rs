@@ -25,6 +25,8 @@ pub(super) async fn every_column_of_a_node_comes_back(store: Arc<dyn Store>) {
         version: "0.1.0-vor ü".into(),
         keys: vec!["k7qx3ab2".into()],
         sealing_since: Timestamp::from_millis(0),
+        host: Some("id-ü.example.org".into()),
+        listen_address: Some(([10, 0, 0, 11], 8000).into()),
     };
     done(&store, vec![Change::ReportNode(later.clone()), Change::ReportNode(node("a"))]).await;
     assert_eq!(store.nodes().await.expect("a read"), [node("a"), later]);
@@ -33,7 +35,9 @@ pub(super) async fn every_column_of_a_node_comes_back(store: Arc<dyn Store>) {
 pub(super) async fn a_report_takes_the_place_of_the_one_before(store: Arc<dyn Store>) {
     done(&store, vec![Change::ReportNode(node("a"))]).await;
     let keys = vec!["new".to_owned(), "first".into(), "2".into()];
-    let now = Node { seen: at(30), sealing_since: at(29), version: "2".into(), keys, ..node("a") };
+    let (host, listen_address) = (Some("id-1".to_owned()), "[2001:db8::1]:443".parse().ok());
+    let now =
+        Node { seen: at(30), sealing_since: at(29), version: "2".into(), keys, host, listen_address, ..node("a") };
     done(&store, vec![Change::ReportNode(now.clone())]).await;
     assert_eq!(store.nodes().await.expect("a read"), [now]);
 }
