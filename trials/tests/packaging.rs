@@ -47,6 +47,8 @@ fn systemd_takes_the_unit() {
         ("CapabilityBoundingSet", ""),
         ("StateDirectoryMode", "0700"),
         ("LimitCORE", "0"),
+        ("StartLimitIntervalSec", "0"),
+        ("Restart", "on-failure"),
     ] {
         assert_eq!(setting(&unit, name), value, "{name}");
     }

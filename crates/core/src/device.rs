@@ -191,7 +191,14 @@ pub struct Envelope {
 impl Envelope {
     /// A fresh envelope that has accepted nothing.
     pub fn new(state: State) -> Self {
-        Self { marks: Marks::default(), state, asked: vec![], asked_by_owner: vec![], setup_session: None, valid_until: None }
+        Self {
+            marks: Marks::default(),
+            state,
+            asked: vec![],
+            asked_by_owner: vec![],
+            setup_session: None,
+            valid_until: None,
+        }
     }
 
     /// Whether the device's validity has ended.

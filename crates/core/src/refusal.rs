@@ -143,7 +143,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// One of each, for tables that must not forget any.
-    pub const ALL: [Self; 43] = {
+    pub const ALL: [Self; 44] = {
         const NEVER: Timestamp = Timestamp::from_millis(0);
         [
             Self::CredentialsWrong,

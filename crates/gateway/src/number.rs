@@ -25,6 +25,8 @@ impl Libphonenumber {
     /// Takes numbers without a country code as of this region, in two capital letters (ISO 3166-1).
     pub fn of_region(region: &str) -> Result<Self, UnknownRegion> {
         let region = region.parse().map_err(|_| UnknownRegion)?;
+        // Some codes are set aside for other uses (UK, EU), or were a country's once (AN): they have no numbers.
+        PHONE_NUMBER_UTIL.get_country_code_for_region(region).ok_or(UnknownRegion)?;
         Ok(Self { region: Some(region) })
     }
 }
@@ -70,8 +72,10 @@ mod tests {
 
     #[test]
     fn a_region_is_two_letters_of_a_country() {
-        assert!(Libphonenumber::of_region("NL").is_ok());
-        for region in ["", "NLD", "1X"] {
+        for region in ["NL", "GB", "US", "CW", "AC"] {
+            assert!(Libphonenumber::of_region(region).is_ok(), "{region}");
+        }
+        for region in ["", "NLD", "1X", "UK", "XX", "EU", "AN", "ZZ"] {
             assert!(Libphonenumber::of_region(region).is_err(), "{region}");
         }
     }

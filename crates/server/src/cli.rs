@@ -30,6 +30,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     thread,
+    time::Duration,
 };
 
 use anyhow::{Result, anyhow, bail};
@@ -93,6 +94,9 @@ enum Command {
     Keys(keys::Arguments),
 }
 
+/// How long threads may take to end when a server has.
+const LAST_THREADS: Duration = Duration::from_millis(500);
+
 /// What these flags stand under in the help.
 const SETTINGS: &str = "Settings";
 
@@ -137,8 +141,8 @@ pub(crate) fn run() -> ExitCode {
 impl Command {
     fn run(self) -> Result<()> {
         match self {
-            Self::Demo(arguments) => many_threads()?.block_on(demo::run(arguments)),
-            Self::Serve(arguments) => many_threads()?.block_on(serve::run(arguments)),
+            Self::Demo(arguments) => run_server(demo::run(arguments)),
+            Self::Serve(arguments) => run_server(serve::run(arguments)),
             Self::Migrate(arguments) => one_thread()?.block_on(migrate::run(&arguments)),
             Self::User(arguments) => one_thread()?.block_on(user::run(arguments)),
             Self::TwoFactor(arguments) => one_thread()?.block_on(two_factor::run(arguments)),
@@ -251,6 +255,14 @@ fn reason(refusal: &Refusal) -> String {
         ),
         other => format!("refused: {}", other.code()),
     }
+}
+
+/// Runs a server on many threads, and waits for no thread that still looks up a name when it ends.
+fn run_server(server: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = many_threads()?;
+    let ended = runtime.block_on(server);
+    runtime.shutdown_timeout(LAST_THREADS);
+    ended
 }
 
 fn many_threads() -> Result<tokio::runtime::Runtime> {

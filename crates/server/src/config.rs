@@ -6,26 +6,25 @@
 //! stands, because a misspelt safety is none; variables that Kubernetes sets for a Service are ignored. Everything is read
 //! and checked before anything happens.
 
+mod doubt;
 pub(crate) mod gateways;
 mod kubernetes;
 mod setting;
 mod source;
 mod value;
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    num::NonZeroUsize,
-    path::PathBuf,
-    thread,
-};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use countersign_axum::{Network, Origin, Origins};
 use countersign_engine::core::Policy;
-use countersign_store::Database;
+use countersign_store::{Database, Opened, StoreError};
 
 use self::gateways::Gateways;
-pub(crate) use self::source::{Source, Sources};
+pub(crate) use self::{
+    doubt::CLIENTS_WITHOUT_PATH,
+    source::{Source, Sources},
+};
 use crate::{password::Rules, secret_file};
 
 /// What an installation is run with.
@@ -35,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) database_password_file: Option<PathBuf>,
     pub(crate) database_ca_file: Option<PathBuf>,
     pub(crate) database_connections: NonZeroUsize,
+    /// How long `serve` waits at its start for a database that cannot be reached.
+    pub(crate) database_wait: Duration,
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) bind: SocketAddr,
     /// Where figures are told; nowhere, unless it is set.
@@ -98,6 +99,7 @@ impl Default for Config {
             database_password_file: None,
             database_ca_file: None,
             database_connections: NonZeroUsize::MIN.saturating_add(15),
+            database_wait: Duration::from_mins(2),
             key_file: None,
             bind: SocketAddr::from(([127, 0, 0, 1], 8000)),
             metrics_bind: None,
@@ -167,6 +169,21 @@ impl Config {
         Ok(Database::Postgres(Box::new(place)))
     }
 
+    /// Opens the database. What keeps it from being opened comes with the setting that says where it is.
+    pub(crate) async fn open_database(&self) -> Result<Opened> {
+        self.database()?.open().await.map_err(Self::of_database_url)
+    }
+
+    /// An error of the database, with the setting to look at where that may be what is wrong.
+    pub(crate) fn of_database_url(error: StoreError) -> anyhow::Error {
+        match error {
+            StoreError::Postgres { .. } | StoreError::Sqlite { .. } | StoreError::File { .. } => {
+                anyhow::Error::from(error).context("could not use the database of database_url")
+            }
+            other => other.into(),
+        }
+    }
+
     /// Where the keys are, or what to do about it.
     pub(crate) fn key_file(&self) -> Result<&PathBuf> {
         self.key_file.as_ref().context(
@@ -213,69 +230,4 @@ impl Config {
         );
         Ok(())
     }
-
-    /// Whether a network of theirs holds addresses from all over the world.
-    fn trusts_everybody(&self) -> bool {
-        let far_apart = [
-            [IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)), IpAddr::V4(Ipv4Addr::new(126, 1, 1, 1))],
-            [IpAddr::V4(Ipv4Addr::new(128, 1, 1, 1)), IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1))],
-            [
-                IpAddr::V6(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 1)),
-                IpAddr::V6(Ipv6Addr::new(0x2a00, 0, 0, 0, 0, 0, 0, 1)),
-            ],
-        ];
-        let spans =
-            |network: &Network| far_apart.iter().any(|pair| pair.iter().all(|address| network.contains(*address)));
-        self.trusted_proxies.iter().any(spans)
-    }
-
-    /// What may be set like this and yet be a mistake, each with what to do.
-    pub(crate) fn doubts(&self) -> Vec<&'static str> {
-        self.proxy_doubts().into_iter().chain(self.setting_doubts()).collect()
-    }
-
-    /// Those about who is believed to say where a request comes from.
-    pub(crate) fn proxy_doubts(&self) -> Vec<&'static str> {
-        let https = self.public_url.as_ref().is_some_and(|url| url.origin.is_https());
-        that_hold([
-            (
-                https && self.trusted_proxies.is_empty(),
-                "trusted_proxies is empty: everybody seems to come from the proxy's address, and shares its budget of \
-                 wrong passwords; list the proxy, 127.0.0.1 included",
-            ),
-            (
-                self.trusts_everybody(),
-                "trusted_proxies has networks that nearly everybody is in: whoever reaches the server can say to be anybody, \
-                 and no address has a budget of its own; list the proxies alone",
-            ),
-        ])
-    }
-
-    /// Those about everything else.
-    pub(crate) fn setting_doubts(&self) -> Vec<&'static str> {
-        that_hold([
-            (
-                self.has_readable_password,
-                "the configuration file holds a password in a URL, and others can read it: put the password into a file of \
-                 its own (database_password_file, smtp_password_file), or run `chmod 600` on this one",
-            ),
-            (
-                self.metrics_bind.is_some_and(|bind| !bind.ip().to_canonical().is_loopback()),
-                "metrics_bind can be reached from other machines, and figures are told to whoever asks: bind it to \
-                 127.0.0.1, or let a firewall keep everybody away but the one that collects them",
-            ),
-            (
-                self.policy.throttle.factor.is_zero(),
-                "throttle_factor is 0: nothing slows down whoever guesses codes; set it to 1s",
-            ),
-            (
-                self.password_minimum < Rules::USUAL,
-                "password_minimum is under 15: that is enough only where nobody gets in by a password alone",
-            ),
-        ])
-    }
-}
-
-fn that_hold<const MANY: usize>(doubts: [(bool, &'static str); MANY]) -> Vec<&'static str> {
-    doubts.into_iter().filter(|(holds, _)| *holds).map(|(_, doubt)| doubt).collect()
 }

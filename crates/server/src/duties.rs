@@ -1,6 +1,6 @@
 //! What a running server does besides answering: it reports itself, reads its key file again when that has changed, compares
-//! its clock with the database server's, and takes its turn at forgetting what is over. At SIGHUP it reads keys and templates
-//! again.
+//! its clock with the database server's, looks after the database's file, and takes its turn at forgetting what is over. At
+//! SIGHUP it reads keys and templates again.
 //!
 //! None of it can stop the server. Keys or templates that cannot be used are logged, and those in use stay in use.
 
@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use countersign_axum::Countersign;
 use countersign_engine::{Engine, KeyId, Running, core::time::CLOCK_TOLERANCE};
 use countersign_gateway::Texts;
-use countersign_store::{OpenedEngine, PostgresStore};
+use countersign_store::{OpenedEngine, PostgresStore, SqliteStore};
 use tokio::{sync::Notify, time};
 
 use crate::{
@@ -29,13 +29,22 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the clock is compared with the database server's.
 const COMPARE_EVERY: Duration = Duration::from_mins(1);
 
+/// How often it is said that the database's file is not in its place.
+const COMPLAIN_EVERY: Duration = Duration::from_mins(1);
+
 /// Does all of it until it is dropped.
-pub(crate) async fn perform(installation: Installation, site: Countersign, key_file: PathBuf, mut reloads: Reloads) {
+pub(crate) async fn perform(
+    installation: Installation,
+    site: Countersign,
+    running: Running,
+    key_file: PathBuf,
+    mut reloads: Reloads,
+) {
     let Installation { engine, database, message_texts, .. } = &installation;
-    let running = engine.start_node(env!("CARGO_PKG_VERSION"));
-    let clock = async {
-        if let OpenedEngine::Postgres(store) = database {
-            keep_time(store).await;
+    let watch = async {
+        match database {
+            OpenedEngine::Postgres(store) => keep_time(store).await,
+            OpenedEngine::Sqlite(store) => watch_file(store).await,
         }
     };
     let reread = Notify::new();
@@ -47,7 +56,13 @@ pub(crate) async fn perform(installation: Installation, site: Countersign, key_f
             read_templates(&site, message_texts);
         }
     };
-    tokio::join!(clock, reload, keep_keys(engine, &running, &key_file, &reread), engine.housekeeping_of(&running));
+    tokio::join!(
+        watch,
+        reload,
+        look_for_other_keys(engine),
+        keep_keys(engine, &running, &key_file, &reread),
+        engine.housekeeping_of(&running)
+    );
 }
 
 /// Reads the templates and texts of pages and of messages again.
@@ -56,6 +71,37 @@ fn read_templates(site: &Countersign, message_texts: &Texts) {
     let messages = message_texts.reload().context("could not read the templates of messages again");
     for error in [pages, messages].into_iter().filter_map(Result::err) {
         tracing::error!("{error:#}; those in use stay in use");
+    }
+}
+
+/// Looks whether the database's file is where it was, again and again.
+async fn watch_file(store: &SqliteStore) {
+    loop {
+        match store.check_place() {
+            Ok(()) => time::sleep(LOOK_EVERY).await,
+            Err(fault) => {
+                tracing::error!(%fault, "the database's file is not in its place");
+                time::sleep(COMPLAIN_EVERY).await;
+            }
+        }
+    }
+}
+
+/// Logs an error if there are devices that are sealed by keys which are not here. Reads every device.
+async fn look_for_other_keys(engine: &Engine) {
+    let ids = engine.key_ids();
+    match engine.count_seals().await {
+        Ok(seals) => {
+            for (key, devices) in seals.by_key.iter().filter(|(key, _)| !ids.contains(key)) {
+                tracing::error!(
+                    %key,
+                    devices,
+                    "devices are sealed by a key that is not in the key file: their users meet faults; put the right key file in \
+                     its place"
+                );
+            }
+        }
+        Err(fault) => tracing::warn!(%fault, "could not look which keys have sealed the devices"),
     }
 }
 
@@ -87,10 +133,12 @@ async fn keep_keys(engine: &Engine, running: &Running, path: &Path, reread: &Not
         seen = Some(now);
         if settled {
             read = Some(now);
-            if take_over(engine, path)
-                && let Err(fault) = engine.report(running).await
-            {
-                tracing::warn!(%fault, "could not report that this node runs");
+            if take_over(engine, path) {
+                if let Err(fault) = engine.report(running).await {
+                    tracing::warn!(%fault, "could not report that this node runs");
+                }
+                engine.complain_about_keys(running).await;
+                look_for_other_keys(engine).await;
             }
         }
     }

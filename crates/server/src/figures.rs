@@ -5,6 +5,7 @@
 //! address or a path as it was asked for. Where nobody asks for figures, nothing is counted.
 
 mod counting;
+mod known;
 mod measured;
 
 use std::{
@@ -87,7 +88,7 @@ pub(crate) async fn serve(bind: SocketAddr, gauges: Gauges) -> Result<JoinHandle
         };
         tokio::select! {
             () = upkeep => {}
-            () = listen::serve(listener, |_| router.clone(), CONNECTIONS, future::pending()) => {}
+            () = listen::serve(listener, |_| router.clone(), CONNECTIONS, future::pending(), future::ready(())) => {}
         }
     }))
 }
@@ -109,6 +110,7 @@ fn count() -> Result<PrometheusHandle> {
     metrics::set_global_recorder(recorder).map_err(|_| anyhow!("somebody else counts in this process already"))?;
     WANTED.store(true, Ordering::Relaxed);
     describe();
+    known::register();
     gauge!("countersign_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }

@@ -28,17 +28,20 @@ use self::patient::Patient;
 const HEADERS_WITHIN: Duration = Duration::from_secs(15);
 /// The most that is kept of a request before its headers are whole, in bytes.
 const LONGEST_HEAD: usize = 32 * 1024;
-/// How long requests may go on after the server was told to stop.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
+/// How long requests, and what follows from them, may go on after the server was told to stop. A second less than the ten
+/// that supervisors give, for the process to end in.
+const LAST_ANSWERS: Duration = Duration::from_secs(9);
 /// How long to wait when the machine has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(100);
 
-/// Serves everybody the router that is theirs, until `stop` comes, and then no longer than the last answers may take.
+/// Serves everybody the router that is theirs, until `stop` comes. Then the last requests are answered, and after them comes
+/// `last`; both together take no longer than the last answers may take.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: impl Fn(SocketAddr) -> Router,
     most: NonZeroUsize,
     stop: impl Future<Output = ()>,
+    last: impl Future<Output = ()>,
 ) {
     let room = Arc::new(Semaphore::new(most.get().min(Semaphore::MAX_PERMITS)));
     let connections = GracefulShutdown::new();
@@ -65,8 +68,12 @@ pub(crate) async fn serve(
         });
     }
     drop(listener);
-    if time::timeout(LAST_ANSWERS, connections.shutdown()).await.is_err() {
-        tracing::warn!("some requests were still running and were dropped");
+    let finished = async {
+        connections.shutdown().await;
+        last.await;
+    };
+    if time::timeout(LAST_ANSWERS, finished).await.is_err() {
+        tracing::warn!("some requests or messages were still under way and were dropped");
     }
 }
 

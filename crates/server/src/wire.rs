@@ -11,10 +11,11 @@ use axum::{
     response::Response,
 };
 use countersign_axum::{Countersign, Deux, Settings};
-use countersign_engine::{Engine, OsRandom, Parts, SystemClock};
+use countersign_engine::{Engine, OsRandom, Parts, Stopwatch, SystemClock};
 use countersign_gateway::Texts;
-use countersign_store::{Opened, OpenedEngine, PoolStats, UserTable, Weight};
+use countersign_store::{Opened, OpenedEngine, PoolStats, StoreError, UserTable, Weight};
 use metrics::{counter, gauge};
+use tokio::time;
 
 use crate::{
     config::Config,
@@ -29,6 +30,11 @@ use crate::{
 
 /// How long a request may take in all; a full queue of passwords takes about a second of it.
 const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+
+/// How long to wait before a database that could not be reached is tried again.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often it is logged that the server waits.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// One installation: its database, its keys and its users.
 #[derive(Clone, Debug)]
@@ -47,7 +53,7 @@ impl Installation {
     /// Opens the database and the key file that these settings name.
     pub(crate) async fn open(config: &Config) -> Result<Self> {
         let keyring = key_file::read(config.key_file()?)?;
-        let Opened { store, users, engine } = config.database()?.open().await?;
+        let Opened { store, users, engine } = config.open_database().await?;
         if let OpenedEngine::Postgres(store) = &engine {
             for finding in store.findings().await?.into_iter().filter(|finding| finding.weight == Weight::Doubt) {
                 tracing::warn!("{}", finding.text);
@@ -74,6 +80,29 @@ impl Installation {
         Countersign::new(self.engine.clone(), settings(config)).context("could not make the pages")
     }
 
+    /// The same, and waits for a database that cannot be reached yet, no longer than `database_wait`: after a power cut it
+    /// may start later than the server.
+    pub(crate) async fn open_when_reachable(config: &Config) -> Result<Self> {
+        let (watch, mut warned) = (Stopwatch::start(), None::<Stopwatch>);
+        loop {
+            let error = match Self::open(config).await {
+                Err(error) if is_unreachable(&error) => error,
+                opened => return opened,
+            };
+            let waited = watch.elapsed();
+            if waited >= config.database_wait {
+                return Err(error)
+                    .with_context(|| format!("waited {} s for the database (database_wait)", waited.as_secs()));
+            }
+            if warned.as_ref().is_none_or(|warned| warned.elapsed() >= WARN_EVERY) {
+                warned = Some(Stopwatch::start());
+                let limit = config.database_wait.as_secs();
+                tracing::warn!(waited = waited.as_secs(), "waiting for the database, {limit} s at most: {error:#}");
+            }
+            time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Everything that is served, and to whom.
     pub(crate) fn served(&self, site: &Countersign, config: &Config) -> Served {
         let proxies = || config.trusted_proxies.clone();
@@ -93,9 +122,13 @@ async fn warn_of_unlisted_proxy(State(site): State<Countersign>, request: Reques
     next.run(request).await
 }
 
+fn is_unreachable(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unreachable)
+}
+
 /// The users alone, for whom no key is needed.
 pub(crate) async fn users(config: &Config) -> Result<BuiltInUsers> {
-    Ok(users_of(config.database()?.open().await?.users, config))
+    Ok(users_of(config.open_database().await?.users, config))
 }
 
 fn users_of(table: UserTable, config: &Config) -> BuiltInUsers {

@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(Arguments { settings, list, form }: Arguments) -> Result<()> {
-    let opened = settings.config()?.database()?.open().await?;
+    let opened = settings.config()?.open_database().await?;
     if !list {
         restored::note(&*opened.store, SystemClock.now()).await.context("could not note the restore")?;
     }

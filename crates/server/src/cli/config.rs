@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Form, SettingFlags};
+use super::{Form, SettingFlags, serve::refuse_other_keys};
 use crate::{
     config::{Config, Shown},
     wire::Installation,
@@ -38,7 +38,9 @@ pub(super) async fn run(Arguments { settings, deed }: &Arguments) -> Result<()> 
     match deed {
         Deed::Check { form } => {
             config.refuse_plain_http()?;
-            let _ = Installation::open(&config).await?.site(&config)?;
+            let installation = Installation::open(&config).await?;
+            refuse_other_keys(&installation.engine).await?;
+            let _ = installation.site(&config)?;
             let doubts = config.doubts();
             let lines = ["the server would start with these settings"].into_iter().chain(doubts.iter().copied());
             form.print(&json!({ "ok": true, "doubts": doubts }), lines.collect::<Vec<_>>().join("\n"))

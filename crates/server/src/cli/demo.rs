@@ -20,7 +20,7 @@ use countersign_store::Database;
 use super::{
     print,
     secret::draw_password,
-    serve::{bind_to, serve},
+    serve::{bind_to, serve, told_to_stop},
     told,
 };
 use crate::{
@@ -83,7 +83,7 @@ pub(super) async fn run(Arguments { dir, bind, password }: Arguments) -> Result<
     let installation = Installation::open(&config).await?;
     let password = provide_user(&installation.users, password).await?;
     print(&greeting(&config, &dir, &password))?;
-    serve(&installation, listener, &config, reloads).await
+    serve(&installation, listener, &config, reloads, told_to_stop()?).await
 }
 
 /// Settings in which every message comes to this terminal.

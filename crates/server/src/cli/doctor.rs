@@ -1,23 +1,25 @@
 //! `countersign doctor`: everything that can be wrong with an installation and be seen from here, each with what to do.
 //!
-//! It changes nothing, and may be run beside a server. `fail` is what people will meet as a fault, or what lets somebody
+//! It changes nothing but the one row that tells whether the database takes what is written, and may be run beside a server. `fail` is what people will meet as a fault, or what lets somebody
 //! in who should not be; `warn` is what will be regretted one day. What hinders one check does not hinder the others.
 
 mod around;
 mod clock;
+mod methods;
+mod nodes;
 mod place;
 mod public;
 mod restored;
+mod server;
 
 use std::{
-    collections::BTreeSet,
     fmt::{self, Display},
     path::Path,
 };
 
 use anyhow::{Result, bail};
 use clap::Args;
-use countersign_engine::{Engine, Fault, KeyId, LIVE_FOR, core::Node};
+use countersign_engine::{Engine, Fault, KeyId};
 use countersign_store::{Database, Finding as Found, OpenedEngine, SqliteStore, Weight};
 use serde::Serialize;
 
@@ -110,20 +112,31 @@ async fn examine(config: &Config, report: &mut Report) {
     around::gateways(config, report).await;
     keys(config, report);
     database(config, report).await;
-    if let Ok(installation) = Installation::open(config).await {
-        if let Err(error) = installation.served(config) {
-            report.fail("pages", format_args!("{error:#}"));
-        }
-        let engine = &installation.engine;
-        let examined = [
-            ("states", states(engine, report).await),
-            ("clock", dated_ahead(engine, report).await),
-            ("nodes", nodes(engine, report).await),
-        ];
-        for (check, examined) in examined {
-            if let Err(fault) = examined {
-                report.fail(check, fault);
-            }
+    server::examine(config, report).await;
+    match Installation::open(config).await {
+        Ok(installation) => whole(&installation, config, report).await,
+        // Most of what hinders it has been found by another check already.
+        Err(error) if report.count(State::Fail) == 0 => report.fail("start", format_args!("{error:#}")),
+        Err(_) => {}
+    }
+}
+
+/// What can be looked at only where a server would start.
+async fn whole(installation: &Installation, config: &Config, report: &mut Report) {
+    if let Err(error) = installation.site(config) {
+        report.fail("pages", format_args!("{error:#}"));
+    }
+    let engine = &installation.engine;
+    let examined = [
+        ("writes", engine.ready().await.map(|()| report.ok("writes", "the database takes what is written"))),
+        ("states", states(engine, report).await),
+        ("methods", methods::examine(engine, config, report).await),
+        ("clock", dated_ahead(engine, report).await),
+        ("nodes", nodes::examine(engine, report).await),
+    ];
+    for (check, examined) in examined {
+        if let Err(fault) = examined {
+            report.fail(check, fault);
         }
     }
 }
@@ -166,7 +179,7 @@ fn keys(config: &Config, report: &mut Report) {
 
 async fn database(config: &Config, report: &mut Report) {
     let opened = match config.database() {
-        Ok(database) => database.open().await.map(|opened| (database, opened)).map_err(anyhow::Error::from),
+        Ok(database) => config.open_database().await.map(|opened| (database, opened)),
         Err(error) => Err(error),
     };
     let (database, opened) = match opened {
@@ -179,7 +192,7 @@ async fn database(config: &Config, report: &mut Report) {
         (OpenedEngine::Sqlite(store), Database::Sqlite(path)) => file(&store, &path, report),
         (OpenedEngine::Postgres(store), _) => {
             match store.findings().await {
-                Ok(findings) => findings.iter().for_each(|finding| server(finding, report)),
+                Ok(findings) => findings.iter().for_each(|finding| database_server(finding, report)),
                 Err(fault) => report.fail("database", fault),
             }
             clock::compare(&store, report).await;
@@ -189,7 +202,7 @@ async fn database(config: &Config, report: &mut Report) {
 }
 
 /// What the store has found of its PostgreSQL server.
-fn server(Found { weight, text, .. }: &Found, report: &mut Report) {
+fn database_server(Found { weight, text, .. }: &Found, report: &mut Report) {
     match weight {
         Weight::Fine => report.ok("database", text),
         Weight::Doubt => report.warn("database", text),
@@ -269,47 +282,6 @@ async fn dated_ahead(engine: &Engine, report: &mut Report) -> Result<(), Fault> 
                  have them set up again"
             ),
         );
-    }
-    Ok(())
-}
-
-/// Whether those that run are alike.
-async fn nodes(engine: &Engine, report: &mut Report) -> Result<(), Fault> {
-    let nodes = engine.nodes().await?;
-    let now = engine.now();
-    let ahead = nodes.iter().filter(|node| node.seen > now.after(LIVE_FOR / 6)).count();
-    if ahead > 0 {
-        report.warn(
-            "clock",
-            format_args!(
-                "{ahead} nodes have reported from the future: their clocks or this one are wrong, and codes from \
-                 authenticator apps with them; run a time service on every node"
-            ),
-        );
-    } else {
-        report.ok("clock", "no node is ahead of this clock");
-    }
-    let running: Vec<Node> = nodes.into_iter().filter(|node| engine.is_live(node)).collect();
-    if running.is_empty() {
-        report.ok("nodes", "no server runs on this database");
-        return Ok(());
-    }
-    let versions: BTreeSet<&str> = running.iter().map(|node| node.version.as_str()).collect();
-    let keys: BTreeSet<&Vec<String>> = running.iter().map(|node| &node.keys).collect();
-    let here: Vec<String> = engine.key_ids().iter().map(KeyId::to_string).collect();
-    if versions.len() > 1 {
-        let versions: Vec<&str> = versions.into_iter().collect();
-        report.warn("nodes", format_args!("they run versions {}: finish the upgrade", versions.join(" and ")));
-    } else if versions.iter().all(|version| *version != env!("CARGO_PKG_VERSION")) {
-        report.warn("nodes", "they run another version than this command: restart them, or use theirs");
-    }
-    if keys.len() > 1 {
-        report.warn("nodes", "they have different keys: copy one key file to all of them");
-    } else if keys.iter().all(|keys| **keys != here) {
-        report.warn("nodes", "they have other keys than the key file here: copy it to them, or theirs to here");
-    }
-    if !report.0.iter().any(|finding| finding.check == "nodes") {
-        report.ok("nodes", format_args!("{} run, of one version and with the same keys", running.len()));
     }
     Ok(())
 }

@@ -31,6 +31,16 @@ pub(super) fn run(Arguments { settings, form }: &Arguments) -> Result<()> {
     form.print(&json!({ "address": address.to_string(), "ready": true }), format!("the server at {address} is ready"))
 }
 
+/// How the server of these settings answers, as far as it can be reached: whether it is ready.
+pub(super) fn is_ready(bind: SocketAddr) -> Option<bool> {
+    let answer = ask(reachable(bind)).ok()?;
+    match answer.split(' ').nth(1)? {
+        "204" => Some(true),
+        "503" => Some(false),
+        _ => None,
+    }
+}
+
 /// An address at which a server that listens here is reached from this machine.
 fn reachable(bind: SocketAddr) -> SocketAddr {
     let ip = match bind.ip() {

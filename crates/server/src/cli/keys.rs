@@ -134,11 +134,14 @@ async fn list(settings: &SettingFlags, form: Form) -> Result<()> {
     if seals.broken > 0 {
         lines.push(format!("{} devices hold something that no key has sealed", seals.broken));
     }
-    lines.extend(
-        nodes.iter().map(|node| format!("node {} runs {} with {}", short(node), node.version, node.keys.join(", "))),
-    );
-    let nodes: Vec<_> = nodes.iter().map(|node| json!({ "id": node.id.as_str(), "keys": node.keys })).collect();
+    lines.extend(nodes.iter().map(|node| format!("{node} runs {} with {}", node.version, node.keys.join(", "))));
+    let nodes: Vec<_> = nodes.iter().map(in_json).collect();
     form.print(&json!({ "keys": listed, "nodes": nodes, "broken": seals.broken }), lines.join("\n"))
+}
+
+fn in_json(node: &Node) -> serde_json::Value {
+    let Node { id, keys, host, listen_address, .. } = node;
+    json!({ "id": id.as_str(), "host": host, "listen_address": listen_address, "keys": keys })
 }
 
 fn in_a_line(Listed { id, here, seals, devices, nodes }: &Listed, running: usize) -> String {
@@ -161,11 +164,10 @@ async fn promote(settings: &SettingFlags, key: KeyId, force: bool, form: Form) -
     let without = engine.nodes_without(key).await?;
     if let (Some(node), false) = (without.first(), force) {
         bail!(
-            "{} running nodes do not have key {key}, the first of them {}: they could not open what is sealed by it, and \
+            "{} running nodes do not have key {key}, the first of them {node}: they could not open what is sealed by it, and \
              whoever signs in there would meet a fault; copy the key file to them and wait a moment (one that was stopped \
              is forgotten after a minute), or insist with --force",
-            without.len(),
-            short(node)
+            without.len()
         );
     }
     key_file::promote(config.key_file()?, key)?;
@@ -217,10 +219,9 @@ async fn wait_for_nodes(installation: &Installation) -> Result<()> {
         let Some(node) = behind.first() else { return Ok(()) };
         ensure!(
             watch.elapsed() < PATIENCE,
-            "{} running nodes seal with another key, the first of them {}: copy the key file to them, and run this again \
+            "{} running nodes seal with another key, the first of them {node}: copy the key file to them, and run this again \
              (one that was stopped is forgotten after a minute)",
-            behind.len(),
-            short(node)
+            behind.len()
         );
         time::sleep(LOOK_EVERY).await;
     }
@@ -257,7 +258,7 @@ fn why(keeping: &Keeping, now: Timestamp) -> String {
         Keeping::Seals => "it is the one that seals; promote another one first".into(),
         Keeping::Needed { states } => format!("{states} devices are sealed by it; run `countersign keys rotate`"),
         Keeping::SealsAt(node) => {
-            format!("node {} seals with it; copy the key file there, then rotate once more", short(node))
+            format!("{node} seals with it; copy the key file there, then rotate once more")
         }
         Keeping::Pending { until } => format!(
             "logins and setups that began under it may be under way for another {} seconds",

@@ -6,7 +6,10 @@ use countersign_store::{Database, Migrated, Pending};
 use serde_json::json;
 
 use super::{Form, SettingFlags};
-use crate::users::{Respelled, respell};
+use crate::{
+    config::Config,
+    users::{Respelled, respell},
+};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -25,7 +28,7 @@ pub(super) async fn run(Arguments { settings, dry_run, form }: &Arguments) -> Re
 }
 
 async fn migrate(database: &Database, form: Form) -> Result<()> {
-    let Migrated { from, to } = database.migrate().await?;
+    let Migrated { from, to } = database.migrate().await.map_err(Config::of_database_url)?;
     let Respelled { updated, kept } = respell(&database.open().await?.users).await?;
     let mut lines = vec![if from == to {
         format!("{database} is at migration {to} already")
@@ -47,7 +50,7 @@ async fn migrate(database: &Database, form: Form) -> Result<()> {
 }
 
 async fn tell(database: &Database, form: Form) -> Result<()> {
-    let pending = database.pending().await?;
+    let pending = database.pending().await.map_err(Config::of_database_url)?;
     let data: Vec<_> =
         pending.iter().map(|Pending { version, name }| json!({ "version": version, "name": name })).collect();
     let lines =

@@ -1,11 +1,24 @@
 //! `countersign serve`: the server, until it is told to stop.
 
-use anyhow::{Context as _, Result};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use tokio::{net::TcpListener, task::JoinHandle};
+use countersign_engine::{Engine, REPORT_EVERY, Running, Stopwatch, core::Node};
+use tokio::{net::TcpListener, task::JoinHandle, time};
 
 use super::{SETTINGS, SettingFlags};
-use crate::{config::Config, duties, figures, listen, reload::Reloads, telemetry, wire::Installation};
+use crate::{
+    config::{CLIENTS_WITHOUT_PATH, Config},
+    duties, figures, listen,
+    reload::Reloads,
+    telemetry,
+    wire::Installation,
+};
+
+/// How long a node that runs may take until it reports once more.
+const REPORTS_WITHIN: Duration = REPORT_EVERY.saturating_add(Duration::from_secs(2));
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -36,10 +49,45 @@ pub(super) async fn run(Arguments { settings, bind, public_url }: Arguments) -> 
     for doubt in config.doubts() {
         tracing::warn!("{doubt}");
     }
-    let installation = Installation::open(&config).await?;
+    let mut stop = Box::pin(told_to_stop()?);
+    let installation = tokio::select! {
+        opened = Installation::open_when_reachable(&config) => opened?,
+        () = &mut stop => return Ok(()),
+    };
+    tokio::select! {
+        checked = refuse_other_keys(&installation.engine) => checked?,
+        () = &mut stop => return Ok(()),
+    }
     let (listener, config) = bind_to(config).await?;
     tracing::info!(address = %config.bind, "listening");
-    serve(&installation, listener, &config, reloads).await
+    serve(&installation, listener, &config, reloads, stop).await
+}
+
+/// An error if a running node and this one cannot open what the other seals: users would meet faults at one of the two. A
+/// node that was stopped counts as running for a minute, so it has to report once more before it is believed to run.
+pub(super) async fn refuse_other_keys(engine: &Engine) -> Result<()> {
+    let before = engine.incompatible_nodes().await?;
+    let Some(node) = before.first() else { return Ok(()) };
+    tracing::warn!(
+        "{node} has other keys than the key file here: waiting for {} s to see whether it runs",
+        REPORTS_WITHIN.as_secs()
+    );
+    let watch = Stopwatch::start();
+    while watch.elapsed() < REPORTS_WITHIN {
+        time::sleep(LOOK_EVERY).await;
+        let now = engine.incompatible_nodes().await?;
+        let reported = |node: &&Node| before.iter().any(|old| old.id == node.id && old.seen < node.seen);
+        if let Some(node) = now.iter().find(reported) {
+            let here: Vec<_> = engine.key_ids().iter().map(ToString::to_string).collect();
+            bail!(
+                "{node} runs on this database with other keys ({}) than the key file here ({}), and users would meet faults: copy \
+                 one key file to every node",
+                node.keys.join(", "),
+                here.join(", ")
+            );
+        }
+    }
+    Ok(())
 }
 
 /// A listener, and the settings with the port it has.
@@ -52,31 +100,51 @@ pub(super) async fn bind_to(config: Config) -> Result<(TcpListener, Config)> {
     bound.await.with_context(|| format!("could not listen on {}: choose another address with --bind", config.bind))
 }
 
-/// Serves until the process is told to stop.
+/// Serves until `stop` comes.
 pub(super) async fn serve(
     installation: &Installation,
     listener: TcpListener,
     config: &Config,
     reloads: Reloads,
+    stop: impl Future<Output = ()>,
 ) -> Result<()> {
-    let stop = told_to_stop()?;
+    let engine = &installation.engine;
+    if config.deux_path.is_none() && !engine.clients().await?.is_empty() {
+        tracing::warn!("{CLIENTS_WITHOUT_PATH}");
+    }
     let site = installation.site(config)?;
     let served = installation.served(&site, config);
     let figures = match config.metrics_bind {
         Some(bind) => Some(figures::serve(bind, installation.gauges.clone()).await?),
         None => None,
     };
-    let duties = tokio::spawn(duties::perform(installation.clone(), site, config.key_file()?.clone(), reloads));
-    listen::serve(listener, |peer| served.to(peer).clone(), config.connections, stop).await;
-    installation.engine.finish_deliveries().await;
+    let duties = tokio::spawn(duties::perform(
+        installation.clone(),
+        site,
+        node(engine, config),
+        config.key_file()?.clone(),
+        reloads,
+    ));
+    let app = |peer| served.to(peer).clone();
+    listen::serve(listener, app, config.connections, stop, engine.finish_deliveries()).await;
     duties.abort();
     figures.inspect(JoinHandle::abort);
     Ok(())
 }
 
+/// This node, with the place where it runs.
+fn node(engine: &Engine, config: &Config) -> Running {
+    let host = hostname::get().ok().map(|name| name.to_string_lossy().into_owned());
+    Running {
+        host: host.filter(|name| !name.is_empty()),
+        listen_address: Some(config.bind),
+        ..engine.start_node(env!("CARGO_PKG_VERSION"))
+    }
+}
+
 /// Ends when somebody types Ctrl-C or a supervisor wants the process to end. It listens from now on.
 #[cfg(unix)]
-fn told_to_stop() -> Result<impl Future<Output = ()>> {
+pub(super) fn told_to_stop() -> Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
@@ -90,7 +158,7 @@ fn told_to_stop() -> Result<impl Future<Output = ()>> {
 
 /// Ends when somebody types Ctrl-C.
 #[cfg(not(unix))]
-fn told_to_stop() -> Result<impl Future<Output = ()>> {
+pub(super) fn told_to_stop() -> Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
         tracing::info!("stopping");

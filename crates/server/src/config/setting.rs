@@ -70,6 +70,12 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "database_wait",
+        about: "How long `serve` waits at its start for a PostgreSQL database that cannot be reached; 0: not at all.",
+        default: |config| Some(show_span(config.database_wait)),
+        set: |config, text| span(text, Duration::ZERO, DAY).map(|wait| config.database_wait = wait),
+    },
+    Setting {
         name: "key_file",
         about: "The file with the keys that seal what is secret in the database.",
         default: |_| None,

@@ -9,7 +9,7 @@ use countersign_engine::{
 use metrics::{counter, histogram};
 
 /// For what was proved without a device, or asked of none.
-const NO_METHOD: &str = "none";
+pub(super) const NO_METHOD: &str = "none";
 
 /// An observer that counts.
 #[derive(Clone, Copy, Debug)]

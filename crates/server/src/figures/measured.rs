@@ -13,6 +13,28 @@ use countersign_engine::{
 };
 use metrics::{counter, histogram};
 
+/// Every operation whose failures are counted.
+pub(super) const OPERATIONS: [&str; 18] = [
+    "factors",
+    "device",
+    "attempt_spent",
+    "session",
+    "sessions",
+    "token",
+    "tokens",
+    "client",
+    "clients",
+    "events",
+    "deliveries",
+    "commit",
+    "budget",
+    "device_cookies",
+    "nodes",
+    "devices_after",
+    "purge",
+    "ping",
+];
+
 /// A port to the database, whose commits are timed and whose failures are counted. What it answers is the inner one's
 /// answer.
 #[derive(Debug)]

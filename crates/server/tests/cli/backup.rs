@@ -125,7 +125,7 @@ fn what_is_over_is_forgotten_on_demand() {
         let rows = "
             INSERT INTO spent_attempt VALUES ('over', 1), ('running', 99999999999999);
             INSERT INTO event (at, user_id, kind) VALUES (1, 'ada', 'signed-in'), (99999999999999, 'ada', 'signed-in');
-            INSERT INTO node VALUES ('gone', 1, 1, '0.1.0', 'a', 1);
+            INSERT INTO node VALUES ('gone', 1, 1, '0.1.0', 'a', 1, NULL, NULL);
             INSERT INTO session (key, user_id, level, stamp, created, last_seen, signed_in)
                 VALUES ('idle', 'ada', 'aal1', 's', 1, 1, 1), ('used', 'ada', 'aal1', 's', 1, NOW, 1),
                        ('ahead', 'ada', 'aal1', 's', 1, 99999999999999, 1);

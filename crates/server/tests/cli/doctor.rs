@@ -354,15 +354,27 @@ fn nodes_that_differ_are_found() {
     let database = Connection::open(house.path("countersign.db")).unwrap();
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
     let report = |id: &str, ahead: u128, version: &str, keys: &str| {
-        let row = format!("INSERT INTO node VALUES ('{id}', 1, {}, '{version}', '{keys}', 1)", now + ahead);
+        let row = format!(
+            "INSERT INTO node VALUES ('{id}', 1, {}, '{version}', '{keys}', 1, '{id}.example.org', '10.0.0.1:8000')",
+            now + ahead
+        );
         database.execute(&row, []).unwrap();
     };
     report("a", 0, "0.1.0", "first second");
-    finds(&doctor(&house), "warn", "nodes: they have other keys than the key file here");
+    finds(
+        &doctor(&house),
+        "fail",
+        "nodes: node a on a.example.org (10.0.0.1:8000) has other keys than the key file here",
+    );
     report("b", 0, "0.0.9", "second first");
     finds(&doctor(&house), "warn", "nodes: they run versions 0.0.9 and 0.1.0");
-    finds(&doctor(&house), "warn", "nodes: they have different keys");
     finds(&doctor(&house), "ok", "clock: ");
+    report("d", 0, "0.1.0", "third");
+    finds(
+        &doctor(&house),
+        "fail",
+        "nodes: node a on a.example.org (10.0.0.1:8000) and node d on d.example.org (10.0.0.1:8000) have",
+    );
     report("c", 40_000, "0.1.0", "first");
     finds(&doctor(&house), "warn", "clock: 1 nodes have reported from the future");
 }

@@ -149,6 +149,13 @@ impl House {
         self.finish(command, input)
     }
 
+    /// Starts a command line with these settings besides, and does not wait for it.
+    pub(crate) fn spawn(&self, line: &str, environment: &[(&str, &str)]) -> Child {
+        let mut command = self.command(line);
+        command.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
     fn finish(&self, mut command: Command, input: &str) -> Told {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.current_dir(self.folder.path()).spawn().unwrap();

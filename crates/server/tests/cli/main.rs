@@ -22,5 +22,6 @@ mod sends;
 mod serving;
 mod settings;
 mod templates;
+mod trouble;
 mod upgrade;
 mod users;

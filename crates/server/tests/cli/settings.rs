@@ -188,6 +188,75 @@ fn what_may_be_a_mistake_is_said() {
     }
 }
 
+/// Settings under their names, what is told of them, and whether that is a doubt or an error.
+#[test]
+fn settings_that_do_nothing_are_told_at_the_start_and_by_the_doctor() {
+    let house = House::founded();
+    house.write("secret", "a secret of sixteen bytes or more\n");
+    for (settings, told) in [
+        (&["EMAIL_GATEWAY=log", "ALLOW_LOG_GATEWAY=true"][..], "email_gateway is set, and email_codes is off"),
+        (&["EMAIL_CODES=alone"], "email_codes is on, and email_gateway is not set"),
+        (&["EMAIL_CODES=beside"], "set email_gateway, or set email_codes to off"),
+        (&["THROTTLE_CEILING=0s"], "throttle_ceiling is 0"),
+        (&["TWILIO_ACCOUNT=AC1"], "settings of Twilio do nothing"),
+        (&["SMTP_URL=smtps://mail.example.org"], "email_gateway is not smtp"),
+        (&["WEBHOOK_SECRET_FILE=secret"], "no gateway is webhook"),
+        (&["GATEWAY_COMMAND=/bin/true"], "gateway_command does nothing"),
+        (&["YUBIKEY_CLIENT=1"], "nothing without yubikey_urls"),
+        (&["PHONE_REGION=NL"], "phone_region does nothing"),
+        (&["METHODS=totp,sms"], "methods has sms, and sms_gateway is not set"),
+        (&["METHODS=totp,call"], "methods has call, and call_gateway is not set"),
+        (&["METHODS=email"], "methods has email, and email_codes is off"),
+        (&["DEUX_LENIENT=true"], "deux_lenient does nothing without deux_path"),
+        (&["CODE_SPEND=10"], "code_spend does nothing: every message costs 0"),
+        (&["CODE_PRICE=0.1"], "code_price and code_prices do nothing"),
+        (&["DATABASE_CA_FILE=secret"], "the database is a SQLite file"),
+        (&["TWO_FACTOR_SESSION=30m"], "two_factor_session_idle does nothing"),
+        (&["ONE_FACTOR_SESSION=1h"], "one_factor_session_idle does nothing"),
+    ] {
+        let names: Vec<_> = settings.iter().map(|setting| format!("COUNTERSIGN_{setting}")).collect();
+        let settings: Vec<_> = names.iter().map(|setting| setting.split_once('=').unwrap()).collect();
+        let doubts = house.run_in_place("config check --json", &settings).json()["doubts"].clone();
+        let doubts: Vec<_> = doubts.as_array().unwrap().iter().map(|doubt| doubt.as_str().unwrap()).collect();
+        assert!(doubts.len() == 1 && doubts[0].contains(told), "{names:?}: {doubts:?}");
+        let doctor = house.run_in_place("doctor", &settings);
+        assert!(doctor.out.contains(&format!("warn  settings: {}", doubts[0])), "{names:?}: {doctor:?}");
+    }
+    let settings = [("COUNTERSIGN_EMAIL_CODES", "alone"), ("COUNTERSIGN_THROTTLE_CEILING", "0")];
+    let server = house.serves_with("serve --bind 127.0.0.1:0", &settings);
+    for told in ["email_codes is on, and email_gateway is not set", "throttle_ceiling is 0"] {
+        assert!(server.wait_for(told).contains("WARN"), "{}", server.log());
+    }
+}
+
+#[test]
+fn clients_that_cannot_ask_for_a_token_are_told_at_the_start_and_by_the_doctor() {
+    let house = House::founded();
+    let told = "clients are registered, and deux_path is not set";
+    let server = house.serves();
+    assert!(!server.log().contains(told) && !house.run("doctor").out.contains(told));
+    house.run("client add Wiki").succeeds();
+    let server = house.serves();
+    assert!(server.wait_for(told).contains("WARN"), "{}", server.log());
+    assert!(house.run("doctor").out.contains(&format!("warn  clients: {told}")));
+    let path = [("COUNTERSIGN_DEUX_PATH", "/mfa")];
+    assert!(!house.run_in_place("doctor", &path).out.contains(told));
+    assert!(!house.serves_with("serve --bind 127.0.0.1:0", &path).log().contains(told));
+}
+
+#[test]
+fn a_phone_region_that_has_no_telephones_is_refused() {
+    let house = House::founded();
+    for (region, told) in [("UK", "write GB"), ("XX", "ISO 3166-1"), ("EU", "ISO 3166-1"), ("AN", "ISO 3166-1")] {
+        for line in ["config check", "serve --bind 127.0.0.1:0", "doctor"] {
+            let answer = house.run_in_place(line, &[("COUNTERSIGN_PHONE_REGION", region)]);
+            let text = format!("{}{}", answer.out, answer.err);
+            assert!(answer.status == 1 && text.contains("phone_region") && text.contains(told), "{region}: {answer:?}");
+        }
+    }
+    house.run_in_place("config check", &[("COUNTERSIGN_PHONE_REGION", "gb")]).succeeds();
+}
+
 #[test]
 fn a_server_without_its_parts_says_what_to_run() {
     let house = House::empty();

@@ -1,6 +1,7 @@
 //! The settings of gateways and services: whom messages with codes are handed to, and who knows YubiKeys.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use countersign_gateway::Libphonenumber;
 
 use super::Setting;
 use crate::config::{
@@ -41,6 +42,8 @@ pub(super) const SETTINGS: &[Setting] = &[
             let region = text.trim().to_ascii_uppercase();
             let is_region = region.len() == 2 && region.bytes().all(|letter| letter.is_ascii_uppercase());
             ensure!(is_region, "it has to be two letters, as in NL");
+            ensure!(region != "UK", "the code of the United Kingdom is GB: write GB");
+            Libphonenumber::of_region(&region).context("look the country's code up in ISO 3166-1, as in NL")?;
             config.gateways.phone_region = Some(region);
             Ok(())
         },

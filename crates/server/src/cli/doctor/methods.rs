@@ -1,0 +1,51 @@
+//! The devices of users whose codes cannot be sent or checked with these settings.
+
+use countersign_engine::{
+    Engine, Fault,
+    core::{Kind, sending::EmailRule},
+};
+
+use super::Report;
+use crate::config::Config;
+
+/// How codes of a method come to users, and the setting that has to be set for it.
+const SENT: [(Kind, &str, &str); 3] = [
+    (Kind::SMS, "text message", "sms_gateway"),
+    (Kind::CALL, "call", "call_gateway"),
+    (Kind::EMAIL, "e-mail", "email_gateway"),
+];
+
+pub(super) async fn examine(engine: &Engine, config: &Config, report: &mut Report) -> Result<(), Fault> {
+    let counts = engine.count_kinds().await?;
+    for (kind, by, setting) in SENT {
+        let devices = counts.get(&kind).copied().unwrap_or_default();
+        if let Some(missing) = missing(&kind, setting, config).filter(|_| devices > 0) {
+            report.fail(
+                "methods",
+                format_args!(
+                    "{devices} devices get their codes by {by}, and none is sent: {missing}; or have their users set up another \
+                     method"
+                ),
+            );
+        }
+    }
+    if config.deux_path.is_none() && !engine.clients().await?.is_empty() {
+        report.warn("clients", crate::config::CLIENTS_WITHOUT_PATH);
+    }
+    Ok(())
+}
+
+/// What has to be set for codes of this kind to be sent, if it is not.
+fn missing(kind: &Kind, setting: &str, config: &Config) -> Option<String> {
+    let gateways = &config.gateways;
+    let carrier = match kind {
+        kind if *kind == Kind::SMS => gateways.sms,
+        kind if *kind == Kind::CALL => gateways.call,
+        _ => gateways.email,
+    };
+    if carrier.is_none() {
+        return Some(format!("set {setting}"));
+    }
+    let off = *kind == Kind::EMAIL && config.policy.sending.email == EmailRule::Off;
+    off.then(|| "set email_codes to beside or alone".into())
+}
