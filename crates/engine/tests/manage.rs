@@ -517,6 +517,6 @@ async fn t152_an_expired_token_is_not_what_a_user_is_left_with() {
     world.pass(30);
     let removal = world.engine.begin(own, Purpose::RemoveDevice).await.unwrap();
     let removed = world.engine.remove_device(own, &removal, &app, &visit()).await;
-    assert_eq!(refusal(removed), Refusal::LastDevice);
+    assert!(matches!(refusal(removed), Refusal::LastDevice { .. }));
     world.engine.remove_device(own, &removal, &token.id, &visit()).await.unwrap();
 }
