@@ -64,6 +64,9 @@ pub enum Change<S = Envelope> {
     UpdateDevice(Device<S>),
     /// The deed rests on a session that must still be there. Conflicts if it has ended.
     ExpectSession(SessionKey),
+    /// From now on the call that opened this session cannot be repeated. Conflicts unless the session is there and the call
+    /// could be.
+    CloseRepeat(SessionKey),
     /// Ends one session, if it is there.
     EndSession(SessionKey),
     /// Ends every session of a user.
@@ -263,7 +266,7 @@ pub enum Change<S = Envelope> {
 
 impl<S> Change<S> {
     /// Where this change stands in the one order in which all batches are applied, so that batches never deadlock:
-    /// attempts, accounts, devices (removals first), sessions (ends first), clients (removals first, each with its tokens),
+    /// attempts, accounts, devices (removals first), sessions (conditions and ends first), clients (removals first, each with its tokens),
     /// tokens (ends first), budgets, events, deliveries, nodes, leases, built-in users, device cookies (ends first); each by
     /// the name of its row. Limits come last, because they count what the others have made.
     fn order(&self) -> (u8, &str) {
@@ -275,7 +278,7 @@ impl<S> Change<S> {
             Self::RemoveDevices { user } => (2, user.as_str()),
             Self::RemoveDevice { device, .. } => (3, device.as_str()),
             Self::AddDevice(device) | Self::UpdateDevice(device) => (4, device.id.as_str()),
-            Self::ExpectSession(key) => (5, key.as_str()),
+            Self::ExpectSession(key) | Self::CloseRepeat(key) => (5, key.as_str()),
             Self::EndSessions { user } => (6, user.as_str()),
             Self::EndSessionsOf { device, .. } => (7, device.as_str()),
             Self::EndSession(key) => (8, key.as_str()),
@@ -343,6 +346,7 @@ impl Change {
             Self::RemoveDevice { device, seen } => Change::RemoveDevice { device, seen },
             Self::RemoveDevices { user } => Change::RemoveDevices { user },
             Self::ExpectSession(key) => Change::ExpectSession(key),
+            Self::CloseRepeat(key) => Change::CloseRepeat(key),
             Self::EndSession(key) => Change::EndSession(key),
             Self::EndSessions { user } => Change::EndSessions { user },
             Self::EndSessionsOf { user, device, but } => Change::EndSessionsOf { user, device, but },

@@ -79,6 +79,9 @@ pub enum Refusal {
     SignInNeeded,
     /// The session is alive, and the password has to be proved again in it first.
     PasswordNeeded,
+    /// The session was replaced by another a moment ago, whose token was given in the response to the call that did it. Never
+    /// said of a session that was ended.
+    SessionReplaced,
     /// Two-factor authentication is not set up.
     NotEnabled,
     /// It is the only device that keeps two-factor authentication on: it goes when another one takes its place, or by
@@ -143,7 +146,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// One of each, for tables that must not forget any.
-    pub const ALL: [Self; 44] = {
+    pub const ALL: [Self; 45] = {
         const NEVER: Timestamp = Timestamp::from_millis(0);
         [
             Self::CredentialsWrong,
@@ -171,6 +174,7 @@ impl Refusal {
             Self::VerificationNeeded,
             Self::SignInNeeded,
             Self::PasswordNeeded,
+            Self::SessionReplaced,
             Self::NotEnabled,
             Self::LastDevice { others: 0 },
             Self::TooManyDevices { most: 20 },
@@ -221,6 +225,7 @@ impl Refusal {
             Self::VerificationNeeded => "verification-needed",
             Self::SignInNeeded => "sign-in-needed",
             Self::PasswordNeeded => "password-needed",
+            Self::SessionReplaced => "session-replaced",
             Self::NotEnabled => "not-enabled",
             Self::LastDevice { .. } => "last-device",
             Self::TooManyDevices { .. } => "too-many-devices",

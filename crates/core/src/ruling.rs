@@ -101,6 +101,15 @@ pub fn judge_reply(case: Case<'_>, question: &Question, reply: &Reply, now: Time
     }
 }
 
+/// Counts an answer to a run that is over, which is not the answer that completed it: it is wrong, whatever it is. Where the
+/// device takes no answer now, there is nothing to count.
+pub fn judge_different(case: Case<'_>, now: Timestamp) -> Ruling {
+    if let Some(refusal) = closed(&case, now) {
+        return Ruling::refused(refusal, vec![]);
+    }
+    wrong(&case, failed(&case, now), case.session.map(|session| session.charge(now)), now)
+}
+
 /// Why the device does not even look at an answer, if it does not.
 fn closed(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
     match case.device.status {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::{DeviceId, Kind, Level, Timestamp, UserId, assurance::Proved, id::Id};
+use crate::{DeviceId, Kind, Level, Repeat, Timestamp, UserId, assurance::Proved, id::Id};
 
 /// Marks a session key.
 #[derive(Debug)]
@@ -38,9 +38,22 @@ pub struct Session {
     pub signed_in: Timestamp,
     /// When the user last proved a device.
     pub verified: Option<Timestamp>,
+    /// What it keeps of the call that opened it, if that call may be repeated.
+    pub repeat: Option<Repeat>,
 }
 
 impl Session {
+    /// Whether its token was not used yet, so that the call that opened it may still be repeated.
+    pub fn is_unused(&self) -> bool {
+        self.repeat.as_ref().is_some_and(Repeat::is_open)
+    }
+
+    /// The same session after its token was used.
+    #[must_use]
+    pub fn used(self) -> Self {
+        Self { repeat: self.repeat.map(Repeat::closed), ..self }
+    }
+
     /// What was proved.
     pub fn proved(&self) -> Proved {
         let Self { level, method, signed_in, verified, .. } = self;

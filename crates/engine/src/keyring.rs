@@ -6,6 +6,7 @@
 //! byte 2 and the eight letters of a name, or a byte 1 and the four bytes of a number, as older key files have them.
 
 mod id;
+mod repeat;
 
 use std::fmt;
 
@@ -20,6 +21,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 pub use self::id::{KeyId, NotAKeyId};
+pub(crate) use self::repeat::{Comparison, Given};
 use crate::Random;
 
 const NONCE: usize = 24;
@@ -49,6 +51,8 @@ pub struct SealingKey {
     known_browser: XChaCha20Poly1305,
     call: XChaCha20Poly1305,
     forms: Hmac<Sha256>,
+    /// Half of what a repeatable result is sealed with: the client holds the other half.
+    repeat: Zeroizing<[u8; KEY]>,
 }
 
 impl SealingKey {
@@ -64,6 +68,7 @@ impl SealingKey {
             attempt: cipher("attempt")?,
             known_browser: cipher("known browser")?,
             call: cipher("call")?,
+            repeat: child(&parent, "repeat")?,
             forms: <Hmac<Sha256> as hmac::KeyInit>::new((&*child::<BLOCK>(&parent, "forms")?).into()),
         })
     }

@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use countersign_core::{
     Account, AttemptId, Batch, Budget, Change, Client, ClientId, ClientKind, Delivery, Device, DeviceCookie, DeviceId,
-    Event, Factors, Node, NodeId, Receipt, Sealed, Session, SessionKey, Status, Timestamp, Token, TokenId, TokenKey,
-    TokenKind, UserId, delivery::Note, time::CLOCK_TOLERANCE,
+    Event, Factors, Node, NodeId, Predecessor, Receipt, Sealed, Session, SessionKey, Status, Timestamp, Token, TokenId,
+    TokenKey, TokenKind, UserId, delivery::Note, time::CLOCK_TOLERANCE,
 };
 
 use crate::{Fault, Store, port::Horizon};
@@ -75,6 +75,11 @@ impl Store for MemoryStore {
 
     async fn session(&self, key: &SessionKey) -> Result<Option<Session>, Fault> {
         Ok(self.rows().sessions.get(key).cloned())
+    }
+
+    async fn session_after(&self, predecessor: &Predecessor) -> Result<Option<Session>, Fault> {
+        let comes_after = |session: &&Session| session.repeat.as_ref().is_some_and(|repeat| repeat.of == *predecessor);
+        Ok(self.rows().sessions.values().find(comes_after).cloned())
     }
 
     async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {
@@ -157,6 +162,9 @@ impl Store for MemoryStore {
         rows.attempts.retain(|_, until| *until > now);
         rows.budgets.retain(|_, budget| budget.until > now);
         rows.sessions.retain(|_, session| (sessions_before..=credible_until).contains(&session.last_seen));
+        for repeat in rows.sessions.values_mut().filter_map(|session| session.repeat.as_mut()) {
+            repeat.sealed.take_if(|_| repeat.until <= now);
+        }
         rows.tokens.retain(|_, token| token.expires > now && token.created <= credible_until);
         rows.devices.retain(|_, device| device.status != Status::Enrolling || device.created >= enrolments_before);
         rows.events.retain(|event| events_before.is_none_or(|before| event.at >= before));
@@ -227,6 +235,7 @@ impl Rows {
                     Err(Stop::Conflict)
                 }
             }
+            Change::CloseRepeat(key) => self.close_repeat(&key),
             change @ (Change::EndSession(_)
             | Change::EndSessions { .. }
             | Change::EndSessionsOf { .. }
@@ -401,6 +410,11 @@ impl Rows {
             }
             _ => {}
         }
+    }
+
+    fn close_repeat(&mut self, key: &SessionKey) -> Result<(), Stop> {
+        let repeat = self.sessions.get_mut(key).and_then(|session| session.repeat.as_mut());
+        repeat.and_then(|repeat| repeat.sealed.take()).map(drop).ok_or(Stop::Conflict)
     }
 
     fn end_or_touch_tokens(&mut self, change: Change<Sealed>) {

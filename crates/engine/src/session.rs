@@ -1,11 +1,14 @@
 //! Sessions: made at a grant, compared at every read.
 //!
 //! A session opens only while its row is there, its times allow it, its user is active, and the user's credential stamp
-//! is the one it was made under. Reading one writes at most once a minute, to note that it was used.
+//! is the one it was made under. Reading one writes at most once a minute, to note that it was used, and once when its token
+//! is used for the first time: from then on the call that opened it cannot be repeated.
 
 use std::time::Duration;
 
-use countersign_core::{Batch, Change, DeviceId, Kind, Level, Session, SessionKey, Timestamp, ruling::Draft};
+use countersign_core::{
+    Batch, Change, DeviceId, Kind, Level, Session, SessionKey, Timestamp, ruling::Draft, time::CLOCK_TOLERANCE,
+};
 
 use crate::{BrowserToken, Engine, Fault, SessionToken, User};
 
@@ -17,12 +20,19 @@ const TOUCH_EVERY: Duration = Duration::from_mins(1);
 pub struct SignedIn {
     session: Session,
     user: User,
+    /// What the client showed, if it was the session's own token.
+    token: Option<SessionToken>,
 }
 
 impl SignedIn {
     /// Whoever is in this session, which was written a moment ago.
     pub(crate) fn new(session: Session, user: User) -> Self {
-        Self { session, user }
+        Self { session, user, token: None }
+    }
+
+    /// The token of the session, if the client showed it.
+    pub(crate) fn token(&self) -> Option<&SessionToken> {
+        self.token.as_ref()
     }
 
     /// The session.
@@ -52,7 +62,8 @@ pub struct Grant {
 impl Grant {
     /// What whoever has signed in completely is given.
     pub(crate) fn new(token: SessionToken, session: Session, user: &User, browser: Option<BrowserToken>) -> Self {
-        Self { token, browser, signed_in: SignedIn { session, user: user.clone() } }
+        let signed_in = SignedIn { session: session.used(), user: user.clone(), token: Some(token.clone()) };
+        Self { token, browser, signed_in }
     }
 
     /// The token, for its owner's cookie.
@@ -104,7 +115,8 @@ impl<'a> Terms<'a> {
 impl Engine {
     /// The session that `token` opens, if it opens one.
     pub async fn session(&self, token: &SessionToken) -> Result<Option<SignedIn>, Fault> {
-        self.running_session(&token.key()).await
+        let signed_in = self.running_session(&token.key()).await?;
+        Ok(signed_in.map(|signed_in| SignedIn { token: Some(token.clone()), ..signed_in }))
     }
 
     /// The session with this key, if it is running.
@@ -118,6 +130,10 @@ impl Engine {
         if !user.holds(&session.stamp) || !self.policy().lifetimes.allow(&session, now) {
             return Ok(None);
         }
+        if session.is_unused() {
+            let session = self.first_use(session, now).await?;
+            return Ok(Some(SignedIn::new(session, user)));
+        }
         if now.since(session.last_seen) >= TOUCH_EVERY {
             let touch = Change::TouchSession { key: session.key.clone(), at: now };
             // Who is signed in does not depend on whether this can be noted.
@@ -125,7 +141,27 @@ impl Engine {
                 tracing::warn!(%fault, "the use of a session was not noted");
             }
         }
-        Ok(Some(SignedIn { session, user }))
+        Ok(Some(SignedIn::new(session, user)))
+    }
+
+    /// Notes that the token of this session is used for the first time, so that the call which opened it cannot be repeated
+    /// any more. That is written before the request is served; a fault only once no node could take the call for one that
+    /// may be repeated is logged and ignored.
+    async fn first_use(&self, session: Session, now: Timestamp) -> Result<Session, Fault> {
+        let mut changes = vec![Change::CloseRepeat(session.key.clone())];
+        if now.since(session.last_seen) >= TOUCH_EVERY {
+            changes.push(Change::TouchSession { key: session.key.clone(), at: now });
+        }
+        // A conflict says that another request was first, or that the session has just ended.
+        if let Err(fault) = self.commit(&Batch::new(changes)).await {
+            let could_be_repeated =
+                session.repeat.as_ref().is_none_or(|repeat| now <= repeat.until.after(CLOCK_TOLERANCE));
+            if could_be_repeated {
+                return Err(fault);
+            }
+            tracing::warn!(%fault, "the first use of a session was not noted");
+        }
+        Ok(session.used())
     }
 
     /// Ends a session or a token that a clock which was ahead has dated, so that it is not believed once its time has come.
@@ -155,5 +191,6 @@ pub(crate) fn row(token: &SessionToken, terms: Terms<'_>, now: Timestamp) -> Ses
         signed_in,
         verified,
         method,
+        repeat: None,
     }
 }

@@ -26,10 +26,11 @@ use countersign_core::{
 };
 
 use crate::{
-    BrowserToken, Engine, Fault, Stop, User,
+    BrowserToken, Engine, Fault, SessionToken, Stop, User,
     advance::Visit,
     device_cookie::{Browser, Remembered},
     port::Answered,
+    repeat::{self, Call, Repeated},
 };
 
 const ROUNDS: u32 = 1000;
@@ -49,6 +50,9 @@ pub(crate) struct Question<'a> {
     pub(crate) stage: Status,
     /// The flow's own rule: which device may answer, if one may.
     pub(crate) permit: &'a Permit<'a>,
+    /// How the call is recognised when it comes again, and the token that the session will have; nothing if it may not be
+    /// repeated.
+    pub(crate) repeat: Option<(&'a Call<'a>, &'a SessionToken)>,
     /// What comes true together with the proof.
     pub(crate) grant: &'a Granting<'a>,
 }
@@ -67,6 +71,8 @@ pub(crate) struct Proven {
     pub(crate) session: Session,
     /// What the browser keeps, to be told from strangers the next time.
     pub(crate) browser: Option<BrowserToken>,
+    /// The token of the session, if the proof was given before and this is a repeated call.
+    pub(crate) repeated: Option<SessionToken>,
 }
 
 /// What is known of whoever answers, or asks for a code: in a session, nothing of a device's throttle is theirs.
@@ -85,7 +91,19 @@ struct Course {
 impl Engine {
     pub(crate) async fn verify(&self, question: Question<'_>) -> Result<Proven, Stop> {
         let mut course = Course::default();
-        let decided = self.decide(question, &mut course).await;
+        let (repeat, visit) = (question.repeat, question.visit);
+        let mut decided = self.decide(question, &mut course).await;
+        if let (Err(Stop::Refused(refusal)), Some((call, _))) = (&decided, repeat)
+            && repeat::is_of_one_that_is_gone(refusal)
+        {
+            match self.repeated(call, visit, refusal.clone()).await {
+                // Nothing was decided anew, so there is nothing to count.
+                Ok(Repeated { token, session, .. }) => {
+                    return Ok(Proven { session, browser: None, repeated: Some(token) });
+                }
+                Err(stop) => decided = Err(stop),
+            }
+        }
         let refusal = match &decided {
             Ok(_) => None,
             Err(Stop::Refused(refusal)) => Some(refusal),
@@ -96,15 +114,16 @@ impl Engine {
     }
 
     async fn decide(&self, question: Question<'_>, course: &mut Course) -> Result<Proven, Stop> {
-        let Question { user, attempt, answer, visit, stage, permit, grant } = question;
+        let Question { user, attempt, answer, visit, stage, permit, repeat, grant } = question;
         let browser = self.browser(user, visit).await?;
         let standing = standing(attempt, stage, &browser);
         let mut replied: Option<(Asked, Reply)> = None;
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             course.rounds = course.rounds.saturating_add(1);
-            let session = self.is_alive(attempt).await?;
+            // Before the attempt: an answer is never judged on what the completion of this very attempt has made of a device.
             let factors = self.factors_of(&user.id).await?;
+            let session = self.is_alive(attempt).await?;
             attempt.check_restored(factors.account.restored, now)?;
             let failures = self.failures_in(session.as_ref(), standing).await?;
             let asked = permit(&factors, now)?;
@@ -138,6 +157,10 @@ impl Engine {
             if let Some(draft) = ruling.draft() {
                 let Success { session, mut changes } = grant(&draft, &factors, now);
                 self.observer().before_grant(user, &session).await?;
+                let session = match repeat {
+                    Some((call, token)) => self.repeatable(session, token, Some(call), now)?,
+                    None => session,
+                };
                 let remembered = self.remembered_after(user, draft.device(), visit, &changes).await?;
                 changes.extend(remembered.changes);
                 changes.push(Self::spend(attempt));
@@ -153,7 +176,9 @@ impl Engine {
             };
             let receipt = self.commit(ruling.batch()).await?;
             match (ruling.settle(&receipt), granted) {
-                (Settled::Verified(_), Some((session, browser))) => return Ok(Proven { session, browser }),
+                (Settled::Verified(_), Some((session, browser))) => {
+                    return Ok(Proven { session, browser, repeated: None });
+                }
                 (Settled::Refused(refusal), _) => return Err(refusal.into()),
                 (Settled::Ask(asked), _) => {
                     let reply = self.ask(&asked).await;

@@ -83,6 +83,7 @@ fn accepted(user: usize, version: u64, number: u64) -> Vec<Change<Sealed>> {
         signed_in: NOW,
         verified: Some(NOW),
         method: Some(Kind::TOTP),
+        repeat: None,
     };
     let mut event = Event::new(NOW, id(user), EventKind::SignedIn);
     (event.device, event.method, event.attempt) = (Some(device.id.clone()), Some(Kind::TOTP), Some(attempt.clone()));

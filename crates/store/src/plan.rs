@@ -173,11 +173,9 @@ impl<'b> Plan<'b> {
                 let statement = self.either(session::THERE, postgres::SESSION_THERE);
                 self.step(Must::HitOne, statement, vec![key.into()]);
             }
-            Change::EndSession(key) => self.step(Must::Run, session::END, vec![key.into()]),
-            Change::EndSessions { user } => self.step(Must::Run, session::END_ALL, vec![user.into()]),
-            Change::EndSessionsOf { user, device, but } => {
-                let but = but.as_ref().map_or("", SessionKey::as_str);
-                self.step(Must::Run, session::END_OF_DEVICE, vec![user.into(), device.into(), but.into()]);
+            Change::CloseRepeat(key) => self.step(Must::HitOne, session::CLOSE_REPEAT, vec![key.into()]),
+            change @ (Change::EndSession(_) | Change::EndSessions { .. } | Change::EndSessionsOf { .. }) => {
+                self.end_sessions(change);
             }
             Change::OpenSession(session) => self.step(Must::HitOne, session::OPEN, opened(session)),
             Change::TouchSession { key, at } => {
@@ -248,6 +246,18 @@ impl<'b> Plan<'b> {
             }
         }
         Ok(())
+    }
+
+    fn end_sessions(&mut self, change: &'b Change<Sealed>) {
+        match change {
+            Change::EndSession(key) => self.step(Must::Run, session::END, vec![key.into()]),
+            Change::EndSessions { user } => self.step(Must::Run, session::END_ALL, vec![user.into()]),
+            Change::EndSessionsOf { user, device, but } => {
+                let but = but.as_ref().map_or("", SessionKey::as_str);
+                self.step(Must::Run, session::END_OF_DEVICE, vec![user.into(), device.into(), but.into()]);
+            }
+            _ => {}
+        }
     }
 
     /// Counts what the steps before it have made.

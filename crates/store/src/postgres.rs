@@ -24,7 +24,7 @@ use countersign_engine::{
     Fault, Store,
     core::{
         AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
-        Receipt, Sealed, Session, SessionKey, Timestamp, Token, TokenKey, UserId,
+        Predecessor, Receipt, Sealed, Session, SessionKey, Timestamp, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -239,6 +239,10 @@ impl Store for PostgresStore {
         self.row("read a session", session::ONE, &[key.into()]).await
     }
 
+    async fn session_after(&self, predecessor: &Predecessor) -> Result<Option<Session>, Fault> {
+        self.row("read a session by what it came from", session::AFTER, &[predecessor.into()]).await
+    }
+
     async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {
         self.rows("read a user's sessions", session::OF_USER, &[user.into()]).await
     }
@@ -296,6 +300,7 @@ impl Store for PostgresStore {
             }
             None => 0,
         };
+        self.forget(session::PURGE_REPEATS, &[horizon.now]).await?;
         Ok(told
             + self.forget(attempt::PURGE, &[horizon.now]).await?
             + self.forget(budget::PURGE, &[horizon.now]).await?

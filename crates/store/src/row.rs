@@ -9,8 +9,8 @@ use countersign_engine::{
     User,
     core::{
         Account, Budget, Client, ClientKind, ClientName, ClientSecretHash, ClientType, Delivery, DeliveryStatus,
-        Device, DeviceCookie, DeviceName, Event, EventKind, Factors, Id, Kind, Level, Node, Scopes, Sealed, Secret,
-        Session, Status, Timestamp, Token, TokenKind, UserId,
+        Device, DeviceCookie, DeviceName, Event, EventKind, Factors, Id, Kind, Level, Node, Repeat, Scopes, Sealed,
+        SealedResult, Secret, Session, Status, Timestamp, Token, TokenKind, UserId,
         throttle::{Streak, Throttle},
     },
 };
@@ -134,6 +134,7 @@ impl FromColumns for Session {
             signed_in: columns.time()?,
             verified: columns.time_if_any()?,
             method: columns.kind_if_any()?,
+            repeat: columns.repeat_if_any()?,
         })
     }
 }
@@ -317,6 +318,11 @@ impl<'r> Columns<'r> {
         self.row.bytes(place)?.map(Vec::from).ok_or(Strange::Place(place))
     }
 
+    fn bytes_if_any(&mut self) -> Result<Option<Vec<u8>>> {
+        let place = self.place();
+        Ok(self.row.bytes(place)?.map(Vec::from))
+    }
+
     fn integer(&mut self) -> Result<i64> {
         let place = self.place();
         self.row.number(place)?.ok_or(Strange::Place(place))
@@ -364,6 +370,16 @@ impl<'r> Columns<'r> {
     fn time_if_any(&mut self) -> Result<Option<Timestamp>> {
         let place = self.place();
         Ok(self.row.number(place)?.map(Timestamp::from_millis))
+    }
+
+    fn repeat_if_any(&mut self) -> Result<Option<Repeat>> {
+        let (of, call) = (self.id_if_any()?, self.text_if_any()?.map(str::to_owned));
+        let (until, sealed) = (self.time_if_any()?, self.bytes_if_any()?.map(SealedResult));
+        match (of, call, until) {
+            (None, None, None) => Ok(None),
+            (Some(of), Some(call), Some(until)) => Ok(Some(Repeat { of, call, until, sealed })),
+            _ => Err(Strange::Unknown("repeat_of")),
+        }
     }
 
     fn streak(&mut self) -> Result<Option<Streak>> {

@@ -21,7 +21,7 @@ use countersign_engine::{
     Fault, Store,
     core::{
         AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
-        Receipt, Sealed, Session, SessionKey, Timestamp, Token, TokenKey, UserId,
+        Predecessor, Receipt, Sealed, Session, SessionKey, Timestamp, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -163,6 +163,10 @@ impl Store for SqliteStore {
         self.read("read a session", |connection| read::session(connection, key))
     }
 
+    async fn session_after(&self, predecessor: &Predecessor) -> Result<Option<Session>, Fault> {
+        self.read("read a session by what it came from", |connection| read::session_after(connection, predecessor))
+    }
+
     async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {
         self.read("read a user's sessions", |connection| read::sessions(connection, user))
     }
@@ -219,6 +223,7 @@ impl Store for SqliteStore {
             }
             None => 0,
         };
+        self.forget(statements::session::PURGE_REPEATS, &[horizon.now]).await?;
         Ok(told
             + self.forget(statements::attempt::PURGE, &[horizon.now]).await?
             + self.forget(statements::budget::PURGE, &[horizon.now]).await?

@@ -138,17 +138,30 @@ pub(crate) mod device {
 pub(crate) mod session {
     pub(crate) const ONE: &str = "
         SELECT key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified,
-               method
+               method, repeat_of, repeat_call, repeat_until, repeat_sealed
         FROM session WHERE key = $1";
     pub(crate) const THERE: &str = "SELECT 1 FROM session WHERE key = $1";
     pub(crate) const OF_USER: &str = "
         SELECT key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified,
-               method
+               method, repeat_of, repeat_call, repeat_until, repeat_sealed
         FROM session WHERE user_id = $1 ORDER BY last_seen DESC, key DESC";
     pub(crate) const OPEN: &str = "
-        INSERT INTO session (key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified, method)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        INSERT INTO session (key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified, method,
+            repeat_of, repeat_call, repeat_until, repeat_sealed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         ON CONFLICT (key) DO NOTHING";
+    /// What completed a login attempt, or replaced a session.
+    pub(crate) const AFTER: &str = "
+        SELECT key, user_id, level, stamp, device_id, created, last_seen, signed_in, verified,
+               method, repeat_of, repeat_call, repeat_until, repeat_sealed
+        FROM session WHERE repeat_of = $1";
+    pub(crate) const CLOSE_REPEAT: &str = "
+        UPDATE session SET repeat_sealed = NULL WHERE key = $1 AND repeat_sealed IS NOT NULL";
+    /// Forgets the sealed results of calls that cannot be repeated any more. No row goes.
+    pub(crate) const PURGE_REPEATS: &str = "
+        UPDATE session SET repeat_sealed = NULL WHERE key IN
+            (SELECT key FROM session WHERE repeat_until <= $1 AND repeat_sealed IS NOT NULL LIMIT $2)
+            AND repeat_until <= $1 AND repeat_sealed IS NOT NULL";
     pub(crate) const TOUCH: &str = "UPDATE session SET last_seen = $1 WHERE key = $2 AND last_seen < $1";
     pub(crate) const END: &str = "DELETE FROM session WHERE key = $1";
     pub(crate) const END_ALL: &str = "DELETE FROM session WHERE user_id = $1";
@@ -343,6 +356,7 @@ pub(crate) mod user {
     pub(crate) const OF_SESSION: &str = "
         SELECT session.key, session.user_id, session.level, session.stamp, session.device_id, session.created,
                session.last_seen, session.signed_in, session.verified, session.method,
+               session.repeat_of, session.repeat_call, session.repeat_until, session.repeat_sealed,
                app_user.id, app_user.name, app_user.active, app_user.staff, app_user.stamp
         FROM session JOIN app_user ON app_user.id = session.user_id WHERE session.key = $1";
     pub(crate) const OF_TOKEN: &str = "
@@ -431,6 +445,9 @@ mod tests {
             user::OF_TOKEN,
             session::OF_USER,
             session::OPEN,
+            session::AFTER,
+            session::CLOSE_REPEAT,
+            session::PURGE_REPEATS,
             session::TOUCH,
             session::END,
             session::END_ALL,

@@ -383,6 +383,7 @@ async fn our_commits_wait_for_the_disk_whatever_the_server_says() {
         signed_in: now,
         verified: None,
         method: None,
+        repeat: None,
     };
     commit(&store, vec![Change::OpenSession(session), spend("one")]).await.unwrap();
     let seen = store.session(&SessionKey::new("key")).await.unwrap().unwrap().stamp;

@@ -10,7 +10,7 @@ use countersign_store::{Database, Migrated, Opened};
 use rusqlite::Connection;
 
 /// The last migration there is.
-const NEWEST: u32 = 10;
+const NEWEST: u32 = 11;
 
 /// A row of every table, for both engines but for how bytes are written.
 const ROWS: &str = "
@@ -88,7 +88,7 @@ async fn is_all_there(database: &Database, landing: &Landing) {
     assert_eq!(store.nodes().await.unwrap().len(), usize::from(landing.is_later));
     assert!(store.tokens(&ada).await.unwrap().is_empty());
     assert!(store.clients().await.unwrap().is_empty());
-    assert_eq!(session.method, None);
+    assert_eq!((session.method, session.repeat), (None, None));
 }
 
 #[tokio::test]

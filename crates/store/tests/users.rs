@@ -69,6 +69,7 @@ fn session(name: &str, user: &str) -> Session {
         signed_in: NOON,
         verified: Some(NOON),
         method: Some(Kind::TOTP),
+        repeat: None,
     }
 }
 

@@ -13,7 +13,7 @@ use countersign_engine::{
     Fault, Store,
     core::{
         AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
-        Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId,
+        Predecessor, Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -85,6 +85,10 @@ impl Store for Failing {
 
     async fn session(&self, key: &SessionKey) -> Result<Option<Session>, Fault> {
         self.through(self.store.session(key)).await
+    }
+
+    async fn session_after(&self, predecessor: &Predecessor) -> Result<Option<Session>, Fault> {
+        self.through(self.store.session_after(predecessor)).await
     }
 
     async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {

@@ -14,7 +14,7 @@ use countersign_engine::{
     Fault, Store,
     core::{
         AttemptId, Batch, Budget, Change, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors,
-        Node, Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId,
+        Node, Predecessor, Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId,
     },
     port::Horizon,
 };
@@ -127,6 +127,10 @@ impl Store for Rigged {
 
     async fn session(&self, key: &SessionKey) -> Result<Option<Session>, Fault> {
         self.store.session(key).await
+    }
+
+    async fn session_after(&self, predecessor: &Predecessor) -> Result<Option<Session>, Fault> {
+        self.store.session_after(predecessor).await
     }
 
     async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {

@@ -122,7 +122,7 @@ impl Engine {
                     };
                     // A new attempt, in which the last code that was sent for a sign-in is good, at whatever front end.
                     let attempt = charged(self.run(user, PLACE, None, now));
-                    return self.second_step(user, &attempt, &device.id, answer, visit).await.map(AtOnce::Done);
+                    return self.second_step(user, &attempt, &device.id, answer, visit, None).await.map(AtOnce::Done);
                 }
             }
         }

@@ -25,7 +25,7 @@ impl Engine {
         manage::may_confirm_password(&self.store().factors(&user.id).await?)?;
         self.stands(signed_in.session()).await?;
         let charge = self.try_password(Some(user), &user.name, password, visit).await?;
-        let charge = charge.ok_or(Refusal::PasswordWrong)?;
+        let charge = charge.right().ok_or(Refusal::PasswordWrong)?;
         let confirmed = self.password_confirmed(signed_in, &charge, visit).await;
         if confirmed.is_err() {
             self.give_back(&charge).await;

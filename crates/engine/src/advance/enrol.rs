@@ -31,7 +31,7 @@ use super::{
     proved,
 };
 use crate::{
-    AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
+    AttemptToken, Engine, Fault, Grant, ReplacingCall, SignedIn, Stop, User,
     session::{self, Terms},
     verify::{Ground, Proven, Question, Success},
 };
@@ -225,7 +225,7 @@ impl Engine {
     }
 
     /// Takes the proof: the device counts from now on, and the session is verified by it, unless it was verified by a stronger
-    /// one. A device that it takes the place of is removed.
+    /// one. A device that it takes the place of is removed. May be repeated like [`Engine::step_up`].
     pub async fn confirm_enrolment(
         &self,
         signed_in: &SignedIn,
@@ -233,10 +233,14 @@ impl Engine {
         answer: &Secret,
         visit: &Visit,
     ) -> Result<Grant, Stop> {
-        let attempt = self.resume(signed_in, token, Purpose::Enrol).await?;
+        let call = self.call_of(signed_in, ReplacingCall::ConfirmEnrolment { attempt: token, answer });
+        let attempt = match self.resume(signed_in, token, Purpose::Enrol).await {
+            Ok(attempt) => attempt,
+            Err(stop) => return self.or_repeated(Err(stop), call.as_ref(), visit).await,
+        };
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
-        let Proven { session, browser } = self
+        let Proven { session, browser, repeated } = self
             .verify(Question {
                 user,
                 attempt: &attempt,
@@ -248,6 +252,7 @@ impl Engine {
                     manage::room(&staying(factors, attempt.replaces.as_ref()), self.policy())?;
                     attempt.device.clone().ok_or(Refusal::AttemptOver)
                 },
+                repeat: call.as_ref().map(|call| (call, &token)),
                 grant: &|draft, factors, now| {
                     let session = session::row(&token, Terms::renewed(user, draft, old, now), now);
                     let confirmed = proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now);
@@ -265,7 +270,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(Grant::new(token, session, user, browser))
+        Ok(Grant::new(repeated.unwrap_or(token), session, user, browser))
     }
 
     /// Gives a running setup up.

@@ -25,6 +25,22 @@ pub const LONGEST_PASSWORD: usize = 4096;
 /// So many budgets share the failures of all names: few enough to be kept, and enough that two users hardly ever share one.
 const BUCKETS: u32 = 1 << 20;
 
+/// What a password that was tried is, with what it was charged.
+#[must_use]
+pub(super) enum Tried {
+    /// It is the user's.
+    Right(Charge),
+    /// It is not; the charge stays.
+    Wrong(Charge),
+}
+
+impl Tried {
+    /// The charge of a right one.
+    pub(super) fn right(self) -> Option<Charge> {
+        if let Self::Right(charge) = self { Some(charge) } else { None }
+    }
+}
+
 impl Engine {
     /// Whether this is the password of `user`, who may sign in, or of nobody, whose canonical name was given. What is not
     /// stays charged; what is comes with its charge.
@@ -34,7 +50,7 @@ impl Engine {
         canonical: &str,
         password: &Secret,
         visit: &Visit,
-    ) -> Result<Option<Charge>, Stop> {
+    ) -> Result<Tried, Stop> {
         let browser = match user {
             Some(user) => self.browser(user, visit).await?.id().cloned(),
             None => None,
@@ -56,9 +72,9 @@ impl Engine {
         match self.matches(lane, user, password).await {
             Ok(true) => {
                 self.spare(ip);
-                Ok(Some(charge))
+                Ok(Tried::Right(charge))
             }
-            Ok(false) => Ok(None),
+            Ok(false) => Ok(Tried::Wrong(charge)),
             // Nobody pays for what we were too busy to look at.
             Err(fault) => {
                 self.spare(ip);
@@ -102,6 +118,22 @@ impl Engine {
         if let Err(fault) = self.commit(&Batch::new(vec![charge.refund()])).await {
             tracing::warn!(%fault, "a right password stays charged");
         }
+    }
+
+    /// Takes the charge of a wrong password back: the call that gave it was made before, when the password was right.
+    pub(super) async fn give_back_wrong(&self, charge: &Charge, user: &User, visit: &Visit) -> Result<(), Fault> {
+        self.give_back(charge).await;
+        let is_recognized = self.browser(user, visit).await?.id().is_some();
+        self.spare(visit.address.filter(|_| !is_recognized));
+        Ok(())
+    }
+
+    /// The charge for a password of this user's that differs from the one in the call that it seems to repeat.
+    pub(crate) async fn failed_password(&self, user: &User, visit: &Visit) -> Result<Change, Fault> {
+        let browser = self.browser(user, visit).await?.id().cloned();
+        let key = self.budget_of(Some(user), &user.name, browser.as_ref());
+        let rule = &self.policy().first_step;
+        Ok(Change::Spend { key, amount: 1, limit: rule.per_account, at: self.now(), window: rule.window })
     }
 
     fn spare(&self, ip: Option<IpAddr>) {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Change, Device, DeviceId, Event, EventKind, Factors, Refusal, Secret, Status, Timestamp, Written,
+    Batch, Change, Device, DeviceId, Event, EventKind, Factors, Refusal, Secret, Session, Status, Timestamp, Written,
     flow::{Attempt, Charge, Purpose, login},
     view::{AnswerForm, ChallengeView, PromptView},
 };
@@ -15,6 +15,7 @@ use countersign_core::{
 use super::{Challenge, PASSWORD_ONLY, Visit, event, proved};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
+    repeat::Call,
     session::{self, Terms},
     verify::{Proven, Question, Success},
 };
@@ -56,8 +57,8 @@ impl Engine {
         // One spelling can be longer than the other.
         let is_name = canonical.len().min(name.len()) <= LONGEST_NAME;
         let user = if is_name { self.users().by_login(name).await? } else { None };
-        let charge = self.try_password(user.as_ref(), &canonical, password, visit).await?;
-        Ok(user.zip(charge).ok_or(Refusal::CredentialsWrong)?)
+        let tried = self.try_password(user.as_ref(), &canonical, password, visit).await?;
+        Ok(user.zip(tried.right()).ok_or(Refusal::CredentialsWrong)?)
     }
 
     /// What a user who has proved the password gets: a session, or the question for a device.
@@ -178,11 +179,17 @@ impl Engine {
         answer: &Secret,
         visit: &Visit,
     ) -> Result<(Grant, Option<String>), Stop> {
-        let (attempt, user) = self.pending(token).await?;
-        let grant = self.second_step(&user, &attempt, choice, answer, visit).await?;
+        let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptOver)?;
+        let call = Call::login(token, &attempt, choice, answer);
+        let grant = match self.user_of(&attempt).await {
+            Ok(user) => self.second_step(&user, &attempt, choice, answer, visit, Some(&call)).await?,
+            // What was completed just before its time was over may be repeated a little later.
+            Err(stop) => self.or_repeated(Err(stop), Some(&call), visit).await?,
+        };
         Ok((grant, attempt.next))
     }
 
+    /// The second step in this attempt; where a call is given, it may be repeated.
     pub(super) async fn second_step(
         &self,
         user: &User,
@@ -190,9 +197,10 @@ impl Engine {
         choice: &DeviceId,
         answer: &Secret,
         visit: &Visit,
+        call: Option<&Call<'_>>,
     ) -> Result<Grant, Stop> {
         let token = self.draw_token();
-        let Proven { session, browser } = self
+        let Proven { session, browser, repeated } = self
             .verify(Question {
                 user,
                 attempt,
@@ -200,6 +208,7 @@ impl Engine {
                 visit,
                 stage: Status::Active,
                 permit: &|factors, _| owed_exactly(factors, choice),
+                repeat: call.map(|call| (call, &token)),
                 grant: &|draft, _, now| {
                     let terms = Terms::proved(user, draft, attempt.started, now);
                     let signed_in = proved(EventKind::SignedIn, attempt, draft, visit, now);
@@ -208,11 +217,12 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(Grant::new(token, session, user, browser))
+        Ok(Grant::new(repeated.unwrap_or(token), session, user, browser))
     }
 
     /// Signs out: ends the session, and the run of a login that is under way. Each is written by itself, so that nothing
-    /// that happens to the one keeps the other alive.
+    /// that happens to the one keeps the other alive. A login that was completed in a call whose response nobody has used
+    /// yet is given up with its session.
     pub async fn sign_out(
         &self,
         signed_in: Option<&SignedIn>,
@@ -226,18 +236,39 @@ impl Engine {
             self.commit(&Batch::new(vec![Change::EndSession(session.key.clone()), Change::Record(event)])).await?;
         }
         if let Some(attempt) = pending.and_then(|token| self.open_attempt(token, Purpose::Login)) {
-            // A conflict says that it is over already.
-            self.commit(&Batch::new(vec![Self::spend(&attempt)])).await?;
+            let spent = self.commit(&Batch::new(vec![Self::spend(&attempt)])).await?;
+            if *spent.written() == Written::Conflict {
+                self.end_unused(&attempt, visit).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Ends the session that completed this attempt, if its token was not used yet.
+    async fn end_unused(&self, attempt: &Attempt, visit: &Visit) -> Result<(), Fault> {
+        let session = self.store().session_after(&(&attempt.id).into()).await?;
+        let Some(session) = session.filter(Session::is_unused) else { return Ok(()) };
+        let changes = vec![
+            Change::CloseRepeat(session.key.clone()),
+            Change::EndSession(session.key),
+            Change::Record(event(EventKind::SignedOut, attempt, visit, self.now())),
+        ];
+        // A conflict says that the token is in use by now: that session is signed out by whoever holds it.
+        self.commit(&Batch::new(changes)).await.map(drop)
     }
 
     /// The run that `token` carries and the user it is for, if both are alive.
     pub(super) async fn pending(&self, token: &AttemptToken) -> Result<(Attempt, User), Stop> {
         let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptOver)?;
+        let user = self.user_of(&attempt).await?;
+        Ok((attempt, user))
+    }
+
+    /// The user that a login attempt is for, if both are alive.
+    async fn user_of(&self, attempt: &Attempt) -> Result<User, Stop> {
         let user = self.users().by_id(&attempt.user).await?.filter(|user| user.active).ok_or(Refusal::AttemptOver)?;
         attempt.check(self.now(), self.policy().login_timeout, &user.stamp, None)?;
-        Ok((attempt, user))
+        Ok(user)
     }
 }
 

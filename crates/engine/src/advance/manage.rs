@@ -16,10 +16,11 @@ use countersign_core::{
 };
 use zeroize::Zeroizing;
 
-use super::{LONGEST_PASSWORD, PASSWORD_ONLY, Visit, event, token::deed};
+use super::{LONGEST_PASSWORD, PASSWORD_ONLY, Visit, event, guess::Tried, token::deed};
 use crate::{
-    AttemptToken, Engine, Fault, Grant, PreparedPassword, SessionToken, SignedIn, Stop, User,
+    AttemptToken, Engine, Fault, Grant, PreparedPassword, ReplacingCall, SessionToken, SignedIn, Stop, User,
     port::PasswordPlace,
+    repeat::Call,
     session::{self, Terms},
     verify::Ground,
 };
@@ -144,8 +145,30 @@ impl Engine {
     }
 
     /// Switches two-factor authentication off: removes every device, confirmed or not, and ends every other
-    /// session and every token.
+    /// session and every token. May be repeated like [`Engine::step_up`].
     pub async fn disable(&self, signed_in: &SignedIn, token: &AttemptToken, visit: &Visit) -> Result<Grant, Stop> {
+        let call = self.call_of(signed_in, ReplacingCall::Disable { attempt: Some(token) });
+        let disabled = self.disable_in(signed_in, token, call.as_ref(), visit).await;
+        self.or_repeated(disabled, call.as_ref(), visit).await
+    }
+
+    /// [`Engine::disable`] for clients that show no form first.
+    pub async fn disable_now(&self, signed_in: &SignedIn, visit: &Visit) -> Result<Grant, Stop> {
+        let call = self.call_of(signed_in, ReplacingCall::Disable { attempt: None });
+        let disabled = match self.begin(signed_in, Purpose::Disable).await {
+            Ok(token) => self.disable_in(signed_in, &token, call.as_ref(), visit).await,
+            Err(stop) => Err(stop),
+        };
+        self.or_repeated(disabled, call.as_ref(), visit).await
+    }
+
+    async fn disable_in(
+        &self,
+        signed_in: &SignedIn,
+        token: &AttemptToken,
+        call: Option<&Call<'_>>,
+        visit: &Visit,
+    ) -> Result<Grant, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::Disable).await?;
         let user = signed_in.user();
         let token = self.draw_token();
@@ -163,7 +186,7 @@ impl Engine {
                     signed_in: old.signed_in,
                     verified: None,
                 };
-                let session = session::row(&token, terms, now);
+                let session = self.repeatable(session::row(&token, terms, now), &token, call, now)?;
                 let mut changes = switched_off(user, &factors);
                 changes.extend(remembered.changes.clone());
                 changes.extend([
@@ -191,6 +214,7 @@ impl Engine {
     /// ends every session and token and opens the new session under the new stamp; for users in the store's own table it
     /// writes the password as well. A host writes the password after that commit, so a crash in between leaves the old
     /// password and no session. A refusal means that the password is what it was. After a fault of a host's it may be either.
+    /// May be repeated like [`Engine::step_up`], with the same two passwords.
     pub async fn change_password(
         &self,
         signed_in: &SignedIn,
@@ -198,11 +222,32 @@ impl Engine {
         new: &Secret,
         visit: &Visit,
     ) -> Result<Grant, Stop> {
+        let call = self.call_of(signed_in, ReplacingCall::ChangePassword { current, new });
+        let changed = self.change_password_in(signed_in, current, new, call.as_ref(), visit).await;
+        self.or_repeated(changed, call.as_ref(), visit).await
+    }
+
+    async fn change_password_in(
+        &self,
+        signed_in: &SignedIn,
+        current: &Secret,
+        new: &Secret,
+        call: Option<&Call<'_>>,
+        visit: &Visit,
+    ) -> Result<Grant, Stop> {
         self.may_change_password(signed_in).await?;
         let (user, old) = (signed_in.user(), signed_in.session());
-        let charge = self.try_password(Some(user), &user.name, current, visit).await?;
-        let charge = charge.ok_or(Refusal::PasswordWrong)?;
-        self.give_back(&charge).await;
+        match self.try_password(Some(user), &user.name, current, visit).await? {
+            Tried::Right(charge) => self.give_back(&charge).await,
+            Tried::Wrong(charge) => {
+                // Perhaps because this very call has changed it a moment ago.
+                let repeated = self.or_repeated(Err(Refusal::PasswordWrong.into()), call, visit).await;
+                if repeated.is_ok() {
+                    self.give_back_wrong(&charge, user, visit).await?;
+                }
+                return repeated;
+            }
+        }
         if new.expose().len() > LONGEST_PASSWORD {
             return Err(Refusal::PasswordLong { longest: LONGEST_PASSWORD }.into());
         }
@@ -220,6 +265,7 @@ impl Engine {
                 manage::may_change_password(old, &factors, self.methods())?;
                 let signed_in = if old.level == Level::Aal1 { now } else { old.signed_in };
                 let session = renewed(&token, &upcoming, &Session { signed_in, ..old.clone() }, now);
+                let session = self.repeatable(session, &token, call, now)?;
                 let mut changes = vec![
                     Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
                     Change::EndSessions { user: user.id.clone() },
@@ -235,8 +281,12 @@ impl Engine {
             .await?;
         if prepared.place() == PasswordPlace::Users {
             let stored = self.users().store_password(&user.id, &prepared, &user.stamp).await?;
-            // The credentials changed elsewhere in the same moment: that change holds, and this one never happened.
-            stored.ok_or(Refusal::SignInNeeded)?;
+            if stored.is_none() {
+                // The credentials changed elsewhere in the same moment: that change holds, and this one never happened. What
+                // was opened for it ends, whatever the stamp is by now, so that a repeated call finds nothing.
+                self.commit(&Batch::new(vec![Change::EndSession(session.key)])).await?;
+                return Err(Refusal::SignInNeeded.into());
+            }
             self.note_event(record(self.now())).await;
         }
         Ok(Grant::new(token, session, &upcoming, remembered.token))

@@ -13,7 +13,7 @@ use countersign_core::{
 
 use super::{Challenge, Visit, proved};
 use crate::{
-    AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
+    AttemptToken, Engine, Fault, Grant, ReplacingCall, SignedIn, Stop, User,
     session::{self, Terms},
     verify::{Proven, Question, Success},
 };
@@ -97,7 +97,8 @@ impl Engine {
         Ok(self.step_up_view(token.clone(), &attempt, &factors, choice)?)
     }
 
-    /// Takes the answer.
+    /// Takes the answer. The same answer to the same attempt has the same result for a minute: here while the first call is
+    /// under way, and by [`Engine::repeat`] once it has replaced the session.
     pub async fn step_up(
         &self,
         signed_in: &SignedIn,
@@ -106,10 +107,14 @@ impl Engine {
         answer: &Secret,
         visit: &Visit,
     ) -> Result<Grant, Stop> {
-        let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
+        let call = self.call_of(signed_in, ReplacingCall::StepUp { attempt: token, device: choice, answer });
+        let attempt = match self.resume(signed_in, token, Purpose::StepUp).await {
+            Ok(attempt) => attempt,
+            Err(stop) => return self.or_repeated(Err(stop), call.as_ref(), visit).await,
+        };
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
-        let Proven { session, browser } = self
+        let Proven { session, browser, repeated } = self
             .verify(Question {
                 user,
                 attempt: &attempt,
@@ -117,6 +122,7 @@ impl Engine {
                 visit,
                 stage: Status::Active,
                 permit: &|factors, _| asked_exactly(factors, choice, self.required(&attempt)),
+                repeat: call.as_ref().map(|call| (call, &token)),
                 grant: &|draft, factors, now| {
                     let session = session::row(&token, Terms::renewed(user, draft, old, now), now);
                     let verified = proved(EventKind::Verified, &attempt, draft, visit, now);
@@ -126,7 +132,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(Grant::new(token, session, user, browser))
+        Ok(Grant::new(repeated.unwrap_or(token), session, user, browser))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use countersign_core::{
     AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
-    Receipt, Sealed, Session, SessionKey, Timestamp, Token, TokenKey, UserId,
+    Predecessor, Receipt, Sealed, Session, SessionKey, Timestamp, Token, TokenKey, UserId,
 };
 
 use crate::Fault;
@@ -13,7 +13,8 @@ use crate::Fault;
 /// What may be forgotten.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Horizon {
-    /// The moment it is: attempts that would have ended by now, tokens that have, and budgets that are empty by now.
+    /// The moment it is: attempts that would have ended by now, tokens that have, budgets that are empty by now, and of
+    /// sessions, which stay, the sealed results of calls that could be repeated until now.
     pub now: Timestamp,
     /// Sessions that were last used before this.
     pub sessions_before: Timestamp,
@@ -47,6 +48,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// The session found by the hash of its token.
     async fn session(&self, key: &SessionKey) -> Result<Option<Session>, Fault>;
+
+    /// The session that completed this login attempt or replaced this session, if it is there and says so.
+    async fn session_after(&self, predecessor: &Predecessor) -> Result<Option<Session>, Fault>;
 
     /// Every session row of a user, newest first, ended ones by time included.
     async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault>;

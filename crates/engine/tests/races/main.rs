@@ -8,6 +8,7 @@ mod course;
 mod limits;
 mod methods;
 mod password;
+mod repeat;
 mod sending;
 mod step_up;
 mod vouched;

@@ -7,7 +7,7 @@ use countersign_engine::{
     Fault, Owners, Stopwatch, Store, User,
     core::{
         AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
-        Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId, Written,
+        Predecessor, Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId, Written,
     },
     port::Horizon,
 };
@@ -72,6 +72,10 @@ impl Store for Measured<dyn Store> {
 
     async fn session(&self, key: &SessionKey) -> Result<Option<Session>, Fault> {
         counted("session", self.inner.session(key).await)
+    }
+
+    async fn session_after(&self, predecessor: &Predecessor) -> Result<Option<Session>, Fault> {
+        counted("session_after", self.inner.session_after(predecessor).await)
     }
 
     async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {

@@ -4,8 +4,8 @@
 //! large stops the whole plan.
 
 use countersign_engine::core::{
-    BrowserId, Client, ClientSecretHash, Delivery, Device, DeviceCookie, Event, Kind, Node, Sealed, Session, Token,
-    delivery::Note,
+    BrowserId, Client, ClientSecretHash, Delivery, Device, DeviceCookie, Event, Kind, Node, Sealed, SealedResult,
+    Session, Token, delivery::Note,
 };
 
 use super::Unplanned;
@@ -47,6 +47,7 @@ pub(super) fn updated(device: &Device<Sealed>) -> Result<Values<'_>, Unplanned> 
 }
 
 pub(super) fn opened(session: &Session) -> Values<'_> {
+    let repeat = session.repeat.as_ref();
     vec![
         (&session.key).into(),
         (&session.user).into(),
@@ -58,6 +59,10 @@ pub(super) fn opened(session: &Session) -> Values<'_> {
         session.signed_in.into(),
         session.verified.into(),
         session.method.as_ref().map(Kind::as_str).into(),
+        repeat.map(|repeat| &repeat.of).into(),
+        repeat.map(|repeat| repeat.call.as_str()).into(),
+        repeat.map(|repeat| repeat.until).into(),
+        repeat.and_then(|repeat| repeat.sealed.as_ref()).map(|SealedResult(sealed)| sealed.as_slice()).into(),
     ]
 }
 

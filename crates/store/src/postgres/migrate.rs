@@ -44,6 +44,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         text: include_str!("../../migrations/postgres/0009_token_created.sql"),
     },
     Migration { version: 10, name: "node host", text: include_str!("../../migrations/postgres/0010_node_host.sql") },
+    Migration { version: 11, name: "repeat", text: include_str!("../../migrations/postgres/0011_repeat.sql") },
 ];
 
 /// An error unless the database has exactly the shape this program knows.

@@ -43,6 +43,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         text: include_str!("../../migrations/sqlite/0009_token_created.sql"),
     },
     Migration { version: 10, name: "node host", text: include_str!("../../migrations/sqlite/0010_node_host.sql") },
+    Migration { version: 11, name: "repeat", text: include_str!("../../migrations/sqlite/0011_repeat.sql") },
 ];
 
 /// How often another process may be in the way of the change to WAL mode, which does not wait by itself.

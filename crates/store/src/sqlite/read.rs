@@ -4,8 +4,8 @@
 //! scans: each finds its rows by a key or an index.
 
 use countersign_engine::core::{
-    AttemptId, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node, Sealed,
-    Session, SessionKey, Token, TokenKey, UserId,
+    AttemptId, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node, Predecessor,
+    Sealed, Session, SessionKey, Token, TokenKey, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, Result, params_from_iter};
 
@@ -37,6 +37,10 @@ pub(crate) fn attempt_spent(connection: &Connection, attempt: &AttemptId) -> Res
 
 pub(crate) fn session(connection: &Connection, key: &SessionKey) -> Result<Option<Session>> {
     one(connection, session::ONE, key.as_str())
+}
+
+pub(crate) fn session_after(connection: &Connection, predecessor: &Predecessor) -> Result<Option<Session>> {
+    one(connection, session::AFTER, predecessor.as_str())
 }
 
 pub(crate) fn sessions(connection: &Connection, user: &UserId) -> Result<Vec<Session>> {

@@ -21,6 +21,7 @@ mod duel;
 mod node;
 mod purge;
 mod race;
+mod repeat;
 mod round_trip;
 mod session;
 mod token;
@@ -93,6 +94,14 @@ const RULES: &[(&str, Rule)] = rules! {
         an_ended_key_may_open_again
         sessions_are_ended_by_the_device_that_verified_them
         a_restore_is_told_with_every_account_and_ends_what_was_open
+    }
+    repeat {
+        a_session_is_found_by_what_it_came_from
+        a_repeat_is_closed_once
+        a_repeat_is_closed_before_its_session_ends
+        a_repeat_ends_with_its_session
+        what_cannot_be_repeated_any_more_is_forgotten_and_its_session_stays
+        t163_one_of_many_closings_wins
     }
     delivery {
         every_column_of_a_delivery_comes_back
@@ -241,6 +250,7 @@ fn session(key: &str, user: &UserId) -> Session {
         signed_in: at(10),
         verified: Some(at(11)),
         method: Some(Kind::TOTP),
+        repeat: None,
     }
 }
 

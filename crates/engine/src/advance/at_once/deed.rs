@@ -138,6 +138,7 @@ impl Engine {
                 visit,
                 stage: Status::Active,
                 permit: &|factors, _| asked_exactly(factors, &device.id, self.required(&attempt)),
+                repeat: None,
                 grant: &|draft, _, now| {
                     let terms = Terms::proved(user, draft, own.signed_in, now);
                     let verified = Change::Record(proved(EventKind::Verified, &attempt, draft, visit, now));
@@ -145,7 +146,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(AtOnce::Done(Leave::Passing(session)))
+        Ok(AtOnce::Done(Leave::Passing(Box::new(session))))
     }
 
     /// Whether a deed may be done with this leave.
@@ -163,7 +164,7 @@ enum Leave {
     /// What the client's own session has proved.
     Own,
     /// A session that was opened for this deed.
-    Passing(Session),
+    Passing(Box<Session>),
     /// Nothing.
     Spared,
 }

@@ -62,6 +62,7 @@ impl Engine {
                 self.may_change(own, factors, now)?;
                 Ok(device.id.clone())
             },
+            repeat: None,
             grant: &|draft, factors, now| {
                 let changes = vec![
                     joined(user, factors, factors.default_with(draft.device(), None)),

@@ -1,0 +1,343 @@
+//! Calls that are sent twice: the result once more, for the same client and the same answer.
+//!
+//! The rules are those of `countersign_core::repeat`; what is sealed, `keyring/repeat.rs` says. A repeated call reads and
+//! writes nothing. The first different answer closes the window in the commit that counts it as a failure: at a sign-in
+//! against the device, in a session against the session, of a password against the budget for passwords.
+
+use std::time::Duration;
+
+use countersign_core::{
+    AttemptId, Batch, Case, Change, DeviceId, Predecessor, Refusal, Repeat, SealedResult, Secret, Session, Status,
+    Timestamp, Written,
+    admission::Admission,
+    flow::{Attempt, Purpose, step_up::SessionFailures},
+    judge_different,
+    repeat::{REPEAT_WINDOW, call},
+    throttle::Standing,
+};
+
+use crate::{
+    AttemptToken, Engine, Fault, Grant, SessionToken, SignedIn, Stop, User,
+    advance::Visit,
+    keyring::{Comparison, Given},
+};
+
+/// A call that replaces the session that it is made in.
+#[derive(Clone, Copy, Debug)]
+pub enum ReplacingCall<'a> {
+    /// [`Engine::step_up`].
+    StepUp {
+        /// The attempt.
+        attempt: &'a AttemptToken,
+        /// The device that answers.
+        device: &'a DeviceId,
+        /// The answer.
+        answer: &'a Secret,
+    },
+    /// [`Engine::confirm_enrolment`].
+    ConfirmEnrolment {
+        /// The attempt.
+        attempt: &'a AttemptToken,
+        /// The answer.
+        answer: &'a Secret,
+    },
+    /// [`Engine::change_password`].
+    ChangePassword {
+        /// The current password.
+        current: &'a Secret,
+        /// The new one.
+        new: &'a Secret,
+    },
+    /// [`Engine::disable`], or [`Engine::disable_now`] if there is no attempt.
+    Disable {
+        /// The attempt.
+        attempt: Option<&'a AttemptToken>,
+    },
+}
+
+/// A call that opens a session, as it is recognised when it comes again.
+pub(crate) struct Call<'a> {
+    of: Predecessor,
+    name: String,
+    held: Vec<&'a str>,
+    answer: Vec<&'a str>,
+    failure: Failure<'a>,
+}
+
+/// What a different answer is counted against.
+enum Failure<'a> {
+    /// The device that was asked at a sign-in.
+    Device { attempt: AttemptId, device: &'a DeviceId },
+    /// The session that took the place of the one in which a device was asked.
+    Session { attempt: AttemptId, purpose: Purpose, device: DeviceId },
+    /// The budget for passwords.
+    Password,
+    /// Nothing: there is no answer that could differ.
+    Nothing,
+}
+
+/// A session that may be given once more.
+pub(crate) struct Repeated {
+    pub(crate) token: SessionToken,
+    pub(crate) session: Session,
+    pub(crate) user: User,
+}
+
+impl<'a> Call<'a> {
+    /// The second step of a sign-in.
+    pub(crate) fn login(token: &'a AttemptToken, attempt: &Attempt, device: &'a DeviceId, answer: &'a Secret) -> Self {
+        Self {
+            of: (&attempt.id).into(),
+            name: call::LOGIN.into(),
+            held: vec![token.expose()],
+            answer: vec![device.as_str(), answer.expose()],
+            failure: Failure::Device { attempt: attempt.id.clone(), device },
+        }
+    }
+
+    fn given<'g>(&'g self, place: &'g [&'g str]) -> Given<'g> {
+        Given { held: &self.held, place, answer: &self.answer }
+    }
+}
+
+impl Engine {
+    /// Gives the result of a call once more, to a client that shows the token of the session that the call has replaced.
+    /// Refused as [`Refusal::SessionReplaced`] if another call has replaced it, the answer differs, or the new token is in
+    /// use already; as [`Refusal::SignInNeeded`] if the session was ended, or was replaced longer ago than [`REPEAT_WINDOW`].
+    pub async fn repeat(&self, replaced: &SessionToken, call: ReplacingCall<'_>, visit: &Visit) -> Result<Grant, Stop> {
+        let otherwise =
+            if self.is_replaced(replaced).await? { Refusal::SessionReplaced } else { Refusal::SignInNeeded };
+        let call = self.call_in(replaced, call).ok_or_else(|| otherwise.clone())?;
+        self.repeated_grant(&call, visit, otherwise).await
+    }
+
+    /// Whether another session took the place of this token's less than [`REPEAT_WINDOW`] ago, and is still running.
+    pub async fn is_replaced(&self, token: &SessionToken) -> Result<bool, Fault> {
+        Ok(self.successor(&(&token.key()).into(), self.now()).await?.is_some())
+    }
+
+    /// A call in the session of this token; `None` if its attempt is none of that session's.
+    fn call_in<'a>(&self, old: &'a SessionToken, call: ReplacingCall<'a>) -> Option<Call<'a>> {
+        let key = old.key();
+        let opened =
+            |token, purpose| self.open_attempt(token, purpose).filter(|attempt| attempt.session.as_ref() == Some(&key));
+        let of = Predecessor::from(&key);
+        Some(match call {
+            ReplacingCall::StepUp { attempt: token, device, answer } => {
+                let attempt = opened(token, Purpose::StepUp)?;
+                Call {
+                    of,
+                    name: format!("{}/{}", call::STEP_UP, attempt.id),
+                    held: vec![old.expose(), token.expose()],
+                    answer: vec![device.as_str(), answer.expose()],
+                    failure: Failure::Session { attempt: attempt.id, purpose: Purpose::StepUp, device: device.clone() },
+                }
+            }
+            ReplacingCall::ConfirmEnrolment { attempt: token, answer } => {
+                // A setup may have been begun in another session, which the session of this token has replaced. Which session
+                // completed it, the name of the call and the seal say.
+                let attempt = self.open_attempt(token, Purpose::Enrol)?;
+                Call {
+                    of,
+                    name: format!("{}/{}", call::ENROL, attempt.id),
+                    held: vec![old.expose(), token.expose()],
+                    answer: vec![answer.expose()],
+                    failure: Failure::Session { attempt: attempt.id, purpose: Purpose::Enrol, device: attempt.device? },
+                }
+            }
+            ReplacingCall::ChangePassword { current, new } => Call {
+                of,
+                name: call::PASSWORD.into(),
+                held: vec![old.expose()],
+                answer: vec![current.expose(), new.expose()],
+                failure: Failure::Password,
+            },
+            ReplacingCall::Disable { attempt: None } => Call {
+                of,
+                name: call::DISABLE.into(),
+                held: vec![old.expose()],
+                answer: vec![],
+                failure: Failure::Nothing,
+            },
+            ReplacingCall::Disable { attempt: Some(token) } => Call {
+                of,
+                name: format!("{}/{}", call::DISABLE, opened(token, Purpose::Disable)?.id),
+                held: vec![old.expose(), token.expose()],
+                answer: vec![],
+                failure: Failure::Nothing,
+            },
+        })
+    }
+
+    /// A call in this session, if its client showed the session's token.
+    pub(crate) fn call_of<'a>(&self, signed_in: &'a SignedIn, call: ReplacingCall<'a>) -> Option<Call<'a>> {
+        self.call_in(signed_in.token()?, call)
+    }
+
+    /// The same session with what it takes to repeat this call, if it is one.
+    pub(crate) fn repeatable(
+        &self,
+        session: Session,
+        token: &SessionToken,
+        call: Option<&Call<'_>>,
+        now: Timestamp,
+    ) -> Result<Session, Fault> {
+        let Some(call) = call else { return Ok(session) };
+        let place = [session.key.as_str(), session.user.as_str(), &call.name];
+        let sealed = self.keyring().seal_result(call.given(&place), token.expose().as_bytes(), self.random());
+        let sealed = SealedResult(sealed.ok_or_else(|| Fault::new("seal the result of a call"))?);
+        let until = now.after(REPEAT_WINDOW);
+        let repeat = Repeat { of: call.of.clone(), call: call.name.clone(), until, sealed: Some(sealed) };
+        Ok(Session { repeat: Some(repeat), ..session })
+    }
+
+    /// What became of a call, which may have been made before: where it was refused because what it rests on is gone, its
+    /// own earlier result.
+    pub(crate) async fn or_repeated(
+        &self,
+        outcome: Result<Grant, Stop>,
+        call: Option<&Call<'_>>,
+        visit: &Visit,
+    ) -> Result<Grant, Stop> {
+        match (outcome, call) {
+            (Err(Stop::Refused(refusal)), Some(call)) if is_of_one_that_is_gone(&refusal) => {
+                self.repeated_grant(call, visit, refusal).await
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    async fn repeated_grant(&self, call: &Call<'_>, visit: &Visit, otherwise: Refusal) -> Result<Grant, Stop> {
+        let Repeated { token, session, user } = self.repeated(call, visit, otherwise).await?;
+        // No device cookie: the first result gave one, or the browser has one already.
+        Ok(Grant::new(token, session, &user, None))
+    }
+
+    /// The session that this call has opened, if the call may be repeated; otherwise this refusal, or that the session was
+    /// replaced.
+    pub(crate) async fn repeated(&self, call: &Call<'_>, visit: &Visit, otherwise: Refusal) -> Result<Repeated, Stop> {
+        let mut rounds = self.rounds();
+        while let Some(now) = rounds.next() {
+            let Some((session, user)) = self.successor(&call.of, now).await? else { return Err(otherwise.into()) };
+            let over = || Stop::from(call.over(&otherwise));
+            let kept = session.repeat.as_ref().filter(|repeat| repeat.call == call.name);
+            let Some(SealedResult(sealed)) = kept.and_then(|repeat| repeat.sealed.as_ref()) else { return Err(over()) };
+            if visit.session.as_ref().is_some_and(|shown| shown.key() == session.key) {
+                // The new token came with this very request.
+                return Err(over());
+            }
+            let place = [session.key.as_str(), session.user.as_str(), &call.name];
+            match self.keyring().open_result(call.given(&place), sealed) {
+                Comparison::Same(result) => {
+                    let token = std::str::from_utf8(&result).ok().and_then(SessionToken::parse);
+                    let token = token.ok_or_else(|| Fault::new("read the sealed result of a call"))?;
+                    return Ok(Repeated { token, session, user });
+                }
+                Comparison::Unreadable => return Err(over()),
+                Comparison::Different => {
+                    if self.close_after_different(call, &session, &user, visit, now).await? {
+                        return Err(over());
+                    }
+                }
+            }
+        }
+        Err(Fault::busy("repeat a call in time", Duration::from_secs(1)).into())
+    }
+
+    /// The session that was opened in the place of this, a moment ago, and its user, if it is running.
+    async fn successor(&self, of: &Predecessor, now: Timestamp) -> Result<Option<(Session, User)>, Fault> {
+        let is_running = |session: &Session| {
+            session.repeat.as_ref().is_some_and(|repeat| repeat.is_recent(now))
+                && session.is_credible(now)
+                && self.policy().lifetimes.allow(session, now)
+        };
+        let Some(session) = self.store().session_after(of).await?.filter(is_running) else { return Ok(None) };
+        let user = self.users().by_id(&session.user).await?.filter(|user| user.holds(&session.stamp));
+        Ok(user.map(|user| (session, user)))
+    }
+
+    /// Closes the window of this session because a different answer came, and counts the answer as a failure. Says whether
+    /// that was written: if not, something had moved.
+    async fn close_after_different(
+        &self,
+        call: &Call<'_>,
+        session: &Session,
+        user: &User,
+        visit: &Visit,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let close = Change::CloseRepeat(session.key.clone());
+        let mut changes = self.failure(call, session, user, visit, now).await?;
+        changes.push(close.clone());
+        Ok(match self.commit(&Batch::new(changes)).await?.written() {
+            Written::Done => true,
+            Written::Conflict => false,
+            // Nothing more can be charged: passwords are not looked at by now.
+            Written::Overspent { .. } => *self.commit(&Batch::new(vec![close])).await?.written() == Written::Done,
+        })
+    }
+
+    async fn failure(
+        &self,
+        call: &Call<'_>,
+        session: &Session,
+        user: &User,
+        visit: &Visit,
+        now: Timestamp,
+    ) -> Result<Vec<Change>, Fault> {
+        let (attempt, purpose, device, standing) = match &call.failure {
+            Failure::Nothing => return Ok(vec![]),
+            Failure::Password => return Ok(vec![self.failed_password(user, visit).await?]),
+            Failure::Device { attempt, device } => {
+                (attempt, Purpose::Login, *device, self.browser(user, visit).await?.standing())
+            }
+            Failure::Session { attempt, purpose, device } => (attempt, *purpose, device, Standing::InSession),
+        };
+        let factors = self.factors_of(&user.id).await?;
+        // What is no device of this user's has nothing to count.
+        let Some(asked) = factors.device(device).cloned() else { return Ok(vec![]) };
+        let asked = self.open_device_of(&factors.account, asked)?;
+        let failures = self.store().budget(&SessionFailures::budget(session)).await?;
+        let failures = SessionFailures {
+            session,
+            failures: failures.map_or(0, |budget| budget.spent),
+            window: self.policy().lifetimes.longest(),
+        };
+        let rule = &self.policy().throttle;
+        let case = Case {
+            device: &asked,
+            account: &factors.account,
+            attempt,
+            purpose,
+            admission: Admission { rule, standing, another_disabled: factors.another_disabled(&asked.id, rule) },
+            session: (standing == Standing::InSession).then_some(failures),
+            methods: self.methods(),
+            stage: Status::Active,
+            address: visit.address,
+        };
+        Ok(judge_different(case, now).batch().changes().to_vec())
+    }
+}
+
+impl Call<'_> {
+    /// What a client is told whose call cannot be repeated, although the session that it has opened is there.
+    fn over(&self, otherwise: &Refusal) -> Refusal {
+        match self.failure {
+            Failure::Device { .. } => otherwise.clone(),
+            Failure::Session { .. } | Failure::Password | Failure::Nothing => Refusal::SessionReplaced,
+        }
+    }
+}
+
+/// Whether this refusal may mean that the call was made before: its attempt or its session is gone, or what it changes is
+/// as it would be.
+pub(crate) fn is_of_one_that_is_gone(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::AttemptOver
+            | Refusal::SignInNeeded
+            | Refusal::VerificationNeeded
+            | Refusal::NotEnabled
+            | Refusal::PasswordWrong
+    )
+}
