@@ -10,7 +10,10 @@ use axum::{
     http::request::Parts,
     response::Response,
 };
-use countersign_engine::{AttemptToken, Engine, Grant, core::SessionKey};
+use countersign_engine::{
+    AttemptToken, Engine, Grant,
+    core::{Predecessor, SessionKey},
+};
 use serde::de::DeserializeOwned;
 
 use crate::{Visitor, form};
@@ -80,6 +83,13 @@ impl Visitor {
     /// Whether `tag` was made for a form of this browser.
     pub(crate) fn tag_holds(&self, bound: Bound, tag: &str) -> bool {
         self.bond(bound).is_some_and(|bond| bond.tag_holds(self.engine(), tag))
+    }
+}
+
+impl Visitor {
+    /// Whether `tag` was made for a form in the session that came before this browser's.
+    pub(crate) fn tag_held_before(&self, predecessor: &Predecessor, tag: &str) -> bool {
+        Bond::Session(SessionKey::new(predecessor.as_str())).tag_holds(self.engine(), tag)
     }
 }
 

@@ -11,10 +11,10 @@ use axum::{
     http::{HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use countersign_engine::core::Secret;
+use countersign_engine::core::{Secret, Session};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
-use crate::{FormToken, Visitor, csrf::Bound, fault, message::Message};
+use crate::{FormToken, Visitor, csrf::Bound, fault, message::Message, redirect::LocalPath, site::Site};
 
 /// No form is longer than this, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -26,6 +26,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) trait Posted: DeserializeOwned + Send {
     /// What its token is bound to.
     const BOUND: Bound;
+    /// What it leads to that is sent a second time, after the browser was given the session that the first one has opened.
+    const SENT_TWICE: Option<SentTwice> = None;
+}
+
+/// A form that opens a session.
+pub(crate) struct SentTwice {
+    /// The name of its call.
+    pub(crate) call: &'static str,
+    /// Where it leads when all went well.
+    pub(crate) there: fn(&Site, &Session, Option<&LocalPath>) -> LocalPath,
 }
 
 /// The fields of a form of ours, whose token was checked before they were read.
@@ -38,9 +48,48 @@ impl<S: Sync, T: Posted> FromRequest<S> for Form<T> {
     type Rejection = Response;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
-        let (visitor, fields) = read(request, T::BOUND).await?;
-        Ok(Self { visitor, fields })
+        let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
+            return Err(fault::unprotected().into_response());
+        };
+        let text = match text(request).await {
+            Ok(text) => text,
+            Err(message) => return Err(message.show(&visitor).await),
+        };
+        match fields(&text, &visitor, T::BOUND) {
+            Ok(fields) => Ok(Self { visitor, fields }),
+            Err(message) => Err(match was_done(&text, &visitor, &message, T::BOUND, T::SENT_TWICE).await {
+                Some(there) => there.into_response(),
+                None => message.show(&visitor).await,
+            }),
+        }
     }
+}
+
+/// Where to go from a form that is stale because it was sent a moment ago already, and is done: this browser has the session
+/// that it opened. Nothing is changed.
+async fn was_done(
+    form: &str,
+    visitor: &Visitor,
+    message: &Message,
+    bound: Bound,
+    twice: Option<SentTwice>,
+) -> Option<LocalPath> {
+    #[derive(Default, Deserialize)]
+    struct Next {
+        #[serde(default)]
+        next: String,
+    }
+    let SentTwice { call, there } = twice.filter(|_| matches!(message, Message::FormStale))?;
+    let signed_in = visitor.signed_in().await.ok().flatten()?;
+    let repeat = signed_in.session().repeat.as_ref();
+    let repeat = repeat.filter(|repeat| repeat.is_of(call) && repeat.is_recent(visitor.engine().now()))?;
+    let is_of_this = match bound {
+        Bound::Session => token(form).is_some_and(|tag| visitor.tag_held_before(&repeat.of, tag)),
+        Bound::Pending => visitor.cookies().pending.is_none(),
+        Bound::Nonce | Bound::Any => false,
+    };
+    let Next { next } = serde_html_form::from_str(form).unwrap_or_default();
+    is_of_this.then(|| there(visitor.site(), signed_in.session(), visitor.site().next(&next).as_ref()))
 }
 
 /// Reads the form in a request.
@@ -48,18 +97,18 @@ pub(crate) async fn read<T: DeserializeOwned>(request: Request, bound: Bound) ->
     let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
         return Err(fault::unprotected().into_response());
     };
-    match fields(request, &visitor, bound).await {
+    let read = text(request).await.and_then(|text| fields(&text, &visitor, bound));
+    match read {
         Ok(fields) => Ok((visitor, fields)),
         Err(message) => Err(message.show(&visitor).await),
     }
 }
 
-async fn fields<T: DeserializeOwned>(request: Request, visitor: &Visitor, bound: Bound) -> Result<T, Message> {
-    let text = text(request).await?;
-    if !token(&text).is_some_and(|tag| visitor.tag_holds(bound, tag)) {
+fn fields<T: DeserializeOwned>(text: &str, visitor: &Visitor, bound: Bound) -> Result<T, Message> {
+    if !token(text).is_some_and(|tag| visitor.tag_holds(bound, tag)) {
         return Err(Message::FormStale);
     }
-    serde_html_form::from_str(&text).map_err(|_| Message::FormFields)
+    serde_html_form::from_str(text).map_err(|_| Message::FormFields)
 }
 
 /// The body of a request that holds a form, whoever made it.

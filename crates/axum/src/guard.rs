@@ -15,11 +15,12 @@
 use std::time::Duration;
 
 use axum::{
-    http::{HeaderValue, header},
+    extract::FromRequestParts,
+    http::{HeaderValue, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use countersign_engine::{
-    self as engine, Caller, Fault,
+    self as engine, Caller, Fault, SessionToken,
     core::{Level, Refusal},
 };
 use minijinja::context;
@@ -72,8 +73,47 @@ impl Visitor {
 
     /// Whoever calls, by a session or by a token of whatever scope, or what somebody else is told.
     pub(crate) async fn calling(&self) -> Result<Caller, Trouble> {
-        let caller = self.caller().await?.cloned();
-        caller.ok_or_else(|| Unmet::SignedOut.trouble(Demand::SignedIn, self.shows_bearer()))
+        match self.caller().await? {
+            Some(caller) => Ok(caller.clone()),
+            None => Err(self.signed_out().await?.trouble(Demand::SignedIn, self.shows_bearer())),
+        }
+    }
+
+    /// The session in which a call is made that replaces it, or what a program without one is told.
+    pub(crate) async fn acting(&self) -> Result<Acting, Trouble> {
+        match self.replaced_or_not().await? {
+            Some(acting) => Ok(acting),
+            None => self.in_session().await.map(|signed_in| Acting::Now(Box::new(signed_in))),
+        }
+    }
+
+    /// The same, or where the browser is led.
+    pub(crate) async fn acting_or_led(&self) -> Result<Acting, Response> {
+        match self.replaced_or_not().await {
+            Ok(Some(acting)) => Ok(acting),
+            Ok(None) => self.demand(Demand::SignedIn).await.map(|signed_in| Acting::Now(Box::new(signed_in))),
+            Err(fault) => Err(self.fault(&fault)),
+        }
+    }
+
+    async fn replaced_or_not(&self) -> Result<Option<Acting>, Fault> {
+        if self.caller().await?.is_some() {
+            return Ok(None);
+        }
+        Ok(self.replaced().await?.cloned().map(Acting::Replaced))
+    }
+
+    /// How nobody is signed in.
+    async fn signed_out(&self) -> Result<Unmet, Fault> {
+        Ok(if self.replaced().await?.is_some() { Unmet::Replaced } else { Unmet::SignedOut })
+    }
+
+    /// Nothing, unless the session that was shown was replaced a moment ago: then its holder is told.
+    pub(crate) async fn refuse_replaced(&self) -> Result<(), Trouble> {
+        match self.replaced_or_not().await? {
+            Some(_) => Err(Unmet::Replaced.trouble(Demand::SignedIn, self.shows_bearer())),
+            None => Ok(()),
+        }
     }
 
     /// The session, or what a program without one is told.
@@ -86,7 +126,7 @@ impl Visitor {
     }
 
     async fn meets(&self, demand: Demand, scope: Option<TokenScope>) -> Result<Result<Caller, Unmet>, Fault> {
-        let Some(caller) = self.caller().await? else { return Ok(Err(Unmet::SignedOut)) };
+        let Some(caller) = self.caller().await? else { return Ok(Err(self.signed_out().await?)) };
         let opens = match caller {
             Caller::Session(_) => true,
             Caller::Token(_) => scope.is_some_and(|TokenScope(scope)| caller.may(scope)),
@@ -116,11 +156,12 @@ impl Visitor {
         }
         let here = self.here();
         let there = self.way(unmet, here.as_ref());
-        if self.is_looking() {
+        // The page is opened again by its reader, once the browser has the new session: leading there could go on for ever.
+        if self.is_looking() && unmet != Unmet::Replaced {
             return there.into_response();
         }
         let mut response = self.refused(Problem::from(unmet.refusal()), &there).await;
-        if unmet == Unmet::SignedOut {
+        if matches!(unmet, Unmet::SignedOut | Unmet::Replaced) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, COOKIE);
         }
         response
@@ -129,6 +170,7 @@ impl Visitor {
     fn way(&self, unmet: Unmet, here: Option<&LocalPath>) -> LocalPath {
         let paths = &self.site().paths;
         let (page, why, level) = match unmet {
+            Unmet::Replaced => return here.unwrap_or(&paths.account).clone(),
             Unmet::SignedOut | Unmet::Scope(_) => (&paths.login, None, None),
             Unmet::Unverified(level) => (&paths.verify, None, level),
             Unmet::Weakly(level) => (&paths.verify, Some(Why::Weakly), level),
@@ -166,11 +208,30 @@ impl Visitor {
     }
 }
 
+/// The session in which a call is made that replaces it.
+#[derive(Clone, Debug)]
+pub(crate) enum Acting {
+    /// It is running.
+    Now(Box<engine::SignedIn>),
+    /// It was replaced a moment ago: nothing can be done but to repeat the call that did it.
+    Replaced(SessionToken),
+}
+
+impl<S: Sync> FromRequestParts<S> for Acting {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        Visitor::from_request_parts(parts, state).await?.acting_or_led().await
+    }
+}
+
 /// How a demand is not met.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Unmet {
     /// Nobody is signed in.
     SignedOut,
+    /// The session was replaced by another a moment ago.
+    Replaced,
     /// A second factor exists and was not proved, or not recently. One of this level is asked for or, without a level, one of
     /// the user's strongest.
     Unverified(Option<Level>),
@@ -188,6 +249,7 @@ impl Unmet {
     fn refusal(self) -> Refusal {
         match self {
             Self::SignedOut => Refusal::SignInNeeded,
+            Self::Replaced => Refusal::SessionReplaced,
             Self::Unverified(_) | Self::Weakly(_) | Self::NoneCounts => Refusal::VerificationNeeded,
             Self::NoFactor => Refusal::NotEnabled,
             Self::Scope(_) => Refusal::ScopeInsufficient,
@@ -197,9 +259,9 @@ impl Unmet {
     /// What a program is told; whether it has shown something makes a difference.
     fn trouble(self, demand: Demand, shown: bool) -> Trouble {
         let needed = match (self, demand) {
-            (Self::SignedOut, _) if shown => Needed::AnotherToken,
+            (Self::SignedOut | Self::Replaced, _) if shown => Needed::AnotherToken,
             (Self::Scope(scope), _) => Needed::Scope(scope.map(|TokenScope(scope)| scope)),
-            (Self::SignedOut, _) | (_, Demand::SignedIn) => Needed::SignIn,
+            (Self::SignedOut | Self::Replaced, _) | (_, Demand::SignedIn) => Needed::SignIn,
             (_, Demand::Verified(span)) => Needed::second_factor(span),
         };
         Trouble::Unmet(self.refusal(), needed)

@@ -54,7 +54,7 @@ impl Problem {
             | Refusal::DeviceLocked { .. }
             | Refusal::SendingTooSoon { .. }
             | Refusal::SendingLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Refusal::SignInNeeded | Refusal::PasswordNeeded => StatusCode::UNAUTHORIZED,
+            Refusal::SignInNeeded | Refusal::PasswordNeeded | Refusal::SessionReplaced => StatusCode::UNAUTHORIZED,
             Refusal::DeviceDisabled
             | Refusal::DeviceExpired
             | Refusal::BrowserUnknown

@@ -331,8 +331,8 @@ impl Visitor {
         let recent = self.engine().policy().recent;
         match refusal {
             Refusal::VerificationNeeded => Some(Needed::second_factor(recent)),
-            Refusal::SignInNeeded if self.shows_bearer() => Some(Needed::AnotherToken),
-            Refusal::SignInNeeded => Some(Needed::SignIn),
+            Refusal::SignInNeeded | Refusal::SessionReplaced if self.shows_bearer() => Some(Needed::AnotherToken),
+            Refusal::SignInNeeded | Refusal::SessionReplaced => Some(Needed::SignIn),
             Refusal::PasswordNeeded => Some(Needed::Proof { level: Level::Aal1, age: Some(recent) }),
             Refusal::ScopeInsufficient => Some(Needed::Scope(None)),
             _ => None,

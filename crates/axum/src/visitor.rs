@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderValue, Method, Uri, header::ACCEPT, request::Parts},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{self as engine, BearerToken, Engine, Fault, advance::Visit};
+use countersign_engine::{self as engine, BearerToken, Engine, Fault, SessionToken, advance::Visit};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -88,6 +88,20 @@ impl Visitor {
         Ok(caller.as_ref())
     }
 
+    /// The token of the session that was shown, if another session took its place a moment ago.
+    pub(crate) async fn replaced(&self) -> Result<Option<&SessionToken>, Fault> {
+        let Some(token) = self.session_token() else { return Ok(None) };
+        Ok(self.engine().is_replaced(token).await?.then_some(token))
+    }
+
+    /// The token of a session that was shown, good or bad.
+    fn session_token(&self) -> Option<&SessionToken> {
+        match &self.0.bearer {
+            Bearer::Token(BearerToken::Session(token)) => Some(token),
+            Bearer::Token(BearerToken::Program(_)) | Bearer::Void | Bearer::Absent => self.0.cookies.session.as_ref(),
+        }
+    }
+
     /// Whether a bearer token was shown, good or bad.
     pub(crate) fn shows_bearer(&self) -> bool {
         self.0.bearer.is_shown()
@@ -144,13 +158,9 @@ impl Visitor {
 
     /// What the engine is told of the request.
     pub(crate) fn visit(&self) -> Visit {
-        let Known { bearer, cookies: Cookies { session, browser, .. }, .. } = &*self.0;
-        let session = match bearer {
-            Bearer::Token(BearerToken::Session(token)) => Some(token),
-            _ => session.as_ref(),
-        };
+        let browser = &self.0.cookies.browser;
         let language = Some(self.0.site.templates().texts().language());
-        let (session, browser) = (session.cloned(), browser.clone());
+        let (session, browser) = (self.session_token().cloned(), browser.clone());
         Visit { address: self.0.address, session, browser, language, ..Visit::default() }
     }
 

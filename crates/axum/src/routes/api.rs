@@ -58,7 +58,8 @@ fn operations() -> Vec<Operation> {
         Operation::post("/login/answer", login::answer)
             .is("loginAnswer", "Answers a device: the second step of signing in.")
             .opens_for(Gate::Login)
-            .replacing_session(),
+            .replacing_session()
+            .repeatable(),
         Operation::post("/login/cancel", login::cancel)
             .is("loginCancel", "Gives a login under way up, for good.")
             .behind(Gate::Login),
@@ -82,7 +83,8 @@ fn operations() -> Vec<Operation> {
             .behind(Gate::Session),
         Operation::post("/step-up/answer", step_up::answer)
             .is("stepUpAnswer", "Answers a device: another session takes the place of this one.")
-            .opens_for(Gate::Session),
+            .opens_for(Gate::Session)
+            .repeatable(),
         Operation::get("/devices", devices::list)
             .is("devices", "Says which devices are set up, and which methods may be.")
             .behind(Gate::Session),
@@ -95,7 +97,8 @@ fn operations() -> Vec<Operation> {
             .behind(Gate::Fresh),
         Operation::post("/devices/setup/confirm", setup::confirm)
             .is("setupConfirm", "Proves the new device: it counts from now on, and another session begins.")
-            .opens_for(Gate::Fresh),
+            .opens_for(Gate::Fresh)
+            .repeatable(),
         Operation::post("/devices/setup/cancel", setup::cancel)
             .is("setupCancel", "Gives a setup under way up.")
             .behind(Gate::Session),
@@ -113,7 +116,8 @@ fn operations() -> Vec<Operation> {
             .behind(Gate::Fresh),
         Operation::post("/disable", disable::disable)
             .is("disable", "Switches two-factor authentication off: another session, of the first level, begins.")
-            .opens_for(Gate::Fresh),
+            .opens_for(Gate::Fresh)
+            .repeatable(),
         Operation::get("/sessions", sessions::list).is("sessions", "Lists the user's sessions.").behind(Gate::Session),
         Operation::delete("/sessions", sessions::end_others)
             .is("sessionsEnd", "Ends every session but this one.")
@@ -126,7 +130,8 @@ fn operations() -> Vec<Operation> {
         Operation::delete("/tokens/{id}", tokens::end).is("tokenEnd", "Ends a personal token.").behind(Gate::Fresh),
         Operation::post("/password", password::change)
             .is("password", "Changes the password: another session begins, and everything else ends.")
-            .opens_for(Gate::Session),
+            .opens_for(Gate::Session)
+            .repeatable(),
         Operation::post("/password/confirm", password::confirm)
             .is("passwordConfirm", "Confirms the password, where nothing else can be proved: another session begins.")
             .opens_for(Gate::Session),

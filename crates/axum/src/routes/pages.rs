@@ -19,7 +19,7 @@ use axum::{
     routing::{any, get, post},
 };
 use countersign_engine::{
-    Grant, Stop,
+    Grant, ReplacingCall, SessionToken, Stop,
     core::{DeviceId, Kind, Level, Refusal, Timestamp, view::AnswerForm},
 };
 use serde::Deserialize;
@@ -199,6 +199,15 @@ impl Visitor {
         }
     }
 
+    /// Gives the result of a form that was sent twice once more.
+    async fn repeated(&self, old: &SessionToken, call: ReplacingCall<'_>, there: LocalPath) -> Response {
+        match self.engine().repeat(old, call, &self.visit()).await {
+            Ok(grant) if matches!(call, ReplacingCall::StepUp { .. }) => self.renewed(&grant, there),
+            Ok(grant) => self.granted(&grant, there),
+            Err(stop) => self.stopped(stop, &there).await,
+        }
+    }
+
     /// Lets the browser in: gives it the new session, takes away whatever led there, and leads on.
     fn granted(&self, grant: &Grant, there: LocalPath) -> Response {
         let mut response = self.renewed(grant, there);
@@ -256,6 +265,7 @@ fn told(stop: Stop) -> Result<Problem, Stop> {
             | Refusal::VerificationNeeded
             | Refusal::SignInNeeded
             | Refusal::PasswordNeeded
+            | Refusal::SessionReplaced
             | Refusal::NotEnabled,
         )
         | Stop::Faulted(_) => Err(stop),

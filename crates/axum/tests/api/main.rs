@@ -14,6 +14,7 @@ mod browser;
 mod description;
 mod ends;
 mod inventory;
+mod repeat;
 mod same;
 mod site;
 mod step_up;

@@ -80,7 +80,9 @@ async fn stepping_up_leads_back_and_makes_a_new_session() {
     assert_eq!(ada.browser.get("/fresh").await.body, "fresh");
     let mut old = site.browser();
     old.cookies = before;
-    assert!(old.get("/who").await.status.is_redirection(), "the old session is over");
+    assert_eq!(old.get("/who").await.status, StatusCode::UNAUTHORIZED, "the old session is over");
+    site.world.pass(60);
+    assert!(old.get("/who").await.status.is_redirection(), "and nobody is told any more that it was replaced");
 }
 
 #[tokio::test]

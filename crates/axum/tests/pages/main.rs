@@ -26,5 +26,6 @@ mod pending;
 mod sent;
 mod site;
 mod slash;
+mod twice;
 mod walk;
 mod wizard;

@@ -20,6 +20,7 @@ use crate::{
     Visitor,
     csrf::Bound,
     fault,
+    guard::Acting,
     trouble::{Trouble, Unread},
 };
 
@@ -107,6 +108,11 @@ impl<T> Call<T> {
     /// The session.
     pub(super) async fn signed_in(&self) -> Result<engine::SignedIn, Trouble> {
         self.visitor.in_session().await
+    }
+
+    /// The session in which a call is made that replaces it.
+    pub(super) async fn acting(&self) -> Result<Acting, Trouble> {
+        self.visitor.acting().await
     }
 
     /// The run of a login: as the program holds it, or as the browser's cookie does.

@@ -1,13 +1,15 @@
 //! Switching two-factor authentication off.
 
-use countersign_engine::core::flow::Purpose;
+use countersign_engine::ReplacingCall;
 
 use super::{call::Call, document::Opened, reply::Reply};
-use crate::trouble::Trouble;
+use crate::{guard::Acting, trouble::Trouble};
 
 pub(super) async fn disable(call: Call) -> Result<Reply<Opened>, Trouble> {
-    let signed_in = call.signed_in().await?;
-    let run = call.engine().begin(&signed_in, Purpose::Disable).await?;
-    let grant = call.engine().disable(&signed_in, &run, &call.visit()).await?;
+    let visit = call.visit();
+    let grant = match call.acting().await? {
+        Acting::Now(signed_in) => call.engine().disable_now(&signed_in, &visit).await?,
+        Acting::Replaced(old) => call.engine().repeat(&old, ReplacingCall::Disable { attempt: None }, &visit).await?,
+    };
     Ok(call.granted(&grant))
 }

@@ -75,17 +75,19 @@ pub(crate) fn document(root: &str) -> Value {
 }
 
 fn describe(operation: &Operation, links: Map<String, Value>) -> Value {
-    let Operation { name, about, gate, replaces, opens, status, path, takes, gives, .. } = operation;
+    let Operation { name, about, gate, replaces, opens, repeatable, status, path, takes, gives, .. } = operation;
     let replaced = if *replaces { REPLACED } else { "" };
+    let repeated = if *repeatable { REPEATABLE } else { "" };
     let mut described = json!({
         "operationId": name,
         "summary": about,
-        "description": format!("Asks for {}.{replaced}", gate.as_str()),
+        "description": format!("Asks for {}.{replaced}{repeated}", gate.as_str()),
         "responses": {
             "4XX": bad("We say no; the code says why.", &["Retry-After", "WWW-Authenticate"]),
             "503": bad("We could not decide; the log has the cause, under the number of the incident.", &["Retry-After"]),
         },
         "x-opens": opens,
+        "x-repeatable": repeatable,
         "security": if gate.asks_for_session() { json!([{ "bearer": [] }, { "cookie": [] }]) } else { json!([]) },
     });
     let mut good = json!({ "description": "It is done." });
@@ -114,6 +116,12 @@ fn describe(operation: &Operation, links: Map<String, Value>) -> Value {
 /// What is said where a session may be sent along and is not required.
 const REPLACED: &str = " A session that is sent along, as a bearer token or in a cookie, ends when the new one is opened: the \
                         new session replaces it. Until then it goes on.";
+
+/// What a client may do that got no response.
+const REPEATABLE: &str = " A client that got no response may send the same request again for 60 seconds, with the same \
+    token and the same members, and gets the same session, without `browser`, until the new token is used. A request with \
+    other members ends that and counts as a failure. Other requests with a token that this call has replaced are refused \
+    as `session-replaced`.";
 
 /// An answer where something went wrong, with the headers that it may have.
 fn bad(about: &str, headers: &[&str]) -> Value {

@@ -59,6 +59,8 @@ pub(super) struct Operation {
     pub(super) replaces: bool,
     /// Whether it can give a session or a token.
     pub(super) opens: bool,
+    /// Whether a client that got no response may send it again.
+    pub(super) repeatable: bool,
     /// The status where all went well.
     pub(super) status: StatusCode,
     pub(super) takes: Option<Shape>,
@@ -196,6 +198,7 @@ impl Operation {
             gate: Gate::Fresh,
             replaces: false,
             opens: false,
+            repeatable: false,
             status,
             takes: T::shape(),
             gives: R::shape(),
@@ -214,6 +217,11 @@ impl Operation {
     /// The session that it gives replaces the one that is sent along, although none is required.
     pub(super) fn replacing_session(self) -> Self {
         Self { replaces: true, ..self }
+    }
+
+    /// A client that got no response may send it again for a minute, and has the same result.
+    pub(super) fn repeatable(self) -> Self {
+        Self { repeatable: true, ..self }
     }
 
     /// It can give a session or a token to whoever passes the gate.

@@ -1,6 +1,6 @@
 //! Changing the password, and confirming it in a running session.
 
-use countersign_engine::core::Secret;
+use countersign_engine::{ReplacingCall, core::Secret};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -9,7 +9,7 @@ use super::{
     document::Opened,
     reply::Reply,
 };
-use crate::{form::secret, trouble::Trouble};
+use crate::{form::secret, guard::Acting, trouble::Trouble};
 
 /// The password, and the one that is to take its place.
 #[derive(Deserialize, ToSchema)]
@@ -27,9 +27,13 @@ pub(super) struct Passwords {
 impl Members for Passwords {}
 
 pub(super) async fn change(call: Call<Passwords>) -> Result<Reply<Opened>, Trouble> {
-    let signed_in = call.signed_in().await?;
-    let Passwords { current, new } = &call.body;
-    let grant = call.engine().change_password(&signed_in, current, new, &call.visit()).await?;
+    let (Passwords { current, new }, visit) = (&call.body, call.visit());
+    let grant = match call.acting().await? {
+        Acting::Now(signed_in) => call.engine().change_password(&signed_in, current, new, &visit).await?,
+        Acting::Replaced(old) => {
+            call.engine().repeat(&old, ReplacingCall::ChangePassword { current, new }, &visit).await?
+        }
+    };
     Ok(call.granted(&grant))
 }
 

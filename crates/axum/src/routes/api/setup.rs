@@ -1,7 +1,7 @@
 //! Setting up a device: begun, shown, proved or given up. The program holds the run.
 
 use countersign_engine::{
-    AttemptToken, SignedIn,
+    AttemptToken, ReplacingCall, SignedIn,
     advance::Enrolment,
     core::{DeviceName, Kind, Secret},
 };
@@ -13,7 +13,7 @@ use super::{
     document::{Opened, SetupDocument},
     reply::Reply,
 };
-use crate::{form::secret, trouble::Trouble};
+use crate::{form::secret, guard::Acting, trouble::Trouble};
 
 /// What is to be set up.
 #[derive(Deserialize, ToSchema)]
@@ -89,10 +89,15 @@ pub(super) struct SetupProof {
 impl Members for SetupProof {}
 
 pub(super) async fn confirm(call: Call<SetupProof>) -> Result<Reply<Opened>, Trouble> {
-    let signed_in = call.signed_in().await?;
     let SetupProof { setup, code } = &call.body;
-    let run = AttemptToken::new(setup.as_str());
-    let grant = call.engine().confirm_enrolment(&signed_in, &run, code, &call.visit()).await?;
+    let (run, visit) = (AttemptToken::new(setup.as_str()), call.visit());
+    let grant = match call.acting().await? {
+        Acting::Now(signed_in) => call.engine().confirm_enrolment(&signed_in, &run, code, &visit).await?,
+        Acting::Replaced(old) => {
+            let repeated = ReplacingCall::ConfirmEnrolment { attempt: &run, answer: code };
+            call.engine().repeat(&old, repeated, &visit).await?
+        }
+    };
     Ok(call.granted(&grant))
 }
 

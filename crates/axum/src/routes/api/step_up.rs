@@ -1,7 +1,7 @@
 //! Proving a device again: what an answer with `insufficient_user_authentication` asks for (RFC 9470).
 
 use countersign_engine::{
-    AttemptToken,
+    AttemptToken, ReplacingCall,
     advance::Challenge,
     core::{DeviceId, Secret},
 };
@@ -13,7 +13,7 @@ use super::{
     document::{Opened, Pending, choice},
     reply::Reply,
 };
-use crate::{form::secret, trouble::Trouble};
+use crate::{form::secret, guard::Acting, trouble::Trouble};
 
 /// A device to choose.
 #[derive(Deserialize, ToSchema)]
@@ -88,9 +88,14 @@ pub(super) struct StepUpAnswer {
 impl Members for StepUpAnswer {}
 
 pub(super) async fn answer(call: Call<StepUpAnswer>) -> Result<Reply<Opened>, Trouble> {
-    let signed_in = call.signed_in().await?;
     let StepUpAnswer { step_up, device, code } = &call.body;
-    let (run, device) = (AttemptToken::new(step_up.as_str()), DeviceId::new(device.as_str()));
-    let grant = call.engine().step_up(&signed_in, &run, &device, code, &call.visit()).await?;
+    let (run, device, visit) = (AttemptToken::new(step_up.as_str()), DeviceId::new(device.as_str()), call.visit());
+    let grant = match call.acting().await? {
+        Acting::Now(signed_in) => call.engine().step_up(&signed_in, &run, &device, code, &visit).await?,
+        Acting::Replaced(old) => {
+            let repeated = ReplacingCall::StepUp { attempt: &run, device: &device, answer: code };
+            call.engine().repeat(&old, repeated, &visit).await?
+        }
+    };
     Ok(call.renewed(&grant))
 }

@@ -134,7 +134,10 @@ pub(super) fn refused(visitor: &Visitor, refusal: &Refusal, under: Under) -> Res
 
 /// The same, with these members beside the text.
 fn refused_beside(visitor: &Visitor, refusal: &Refusal, under: Under, beside: &Map<String, Value>) -> Response {
-    if matches!(refusal, Refusal::SignInNeeded | Refusal::PasswordNeeded | Refusal::VerificationNeeded) {
+    if matches!(
+        refusal,
+        Refusal::SignInNeeded | Refusal::SessionReplaced | Refusal::PasswordNeeded | Refusal::VerificationNeeded
+    ) {
         return visitor.tell(&refusal.clone().into());
     }
     let problem = Problem::from(refusal.clone());

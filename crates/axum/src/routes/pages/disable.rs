@@ -1,7 +1,7 @@
 //! Switching two-factor authentication off, after a recent proof and an express word.
 
 use axum::response::Response;
-use countersign_engine::{self as engine, AttemptToken, core::flow::Purpose};
+use countersign_engine::{self as engine, AttemptToken, ReplacingCall, core::flow::Purpose};
 use minijinja::context;
 use serde::Deserialize;
 
@@ -10,6 +10,7 @@ use crate::{
     SignedIn, Visitor,
     csrf::Bound,
     form::{Form, Posted},
+    guard::Acting,
     page::Page,
     problem::Problem,
     why::Why,
@@ -40,7 +41,15 @@ impl Posted for Disable {
     const BOUND: Bound = Bound::Session;
 }
 
-pub(super) async fn disable(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Disable>) -> Response {
+pub(super) async fn disable(acting: Acting, Form { visitor, fields }: Form<Disable>) -> Response {
+    let signed_in = match acting {
+        Acting::Now(signed_in) => signed_in,
+        Acting::Replaced(old) => {
+            let there = because(&visitor.site().paths.account, Why::Disabled, None);
+            let attempt = AttemptToken::new(fields.run);
+            return visitor.repeated(&old, ReplacingCall::Disable { attempt: Some(&attempt) }, there).await;
+        }
+    };
     if fields.sure != "yes" {
         return ask(&visitor, &signed_in, Some(Problem::NotSure)).await;
     }

@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use countersign_engine::{
     Stop,
     advance::{Challenge, SignIn, Visit},
-    core::{DeviceId, Kind, Refusal, Secret, view::PromptView},
+    core::{DeviceId, Kind, Refusal, Secret, Session, repeat::call, view::PromptView},
 };
 use minijinja::context;
 use serde::Deserialize;
@@ -29,10 +29,11 @@ use crate::{
     Visitor,
     cookies::Name,
     csrf::Bound,
-    form::{Form, Posted, secret},
+    form::{Form, Posted, SentTwice, secret},
     page::Page,
     problem::Problem,
     redirect::LocalPath,
+    site::Site,
     why::Why,
 };
 
@@ -152,6 +153,18 @@ pub(super) struct Answer {
 
 impl Posted for Answer {
     const BOUND: Bound = Bound::Pending;
+    const SENT_TWICE: Option<SentTwice> =
+        Some(SentTwice { call: call::LOGIN, there: arrival });
+}
+
+/// Where a sign-in with a second factor leads.
+fn arrival(site: &Site, session: &Session, next: Option<&LocalPath>) -> LocalPath {
+    // A user who had to use one of their backup codes has one less, and perhaps a device that is lost.
+    if session.method == Some(Kind::BACKUP_CODES) {
+        on(&site.paths.backup_code_used, next)
+    } else {
+        next.unwrap_or(&site.home).clone()
+    }
 }
 
 /// The second step.
@@ -163,13 +176,7 @@ pub(super) async fn answer(Form { visitor, fields }: Form<Answer>) -> Response {
     match visitor.engine().answer(token, &device, &fields.code, &visitor.visit()).await {
         Ok((grant, sealed)) => {
             let next = next.or_else(|| sealed.and_then(|sealed| site.next(&sealed)));
-            // Whoever had to use one of their backup codes has one less, and perhaps a device that is lost.
-            let there = if grant.signed_in().session().method == Some(Kind::BACKUP_CODES) {
-                on(&site.paths.backup_code_used, next.as_ref())
-            } else {
-                next.unwrap_or_else(|| site.home.clone())
-            };
-            visitor.granted(&grant, there)
+            visitor.granted(&grant, arrival(site, grant.signed_in().session(), next.as_ref()))
         }
         Err(stop) => match told(stop) {
             Ok(problem) => ask(&visitor, Some(&device), next.as_ref(), problem.into()).await,

@@ -1,6 +1,7 @@
 //! Signing out: ends the session, and a login or a setup under way. Asking by GET changes nothing.
 
 use axum::response::{IntoResponse, Response};
+use countersign_engine::core::Refusal;
 use minijinja::context;
 use serde::Deserialize;
 
@@ -11,6 +12,7 @@ use crate::{
     csrf::Bound,
     form::{Form, Posted},
     page::Page,
+    trouble::Trouble,
     why::Why,
 };
 
@@ -30,6 +32,12 @@ impl Posted for SignOut {
 }
 
 pub(super) async fn sign_out(Form { visitor, .. }: Form<SignOut>) -> Response {
+    if let Err(trouble) = visitor.refuse_replaced().await {
+        return match trouble {
+            Trouble::Faulted(fault) => visitor.fault(&fault),
+            _ => visitor.refused(Refusal::SessionReplaced.into(), &visitor.site().paths.logout).await,
+        };
+    }
     let signed_in = match visitor.signed_in().await {
         Ok(signed_in) => signed_in,
         Err(fault) => return visitor.fault(&fault),

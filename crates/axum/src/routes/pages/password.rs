@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use countersign_engine::{
-    Stop,
+    ReplacingCall, Stop,
     core::{Level, Refusal, Secret},
 };
 use minijinja::context;
@@ -13,6 +13,7 @@ use crate::{
     SignedIn, Visitor,
     csrf::Bound,
     form::{Form, Posted, secret},
+    guard::Acting,
     page::Page,
     problem::Problem,
     why::Why,
@@ -59,8 +60,16 @@ impl Posted for Change {
     const BOUND: Bound = Bound::Session;
 }
 
-pub(super) async fn change(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Change>) -> Response {
+pub(super) async fn change(acting: Acting, Form { visitor, fields }: Form<Change>) -> Response {
     let Change { current, new, again } = fields;
+    let signed_in = match acting {
+        Acting::Now(signed_in) => signed_in,
+        Acting::Replaced(old) => {
+            let there = because(&visitor.site().paths.account, Why::PasswordChanged, None);
+            let call = ReplacingCall::ChangePassword { current: &current, new: &new };
+            return visitor.repeated(&old, call, there).await;
+        }
+    };
     if !new.is_same(&again) {
         return ask(&visitor, &signed_in, Some(Refusal::PasswordsDiffer.into())).await;
     }

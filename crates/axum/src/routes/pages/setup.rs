@@ -13,10 +13,11 @@
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
-    self as engine, Stop,
+    self as engine, ReplacingCall, Stop,
     advance::Enrolment,
     core::{
         DeviceId, DeviceName, Kind, Refusal, Secret,
+        repeat::call,
         view::{AnswerForm, DeviceView},
     },
 };
@@ -28,8 +29,8 @@ use crate::{
     SignedIn, Visitor,
     cookies::Name,
     csrf::Bound,
-    form::{Form, Posted, secret},
-    guard::Demand,
+    form::{Form, Posted, SentTwice, secret},
+    guard::{Acting, Demand},
     page::Page,
     redirect::LocalPath,
     why::Why,
@@ -203,12 +204,21 @@ pub(super) struct Proof {
 
 impl Posted for Proof {
     const BOUND: Bound = Bound::Session;
+    const SENT_TWICE: Option<SentTwice> =
+        Some(SentTwice { call: call::ENROL, there: |site, _, next| on(&site.paths.complete, next) });
 }
 
-pub(super) async fn confirm(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Proof>) -> Response {
+pub(super) async fn confirm(acting: Acting, Form { visitor, fields }: Form<Proof>) -> Response {
     let next = visitor.site().next(&fields.next);
     let paths = &visitor.site().paths;
     let Some(run) = &visitor.cookies().setup else { return on(&paths.setup, next.as_ref()).into_response() };
+    let signed_in = match acting {
+        Acting::Now(signed_in) => signed_in,
+        Acting::Replaced(old) => {
+            let call = ReplacingCall::ConfirmEnrolment { attempt: run, answer: &fields.code };
+            return visitor.repeated(&old, call, on(&paths.complete, next.as_ref())).await;
+        }
+    };
     match visitor.engine().confirm_enrolment(&signed_in, run, &fields.code, &visitor.visit()).await {
         Ok(grant) => visitor.granted(&grant, on(&paths.complete, next.as_ref())),
         Err(stop) => match told(stop) {

@@ -5,9 +5,9 @@
 
 use axum::response::Response;
 use countersign_engine::{
-    self as engine, AttemptToken, Stop,
+    self as engine, AttemptToken, ReplacingCall, Stop,
     advance::Challenge,
-    core::{DeviceId, Level, Refusal, Secret, view::PromptView},
+    core::{DeviceId, Level, Refusal, Secret, repeat::call, view::PromptView},
 };
 use minijinja::context;
 use serde::Deserialize;
@@ -16,7 +16,8 @@ use super::{Asked, Said, account::prompt, because, led, told};
 use crate::{
     SignedIn, Visitor,
     csrf::Bound,
-    form::{Form, Posted, secret},
+    form::{Form, Posted, SentTwice, secret},
+    guard::Acting,
     page::Page,
     redirect::LocalPath,
     why::Why,
@@ -122,11 +123,21 @@ pub(super) struct Answer {
 
 impl Posted for Answer {
     const BOUND: Bound = Bound::Session;
+    const SENT_TWICE: Option<SentTwice> =
+        Some(SentTwice { call: call::STEP_UP, there: |site, _, next| next.unwrap_or(&site.paths.account).clone() });
 }
 
-pub(super) async fn answer(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Answer>) -> Response {
+pub(super) async fn answer(acting: Acting, Form { visitor, fields }: Form<Answer>) -> Response {
     let target = Target::of(&visitor, &fields.next, &fields.level);
     let (run, device) = (AttemptToken::new(fields.run), DeviceId::new(fields.device));
+    let signed_in = match acting {
+        Acting::Now(signed_in) => signed_in,
+        Acting::Replaced(old) => {
+            let there = target.next.unwrap_or_else(|| visitor.site().paths.account.clone());
+            let call = ReplacingCall::StepUp { attempt: &run, device: &device, answer: &fields.code };
+            return visitor.repeated(&old, call, there).await;
+        }
+    };
     match visitor.engine().step_up(&signed_in, &run, &device, &fields.code, &visitor.visit()).await {
         Ok(grant) => visitor.renewed(&grant, target.next.unwrap_or_else(|| visitor.site().paths.account.clone())),
         Err(stop) => {
