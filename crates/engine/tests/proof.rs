@@ -55,6 +55,8 @@ async fn t37_a_setup_survives_the_step_ups_of_its_own_session_and_belongs_to_no_
     }
     assert!(world.engine.setup(&own, &run).await.unwrap().key.is_some());
     confirms(&world, &own, &run, &app).await.unwrap();
+    // The same answer would have the same result for a minute.
+    world.pass(60);
     assert_eq!(refusal(confirms(&world, &own, &run, &app).await), Refusal::AttemptOver);
     let devices = world.store.factors(&ada.user.id).await.unwrap().devices;
     assert!(devices.len() == 2 && devices.iter().all(|device| device.status == Status::Active));

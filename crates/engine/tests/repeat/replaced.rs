@@ -132,6 +132,30 @@ async fn t166_the_replaced_token_repeats_its_call_and_writes_nothing() {
     }
 }
 
+/// T166: the attempt of a setup names the session in which it was begun, and the setup has followed the step-up.
+#[tokio::test]
+async fn t166_a_setup_that_followed_a_step_up_is_repeated_in_the_session_that_it_followed_to() {
+    let world = World::new();
+    let ada = world.user("ada");
+    ada.sets_up().await;
+    let (begun_in, was) = signs_in(&world, &ada).await;
+    let setup = prepared(&world, &ada, &was, Kind::Setup).await;
+    let stepped_up = prepared(&world, &ada, &was, Kind::StepUp).await.make(&world, &was).await.unwrap();
+    let signed_in = ada.session(stepped_up.token()).await.unwrap();
+    let first = token(setup.make(&world, &signed_in).await);
+    let repeated = |old: SessionToken| {
+        let (world, setup) = (&world, &setup);
+        async move { world.engine.repeat(&old, setup.call(), &here()).await }
+    };
+    assert_eq!(token(repeated(stepped_up.token().clone()).await), first);
+    assert_eq!(token(setup.make(&world, &signed_in).await), first, "passed by the guard");
+    assert!(repeated(begun_in).await.is_err(), "that session was replaced by the step-up");
+    let different = Sent { answer: "000001".into(), ..setup.clone() };
+    let told = refusal(world.engine.repeat(stepped_up.token(), different.call(), &here()).await);
+    assert_eq!(told, Refusal::SessionReplaced);
+    assert_eq!(refusal(repeated(stepped_up.token().clone()).await), Refusal::SessionReplaced, "for good");
+}
+
 /// T167
 #[tokio::test]
 async fn t167_a_replaced_session_is_told_apart_from_one_that_was_ended() {

@@ -153,8 +153,7 @@ pub(super) struct Answer {
 
 impl Posted for Answer {
     const BOUND: Bound = Bound::Pending;
-    const SENT_TWICE: Option<SentTwice> =
-        Some(SentTwice { call: call::LOGIN, there: arrival });
+    const SENT_TWICE: Option<SentTwice> = Some(SentTwice { call: call::LOGIN, there: arrival });
 }
 
 /// Where a sign-in with a second factor leads.
