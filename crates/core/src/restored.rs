@@ -143,6 +143,7 @@ mod tests {
                 delivery: DeliveryId::new("delivery"),
                 attempt: attempt.clone(),
                 purpose: None,
+                sent: None,
                 code: Code::parse("123456", Digits::SIX).unwrap(),
                 until: at(sent).after(RULES.code_lifetime),
                 refunds: vec![],

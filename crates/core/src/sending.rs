@@ -206,8 +206,15 @@ pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp)
     let refunds = due.iter().filter_map(|charge| charge.refund(now)).collect();
     let until = now.after(rule.lifetime);
     let (delivered_by, attempt) = (delivery.clone(), attempt.clone());
-    let challenge =
-        Challenge { delivery: delivered_by, attempt: attempt.clone(), purpose: Some(purpose), code, until, refunds };
+    let challenge = Challenge {
+        delivery: delivered_by,
+        attempt: attempt.clone(),
+        purpose: Some(purpose),
+        sent: Some(now),
+        code,
+        until,
+        refunds,
+    };
     let later = Refusal::SendingLimited { until };
     let mut next = device.clone();
     next.version = next.version.saturating_add(1);

@@ -172,6 +172,7 @@ fn later() -> Vec<(State, &'static str)> {
         delivery: DeliveryId::new("delivery"),
         attempt: AttemptId::new("run"),
         purpose: None,
+        sent: None,
         code: Code::parse("012345", Digits::SIX).unwrap(),
         until: NOW,
         refunds: vec![delivered::Refund { budget: "send-cooldown:tag".into(), amount: 1, until: Timestamp::MAX }],

@@ -34,7 +34,14 @@ fn phone(kind: Kind, to: &str) -> Enrolment {
     Enrolment { kind, name: DeviceName::parse("Phone").unwrap(), to: Some(to.into()) }
 }
 
-/// Signs in with the password, and says whether a code was sent.
+/// Signs in with the password, and says whether a code was sent: while an earlier one is good, the challenge does not tell.
+async fn is_sent(world: &World, person: &Person, browser: Option<&BrowserToken>) -> bool {
+    let before = world.outbox.count();
+    asks(world, person, browser).await;
+    world.outbox.count() > before
+}
+
+/// Signs in with the password.
 async fn asks(world: &World, person: &Person, browser: Option<&BrowserToken>) -> Challenge {
     let asked = world.engine.sign_in(&person.user.name, &person.password.as_str().into(), &from(browser)).await;
     let Ok(SignIn::Owed(challenge)) = asked else { panic!("{asked:?}") };
@@ -104,11 +111,11 @@ async fn t107_strangers_use_half_of_an_address_and_the_owner_the_rest() {
     world.pass(300);
     for number in 0..12 {
         world.pass(60);
-        assert_eq!(asks(&world, &ada, None).await.unsent.is_none(), number < 5, "{number}");
+        assert_eq!(is_sent(&world, &ada, None).await, number < 5, "{number}");
     }
     for number in 5..12 {
         world.pass(60);
-        assert_eq!(asks(&world, &ada, Some(&home)).await.unsent.is_none(), number < 10, "{number}");
+        assert_eq!(is_sent(&world, &ada, Some(&home)).await, number < 10, "{number}");
     }
 }
 
@@ -178,7 +185,7 @@ async fn t107_strangers_leave_places_for_codes_that_are_good_at_once() {
     }
     assert_eq!(world.outbox.count() - before, 5);
     for number in 0..7 {
-        assert_eq!(asks(&world, &ada, Some(&home)).await.unsent.is_none(), number < 5, "{number}");
+        assert_eq!(is_sent(&world, &ada, Some(&home)).await, number < 5, "{number}");
     }
 }
 

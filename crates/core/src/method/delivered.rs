@@ -45,6 +45,9 @@ pub struct Challenge {
     /// What that attempt is for; `None` in a code that was stored before this was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
+    /// When it was sent; `None` in a code that was stored before this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Timestamp>,
     /// The digits.
     #[serde(with = "code_text")]
     pub code: Code,
@@ -59,6 +62,12 @@ impl Challenge {
     /// Whether the code is not over, and was not made by a clock that was ahead.
     fn is_good(&self, now: Timestamp) -> bool {
         self.until > now && self.until.is_credible_end(Policy::LONGEST_CODE, now)
+    }
+
+    /// Whether every sign-in may use the code: it was sent for one, by a clock that was not ahead. In its own attempt the moment of
+    /// the attempt says so.
+    fn is_shared(&self, now: Timestamp) -> bool {
+        self.purpose == Some(Purpose::Login) && self.sent.is_some_and(|sent| sent.is_credible(now))
     }
 
     /// What accepting the code uses up.
@@ -106,7 +115,7 @@ impl State {
         let own = self.challenge(asked.attempt, now);
         let shared = || {
             let good = self.challenges.iter().rev().filter(move |challenge| challenge.is_good(now));
-            good.filter(|challenge| asked.purpose == Purpose::Login && challenge.purpose == Some(Purpose::Login))
+            good.filter(move |challenge| asked.purpose == Purpose::Login && challenge.is_shared(now))
         };
         let is_unused = |challenge: &&Challenge| !asked.marks.is_spent(&challenge.mark());
         own.filter(is_unused).or_else(|| shared().find(is_unused)).or(own).or_else(|| shared().next())
