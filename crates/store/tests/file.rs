@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// The last migration there is.
-const NEWEST: u32 = 10;
+const NEWEST: u32 = 11;
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()

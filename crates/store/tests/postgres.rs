@@ -21,7 +21,7 @@ use countersign_testkit::{all_at_once, contract::store::batch};
 use tokio_postgres::{Client, NoTls};
 
 /// The number of the last migration.
-const NEWEST: u32 = 10;
+const NEWEST: u32 = 11;
 
 fn place(url: &str) -> PostgresPlace {
     PostgresPlace::parse(url).unwrap()

@@ -13,7 +13,7 @@ use super::{counting::NO_METHOD, measured::OPERATIONS};
 const COMMITS: [&str; 4] = ["done", "conflict", "overspent", "fault"];
 
 /// Every refusal that an answer for a device can meet.
-const ANSWERS: [Refusal; 13] = [
+const ANSWERS: [Refusal; 14] = [
     Refusal::CodeMalformed,
     Refusal::CodeMistyped,
     Refusal::CodeWrong,
@@ -23,6 +23,7 @@ const ANSWERS: [Refusal; 13] = [
     Refusal::MethodUnavailable,
     Refusal::MethodUnknown,
     Refusal::DeviceDisabled,
+    Refusal::DeviceExpired,
     Refusal::DeviceUnknown,
     Refusal::BrowserUnknown,
     Refusal::AttemptOver,

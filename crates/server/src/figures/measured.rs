@@ -14,11 +14,12 @@ use countersign_engine::{
 use metrics::{counter, histogram};
 
 /// Every operation whose failures are counted.
-pub(super) const OPERATIONS: [&str; 18] = [
+pub(super) const OPERATIONS: [&str; 19] = [
     "factors",
     "device",
     "attempt_spent",
     "session",
+    "session_after",
     "sessions",
     "token",
     "tokens",
