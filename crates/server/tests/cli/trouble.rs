@@ -398,7 +398,7 @@ async fn a_server_ends_within_ten_seconds_while_a_gateway_hangs() {
         ],
     ] {
         let house = House::of(&["ada"]);
-        house.write("secret", "the secret of the webhook\n");
+        house.write_secret("secret", "the secret of the webhook\n");
         let mut program = fs::File::create(house.path("hangs")).unwrap();
         program.write_all(b"#!/bin/sh\nexec sleep 60\n").unwrap();
         program.set_permissions(fs::Permissions::from_mode(0o700)).unwrap();
