@@ -57,6 +57,16 @@ async fn t135_a_request_for_another_host_is_logged_with_both_names_and_not_witho
     assert!(log.lines("elsewhere.example:4711")[10].contains("left_out=20"));
 }
 
+/// T137: no client fills the log with the name that it asks for.
+#[tokio::test]
+async fn t137_of_a_long_host_only_what_a_real_one_could_be_is_logged() {
+    let log = Log::start();
+    let long = "x".repeat(30_000);
+    Browser::at(Site::new().app, &long).get("/account/login").await;
+    let lines = log.lines(&long[..100]);
+    assert!(lines[0].contains(&long[..255]) && !lines[0].contains(&long[..256]), "{} bytes", lines[0].len());
+}
+
 #[tokio::test]
 async fn t147_a_client_named_by_an_unlisted_peer_is_logged_with_both_and_not_without_end() {
     let log = Log::start();

@@ -17,6 +17,7 @@ fn count(database: &Path, query: &str) -> usize {
 }
 
 const LOGINS: &str = "SELECT count(*) FROM event WHERE kind = 'signed-in' AND method = 'backup-codes'";
+const DEVICE_COOKIES: &str = "SELECT count(*) FROM device_cookie";
 
 #[tokio::test]
 async fn a_backup_taken_under_load_has_every_login_that_was_answered_before() {
@@ -72,6 +73,8 @@ async fn what_was_backed_up_comes_back_and_ends_the_sessions_in_it() {
     assert_eq!(logins, 1);
     let told = house.run("restore saved.db --replace --json").json();
     assert_eq!(told["sessions_ended"], 1);
+    assert_eq!(count(&house.path("saved.db"), DEVICE_COOKIES), 1, "the backup knows ada's browser");
+    assert_eq!(count(&house.path("countersign.db"), DEVICE_COOKIES), 0, "which may have been ended since");
     assert_eq!(count(&house.path("countersign.db"), LOGINS), 0, "it is as it was");
     assert_eq!(fs::read(house.path("saved.db")).unwrap(), saved, "the backup stays as it is");
     let server = house.serves();
