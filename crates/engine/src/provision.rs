@@ -72,7 +72,7 @@ impl Engine {
             let previous = self.factors_of(&row.user).await?;
             let Some(row) = previous.device(&token.id).cloned() else { continue };
             let row = self.open_device_of(&previous.account, row)?;
-            let others = without(previous, &token.id);
+            let others = previous.without(&token.id);
             let (mut changes, mut left) = (vec![], None);
             let own = if row.user == user.id {
                 others
@@ -116,22 +116,15 @@ impl Engine {
     }
 }
 
-/// The factors apart from this device.
-fn without(factors: Factors<Sealed>, device: &DeviceId) -> Factors<Sealed> {
-    let devices = factors.devices.into_iter().filter(|other| other.id != *device).collect();
-    Factors { devices, ..factors }
-}
-
 /// What changes for the user who had `row`, apart from the removal of the row itself: the sessions and tokens that it verified
 /// end. Where no second factor is left, all of them do, and backup codes go with it.
 fn surrendered(row: &Device, others: &Factors<Sealed>, left: TwoFactorStatus, now: Timestamp) -> Vec<Change> {
     let user = || row.user.clone();
-    let preferred = others.account.preferred.clone().filter(|preferred| *preferred != row.id);
     let moved = |preferred| Change::MoveFactors { user: user(), seen: others.account.factors, preferred };
     if left == TwoFactorStatus::Enabled {
         let removed = about(row, EventKind::DeviceRemoved, now);
         return vec![
-            moved(preferred),
+            moved(others.default_without(&row.id)),
             Change::EndSessionsOf { user: user(), device: row.id.clone(), but: None },
             Change::EndTokensOf { user: user(), device: row.id.clone(), but: None },
             Change::Record(removed),
@@ -146,7 +139,7 @@ fn surrendered(row: &Device, others: &Factors<Sealed>, left: TwoFactorStatus, no
 /// What changes for the user who is given the device, whose other factors are `own`.
 fn given(device: Device, own: &Factors<Sealed>, now: Timestamp) -> Vec<Change> {
     let (user, id) = (device.user.clone(), device.id.clone());
-    let preferred = own.account.preferred.clone().or(Some(id));
+    let preferred = Some(own.default_with(&id, None));
     let confirmed = Change::Record(about(&device, EventKind::DeviceConfirmed, now));
     let moved = Change::MoveFactors { user: user.clone(), seen: own.account.factors, preferred };
     [moved, Change::AddDevice(device), confirmed].into_iter().chain(ends(&user)).collect()

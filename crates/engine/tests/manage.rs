@@ -497,6 +497,32 @@ async fn t151_a_code_counts_once_while_a_token_changes_hands() {
     }
 }
 
+/// The default device goes to another user: the next one takes its place, and the sessions that it verified end.
+#[tokio::test]
+async fn t151_a_user_keeps_the_other_devices_when_a_token_changes_hands() {
+    let world = World::new();
+    let (ada, bob) = (world.user("ada"), world.user("bob"));
+    let state = Envelope::new(State::Hotp(hotp::State::new(Key::new(*b"12345678901234567890"))));
+    let name = DeviceName::parse("Token").unwrap();
+    let token = NewToken { id: DeviceId::new("token"), kind: Kind::HOTP, name, state };
+    world.engine.take_over_device(&ada.user, &token).await.unwrap();
+    let first = ada.answers(&ada.is_asked().await.token, &token.id, "755224").await.unwrap();
+    let (run, app) = ada.begins_setup(first.signed_in()).await.unwrap();
+    let code = app.code_at(world.now());
+    let own = world.engine.confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap();
+    let app = own.signed_in().session().device.clone().unwrap();
+    let by_token = ada.answers(&ada.is_asked().await.token, &token.id, "287082").await.unwrap();
+
+    let previous = world.engine.take_over_device(&bob.user, &token).await.unwrap();
+    let two_factor = TwoFactorStatus::Enabled;
+    assert_eq!(previous, Some(PreviousOwner { user: ada.user.id.clone(), two_factor }));
+    let factors = world.store.factors(&ada.user.id).await.unwrap();
+    assert_eq!((factors.devices.len(), factors.account.preferred), (1, Some(app)));
+    assert!(ada.session(own.token()).await.is_some() && ada.session(by_token.token()).await.is_none());
+    let factors = world.store.factors(&bob.user.id).await.unwrap();
+    assert_eq!(factors.account.preferred, Some(token.id));
+}
+
 #[tokio::test]
 async fn t152_an_expired_token_is_not_what_a_user_is_left_with() {
     let world = World::new();

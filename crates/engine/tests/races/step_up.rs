@@ -39,8 +39,7 @@ async fn t121_five_wrong_answers_end_the_session_and_count_against_no_device() {
     ada.signs_in(&ada.code()).await.unwrap();
 }
 
-/// A change of password and new backup codes open another session without a new proof: it goes on with the failures of the
-/// one before it.
+/// A change of password opens another session without a new proof: it goes on with the failures of the one before it.
 #[tokio::test]
 async fn t138_a_session_that_replaces_another_goes_on_with_its_failures() {
     let world = World::new();
