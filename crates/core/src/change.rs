@@ -60,7 +60,7 @@ pub enum Change<S = Envelope> {
     },
     /// Adds a device. Conflicts if the id is taken.
     AddDevice(Device<S>),
-    /// Writes a device anew. Conflicts unless the version of the row is one below the device's own.
+    /// Writes a device anew. Conflicts unless the version of the row is one below the device's own, and its user is the same.
     UpdateDevice(Device<S>),
     /// The deed rests on a session that must still be there. Conflicts if it has ended.
     ExpectSession(SessionKey),

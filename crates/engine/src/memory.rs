@@ -225,6 +225,9 @@ impl Rows {
             Change::AddDevice(device) => fresh(self.devices.insert(device.id.clone(), device)),
             Change::UpdateDevice(device) => {
                 self.expect_device(&device.id, device.version.saturating_sub(1))?;
+                if self.devices.get(&device.id).is_some_and(|row| row.user != device.user) {
+                    return Err(Stop::Conflict);
+                }
                 self.devices.insert(device.id.clone(), device);
                 Ok(())
             }

@@ -122,7 +122,7 @@ pub(crate) mod device {
         UPDATE device
         SET name = $1, status = $2, version = $3, failures = $4, last_failure = $5, recognized_failures = $6,
             last_recognized_failure = $7, last_used = $8, state = $9
-        WHERE id = $10 AND version = $11";
+        WHERE id = $10 AND version = $11 AND user_id = $12";
     /// User, most. A row if there are no more setups than that.
     pub(crate) const LIMIT_SETUPS: &str = "
         SELECT 1 WHERE (SELECT count(*) FROM device WHERE user_id = $1 AND status = 'enrolling') <= $2";

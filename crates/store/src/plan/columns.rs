@@ -43,6 +43,7 @@ pub(super) fn updated(device: &Device<Sealed>) -> Result<Values<'_>, Unplanned> 
         device.state.0.as_slice().into(),
         (&device.id).into(),
         version.saturating_sub(1).into(),
+        (&device.user).into(),
     ])
 }
 

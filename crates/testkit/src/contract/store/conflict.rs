@@ -75,6 +75,9 @@ fn conflicts() -> Vec<(&'static str, Change<Sealed>)> {
         ("an update of what was updated since", update("phone", 3)),
         ("an update that skips one", update("phone", 5)),
         ("an update of nothing", update("watch", 2)),
+        ("an update of what is another user's by now", {
+            Change::UpdateDevice(Device { version: 4, ..device("phone", &bob) })
+        }),
         ("an addition under a taken id", Change::AddDevice(device("phone", &ada()))),
         ("an addition under another user's id", Change::AddDevice(device("phone", &bob))),
         ("a removal of what was updated since", remove("phone", 2)),
