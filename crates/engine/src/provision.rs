@@ -12,7 +12,7 @@ use countersign_core::{
     provision::{self, Provisioned},
 };
 
-use crate::{Engine, Fault, Stop, TwoFactorStatus, User, verify::Ground};
+use crate::{Engine, Fault, Stop, TwoFactorStatus, User, session::ends_all, verify::Ground};
 
 /// A token that is to be given to a user. It counts at once.
 #[derive(Clone, Debug)]
@@ -112,7 +112,8 @@ impl Engine {
     fn taken_over(&self, user: &User, token: &NewToken, row: &Device) -> Device {
         let NewToken { id, kind, name, state } = token.clone();
         let fresh = self.new_device(&user.id, kind, name, Status::Active, state.state.clone());
-        provision::replaced(row, Device { id, state, ..fresh })
+        // An answer that was judged on the row that goes must not be written to this one.
+        provision::replaced(row, Device { id, state, version: row.version.saturating_add(1), ..fresh })
     }
 }
 
@@ -133,25 +134,17 @@ fn surrendered(row: &Device, others: &Factors<Sealed>, left: TwoFactorStatus, no
     let rest =
         others.devices.iter().map(|other| Change::RemoveDevice { device: other.id.clone(), seen: other.version });
     let disabled = Change::Record(Event::new(now, user(), EventKind::TwoFactorDisabled));
-    rest.chain([moved(None), disabled]).chain(ends(&row.user)).collect()
+    rest.chain([moved(None), disabled]).chain(ends_all(&row.user)).collect()
 }
 
 /// What changes for the user who is given the device, whose other factors are `own`.
 fn given(device: Device, own: &Factors<Sealed>, now: Timestamp) -> Vec<Change> {
     let (user, id) = (device.user.clone(), device.id.clone());
-    let preferred = Some(own.default_with(&id, None));
+    let stays = own.account.preferred.clone().filter(|preferred| *preferred == id);
+    let preferred = Some(stays.unwrap_or_else(|| own.default_with(&id, None)));
     let confirmed = Change::Record(about(&device, EventKind::DeviceConfirmed, now));
     let moved = Change::MoveFactors { user: user.clone(), seen: own.account.factors, preferred };
-    [moved, Change::AddDevice(device), confirmed].into_iter().chain(ends(&user)).collect()
-}
-
-/// The end of everything that was opened with other factors.
-fn ends(user: &UserId) -> [Change; 3] {
-    [
-        Change::EndSessions { user: user.clone() },
-        Change::EndTokens { user: user.clone() },
-        Change::EndDeviceCookies { user: user.clone() },
-    ]
+    [moved, Change::AddDevice(device), confirmed].into_iter().chain(ends_all(&user)).collect()
 }
 
 fn about(device: &Device, kind: EventKind, now: Timestamp) -> Event {

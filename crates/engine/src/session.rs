@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Change, DeviceId, Kind, Level, Session, SessionKey, Timestamp, ruling::Draft, time::CLOCK_TOLERANCE,
+    Batch, Change, DeviceId, Kind, Level, Session, SessionKey, Timestamp, UserId, ruling::Draft, time::CLOCK_TOLERANCE,
 };
 
 use crate::{BrowserToken, Engine, Fault, SessionToken, User};
@@ -175,6 +175,15 @@ impl Engine {
     pub(crate) fn draw_token(&self) -> SessionToken {
         SessionToken::draw(self.random())
     }
+}
+
+/// The end of every session, every token and every device cookie of this user.
+pub(crate) fn ends_all(user: &UserId) -> [Change; 3] {
+    [
+        Change::EndSessions { user: user.clone() },
+        Change::EndTokens { user: user.clone() },
+        Change::EndDeviceCookies { user: user.clone() },
+    ]
 }
 
 /// The row of a new session on these terms.

@@ -19,7 +19,7 @@ use countersign_core::{
     view::DeviceView,
 };
 
-use crate::{Engine, Fault, Stop, User, port::Horizon, verify::Ground};
+use crate::{Engine, Fault, Stop, User, port::Horizon, session::ends_all, verify::Ground};
 
 /// What the names of budgets begin with that go on with a user's id: wrong passwords, and codes that were sent.
 const BUDGETS_OF_USER: [&str; 3] = ["password/user/", "send-user:", "send-user-ceiling:"];
@@ -43,14 +43,12 @@ impl Engine {
     /// Removes every device of this user, confirmed or not, and ends every session and every token.
     pub async fn disable_two_factor(&self, user: &User) -> Result<(), Stop> {
         self.settle(user, Ground::Staff, |factors, now| {
-            let changes = vec![
+            let mut changes = vec![
                 Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
                 Change::RemoveDevices { user: user.id.clone() },
-                Change::EndSessions { user: user.id.clone() },
-                Change::EndTokens { user: user.id.clone() },
-                Change::EndDeviceCookies { user: user.id.clone() },
                 Change::Record(Event::new(now, user.id.clone(), EventKind::TwoFactorDisabled)),
             ];
+            changes.extend(ends_all(&user.id));
             Ok((changes, ()))
         })
         .await
@@ -122,14 +120,12 @@ impl Engine {
             let mut confirmed = Event::new(now, user.id.clone(), EventKind::DeviceConfirmed);
             confirmed.device = Some(device.id.clone());
             confirmed.method = Some(kind.clone());
-            let changes = vec![
+            let mut changes = vec![
                 Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred },
                 Change::AddDevice(device.clone()),
-                Change::EndSessions { user: user.id.clone() },
-                Change::EndTokens { user: user.id.clone() },
-                Change::EndDeviceCookies { user: user.id.clone() },
                 Change::Record(confirmed),
             ];
+            changes.extend(ends_all(&user.id));
             Ok((changes, ()))
         })
         .await
@@ -177,12 +173,7 @@ impl Engine {
 
     /// Ends every session, every token and every device cookie of this user.
     pub async fn end_sessions(&self, user: &UserId) -> Result<(), Fault> {
-        let ends = vec![
-            Change::EndSessions { user: user.clone() },
-            Change::EndTokens { user: user.clone() },
-            Change::EndDeviceCookies { user: user.clone() },
-        ];
-        self.commit(&Batch::new(ends)).await.map(drop)
+        self.commit(&Batch::new(ends_all(user).into())).await.map(drop)
     }
 
     /// Forgets a user whom the host has removed: devices, sessions, tokens, the account and the budgets that bear the user's
@@ -191,13 +182,9 @@ impl Engine {
     pub async fn forget_user(&self, user: &UserId) -> Result<(), Fault> {
         let mut rounds = self.rounds();
         while rounds.next().is_some() {
-            let mut changes = vec![
-                Change::RemoveAccount { user: user.clone() },
-                Change::RemoveDevices { user: user.clone() },
-                Change::EndSessions { user: user.clone() },
-                Change::EndTokens { user: user.clone() },
-                Change::EndDeviceCookies { user: user.clone() },
-            ];
+            let mut changes =
+                vec![Change::RemoveAccount { user: user.clone() }, Change::RemoveDevices { user: user.clone() }];
+            changes.extend(ends_all(user));
             changes.extend(BUDGETS_OF_USER.map(|kind| Change::RemoveBudgets { name: format!("{kind}{user}") }));
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok(());

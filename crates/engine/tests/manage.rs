@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
-    NewToken, PreviousOwner, Store, TwoFactorStatus,
+    Grant, NewToken, PreviousOwner, Store, TwoFactorStatus,
     advance::{SignIn, Visit},
     core::{
-        DeviceId, DeviceName, Envelope, EventKind, Kind, Level, Refusal, Secret, Timestamp,
+        Change, DeviceId, DeviceName, Envelope, EventKind, Kind, Level, Refusal, Sealed, Secret, Timestamp,
         flow::Purpose,
         mark::Mark,
         method::{
@@ -18,7 +18,7 @@ use countersign_engine::{
     },
     memory::MemoryStore,
 };
-use countersign_testkit::{World, refusal};
+use countersign_testkit::{Person, Rigged, World, refusal};
 
 fn visit() -> Visit {
     Visit::default()
@@ -472,9 +472,7 @@ async fn t120_a_user_has_no_more_devices_than_there_may_be() {
 
 #[tokio::test]
 async fn t151_a_code_counts_once_while_a_token_changes_hands() {
-    let name = DeviceName::parse("Token").unwrap();
-    let state = Envelope::new(State::Hotp(hotp::State::new(Key::new(*b"12345678901234567890"))));
-    let token = NewToken { id: DeviceId::new("token"), kind: Kind::HOTP, name, state };
+    let token = token(b"12345678901234567890");
     for moves_first in [false, true] {
         let world = World::new();
         let (ada, bob) = (world.user("ada"), world.user("bob"));
@@ -497,40 +495,84 @@ async fn t151_a_code_counts_once_while_a_token_changes_hands() {
     }
 }
 
+/// The race is certain: the answer is judged, and the move is decided, on the same row of a token that was never used.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t151_an_answer_that_was_judged_before_a_token_moved_opens_nothing_after() {
+    let token = token(b"12345678901234567890");
+    for _ in 0..20 {
+        let rows = Arc::new(MemoryStore::default());
+        let ready = World::on(rows.clone());
+        let (ada, bob) = (ready.user("ada"), ready.user("bob"));
+        ready.engine.take_over_device(&ada.user, &token).await.unwrap();
+        let run = ada.is_asked().await.token;
+        let touches = |change: &Change<Sealed>| matches!(change, Change::UpdateDevice(_) | Change::AddDevice(_));
+        let world = World::built(Rigged::gate(rows, 2, touches), |parts| {
+            parts.users = ready.users.clone();
+            parts.clock = ready.clock.clone();
+        });
+        let (engine, device) = (world.engine.clone(), token.id.clone());
+        let answering = tokio::spawn(async move { engine.answer(&run, &device, &"755224".into(), &visit()).await });
+        world.engine.take_over_device(&bob.user, &token).await.unwrap();
+        if let Ok((grant, _)) = answering.await.unwrap() {
+            assert!(ada.session(grant.token()).await.is_none(), "ended by the move");
+        }
+        assert!(world.store.factors(&ada.user.id).await.unwrap().devices.is_empty());
+        bob.answers(&bob.is_asked().await.token, &token.id, "287082").await.unwrap();
+    }
+}
+
+/// A token that counts, and whose codes begin anew.
+fn token(key: &[u8; 20]) -> NewToken {
+    let state = Envelope::new(State::Hotp(hotp::State::new(Key::new(*key))));
+    NewToken { id: DeviceId::new("token"), kind: Kind::HOTP, name: DeviceName::parse("Token").unwrap(), state }
+}
+
+/// Gives this token to a user without a second factor, who signs in with it and sets up an app in that session.
+async fn takes_token_and_app(world: &World, person: &Person, token: &NewToken) -> Grant {
+    world.engine.take_over_device(&person.user, token).await.unwrap();
+    let first = person.answers(&person.is_asked().await.token, &token.id, "755224").await.unwrap();
+    let (run, app) = person.begins_setup(first.signed_in()).await.unwrap();
+    let code = app.code_at(world.now());
+    world.engine.confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap()
+}
+
 /// The default device goes to another user: the next one takes its place, and the sessions that it verified end.
 #[tokio::test]
 async fn t151_a_user_keeps_the_other_devices_when_a_token_changes_hands() {
     let world = World::new();
     let (ada, bob) = (world.user("ada"), world.user("bob"));
-    let state = Envelope::new(State::Hotp(hotp::State::new(Key::new(*b"12345678901234567890"))));
-    let name = DeviceName::parse("Token").unwrap();
-    let token = NewToken { id: DeviceId::new("token"), kind: Kind::HOTP, name, state };
-    world.engine.take_over_device(&ada.user, &token).await.unwrap();
-    let first = ada.answers(&ada.is_asked().await.token, &token.id, "755224").await.unwrap();
-    let (run, app) = ada.begins_setup(first.signed_in()).await.unwrap();
-    let code = app.code_at(world.now());
-    let own = world.engine.confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap();
-    let app = own.signed_in().session().device.clone().unwrap();
+    let token = token(b"12345678901234567890");
+    let own = takes_token_and_app(&world, &ada, &token).await;
+    let app = own.signed_in().session().device.clone();
     let by_token = ada.answers(&ada.is_asked().await.token, &token.id, "287082").await.unwrap();
 
     let previous = world.engine.take_over_device(&bob.user, &token).await.unwrap();
     let two_factor = TwoFactorStatus::Enabled;
     assert_eq!(previous, Some(PreviousOwner { user: ada.user.id.clone(), two_factor }));
     let factors = world.store.factors(&ada.user.id).await.unwrap();
-    assert_eq!((factors.devices.len(), factors.account.preferred), (1, Some(app)));
+    assert_eq!((factors.devices.len(), factors.account.preferred), (1, app));
     assert!(ada.session(own.token()).await.is_some() && ada.session(by_token.token()).await.is_none());
     let factors = world.store.factors(&bob.user.id).await.unwrap();
     assert_eq!(factors.account.preferred, Some(token.id));
 }
 
 #[tokio::test]
+async fn t151_a_default_token_with_another_secret_stays_the_default() {
+    let world = World::new();
+    let ada = world.user("ada");
+    takes_token_and_app(&world, &ada, &token(b"12345678901234567890")).await;
+    let renewed = token(b"another secret......");
+    assert_eq!(world.engine.take_over_device(&ada.user, &renewed).await.unwrap(), None);
+    let factors = world.store.factors(&ada.user.id).await.unwrap();
+    assert_eq!((factors.devices.len(), factors.account.preferred), (2, Some(renewed.id)));
+}
+
+#[tokio::test]
 async fn t152_an_expired_token_is_not_what_a_user_is_left_with() {
     let world = World::new();
     let ada = world.user("ada");
-    let state = Envelope::new(State::Hotp(hotp::State::new(Key::new(*b"12345678901234567890"))));
-    let state = Envelope { valid_until: Some(world.now().after(Duration::from_secs(20))), ..state };
-    let name = DeviceName::parse("Token").unwrap();
-    let token = NewToken { id: DeviceId::new("token"), kind: Kind::HOTP, name, state };
+    let mut token = token(b"12345678901234567890");
+    token.state.valid_until = Some(world.now().after(Duration::from_secs(20)));
     world.engine.take_over_device(&ada.user, &token).await.unwrap();
     let run = ada.is_asked().await.token;
     let first = ada.answers(&run, &token.id, "755224").await.unwrap();

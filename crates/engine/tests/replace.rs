@@ -132,6 +132,27 @@ async fn a_device_is_replaced_only_by_one_that_may_be_there_without_it() {
     assert_eq!(refusal(refused), Refusal::LastDevice { others: 1 });
 }
 
+/// What a mailbox was to stand beside may have gone since its setup began.
+#[tokio::test]
+async fn a_mailbox_that_replaces_a_device_still_has_another_one_beside_it_when_it_is_confirmed() {
+    let world = World::with_every_method_built(Arc::new(MemoryStore::default()), |parts| {
+        parts.policy.sending.email = EmailRule::Beside;
+    });
+    let ada = world.user("ada");
+    let first = ada.sets_up().await;
+    let app_id = first.session().device.clone().unwrap();
+    let signed_in = adds(&world, &ada, &first, "Second").await;
+    let second = signed_in.session().device.clone().unwrap();
+    let mail =
+        Enrolment { kind: Kind::EMAIL, name: DeviceName::parse("Mail").unwrap(), to: Some("ada@example.org".into()) };
+    let run = world.engine.begin_replacement(&signed_in, &app_id, mail, &visit()).await.unwrap();
+    let code = world.outbox.code();
+    removes(&world, &signed_in, &second).await.unwrap();
+    let refused = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &visit()).await;
+    assert_eq!(refusal(refused), Refusal::MethodUnknown);
+    assert_eq!(devices(&world, &signed_in).await[0].id, app_id, "the app stays");
+}
+
 #[tokio::test]
 async fn a_device_that_was_removed_meanwhile_is_not_missed() {
     let world = World::new();

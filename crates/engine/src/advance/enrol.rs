@@ -249,8 +249,14 @@ impl Engine {
                 stage: Status::Enrolling,
                 permit: &|factors, now| {
                     self.may_change(old, factors, now)?;
-                    manage::room(&staying(factors, attempt.replaces.as_ref()), self.policy())?;
-                    attempt.device.clone().ok_or(Refusal::AttemptOver)
+                    let staying = staying(factors, attempt.replaces.as_ref());
+                    manage::room(&staying, self.policy())?;
+                    let id = attempt.device.as_ref().ok_or(Refusal::AttemptOver)?;
+                    // Asked again: the device that a mailbox was to stand beside may be gone.
+                    if factors.device(id).is_some_and(|new| !manage::may_join(&new.kind, &staying, self.policy())) {
+                        return Err(Refusal::MethodUnknown);
+                    }
+                    Ok(id.clone())
                 },
                 repeat: call.as_ref().map(|call| (call, &token)),
                 grant: &|draft, factors, now| {
@@ -354,15 +360,7 @@ impl Engine {
 /// The end of what a device that joins takes the place of: this session, or, if it is the first, everything that was opened
 /// without one.
 fn superseded(user: &User, old: &Session, factors: &Factors<Sealed>) -> Vec<Change> {
-    if factors.enabled() {
-        vec![Change::EndSession(old.key.clone())]
-    } else {
-        vec![
-            Change::EndSessions { user: user.id.clone() },
-            Change::EndTokens { user: user.id.clone() },
-            Change::EndDeviceCookies { user: user.id.clone() },
-        ]
-    }
+    if factors.enabled() { vec![Change::EndSession(old.key.clone())] } else { session::ends_all(&user.id).into() }
 }
 
 /// The devices that stay beside one that is being set up: all but the one that it takes the place of.
