@@ -10,7 +10,7 @@ use countersign_core::{
     AttemptId, Batch, Case, Change, DeviceId, Predecessor, Refusal, Repeat, SealedResult, Secret, Session, Status,
     Timestamp, Written,
     admission::Admission,
-    flow::{Attempt, Purpose, step_up::SessionFailures},
+    flow::{Attempt, Purpose},
     judge_different,
     repeat::{REPEAT_WINDOW, call},
     throttle::Standing,
@@ -105,10 +105,11 @@ impl Engine {
     /// Refused as [`Refusal::SessionReplaced`] if another call has replaced it, the answer differs, or the new token is in
     /// use already; as [`Refusal::SignInNeeded`] if the session was ended, or was replaced longer ago than [`REPEAT_WINDOW`].
     pub async fn repeat(&self, replaced: &SessionToken, call: ReplacingCall<'_>, visit: &Visit) -> Result<Grant, Stop> {
-        let otherwise =
-            if self.is_replaced(replaced).await? { Refusal::SessionReplaced } else { Refusal::SignInNeeded };
-        let call = self.call_in(replaced, call).ok_or_else(|| otherwise.clone())?;
-        self.repeated_grant(&call, visit, otherwise).await
+        let Some(call) = self.call_in(replaced, call) else {
+            let is_replaced = self.is_replaced(replaced).await?;
+            return Err(if is_replaced { Refusal::SessionReplaced } else { Refusal::SignInNeeded }.into());
+        };
+        self.repeated_grant(&call, visit, Refusal::SignInNeeded).await
     }
 
     /// Whether another session took the place of this token's less than [`REPEAT_WINDOW`] ago, and is still running.
@@ -207,7 +208,12 @@ impl Engine {
         }
     }
 
-    async fn repeated_grant(&self, call: &Call<'_>, visit: &Visit, otherwise: Refusal) -> Result<Grant, Stop> {
+    pub(crate) async fn repeated_grant(
+        &self,
+        call: &Call<'_>,
+        visit: &Visit,
+        otherwise: Refusal,
+    ) -> Result<Grant, Stop> {
         let Repeated { token, session, user } = self.repeated(call, visit, otherwise).await?;
         // No device cookie: the first result gave one, or the browser has one already.
         Ok(Grant::new(token, session, &user, None))
@@ -272,7 +278,7 @@ impl Engine {
         Ok(match self.commit(&Batch::new(changes)).await?.written() {
             Written::Done => true,
             Written::Conflict => false,
-            // Nothing more can be charged: passwords are not looked at by now.
+            // Nothing more can be charged: by now no password is looked at, and the next answer in the session ends it.
             Written::Overspent { .. } => *self.commit(&Batch::new(vec![close])).await?.written() == Written::Done,
         })
     }
@@ -297,12 +303,7 @@ impl Engine {
         // What is no device of this user's has nothing to count.
         let Some(asked) = factors.device(device).cloned() else { return Ok(vec![]) };
         let asked = self.open_device_of(&factors.account, asked)?;
-        let failures = self.store().budget(&SessionFailures::budget(session)).await?;
-        let failures = SessionFailures {
-            session,
-            failures: failures.map_or(0, |budget| budget.spent),
-            window: self.policy().lifetimes.longest(),
-        };
+        let failures = self.failures_in(Some(session), standing).await?;
         let rule = &self.policy().throttle;
         let case = Case {
             device: &asked,
@@ -310,7 +311,7 @@ impl Engine {
             attempt,
             purpose,
             admission: Admission { rule, standing, another_disabled: factors.another_disabled(&asked.id, rule) },
-            session: (standing == Standing::InSession).then_some(failures),
+            session: failures,
             methods: self.methods(),
             stage: Status::Active,
             address: visit.address,
@@ -332,12 +333,5 @@ impl Call<'_> {
 /// Whether this refusal may mean that the call was made before: its attempt or its session is gone, or what it changes is
 /// as it would be.
 pub(crate) fn is_of_one_that_is_gone(refusal: &Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::AttemptOver
-            | Refusal::SignInNeeded
-            | Refusal::VerificationNeeded
-            | Refusal::NotEnabled
-            | Refusal::PasswordWrong
-    )
+    matches!(refusal, Refusal::AttemptOver | Refusal::SignInNeeded | Refusal::VerificationNeeded | Refusal::NotEnabled)
 }

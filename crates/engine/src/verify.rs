@@ -140,11 +140,7 @@ impl Engine {
                     standing,
                     another_disabled: factors.another_disabled(&device.id, &self.policy().throttle),
                 },
-                session: session.as_ref().zip(failures).map(|(session, failures)| SessionFailures {
-                    session,
-                    failures,
-                    window: self.policy().lifetimes.longest(),
-                }),
+                session: failures,
                 methods: self.methods(),
                 stage,
                 address: visit.address,
@@ -192,12 +188,17 @@ impl Engine {
     }
 
     /// The wrong answers that were given in this session, if they count there.
-    async fn failures_in(&self, session: Option<&Session>, standing: Standing) -> Result<Option<u32>, Fault> {
+    pub(crate) async fn failures_in<'s>(
+        &self,
+        session: Option<&'s Session>,
+        standing: Standing,
+    ) -> Result<Option<SessionFailures<'s>>, Fault> {
         let Some(session) = session.filter(|_| standing == Standing::InSession) else {
             return Ok(None);
         };
         let budget = self.store().budget(&SessionFailures::budget(session)).await?;
-        Ok(Some(budget.map_or(0, |budget| budget.spent)))
+        let failures = budget.map_or(0, |budget| budget.spent);
+        Ok(Some(SessionFailures { session, failures, window: self.policy().lifetimes.longest() }))
     }
 
     /// What the browser keeps once this device was proved, where `changes` come true with the proof.

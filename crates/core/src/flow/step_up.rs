@@ -99,9 +99,9 @@ pub fn surest<'a, S>(factors: &'a Factors<S>, methods: &Methods) -> Result<&'a D
     asked(factors, None, Required { level: None, methods })
 }
 
-/// Refuses a user without a second factor, who has nothing to step up with; and a session of a level that no device of the user's
-/// reaches any more, because the device that verified it was
-/// removed: a weaker proof does not renew it, so the user signs in again.
+/// Refuses a user without a second factor, who has nothing to step up with; and a session of a level that no device of the
+/// user's reaches any more, because the device that verified it was removed: a weaker proof does not renew it, so the user
+/// signs in again.
 pub fn can_renew<S>(session: &Session, factors: &Factors<S>, methods: &Methods) -> Result<(), Refusal> {
     if !factors.enabled() {
         return Err(Refusal::NotEnabled);

@@ -13,7 +13,7 @@
 
 use std::net::IpAddr;
 
-use countersign_core::{Batch, BrowserId, Change, Refusal, Secret, Written, flow::Charge};
+use countersign_core::{Batch, BrowserId, Change, Refusal, Secret, Timestamp, Written, flow::Charge};
 use sha2::{Digest as _, Sha256};
 
 use super::Visit;
@@ -103,11 +103,9 @@ impl Engine {
 
     /// Charges one guess, before it is looked at.
     async fn charge(&self, key: String) -> Result<Charge, Stop> {
-        let rule = &self.policy().first_step;
-        let (limit, at, window) = (rule.per_account, self.now(), rule.window);
-        let spend = Change::Spend { key: key.clone(), amount: 1, limit, at, window };
-        match self.commit(&Batch::new(vec![spend])).await?.written() {
-            Written::Done => Ok(Charge { budget: key, until: at.after(window) }),
+        let at = self.now();
+        match self.commit(&Batch::new(vec![self.guess(key.clone(), at)])).await?.written() {
+            Written::Done => Ok(Charge { budget: key, until: at.after(self.policy().first_step.window) }),
             Written::Overspent { until, .. } => Err(Refusal::TooManyFailures { until: *until }.into()),
             Written::Conflict => Err(Fault::new("charge a budget").into()),
         }
@@ -132,8 +130,13 @@ impl Engine {
     pub(crate) async fn failed_password(&self, user: &User, visit: &Visit) -> Result<Change, Fault> {
         let browser = self.browser(user, visit).await?.id().cloned();
         let key = self.budget_of(Some(user), &user.name, browser.as_ref());
+        Ok(self.guess(key, self.now()))
+    }
+
+    /// The change that charges one guess.
+    fn guess(&self, key: String, at: Timestamp) -> Change {
         let rule = &self.policy().first_step;
-        Ok(Change::Spend { key, amount: 1, limit: rule.per_account, at: self.now(), window: rule.window })
+        Change::Spend { key, amount: 1, limit: rule.per_account, at, window: rule.window }
     }
 
     fn spare(&self, ip: Option<IpAddr>) {

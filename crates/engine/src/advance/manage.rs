@@ -241,7 +241,8 @@ impl Engine {
             Tried::Right(charge) => self.give_back(&charge).await,
             Tried::Wrong(charge) => {
                 // Perhaps because this very call has changed it a moment ago.
-                let repeated = self.or_repeated(Err(Refusal::PasswordWrong.into()), call, visit).await;
+                let Some(call) = call else { return Err(Refusal::PasswordWrong.into()) };
+                let repeated = self.repeated_grant(call, visit, Refusal::PasswordWrong).await;
                 if repeated.is_ok() {
                     self.give_back_wrong(&charge, user, visit).await?;
                 }
