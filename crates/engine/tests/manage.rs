@@ -1,4 +1,5 @@
 //! Setting up, making codes, removing, disabling, changing the password: who may, and what it ends.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{sync::Arc, time::Duration};
 
