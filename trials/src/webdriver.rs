@@ -174,9 +174,17 @@ impl Person {
         cookies.iter().map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned())).collect()
     }
 
-    /// Keeps a picture of the page among the test artefacts.
+    /// Keeps a picture of the page among the test artefacts. On a busy machine the browser may give up painting one, which
+    /// says nothing about the page.
     pub async fn takes_a_picture(&self, name: &str) {
-        let picture = self.client.screenshot().await.unwrap();
+        let mut picture = self.client.screenshot().await;
+        for _ in 0..3 {
+            if picture.is_ok() {
+                break;
+            }
+            picture = self.client.screenshot().await;
+        }
+        let picture = picture.unwrap();
         fs::write(artefacts().join(format!("{name}.png")), picture).unwrap();
     }
 

@@ -4,12 +4,12 @@
 //! right, which were used, who proved what and when. Every grant has to be explained by the witness.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use countersign_engine::{
     AttemptToken, Grant, SignedIn, Stop,
     advance::{Challenge, SignIn, Visit},
-    core::{DeviceName, Kind, Level, Secret, Timestamp, flow::Purpose},
+    core::{DeviceName, Kind, Level, Secret, SessionKey, Timestamp, flow::Purpose},
 };
 use countersign_testkit::{Person, SoftApp, World, rounds};
 use proptest::prelude::*;
@@ -81,6 +81,8 @@ struct Play {
     apps: Vec<SoftApp>,
     codes: Vec<String>,
     used: HashSet<String>,
+    /// What came of an answer that was taken, by the attempt and the answer.
+    taken: HashMap<(String, String), (SessionKey, Timestamp)>,
     /// A device of somebody else, and the app behind it.
     bobs: countersign_engine::core::DeviceId,
     bob: Person,
@@ -93,8 +95,8 @@ impl Play {
         bob.sets_up().await;
         let bobs = bob.is_asked().await.view.device.id;
         let password = ada.password.clone();
-        let (runs, sessions, setups, apps, codes) = Default::default();
-        Self { world, ada, password, runs, sessions, setups, apps, codes, used: HashSet::new(), bobs, bob }
+        let (runs, sessions, setups, apps, codes, used, taken) = Default::default();
+        Self { world, ada, password, runs, sessions, setups, apps, codes, used, taken, bobs, bob }
     }
 
     async fn take(&mut self, input: Input) {
@@ -142,7 +144,7 @@ impl Play {
         let Some(device) = asked else { return };
         let answer = self.answer(with);
         let outcome = self.world.engine.answer(&token, &device, &answer.as_str().into(), &Visit::default()).await;
-        self.explain(outcome.map(|(grant, _)| grant), with, &answer);
+        self.explain(outcome.map(|(grant, _)| grant), with, &token, &answer);
     }
 
     async fn steps_up(&mut self, session: usize, with: With) {
@@ -155,17 +157,28 @@ impl Play {
         let answer = self.answer(with);
         let outcome =
             self.world.engine.step_up(&session, &run.token, &device, &answer.as_str().into(), &Visit::default()).await;
-        self.explain(outcome, with, &answer);
+        self.explain(outcome, with, &run.token, &answer);
     }
 
     /// The witness's word on a second factor that was taken.
-    fn explain(&mut self, outcome: Result<Grant, Stop>, with: With, answer: &str) {
+    fn explain(&mut self, outcome: Result<Grant, Stop>, with: With, attempt: &AttemptToken, answer: &str) {
         let grant = match outcome {
             Ok(grant) => grant,
             Err(Stop::Refused(_)) => return,
             Err(Stop::Faulted(fault)) => panic!("{fault}"),
         };
         assert_eq!(grant.signed_in().level(), Level::Aal2);
+        let (key, now) = (grant.signed_in().session().key.clone(), self.world.now());
+        let call = (attempt.expose().to_owned(), answer.to_owned());
+        if let Some((first, at)) = self.taken.get(&call) {
+            // The same answer to the same attempt, sent again, gives the same session and is nothing new.
+            assert!(
+                *first == key && now.since(*at).as_secs() <= 60,
+                "{with:?} opened another session, or a minute later"
+            );
+            return;
+        }
+        self.taken.insert(call, (key, now));
         assert!(self.used.insert(self.mark_of(answer)), "{with:?} was taken twice");
         match with {
             With::RightCode | With::EarlierCode => {
