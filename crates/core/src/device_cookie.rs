@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BrowserId, Change, DeviceId, Timestamp, UserId};
+use crate::{BrowserId, Change, DeviceCookieChange, DeviceId, Timestamp, UserId};
 
 /// So many browsers of a user are told from strangers.
 pub const MAX_BROWSERS: u8 = 16;
@@ -97,7 +97,10 @@ pub fn remember(rows: &[DeviceCookie], done: &CompleteSignIn<'_>, under: Validit
         last_seen: under.now,
     };
     let put = |cookie, replaces: Option<&DeviceCookie>| {
-        vec![Change::PutDeviceCookie { cookie, replaces: replaces.map(|row| row.browser.clone()) }]
+        vec![Change::DeviceCookie(DeviceCookieChange::Put {
+            cookie,
+            replaces: replaces.map(|row| row.browser.clone()),
+        })]
     };
     if let Some(own) = rows.iter().find(|row| row.browser == **browser && row.is_valid(under)) {
         let is_kept = own.last_seen > own.created;
@@ -167,7 +170,7 @@ mod tests {
         let (user, browser, device) = (UserId::new("ada"), BrowserId::new(browser), device.map(DeviceId::new));
         let done = CompleteSignIn { user: &user, browser: &browser, device: device.as_ref() };
         match remember(rows, &done, UNDER)?.pop() {
-            Some(Change::PutDeviceCookie { cookie, replaces }) => Some((cookie, replaces)),
+            Some(Change::DeviceCookie(DeviceCookieChange::Put { cookie, replaces })) => Some((cookie, replaces)),
             _ => None,
         }
     }

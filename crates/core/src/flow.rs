@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, Change, DeviceId, Level, Refusal, SessionKey, Timestamp, UserId, restored};
+use crate::{AttemptId, BudgetChange, Change, DeviceId, Level, Refusal, SessionKey, Timestamp, UserId, restored};
 
 /// What a run of a flow is for. An attempt made for one purpose is void for every other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -99,7 +99,7 @@ pub struct Charge {
 impl Charge {
     /// The change that gives it back.
     pub fn refund(&self) -> Change {
-        Change::Refund { key: self.budget.clone(), amount: 1, until: self.until }
+        Change::Budget(BudgetChange::Refund { key: self.budget.clone(), amount: 1, until: self.until })
     }
 }
 

@@ -12,6 +12,7 @@ pub mod account;
 pub mod address;
 pub mod admission;
 pub mod assurance;
+pub mod batch;
 pub mod change;
 pub mod client;
 pub mod delivery;
@@ -41,7 +42,12 @@ pub mod view;
 pub use account::Account;
 pub use address::{Address, EmailAddress, PhoneNumber};
 pub use assurance::{Level, Proved};
-pub use change::{Batch, Budget, Change, Receipt, Written};
+pub use batch::{Batch, Receipt, Written};
+pub use change::{
+    AccountChange, AttemptChange, Budget, BudgetChange, Change, ClientChange, DeliveryChange, DeviceChange,
+    DeviceCookieChange, EventChange, LeaseChange, NodeChange, RestorationChange, SessionChange, TokenChange,
+    UserChange,
+};
 pub use client::{Client, ClientId, ClientKind, ClientName, ClientSecretHash, ClientType};
 pub use delivery::{Delivery, DeliveryStatus};
 pub use device::{Device, DeviceName, Envelope, Kind, Sealed, Status};

@@ -18,8 +18,8 @@
 use std::net::IpAddr;
 
 use crate::{
-    Account, AttemptId, Batch, Change, Device, DeviceId, Event, EventKind, Kind, Level, Receipt, Refusal, Secret,
-    Status, Timestamp, UserId, Written,
+    Account, AccountChange, AttemptId, Batch, Change, Device, DeviceChange, DeviceId, Event, EventChange, EventKind,
+    Kind, Level, Receipt, Refusal, Secret, SessionChange, Status, Timestamp, UserId, Written,
     admission::Admission,
     flow::{Purpose, step_up::SessionFailures},
     mark::Mark,
@@ -90,7 +90,7 @@ pub fn judge_reply(case: Case<'_>, question: &Question, reply: &Reply, now: Time
     }
     device.throttle = device.throttle.forgiven(case.admission.standing);
     let refund = case.session.map(SessionFailures::refund);
-    let forgiven = |device| refund.into_iter().chain([Change::UpdateDevice(device)]).collect();
+    let forgiven = |device| refund.into_iter().chain([Change::Device(DeviceChange::Update(device))]).collect();
     match (reply, Methods::take(&device, question, reply, now)) {
         (Reply::Unavailable, _) => Ruling::refused(Refusal::MethodUnavailable, forgiven(device)),
         (_, Check::Right { mark, next, changes }) if !device.state.marks.is_spent(&mark) => {
@@ -143,17 +143,18 @@ fn ask(case: &Case<'_>, question: Question, now: Timestamp) -> Ruling {
     let disables = case.admission.disables(&device, device.throttle.failures);
     let moved = (case.stage == Status::Active && disables && case.session.is_none()).then(|| moved(case));
     let charge = case.session.map(|session| session.charge(now));
-    let changes = moved.into_iter().chain(charge).chain([Change::UpdateDevice(device)]).collect();
+    let changes = moved.into_iter().chain(charge).chain([Change::Device(DeviceChange::Update(device))]).collect();
     Ruling { batch: Batch::new(changes), outcome: Outcome::Asked(question) }
 }
 
 /// A wrong answer, whose failure `device` counts already; in a session, `charge` counts it there unless that was done.
 fn wrong(case: &Case<'_>, mut device: Device, charge: Option<Change>, now: Timestamp) -> Ruling {
-    let refused = Change::Record(event(case, EventKind::AnswerRefused, now));
+    let refused = Change::Event(EventChange::Record(event(case, EventKind::AnswerRefused, now)));
     if let Some(session) = case.session {
         // The device moves on, so that of many answers at once none is judged beside another.
         let is_last = session.and_one_more(charge.as_ref()).are_used_up();
-        let mut changes: Vec<_> = [refused, Change::UpdateDevice(device)].into_iter().chain(charge).collect();
+        let mut changes: Vec<_> =
+            [refused, Change::Device(DeviceChange::Update(device))].into_iter().chain(charge).collect();
         if !is_last {
             return Ruling::refused(Refusal::CodeWrong, changes);
         }
@@ -161,28 +162,31 @@ fn wrong(case: &Case<'_>, mut device: Device, charge: Option<Change>, now: Times
         return Ruling::refused(Refusal::SignInNeeded, changes);
     }
     if !case.admission.disables(&device, device.throttle.failures) {
-        return Ruling::refused(Refusal::CodeWrong, vec![refused, Change::UpdateDevice(device)]);
+        return Ruling::refused(Refusal::CodeWrong, vec![refused, Change::Device(DeviceChange::Update(device))]);
     }
     if case.stage == Status::Enrolling {
         // A device that was never proved binds nobody: it goes, and its setup with it.
-        let removal = Change::RemoveDevice { device: device.id, seen: case.device.version };
+        let removal = Change::Device(DeviceChange::Remove { device: device.id, expected_version: case.device.version });
         return Ruling::refused(Refusal::AttemptOver, vec![refused, removal]);
     }
     device.status = Status::Disabled;
-    let disabled = Change::Record(event(case, EventKind::DeviceDisabled, now));
-    Ruling::refused(Refusal::DeviceDisabled, vec![refused, disabled, moved(case), Change::UpdateDevice(device)])
+    let disabled = Change::Event(EventChange::Record(event(case, EventKind::DeviceDisabled, now)));
+    Ruling::refused(
+        Refusal::DeviceDisabled,
+        vec![refused, disabled, moved(case), Change::Device(DeviceChange::Update(device))],
+    )
 }
 
 /// The end of a session in which too many answers were wrong.
 fn ended(case: &Case<'_>, session: SessionFailures<'_>, now: Timestamp) -> Vec<Change> {
     let event = event(case, EventKind::SessionEnded, now);
-    vec![Change::EndSession(session.session.key.clone()), Change::Record(event)]
+    vec![Change::Session(SessionChange::End(session.session.key.clone())), Change::Event(EventChange::Record(event))]
 }
 
 /// Whoever rests a decision on the set of devices has to look at it again.
 fn moved(case: &Case<'_>) -> Change {
     let Account { user, factors, preferred, .. } = case.account.clone();
-    Change::MoveFactors { user, seen: factors, preferred }
+    Change::Account(AccountChange::BumpFactorSet { user, expected_version: factors, preferred })
 }
 
 fn right(
@@ -209,7 +213,7 @@ fn right(
         attempt: case.attempt.clone(),
         at: now,
     };
-    changes.push(Change::UpdateDevice(device));
+    changes.push(Change::Device(DeviceChange::Update(device)));
     Ruling { batch: Batch::new(changes), outcome: Outcome::Verified(proof) }
 }
 

@@ -14,7 +14,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    AttemptId, Change, Delivery, DeliveryId, DeliveryStatus, Device, Kind, Refusal, Timestamp,
+    AttemptId, BudgetChange, Change, Delivery, DeliveryChange, DeliveryId, DeliveryStatus, Device, DeviceChange, Kind,
+    Refusal, Timestamp,
     admission::Admission,
     flow::Purpose,
     method::{
@@ -220,8 +221,8 @@ pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp)
     next.version = next.version.saturating_add(1);
     next.state.state = State::Delivered(state.clone().with(challenge.clone(), asker.challenges(), now).ok_or(later)?);
     let mut changes: Vec<_> = due.into_iter().map(|charge| charge.spend(now)).collect();
-    changes.push(Change::UpdateDevice(next.clone()));
-    changes.push(Change::AddDelivery(Delivery {
+    changes.push(Change::Device(DeviceChange::Update(next.clone())));
+    changes.push(Change::Delivery(DeliveryChange::Add(Delivery {
         id: delivery,
         user: device.user.clone(),
         device: device.id.clone(),
@@ -235,7 +236,7 @@ pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp)
         reference: None,
         reason: None,
         verified: None,
-    }));
+    })));
     Ok(Posted { changes, device: next, challenge })
 }
 
@@ -291,6 +292,6 @@ impl Charge {
 
     fn spend(self, at: Timestamp) -> Change {
         let Self { budget, amount, limit, window, .. } = self;
-        Change::Spend { key: budget, amount, limit, at, window }
+        Change::Budget(BudgetChange::Charge { key: budget, amount, limit, at, window })
     }
 }

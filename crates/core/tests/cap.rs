@@ -5,8 +5,8 @@
 use std::{convert::Infallible, num::NonZeroU32, time::Duration};
 
 use countersign_core::{
-    Account, AttemptId, Batch, Case, Change, Device, DeviceId, DeviceName, Envelope, Factors, Kind, Refusal, Ruling,
-    Sealed, Settled, Status, Timestamp, UserId,
+    Account, AccountChange, AttemptId, Batch, Case, Change, Device, DeviceChange, DeviceId, DeviceName, Envelope,
+    Factors, Kind, Refusal, Ruling, Sealed, Settled, Status, Timestamp, UserId,
     admission::Admission,
     judge, judge_reply,
     method::{
@@ -92,8 +92,8 @@ impl Play {
     fn write(&mut self, ruling: Ruling, place: usize) -> Option<Refusal> {
         for change in ruling.batch().changes() {
             match change {
-                Change::UpdateDevice(device) => self.factors.devices[place] = device.clone(),
-                Change::MoveFactors { .. } => self.factors.account.factors += 1,
+                Change::Device(DeviceChange::Update(device)) => self.factors.devices[place] = device.clone(),
+                Change::Account(AccountChange::BumpFactorSet { .. }) => self.factors.account.factors += 1,
                 _ => {}
             }
         }
@@ -224,7 +224,7 @@ fn t129_questions_of_a_stranger_do_not_displace_the_owners() {
 
 fn updated(change: &Change) -> Option<Device> {
     match change {
-        Change::UpdateDevice(device) => Some(device.clone()),
+        Change::Device(DeviceChange::Update(device)) => Some(device.clone()),
         _ => None,
     }
 }

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use countersign_core::{
-    Account, AttemptId, Case, Change, Device, DeviceId, DeviceName, Envelope, Kind, Secret, Status, Timestamp, UserId,
+    Account, AttemptId, Case, Change, Device, DeviceChange, DeviceId, DeviceName, Envelope, Kind, Secret, Status,
+    Timestamp, UserId,
     admission::Admission,
     judge,
     method::{Methods, State, totp, totp::TotpRule},
@@ -61,7 +62,7 @@ impl App {
         let ruling = judge(case, &code, now);
         let taken = ruling.draft().is_some();
         let written = ruling.batch().changes().iter().find_map(|change| match change {
-            Change::UpdateDevice(device) => Some(device.clone()),
+            Change::Device(DeviceChange::Update(device)) => Some(device.clone()),
             _ => None,
         });
         self.device = written.unwrap_or_else(|| self.device.clone());

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use countersign_core::{Batch, Change, Proved, SessionKey, Timestamp, Token, TokenKind};
+use countersign_core::{Batch, Change, Proved, SessionKey, Timestamp, Token, TokenChange, TokenKind};
 
 use crate::{BearerToken, Engine, Fault, ProgramToken, SignedIn, User};
 
@@ -95,7 +95,7 @@ impl Engine {
         let owned = self.owners().token(&token.key()).await?;
         let Some((token, user)) = owned else { return Ok(None) };
         if !token.is_credible(now) {
-            self.end_incredible(Change::EndToken(token.id)).await;
+            self.end_incredible(Change::Token(TokenChange::Revoke(token.id))).await;
             return Ok(None);
         }
         if !token.is_running(now) {
@@ -113,7 +113,7 @@ impl Engine {
             return None;
         }
         if token.last_used.is_none_or(|used| now.since(used) >= TOUCH_EVERY) {
-            let touch = Change::TouchToken { token: token.id.clone(), at: now };
+            let touch = Change::Token(TokenChange::Touch { token: token.id.clone(), at: now });
             // Who calls does not depend on whether this can be noted.
             if let Err(fault) = self.commit(&Batch::new(vec![touch])).await {
                 tracing::warn!(%fault, "the use of a token was not noted");

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use countersign_core::{Batch, Change, Client, ClientId, ClientKind, ClientName, ClientType, Scopes, Secret, Written};
+use countersign_core::{
+    Batch, Change, Client, ClientChange, ClientId, ClientKind, ClientName, ClientType, Scopes, Secret, Written,
+};
 
 use crate::{ClientSecret, Engine, Fault};
 
@@ -38,7 +40,7 @@ impl Engine {
             Some(secret) => ClientKind::Confidential { secret: secret.hash() },
         };
         let client = Client { id: self.new_id(), name, kind, scopes, created: self.now() };
-        let receipt = self.commit(&Batch::new(vec![Change::AddClient(client.clone())])).await?;
+        let receipt = self.commit(&Batch::new(vec![Change::Client(ClientChange::Add(client.clone()))])).await?;
         match receipt.written() {
             Written::Done => Ok((client, secret)),
             _ => Err(Fault::new("find an id that no client has")),
@@ -55,7 +57,7 @@ impl Engine {
         let mut rounds = self.rounds();
         while rounds.next().is_some() {
             let Some(client) = self.store().client(id).await? else { return Ok(None) };
-            let receipt = self.commit(&Batch::new(vec![Change::RemoveClient(id.clone())])).await?;
+            let receipt = self.commit(&Batch::new(vec![Change::Client(ClientChange::Remove(id.clone()))])).await?;
             if *receipt.written() == Written::Done {
                 return Ok(Some(client));
             }
@@ -72,7 +74,7 @@ impl Engine {
             if client.kind.client_type() == ClientType::Public {
                 return Ok(Rotation::Public);
             }
-            let rotate = Change::RotateClient { client: id.clone(), secret: secret.hash() };
+            let rotate = Change::Client(ClientChange::RotateSecret { client: id.clone(), secret: secret.hash() });
             let receipt = self.commit(&Batch::new(vec![rotate])).await?;
             if *receipt.written() == Written::Done {
                 return Ok(Rotation::Rotated(secret));

@@ -5,7 +5,7 @@
 //! now, or that names somebody else, is simply no cookie.
 
 use countersign_core::{
-    Batch, BrowserId, Change, DeviceCookie, DeviceCookies, DeviceId,
+    Batch, BrowserId, Change, DeviceCookie, DeviceCookieChange, DeviceCookies, DeviceId,
     device_cookie::{CompleteSignIn, Validity, remember},
     throttle::Standing,
 };
@@ -58,7 +58,9 @@ impl Engine {
         let now = self.now();
         let (rows, ahead): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.last_seen.is_credible(now));
         if !ahead.is_empty() {
-            let end = |row: DeviceCookie| Change::EndDeviceCookie { user: row.user, browser: row.browser };
+            let end = |row: DeviceCookie| {
+                Change::DeviceCookie(DeviceCookieChange::End { user: row.user, browser: row.browser })
+            };
             self.commit(&Batch::new(ahead.into_iter().map(end).collect())).await?;
         }
         Ok(rows)

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::{Batch, Change, Device, DeviceId, Kind, Node, Sealed, Status, Timestamp, Written};
+use countersign_core::{Batch, Change, Device, DeviceChange, DeviceId, Kind, Node, Sealed, Status, Timestamp, Written};
 
 use crate::{Engine, Fault, KeyId, Keyring, node::LIVE_FOR};
 
@@ -252,5 +252,5 @@ impl Engine {
 /// The change that writes a device anew, as it is.
 fn moved(mut device: Device) -> Change {
     device.version = device.version.saturating_add(1);
-    Change::UpdateDevice(device)
+    Change::Device(DeviceChange::Update(device))
 }

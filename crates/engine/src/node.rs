@@ -6,7 +6,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use countersign_core::{Batch, Change, KeyComparison, Node, NodeId, Timestamp, Written};
+use countersign_core::{Batch, Change, KeyComparison, LeaseChange, Node, NodeChange, NodeId, Timestamp, Written};
 
 use crate::{Engine, Fault};
 
@@ -129,7 +129,7 @@ impl Engine {
             host: running.host.clone(),
             listen_address: running.listen_address,
         };
-        self.commit(&Batch::new(vec![Change::ReportNode(node)])).await.map(drop)
+        self.commit(&Batch::new(vec![Change::Node(NodeChange::Report(node))])).await.map(drop)
     }
 
     /// Every node that was not forgotten.
@@ -147,7 +147,7 @@ impl Engine {
     pub async fn purge_in_turn(&self, running: &Running, every: Duration) -> Result<Option<u64>, Fault> {
         let at = self.now();
         let (name, holder) = ("purge".to_owned(), running.id.clone());
-        let lease = Change::TakeLease { name, holder, at, until: at.after(every) };
+        let lease = Change::Lease(LeaseChange::Take { name, holder, at, until: at.after(every) });
         match self.commit(&Batch::new(vec![lease])).await?.written() {
             Written::Done => self.purge().await.map(Some),
             Written::Conflict | Written::Overspent { .. } => Ok(None),

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Account, Batch, Change, DeliveryId, Device, DeviceId, Envelope, Event, Factors, Receipt, Sealed, UserId, Written,
+    Account, Batch, BudgetChange, Change, DeliveryId, Device, DeviceChange, DeviceId, Envelope, Event, EventChange,
+    Factors, Receipt, Sealed, UserId, Written,
     flow::Attempt,
     flow::Purpose,
     restored::{self, Rules},
@@ -27,7 +28,7 @@ impl Engine {
             let corrected = corrected.map(|(device, throttle)| {
                 let device = self.open_device(device.clone())?;
                 let version = device.version.saturating_add(1);
-                Ok(Change::UpdateDevice(Device { throttle, version, ..device }))
+                Ok(Change::Device(DeviceChange::Update(Device { throttle, version, ..device })))
             });
             let changes = corrected.collect::<Result<Vec<_>, Fault>>()?;
             if changes.is_empty() {
@@ -96,16 +97,22 @@ impl Engine {
     async fn restarted(&self, batch: &Batch, key: &str, receipt: &Receipt) -> Result<Option<Receipt>, Fault> {
         let Written::Overspent { until, .. } = receipt.written() else { return Ok(None) };
         let charged = batch.changes().iter().find_map(|change| match change {
-            Change::Spend { key: charged, at, window, .. } if charged == key => Some((*at, *window)),
+            Change::Budget(BudgetChange::Charge { key: charged, at, window, .. }) if charged == key => {
+                Some((*at, *window))
+            }
             _ => None,
         });
         let Some((at, window)) = charged.filter(|(at, window)| !until.is_credible_end(*window, *at)) else {
             return Ok(None);
         };
         let restarts = batch.changes().iter().filter_map(|change| match change {
-            Change::Spend { key, at, window, .. } => {
+            Change::Budget(BudgetChange::Charge { key, at, window, .. }) => {
                 let until = at.after(*window);
-                Some(Change::RestartBudget { key: key.clone(), until, beyond: until.after(CLOCK_TOLERANCE) })
+                Some(Change::Budget(BudgetChange::Restart {
+                    key: key.clone(),
+                    until,
+                    beyond: until.after(CLOCK_TOLERANCE),
+                }))
             }
             _ => None,
         });
@@ -147,7 +154,7 @@ impl Engine {
 }
 
 fn recorded(change: &Change) -> Option<&Event> {
-    if let Change::Record(event) = change { Some(event) } else { None }
+    if let Change::Event(EventChange::Record(event)) = change { Some(event) } else { None }
 }
 
 fn place<S>(device: &Device<S>) -> [&str; 4] {

@@ -6,6 +6,7 @@
 mod call_app;
 mod chance;
 mod gateway;
+pub mod hooked;
 mod observer;
 mod owners;
 mod store;

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Change, Device, DeviceId, DeviceName, Envelope, Event, EventKind, Factors, Kind, Refusal, Sealed, Status,
-    Timestamp, UserId, Written,
+    AccountChange, Batch, Change, Device, DeviceChange, DeviceId, DeviceName, Envelope, Event, EventChange, EventKind,
+    Factors, Kind, Refusal, Sealed, SessionChange, Status, Timestamp, TokenChange, UserId, Written,
     flow::manage,
     provision::{self, Provisioned},
 };
@@ -55,7 +55,7 @@ impl Engine {
             let mut device = self.open_device_of(&factors.account, row)?;
             device.state.valid_until = valid_until;
             device.version = device.version.saturating_add(1);
-            Ok((vec![Change::UpdateDevice(device)], ()))
+            Ok((vec![Change::Device(DeviceChange::Update(device))], ()))
         })
         .await
     }
@@ -83,7 +83,8 @@ impl Engine {
                 self.factors_of(&user.id).await?
             };
             manage::room(&own, self.policy())?;
-            changes.push(Change::RemoveDevice { device: row.id.clone(), seen: row.version });
+            changes
+                .push(Change::Device(DeviceChange::Remove { device: row.id.clone(), expected_version: row.version }));
             changes.extend(given(self.taken_over(user, token, &row), &own, now));
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok(left);
@@ -121,19 +122,26 @@ impl Engine {
 /// end. Where no second factor is left, all of them do, and backup codes go with it.
 fn surrendered(row: &Device, others: &Factors<Sealed>, left: TwoFactorStatus, now: Timestamp) -> Vec<Change> {
     let user = || row.user.clone();
-    let moved = |preferred| Change::MoveFactors { user: user(), seen: others.account.factors, preferred };
+    let moved = |preferred| {
+        Change::Account(AccountChange::BumpFactorSet {
+            user: user(),
+            expected_version: others.account.factors,
+            preferred,
+        })
+    };
     if left == TwoFactorStatus::Enabled {
         let removed = about(row, EventKind::DeviceRemoved, now);
         return vec![
             moved(others.default_without(&row.id)),
-            Change::EndSessionsOf { user: user(), device: row.id.clone(), but: None },
-            Change::EndTokensOf { user: user(), device: row.id.clone(), but: None },
-            Change::Record(removed),
+            Change::Session(SessionChange::EndVerifiedBy { user: user(), device: row.id.clone(), except: None }),
+            Change::Token(TokenChange::RevokeVerifiedBy { user: user(), device: row.id.clone(), except: None }),
+            Change::Event(EventChange::Record(removed)),
         ];
     }
-    let rest =
-        others.devices.iter().map(|other| Change::RemoveDevice { device: other.id.clone(), seen: other.version });
-    let disabled = Change::Record(Event::new(now, user(), EventKind::TwoFactorDisabled));
+    let rest = others.devices.iter().map(|other| {
+        Change::Device(DeviceChange::Remove { device: other.id.clone(), expected_version: other.version })
+    });
+    let disabled = Change::Event(EventChange::Record(Event::new(now, user(), EventKind::TwoFactorDisabled)));
     rest.chain([moved(None), disabled]).chain(ends_all(&row.user)).collect()
 }
 
@@ -142,9 +150,13 @@ fn given(device: Device, own: &Factors<Sealed>, now: Timestamp) -> Vec<Change> {
     let (user, id) = (device.user.clone(), device.id.clone());
     let stays = own.account.preferred.clone().filter(|preferred| *preferred == id);
     let preferred = Some(stays.unwrap_or_else(|| own.default_with(&id, None)));
-    let confirmed = Change::Record(about(&device, EventKind::DeviceConfirmed, now));
-    let moved = Change::MoveFactors { user: user.clone(), seen: own.account.factors, preferred };
-    [moved, Change::AddDevice(device), confirmed].into_iter().chain(ends_all(&user)).collect()
+    let confirmed = Change::Event(EventChange::Record(about(&device, EventKind::DeviceConfirmed, now)));
+    let moved = Change::Account(AccountChange::BumpFactorSet {
+        user: user.clone(),
+        expected_version: own.account.factors,
+        preferred,
+    });
+    [moved, Change::Device(DeviceChange::Add(device)), confirmed].into_iter().chain(ends_all(&user)).collect()
 }
 
 fn about(device: &Device, kind: EventKind, now: Timestamp) -> Event {

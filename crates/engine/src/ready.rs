@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use countersign_core::{Batch, Change, Timestamp, Written};
+use countersign_core::{Batch, BudgetChange, Change, Timestamp, Written};
 use tokio::sync::Mutex;
 
 use crate::{Engine, Fault};
@@ -40,7 +40,8 @@ impl Engine {
 
     async fn write_probe(&self, at: Timestamp) -> Result<(), Fault> {
         self.store().ping().await?;
-        let probe = Change::Spend { key: PROBE.into(), amount: 0, limit: u32::MAX, at, window: HOLDS };
+        let probe =
+            Change::Budget(BudgetChange::Charge { key: PROBE.into(), amount: 0, limit: u32::MAX, at, window: HOLDS });
         match self.commit(&Batch::new(vec![probe])).await?.written() {
             Written::Done => Ok(()),
             Written::Conflict | Written::Overspent { .. } => Err(Fault::new("write to the store")),

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    AttemptId, Batch, Case, Change, DeviceId, Predecessor, Refusal, Repeat, SealedResult, Secret, Session, Status,
-    Timestamp, Written,
+    AttemptId, Batch, Case, Change, DeviceId, Predecessor, Refusal, Repeat, SealedResult, Secret, Session,
+    SessionChange, Status, Timestamp, Written,
     admission::Admission,
     flow::{Attempt, Purpose},
     judge_different,
@@ -272,7 +272,7 @@ impl Engine {
         visit: &Visit,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        let close = Change::CloseRepeat(session.key.clone());
+        let close = Change::Session(SessionChange::CloseRepeat(session.key.clone()));
         let mut changes = self.failure(call, session, user, visit, now).await?;
         changes.push(close.clone());
         Ok(match self.commit(&Batch::new(changes)).await?.written() {

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::{Batch, Change, DeviceId, DeviceName, Kind, Timestamp, UserId, Written, restored};
+use countersign_core::{
+    Batch, Change, DeviceId, DeviceName, Kind, RestorationChange, Timestamp, UserId, Written, restored,
+};
 
 use crate::{Fault, Store};
 
@@ -30,7 +32,8 @@ pub struct InDoubt {
 pub async fn note(store: &dyn Store, at: Timestamp) -> Result<(), Fault> {
     const DOING: &str = "note that the database was restored";
     for _ in 0..ROUNDS {
-        let batch = Batch::new(vec![Change::NoteRestored { at }]).seal(|_| Err(Fault::new(DOING)))?;
+        let batch =
+            Batch::new(vec![Change::Restoration(RestorationChange::Note { at })]).seal(|_| Err(Fault::new(DOING)))?;
         if *store.commit(batch).await?.written() == Written::Done {
             return Ok(());
         }

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Change, DeviceId, Kind, Level, Session, SessionKey, Timestamp, UserId, ruling::Draft, time::CLOCK_TOLERANCE,
+    Batch, Change, DeviceCookieChange, DeviceId, Kind, Level, Session, SessionChange, SessionKey, Timestamp,
+    TokenChange, UserId, ruling::Draft, time::CLOCK_TOLERANCE,
 };
 
 use crate::{BrowserToken, Engine, Fault, SessionToken, User};
@@ -124,7 +125,7 @@ impl Engine {
         let Some((session, user)) = self.owners().session(key).await? else { return Ok(None) };
         let now = self.now();
         if !session.is_credible(now) {
-            self.end_incredible(Change::EndSession(key.clone())).await;
+            self.end_incredible(Change::Session(SessionChange::End(key.clone()))).await;
             return Ok(None);
         }
         if !user.holds(&session.stamp) || !self.policy().lifetimes.allow(&session, now) {
@@ -135,7 +136,7 @@ impl Engine {
             return Ok(Some(SignedIn::new(session, user)));
         }
         if now.since(session.last_seen) >= TOUCH_EVERY {
-            let touch = Change::TouchSession { key: session.key.clone(), at: now };
+            let touch = Change::Session(SessionChange::Touch { key: session.key.clone(), at: now });
             // Who is signed in does not depend on whether this can be noted.
             if let Err(fault) = self.commit(&Batch::new(vec![touch])).await {
                 tracing::warn!(%fault, "the use of a session was not noted");
@@ -148,9 +149,9 @@ impl Engine {
     /// any more. That is written before the request is served; a fault only once no node could take the call for one that
     /// may be repeated is logged and ignored.
     async fn first_use(&self, session: Session, now: Timestamp) -> Result<Session, Fault> {
-        let mut changes = vec![Change::CloseRepeat(session.key.clone())];
+        let mut changes = vec![Change::Session(SessionChange::CloseRepeat(session.key.clone()))];
         if now.since(session.last_seen) >= TOUCH_EVERY {
-            changes.push(Change::TouchSession { key: session.key.clone(), at: now });
+            changes.push(Change::Session(SessionChange::Touch { key: session.key.clone(), at: now }));
         }
         // A conflict says that another request was first, or that the session has just ended.
         if let Err(fault) = self.commit(&Batch::new(changes)).await {
@@ -180,9 +181,9 @@ impl Engine {
 /// The end of every session, every token and every device cookie of this user.
 pub(crate) fn ends_all(user: &UserId) -> [Change; 3] {
     [
-        Change::EndSessions { user: user.clone() },
-        Change::EndTokens { user: user.clone() },
-        Change::EndDeviceCookies { user: user.clone() },
+        Change::Session(SessionChange::EndAll { user: user.clone() }),
+        Change::Token(TokenChange::RevokeAll { user: user.clone() }),
+        Change::DeviceCookie(DeviceCookieChange::EndAll { user: user.clone() }),
     ]
 }
 

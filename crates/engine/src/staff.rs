@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Change, Delivery, Device, DeviceId, DeviceName, Envelope, Event, EventKind, Kind, Refusal, Secret, Status,
-    UserId, Written,
+    AccountChange, Batch, BudgetChange, Change, Delivery, Device, DeviceChange, DeviceId, DeviceName, Envelope, Event,
+    EventChange, EventKind, Kind, Refusal, Secret, Status, UserId, Written,
     flow::manage,
     method::{
         State,
@@ -44,9 +44,13 @@ impl Engine {
     pub async fn disable_two_factor(&self, user: &User) -> Result<(), Stop> {
         self.settle(user, Ground::Staff, |factors, now| {
             let mut changes = vec![
-                Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
-                Change::RemoveDevices { user: user.id.clone() },
-                Change::Record(Event::new(now, user.id.clone(), EventKind::TwoFactorDisabled)),
+                Change::Account(AccountChange::BumpFactorSet {
+                    user: user.id.clone(),
+                    expected_version: factors.account.factors,
+                    preferred: None,
+                }),
+                Change::Device(DeviceChange::RemoveAll { user: user.id.clone() }),
+                Change::Event(EventChange::Record(Event::new(now, user.id.clone(), EventKind::TwoFactorDisabled))),
             ];
             changes.extend(ends_all(&user.id));
             Ok((changes, ()))
@@ -71,14 +75,20 @@ impl Engine {
                 return Err(Refusal::NotEnabled.into());
             }
             let change = match factors.of_kind(&Kind::BACKUP_CODES).next() {
-                Some(device) => Change::UpdateDevice(with_code(device, &code).ok_or(Refusal::CodeUsed)?),
-                None => Change::AddDevice(fresh.clone()),
+                Some(device) => {
+                    Change::Device(DeviceChange::Update(with_code(device, &code).ok_or(Refusal::CodeUsed)?))
+                }
+                None => Change::Device(DeviceChange::Add(fresh.clone())),
             };
             let event = Event::new(now, user.id.clone(), EventKind::BackupCodesMade);
             let account = factors.account;
-            let moved =
-                Change::MoveFactors { user: user.id.clone(), seen: account.factors, preferred: account.preferred };
-            let receipt = self.commit(&Batch::new(vec![change, moved, Change::Record(event)])).await?;
+            let moved = Change::Account(AccountChange::BumpFactorSet {
+                user: user.id.clone(),
+                expected_version: account.factors,
+                preferred: account.preferred,
+            });
+            let receipt =
+                self.commit(&Batch::new(vec![change, moved, Change::Event(EventChange::Record(event))])).await?;
             if *receipt.written() == Written::Done {
                 return Ok(code.text());
             }
@@ -121,9 +131,13 @@ impl Engine {
             confirmed.device = Some(device.id.clone());
             confirmed.method = Some(kind.clone());
             let mut changes = vec![
-                Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred },
-                Change::AddDevice(device.clone()),
-                Change::Record(confirmed),
+                Change::Account(AccountChange::BumpFactorSet {
+                    user: user.id.clone(),
+                    expected_version: factors.account.factors,
+                    preferred,
+                }),
+                Change::Device(DeviceChange::Add(device.clone())),
+                Change::Event(EventChange::Record(confirmed)),
             ];
             changes.extend(ends_all(&user.id));
             Ok((changes, ()))
@@ -182,10 +196,14 @@ impl Engine {
     pub async fn forget_user(&self, user: &UserId) -> Result<(), Fault> {
         let mut rounds = self.rounds();
         while rounds.next().is_some() {
-            let mut changes =
-                vec![Change::RemoveAccount { user: user.clone() }, Change::RemoveDevices { user: user.clone() }];
+            let mut changes = vec![
+                Change::Account(AccountChange::Remove { user: user.clone() }),
+                Change::Device(DeviceChange::RemoveAll { user: user.clone() }),
+            ];
             changes.extend(ends_all(user));
-            changes.extend(BUDGETS_OF_USER.map(|kind| Change::RemoveBudgets { name: format!("{kind}{user}") }));
+            changes.extend(
+                BUDGETS_OF_USER.map(|kind| Change::Budget(BudgetChange::Remove { name: format!("{kind}{user}") })),
+            );
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok(());
             }

@@ -15,8 +15,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Case, Change, DeviceId, Factors, Kind, Policy, Refusal, Sealed, Secret, Session, SessionKey, Settled,
-    Status, Timestamp, Written,
+    AttemptChange, Batch, Case, Change, DeviceCookieChange, DeviceId, Factors, Kind, Policy, Refusal, Sealed, Secret,
+    Session, SessionChange, SessionKey, Settled, Status, Timestamp, Written,
     admission::Admission,
     flow::{Attempt, Charge, step_up::SessionFailures},
     judge, judge_reply,
@@ -161,8 +161,8 @@ impl Engine {
                 changes.extend(remembered.changes);
                 changes.push(Self::spend(attempt));
                 changes.extend(attempt.charge.as_ref().map(Charge::refund));
-                changes.extend(attempt.session.clone().map(Change::ExpectSession));
-                changes.push(Change::OpenSession(session.clone()));
+                changes.extend(attempt.session.clone().map(SessionChange::Require).map(Change::Session));
+                changes.push(Change::Session(SessionChange::Create(session.clone())));
                 granted = Some((session, remembered.token));
                 ruling = ruling.if_verified(changes);
             }
@@ -209,7 +209,7 @@ impl Engine {
         visit: &Visit,
         changes: &[Change],
     ) -> Result<Remembered, Fault> {
-        let ends_all = |change: &Change| matches!(change, Change::EndDeviceCookies { .. });
+        let ends_all = |change: &Change| matches!(change, Change::DeviceCookie(DeviceCookieChange::EndAll { .. }));
         if changes.iter().any(ends_all) {
             Ok(self.remembered(user, Some(device), visit, &[]))
         } else {
@@ -263,7 +263,7 @@ impl Engine {
     /// The change that ends a run. What is kept of it is kept for as long as a run may ever last: `login_timeout` may be
     /// set to more while it is over, and would make its token good once more.
     pub(crate) fn spend(attempt: &Attempt) -> Change {
-        Change::SpendAttempt { attempt: attempt.id.clone(), until: attempt.end(Policy::LONGEST_LOGIN) }
+        Change::Attempt(AttemptChange::Close { attempt: attempt.id.clone(), until: attempt.end(Policy::LONGEST_LOGIN) })
     }
 
     /// Writes what `changes` makes of a state read afresh, until nothing has moved between reading and writing, and only
@@ -291,7 +291,8 @@ impl Engine {
             if let Ground::Run(attempt, _) = ground {
                 changes.push(Self::spend(attempt));
             }
-            changes.extend(ground.sessions().map(|session| Change::ExpectSession(session.key.clone())));
+            changes
+                .extend(ground.sessions().map(|session| Change::Session(SessionChange::Require(session.key.clone()))));
             match self.commit(&Batch::new(changes)).await?.written() {
                 Written::Done => return Ok(outcome),
                 Written::Overspent { until, .. } => return Err(Refusal::TooManyFailures { until: *until }.into()),

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use countersign_engine::{
     ClientSecret, Rotation,
     advance::Visit,
-    core::{Change, Client, ClientId, ClientName, ClientType, Scopes, Secret, Token, TokenId, TokenKey, TokenKind},
+    core::{
+        Change, Client, ClientChange, ClientId, ClientName, ClientType, Scopes, Secret, Token, TokenChange, TokenId,
+        TokenKey, TokenKind,
+    },
     memory::MemoryStore,
 };
-use countersign_testkit::{Failing, Fails, Rigged, World, all_at_once, contract::store::batch};
+use countersign_testkit::{Failing, Fails, Gate, World, all_at_once, contract::store::batch};
 
 async fn adds(world: &World, client_type: ClientType) -> (Client, Option<ClientSecret>) {
     let (name, scopes) = (ClientName::parse("Wiki").unwrap(), Scopes::parse("read").unwrap());
@@ -50,7 +53,8 @@ async fn is_given(world: &World, client: &Client, id: &str) {
         client: Some(client.id.clone()),
         family: None,
     };
-    let changes = vec![Change::ExpectClient(client.id.clone()), Change::OpenToken(token)];
+    let changes =
+        vec![Change::Client(ClientChange::Require(client.id.clone())), Change::Token(TokenChange::Issue(token))];
     world.store.commit(batch(changes)).await.unwrap();
 }
 
@@ -152,7 +156,9 @@ async fn a_client_that_was_removed_meanwhile_is_given_nothing() {
 
 #[tokio::test]
 async fn of_many_who_remove_a_client_one_did() {
-    let store = Rigged::gate(Arc::new(MemoryStore::default()), 8, |change| matches!(change, Change::RemoveClient(_)));
+    let store = Gate::before(Arc::new(MemoryStore::default()), 8, |change| {
+        matches!(change, Change::Client(ClientChange::Remove(_)))
+    });
     let world = World::on(store);
     let (client, _) = wiki(&world).await;
     let removed = all_at_once(8, |_| {
@@ -167,6 +173,6 @@ async fn a_store_that_fails_is_neither_a_yes_nor_a_no() {
     let failing = Failing::before(Arc::new(MemoryStore::default()));
     let world = World::on(failing.clone());
     let (client, secret) = wiki(&world).await;
-    failing.arm(Some((0, Fails::Before)));
+    failing.hook().arm(Some((0, Fails::Before)));
     assert!(world.engine.client(&client.id, Some(&secret.expose().into())).await.is_err());
 }

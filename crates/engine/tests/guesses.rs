@@ -122,7 +122,7 @@ async fn t114_while_nothing_can_be_written_no_password_is_looked_at() {
     let ada = world.user("ada");
     let signed_in = ada.signs_in_with_password().await;
     let looks = looked_at.load(Ordering::SeqCst);
-    disk.set_read_only(true);
+    disk.hook().set_read_only(true);
     assert!(world.engine.ready().await.is_err(), "a node that can write nothing is not ready");
     for (name, password) in [("ada", "wrong"), ("ada", &*ada.password), ("nobody", "wrong")] {
         let outcome = world.engine.sign_in(name, &password.into(), &Visit::default()).await;
@@ -132,7 +132,7 @@ async fn t114_while_nothing_can_be_written_no_password_is_looked_at() {
         assert!(matches!(changed, Err(Stop::Faulted(_))), "{name}: {changed:?}");
     }
     assert_eq!(looked_at.load(Ordering::SeqCst), looks, "a password was looked at, and its charge was not written");
-    disk.set_read_only(false);
+    disk.hook().set_read_only(false);
     world.pass(2);
     world.engine.ready().await.unwrap();
     assert!(ada.enters_password().await.is_ok());
@@ -149,11 +149,11 @@ async fn an_outage_is_not_charged_to_an_ip_address() {
     let ada = world.user("ada");
     let visit = Visit { address: Some(IpAddr::from([192, 0, 2, 1])), ..Visit::default() };
     let signs_in = async || world.engine.sign_in("ada", &ada.password.as_str().into(), &visit).await;
-    disk.set_read_only(true);
+    disk.hook().set_read_only(true);
     for _ in 0..20 {
         assert!(matches!(signs_in().await, Err(Stop::Faulted(_))));
     }
-    disk.set_read_only(false);
+    disk.hook().set_read_only(false);
     signs_in().await.unwrap();
 }
 
@@ -162,14 +162,14 @@ async fn an_outage_is_not_charged_to_an_ip_address() {
 async fn many_who_ask_at_once_whether_the_node_is_ready_write_once() {
     let store = Failing::before(Arc::new(MemoryStore::default()));
     let engine = World::on(store.clone()).engine;
-    store.arm(None);
+    store.hook().arm(None);
     let answers = all_at_once(50, move |_| {
         let engine = engine.clone();
         async move { engine.ready().await }
     })
     .await;
     assert!(answers.iter().all(Result::is_ok));
-    assert_eq!(store.calls(), 2, "one ping and one write");
+    assert_eq!(store.hook().calls(), 2, "one ping and one write");
 }
 
 /// The row that guesses at a name are charged to, where no device cookie is shown.

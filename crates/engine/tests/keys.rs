@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Keeping, KeyId, Keyring, LIVE_FOR, Stop, Store,
-    core::{Change, Factors, Sealed, UserId},
+    core::{Change, DeviceChange, Factors, Sealed, UserId},
     memory::MemoryStore,
 };
-use countersign_testkit::{Person, Rigged, SeededRandom, World, all_at_once};
+use countersign_testkit::{Gate, Person, SeededRandom, World, all_at_once};
 
 /// The lines of some keys, each under a random name.
 fn lines<const N: usize>() -> [String; N] {
@@ -125,11 +125,11 @@ async fn a_state_is_sealed_anew_while_its_owner_signs_in() {
 async fn whoever_loses_the_race_for_a_row_reads_it_again() {
     let [old, new] = lines();
     let store = Arc::new(MemoryStore::default());
-    let counted = |change: &Change<Sealed>| matches!(change, Change::UpdateDevice(_));
+    let counted = |change: &Change<Sealed>| matches!(change, Change::Device(DeviceChange::Update(_)));
     let first = world(store.clone(), &old);
     let ada = first.user("ada");
     ada.sets_up().await;
-    let gate = Rigged::gate(store, 2, counted);
+    let gate = Gate::before(store, 2, counted);
     let second = World::built(gate, |parts| {
         parts.keyring = ring(&[&new, &old]);
         parts.users = first.users.clone();

@@ -7,7 +7,8 @@ use countersign_engine::{
     Grant, NewToken, PreviousOwner, Store, TwoFactorStatus,
     advance::{SignIn, Visit},
     core::{
-        Change, DeviceId, DeviceName, Envelope, EventKind, Kind, Level, Refusal, Sealed, Secret, Timestamp,
+        Change, DeviceChange, DeviceId, DeviceName, Envelope, EventKind, Kind, Level, Refusal, Sealed, Secret,
+        Timestamp,
         flow::Purpose,
         mark::Mark,
         method::{
@@ -19,7 +20,7 @@ use countersign_engine::{
     },
     memory::MemoryStore,
 };
-use countersign_testkit::{Person, Rigged, World, refusal};
+use countersign_testkit::{Gate, Person, World, refusal};
 
 fn visit() -> Visit {
     Visit::default()
@@ -289,7 +290,7 @@ async fn exchanged_states_fail_closed() {
     for (mut row, state) in rows.into_iter().zip(states) {
         row.version += 1;
         let batch = Batch::new(vec![]).seal(|_| Ok::<_, ()>(state.clone())).unwrap();
-        let batch = batch.with_changes(vec![Change::UpdateDevice(row.with_state(state))]);
+        let batch = batch.with_changes(vec![Change::Device(DeviceChange::Update(row.with_state(state)))]);
         world.store.commit(batch).await.unwrap();
     }
     for (person, run) in devices.into_iter().zip(&runs) {
@@ -506,8 +507,9 @@ async fn t151_an_answer_that_was_judged_before_a_token_moved_opens_nothing_after
         let (ada, bob) = (ready.user("ada"), ready.user("bob"));
         ready.engine.take_over_device(&ada.user, &token).await.unwrap();
         let run = ada.is_asked().await.token;
-        let touches = |change: &Change<Sealed>| matches!(change, Change::UpdateDevice(_) | Change::AddDevice(_));
-        let world = World::built(Rigged::gate(rows, 2, touches), |parts| {
+        let touches =
+            |change: &Change<Sealed>| matches!(change, Change::Device(DeviceChange::Update(_) | DeviceChange::Add(_)));
+        let world = World::built(Gate::before(rows, 2, touches), |parts| {
             parts.users = ready.users.clone();
             parts.clock = ready.clock.clone();
         });

@@ -26,7 +26,10 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, task::JoinHandle, time};
 
-pub(crate) use self::{counting::Counting, measured::Measured};
+pub(crate) use self::{
+    counting::Counting,
+    measured::{MeasuredOwners, Metrics},
+};
 use crate::listen;
 
 /// The bounds of the histograms, in seconds.

@@ -11,7 +11,7 @@ use axum::{
     response::Response,
 };
 use countersign_axum::{Countersign, Deux, Settings};
-use countersign_engine::{Engine, OsRandom, Parts, Stopwatch, SystemClock};
+use countersign_engine::{Engine, OsRandom, Parts, Stopwatch, SystemClock, port::hooked::Hooked};
 use countersign_gateway::Texts;
 use countersign_store::{Opened, OpenedEngine, PoolStats, StoreError, UserTable, Weight};
 use metrics::{counter, gauge};
@@ -19,7 +19,7 @@ use tokio::time;
 
 use crate::{
     config::Config,
-    figures::{Counting, Gauges, Measured},
+    figures::{Counting, Gauges, MeasuredOwners, Metrics},
     gateways,
     hashing::Hashing,
     home, key_file, recognition,
@@ -66,8 +66,8 @@ impl Installation {
         parts.owners = Some(Arc::new(users.table.clone()));
         let message_texts = gateways::equip(&mut parts, config).context("could not use the settings")?;
         if config.metrics_bind.is_some() {
-            parts.store = Arc::new(Measured::new(parts.store));
-            parts.owners = parts.owners.map(|owners| Arc::new(Measured::new(owners)) as _);
+            parts.store = Arc::new(Hooked::new(parts.store, Metrics));
+            parts.owners = parts.owners.map(|owners| Arc::new(MeasuredOwners(owners)) as _);
             parts.observer = Arc::new(Counting);
         }
         let database = engine;

@@ -8,8 +8,9 @@
 use countersign_engine::{
     Store,
     core::{
-        AttemptId, Batch, Change, Device, DeviceId, DeviceName, Event, EventKind, Kind, Level, Sealed, Session,
-        SessionKey, Status, Timestamp, UserId, Written, throttle::Throttle,
+        AccountChange, AttemptChange, AttemptId, Batch, Change, Device, DeviceChange, DeviceId, DeviceName, Event,
+        EventChange, EventKind, Kind, Level, Sealed, Session, SessionChange, SessionKey, Status, Timestamp, UserId,
+        Written, throttle::Throttle,
     },
 };
 use countersign_store::SqliteStore;
@@ -37,9 +38,9 @@ impl Place {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let users = (0..USERS).flat_map(|user| {
             [
-                Change::AddDevice(device(user, Kind::TOTP, 300)),
-                Change::AddDevice(device(user, Kind::BACKUP_CODES, 900)),
-                Change::MoveFactors { user: id(user), seen: 0, preferred: None },
+                Change::Device(DeviceChange::Add(device(user, Kind::TOTP, 300))),
+                Change::Device(DeviceChange::Add(device(user, Kind::BACKUP_CODES, 900))),
+                Change::Account(AccountChange::BumpFactorSet { user: id(user), expected_version: 0, preferred: None }),
             ]
         });
         runtime.block_on(store.commit(batch(users.collect()))).unwrap();
@@ -88,10 +89,10 @@ fn accepted(user: usize, version: u64, number: u64) -> Vec<Change<Sealed>> {
     let mut event = Event::new(NOW, id(user), EventKind::SignedIn);
     (event.device, event.method, event.attempt) = (Some(device.id.clone()), Some(Kind::TOTP), Some(attempt.clone()));
     vec![
-        Change::SpendAttempt { attempt, until: NOW },
-        Change::UpdateDevice(device),
-        Change::OpenSession(session),
-        Change::Record(event),
+        Change::Attempt(AttemptChange::Close { attempt, until: NOW }),
+        Change::Device(DeviceChange::Update(device)),
+        Change::Session(SessionChange::Create(session)),
+        Change::Event(EventChange::Record(event)),
     ]
 }
 

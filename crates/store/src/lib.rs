@@ -16,11 +16,11 @@
 mod database;
 mod error;
 mod migrate;
-mod plan;
 mod postgres;
 mod row;
 mod sqlite;
 mod statements;
+mod table;
 mod users;
 mod value;
 
@@ -29,4 +29,5 @@ pub use error::StoreError;
 pub use migrate::{Migrated, Pending};
 pub use postgres::{Finding, PoolStats, PostgresError, PostgresPlace, PostgresStore, Weight};
 pub use sqlite::{Existing, Restored, SqliteError, SqliteStore, WriterStats};
-pub use users::{Activity, Insertion, NewPassword, UserRow, UserTable};
+pub use table::user::UserRow;
+pub use users::{Activity, Insertion, NewPassword, UserTable};

@@ -42,10 +42,11 @@ use self::{
 };
 use crate::{
     Migrated, Pending, StoreError, UserTable,
-    row::{Columns, FactorsOf, FromColumns},
-    statements::{
-        account, attempt, budget, client, delivery, device, device_cookie, event, node, postgres::CLOCK, schema,
-        session, token,
+    row::{Columns, FromColumns},
+    statements::{postgres::CLOCK, schema},
+    table::{
+        account::{self, FactorsOf},
+        attempt, budget, client, delivery, device, device_cookie, event, node, session, token,
     },
     value::Value,
 };

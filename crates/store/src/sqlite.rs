@@ -37,7 +37,11 @@ use self::{
     pool::Pool,
     writer::{Outcome, Writer},
 };
-use crate::{Migrated, Pending, StoreError, UserTable, statements};
+use crate::{
+    Migrated, Pending, StoreError, UserTable,
+    statements::sqlite,
+    table::{attempt, budget, delivery, device, event, node, session, token},
+};
 
 /// How many rows are forgotten in one piece of work, so that nobody waits long behind it.
 const SLICE: u32 = 500;
@@ -96,7 +100,7 @@ impl SqliteStore {
     /// What SQLite finds wrong with the file; nothing if all is well. Reads all of it, on this thread.
     pub fn integrity_check(&self) -> Result<Vec<String>, Fault> {
         self.read("check the database", |connection| {
-            let mut statement = connection.prepare(statements::sqlite::INTEGRITY)?;
+            let mut statement = connection.prepare(sqlite::INTEGRITY)?;
             let mut complaints: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             complaints.retain(|complaint| complaint != "ok");
             Ok(complaints)
@@ -218,19 +222,18 @@ impl Store for SqliteStore {
     async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
         let told = match horizon.events_before {
             Some(before) => {
-                self.forget(statements::event::PURGE, &[before]).await?
-                    + self.forget(statements::delivery::PURGE, &[before]).await?
+                self.forget(event::PURGE, &[before]).await? + self.forget(delivery::PURGE, &[before]).await?
             }
             None => 0,
         };
-        self.forget(statements::session::PURGE_REPEATS, &[horizon.now]).await?;
+        self.forget(session::PURGE_REPEATS, &[horizon.now]).await?;
         Ok(told
-            + self.forget(statements::attempt::PURGE, &[horizon.now]).await?
-            + self.forget(statements::budget::PURGE, &[horizon.now]).await?
-            + self.forget(statements::session::PURGE, &[horizon.sessions_before, horizon.credible_until]).await?
-            + self.forget(statements::token::PURGE, &[horizon.now, horizon.credible_until]).await?
-            + self.forget(statements::device::PURGE, &[horizon.enrolments_before]).await?
-            + self.forget(statements::node::PURGE, &[horizon.nodes_before, horizon.credible_until]).await?)
+            + self.forget(attempt::PURGE, &[horizon.now]).await?
+            + self.forget(budget::PURGE, &[horizon.now]).await?
+            + self.forget(session::PURGE, &[horizon.sessions_before, horizon.credible_until]).await?
+            + self.forget(token::PURGE, &[horizon.now, horizon.credible_until]).await?
+            + self.forget(device::PURGE, &[horizon.enrolments_before]).await?
+            + self.forget(node::PURGE, &[horizon.nodes_before, horizon.credible_until]).await?)
     }
 
     async fn ping(&self) -> Result<(), Fault> {

@@ -15,34 +15,9 @@ use crate::{
     PostgresStore, SqliteStore,
     row::FromColumns,
     sqlite::{read, writer::Outcome},
-    statements::user,
+    table::user::{self, UserRow},
     value::{Values, owned},
 };
-
-/// One user.
-#[derive(Clone, Debug)]
-pub struct UserRow {
-    /// Names the user for ever.
-    pub id: UserId,
-    /// The name as it was given.
-    pub name: String,
-    /// The one spelling of the name; no two users share it.
-    pub canonical_name: String,
-    /// Where mail goes.
-    pub email: Option<String>,
-    /// The hash of the password, with its parameters.
-    pub password_hash: Secret,
-    /// Whether the user may sign in.
-    pub active: bool,
-    /// Whether the user runs the place.
-    pub staff: bool,
-    /// Changes with every change of the user's credentials.
-    pub stamp: String,
-    /// When the user was added.
-    pub created: Timestamp,
-    /// When the password was last set.
-    pub password_changed: Timestamp,
-}
 
 /// What became of a new user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

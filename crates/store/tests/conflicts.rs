@@ -5,7 +5,7 @@
 use cluster::Fresh;
 use countersign_engine::{
     Store as _,
-    core::{AttemptId, Change, Sealed, Timestamp, Written},
+    core::{AttemptChange, AttemptId, Change, Sealed, Timestamp, Written},
 };
 use countersign_store::{PostgresPlace, PostgresStore};
 use countersign_testkit::contract::store::batch;
@@ -21,7 +21,10 @@ const MOMENTS: [&str; 3] = [
 
 fn spend(attempts: &[&str]) -> Vec<Change<Sealed>> {
     let until = Timestamp::from_seconds(600);
-    attempts.iter().map(|attempt| Change::SpendAttempt { attempt: AttemptId::new(*attempt), until }).collect()
+    attempts
+        .iter()
+        .map(|attempt| Change::Attempt(AttemptChange::Close { attempt: AttemptId::new(*attempt), until }))
+        .collect()
 }
 
 #[tokio::test]

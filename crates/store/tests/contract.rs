@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cluster::Fresh;
 use countersign_engine::memory::MemoryStore;
 use countersign_store::{PostgresPlace, PostgresStore, SqliteStore};
-use countersign_testkit::{Rigged, contract};
+use countersign_testkit::{Careless, contract};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_keeps_the_contract() {
@@ -39,5 +39,5 @@ async fn postgres_keeps_the_contract() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[should_panic(expected = "one_of_many_updates_wins")]
 async fn a_store_that_forgets_what_versions_are_for_breaks_the_contract() {
-    contract::store::run(async || Rigged::careless(Arc::new(MemoryStore::default()))).await;
+    contract::store::run(async || Careless::before(Arc::new(MemoryStore::default()))).await;
 }

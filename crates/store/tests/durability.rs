@@ -6,14 +6,15 @@ use std::time::Duration;
 use cluster::Cluster;
 use countersign_engine::{
     Store,
-    core::{AttemptId, Change, Timestamp, Written},
+    core::{AttemptChange, AttemptId, Change, Timestamp, Written},
 };
 use countersign_store::{PostgresPlace, PostgresStore};
 use countersign_testkit::contract::store::batch;
 
 /// What `synchronous_commit` is in the transaction that commits this.
 async fn durability_of_a_commit(store: &PostgresStore, cluster: &Cluster, attempt: &str) -> String {
-    let spent = Change::SpendAttempt { attempt: AttemptId::new(attempt), until: Timestamp::from_seconds(600) };
+    let spent =
+        Change::Attempt(AttemptChange::Close { attempt: AttemptId::new(attempt), until: Timestamp::from_seconds(600) });
     assert_eq!(*store.commit(batch(vec![spent])).await.unwrap().written(), Written::Done);
     cluster.sql("postgres", "SELECT level FROM noted ORDER BY number DESC LIMIT 1").unwrap()
 }

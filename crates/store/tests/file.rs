@@ -5,7 +5,9 @@ use std::{fs, path::Path, sync::Arc, thread};
 
 use countersign_engine::{
     Store,
-    core::{Change, Device, DeviceId, DeviceName, Kind, Sealed, Status, Timestamp, UserId, throttle::Throttle},
+    core::{
+        Change, Device, DeviceChange, DeviceId, DeviceName, Kind, Sealed, Status, Timestamp, UserId, throttle::Throttle,
+    },
 };
 use countersign_store::{Migrated, SqliteStore, StoreError};
 use countersign_testkit::contract::store::batch;
@@ -124,7 +126,7 @@ async fn nobody_but_the_owner_can_read_a_new_file() {
     let path = folder.path().join("store.db");
     SqliteStore::migrate(&path).unwrap();
     let store = SqliteStore::open(&path).unwrap();
-    store.commit(batch(vec![Change::AddDevice(device())])).await.unwrap();
+    store.commit(batch(vec![Change::Device(DeviceChange::Add(device()))])).await.unwrap();
     let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
     assert_eq!(files.len(), 3, "the database, its log and the index of the log");
     for file in files {
@@ -145,7 +147,7 @@ async fn with_the_last_handle_the_file_is_closed_and_the_log_tidied_away() {
     SqliteStore::migrate(&path).unwrap();
     let store = SqliteStore::open(&path).unwrap();
     let clone = store.clone();
-    store.commit(batch(vec![Change::AddDevice(device())])).await.unwrap();
+    store.commit(batch(vec![Change::Device(DeviceChange::Add(device()))])).await.unwrap();
     drop(store);
     clone.ping().await.unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
@@ -160,11 +162,11 @@ async fn nothing_of_a_removed_device_is_left_in_the_file() {
     SqliteStore::migrate(&path).unwrap();
     let store = SqliteStore::open(&path).unwrap();
     let state = device().state.0;
-    store.commit(batch(vec![Change::AddDevice(device())])).await.unwrap();
+    store.commit(batch(vec![Change::Device(DeviceChange::Add(device()))])).await.unwrap();
     drop(store);
     assert!(holds(&path, &state), "the device was never there");
     let store = SqliteStore::open(&path).unwrap();
-    let removal = Change::RemoveDevice { device: DeviceId::new("phone"), seen: 1 };
+    let removal = Change::Device(DeviceChange::Remove { device: DeviceId::new("phone"), expected_version: 1 });
     store.commit(batch(vec![removal])).await.unwrap();
     drop(store);
     assert!(!holds(&path, &state), "the state of a removed device");

@@ -11,8 +11,9 @@ use cluster::{Cluster, Fresh, Stop};
 use countersign_engine::{
     Fault, Store,
     core::{
-        AttemptId, Change, Client as Registered, ClientId, ClientKind, Device, DeviceId, DeviceName, FamilyId, Kind,
-        Scopes, Sealed, Session, SessionKey, Status, Timestamp, UserId, Written, throttle::Throttle,
+        AttemptChange, AttemptId, Change, Client as Registered, ClientChange, ClientId, ClientKind, Device,
+        DeviceChange, DeviceId, DeviceName, FamilyId, Kind, Scopes, Sealed, Session, SessionChange, SessionKey, Status,
+        Timestamp, TokenChange, UserId, Written, throttle::Throttle,
     },
     port::Horizon,
 };
@@ -55,7 +56,7 @@ fn device(id: &str) -> Device<Sealed> {
 }
 
 fn spend(attempt: impl Into<Box<str>>) -> Change<Sealed> {
-    Change::SpendAttempt { attempt: AttemptId::new(attempt), until: Timestamp::from_seconds(600) }
+    Change::Attempt(AttemptChange::Close { attempt: AttemptId::new(attempt), until: Timestamp::from_seconds(600) })
 }
 
 async fn commit(store: &PostgresStore, changes: Vec<Change<Sealed>>) -> Result<Written, Fault> {
@@ -138,9 +139,9 @@ async fn every_connection_is_named_and_has_its_time_outs() {
                  AND application_name <> 'psql'";
     assert_eq!(database.sql(named).unwrap(), "countersign");
     let stranger = stranger(&database).await;
-    commit(&store, vec![Change::AddDevice(device("phone"))]).await.unwrap();
+    commit(&store, vec![Change::Device(DeviceChange::Add(device("phone")))]).await.unwrap();
     stranger.batch_execute("BEGIN; UPDATE device SET name = 'held'").await.unwrap();
-    let update = || vec![Change::UpdateDevice(Device { version: 2, ..device("phone") }), spend("one")];
+    let update = || vec![Change::Device(DeviceChange::Update(Device { version: 2, ..device("phone") })), spend("one")];
     let fault = commit(&store, update()).await.unwrap_err();
     assert!(fault.to_string().contains("lock timeout"), "{fault}");
     assert!(fault.retry_after().is_some());
@@ -152,7 +153,7 @@ async fn every_connection_is_named_and_has_its_time_outs() {
 async fn a_device_that_is_confirmed_while_it_is_being_forgotten_stays() {
     let database = Fresh::database();
     let store = opened(&database.url()).await;
-    commit(&store, vec![Change::AddDevice(device("phone"))]).await.unwrap();
+    commit(&store, vec![Change::Device(DeviceChange::Add(device("phone")))]).await.unwrap();
     let stranger = stranger(&database).await;
     stranger.batch_execute("BEGIN; UPDATE device SET status = 'active', version = 2").await.unwrap();
     let now = Timestamp::from_seconds(1_000);
@@ -185,7 +186,7 @@ async fn a_device_that_is_confirmed_while_it_is_being_forgotten_stays() {
 async fn an_error_says_no_value() {
     let database = Fresh::database();
     let store = opened(&database.url()).await;
-    let nameless = Change::AddDevice(Device { state: Sealed(vec![]), ..device("hunter2") });
+    let nameless = Change::Device(DeviceChange::Add(Device { state: Sealed(vec![]), ..device("hunter2") }));
     for changes in [vec![nameless.clone()], vec![nameless, spend("one")]] {
         let fault = commit(&store, changes).await.unwrap_err();
         assert!(fault.to_string().contains("23514") && !format!("{fault:?}").contains("hunter2"), "{fault}");
@@ -255,18 +256,22 @@ async fn two_who_end_the_same_tokens_never_wait_for_each_other_for_ever() {
         created: Timestamp::from_seconds(1),
     };
     for end in [
-        Change::EndTokens { user: user.clone() },
-        Change::EndTokensBut { user: user.clone(), family: FamilyId::new("grant") },
-        Change::EndTokensOf { user: user.clone(), device: DeviceId::new("phone"), but: None },
+        Change::Token(TokenChange::RevokeAll { user: user.clone() }),
+        Change::Token(TokenChange::RevokeAllExcept { user: user.clone(), family: FamilyId::new("grant") }),
+        Change::Token(TokenChange::RevokeVerifiedBy {
+            user: user.clone(),
+            device: DeviceId::new("phone"),
+            except: None,
+        }),
     ] {
-        commit(&store, vec![Change::AddClient(client.clone())]).await.unwrap();
+        commit(&store, vec![Change::Client(ClientChange::Add(client.clone()))]).await.unwrap();
         let tokens =
             "INSERT INTO token (id, key, user_id, kind, name, scopes, level, stamp, device_id, signed_in, created,
                           expires, client_id)
                       SELECT n, n, 'ada', 'access', 'Wiki', '', 'aal1', 's', 'phone', 1, -n, 9, 'wiki'
                       FROM generate_series(1, 40) AS n";
         database.sql(tokens).unwrap();
-        let ends = [vec![end.clone()], vec![Change::RemoveClient(wiki.clone())]];
+        let ends = [vec![end.clone()], vec![Change::Client(ClientChange::Remove(wiki.clone()))]];
         let outcomes = all_at_once(2, |number| {
             let (store, changes) = (Arc::clone(&store), ends[number].clone());
             async move { commit(&store, changes).await.unwrap() }
@@ -280,12 +285,14 @@ async fn whoever_finds_every_connection_in_use_is_told_to_come_back() {
     let database = Fresh::database();
     PostgresStore::migrate(&place(&database.url())).await.unwrap();
     let store = PostgresStore::open(&place(&database.url()).with_connections(1)).await.unwrap();
-    commit(&store, vec![Change::AddDevice(device("phone"))]).await.unwrap();
+    commit(&store, vec![Change::Device(DeviceChange::Add(device("phone")))]).await.unwrap();
     let stranger = stranger(&database).await;
     stranger.batch_execute("BEGIN; UPDATE device SET name = 'held'").await.unwrap();
     let held = tokio::spawn({
         let store = store.clone();
-        async move { commit(&store, vec![Change::UpdateDevice(Device { version: 2, ..device("phone") })]).await }
+        async move {
+            commit(&store, vec![Change::Device(DeviceChange::Update(Device { version: 2, ..device("phone") }))]).await
+        }
     });
     while store.pool_stats().idle > 0 {
         tokio::task::yield_now().await;
@@ -385,7 +392,7 @@ async fn our_commits_wait_for_the_disk_whatever_the_server_says() {
         method: None,
         repeat: None,
     };
-    commit(&store, vec![Change::OpenSession(session), spend("one")]).await.unwrap();
+    commit(&store, vec![Change::Session(SessionChange::Create(session)), spend("one")]).await.unwrap();
     let seen = store.session(&SessionKey::new("key")).await.unwrap().unwrap().stamp;
     assert_eq!(seen, "on");
 }

@@ -12,7 +12,10 @@ use std::{
 
 use countersign_engine::{
     Store,
-    core::{AttemptId, Change, Event, EventKind, Sealed, Timestamp, UserId, Written},
+    core::{
+        AccountChange, AttemptChange, AttemptId, Change, Event, EventChange, EventKind, Sealed, Timestamp, UserId,
+        Written,
+    },
     port::Horizon,
 };
 use countersign_store::SqliteStore;
@@ -32,11 +35,11 @@ fn opened(path: &Path) -> SqliteStore {
 }
 
 fn spend(attempt: impl Into<Box<str>>) -> Change<Sealed> {
-    Change::SpendAttempt { attempt: AttemptId::new(attempt), until: Timestamp::from_seconds(600) }
+    Change::Attempt(AttemptChange::Close { attempt: AttemptId::new(attempt), until: Timestamp::from_seconds(600) })
 }
 
 fn event(user: &str) -> Change<Sealed> {
-    Change::Record(Event::new(Timestamp::from_seconds(1), UserId::new(user), EventKind::SignedIn))
+    Change::Event(EventChange::Record(Event::new(Timestamp::from_seconds(1), UserId::new(user), EventKind::SignedIn)))
 }
 
 async fn events(store: &SqliteStore, user: &str) -> usize {
@@ -201,7 +204,11 @@ async fn after_a_torture_the_file_is_sound() {
                 let user = UserId::new(format!("user {}", number % 7));
                 let factors = store.factors(&user).await.unwrap();
                 let changes = vec![
-                    Change::MoveFactors { user: user.clone(), seen: factors.account.factors, preferred: None },
+                    Change::Account(AccountChange::BumpFactorSet {
+                        user: user.clone(),
+                        expected_version: factors.account.factors,
+                        preferred: None,
+                    }),
                     event(user.as_str()),
                     spend(format!("{number} {round}")),
                 ];

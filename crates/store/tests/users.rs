@@ -7,8 +7,8 @@ use cluster::Fresh;
 use countersign_engine::{
     Owners as _, Store, User,
     core::{
-        Change, DeviceName, Kind, Level, Scopes, Secret, Session, SessionKey, Timestamp, Token, TokenId, TokenKey,
-        TokenKind, UserId, Written,
+        Change, DeviceName, Kind, Level, Scopes, Secret, Session, SessionChange, SessionKey, Timestamp, Token,
+        TokenChange, TokenId, TokenKey, TokenKind, UserChange, UserId, Written,
     },
 };
 use countersign_store::{Activity, Database, Insertion, NewPassword, Opened, UserRow, UserTable};
@@ -227,10 +227,10 @@ async fn a_session_and_a_token_come_with_the_user_as_they_are_now() {
         let (of_ada, of_nobody) = (session("ada's", "1"), session("nobody's", "2"));
         let (ada_s, nobody_s) = (token("ada's", "1"), token("nobody's", "2"));
         let rows = vec![
-            Change::OpenSession(of_ada.clone()),
-            Change::OpenSession(of_nobody.clone()),
-            Change::OpenToken(ada_s.clone()),
-            Change::OpenToken(nobody_s.clone()),
+            Change::Session(SessionChange::Create(of_ada.clone())),
+            Change::Session(SessionChange::Create(of_nobody.clone())),
+            Change::Token(TokenChange::Issue(ada_s.clone())),
+            Change::Token(TokenChange::Issue(nobody_s.clone())),
         ];
         assert_eq!(*store.commit(batch(rows)).await.unwrap().written(), Written::Done);
 
@@ -257,14 +257,16 @@ async fn t106_a_password_is_set_in_the_batch_that_ends_the_sessions_or_not_at_al
     for (_place, store, users) in stores().await {
         users.insert(ada()).await.unwrap();
         let later = Timestamp::from_seconds(50_000);
-        let set = |user: &str, expected: &str, stamp: &str| Change::SetPassword {
-            user: UserId::new(user),
-            expected_stamp: expected.into(),
-            stamp: stamp.into(),
-            hash: Secret::new(format!("$argon2id${stamp}")),
-            at: later,
+        let set = |user: &str, expected: &str, stamp: &str| {
+            Change::User(UserChange::SetPassword {
+                user: UserId::new(user),
+                expected_stamp: expected.into(),
+                stamp: stamp.into(),
+                hash: Secret::new(format!("$argon2id${stamp}")),
+                at: later,
+            })
         };
-        let opened = |key: &str| Change::OpenSession(session(key, "1"));
+        let opened = |key: &str| Change::Session(SessionChange::Create(session(key, "1")));
         for (user, expected) in [("1", "moved"), ("2", "one"), ("1", "")] {
             let receipt = store.commit(batch(vec![set(user, expected, "two"), opened("early")])).await.unwrap();
             assert_eq!(*receipt.written(), Written::Conflict, "{user} {expected}");
@@ -272,7 +274,7 @@ async fn t106_a_password_is_set_in_the_batch_that_ends_the_sessions_or_not_at_al
         let unchanged = users.by_id(&ada().id).await.unwrap().unwrap();
         assert_eq!((unchanged.stamp.as_str(), unchanged.password_hash.expose()), ("one", "$argon2id$first"));
         // What conflicts elsewhere in the batch leaves the password as it was.
-        let gone = Change::ExpectSession(SessionKey::new("gone"));
+        let gone = Change::Session(SessionChange::Require(SessionKey::new("gone")));
         let receipt = store.commit(batch(vec![set("1", "one", "two"), gone])).await.unwrap();
         assert_eq!(*receipt.written(), Written::Conflict);
         let receipt = store.commit(batch(vec![set("1", "one", "two"), opened("late")])).await.unwrap();

@@ -8,14 +8,10 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use async_trait::async_trait;
 use countersign_engine::{
     Fault, Store,
-    core::{
-        AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
-        Predecessor, Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId,
-    },
-    port::Horizon,
+    core::{Batch, Receipt, Sealed},
+    port::hooked::{Hook, Hooked},
 };
 
 /// When a call fails.
@@ -27,10 +23,9 @@ pub enum Fails {
     After,
 }
 
-/// A store before which calls fail.
-#[derive(Debug)]
+/// Makes calls fail.
+#[derive(Debug, Default)]
 pub struct Failing {
-    store: Arc<dyn Store>,
     calls: AtomicUsize,
     armed: Mutex<Option<(usize, Fails)>>,
     read_only: AtomicBool,
@@ -38,8 +33,8 @@ pub struct Failing {
 
 impl Failing {
     /// Before `store`; nothing fails until it is armed.
-    pub fn before(store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { store, calls: AtomicUsize::new(0), armed: Mutex::default(), read_only: AtomicBool::new(false) })
+    pub fn before(store: Arc<dyn Store>) -> Arc<Hooked<Self>> {
+        Arc::new(Hooked::new(store, Self::default()))
     }
 
     /// Counts from now on, and fails at the call of this number, beginning with 0, if one is given.
@@ -57,8 +52,14 @@ impl Failing {
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
+}
 
-    async fn through<T>(&self, call: impl Future<Output = Result<T, Fault>> + Send) -> Result<T, Fault> {
+impl Hook for Failing {
+    async fn around<T: Send>(
+        &self,
+        _: &'static str,
+        call: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> Result<T, Fault> {
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
         let armed = *self.armed.lock().unwrap_or_else(PoisonError::into_inner);
         match armed.filter(|(at, _)| *at == number) {
@@ -67,86 +68,11 @@ impl Failing {
             None => call.await,
         }
     }
-}
 
-#[async_trait]
-impl Store for Failing {
-    async fn factors(&self, user: &UserId) -> Result<Factors<Sealed>, Fault> {
-        self.through(self.store.factors(user)).await
-    }
-
-    async fn device(&self, device: &DeviceId) -> Result<Option<Device<Sealed>>, Fault> {
-        self.through(self.store.device(device)).await
-    }
-
-    async fn attempt_spent(&self, attempt: &AttemptId) -> Result<bool, Fault> {
-        self.through(self.store.attempt_spent(attempt)).await
-    }
-
-    async fn session(&self, key: &SessionKey) -> Result<Option<Session>, Fault> {
-        self.through(self.store.session(key)).await
-    }
-
-    async fn session_after(&self, predecessor: &Predecessor) -> Result<Option<Session>, Fault> {
-        self.through(self.store.session_after(predecessor)).await
-    }
-
-    async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, Fault> {
-        self.through(self.store.sessions(user)).await
-    }
-
-    async fn token(&self, key: &TokenKey) -> Result<Option<Token>, Fault> {
-        self.through(self.store.token(key)).await
-    }
-
-    async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Fault> {
-        self.through(self.store.tokens(user)).await
-    }
-
-    async fn client(&self, client: &ClientId) -> Result<Option<Client>, Fault> {
-        self.through(self.store.client(client)).await
-    }
-
-    async fn clients(&self) -> Result<Vec<Client>, Fault> {
-        self.through(self.store.clients()).await
-    }
-
-    async fn events(&self, user: &UserId, limit: u32) -> Result<Vec<Event>, Fault> {
-        self.through(self.store.events(user, limit)).await
-    }
-
-    async fn deliveries(&self, user: &UserId, limit: u32) -> Result<Vec<Delivery>, Fault> {
-        self.through(self.store.deliveries(user, limit)).await
-    }
-
-    async fn budget(&self, key: &str) -> Result<Option<Budget>, Fault> {
-        self.through(self.store.budget(key)).await
-    }
-
-    async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
+    async fn commit(&self, store: &dyn Store, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
         if self.read_only.load(Ordering::SeqCst) {
             return Err(Fault::new("write to a full disk"));
         }
-        self.through(self.store.commit(batch)).await
-    }
-
-    async fn device_cookies(&self, user: &UserId) -> Result<Vec<DeviceCookie>, Fault> {
-        self.through(self.store.device_cookies(user)).await
-    }
-
-    async fn nodes(&self) -> Result<Vec<Node>, Fault> {
-        self.through(self.store.nodes()).await
-    }
-
-    async fn devices_after(&self, cursor: Option<&DeviceId>, limit: u32) -> Result<Vec<Device<Sealed>>, Fault> {
-        self.through(self.store.devices_after(cursor, limit)).await
-    }
-
-    async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
-        self.through(self.store.purge(horizon)).await
-    }
-
-    async fn ping(&self) -> Result<(), Fault> {
-        self.through(self.store.ping()).await
+        self.around("commit", store.commit(batch)).await
     }
 }

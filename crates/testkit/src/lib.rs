@@ -28,7 +28,7 @@ pub use hooked::{HookedUsers, UsersCall};
 pub use outbox::{Behaviour, Outbox, SoftToken, SoftYubikey, TestValidator, other_code};
 pub use people::TestUsers;
 pub use program::{Answer, Program};
-pub use race::{Rigged, all_at_once};
+pub use race::{Careless, Gate, all_at_once};
 pub use rounds::rounds;
 pub use wishes::WISHES;
 pub use world::{Person, World, refusal};

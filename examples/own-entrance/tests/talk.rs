@@ -131,7 +131,7 @@ async fn what_cannot_be_decided_is_neither_yes_nor_no() {
     let store = Failing::before(Arc::new(MemoryStore::default()));
     let world = World::on(store.clone());
     let (ada, entrance) = (world.user("ada"), entrance(&world).await);
-    store.arm(Some((0, Fails::Before)));
+    store.hook().arm(Some((0, Fails::Before)));
     let answer = Caller::at(entrance).await.gives("ada", &ada.password).await;
     assert!(answer.starts_with("FAULT ") && !answer.contains("on purpose"), "{answer}");
 }

@@ -10,7 +10,7 @@ mod deed;
 
 use std::{fmt::Write as _, path::Path, sync::Arc};
 
-use countersign_engine::{Store, memory::MemoryStore};
+use countersign_engine::{Store, memory::MemoryStore, port::hooked::Hooked};
 use countersign_store::{PostgresPlace, PostgresStore, SqliteStore};
 use countersign_testkit::{Failing, Fails, Page, Person, World};
 use http::StatusCode;
@@ -43,7 +43,7 @@ fn gives_a_session(page: &Page) -> bool {
 }
 
 /// A world of its own, alike every time, in which calls can fail.
-async fn ready(deed: Deed) -> (Arc<dyn Store>, Arc<Failing>, Ready) {
+async fn ready(deed: Deed) -> (Arc<dyn Store>, Arc<Hooked<Failing>>, Ready) {
     let rows: Arc<dyn Store> = Arc::new(MemoryStore::default());
     let failing = Failing::before(rows.clone());
     let ready = deed.ready(&World::on(failing.clone()), "ada").await;
@@ -55,9 +55,9 @@ async fn whichever_call_fails_the_answer_is_a_fault_and_nothing_is_half_done() {
     for deed in DEEDS.into_iter().chain(LOOKS) {
         let (rows, failing, clean) = ready(deed).await;
         let before = picture(&*rows, &clean.person).await;
-        failing.arm(None);
+        failing.hook().arm(None);
         let done = clean.act().await;
-        let calls = failing.calls();
+        let calls = failing.hook().calls();
         let after = picture(&*rows, &clean.person).await;
         let works = done.status.is_success() || done.status.is_redirection() || deed.is_a_guess();
         assert!(works && calls > 0, "{deed:?} does not work: {} {}", done.status, done.body);
@@ -66,9 +66,9 @@ async fn whichever_call_fails_the_answer_is_a_fault_and_nothing_is_half_done() {
             let what = format!("{deed:?}, call {number} of {calls} failing {fails:?}");
             let (rows, failing, ready) = ready(deed).await;
             assert_eq!(picture(&*rows, &ready.person).await, before, "{what}: worlds are not alike");
-            failing.arm(Some((number, fails)));
+            failing.hook().arm(Some((number, fails)));
             let page = ready.act().await;
-            failing.arm(None);
+            failing.hook().arm(None);
             let left = picture(&*rows, &ready.person).await;
             // A host writes the password after the commit that ends the sessions, and the event comes last.
             let before_the_host =

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::{Change, Device, DeviceId, Factors, Level, Refusal, Session, Timestamp, method::Methods};
+use crate::{BudgetChange, Change, Device, DeviceId, Factors, Level, Refusal, Session, Timestamp, method::Methods};
 
 /// So many wrong answers end the session in which they were given.
 pub const MAX_FAILURES: u32 = 5;
@@ -43,11 +43,11 @@ impl<'a> SessionFailures<'a> {
 
     pub(crate) fn charge(self, at: Timestamp) -> Change {
         let (key, window) = (Self::budget(self.session), self.window);
-        Change::Spend { key, amount: 1, limit: MAX_FAILURES, at, window }
+        Change::Budget(BudgetChange::Charge { key, amount: 1, limit: MAX_FAILURES, at, window })
     }
 
     pub(crate) fn refund(self) -> Change {
-        Change::Refund { key: Self::budget(self.session), amount: 1, until: Timestamp::MAX }
+        Change::Budget(BudgetChange::Refund { key: Self::budget(self.session), amount: 1, until: Timestamp::MAX })
     }
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Check;
 use crate::{
-    Address, AttemptId, Change, DeliveryId, Policy, Secret, Timestamp,
+    Address, AttemptId, BudgetChange, Change, DeliveryChange, DeliveryId, Policy, Secret, Timestamp,
     flow::Purpose,
     mark::{Mark, Marks},
     otp::{Code, Digits},
@@ -182,12 +182,10 @@ pub(super) fn check(state: &State, asked: Asked<'_>, answer: &Secret, now: Times
     if !bool::from(code.matches(&challenge.code)) {
         return Check::Wrong;
     }
-    let refunds = challenge.refunds.iter().map(|refund| Change::Refund {
-        key: refund.budget.clone(),
-        amount: refund.amount,
-        until: refund.until,
+    let refunds = challenge.refunds.iter().map(|refund| {
+        Change::Budget(BudgetChange::Refund { key: refund.budget.clone(), amount: refund.amount, until: refund.until })
     });
-    let verified = Change::NoteVerified { delivery: challenge.delivery.clone(), at: now };
+    let verified = Change::Delivery(DeliveryChange::NoteVerified { delivery: challenge.delivery.clone(), at: now });
     Check::Right {
         mark: challenge.mark(),
         // The challenge stays until it is over, so that its code is told from a wrong one if it comes again. It goes with the

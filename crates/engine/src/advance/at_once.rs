@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use countersign_core::{
     AttemptId, Change, Device, Factors, FamilyId, Kind, Level, Refusal, Secret, Session, SessionKey, Timestamp,
+    TokenChange,
     flow::{Attempt, Charge, Purpose, at_once, login},
     method::{State, delivered},
 };
@@ -195,5 +196,5 @@ fn lowered(own: &Session, now: Timestamp) -> Session {
 
 /// The end of every token but those of this session, which go on with it, and are no surer than it is.
 fn others_tokens(own: &Session) -> Change {
-    Change::EndTokensBut { user: own.user.clone(), family: FamilyId::new(own.key.as_str()) }
+    Change::Token(TokenChange::RevokeAllExcept { user: own.user.clone(), family: FamilyId::new(own.key.as_str()) })
 }

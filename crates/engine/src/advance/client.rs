@@ -13,8 +13,9 @@
 use std::time::Duration;
 
 use countersign_core::{
-    AttemptId, Batch, Change, Client, Event, EventKind, FamilyId, Refusal, Scopes, Secret, Session, SessionKey,
-    Timestamp, Token, TokenId, TokenKind, UserId, Written,
+    AccountChange, AttemptChange, AttemptId, Batch, Change, Client, ClientChange, Event, EventChange, EventKind,
+    FamilyId, Refusal, Scopes, Secret, Session, SessionChange, SessionKey, Timestamp, Token, TokenChange, TokenId,
+    TokenKind, UserId, Written,
 };
 
 use super::{Visit, token::deed};
@@ -53,15 +54,15 @@ impl Engine {
             let factors = self.expect_factors(&session.user).await?;
             self.stands(session).await?;
             if self.store().client(&client.id).await?.is_none() {
-                self.commit(&Batch::new(vec![Change::EndSession(session.key.clone())])).await?;
+                self.commit(&Batch::new(vec![Change::Session(SessionChange::End(session.key.clone()))])).await?;
                 return Ok(None);
             }
             let (tokens, mut changes) = self.drawn(client, session, &scopes, &scopes, now);
             changes.extend([
                 factors,
-                Change::ExpectClient(client.id.clone()),
-                Change::ExpectSession(session.key.clone()),
-                Change::Record(deed(EventKind::TokenMade, signed_in, visit, now)),
+                Change::Client(ClientChange::Require(client.id.clone())),
+                Change::Session(SessionChange::Require(session.key.clone())),
+                Change::Event(EventChange::Record(deed(EventKind::TokenMade, signed_in, visit, now))),
             ]);
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok(Some(tokens));
@@ -100,12 +101,12 @@ impl Engine {
             let session = grant.session();
             let (tokens, mut changes) = self.drawn(client, session, scopes, &row.scopes, now);
             changes.extend([
-                Change::SpendAttempt { attempt: spent, until: row.expires },
+                Change::Attempt(AttemptChange::Close { attempt: spent, until: row.expires }),
                 factors,
-                Change::RequireToken(row.id.clone()),
-                Change::ExpectClient(client.id.clone()),
-                Change::ExpectSession(session.key.clone()),
-                Change::TouchSession { key: session.key.clone(), at: now },
+                Change::Token(TokenChange::Require(row.id.clone())),
+                Change::Client(ClientChange::Require(client.id.clone())),
+                Change::Session(SessionChange::Require(session.key.clone())),
+                Change::Session(SessionChange::Touch { key: session.key.clone(), at: now }),
             ]);
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok(tokens);
@@ -117,14 +118,22 @@ impl Engine {
     /// The condition that the user's set of devices stays what it is now.
     async fn expect_factors(&self, user: &UserId) -> Result<Change, Fault> {
         let factors = self.store().factors(user).await?;
-        Ok(Change::ExpectFactors { user: user.clone(), seen: factors.account.factors })
+        Ok(Change::Account(AccountChange::RequireFactorSet {
+            user: user.clone(),
+            expected_version: factors.account.factors,
+        }))
     }
 
     /// Ends a grant of which a token was shown that had been exchanged.
     async fn end_grant(&self, row: &Token, visit: &Visit, now: Timestamp) -> Result<(), Fault> {
         let event = Event::new(now, row.user.clone(), EventKind::RefreshReplayed);
         let event = Event { address: visit.address, ..event };
-        self.commit(&Batch::new(vec![Change::EndSession(grant_of(row)), Change::Record(event)])).await.map(drop)
+        self.commit(&Batch::new(vec![
+            Change::Session(SessionChange::End(grant_of(row))),
+            Change::Event(EventChange::Record(event)),
+        ]))
+        .await
+        .map(drop)
     }
 
     /// Both tokens, and what makes them.
@@ -161,8 +170,8 @@ impl Engine {
             family: Some(FamilyId::new(session.key.as_str())),
         };
         let changes = vec![
-            Change::OpenToken(row(&access, TokenKind::Access, scopes, expires)),
-            Change::OpenToken(row(&refresh, TokenKind::Refresh, granted, end)),
+            Change::Token(TokenChange::Issue(row(&access, TokenKind::Access, scopes, expires))),
+            Change::Token(TokenChange::Issue(row(&refresh, TokenKind::Refresh, granted, end))),
         ];
         (ClientTokens { access, refresh, lifetime: expires.since(now), scopes: scopes.clone() }, changes)
     }

@@ -3,7 +3,9 @@
 //! The session that comes out takes the old one's place, as after a step-up, and setups that were begun in the old one go on
 //! in it. A wrong password is charged like a failed first step.
 
-use countersign_core::{Change, EventKind, Refusal, Secret, flow::Charge, flow::manage};
+use countersign_core::{
+    AccountChange, Change, EventChange, EventKind, Refusal, Secret, SessionChange, flow::Charge, flow::manage,
+};
 
 use super::{PASSWORD_ONLY, Visit, token::deed};
 use crate::{
@@ -46,10 +48,13 @@ impl Engine {
                     Terms { user, level: PASSWORD_ONLY, device: None, method: None, signed_in: now, verified: None };
                 let session = session::row(&token, terms, now);
                 let mut changes = vec![
-                    Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
-                    Change::EndSession(old.key.clone()),
-                    Change::OpenSession(session.clone()),
-                    Change::Record(deed(EventKind::SignedIn, signed_in, visit, now)),
+                    Change::Account(AccountChange::RequireFactorSet {
+                        user: user.id.clone(),
+                        expected_version: factors.account.factors,
+                    }),
+                    Change::Session(SessionChange::End(old.key.clone())),
+                    Change::Session(SessionChange::Create(session.clone())),
+                    Change::Event(EventChange::Record(deed(EventKind::SignedIn, signed_in, visit, now))),
                     charge.refund(),
                 ];
                 changes.extend(self.setups_follow(&factors, None, &old.key, &session.key));

@@ -15,8 +15,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Address, Batch, Change, Device, DeviceId, DeviceName, EmailAddress, EventKind, Factors, Kind, Refusal, Sealed,
-    Secret, Session, SessionKey, Status, Timestamp, Written,
+    AccountChange, Address, Batch, Change, Device, DeviceChange, DeviceId, DeviceName, EmailAddress, EventChange,
+    EventKind, Factors, Kind, Refusal, Sealed, Secret, Session, SessionChange, SessionKey, Status, Timestamp, Written,
     flow::{Attempt, Purpose, manage},
     method::{State, delivered, hotp, totp, yubikey},
     otp::{Key, Otpauth, OtpauthHotp},
@@ -152,9 +152,9 @@ impl Engine {
             };
             let mut changes = stale(&factors, self.policy().login_timeout, now);
             changes.extend([
-                Change::ExpectSession(signed_in.session().key.clone()),
-                Change::AddDevice(device.clone()),
-                Change::LimitSetups { user: user.clone(), most: MOST_RUNNING },
+                Change::Session(SessionChange::Require(signed_in.session().key.clone())),
+                Change::Device(DeviceChange::Add(device.clone())),
+                Change::Device(DeviceChange::LimitSetups { user: user.clone(), max: MOST_RUNNING }),
             ]);
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok(device);
@@ -264,13 +264,14 @@ impl Engine {
                     let confirmed = proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now);
                     let replaced = attempt.replaces.as_ref().and_then(|id| factors.device(id));
                     let default = factors.default_with(draft.device(), attempt.replaces.as_ref());
-                    let mut changes = vec![joined(user, factors, default), Change::Record(confirmed)];
+                    let mut changes =
+                        vec![joined(user, factors, default), Change::Event(EventChange::Record(confirmed))];
                     changes.extend(superseded(user, old, factors));
                     changes.extend(self.setups_follow(factors, Some(draft.device()), &old.key, &session.key));
                     if let Some(replaced) = replaced {
                         let removed = removed(replaced, event(EventKind::DeviceRemoved, &attempt, visit, now));
                         changes.extend(removal(replaced, Some(session.key.clone()), None));
-                        changes.push(Change::Record(removed));
+                        changes.push(Change::Event(EventChange::Record(removed)));
                     }
                     Success { session, changes }
                 },
@@ -289,8 +290,9 @@ impl Engine {
         let abandoned = self.settle(signed_in.user(), Ground::Run(&attempt, signed_in.session()), |factors, _| {
             let device = attempt.device.as_ref().and_then(|id| factors.device(id));
             let running = device.filter(|device| device.status == Status::Enrolling);
-            let removal =
-                |device: &Device<Sealed>| Change::RemoveDevice { device: device.id.clone(), seen: device.version };
+            let removal = |device: &Device<Sealed>| {
+                Change::Device(DeviceChange::Remove { device: device.id.clone(), expected_version: device.version })
+            };
             Ok((running.map(removal).into_iter().collect(), ()))
         });
         match abandoned.await {
@@ -331,7 +333,7 @@ impl Engine {
         if changes.is_empty() || !is_running {
             return Ok(vec![]);
         }
-        changes.push(Change::ExpectSession(from.clone()));
+        changes.push(Change::Session(SessionChange::Require(from.clone())));
         Ok(changes)
     }
 
@@ -351,7 +353,7 @@ impl Engine {
         own.map(|mut device| {
             device.state.setup_session = Some(to.clone());
             device.version = device.version.saturating_add(1);
-            Change::UpdateDevice(device)
+            Change::Device(DeviceChange::Update(device))
         })
         .collect()
     }
@@ -360,7 +362,11 @@ impl Engine {
 /// The end of what a device that joins takes the place of: this session, or, if it is the first, everything that was opened
 /// without one.
 fn superseded(user: &User, old: &Session, factors: &Factors<Sealed>) -> Vec<Change> {
-    if factors.enabled() { vec![Change::EndSession(old.key.clone())] } else { session::ends_all(&user.id).into() }
+    if factors.enabled() {
+        vec![Change::Session(SessionChange::End(old.key.clone()))]
+    } else {
+        session::ends_all(&user.id).into()
+    }
 }
 
 /// The devices that stay beside one that is being set up: all but the one that it takes the place of.
@@ -370,7 +376,11 @@ fn staying(factors: &Factors<Sealed>, replaced: Option<&DeviceId>) -> Factors<Se
 
 /// The set of devices after one has joined, with this default.
 pub(super) fn joined(user: &User, factors: &Factors<Sealed>, default: DeviceId) -> Change {
-    Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: Some(default) }
+    Change::Account(AccountChange::BumpFactorSet {
+        user: user.id.clone(),
+        expected_version: factors.account.factors,
+        preferred: Some(default),
+    })
 }
 
 /// The setups that are dead, or too many, and go when another begins.
@@ -380,7 +390,9 @@ fn stale(factors: &Factors<Sealed>, timeout: Duration, now: Timestamp) -> Vec<Ch
     let surplus = enrolling.len().saturating_sub(most.saturating_sub(1));
     let is_over = |device: &Device<Sealed>| device.created.after(timeout) <= now || !device.created.is_credible(now);
     let gone = |(place, device): &(usize, &&Device<Sealed>)| *place < surplus || is_over(device);
-    let removal = |device: &Device<Sealed>| Change::RemoveDevice { device: device.id.clone(), seen: device.version };
+    let removal = |device: &Device<Sealed>| {
+        Change::Device(DeviceChange::Remove { device: device.id.clone(), expected_version: device.version })
+    };
     enrolling.iter().enumerate().filter(gone).map(|(_, device)| removal(device)).collect()
 }
 

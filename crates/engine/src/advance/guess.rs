@@ -13,7 +13,7 @@
 
 use std::net::IpAddr;
 
-use countersign_core::{Batch, BrowserId, Change, Refusal, Secret, Timestamp, Written, flow::Charge};
+use countersign_core::{Batch, BrowserId, BudgetChange, Change, Refusal, Secret, Timestamp, Written, flow::Charge};
 use sha2::{Digest as _, Sha256};
 
 use super::Visit;
@@ -136,7 +136,7 @@ impl Engine {
     /// The change that charges one guess.
     fn guess(&self, key: String, at: Timestamp) -> Change {
         let rule = &self.policy().first_step;
-        Change::Spend { key, amount: 1, limit: rule.per_account, at, window: rule.window }
+        Change::Budget(BudgetChange::Charge { key, amount: 1, limit: rule.per_account, at, window: rule.window })
     }
 
     fn spare(&self, ip: Option<IpAddr>) {

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Change, Device, DeviceId, Event, EventKind, Factors, Refusal, Secret, Session, Status, Timestamp, Written,
+    AccountChange, Batch, Change, Device, DeviceId, Event, EventChange, EventKind, Factors, Refusal, Secret, Session,
+    SessionChange, Status, Timestamp, Written,
     flow::{Attempt, Charge, Purpose, login},
     view::{AnswerForm, ChallengeView, PromptView},
 };
@@ -132,9 +133,9 @@ impl Engine {
         let session = session::row(&token, terms, now);
         self.observer().before_grant(user, &session).await?;
         let mut changes = vec![
-            Change::ExpectFactors { user: user.id.clone(), seen: factors },
-            Change::OpenSession(session.clone()),
-            Change::Record(event(EventKind::SignedIn, attempt, visit, now)),
+            Change::Account(AccountChange::RequireFactorSet { user: user.id.clone(), expected_version: factors }),
+            Change::Session(SessionChange::Create(session.clone())),
+            Change::Event(EventChange::Record(event(EventKind::SignedIn, attempt, visit, now))),
         ];
         changes.extend(replaced(visit));
         if let Some(old) = &visit.session {
@@ -212,7 +213,8 @@ impl Engine {
                 grant: &|draft, _, now| {
                     let terms = Terms::proved(user, draft, attempt.started, now);
                     let signed_in = proved(EventKind::SignedIn, attempt, draft, visit, now);
-                    let changes = replaced(visit).into_iter().chain([Change::Record(signed_in)]).collect();
+                    let changes =
+                        replaced(visit).into_iter().chain([Change::Event(EventChange::Record(signed_in))]).collect();
                     Success { session: session::row(&token, terms, now), changes }
                 },
             })
@@ -233,7 +235,11 @@ impl Engine {
             let session = signed_in.session();
             let event = Event::new(self.now(), session.user.clone(), EventKind::SignedOut);
             let event = Event { address: visit.address, ..event };
-            self.commit(&Batch::new(vec![Change::EndSession(session.key.clone()), Change::Record(event)])).await?;
+            self.commit(&Batch::new(vec![
+                Change::Session(SessionChange::End(session.key.clone())),
+                Change::Event(EventChange::Record(event)),
+            ]))
+            .await?;
         }
         if let Some(attempt) = pending.and_then(|token| self.open_attempt(token, Purpose::Login)) {
             let spent = self.commit(&Batch::new(vec![Self::spend(&attempt)])).await?;
@@ -249,9 +255,9 @@ impl Engine {
         let session = self.store().session_after(&(&attempt.id).into()).await?;
         let Some(session) = session.filter(Session::is_unused) else { return Ok(()) };
         let changes = vec![
-            Change::CloseRepeat(session.key.clone()),
-            Change::EndSession(session.key),
-            Change::Record(event(EventKind::SignedOut, attempt, visit, self.now())),
+            Change::Session(SessionChange::CloseRepeat(session.key.clone())),
+            Change::Session(SessionChange::End(session.key)),
+            Change::Event(EventChange::Record(event(EventKind::SignedOut, attempt, visit, self.now()))),
         ];
         // A conflict says that the token is in use by now: that session is signed out by whoever holds it.
         self.commit(&Batch::new(changes)).await.map(drop)
@@ -286,5 +292,5 @@ fn has_code(device: &PromptView, unsent: &Refusal) -> bool {
 
 /// The end of the session that a new one takes the place of.
 fn replaced(visit: &Visit) -> Option<Change> {
-    visit.session.as_ref().map(|token| Change::EndSession(token.key()))
+    visit.session.as_ref().map(|token| Change::Session(SessionChange::End(token.key())))
 }

@@ -4,8 +4,9 @@
 //! form sent twice, or an answer page reloaded, does nothing the second time and shows no code again.
 
 use countersign_core::{
-    Batch, Change, Device, DeviceId, DeviceName, Event, EventKind, Factors, FamilyId, Kind, Level, Refusal, Sealed,
-    Secret, Session, SessionKey, Status, Timestamp, UserId,
+    AccountChange, Batch, Change, Device, DeviceChange, DeviceCookieChange, DeviceId, DeviceName, Event, EventChange,
+    EventKind, Factors, FamilyId, Kind, Level, Refusal, Sealed, Secret, Session, SessionChange, SessionKey, Status,
+    Timestamp, TokenChange, UserChange, UserId,
     flow::{Purpose, manage},
     method::{
         State,
@@ -71,9 +72,14 @@ impl Engine {
                 });
                 if let Some(renewed) = &renewed {
                     changes.extend(self.setups_follow(&factors, None, &own.key, &renewed.key));
-                    changes.push(Change::OpenSession(renewed.clone()));
+                    changes.push(Change::Session(SessionChange::Create(renewed.clone())));
                 }
-                changes.push(Change::Record(event(EventKind::BackupCodesMade, &attempt, visit, now)));
+                changes.push(Change::Event(EventChange::Record(event(
+                    EventKind::BackupCodesMade,
+                    &attempt,
+                    visit,
+                    now,
+                ))));
                 Ok((changes, renewed))
             })
             .await?;
@@ -88,7 +94,14 @@ impl Engine {
             self.may_use(signed_in.session(), &factors, now)?;
             let known = factors.device(device).filter(|device| device.is_active() && !device.kind.is_fallback());
             let preferred = Some(known.ok_or(Refusal::DeviceUnknown)?.id.clone());
-            Ok((vec![Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred }], ()))
+            Ok((
+                vec![Change::Account(AccountChange::BumpFactorSet {
+                    user: user.id.clone(),
+                    expected_version: factors.account.factors,
+                    preferred,
+                })],
+                (),
+            ))
         })
         .await
     }
@@ -112,7 +125,7 @@ impl Engine {
             let mut renamed = deed(EventKind::DeviceRenamed, signed_in, visit, now);
             renamed.device = Some(known.id.clone());
             renamed.method = Some(known.kind.clone());
-            Ok((vec![Change::UpdateDevice(known), Change::Record(renamed)], ()))
+            Ok((vec![Change::Device(DeviceChange::Update(known)), Change::Event(EventChange::Record(renamed))], ()))
         })
         .await
     }
@@ -135,8 +148,12 @@ impl Engine {
             let removed = removed(known, event(EventKind::DeviceRemoved, &attempt, visit, now));
             let preferred = factors.default_without(device);
             let mut changes = vec![
-                Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred },
-                Change::Record(removed),
+                Change::Account(AccountChange::BumpFactorSet {
+                    user: user.id.clone(),
+                    expected_version: factors.account.factors,
+                    preferred,
+                }),
+                Change::Event(EventChange::Record(removed)),
             ];
             changes.extend(removal(known, Some(own.key.clone()), None));
             Ok((changes, ()))
@@ -190,9 +207,9 @@ impl Engine {
                 let mut changes = switched_off(user, &factors);
                 changes.extend(remembered.changes.clone());
                 changes.extend([
-                    Change::EndTokens { user: user.id.clone() },
-                    Change::OpenSession(session.clone()),
-                    Change::Record(event(EventKind::TwoFactorDisabled, &attempt, visit, now)),
+                    Change::Token(TokenChange::RevokeAll { user: user.id.clone() }),
+                    Change::Session(SessionChange::Create(session.clone())),
+                    Change::Event(EventChange::Record(event(EventKind::TwoFactorDisabled, &attempt, visit, now))),
                 ]);
                 Ok((changes, session))
             })
@@ -259,7 +276,7 @@ impl Engine {
         let upcoming = User { stamp: prepared.stamp().to_owned(), ..user.clone() };
         let token = self.draw_token();
         let remembered = self.remember(&upcoming, old.device.as_ref(), visit).await?;
-        let record = |now| Change::Record(deed(EventKind::PasswordChanged, signed_in, visit, now));
+        let record = |now| Change::Event(EventChange::Record(deed(EventKind::PasswordChanged, signed_in, visit, now)));
         let session = self
             .settle(user, Ground::Credentials(old), |factors, now| {
                 // Asked again, now that the hashing is over: a second factor may have come meanwhile.
@@ -268,10 +285,13 @@ impl Engine {
                 let session = renewed(&token, &upcoming, &Session { signed_in, ..old.clone() }, now);
                 let session = self.repeatable(session, &token, call, now)?;
                 let mut changes = vec![
-                    Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
-                    Change::EndSessions { user: user.id.clone() },
-                    Change::EndTokens { user: user.id.clone() },
-                    Change::OpenSession(session.clone()),
+                    Change::Account(AccountChange::RequireFactorSet {
+                        user: user.id.clone(),
+                        expected_version: factors.account.factors,
+                    }),
+                    Change::Session(SessionChange::EndAll { user: user.id.clone() }),
+                    Change::Token(TokenChange::RevokeAll { user: user.id.clone() }),
+                    Change::Session(SessionChange::Create(session.clone())),
                 ];
                 changes.extend(remembered.changes.clone());
                 if prepared.place() == PasswordPlace::Store {
@@ -285,7 +305,7 @@ impl Engine {
             if stored.is_none() {
                 // The credentials changed elsewhere in the same moment: that change holds, and this one never happened. What
                 // was opened for it ends, whatever the stamp is by now, so that a repeated call finds nothing.
-                self.commit(&Batch::new(vec![Change::EndSession(session.key)])).await?;
+                self.commit(&Batch::new(vec![Change::Session(SessionChange::End(session.key))])).await?;
                 return Err(Refusal::SignInNeeded.into());
             }
             self.note_event(record(self.now())).await;
@@ -314,10 +334,14 @@ impl Engine {
 /// The end of every device, of every session and of every device cookie.
 pub(super) fn switched_off(user: &User, factors: &Factors<Sealed>) -> Vec<Change> {
     vec![
-        Change::MoveFactors { user: user.id.clone(), seen: factors.account.factors, preferred: None },
-        Change::RemoveDevices { user: user.id.clone() },
-        Change::EndSessions { user: user.id.clone() },
-        Change::EndDeviceCookies { user: user.id.clone() },
+        Change::Account(AccountChange::BumpFactorSet {
+            user: user.id.clone(),
+            expected_version: factors.account.factors,
+            preferred: None,
+        }),
+        Change::Device(DeviceChange::RemoveAll { user: user.id.clone() }),
+        Change::Session(SessionChange::EndAll { user: user.id.clone() }),
+        Change::DeviceCookie(DeviceCookieChange::EndAll { user: user.id.clone() }),
     ]
 }
 
@@ -343,12 +367,12 @@ pub(super) fn codes_replaced(
     let old = factors.devices.iter().filter(|device| device.kind == Kind::BACKUP_CODES);
     let mut changes: Vec<_> = old.flat_map(|device| removal(device, None, but)).collect();
     changes.extend([
-        Change::MoveFactors {
+        Change::Account(AccountChange::BumpFactorSet {
             user: user.id.clone(),
-            seen: factors.account.factors,
+            expected_version: factors.account.factors,
             preferred: factors.account.preferred.clone(),
-        },
-        Change::AddDevice(Device { created: now, ..set.clone() }),
+        }),
+        Change::Device(DeviceChange::Add(Device { created: now, ..set.clone() })),
     ]);
     changes
 }
@@ -368,21 +392,21 @@ pub(super) fn removed(device: &Device<Sealed>, event: Event) -> Event {
 pub(super) fn removal(device: &Device<Sealed>, session: Option<SessionKey>, grant: Option<&FamilyId>) -> [Change; 3] {
     let (user, id) = (device.user.clone(), device.id.clone());
     [
-        Change::RemoveDevice { device: id.clone(), seen: device.version },
-        Change::EndSessionsOf { user: user.clone(), device: id.clone(), but: session },
-        Change::EndTokensOf { user, device: id, but: grant.cloned() },
+        Change::Device(DeviceChange::Remove { device: id.clone(), expected_version: device.version }),
+        Change::Session(SessionChange::EndVerifiedBy { user: user.clone(), device: id.clone(), except: session }),
+        Change::Token(TokenChange::RevokeVerifiedBy { user, device: id, except: grant.cloned() }),
     ]
 }
 
 /// The new password of a user in the store's own table.
 fn set_password(user: &User, prepared: &PreparedPassword, at: Timestamp) -> Change {
-    Change::SetPassword {
+    Change::User(UserChange::SetPassword {
         user: user.id.clone(),
         expected_stamp: user.stamp.clone(),
         stamp: prepared.stamp().to_owned(),
         hash: prepared.hash().clone(),
         at,
-    }
+    })
 }
 
 /// The session that takes the place of another one of this user's: as sure as before, under the user's stamp.

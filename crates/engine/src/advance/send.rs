@@ -7,8 +7,8 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_core::{
-    AttemptId, Batch, Change, DeliveryId, DeliveryStatus, Device, DeviceId, Factors, Kind, Refusal, Sealed, Secret,
-    Status, Timestamp, Written,
+    AttemptChange, AttemptId, Batch, Change, DeliveryChange, DeliveryId, DeliveryStatus, Device, DeviceChange,
+    DeviceId, Factors, Kind, Refusal, Sealed, Secret, SessionChange, Status, Timestamp, Written,
     admission::Admission,
     delivery::Note,
     flow::{Attempt, Purpose},
@@ -129,7 +129,7 @@ impl Engine {
             };
             let code = Code::draw(self.draw(), self.policy().sending.digits);
             let Posted { mut changes, device, challenge } = sending::send(case, code, self.new_id(), now)?;
-            changes.extend(attempt.session.clone().map(Change::ExpectSession));
+            changes.extend(attempt.session.clone().map(SessionChange::Require).map(Change::Session));
             match self.commit(&Batch::new(changes)).await?.written() {
                 Written::Done => {
                     let message = self.message(&device, &challenge, visit)?;
@@ -202,7 +202,7 @@ impl Engine {
             let Some(state) = state.without(delivery) else { return Ok(()) };
             device.state.state = State::Delivered(state);
             device.version = device.version.saturating_add(1);
-            let receipt = self.commit(&Batch::new(vec![Change::UpdateDevice(device)])).await?;
+            let receipt = self.commit(&Batch::new(vec![Change::Device(DeviceChange::Update(device))])).await?;
             if *receipt.written() == Written::Done {
                 return Ok(());
             }
@@ -228,7 +228,7 @@ impl Engine {
     /// Notes how a delivery went, as its gateway tells it later.
     pub async fn note(&self, note: Note) {
         let delivery = note.delivery.clone();
-        if let Err(fault) = self.commit(&Batch::new(vec![Change::NoteDelivery(note)])).await {
+        if let Err(fault) = self.commit(&Batch::new(vec![Change::Delivery(DeliveryChange::Note(note))])).await {
             tracing::error!(%fault, %delivery, "what became of a message was not noted");
         }
     }
@@ -259,7 +259,7 @@ impl Engine {
     pub async fn speak_call(&self, call: &crate::CallToken) -> Result<Spoken, Stop> {
         let challenge = self.called(call).await?;
         let spoken = AttemptId::new(format!("call:{}", challenge.delivery));
-        let spend = Change::SpendAttempt { attempt: spoken, until: challenge.until };
+        let spend = Change::Attempt(AttemptChange::Close { attempt: spoken, until: challenge.until });
         match self.commit(&Batch::new(vec![spend])).await?.written() {
             Written::Done => {
                 Ok(Spoken { code: Secret::new(challenge.code.as_str()), site: self.policy().issuer.clone() })

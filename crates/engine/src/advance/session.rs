@@ -3,7 +3,9 @@
 //! Looking is free; ending one asks for what changing factors asks for (OWASP ASVS 5.0, 7.5.2). A session's name is the hash
 //! of its token, which opens nothing.
 
-use countersign_core::{Change, EventKind, Refusal, Session, SessionKey, view::SessionView};
+use countersign_core::{
+    AccountChange, Change, EventChange, EventKind, Refusal, Session, SessionChange, SessionKey, view::SessionView,
+};
 
 use super::{Visit, token::deed};
 use crate::{Engine, SignedIn, Stop, verify::Ground};
@@ -26,7 +28,10 @@ impl Engine {
                 return Err(Refusal::SessionUnknown.into());
             }
             let event = deed(EventKind::SessionEnded, signed_in, visit, now);
-            Ok((vec![Change::EndSession(ended.clone()), Change::Record(event)], ()))
+            Ok((
+                vec![Change::Session(SessionChange::End(ended.clone())), Change::Event(EventChange::Record(event))],
+                (),
+            ))
         });
         done.await
     }
@@ -37,10 +42,13 @@ impl Engine {
         let done = self.settle(user, Ground::Session(session), |factors, now| {
             self.may_change(session, &factors, now)?;
             let changes = vec![
-                Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
-                Change::EndSessions { user: user.id.clone() },
-                Change::OpenSession(Session { last_seen: now, ..session.clone() }),
-                Change::Record(deed(EventKind::SessionEnded, signed_in, visit, now)),
+                Change::Account(AccountChange::RequireFactorSet {
+                    user: user.id.clone(),
+                    expected_version: factors.account.factors,
+                }),
+                Change::Session(SessionChange::EndAll { user: user.id.clone() }),
+                Change::Session(SessionChange::Create(Session { last_seen: now, ..session.clone() })),
+                Change::Event(EventChange::Record(deed(EventKind::SessionEnded, signed_in, visit, now))),
             ];
             Ok((changes, ()))
         });

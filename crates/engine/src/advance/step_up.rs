@@ -5,7 +5,8 @@
 //! were begun in the old one go on in it.
 
 use countersign_core::{
-    Change, DeviceId, EventKind, Factors, Level, Refusal, Secret, Session, Status, Timestamp,
+    Change, DeviceId, EventChange, EventKind, Factors, Level, Refusal, Secret, Session, SessionChange, Status,
+    Timestamp,
     flow::{Attempt, Purpose, step_up},
     throttle::Standing,
     view::ChallengeView,
@@ -126,7 +127,10 @@ impl Engine {
                 grant: &|draft, factors, now| {
                     let session = session::row(&token, Terms::renewed(user, draft, old, now), now);
                     let verified = proved(EventKind::Verified, &attempt, draft, visit, now);
-                    let mut changes = vec![Change::EndSession(old.key.clone()), Change::Record(verified)];
+                    let mut changes = vec![
+                        Change::Session(SessionChange::End(old.key.clone())),
+                        Change::Event(EventChange::Record(verified)),
+                    ];
                     changes.extend(self.setups_follow(factors, None, &old.key, &session.key));
                     Success { session, changes }
                 },

@@ -15,8 +15,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Batch, Change, Event, EventKind, Refusal, Scopes, Timestamp, Token, TokenId, TokenKind, Written, token::TokenName,
-    view::TokenView,
+    AccountChange, Batch, Change, Event, EventChange, EventKind, Refusal, Scopes, SessionChange, Timestamp, Token,
+    TokenChange, TokenId, TokenKind, Written, token::TokenName, view::TokenView,
 };
 
 use super::Visit;
@@ -75,11 +75,19 @@ impl Engine {
                 family: None,
             };
             let changes = vec![
-                Change::ExpectFactors { user: user.id.clone(), seen: factors.account.factors },
-                Change::ExpectSession(session.key.clone()),
-                Change::OpenToken(made.clone()),
-                Change::LimitTokens { user: user.id.clone(), stamp: user.stamp.clone(), at: now, most: rule.most },
-                Change::Record(deed(EventKind::TokenMade, signed_in, visit, now)),
+                Change::Account(AccountChange::RequireFactorSet {
+                    user: user.id.clone(),
+                    expected_version: factors.account.factors,
+                }),
+                Change::Session(SessionChange::Require(session.key.clone())),
+                Change::Token(TokenChange::Issue(made.clone())),
+                Change::Token(TokenChange::LimitPersonal {
+                    user: user.id.clone(),
+                    stamp: user.stamp.clone(),
+                    at: now,
+                    max: rule.most,
+                }),
+                Change::Event(EventChange::Record(deed(EventKind::TokenMade, signed_in, visit, now))),
             ];
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok((token, TokenView::new(&made)));
@@ -98,7 +106,7 @@ impl Engine {
                 return Err(Refusal::TokenUnknown.into());
             }
             let ended = deed(EventKind::TokenEnded, signed_in, visit, now);
-            Ok((vec![Change::EndToken(token.clone()), Change::Record(ended)], ()))
+            Ok((vec![Change::Token(TokenChange::Revoke(token.clone())), Change::Event(EventChange::Record(ended))], ()))
         });
         ended.await
     }

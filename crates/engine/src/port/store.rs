@@ -81,7 +81,7 @@ pub trait Store: Debug + Send + Sync {
 
     /// Writes the batch: all or nothing, durable before the answer. The receipt is [`Batch::done`],
     /// [`Batch::conflict`] or [`Batch::overspent`] of this very batch. A store that has no table of users answers a batch
-    /// with [`Change::SetPassword`](countersign_core::Change::SetPassword) with a fault, and writes nothing of it.
+    /// with [`UserChange::SetPassword`](countersign_core::UserChange::SetPassword) with a fault, and writes nothing of it.
     async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault>;
 
     /// Every node that was not forgotten, by its id.

@@ -4,7 +4,8 @@ use countersign_engine::{
     BearerToken, SignedIn,
     advance::{AtOnce, Enrolment, Proof, Said, Visit},
     core::{
-        Change, Client, DeviceName, EventKind, Kind, Level, Refusal, Scopes, Sealed, Secret,
+        AccountChange, AttemptChange, Change, Client, ClientChange, DeviceName, EventKind, Kind, Level, Refusal,
+        Scopes, Sealed, Secret, SessionChange,
         client::{ClientName, ClientType},
     },
 };
@@ -16,7 +17,7 @@ use crate::course::{Course, Tally, moves_factors, tally, writes_a_device};
 const RACERS: usize = 16;
 
 fn spends_a_run(change: &Change<Sealed>) -> bool {
-    matches!(change, Change::SpendAttempt { .. })
+    matches!(change, Change::Attempt(AttemptChange::Close { .. }))
 }
 
 async fn app(world: &World) -> Client {
@@ -120,7 +121,9 @@ async fn sign_out_against(course: &Course, deed: EventKind) {
     let asked = world.engine.disable_at_once(&signed_in, Proof::Owed(Said::Nothing), &visit).await;
     assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
     let code = Secret::from(world.outbox.code());
-    let ends = |change: &Change<Sealed>| matches!(change, Change::EndSession(_) | Change::EndSessions { .. });
+    let ends = |change: &Change<Sealed>| {
+        matches!(change, Change::Session(SessionChange::End(_) | SessionChange::EndAll { .. }))
+    };
     let engine = course.gated(&world, 2, ends).engine;
     let does = async {
         let proof = Proof::Owed(Said::Code(&code));
@@ -162,7 +165,9 @@ async fn removal_against(course: &Course, on: bool) {
     let code = if on { begins(&world, &signed_in).await } else { Secret::from("") };
     let client = app(&world).await;
     world.engine.give_tokens(&client, &signed_in, Scopes::default(), &visit).await.unwrap().unwrap();
-    let meets = |change: &Change<Sealed>| matches!(change, Change::MoveFactors { .. } | Change::RemoveClient(_));
+    let meets = |change: &Change<Sealed>| {
+        matches!(change, Change::Account(AccountChange::BumpFactorSet { .. }) | Change::Client(ClientChange::Remove(_)))
+    };
     let engine = course.gated(&world, 2, meets).engine;
     let switches = async {
         if on {

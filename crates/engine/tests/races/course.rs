@@ -5,11 +5,11 @@ use std::sync::Arc;
 use cluster::Fresh;
 use countersign_engine::{
     Parts, Stop, Store,
-    core::{Change, Kind, Refusal, Sealed, throttle::ThrottleRule},
+    core::{AccountChange, Change, DeviceChange, Kind, Refusal, Sealed, throttle::ThrottleRule},
     memory::MemoryStore,
 };
 use countersign_store::{PostgresPlace, PostgresStore, SqliteStore, UserTable};
-use countersign_testkit::{Rigged, World};
+use countersign_testkit::{Careless, Gate, World};
 use tempfile::TempDir;
 
 pub(crate) const RACERS: usize = 64;
@@ -34,11 +34,11 @@ pub(crate) fn tally<T>(outcomes: Vec<Result<T, Stop>>) -> Tally {
 }
 
 pub(crate) fn writes_a_device(change: &Change<Sealed>) -> bool {
-    matches!(change, Change::UpdateDevice(_))
+    matches!(change, Change::Device(DeviceChange::Update(_)))
 }
 
 pub(crate) fn moves_factors(change: &Change<Sealed>) -> bool {
-    matches!(change, Change::MoveFactors { .. })
+    matches!(change, Change::Account(AccountChange::BumpFactorSet { .. }))
 }
 
 /// Where a race is run: rows that can be put behind a gate once everybody is in place.
@@ -117,8 +117,8 @@ impl Course {
         counted: fn(&Change<Sealed>) -> bool,
         throttle: ThrottleRule,
     ) -> World {
-        let rows: Arc<dyn Store> = if self.careless { Rigged::careless(self.rows.clone()) } else { self.rows.clone() };
-        let gate = Rigged::gate(rows, racers, counted);
+        let rows: Arc<dyn Store> = if self.careless { Careless::before(self.rows.clone()) } else { self.rows.clone() };
+        let gate = Gate::before(rows, racers, counted);
         World::built(gate, |parts| {
             parts.users = world.users.clone();
             parts.clock = world.clock.clone();

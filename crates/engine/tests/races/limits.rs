@@ -10,9 +10,9 @@ use std::{
 
 use countersign_engine::{
     advance::{Enrolment, NewToken, Visit},
-    core::{Change, DeviceName, Kind, Refusal, Scopes, Status},
+    core::{BudgetChange, Change, DeviceChange, DeviceName, Kind, Refusal, Scopes, Status, TokenChange},
 };
-use countersign_testkit::{HookedUsers, Rigged, World, all_at_once};
+use countersign_testkit::{Gate, HookedUsers, World, all_at_once};
 
 use crate::course::{Course, RACERS, Tally, moves_factors, tally};
 
@@ -21,7 +21,7 @@ async fn make_tokens_at_once(course: &Course) -> (Tally, usize) {
     let world = course.ready();
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
-    let engine = course.gated(&world, RACERS, |change| matches!(change, Change::OpenToken(_))).engine;
+    let engine = course.gated(&world, RACERS, |change| matches!(change, Change::Token(TokenChange::Issue(_)))).engine;
     let outcomes = all_at_once(RACERS, move |_| {
         let (engine, signed_in) = (engine.clone(), signed_in.clone());
         let new = NewToken { name: DeviceName::parse("Script").unwrap(), scopes: Scopes::default(), lifetime: None };
@@ -49,7 +49,7 @@ async fn begin_setups_at_once(course: &Course) -> usize {
     let world = course.ready();
     let ada = world.user("ada");
     let signed_in = ada.signs_in_with_password().await;
-    let engine = course.gated(&world, RACERS, |change| matches!(change, Change::AddDevice(_))).engine;
+    let engine = course.gated(&world, RACERS, |change| matches!(change, Change::Device(DeviceChange::Add(_)))).engine;
     let outcomes = all_at_once(RACERS, move |_| {
         let (engine, signed_in) = (engine.clone(), signed_in.clone());
         let enrolment = Enrolment { kind: Kind::TOTP, name: DeviceName::parse("Phone").unwrap(), to: None };
@@ -105,7 +105,9 @@ async fn t115_of_36_passwords_guessed_at_two_nodes_at_once_20_are_looked_at() {
         let ready = World::on(course.rows.clone());
         ready.user("ada");
         let looked_at = Arc::new(AtomicUsize::new(0));
-        let gate = Rigged::gate(course.rows.clone(), GUESSES, |change| matches!(change, Change::Spend { .. }));
+        let gate = Gate::before(course.rows.clone(), GUESSES, |change| {
+            matches!(change, Change::Budget(BudgetChange::Charge { .. }))
+        });
         let nodes = [(), ()].map(|()| {
             let users = HookedUsers::counting(ready.users.clone(), &looked_at, Duration::from_millis(20));
             World::built(gate.clone(), |parts| parts.users = users).engine

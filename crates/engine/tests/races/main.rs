@@ -16,7 +16,7 @@ mod vouched;
 use countersign_engine::{
     Stop,
     advance::Visit,
-    core::{Change, EventKind, Level, Refusal, flow::Purpose, throttle::ThrottleRule},
+    core::{Change, DeviceChange, EventKind, Level, Refusal, SessionChange, flow::Purpose, throttle::ThrottleRule},
 };
 use countersign_testkit::{Person, all_at_once, rounds};
 
@@ -214,7 +214,8 @@ async fn a_password_only_session_never_outlives_the_first_device() {
         let signed_in = ada.signs_in_with_password().await;
         let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
         let code = app.code_at(world.now());
-        let engine = course.gated(&world, 2, |change| matches!(change, Change::OpenSession(_))).engine;
+        let engine =
+            course.gated(&world, 2, |change| matches!(change, Change::Session(SessionChange::Create(_)))).engine;
         let confirming = engine.clone();
         let confirm = tokio::spawn(async move {
             confirming.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &Visit::default()).await
@@ -240,7 +241,9 @@ async fn no_session_outlives_the_device_that_verified_it() {
         let own = grant.signed_in().clone();
         let login = ada.is_asked().await;
         let removal = world.engine.begin(&own, Purpose::RemoveDevice).await.unwrap();
-        let meets = |change: &Change<_>| matches!(change, Change::UpdateDevice(_) | Change::RemoveDevice { .. });
+        let meets = |change: &Change<_>| {
+            matches!(change, Change::Device(DeviceChange::Update(_) | DeviceChange::Remove { .. }))
+        };
         let engine = course.gated(&world, 2, meets).engine;
         let (visit, code) = (Visit::default(), ada.code().into());
         // The one that arrives last at the gate goes through it first.
@@ -274,8 +277,11 @@ async fn sign_out_against(course: &Course, deed: EventKind, out_first: bool) {
     world.pass(30);
     let step = world.engine.begin_step_up(&signed_in, None).await.unwrap();
     let off = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
-    let engine =
-        course.gated(&world, 2, |change| matches!(change, Change::EndSession(_) | Change::EndSessions { .. })).engine;
+    let engine = course
+        .gated(&world, 2, |change| {
+            matches!(change, Change::Session(SessionChange::End(_) | SessionChange::EndAll { .. }))
+        })
+        .engine;
     let (out, code, session) = (engine.clone(), ada.code(), signed_in.clone());
     let signs_out = async move { out.sign_out(Some(&session), None, &Visit::default()).await.unwrap() };
     let does = async move {

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault, PreparedPassword, Stop, User, Users,
     advance::Visit,
-    core::{Change, Level, Refusal, Sealed, Secret, UserId},
+    core::{Change, Level, Refusal, Sealed, Secret, SessionChange, UserId},
 };
 use countersign_store::{Insertion, NewPassword, UserRow, UserTable};
-use countersign_testkit::{Person, Rigged, SeededRandom, World};
+use countersign_testkit::{Gate, Person, SeededRandom, World};
 
 use crate::course::Course;
 
@@ -87,8 +87,10 @@ async fn world_on(course: &Course, table: Option<&UserTable>) -> (World, Person)
 
 /// The same world, with a gate for two before every commit that ends sessions.
 fn gated(course: &Course, world: &World, users: Arc<dyn Users>) -> World {
-    let ends = |change: &Change<Sealed>| matches!(change, Change::EndSession(_) | Change::EndSessions { .. });
-    World::built(Rigged::gate(course.rows.clone(), 2, ends), |parts| {
+    let ends = |change: &Change<Sealed>| {
+        matches!(change, Change::Session(SessionChange::End(_) | SessionChange::EndAll { .. }))
+    };
+    World::built(Gate::before(course.rows.clone(), 2, ends), |parts| {
         parts.users = users;
         parts.clock = world.clock.clone();
         parts.random = Arc::new(SeededRandom::new(2));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use countersign_engine::{
     Grant, Stop,
     advance::Visit,
-    core::{Change, EventKind, Refusal, Sealed, Secret, flow::Purpose},
+    core::{Change, EventKind, Refusal, Sealed, Secret, SessionChange, flow::Purpose},
 };
 use countersign_testkit::{all_at_once, rounds};
 
@@ -50,7 +50,8 @@ async fn t164_of_64_different_answers_one_ends_it_and_is_counted() {
         let (asked, code) = (ada.is_asked().await, ada.code());
         let device = asked.view.device.id.clone();
         ada.answers(&asked.token, &device, &code).await.unwrap();
-        let closes: fn(&Change<Sealed>) -> bool = |change| matches!(change, Change::CloseRepeat(_));
+        let closes: fn(&Change<Sealed>) -> bool =
+            |change| matches!(change, Change::Session(SessionChange::CloseRepeat(_)));
         let engine = course.gated(&world, RACERS, closes).engine;
         let (run, asked_device) = (asked.token.clone(), device.clone());
         let outcomes = all_at_once(RACERS, move |number| {
@@ -118,7 +119,8 @@ async fn t166_of_16_calls_that_replace_their_session_all_get_the_same_one() {
             let password = Secret::from(ada.password.as_str());
             let device = step.view.device.id.clone();
             // Whoever makes the session is held until all are there.
-            let opens: fn(&Change<Sealed>) -> bool = |change| matches!(change, Change::OpenSession(_));
+            let opens: fn(&Change<Sealed>) -> bool =
+                |change| matches!(change, Change::Session(SessionChange::Create(_)));
             let engine = course.gated(&world, 16, opens).engine;
             let outcomes = all_at_once(16, move |_| {
                 let (engine, was, visit) = (engine.clone(), was.clone(), Visit::default());

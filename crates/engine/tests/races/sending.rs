@@ -5,18 +5,18 @@ use std::{sync::Arc, time::Duration};
 use countersign_engine::{
     Store,
     advance::{Enrolment, SignIn, Visit},
-    core::{Change, DeviceName, Kind, Refusal, Sealed, throttle::ThrottleRule},
+    core::{AttemptChange, Change, DeliveryChange, DeviceName, Kind, Refusal, Sealed, throttle::ThrottleRule},
 };
-use countersign_testkit::{Rigged, World, all_at_once};
+use countersign_testkit::{Careless, Gate, World, all_at_once};
 
 use crate::course::{Course, RACERS, Tally, in_earnest, tally, writes_a_device};
 
 fn adds_a_delivery(change: &Change<Sealed>) -> bool {
-    matches!(change, Change::AddDelivery(_))
+    matches!(change, Change::Delivery(DeliveryChange::Add(_)))
 }
 
 fn spends_a_run(change: &Change<Sealed>) -> bool {
-    matches!(change, Change::SpendAttempt { .. })
+    matches!(change, Change::Attempt(AttemptChange::Close { .. }))
 }
 
 fn phone(kind: Kind, to: String) -> Enrolment {
@@ -122,8 +122,8 @@ async fn t107_of_63_codes_a_stranger_asks_for_at_once_some_are_sent_and_the_owne
         }
         let before = world.outbox.count();
         let rows: Arc<dyn Store> =
-            if is_careless { Rigged::careless(course.rows.clone()) } else { course.rows.clone() };
-        let gate = Rigged::gate(rows, RACERS, adds_a_delivery);
+            if is_careless { Careless::before(course.rows.clone()) } else { course.rows.clone() };
+        let gate = Gate::before(rows, RACERS, adds_a_delivery);
         let gated = World::built(gate, |parts| {
             parts.users = world.users.clone();
             parts.clock = world.clock.clone();

@@ -6,7 +6,7 @@ use countersign_engine::{
     core::{EventKind, Refusal, Secret, flow::step_up::MAX_FAILURES},
     memory::MemoryStore,
 };
-use countersign_testkit::{Person, Rigged, World, all_at_once, refusal};
+use countersign_testkit::{Gate, Person, World, all_at_once, refusal};
 use std::sync::Arc;
 
 async fn with_app(world: &World) -> (Person, countersign_engine::Grant) {
@@ -70,9 +70,9 @@ async fn t121_answers_that_run_beside_each_other_are_as_few() {
     let ready = World::on(rows.clone());
     let (ada, stolen) = with_app(&ready).await;
     let judges = |change: &countersign_engine::core::Change<_>| {
-        matches!(change, countersign_engine::core::Change::UpdateDevice(_))
+        matches!(change, countersign_engine::core::Change::Device(countersign_engine::core::DeviceChange::Update(_)))
     };
-    let world = World::built(Rigged::gate(rows, MANY, judges), |parts| {
+    let world = World::built(Gate::before(rows, MANY, judges), |parts| {
         parts.users = ready.users.clone();
         parts.clock = ready.clock.clone();
     });

@@ -6,10 +6,14 @@ use async_trait::async_trait;
 use countersign_engine::{
     Observer, SignedIn,
     advance::Visit,
-    core::{Change, ClientName, ClientType, DeviceName, Event, EventKind, Scopes, Sealed, flow::Purpose},
+    core::{
+        AccountChange, Change, ClientName, ClientType, DeviceChange, DeviceName, Event, EventKind, Scopes, Sealed,
+        TokenChange, flow::Purpose,
+    },
     memory::MemoryStore,
+    port::hooked::Hooked,
 };
-use countersign_testkit::{Failing, Fails, Rigged, World, refusal};
+use countersign_testkit::{Failing, Fails, Gate, World, refusal};
 
 use crate::course::Course;
 
@@ -29,7 +33,12 @@ async fn t112_no_token_outlives_the_backup_codes_that_vouched_for_it_by_being_ex
             let visit = Visit::default();
             let given = world.engine.give_tokens(&client, by_code.signed_in(), scopes, &visit).await.unwrap().unwrap();
             let run = world.engine.begin(&own, Purpose::BackupCodes).await.unwrap();
-            let meets = |change: &Change<Sealed>| matches!(change, Change::OpenToken(_) | Change::MoveFactors { .. });
+            let meets = |change: &Change<Sealed>| {
+                matches!(
+                    change,
+                    Change::Token(TokenChange::Issue(_)) | Change::Account(AccountChange::BumpFactorSet { .. })
+                )
+            };
             let engine = course.gated(&world, 2, meets).engine;
             let (refresh, codes_name) = (given.refresh.expose().into(), DeviceName::parse("Codes").unwrap());
             let refreshing = engine.exchange(&client, &refresh, None, &visit);
@@ -54,13 +63,13 @@ async fn t112_no_token_outlives_the_backup_codes_that_vouched_for_it_by_being_ex
 
 /// Whatever is called after a device was removed fails.
 #[derive(Debug)]
-struct BreaksAfterRemoval(Arc<Failing>);
+struct BreaksAfterRemoval(Arc<Hooked<Failing>>);
 
 #[async_trait]
 impl Observer for BreaksAfterRemoval {
     async fn after_commit(&self, events: &[&Event]) {
         if events.iter().any(|event| event.kind == EventKind::DeviceRemoved) {
-            self.0.arm(Some((0, Fails::Before)));
+            self.0.hook().arm(Some((0, Fails::Before)));
         }
     }
 }
@@ -77,8 +86,9 @@ async fn t128_a_removed_device_ends_the_sessions_that_were_late_in_the_same_comm
     let own = confirms_another(&world, &ada, &first).await;
     let login = ada.is_asked().await;
     let removal = world.engine.begin(&own, Purpose::RemoveDevice).await.unwrap();
-    let meets = |change: &Change<_>| matches!(change, Change::UpdateDevice(_) | Change::RemoveDevice { .. });
-    let gated = World::built(Rigged::gate(failing.clone(), 2, meets), |parts| {
+    let meets =
+        |change: &Change<_>| matches!(change, Change::Device(DeviceChange::Update(_) | DeviceChange::Remove { .. }));
+    let gated = World::built(Gate::before(failing.clone(), 2, meets), |parts| {
         parts.users = world.users.clone();
         parts.clock = world.clock.clone();
         parts.observer = Arc::new(BreaksAfterRemoval(failing.clone()));
@@ -89,7 +99,7 @@ async fn t128_a_removed_device_ends_the_sessions_that_were_late_in_the_same_comm
         gated.engine.remove_device(&own, &removal, &lost, &visit),
         gated.engine.answer(&login.token, &lost, &code, &visit),
     );
-    failing.arm(None);
+    failing.hook().arm(None);
     removed.unwrap();
     late.unwrap();
     let sessions = world.store.sessions(&ada.user.id).await.unwrap();

@@ -61,11 +61,11 @@ async fn t163_nothing_is_served_while_the_first_use_cannot_be_written() {
     let (ada, run, device) = asked(&world).await;
     let code = ada.code();
     let grant = ada.answers(&run, &device, &code).await.unwrap();
-    failing.set_read_only(true);
+    failing.hook().set_read_only(true);
     assert!(world.engine.session(grant.token()).await.is_err());
-    failing.set_read_only(false);
+    failing.hook().set_read_only(false);
     assert_eq!(token(ada.answers(&run, &device, &code).await), grant.token().expose());
-    failing.set_read_only(true);
+    failing.hook().set_read_only(true);
     world.clock.pass(REPEAT_WINDOW + CLOCK_TOLERANCE + Duration::from_millis(1));
     assert!(ada.session(grant.token()).await.is_some(), "no node could repeat the call by now");
 }

@@ -25,8 +25,8 @@ use super::{
     pool::{Connection, Connections},
 };
 use crate::{
-    plan::{self, Charge, Dialect, Step, Unplanned, Verdict},
     statements::postgres::{BEGIN, COMMIT, ROLLBACK},
+    table::{self, Charge, Dialect, PlanError, Step, Verdict},
     value::Value,
 };
 
@@ -40,10 +40,10 @@ pub(super) async fn commit(connections: &Arc<Connections>, batch: Batch<Sealed>)
 }
 
 async fn write(connections: &Connections, batch: &Batch<Sealed>) -> Result<Receipt, Fault> {
-    let steps = match plan::steps(Dialect::Postgres, batch) {
+    let steps = match table::steps(Dialect::Postgres, batch) {
         Ok(steps) if steps.is_empty() => return Ok(batch.done()),
         Ok(steps) => steps,
-        Err(Unplanned::Conflict) => return Ok(batch.conflict()),
+        Err(PlanError::Conflict) => return Ok(batch.conflict()),
         Err(error) => return Err(Fault::because(DOING, error)),
     };
     let connection = connections.take(DOING).await?;

@@ -17,7 +17,8 @@ use rusqlite::{ErrorCode, backup::Backup};
 use super::{SqliteError, SqliteStore, connection, migrate};
 use crate::{
     StoreError,
-    statements::{device_cookie, restoration, session, sqlite as statement, token},
+    statements::sqlite as statement,
+    table::{device_cookie, restoration, session, token},
 };
 
 const PUTTING: &str = "put a copy of";
@@ -113,7 +114,7 @@ impl Part {
         let mut noted = || {
             let transaction = connection::begin(&mut connection)?;
             let ended = transaction.execute(session::END_EVERY, [])?;
-            transaction.execute(token::END_EVERY, [])?;
+            transaction.execute(token::REVOKE_EVERY, [])?;
             transaction.execute(device_cookie::END_EVERY, [])?;
             transaction.execute(restoration::NOTE, [at.as_millis()])?;
             transaction.commit().map(|()| ended)

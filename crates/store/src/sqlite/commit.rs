@@ -7,13 +7,13 @@ use countersign_engine::core::{Batch, Receipt, Sealed};
 use rusqlite::{Connection, OptionalExtension, Result, params_from_iter};
 
 use super::writer::Outcome;
-use crate::plan::{self, Charge, Dialect, Step, Unplanned, Verdict};
+use crate::table::{self, Charge, Dialect, PlanError, Step, Verdict};
 
 /// Applies every change, or says which receipt the batch gets instead.
 pub(super) fn write(connection: &Connection, batch: &Batch<Sealed>) -> Result<Outcome<Receipt>> {
-    let steps = match plan::steps(Dialect::Sqlite, batch) {
+    let steps = match table::steps(Dialect::Sqlite, batch) {
         Ok(steps) => steps,
-        Err(Unplanned::Conflict) => return Ok(Outcome::Undo(batch.conflict())),
+        Err(PlanError::Conflict) => return Ok(Outcome::Undo(batch.conflict())),
         Err(error) => return Err(rusqlite::Error::ToSqlConversionFailure(error.into())),
     };
     for step in &steps {

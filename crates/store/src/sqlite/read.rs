@@ -10,9 +10,11 @@ use countersign_engine::core::{
 use rusqlite::{Connection, OptionalExtension, Result, params_from_iter};
 
 use crate::{
-    row::{Columns, FactorsOf, FromColumns},
-    statements::{
-        account, attempt, budget, client, delivery, device, device_cookie, event, node, schema, session, token,
+    row::{Columns, FromColumns},
+    statements::schema,
+    table::{
+        account::{self, FactorsOf},
+        attempt, budget, client, delivery, device, device_cookie, event, node, session, token,
     },
     value::Value,
 };

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use countersign_engine::core::{
-    Account, AttemptId, Batch, Case, Change, Device, DeviceId, DeviceName, Envelope, Kind, Refusal, Ruling, Sealed,
-    Secret, Settled, Status, Timestamp, UserId,
+    Account, AccountChange, AttemptId, Batch, Case, Change, Device, DeviceChange, DeviceId, DeviceName, Envelope, Kind,
+    Refusal, Ruling, Sealed, Secret, Settled, Status, Timestamp, UserId,
     admission::Admission,
     judge, judge_reply,
     method::{
@@ -211,7 +211,7 @@ impl Subject<'_> {
         let (refusal, disabled) = refused(self.judge(&device, &self.wrong, moment));
         let disabled = disabled.expect("counted");
         assert_eq!((refusal, disabled.status), (Refusal::DeviceDisabled, Status::Disabled));
-        let moves = |change: &Change| matches!(change, Change::MoveFactors { .. });
+        let moves = |change: &Change| matches!(change, Change::Account(AccountChange::BumpFactorSet { .. }));
         let again = self.judge(&device, &self.wrong, moment);
         assert!(again.batch().changes().iter().any(moves), "disabling a device changes the set");
         let moment = moment.after(RULE.ceiling);
@@ -272,7 +272,7 @@ impl Subject<'_> {
             moment = moment.after(RULE.ceiling);
         }
         let ruling = self.judged(&device, &self.wrong, moment, Status::Enrolling);
-        let goes = |change: &Change| matches!(change, Change::RemoveDevice { seen, .. } if *seen >= device.version);
+        let goes = |change: &Change| matches!(change, Change::Device(DeviceChange::Remove { expected_version: seen, .. }) if *seen >= device.version);
         assert!(ruling.batch().changes().iter().any(goes), "a device that was never proved binds nobody");
         free(ruling, &Refusal::AttemptOver);
     }
@@ -307,7 +307,7 @@ fn stored(batch: &Batch) -> Batch<Sealed> {
 
 fn written(batch: &Batch) -> Option<Device> {
     let devices = batch.changes().iter().filter_map(|change| match change {
-        Change::UpdateDevice(device) => Some(device.clone()),
+        Change::Device(DeviceChange::Update(device)) => Some(device.clone()),
         _ => None,
     });
     let devices: Vec<_> = devices.collect();

@@ -31,8 +31,8 @@ use std::{pin::Pin, sync::Arc};
 use countersign_engine::{
     Store,
     core::{
-        AttemptId, Batch, Change, Device, DeviceId, DeviceName, Event, EventKind, Kind, Level, Node, NodeId, Sealed,
-        Session, SessionKey, Status, Timestamp, UserId, Written, throttle::Throttle,
+        AccountChange, AttemptChange, AttemptId, Batch, Change, Device, DeviceId, DeviceName, Event, EventKind, Kind,
+        Level, Node, NodeId, Sealed, Session, SessionKey, Status, Timestamp, UserId, Written, throttle::Throttle,
     },
 };
 
@@ -273,11 +273,11 @@ fn node(id: &str) -> Node {
 }
 
 fn spend_attempt(id: &str) -> Change<Sealed> {
-    Change::SpendAttempt { attempt: AttemptId::new(id), until: at(600) }
+    Change::Attempt(AttemptChange::Close { attempt: AttemptId::new(id), until: at(600) })
 }
 
 fn move_factors(user: &UserId, seen: u64) -> Change<Sealed> {
-    Change::MoveFactors { user: user.clone(), seen, preferred: None }
+    Change::Account(AccountChange::BumpFactorSet { user: user.clone(), expected_version: seen, preferred: None })
 }
 
 async fn is_spent(store: &Arc<dyn Store>, attempt: &str) -> bool {

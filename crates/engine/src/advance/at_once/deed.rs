@@ -4,7 +4,8 @@
 //! client's own stays what it was. Old clients that know of no proof may be spared it; that is for their installation to say.
 
 use countersign_core::{
-    Change, DeviceName, EventKind, Factors, FamilyId, Refusal, Secret, Session, Status, Timestamp,
+    Change, DeviceName, EventChange, EventKind, Factors, FamilyId, Refusal, Secret, Session, SessionChange, Status,
+    Timestamp,
     flow::{Purpose, step_up},
 };
 
@@ -51,8 +52,8 @@ impl Engine {
             let session = lowered(own, now);
             changes.extend([
                 others_tokens(own),
-                Change::OpenSession(session.clone()),
-                Change::Record(deed(EventKind::TwoFactorDisabled, signed_in, visit, now)),
+                Change::Session(SessionChange::Create(session.clone())),
+                Change::Event(EventChange::Record(deed(EventKind::TwoFactorDisabled, signed_in, visit, now))),
             ]);
             Ok((changes, session))
         });
@@ -83,9 +84,9 @@ impl Engine {
             if is_verified_by_codes(own, &factors) {
                 // It goes on with its token, which cannot be replaced here, and from now on with the new code.
                 let renewed = Session { device: Some(set.id.clone()), last_seen: now, ..own.clone() };
-                changes.push(Change::OpenSession(renewed));
+                changes.push(Change::Session(SessionChange::Create(renewed)));
             }
-            changes.push(Change::Record(deed(EventKind::BackupCodesMade, signed_in, visit, now)));
+            changes.push(Change::Event(EventChange::Record(deed(EventKind::BackupCodesMade, signed_in, visit, now))));
             Ok((changes, ()))
         });
         made.await?;
@@ -141,7 +142,8 @@ impl Engine {
                 repeat: None,
                 grant: &|draft, _, now| {
                     let terms = Terms::proved(user, draft, own.signed_in, now);
-                    let verified = Change::Record(proved(EventKind::Verified, &attempt, draft, visit, now));
+                    let verified =
+                        Change::Event(EventChange::Record(proved(EventKind::Verified, &attempt, draft, visit, now)));
                     Success { session: session::row(&token, terms, now), changes: vec![verified] }
                 },
             })
@@ -183,6 +185,10 @@ impl Leave {
     }
 
     fn end(&self) -> Option<Change> {
-        if let Self::Passing(session) = self { Some(Change::EndSession(session.key.clone())) } else { None }
+        if let Self::Passing(session) = self {
+            Some(Change::Session(SessionChange::End(session.key.clone())))
+        } else {
+            None
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Setting up a first device, for clients that keep nothing: a code is sent, and comes back from the same session.
 
 use countersign_core::{
-    AttemptId, Change, Device, EventKind, Factors, Kind, Refusal, Secret, Status,
+    AttemptId, Change, Device, DeviceCookieChange, EventChange, EventKind, Factors, Kind, Refusal, Secret,
+    SessionChange, Status,
     flow::{Attempt, Purpose},
     throttle::Standing,
     view::DeviceView,
@@ -66,10 +67,10 @@ impl Engine {
             grant: &|draft, factors, now| {
                 let changes = vec![
                     joined(user, factors, factors.default_with(draft.device(), None)),
-                    Change::EndSessions { user: user.id.clone() },
-                    Change::EndDeviceCookies { user: user.id.clone() },
+                    Change::Session(SessionChange::EndAll { user: user.id.clone() }),
+                    Change::DeviceCookie(DeviceCookieChange::EndAll { user: user.id.clone() }),
                     others_tokens(own),
-                    Change::Record(proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now)),
+                    Change::Event(EventChange::Record(proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now))),
                 ];
                 Success { session: lowered(own, now), changes }
             },

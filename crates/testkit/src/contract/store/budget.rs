@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{Budget, Change, Sealed, Timestamp, Written},
+    core::{Budget, BudgetChange, Change, DeviceChange, EventChange, Sealed, SessionChange, Timestamp, Written},
 };
 
 use super::{ada, at, commit, done, event};
@@ -17,11 +17,11 @@ fn charge(amount: u32, limit: u32, seconds: i64) -> Change<Sealed> {
 }
 
 fn charge_to(key: &str, amount: u32, limit: u32, seconds: i64) -> Change<Sealed> {
-    Change::Spend { key: key.into(), amount, limit, at: at(seconds), window: HOUR }
+    Change::Budget(BudgetChange::Charge { key: key.into(), amount, limit, at: at(seconds), window: HOUR })
 }
 
 fn refund(amount: u32) -> Change<Sealed> {
-    Change::Refund { key: "budget".into(), amount, until: Timestamp::MAX }
+    Change::Budget(BudgetChange::Refund { key: "budget".into(), amount, until: Timestamp::MAX })
 }
 
 fn overspent_until(until: Timestamp) -> Written {
@@ -51,13 +51,13 @@ pub(super) async fn a_budget_shows_what_it_holds(store: Arc<dyn Store>) {
 
 pub(super) async fn a_budget_is_empty_again_at_the_end_of_its_window(store: Arc<dyn Store>) {
     done(&store, vec![charge(10, 10, 100)]).await;
-    let last = Change::Spend {
+    let last = Change::Budget(BudgetChange::Charge {
         key: "budget".into(),
         amount: 1,
         limit: 10,
         at: at(3700).before(Duration::from_millis(1)),
         window: HOUR,
-    };
+    });
     assert_eq!(commit(&store, vec![last]).await, overspent_until(at(3700)));
     done(&store, vec![charge(10, 10, 3700)]).await;
     assert_eq!(commit(&store, vec![charge(1, 10, 3701)]).await, overspent_until(at(7300)));
@@ -102,7 +102,9 @@ pub(super) async fn budgets_do_not_overflow(store: Arc<dyn Store>) {
     assert_eq!(commit(&store, vec![charge(1, u32::MAX, 0)]).await, overspent_until(at(3600)));
     assert_eq!(commit(&store, vec![charge(u32::MAX, u32::MAX, 0)]).await, overspent_until(at(3600)));
     // A window may have no length, or no end.
-    let spend = |key: &str, window| Change::Spend { key: key.into(), amount: 1, limit: 1, at: at(0), window };
+    let spend = |key: &str, window| {
+        Change::Budget(BudgetChange::Charge { key: key.into(), amount: 1, limit: 1, at: at(0), window })
+    };
     for _ in 0..3 {
         done(&store, vec![spend("none", Duration::ZERO)]).await;
     }
@@ -116,9 +118,9 @@ pub(super) async fn an_overspent_batch_is_undone(store: Arc<dyn Store>) {
     done(&store, vec![charge(10, 10, 0)]).await;
     let changes = vec![
         super::spend_attempt("new"),
-        Change::AddDevice(super::device("phone", &ada())),
-        Change::OpenSession(super::session("key", &ada())),
-        Change::Record(event(&ada(), 1)),
+        Change::Device(DeviceChange::Add(super::device("phone", &ada()))),
+        Change::Session(SessionChange::Create(super::session("key", &ada()))),
+        Change::Event(EventChange::Record(event(&ada(), 1))),
         charge_to("a budget before", 1, 1, 0),
         charge(1, 10, 0),
     ];
@@ -141,7 +143,7 @@ pub(super) async fn a_window_that_a_clock_ahead_has_dated_begins_anew(store: Arc
     let early = store.budget("early").await.expect("the store can read");
     assert_eq!(early, Some(Budget { spent: 2, until: at(3660) }), "clocks of nodes may differ by a minute");
     done(&store, vec![charge_to("full", 10, 10, year)]).await;
-    let restart = |beyond| Change::RestartBudget { key: "full".into(), until: at(3600), beyond };
+    let restart = |beyond| Change::Budget(BudgetChange::Restart { key: "full".into(), until: at(3600), beyond });
     done(&store, vec![restart(at(year + 3600))]).await;
     assert_eq!(store.budget("full").await.expect("a read").map(|budget| budget.until), Some(at(year + 3600)));
     done(&store, vec![restart(at(3660))]).await;
@@ -149,7 +151,7 @@ pub(super) async fn a_window_that_a_clock_ahead_has_dated_begins_anew(store: Arc
 }
 
 pub(super) async fn nothing_is_given_back_from_a_later_window(store: Arc<dyn Store>) {
-    let back = |until| Change::Refund { key: "budget".into(), amount: 1, until };
+    let back = |until| Change::Budget(BudgetChange::Refund { key: "budget".into(), amount: 1, until });
     done(&store, vec![charge(3, 10, 0)]).await;
     done(&store, vec![charge(1, 10, 60)]).await;
     done(&store, vec![back(at(60 + 3600))]).await;
@@ -161,7 +163,7 @@ pub(super) async fn nothing_is_given_back_from_a_later_window(store: Arc<dyn Sto
 pub(super) async fn budgets_are_removed_with_those_whose_names_go_on(store: Arc<dyn Store>) {
     let names = ["user/1", "user/1/browser/a", "user/1/", "user/10", "user/1.", "user/10/browser/a", "user"];
     done(&store, names.map(|name| charge_to(name, 1, 10, 0)).into()).await;
-    let remove = |name: &str| Change::RemoveBudgets { name: name.into() };
+    let remove = |name: &str| Change::Budget(BudgetChange::Remove { name: name.into() });
     done(&store, vec![remove("user/1"), remove("nothing")]).await;
     let mut left = vec![];
     for name in names {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use countersign_engine::{
     Store,
     core::{
-        Change, Client, ClientId, ClientKind, ClientName, ClientSecretHash, Scopes, Sealed, Timestamp, Token, UserId,
-        Written,
+        Change, Client, ClientChange, ClientId, ClientKind, ClientName, ClientSecretHash, Scopes, Sealed, Timestamp,
+        Token, TokenChange, UserId, Written,
     },
 };
 
@@ -29,11 +29,11 @@ pub(super) fn public(id: &str) -> Client {
 
 /// Another secret for a client, whose hash is made of this byte.
 pub(super) fn rotate(id: &str, byte: u8) -> Change<Sealed> {
-    Change::RotateClient { client: ClientId::new(id), secret: ClientSecretHash::new([byte; 32]) }
+    Change::Client(ClientChange::RotateSecret { client: ClientId::new(id), secret: ClientSecretHash::new([byte; 32]) })
 }
 
 fn remove(id: &str) -> Change<Sealed> {
-    Change::RemoveClient(ClientId::new(id))
+    Change::Client(ClientChange::Remove(ClientId::new(id)))
 }
 
 /// A token that this client was given.
@@ -75,7 +75,7 @@ pub(super) async fn every_column_of_a_client_comes_back(store: Arc<dyn Store>) {
         named(&longest),
     ];
     for client in clients {
-        done(&store, vec![Change::AddClient(client.clone())]).await;
+        done(&store, vec![Change::Client(ClientChange::Add(client.clone()))]).await;
         assert_eq!(read(&store, client.id.as_str()).await, Some(columns(&client)));
         assert!(all(&store).await.contains(&columns(&client)));
     }
@@ -83,15 +83,26 @@ pub(super) async fn every_column_of_a_client_comes_back(store: Arc<dyn Store>) {
 }
 
 pub(super) async fn a_client_is_added_once(store: Arc<dyn Store>) {
-    done(&store, vec![Change::AddClient(client("one")), Change::AddClient(public("another of that name"))]).await;
-    assert_eq!(commit(&store, vec![Change::AddClient(public("one"))]).await, Written::Conflict);
+    done(
+        &store,
+        vec![
+            Change::Client(ClientChange::Add(client("one"))),
+            Change::Client(ClientChange::Add(public("another of that name"))),
+        ],
+    )
+    .await;
+    assert_eq!(commit(&store, vec![Change::Client(ClientChange::Add(public("one")))]).await, Written::Conflict);
     assert_eq!(read(&store, "one").await, Some(columns(&client("one"))));
 }
 
 pub(super) async fn a_client_gets_another_secret_if_it_has_one(store: Arc<dyn Store>) {
     let other = client("other");
-    done(&store, vec![Change::AddClient(client("one")), Change::AddClient(other.clone())]).await;
-    done(&store, vec![Change::AddClient(public("public"))]).await;
+    done(
+        &store,
+        vec![Change::Client(ClientChange::Add(client("one"))), Change::Client(ClientChange::Add(other.clone()))],
+    )
+    .await;
+    done(&store, vec![Change::Client(ClientChange::Add(public("public")))]).await;
     done(&store, vec![rotate("one", 7)]).await;
     let kind = ClientKind::Confidential { secret: ClientSecretHash::new([7; 32]) };
     assert_eq!(read(&store, "one").await, Some(columns(&Client { kind, ..client("one") })));
@@ -104,12 +115,16 @@ pub(super) async fn a_client_gets_another_secret_if_it_has_one(store: Arc<dyn St
 
 pub(super) async fn a_client_is_removed_together_with_its_tokens(store: Arc<dyn Store>) {
     let (ada, bob) = (ada(), UserId::new("bob"));
-    done(&store, vec![Change::AddClient(client("one")), Change::AddClient(public("other"))]).await;
+    done(
+        &store,
+        vec![Change::Client(ClientChange::Add(client("one"))), Change::Client(ClientChange::Add(public("other")))],
+    )
+    .await;
     let (ones, others) = (["1", "2"].map(|id| given(id, &ada, "one")), given("3", &ada, "other"));
     let tokens = ones.into_iter().chain([others, token("4", &ada), given("5", &bob, "one")]);
-    let expect = |id: &str| Change::ExpectClient(ClientId::new(id));
+    let expect = |id: &str| Change::Client(ClientChange::Require(ClientId::new(id)));
     for token in tokens {
-        done(&store, vec![expect("one"), Change::OpenToken(token)]).await;
+        done(&store, vec![expect("one"), Change::Token(TokenChange::Issue(token))]).await;
     }
     done(&store, vec![remove("one")]).await;
     assert_eq!(ids(&store).await, ["other"]);
@@ -124,7 +139,7 @@ pub(super) async fn a_client_is_removed_together_with_its_tokens(store: Arc<dyn 
     }
     done(&store, vec![expect("other")]).await;
     // Removals come before additions, in whatever order they are said.
-    done(&store, vec![Change::AddClient(client("other")), remove("other")]).await;
+    done(&store, vec![Change::Client(ClientChange::Add(client("other"))), remove("other")]).await;
     assert_eq!(read(&store, "other").await, Some(columns(&client("other"))));
     assert_eq!(left(&ada).await, ["4"]);
 }
@@ -133,7 +148,7 @@ pub(super) async fn clients_come_by_their_names_and_then_by_their_ids(store: Arc
     // In the order of their bytes, whatever a language thinks of it.
     for (id, name) in [("2", "b"), ("5", "é"), ("b", "Z"), ("1", "b"), ("a", "z"), ("c", "B")] {
         let name = ClientName::parse(name).expect("a name");
-        done(&store, vec![Change::AddClient(Client { name, ..client(id) })]).await;
+        done(&store, vec![Change::Client(ClientChange::Add(Client { name, ..client(id) }))]).await;
     }
     assert_eq!(ids(&store).await, ["c", "b", "1", "2", "a", "5"]);
 }

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use countersign_engine::{
     Store,
     core::{
-        Account, AttemptId, Change, ClientId, Device, DeviceId, Sealed, SessionKey, Status, Timestamp, TokenId, UserId,
-        Written,
+        Account, AccountChange, AttemptChange, AttemptId, BudgetChange, Change, ClientChange, ClientId, Device,
+        DeviceChange, DeviceId, EventChange, Sealed, SessionChange, SessionKey, Status, Timestamp, TokenChange,
+        TokenId, UserChange, UserId, Written,
     },
 };
 
@@ -19,15 +20,15 @@ use super::{
 async fn set_up(store: &Arc<dyn Store>) {
     let phone = Device { version: 3, ..device("phone", &ada()) };
     let changes = vec![
-        Change::AddDevice(phone),
-        Change::AddDevice(device("tablet", &ada())),
-        Change::OpenSession(session("here", &ada())),
-        Change::OpenSession(session("there", &ada())),
-        Change::OpenToken(token("script", &ada())),
-        Change::OpenToken(token("old", &ada())),
-        Change::AddClient(client::client("wiki")),
-        Change::AddClient(client::public("phone")),
-        Change::Record(event(&ada(), 1)),
+        Change::Device(DeviceChange::Add(phone)),
+        Change::Device(DeviceChange::Add(device("tablet", &ada()))),
+        Change::Session(SessionChange::Create(session("here", &ada()))),
+        Change::Session(SessionChange::Create(session("there", &ada()))),
+        Change::Token(TokenChange::Issue(token("script", &ada()))),
+        Change::Token(TokenChange::Issue(token("old", &ada()))),
+        Change::Client(ClientChange::Add(client::client("wiki"))),
+        Change::Client(ClientChange::Add(client::public("phone"))),
+        Change::Event(EventChange::Record(event(&ada(), 1))),
         move_factors(&ada(), 0),
         spend_attempt("over"),
         charge(3),
@@ -39,19 +40,19 @@ async fn set_up(store: &Arc<dyn Store>) {
 /// A charge to a budget that may hold ten for an hour.
 fn charge(amount: u32) -> Change<Sealed> {
     let window = Duration::from_hours(1);
-    Change::Spend { key: "messages".into(), amount, limit: 10, at: at(100), window }
+    Change::Budget(BudgetChange::Charge { key: "messages".into(), amount, limit: 10, at: at(100), window })
 }
 
 fn update(id: &str, version: u64) -> Change<Sealed> {
-    Change::UpdateDevice(Device { version, ..device(id, &ada()) })
+    Change::Device(DeviceChange::Update(Device { version, ..device(id, &ada()) }))
 }
 
 fn remove(id: &str, seen: u64) -> Change<Sealed> {
-    Change::RemoveDevice { device: DeviceId::new(id), seen }
+    Change::Device(DeviceChange::Remove { device: DeviceId::new(id), expected_version: seen })
 }
 
 fn expect_factors(user: &UserId, seen: u64) -> Change<Sealed> {
-    Change::ExpectFactors { user: user.clone(), seen }
+    Change::Account(AccountChange::RequireFactorSet { user: user.clone(), expected_version: seen })
 }
 
 /// Every way in which a change conflicts with the place set up.
@@ -60,7 +61,7 @@ fn conflicts() -> Vec<(&'static str, Change<Sealed>)> {
     vec![
         ("an attempt that is over", spend_attempt("over")),
         ("an attempt that is over, with another end", {
-            Change::SpendAttempt { attempt: AttemptId::new("over"), until: at(9_999) }
+            Change::Attempt(AttemptChange::Close { attempt: AttemptId::new("over"), until: at(9_999) })
         }),
         ("a first set where there is one", move_factors(&ada(), 0)),
         ("a set that was moved since", move_factors(&ada(), 1)),
@@ -76,23 +77,23 @@ fn conflicts() -> Vec<(&'static str, Change<Sealed>)> {
         ("an update that skips one", update("phone", 5)),
         ("an update of nothing", update("watch", 2)),
         ("an update of what is another user's by now", {
-            Change::UpdateDevice(Device { version: 4, ..device("phone", &bob) })
+            Change::Device(DeviceChange::Update(Device { version: 4, ..device("phone", &bob) }))
         }),
-        ("an addition under a taken id", Change::AddDevice(device("phone", &ada()))),
-        ("an addition under another user's id", Change::AddDevice(device("phone", &bob))),
+        ("an addition under a taken id", Change::Device(DeviceChange::Add(device("phone", &ada())))),
+        ("an addition under another user's id", Change::Device(DeviceChange::Add(device("phone", &bob)))),
         ("a removal of what was updated since", remove("phone", 2)),
         ("a removal from the future", remove("phone", 4)),
         ("a removal beyond all versions", remove("phone", u64::MAX)),
         ("a removal of nothing", remove("watch", 1)),
-        ("a deed whose session has ended", Change::ExpectSession(SessionKey::new("none"))),
-        ("a session under a taken key", Change::OpenSession(session("here", &ada()))),
-        ("a token under a taken name", Change::OpenToken(token("script", &ada()))),
-        ("a deed whose client is not there", Change::ExpectClient(ClientId::new("none"))),
-        ("a client under a taken id", Change::AddClient(client::public("wiki"))),
-        ("a removal of no client", Change::RemoveClient(ClientId::new("none"))),
+        ("a deed whose session has ended", Change::Session(SessionChange::Require(SessionKey::new("none")))),
+        ("a session under a taken key", Change::Session(SessionChange::Create(session("here", &ada())))),
+        ("a token under a taken name", Change::Token(TokenChange::Issue(token("script", &ada())))),
+        ("a deed whose client is not there", Change::Client(ClientChange::Require(ClientId::new("none")))),
+        ("a client under a taken id", Change::Client(ClientChange::Add(client::public("wiki")))),
+        ("a removal of no client", Change::Client(ClientChange::Remove(ClientId::new("none")))),
         ("another secret for no client", client::rotate("none", 7)),
         ("another secret for a public client", client::rotate("phone", 7)),
-        ("a session under another user's key", Change::OpenSession(session("here", &bob))),
+        ("a session under another user's key", Change::Session(SessionChange::Create(session("here", &bob)))),
     ]
 }
 
@@ -101,21 +102,27 @@ fn witnesses() -> Vec<Change<Sealed>> {
     vec![
         spend_attempt("new"),
         move_factors(&UserId::new("carol"), 0),
-        Change::AddDevice(device("laptop", &ada())),
+        Change::Device(DeviceChange::Add(device("laptop", &ada()))),
         update("tablet", 2),
-        Change::AddDevice(device("key", &UserId::new("carol"))),
-        Change::EndSession(SessionKey::new("there")),
-        Change::OpenSession(session("new", &ada())),
-        Change::TouchSession { key: SessionKey::new("here"), at: at(500) },
-        Change::OpenToken(token("new", &ada())),
-        Change::EndToken(TokenId::new("old")),
-        Change::AddClient(client::client("new")),
+        Change::Device(DeviceChange::Add(device("key", &UserId::new("carol")))),
+        Change::Session(SessionChange::End(SessionKey::new("there"))),
+        Change::Session(SessionChange::Create(session("new", &ada()))),
+        Change::Session(SessionChange::Touch { key: SessionKey::new("here"), at: at(500) }),
+        Change::Token(TokenChange::Issue(token("new", &ada()))),
+        Change::Token(TokenChange::Revoke(TokenId::new("old"))),
+        Change::Client(ClientChange::Add(client::client("new"))),
         client::rotate("wiki", 7),
-        Change::OpenSession(session("hers", &UserId::new("carol"))),
+        Change::Session(SessionChange::Create(session("hers", &UserId::new("carol")))),
         charge(1),
-        Change::Spend { key: "calls".into(), amount: 1, limit: 1, at: at(100), window: Duration::from_hours(1) },
-        Change::Record(event(&ada(), 2)),
-        Change::Record(event(&UserId::new("carol"), 2)),
+        Change::Budget(BudgetChange::Charge {
+            key: "calls".into(),
+            amount: 1,
+            limit: 1,
+            at: at(100),
+            window: Duration::from_hours(1),
+        }),
+        Change::Event(EventChange::Record(event(&ada(), 2))),
+        Change::Event(EventChange::Record(event(&UserId::new("carol"), 2))),
     ]
 }
 
@@ -136,8 +143,13 @@ pub(super) async fn a_conflict_of_any_kind_undoes_the_whole_batch(store: Arc<dyn
         assert!(!is_spent(&store, "new").await, "{what} spent an attempt");
     }
     // The budgets hold what they held: seven more, or one call.
-    let calls =
-        Change::Spend { key: "calls".into(), amount: 1, limit: 1, at: at(100), window: Duration::from_hours(1) };
+    let calls = Change::Budget(BudgetChange::Charge {
+        key: "calls".into(),
+        amount: 1,
+        limit: 1,
+        at: at(100),
+        window: Duration::from_hours(1),
+    });
     done(&store, vec![charge(7), calls]).await;
     assert!(matches!(commit(&store, vec![charge(1)]).await, Written::Overspent { .. }));
 }
@@ -158,8 +170,8 @@ pub(super) async fn a_deed_that_has_come_true_rests_on_what_it_saw(store: Arc<dy
 }
 
 pub(super) async fn two_of_a_name_in_one_batch_conflict(store: Arc<dyn Store>) {
-    let add = Change::AddDevice(device("phone", &ada()));
-    let open = Change::OpenSession(session("key", &ada()));
+    let add = Change::Device(DeviceChange::Add(device("phone", &ada())));
+    let open = Change::Session(SessionChange::Create(session("key", &ada())));
     for change in [spend_attempt("new"), add, open, move_factors(&ada(), 0)] {
         assert_eq!(commit(&store, vec![change.clone(), change.clone()]).await, Written::Conflict, "{change:?}");
         done(&store, vec![change]).await;
@@ -169,22 +181,22 @@ pub(super) async fn two_of_a_name_in_one_batch_conflict(store: Arc<dyn Store>) {
 pub(super) async fn removals_come_before_additions(store: Arc<dyn Store>) {
     set_up(&store).await;
     // In whatever order they are said.
-    let again = Change::AddDevice(Device { version: 4, ..device("phone", &ada()) });
+    let again = Change::Device(DeviceChange::Add(Device { version: 4, ..device("phone", &ada()) }));
     done(&store, vec![again, remove("phone", 3)]).await;
-    let only = Change::AddDevice(device("only", &ada()));
-    done(&store, vec![only, Change::RemoveDevices { user: ada() }]).await;
+    let only = Change::Device(DeviceChange::Add(device("only", &ada())));
+    done(&store, vec![only, Change::Device(DeviceChange::RemoveAll { user: ada() })]).await;
     let devices = store.factors(&ada()).await.expect("a read").devices;
     assert!(devices.iter().map(|device| device.id.as_str()).eq(["only"]));
 }
 
 pub(super) async fn ends_of_what_is_not_there_are_no_conflict(store: Arc<dyn Store>) {
     let changes = vec![
-        Change::EndSession(SessionKey::new("none")),
-        Change::EndSessions { user: ada() },
-        Change::EndToken(TokenId::new("none")),
-        Change::EndTokens { user: ada() },
-        Change::RemoveDevices { user: ada() },
-        Change::Refund { key: "none".into(), amount: 1, until: Timestamp::MAX },
+        Change::Session(SessionChange::End(SessionKey::new("none"))),
+        Change::Session(SessionChange::EndAll { user: ada() }),
+        Change::Token(TokenChange::Revoke(TokenId::new("none"))),
+        Change::Token(TokenChange::RevokeAll { user: ada() }),
+        Change::Device(DeviceChange::RemoveAll { user: ada() }),
+        Change::Budget(BudgetChange::Refund { key: "none".into(), amount: 1, until: Timestamp::MAX }),
     ];
     done(&store, changes).await;
 }
@@ -197,7 +209,15 @@ pub(super) async fn the_set_of_devices_counts_from_one(store: Arc<dyn Store>) {
     let phone = Some(DeviceId::new("phone"));
     done(&store, vec![expect_factors(&ada(), 0)]).await;
     for (seen, preferred) in [(0, None), (1, phone.clone()), (2, phone), (3, None)] {
-        done(&store, vec![Change::MoveFactors { user: ada(), seen, preferred: preferred.clone() }]).await;
+        done(
+            &store,
+            vec![Change::Account(AccountChange::BumpFactorSet {
+                user: ada(),
+                expected_version: seen,
+                preferred: preferred.clone(),
+            })],
+        )
+        .await;
         let account = store.factors(&ada()).await.expect("a read").account;
         assert_eq!((account.factors, account.preferred), (seen + 1, preferred));
         done(&store, vec![expect_factors(&ada(), seen + 1)]).await;
@@ -207,7 +227,7 @@ pub(super) async fn the_set_of_devices_counts_from_one(store: Arc<dyn Store>) {
 }
 
 pub(super) async fn a_removed_account_counts_from_nothing(store: Arc<dyn Store>) {
-    let remove = || Change::RemoveAccount { user: ada() };
+    let remove = || Change::Account(AccountChange::Remove { user: ada() });
     done(&store, vec![remove()]).await;
     done(&store, vec![move_factors(&ada(), 0)]).await;
     done(&store, vec![move_factors(&ada(), 1)]).await;
@@ -219,25 +239,25 @@ pub(super) async fn a_removed_account_counts_from_nothing(store: Arc<dyn Store>)
 
 /// A store with a table of users conflicts, one without has a fault: neither writes anything.
 pub(super) async fn a_password_of_nobody_is_not_set_and_undoes_the_batch(store: Arc<dyn Store>) {
-    let set = Change::SetPassword {
+    let set = Change::User(UserChange::SetPassword {
         user: ada(),
         expected_stamp: "stamp".into(),
         stamp: "another".into(),
         hash: "hash".into(),
         at: at(1),
-    };
-    let batch = super::batch(vec![set, Change::OpenSession(session("key", &ada()))]);
+    });
+    let batch = super::batch(vec![set, Change::Session(SessionChange::Create(session("key", &ada())))]);
     let written = store.commit(batch).await.map(|receipt| receipt.written().clone());
     assert!(matches!(written, Err(_) | Ok(Written::Conflict)), "{written:?}");
     assert_eq!(store.session(&SessionKey::new("key")).await.expect("a read"), None);
 }
 
 pub(super) async fn a_limit_counts_the_setups_of_one_user(store: Arc<dyn Store>) {
-    let limit = |most| Change::LimitSetups { user: ada(), most };
-    let begin = |id| Change::AddDevice(Device { status: Status::Enrolling, ..device(id, &ada()) });
+    let limit = |most| Change::Device(DeviceChange::LimitSetups { user: ada(), max: most });
+    let begin = |id| Change::Device(DeviceChange::Add(Device { status: Status::Enrolling, ..device(id, &ada()) }));
     let his = Device { status: Status::Enrolling, ..device("his", &UserId::new("bob")) };
     for added in [device("phone", &ada()), Device { status: Status::Disabled, ..device("old", &ada()) }, his] {
-        done(&store, vec![Change::AddDevice(added), limit(0)]).await;
+        done(&store, vec![Change::Device(DeviceChange::Add(added)), limit(0)]).await;
     }
     done(&store, vec![begin("one"), limit(1)]).await;
     assert_eq!(

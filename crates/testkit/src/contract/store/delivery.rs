@@ -5,8 +5,8 @@ use std::sync::Arc;
 use countersign_engine::{
     Store,
     core::{
-        AttemptId, Change, Delivery, DeliveryId, DeliveryStatus, DeviceId, Kind, Sealed, Timestamp, UserId, Written,
-        delivery::Note,
+        AttemptId, Change, Delivery, DeliveryChange, DeliveryId, DeliveryStatus, DeviceId, Kind, Sealed, Timestamp,
+        UserId, Written, delivery::Note,
     },
     port::Horizon,
 };
@@ -32,13 +32,13 @@ fn delivery(id: &str, created: Timestamp) -> Delivery {
 }
 
 fn note(id: &str, status: DeliveryStatus, reference: Option<&str>) -> Change<Sealed> {
-    Change::NoteDelivery(Note {
+    Change::Delivery(DeliveryChange::Note(Note {
         delivery: DeliveryId::new(id),
         status,
         reference: reference.map(str::to_owned),
         reason: (status == DeliveryStatus::Failed).then(|| "30003".into()),
         at: at(60),
-    })
+    }))
 }
 
 async fn sent(store: &Arc<dyn Store>, user: &UserId) -> Vec<Delivery> {
@@ -60,7 +60,7 @@ pub(super) async fn every_column_of_a_delivery_comes_back(store: Arc<dyn Store>)
     for (number, status) in (10..).zip(DeliveryStatus::ALL) {
         written.insert(0, Delivery { status, ..delivery(status.as_str(), at(number)) });
     }
-    done(&store, written.iter().cloned().map(Change::AddDelivery).collect()).await;
+    done(&store, written.iter().cloned().map(DeliveryChange::Add).map(Change::Delivery).collect()).await;
     assert_eq!(sent(&store, &ada()).await, written, "newest first");
     written.truncate(2);
     assert_eq!(store.deliveries(&ada(), 2).await.expect("a read"), written);
@@ -68,8 +68,9 @@ pub(super) async fn every_column_of_a_delivery_comes_back(store: Arc<dyn Store>)
 }
 
 pub(super) async fn a_delivery_is_added_once(store: Arc<dyn Store>) {
-    done(&store, vec![Change::AddDelivery(delivery("one", at(1)))]).await;
-    let again = vec![Change::AddDelivery(Delivery { region: "+32".into(), ..delivery("one", at(2)) })];
+    done(&store, vec![Change::Delivery(DeliveryChange::Add(delivery("one", at(1))))]).await;
+    let again =
+        vec![Change::Delivery(DeliveryChange::Add(Delivery { region: "+32".into(), ..delivery("one", at(2)) }))];
     assert_eq!(commit(&store, again).await, Written::Conflict);
     assert_eq!(sent(&store, &ada()).await, [delivery("one", at(1))]);
 }
@@ -81,7 +82,7 @@ pub(super) async fn a_last_word_stands_and_a_first_one_comes_first(store: Arc<dy
         for status in DeliveryStatus::ALL.into_iter().filter(|status| *status != DeliveryStatus::Waiting) {
             let id = format!("{before:?} {status:?}");
             let row = Delivery { status: before, reference: Some("first".into()), ..delivery(&id, at(1)) };
-            done(&store, vec![Change::AddDelivery(row.clone())]).await;
+            done(&store, vec![Change::Delivery(DeliveryChange::Add(row.clone()))]).await;
             done(&store, vec![note(&id, status, None)]).await;
             let found =
                 sent(&store, &ada()).await.into_iter().find(|sent| sent.id.as_str() == id).expect("it is there");
@@ -97,19 +98,20 @@ pub(super) async fn a_last_word_stands_and_a_first_one_comes_first(store: Arc<dy
 }
 
 pub(super) async fn a_code_that_comes_back_is_noted_once(store: Arc<dyn Store>) {
-    done(&store, vec![Change::AddDelivery(delivery("one", at(1)))]).await;
-    let verified = |at| vec![Change::NoteVerified { delivery: DeliveryId::new("one"), at }];
+    done(&store, vec![Change::Delivery(DeliveryChange::Add(delivery("one", at(1))))]).await;
+    let verified = |at| vec![Change::Delivery(DeliveryChange::NoteVerified { delivery: DeliveryId::new("one"), at })];
     done(&store, verified(at(5))).await;
     done(&store, verified(at(6))).await;
     done(&store, vec![note("one", DeliveryStatus::Sent, Some("SM1"))]).await;
     let found = sent(&store, &ada()).await;
     assert_eq!(found.first().map(|sent| (sent.verified, sent.status)), Some((Some(at(5)), DeliveryStatus::Sent)));
-    done(&store, vec![Change::NoteVerified { delivery: DeliveryId::new("none"), at: at(5) }]).await;
+    done(&store, vec![Change::Delivery(DeliveryChange::NoteVerified { delivery: DeliveryId::new("none"), at: at(5) })])
+        .await;
 }
 
 pub(super) async fn deliveries_are_forgotten_with_the_events(store: Arc<dyn Store>) {
     let rows = [delivery("old", at(99)), delivery("young", at(100))];
-    done(&store, rows.into_iter().map(Change::AddDelivery).collect()).await;
+    done(&store, rows.into_iter().map(DeliveryChange::Add).map(Change::Delivery).collect()).await;
     let mut horizon = Horizon {
         now: at(1000),
         sessions_before: at(0),

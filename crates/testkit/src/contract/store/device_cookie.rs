@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use countersign_engine::{
     Store,
-    core::{BrowserId, Change, DeviceCookie, DeviceId, Sealed, UserId, device_cookie::MAX_BROWSERS},
+    core::{
+        BrowserId, Change, DeviceCookie, DeviceCookieChange, DeviceId, Sealed, UserId, device_cookie::MAX_BROWSERS,
+    },
 };
 
 use super::{ada, at, done};
@@ -23,7 +25,7 @@ pub(super) fn cookie(user: &UserId, slot: u8, browser: &str) -> DeviceCookie {
 }
 
 pub(super) fn put(cookie: DeviceCookie, replaces: Option<&str>) -> Change<Sealed> {
-    Change::PutDeviceCookie { cookie, replaces: replaces.map(BrowserId::new) }
+    Change::DeviceCookie(DeviceCookieChange::Put { cookie, replaces: replaces.map(BrowserId::new) })
 }
 
 async fn cookies(store: &Arc<dyn Store>, user: &UserId) -> Vec<DeviceCookie> {
@@ -65,10 +67,11 @@ pub(super) async fn device_cookies_end_by_user_and_by_browser(store: Arc<dyn Sto
     let bob = UserId::new("bob");
     let all = [cookie(&ada(), 0, "home"), cookie(&ada(), 1, "work"), cookie(&bob, 0, "home")];
     done(&store, all.into_iter().map(|cookie| put(cookie, None)).collect()).await;
-    done(&store, vec![Change::EndDeviceCookie { user: ada(), browser: BrowserId::new("home") }]).await;
+    done(&store, vec![Change::DeviceCookie(DeviceCookieChange::End { user: ada(), browser: BrowserId::new("home") })])
+        .await;
     assert_eq!(cookies(&store, &ada()).await, [cookie(&ada(), 1, "work")]);
     let anew = put(cookie(&ada(), 1, "anew"), None);
-    done(&store, vec![anew, Change::EndDeviceCookies { user: ada() }]).await;
+    done(&store, vec![anew, Change::DeviceCookie(DeviceCookieChange::EndAll { user: ada() })]).await;
     assert_eq!(cookies(&store, &ada()).await, [cookie(&ada(), 1, "anew")], "ends come first");
     assert_eq!(cookies(&store, &bob).await.len(), 1);
 }

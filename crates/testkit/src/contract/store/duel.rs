@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use countersign_engine::{
     Store,
-    core::{Change, ClientId, Device, DeviceId, Sealed, Session, SessionKey, Status, UserId, Written},
+    core::{
+        AccountChange, Change, ClientChange, ClientId, Device, DeviceChange, DeviceId, Sealed, Session, SessionChange,
+        SessionKey, Status, TokenChange, UserId, Written,
+    },
     port::Horizon,
 };
 
@@ -50,7 +53,7 @@ fn phone(user: &UserId) -> Device<Sealed> {
 }
 
 fn more(user: &UserId) -> Change<Sealed> {
-    Change::AddDevice(device(&format!("another of {user}"), user))
+    Change::Device(DeviceChange::Add(device(&format!("another of {user}"), user)))
 }
 
 fn key(user: &UserId, name: &str) -> SessionKey {
@@ -58,15 +61,15 @@ fn key(user: &UserId, name: &str) -> SessionKey {
 }
 
 fn open(user: &UserId, name: &str) -> Change<Sealed> {
-    Change::OpenSession(Session { key: key(user, name), ..session(name, user) })
+    Change::Session(SessionChange::Create(Session { key: key(user, name), ..session(name, user) }))
 }
 
 fn end_all(user: &UserId) -> Change<Sealed> {
-    Change::EndSessions { user: user.clone() }
+    Change::Session(SessionChange::EndAll { user: user.clone() })
 }
 
 fn expect_factors(user: &UserId, seen: u64) -> Change<Sealed> {
-    Change::ExpectFactors { user: user.clone(), seen }
+    Change::Account(AccountChange::RequireFactorSet { user: user.clone(), expected_version: seen })
 }
 
 async fn sessions(store: &Arc<dyn Store>, user: &UserId) -> usize {
@@ -112,7 +115,11 @@ pub(super) async fn the_end_of_all_sessions_takes_a_replaced_one_along(store: Ar
         |user| vec![open(user, "old")],
         |user| {
             let old = key(user, "old");
-            vec![Change::ExpectSession(old.clone()), Change::EndSession(old), open(user, "new")]
+            vec![
+                Change::Session(SessionChange::Require(old.clone())),
+                Change::Session(SessionChange::End(old)),
+                open(user, "new"),
+            ]
         },
         |user| vec![end_all(user)],
     );
@@ -127,8 +134,8 @@ pub(super) async fn of_two_sessions_that_end_all_one_is_the_first(store: Arc<dyn
     let outcomes = duel(
         &store,
         |user| vec![open(user, "one"), open(user, "other")],
-        |user| vec![Change::ExpectSession(key(user, "one")), end_all(user)],
-        |user| vec![Change::ExpectSession(key(user, "other")), end_all(user)],
+        |user| vec![Change::Session(SessionChange::Require(key(user, "one"))), end_all(user)],
+        |user| vec![Change::Session(SessionChange::Require(key(user, "other"))), end_all(user)],
     );
     for (user, one, other) in outcomes.await {
         assert!((one == Written::Done) != (other == Written::Done), "{user}: {one:?} and {other:?}");
@@ -141,8 +148,13 @@ pub(super) async fn the_end_of_all_devices_takes_along_what_an_ended_session_add
     let outcomes = duel(
         &store,
         |user| vec![open(user, "old")],
-        |user| vec![Change::ExpectSession(key(user, "old")), more(user)],
-        |user| vec![Change::EndSession(key(user, "old")), Change::RemoveDevices { user: user.clone() }],
+        |user| vec![Change::Session(SessionChange::Require(key(user, "old"))), more(user)],
+        |user| {
+            vec![
+                Change::Session(SessionChange::End(key(user, "old"))),
+                Change::Device(DeviceChange::RemoveAll { user: user.clone() }),
+            ]
+        },
     );
     for (user, _, ended) in outcomes.await {
         assert_eq!(ended, Written::Done);
@@ -154,9 +166,9 @@ pub(super) async fn the_end_of_all_devices_takes_along_what_an_ended_session_add
 pub(super) async fn the_end_of_all_devices_takes_along_what_came_with_another(store: Arc<dyn Store>) {
     let outcomes = duel(
         &store,
-        |user| vec![Change::AddDevice(phone(user))],
-        |user| vec![Change::UpdateDevice(Device { version: 2, ..phone(user) }), more(user)],
-        |user| vec![Change::RemoveDevices { user: user.clone() }],
+        |user| vec![Change::Device(DeviceChange::Add(phone(user)))],
+        |user| vec![Change::Device(DeviceChange::Update(Device { version: 2, ..phone(user) })), more(user)],
+        |user| vec![Change::Device(DeviceChange::RemoveAll { user: user.clone() })],
     );
     for (user, _, removed) in outcomes.await {
         assert_eq!(removed, Written::Done);
@@ -169,10 +181,13 @@ pub(super) async fn the_end_of_all_tokens_takes_along_what_a_set_of_devices_vouc
     let outcomes = duel(
         &store,
         |user| vec![move_factors(user, 0)],
-        |user| vec![expect_factors(user, 1), Change::OpenToken(token(&format!("new of {user}"), user))],
+        |user| vec![expect_factors(user, 1), Change::Token(TokenChange::Issue(token(&format!("new of {user}"), user)))],
         |user| {
             let phone = DeviceId::new("phone");
-            vec![move_factors(user, 1), Change::EndTokensOf { user: user.clone(), device: phone, but: None }]
+            vec![
+                move_factors(user, 1),
+                Change::Token(TokenChange::RevokeVerifiedBy { user: user.clone(), device: phone, except: None }),
+            ]
         },
     );
     for (user, _, moved) in outcomes.await {
@@ -187,10 +202,10 @@ pub(super) async fn the_end_of_all_tokens_takes_along_what_an_ended_session_made
         &store,
         |user| vec![open(user, "old")],
         |user| {
-            let made = Change::OpenToken(token(&format!("new of {user}"), user));
-            vec![Change::ExpectSession(key(user, "old")), made]
+            let made = Change::Token(TokenChange::Issue(token(&format!("new of {user}"), user)));
+            vec![Change::Session(SessionChange::Require(key(user, "old"))), made]
         },
-        |user| vec![end_all(user), Change::EndTokens { user: user.clone() }],
+        |user| vec![end_all(user), Change::Token(TokenChange::RevokeAll { user: user.clone() })],
     );
     for (user, _, ended) in outcomes.await {
         assert_eq!(ended, Written::Done);
@@ -203,7 +218,7 @@ fn wiki(user: &UserId) -> ClientId {
 }
 
 fn add_wiki(user: &UserId) -> Change<Sealed> {
-    Change::AddClient(client(wiki(user).as_str()))
+    Change::Client(ClientChange::Add(client(wiki(user).as_str())))
 }
 
 /// A token that a client is given, against the removal of that client.
@@ -213,9 +228,9 @@ pub(super) async fn the_end_of_a_client_takes_along_what_it_is_being_given(store
         |user| vec![add_wiki(user)],
         |user| {
             let given = given(&format!("new of {user}"), user, wiki(user).as_str());
-            vec![Change::ExpectClient(wiki(user)), Change::OpenToken(given)]
+            vec![Change::Client(ClientChange::Require(wiki(user))), Change::Token(TokenChange::Issue(given))]
         },
-        |user| vec![Change::RemoveClient(wiki(user))],
+        |user| vec![Change::Client(ClientChange::Remove(wiki(user)))],
     );
     for (user, _, removed) in outcomes.await {
         assert_eq!(removed, Written::Done);
@@ -244,9 +259,9 @@ pub(super) async fn what_is_confirmed_in_time_is_not_forgotten(store: Arc<dyn St
         });
         let outcomes = duel(
             &store,
-            |user| vec![Change::AddDevice(Device { status: Status::Enrolling, ..phone(user) })],
+            |user| vec![Change::Device(DeviceChange::Add(Device { status: Status::Enrolling, ..phone(user) }))],
             |_| vec![],
-            |user| vec![Change::UpdateDevice(Device { version: 2, ..phone(user) })],
+            |user| vec![Change::Device(DeviceChange::Update(Device { version: 2, ..phone(user) }))],
         );
         let outcomes = outcomes.await;
         purging.await.expect("the forgetting goes well");

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use countersign_engine::{
     Store,
-    core::{Change, Device, DeviceId, Node, NodeId, Sealed, Timestamp, Written},
+    core::{
+        Change, Device, DeviceChange, DeviceId, EventChange, LeaseChange, Node, NodeChange, NodeId, Sealed, Timestamp,
+        Written,
+    },
 };
 
 use super::{ada, at, commit, device, done, event, node};
@@ -13,7 +16,7 @@ use crate::all_at_once;
 const MANY: usize = 64;
 
 fn take(holder: &str, at: Timestamp, until: Timestamp) -> Change<Sealed> {
-    Change::TakeLease { name: "purge".into(), holder: NodeId::new(holder), at, until }
+    Change::Lease(LeaseChange::Take { name: "purge".into(), holder: NodeId::new(holder), at, until })
 }
 
 pub(super) async fn every_column_of_a_node_comes_back(store: Arc<dyn Store>) {
@@ -28,17 +31,18 @@ pub(super) async fn every_column_of_a_node_comes_back(store: Arc<dyn Store>) {
         host: Some("id-ü.example.org".into()),
         listen_address: Some(([10, 0, 0, 11], 8000).into()),
     };
-    done(&store, vec![Change::ReportNode(later.clone()), Change::ReportNode(node("a"))]).await;
+    done(&store, vec![Change::Node(NodeChange::Report(later.clone())), Change::Node(NodeChange::Report(node("a")))])
+        .await;
     assert_eq!(store.nodes().await.expect("a read"), [node("a"), later]);
 }
 
 pub(super) async fn a_report_takes_the_place_of_the_one_before(store: Arc<dyn Store>) {
-    done(&store, vec![Change::ReportNode(node("a"))]).await;
+    done(&store, vec![Change::Node(NodeChange::Report(node("a")))]).await;
     let keys = vec!["new".to_owned(), "first".into(), "2".into()];
     let (host, listen_address) = (Some("id-1".to_owned()), "[2001:db8::1]:443".parse().ok());
     let now =
         Node { seen: at(30), sealing_since: at(29), version: "2".into(), keys, host, listen_address, ..node("a") };
-    done(&store, vec![Change::ReportNode(now.clone())]).await;
+    done(&store, vec![Change::Node(NodeChange::Report(now.clone()))]).await;
     assert_eq!(store.nodes().await.expect("a read"), [now]);
 }
 
@@ -51,7 +55,8 @@ pub(super) async fn a_task_is_one_nodes_until_its_end(store: Arc<dyn Store>) {
     assert_eq!(commit(&store, vec![take("b", at(60), at(120))]).await, Written::Conflict, "a has kept it");
     done(&store, vec![take("b", at(90), at(150))]).await;
     assert_eq!(commit(&store, vec![take("a", at(91), at(150))]).await, Written::Conflict, "b has it now");
-    let other = Change::TakeLease { name: "other".into(), holder: NodeId::new("a"), at: at(91), until: at(150) };
+    let other =
+        Change::Lease(LeaseChange::Take { name: "other".into(), holder: NodeId::new("a"), at: at(91), until: at(150) });
     done(&store, vec![other]).await;
 }
 
@@ -63,7 +68,11 @@ pub(super) async fn a_task_is_given_back_by_ending_it(store: Arc<dyn Store>) {
 
 pub(super) async fn what_was_to_be_written_with_a_task_is_not_written_without_it(store: Arc<dyn Store>) {
     done(&store, vec![take("a", at(0), at(60))]).await;
-    let changes = vec![take("b", at(1), at(61)), Change::Record(event(&ada(), 1)), Change::ReportNode(node("b"))];
+    let changes = vec![
+        take("b", at(1), at(61)),
+        Change::Event(EventChange::Record(event(&ada(), 1))),
+        Change::Node(NodeChange::Report(node("b"))),
+    ];
     assert_eq!(commit(&store, changes).await, Written::Conflict);
     assert!(store.nodes().await.expect("a read").is_empty());
     assert!(store.events(&ada(), 9).await.expect("a read").is_empty());
@@ -85,7 +94,8 @@ pub(super) async fn devices_come_by_their_ids_and_each_once(store: Arc<dyn Store
     assert!(store.devices_after(None, 10).await.expect("a read").is_empty());
     // In the order of their bytes, whatever a language thinks of it.
     let ids = ["-", "0", "A", "B", "Z", "_", "a", "ab", "b", "z", "é", "ü", "中", "🦊"];
-    let devices = ids.iter().rev().map(|id| Change::AddDevice(Device { version: 7, ..device(id, &ada()) }));
+    let devices =
+        ids.iter().rev().map(|id| Change::Device(DeviceChange::Add(Device { version: 7, ..device(id, &ada()) })));
     done(&store, devices.collect()).await;
     let mut seen: Vec<DeviceId> = vec![];
     loop {

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use countersign_engine::{
     Store,
     core::{
-        AttemptId, Change, Device, Event, Node, Sealed, Session, Status, Timestamp, Token, Written,
-        time::CLOCK_TOLERANCE,
+        AttemptChange, AttemptId, BudgetChange, Change, Device, DeviceChange, Event, EventChange, Node, NodeChange,
+        Sealed, Session, SessionChange, Status, Timestamp, Token, TokenChange, Written, time::CLOCK_TOLERANCE,
     },
     port::Horizon,
 };
@@ -37,35 +37,35 @@ async fn purge_to(store: &Arc<dyn Store>, events_before: Option<Timestamp>) -> u
 }
 
 fn attempt(id: &str, until: Timestamp) -> Change<Sealed> {
-    Change::SpendAttempt { attempt: AttemptId::new(id), until }
+    Change::Attempt(AttemptChange::Close { attempt: AttemptId::new(id), until })
 }
 
 fn charge(key: &str, at: Timestamp) -> Change<Sealed> {
-    Change::Spend { key: key.into(), amount: 1, limit: 1, at, window: Duration::from_hours(1) }
+    Change::Budget(BudgetChange::Charge { key: key.into(), amount: 1, limit: 1, at, window: Duration::from_hours(1) })
 }
 
 fn seen(key: &str, last_seen: Timestamp) -> Change<Sealed> {
-    Change::OpenSession(Session { last_seen, ..session(key, &ada()) })
+    Change::Session(SessionChange::Create(Session { last_seen, ..session(key, &ada()) }))
 }
 
 fn enrolling(id: &str, created: Timestamp) -> Change<Sealed> {
-    Change::AddDevice(Device { status: Status::Enrolling, created, ..device(id, &ada()) })
+    Change::Device(DeviceChange::Add(Device { status: Status::Enrolling, created, ..device(id, &ada()) }))
 }
 
 fn ends(id: &str, expires: Timestamp) -> Change<Sealed> {
-    Change::OpenToken(Token { expires, ..token(id, &ada()) })
+    Change::Token(TokenChange::Issue(Token { expires, ..token(id, &ada()) }))
 }
 
 fn made(id: &str, created: Timestamp) -> Change<Sealed> {
-    Change::OpenToken(Token { created, expires: Timestamp::MAX, ..token(id, &ada()) })
+    Change::Token(TokenChange::Issue(Token { created, expires: Timestamp::MAX, ..token(id, &ada()) }))
 }
 
 fn happened(at: Timestamp) -> Change<Sealed> {
-    Change::Record(Event { at, ..event(&ada(), 0) })
+    Change::Event(EventChange::Record(Event { at, ..event(&ada(), 0) }))
 }
 
 fn reported(id: &str, seen: Timestamp) -> Change<Sealed> {
-    Change::ReportNode(Node { seen, ..node(id) })
+    Change::Node(NodeChange::Report(Node { seen, ..node(id) }))
 }
 
 pub(super) async fn what_is_over_is_forgotten_to_the_millisecond(store: Arc<dyn Store>) {
@@ -109,7 +109,7 @@ pub(super) async fn what_is_over_is_forgotten_to_the_millisecond(store: Arc<dyn 
 pub(super) async fn a_confirmed_device_is_never_forgotten(store: Arc<dyn Store>) {
     for status in [Status::Active, Status::Disabled] {
         let device = Device { status, created: at(0), ..device(status.as_str(), &ada()) };
-        done(&store, vec![Change::AddDevice(device)]).await;
+        done(&store, vec![Change::Device(DeviceChange::Add(device))]).await;
     }
     assert_eq!(purge(&store).await, 0);
     assert_eq!(store.factors(&ada()).await.expect("a read").devices.len(), 2);

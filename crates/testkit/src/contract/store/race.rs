@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    core::{Change, Device, DeviceId, Sealed, Status, Timestamp, UserId, Written},
+    core::{
+        AccountChange, BudgetChange, Change, Device, DeviceChange, DeviceId, EventChange, Sealed, SessionChange,
+        Status, Timestamp, TokenChange, UserId, Written,
+    },
 };
 
 use super::{ada, at, commit, device, done, event, move_factors, session, spend_attempt, token::token};
@@ -26,12 +29,12 @@ async fn events(store: &Arc<dyn Store>, user: &UserId) -> usize {
 }
 
 pub(super) async fn one_of_many_updates_wins(store: Arc<dyn Store>) {
-    done(&store, vec![Change::AddDevice(device("phone", &ada()))]).await;
+    done(&store, vec![Change::Device(DeviceChange::Add(device("phone", &ada())))]).await;
     for version in 2..10 {
         let winners = contest(&store, |number| {
             let state = Sealed(number.to_be_bytes().to_vec());
             let device = Device { version, state, ..device("phone", &ada()) };
-            vec![Change::UpdateDevice(device), Change::Record(event(&ada(), 1))]
+            vec![Change::Device(DeviceChange::Update(device)), Change::Event(EventChange::Record(event(&ada(), 1)))]
         });
         assert_eq!(winners.await, 1);
     }
@@ -41,40 +44,53 @@ pub(super) async fn one_of_many_updates_wins(store: Arc<dyn Store>) {
 pub(super) async fn one_of_many_openings_of_everything_wins(store: Arc<dyn Store>) {
     let contested = [
         spend_attempt("attempt"),
-        Change::AddDevice(device("phone", &ada())),
-        Change::OpenSession(session("key", &ada())),
+        Change::Device(DeviceChange::Add(device("phone", &ada()))),
+        Change::Session(SessionChange::Create(session("key", &ada()))),
         move_factors(&ada(), 0),
         move_factors(&ada(), 1),
-        Change::RemoveDevice { device: DeviceId::new("phone"), seen: 1 },
+        Change::Device(DeviceChange::Remove { device: DeviceId::new("phone"), expected_version: 1 }),
     ];
     for (round, change) in contested.into_iter().enumerate() {
-        let winners = contest(&store, |_| vec![change.clone(), Change::Record(event(&ada(), 1))]).await;
+        let winners =
+            contest(&store, |_| vec![change.clone(), Change::Event(EventChange::Record(event(&ada(), 1)))]).await;
         assert_eq!(winners, 1, "{change:?}");
         assert_eq!(events(&store, &ada()).await, round + 1, "a loser left its event behind");
     }
 }
 
 pub(super) async fn a_budget_is_not_overspent_by_many(store: Arc<dyn Store>) {
-    let spend =
-        |amount| Change::Spend { key: "budget".into(), amount, limit: 10, at: at(0), window: Duration::from_hours(1) };
-    assert_eq!(contest(&store, |_| vec![spend(1), Change::Record(event(&ada(), 1))]).await, 10);
+    let spend = |amount| {
+        Change::Budget(BudgetChange::Charge {
+            key: "budget".into(),
+            amount,
+            limit: 10,
+            at: at(0),
+            window: Duration::from_hours(1),
+        })
+    };
+    assert_eq!(contest(&store, |_| vec![spend(1), Change::Event(EventChange::Record(event(&ada(), 1)))]).await, 10);
     assert_eq!(events(&store, &ada()).await, 10);
-    done(&store, vec![Change::Refund { key: "budget".into(), amount: 9, until: Timestamp::MAX }]).await;
+    done(&store, vec![Change::Budget(BudgetChange::Refund { key: "budget".into(), amount: 9, until: Timestamp::MAX })])
+        .await;
     assert_eq!(contest(&store, |_| vec![spend(3)]).await, 3);
 }
 
 pub(super) async fn t120_a_limit_in_number_is_not_exceeded_by_many(store: Arc<dyn Store>) {
     let make = |number: usize| {
         vec![
-            Change::OpenToken(token(&format!("token {number}"), &ada())),
-            Change::LimitTokens { user: ada(), stamp: "stamp".into(), at: at(20), most: 5 },
-            Change::Record(event(&ada(), 1)),
+            Change::Token(TokenChange::Issue(token(&format!("token {number}"), &ada()))),
+            Change::Token(TokenChange::LimitPersonal { user: ada(), stamp: "stamp".into(), at: at(20), max: 5 }),
+            Change::Event(EventChange::Record(event(&ada(), 1))),
         ]
     };
     assert_eq!((contest(&store, make).await, events(&store, &ada()).await), (5, 5));
     let begin = |number: usize| {
         let setup = Device { status: Status::Enrolling, ..device(&format!("device {number}"), &ada()) };
-        vec![Change::AddDevice(setup), Change::LimitSetups { user: ada(), most: 8 }, Change::Record(event(&ada(), 1))]
+        vec![
+            Change::Device(DeviceChange::Add(setup)),
+            Change::Device(DeviceChange::LimitSetups { user: ada(), max: 8 }),
+            Change::Event(EventChange::Record(event(&ada(), 1))),
+        ]
     };
     assert_eq!((contest(&store, begin).await, events(&store, &ada()).await), (8, 13));
 }
@@ -85,9 +101,9 @@ pub(super) async fn neighbours_of_a_conflict_are_not_disturbed(store: Arc<dyn St
     let winners = contest(&store, |number| {
         let user = lonely(number);
         let mut changes = vec![
-            Change::AddDevice(device(&format!("device {number}"), &user)),
-            Change::OpenSession(session(&format!("session {number}"), &user)),
-            Change::Record(event(&user, 1)),
+            Change::Device(DeviceChange::Add(device(&format!("device {number}"), &user))),
+            Change::Session(SessionChange::Create(session(&format!("session {number}"), &user))),
+            Change::Event(EventChange::Record(event(&user, 1))),
         ];
         if number.is_multiple_of(3) {
             changes.push(spend_attempt("over"));
@@ -113,10 +129,10 @@ pub(super) async fn what_was_answered_is_seen_at_once(store: Arc<dyn Store>) {
                 let opened = session(&format!("session {number} {round}"), &user);
                 let spent = format!("attempt {number} {round}");
                 let changes = vec![
-                    Change::OpenSession(opened.clone()),
+                    Change::Session(SessionChange::Create(opened.clone())),
                     move_factors(&user, round),
                     spend_attempt(&spent),
-                    Change::Record(event(&user, 1)),
+                    Change::Event(EventChange::Record(event(&user, 1))),
                 ];
                 done(&store, changes).await;
                 assert_eq!(store.session(&opened.key).await.expect("a read"), Some(opened));
@@ -136,9 +152,9 @@ pub(super) async fn factors_are_read_as_of_one_moment(store: Arc<dyn Store>) {
     let replace = move |version: u64| {
         let preferred = Some(DeviceId::new(name(version)));
         vec![
-            Change::RemoveDevices { user: ada() },
-            Change::AddDevice(device(&name(version), &ada())),
-            Change::MoveFactors { user: ada(), seen: version - 1, preferred },
+            Change::Device(DeviceChange::RemoveAll { user: ada() }),
+            Change::Device(DeviceChange::Add(device(&name(version), &ada()))),
+            Change::Account(AccountChange::BumpFactorSet { user: ada(), expected_version: version - 1, preferred }),
         ]
     };
     done(&store, replace(1)).await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use countersign_engine::{
     Store,
     core::{
-        Account, AttemptId, Change, Device, DeviceId, DeviceName, Event, EventKind, Kind, Level, Sealed, Session,
-        SessionKey, Status, Timestamp, UserId,
+        Account, AccountChange, AttemptId, Change, Device, DeviceChange, DeviceId, DeviceName, Event, EventChange,
+        EventKind, Kind, Level, Sealed, Session, SessionChange, SessionKey, Status, Timestamp, UserId,
         throttle::{Streak, Throttle},
     },
 };
@@ -78,7 +78,7 @@ fn devices() -> Vec<Device<Sealed>> {
 
 pub(super) async fn every_column_of_a_device_comes_back(store: Arc<dyn Store>) {
     for device in devices() {
-        done(&store, vec![Change::AddDevice(device.clone())]).await;
+        done(&store, vec![Change::Device(DeviceChange::Add(device.clone()))]).await;
         let read = store.device(&device.id).await.expect("a read").expect("the device");
         assert_eq!(columns(&read), columns(&device));
     }
@@ -90,7 +90,7 @@ pub(super) async fn every_column_of_a_device_comes_back(store: Arc<dyn Store>) {
 
 pub(super) async fn every_column_of_a_device_can_change(store: Arc<dyn Store>) {
     let first = Device { status: Status::Enrolling, ..device("phone", &ada()) };
-    done(&store, vec![Change::AddDevice(first.clone())]).await;
+    done(&store, vec![Change::Device(DeviceChange::Add(first.clone()))]).await;
     let active = Device {
         name: DeviceName::parse("Work phone").expect("a name"),
         status: Status::Active,
@@ -106,7 +106,7 @@ pub(super) async fn every_column_of_a_device_can_change(store: Arc<dyn Store>) {
     };
     let disabled = Device { status: Status::Disabled, version: 3, ..first.clone() };
     for next in [active, disabled] {
-        done(&store, vec![Change::UpdateDevice(next.clone())]).await;
+        done(&store, vec![Change::Device(DeviceChange::Update(next.clone()))]).await;
         let read = store.device(&next.id).await.expect("a read").expect("the device");
         assert_eq!(columns(&read), columns(&next));
     }
@@ -134,7 +134,7 @@ pub(super) async fn every_column_of_a_session_comes_back(store: Arc<dyn Store>) 
         sessions.push(Session { level, ..session(level.as_str(), &ada()) });
     }
     for session in sessions {
-        done(&store, vec![Change::OpenSession(session.clone())]).await;
+        done(&store, vec![Change::Session(SessionChange::Create(session.clone()))]).await;
         assert_eq!(store.session(&session.key).await.expect("a read"), Some(session));
     }
 }
@@ -150,7 +150,7 @@ pub(super) async fn every_kind_of_event_comes_back(store: Arc<dyn Store>) {
     }
     events.extend(TIMES.into_iter().flatten().map(|at| Event { at, ..event(&ada(), 4) }));
     for event in &events {
-        done(&store, vec![Change::Record(event.clone())]).await;
+        done(&store, vec![Change::Event(EventChange::Record(event.clone()))]).await;
     }
     events.reverse();
     assert_eq!(store.events(&ada(), u32::MAX).await.expect("a read"), events);
@@ -161,7 +161,11 @@ pub(super) async fn ids_are_what_they_are_letter_by_letter(store: Arc<dyn Store>
     for name in names {
         let user = UserId::new(name);
         let (device, session) = (device(name, &user), session(name, &user));
-        let written = vec![Change::AddDevice(device), Change::OpenSession(session), Change::Record(event(&user, 1))];
+        let written = vec![
+            Change::Device(DeviceChange::Add(device)),
+            Change::Session(SessionChange::Create(session)),
+            Change::Event(EventChange::Record(event(&user, 1))),
+        ];
         done(&store, written.into_iter().chain([move_factors(&user, 0), super::spend_attempt(name)]).collect()).await;
     }
     for name in names {
@@ -177,7 +181,8 @@ pub(super) async fn ids_are_what_they_are_letter_by_letter(store: Arc<dyn Store>
 
 pub(super) async fn devices_come_oldest_first(store: Arc<dyn Store>) {
     for (id, created) in [("late", 30), ("tie b", 20), ("early", 10), ("tie a", 20), ("before the epoch", -5)] {
-        done(&store, vec![Change::AddDevice(Device { created: at(created), ..device(id, &ada()) })]).await;
+        done(&store, vec![Change::Device(DeviceChange::Add(Device { created: at(created), ..device(id, &ada()) }))])
+            .await;
     }
     let devices = store.factors(&ada()).await.expect("a read").devices;
     let ids: Vec<_> = devices.iter().map(|device| device.id.as_str()).collect();
@@ -188,8 +193,8 @@ pub(super) async fn events_come_newest_first_and_no_more_than_asked(store: Arc<d
     // Newest is what was written last, even where a clock went back.
     let seconds = [5, 9, 9, 2, 7];
     let written = seconds.map(|seconds| event(&ada(), seconds));
-    done(&store, written.iter().take(2).cloned().map(Change::Record).collect()).await;
-    done(&store, written.iter().skip(2).cloned().map(Change::Record).collect()).await;
+    done(&store, written.iter().take(2).cloned().map(EventChange::Record).map(Change::Event).collect()).await;
+    done(&store, written.iter().skip(2).cloned().map(EventChange::Record).map(Change::Event).collect()).await;
     let newest: Vec<_> = written.into_iter().rev().collect();
     for limit in [0, 1, 4, 5, 6, u32::MAX] {
         let read = store.events(&ada(), limit).await.expect("a read");
@@ -201,10 +206,14 @@ pub(super) async fn events_come_newest_first_and_no_more_than_asked(store: Arc<d
 pub(super) async fn nobody_sees_what_is_anothers(store: Arc<dyn Store>) {
     let eve = UserId::new("eve");
     let of_ada = vec![
-        Change::AddDevice(device("phone", &ada())),
-        Change::OpenSession(session("key", &ada())),
-        Change::Record(event(&ada(), 1)),
-        Change::MoveFactors { user: ada(), seen: 0, preferred: Some(DeviceId::new("phone")) },
+        Change::Device(DeviceChange::Add(device("phone", &ada()))),
+        Change::Session(SessionChange::Create(session("key", &ada()))),
+        Change::Event(EventChange::Record(event(&ada(), 1))),
+        Change::Account(AccountChange::BumpFactorSet {
+            user: ada(),
+            expected_version: 0,
+            preferred: Some(DeviceId::new("phone")),
+        }),
     ];
     let nothing = super::picture(&store, &eve).await;
     done(&store, of_ada).await;
@@ -212,7 +221,14 @@ pub(super) async fn nobody_sees_what_is_anothers(store: Arc<dyn Store>) {
     let factors = store.factors(&ada()).await.expect("a read");
     let phone = Some(DeviceId::new("phone"));
     assert_eq!(factors.account, Account { factors: 1, preferred: phone, ..Account::new(ada()) });
-    done(&store, vec![Change::RemoveDevices { user: eve.clone() }, Change::EndSessions { user: eve.clone() }]).await;
+    done(
+        &store,
+        vec![
+            Change::Device(DeviceChange::RemoveAll { user: eve.clone() }),
+            Change::Session(SessionChange::EndAll { user: eve.clone() }),
+        ],
+    )
+    .await;
     assert_eq!(store.factors(&ada()).await.expect("a read").devices.len(), 1);
     assert_eq!(store.sessions(&ada()).await.expect("a read").len(), 1);
 }

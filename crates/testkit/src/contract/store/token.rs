@@ -5,8 +5,8 @@ use std::sync::Arc;
 use countersign_engine::{
     Store,
     core::{
-        Change, ClientId, DeviceId, DeviceName, FamilyId, Kind, Level, Scopes, Sealed, Timestamp, Token, TokenId,
-        TokenKey, TokenKind, UserId, Written,
+        Change, ClientId, DeviceId, DeviceName, FamilyId, Kind, Level, Scopes, Sealed, Timestamp, Token, TokenChange,
+        TokenId, TokenKey, TokenKind, UserId, Written,
     },
 };
 
@@ -45,7 +45,7 @@ async fn read(store: &Arc<dyn Store>, token: &Token) -> Option<Token> {
 }
 
 fn open(token: &Token) -> Change<Sealed> {
-    Change::OpenToken(token.clone())
+    Change::Token(TokenChange::Issue(token.clone()))
 }
 
 pub(super) async fn every_column_of_a_token_comes_back(store: Arc<dyn Store>) {
@@ -93,7 +93,7 @@ pub(super) async fn a_token_is_made_once(store: Arc<dyn Store>) {
 
 pub(super) async fn a_token_is_touched_forwards_only(store: Arc<dyn Store>) {
     let made = token("token", &ada());
-    let touch = |seconds| Change::TouchToken { token: made.id.clone(), at: at(seconds) };
+    let touch = |seconds| Change::Token(TokenChange::Touch { token: made.id.clone(), at: at(seconds) });
     done(&store, vec![touch(1)]).await;
     done(&store, vec![open(&made)]).await;
     for (touched, expected) in [(20, 20), (19, 20), (20, 20), (21, 21)] {
@@ -110,10 +110,12 @@ pub(super) async fn tokens_are_ended_but_for_those_of_a_grant(store: Arc<dyn Sto
     for made in all {
         done(&store, vec![open(&made)]).await;
     }
-    done(&store, vec![Change::EndTokensBut { user: ada(), family: FamilyId::new("grant") }]).await;
+    done(&store, vec![Change::Token(TokenChange::RevokeAllExcept { user: ada(), family: FamilyId::new("grant") })])
+        .await;
     assert_eq!(tokens(&store, &ada()).await, ["refresh", "access"]);
     assert_eq!(tokens(&store, &bob).await, ["his"]);
-    done(&store, vec![Change::EndTokensBut { user: ada(), family: FamilyId::new("nothing") }]).await;
+    done(&store, vec![Change::Token(TokenChange::RevokeAllExcept { user: ada(), family: FamilyId::new("nothing") })])
+        .await;
     assert_eq!(tokens(&store, &ada()).await, [""; 0]);
 }
 
@@ -124,36 +126,60 @@ pub(super) async fn tokens_are_ended_by_name_by_device_and_by_user(store: Arc<dy
     for made in [token("one", &ada()), token("two", &ada()), tablet("three"), none, token("his", &bob)] {
         done(&store, vec![open(&made)]).await;
     }
-    done(&store, vec![Change::EndToken(TokenId::new("one")), Change::EndToken(TokenId::new("nothing"))]).await;
+    done(
+        &store,
+        vec![
+            Change::Token(TokenChange::Revoke(TokenId::new("one"))),
+            Change::Token(TokenChange::Revoke(TokenId::new("nothing"))),
+        ],
+    )
+    .await;
     assert_eq!(tokens(&store, &ada()).await, ["two", "three", "none"]);
-    done(&store, vec![Change::EndTokensOf { user: ada(), device: DeviceId::new("phone"), but: None }]).await;
+    done(
+        &store,
+        vec![Change::Token(TokenChange::RevokeVerifiedBy {
+            user: ada(),
+            device: DeviceId::new("phone"),
+            except: None,
+        })],
+    )
+    .await;
     assert_eq!(tokens(&store, &ada()).await, ["three", "none"]);
     let of_grant = Token { family: Some(FamilyId::new("grant")), ..tablet("granted") };
     done(&store, vec![open(&of_grant)]).await;
     let but = Some(FamilyId::new("grant"));
-    done(&store, vec![Change::EndTokensOf { user: ada(), device: DeviceId::new("tablet"), but }]).await;
+    done(
+        &store,
+        vec![Change::Token(TokenChange::RevokeVerifiedBy {
+            user: ada(),
+            device: DeviceId::new("tablet"),
+            except: but,
+        })],
+    )
+    .await;
     assert_eq!(tokens(&store, &ada()).await, ["none", "granted"]);
-    done(&store, vec![Change::EndTokens { user: ada() }]).await;
+    done(&store, vec![Change::Token(TokenChange::RevokeAll { user: ada() })]).await;
     assert_eq!(tokens(&store, &ada()).await, [""; 0]);
     assert_eq!(tokens(&store, &bob).await, ["his"]);
     // Ends come before openings, in whatever order they are said.
-    done(&store, vec![open(&token("new", &ada())), Change::EndTokens { user: ada() }]).await;
+    done(&store, vec![open(&token("new", &ada())), Change::Token(TokenChange::RevokeAll { user: ada() })]).await;
     assert_eq!(tokens(&store, &ada()).await, ["new"]);
 }
 
 pub(super) async fn what_requires_a_token_conflicts_once_it_has_ended(store: Arc<dyn Store>) {
-    let require = || Change::RequireToken(TokenId::new("one"));
+    let require = || Change::Token(TokenChange::Require(TokenId::new("one")));
     assert_eq!(commit(&store, vec![require()]).await, Written::Conflict);
     done(&store, vec![open(&token("one", &ada()))]).await;
     done(&store, vec![require(), open(&token("two", &ada()))]).await;
     // A batch may end what it requires, and another finds it ended then.
-    done(&store, vec![require(), Change::EndToken(TokenId::new("one"))]).await;
+    done(&store, vec![require(), Change::Token(TokenChange::Revoke(TokenId::new("one")))]).await;
     assert_eq!(commit(&store, vec![require(), open(&token("three", &ada()))]).await, Written::Conflict);
     assert_eq!(tokens(&store, &ada()).await, ["two"]);
 }
 
 pub(super) async fn a_limit_counts_the_running_personal_tokens_of_one_stamp(store: Arc<dyn Store>) {
-    let limit = |most| Change::LimitTokens { user: ada(), stamp: "stamp".into(), at: at(500), most };
+    let limit =
+        |most| Change::Token(TokenChange::LimitPersonal { user: ada(), stamp: "stamp".into(), at: at(500), max: most });
     let others = [
         token("his", &UserId::new("bob")),
         Token { kind: TokenKind::Access, ..token("access", &ada()) },
@@ -172,5 +198,5 @@ pub(super) async fn a_limit_counts_the_running_personal_tokens_of_one_stamp(stor
     done(&store, vec![limit(1), open(&one)]).await;
     assert_eq!(commit(&store, vec![open(&two), limit(1)]).await, Written::Conflict, "it counts what the batch makes");
     assert_eq!(read(&store, &two).await, None);
-    done(&store, vec![open(&two), limit(1), Change::EndToken(one.id.clone())]).await;
+    done(&store, vec![open(&two), limit(1), Change::Token(TokenChange::Revoke(one.id.clone()))]).await;
 }

@@ -1,0 +1,90 @@
+//! A store before a store: something is done around each of its calls.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use countersign_core::{
+    AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
+    Predecessor, Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId,
+};
+
+use super::{Horizon, Store};
+use crate::Fault;
+
+/// What is done around the calls of a store.
+pub trait Hook: Debug + Send + Sync {
+    /// Runs this call, which nothing runs otherwise, and gives its answer or another one. `operation` is one of
+    /// [`OPERATIONS`].
+    fn around<T: Send>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> impl Future<Output = Result<T, Fault>> + Send {
+        let _ = operation;
+        call
+    }
+
+    /// The same for a commit, whose batch is known here. A batch may be given other changes, never another identity.
+    fn commit(&self, store: &dyn Store, batch: Batch<Sealed>) -> impl Future<Output = Result<Receipt, Fault>> + Send {
+        self.around("commit", store.commit(batch))
+    }
+}
+
+/// A store whose calls go through a [`Hook`] to another store.
+#[derive(Debug)]
+pub struct Hooked<H> {
+    store: Arc<dyn Store>,
+    hook: H,
+}
+
+impl<H> Hooked<H> {
+    /// This hook before `store`.
+    pub fn new(store: Arc<dyn Store>, hook: H) -> Self {
+        Self { store, hook }
+    }
+
+    /// The hook.
+    pub fn hook(&self) -> &H {
+        &self.hook
+    }
+}
+
+/// Writes down once what every operation but `commit` looks like.
+macro_rules! through_the_hook {
+    ($($operation:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        /// The names of the operations of [`Store`].
+        pub const OPERATIONS: &[&str] = &[$(stringify!($operation)),*, "commit"];
+
+        #[async_trait]
+        impl<H: Hook> Store for Hooked<H> {
+            $(async fn $operation(&self, $($argument: $type),*) -> Result<$answer, Fault> {
+                self.hook.around(stringify!($operation), self.store.$operation($($argument),*)).await
+            })*
+
+            async fn commit(&self, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
+                self.hook.commit(&*self.store, batch).await
+            }
+        }
+    };
+}
+
+through_the_hook! {
+    factors(user: &UserId) -> Factors<Sealed>;
+    device(device: &DeviceId) -> Option<Device<Sealed>>;
+    attempt_spent(attempt: &AttemptId) -> bool;
+    session(key: &SessionKey) -> Option<Session>;
+    session_after(predecessor: &Predecessor) -> Option<Session>;
+    sessions(user: &UserId) -> Vec<Session>;
+    token(key: &TokenKey) -> Option<Token>;
+    tokens(user: &UserId) -> Vec<Token>;
+    client(client: &ClientId) -> Option<Client>;
+    clients() -> Vec<Client>;
+    events(user: &UserId, limit: u32) -> Vec<Event>;
+    deliveries(user: &UserId, limit: u32) -> Vec<Delivery>;
+    budget(key: &str) -> Option<Budget>;
+    device_cookies(user: &UserId) -> Vec<DeviceCookie>;
+    nodes() -> Vec<Node>;
+    devices_after(cursor: Option<&DeviceId>, limit: u32) -> Vec<Device<Sealed>>;
+    purge(horizon: &Horizon) -> u64;
+    ping() -> ();
+}
