@@ -47,7 +47,8 @@ fn unescaped(value: &str) -> Option<String> {
     let (mut bytes, mut rest) = (vec![], value);
     while let Some((before, after)) = rest.split_once('\\') {
         bytes.extend_from_slice(before.as_bytes());
-        let pair = after.get(..2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let pair = after.get(..2).filter(|pair| pair.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let pair = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok());
         let letter = after.chars().next()?;
         let length = if let Some(byte) = pair {
             bytes.push(byte);
@@ -87,6 +88,7 @@ mod tests {
             ("CN=Lu\\C4\\8Di\\C4\\87", "cn", "Lučić"),
             ("cn = ada ; ou=x", "CN", "ada"),
             ("cn=a\\=b,ou=x", "cn", "a=b"),
+            ("cn=team\\+1,ou=x", "cn", "team+1"),
             ("cn=a=b,ou=x", "cn", "a=b"),
             ("0.9.2342.19200300.100.1.1=ada", "0.9.2342.19200300.100.1.1", "ada"),
             ("OID.2.5.4.3=ada", "2.5.4.3", "ada"),
