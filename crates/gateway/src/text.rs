@@ -172,8 +172,12 @@ fn known([language, name]: &[String; 2]) -> Result<(), TextsError> {
     Err(TextsError::Unknown { name: format!("{language}/{name}"), known: names.join(", ") })
 }
 
-fn entries(folder: &Path) -> io::Result<Vec<std::path::PathBuf>> {
-    fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
+/// What is in a folder, apart from names that begin with a full stop: what editors leave there, and the folders in which
+/// Kubernetes keeps the files of a volume (`..data`).
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let paths: io::Result<Vec<_>> = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect();
+    let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    paths.map(|paths| paths.into_iter().filter(|path| !is_hidden(path)).collect())
 }
 
 #[cfg(test)]
@@ -228,6 +232,22 @@ mod tests {
         fs::write(folder.path().join("nl/sms.text"), "Uw code is {{ code }}.").unwrap();
         let error = Texts::read(Some(folder.path())).unwrap_err().to_string();
         assert!(error.starts_with("nl/sms.text replaces no text of a message") && error.contains("sms.txt"), "{error}");
+    }
+
+    /// As Kubernetes mounts a `ConfigMap` whose files have a folder each for their language.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_hidden_is_no_template() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("..2030/nl")).unwrap();
+        fs::write(at("..2030/nl/sms.txt"), "Uw code is {{ code }}.").unwrap();
+        fs::write(at("..2030/nl/.sms.txt.swp"), [0xff]).unwrap();
+        symlink("..2030", at("..data")).unwrap();
+        symlink("..data/nl", at("nl")).unwrap();
+        let texts = Texts::read(Some(folder.path())).unwrap();
+        assert_eq!(texts.render("sms.txt", Some("nl"), &words()).unwrap(), "Uw code is 012345.");
     }
 
     #[test]
