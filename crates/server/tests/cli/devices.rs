@@ -184,6 +184,19 @@ fn t151_a_user_who_has_another_device_keeps_two_factor_authentication() {
     assert_eq!(house.run("two-factor status ada").succeeds(), "ada: enabled");
 }
 
+/// Whoever runs the import has to know how far it came.
+#[test]
+fn an_import_that_stops_on_the_way_says_where() {
+    let house = with_tokens(&format!("serial,type,secret_base32\nA1,hotp,{KEY}\nA2,hotp,{KEY}\nA3,hotp,{KEY}\n"));
+    let settings = [("COUNTERSIGN_DEVICES_PER_USER", "2")];
+    let told = house.run_in_place("device import tokens.csv --user ada", &settings);
+    let stopped = "could not import A3 for ada; 2 of 3 tokens were imported before it, run the import again: ";
+    assert!(told.fails().starts_with(stopped), "{told:?}");
+    assert_eq!(house.run("device list ada").succeeds().lines().count(), 2);
+    let again = house.run("device import tokens.csv --user ada");
+    assert!(again.succeeds().ends_with("ada: A2 (hotp) there already\nada: A3 (hotp) given"), "{again:?}");
+}
+
 #[test]
 fn both_slots_of_a_yubikey_are_given() {
     let slot = |id: &str| format!("7,yubikey,{id},010203040506,{}\n", "01".repeat(16));

@@ -130,8 +130,12 @@ pub(super) async fn run(installation: &Installation, arguments: Arguments) -> Re
     let deliveries = deliveries_of(installation, seeds, &arguments).await.with_context(doing)?;
     let outcomes: Vec<String> = deliveries.iter().map(|delivery| delivery.outcome(arguments.dry_run)).collect();
     let (mut data, mut lines) = (vec![], vec![]);
-    for (delivery, outcome) in deliveries.iter().zip(&outcomes) {
-        let left = if arguments.dry_run { None } else { carry_out(installation, delivery).await? };
+    for (place, (delivery, outcome)) in deliveries.iter().zip(&outcomes).enumerate() {
+        let left = if arguments.dry_run {
+            None
+        } else {
+            carry_out(installation, delivery).await.with_context(|| delivery.failed(place, deliveries.len()))?
+        };
         lines.push(delivery.line(outcome));
         data.push(delivery.shown(outcome));
         if left.is_some_and(|left| left.two_factor == TwoFactorStatus::Disabled)
@@ -180,6 +184,14 @@ impl Delivery {
         let end = state.valid_until.map(|until| format!(", valid until {}", moment(until))).unwrap_or_default();
         let weak = if state.state.has_weak_key() { ", weak key" } else { "" };
         format!("{}: {name} ({kind}) {outcome}{end}{weak}", self.user.name)
+    }
+
+    /// What to do after an error that came when so many tokens of all had been dealt with.
+    fn failed(&self, before: usize, all: usize) -> String {
+        let (serial, user) = (&self.token.name, &self.user.name);
+        format!(
+            "could not import {serial} for {user}; {before} of {all} tokens were imported before it, run the import again"
+        )
     }
 
     fn shown<'a>(&'a self, outcome: &'a str) -> Shown<'a> {
