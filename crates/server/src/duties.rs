@@ -7,6 +7,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -15,7 +16,7 @@ use countersign_axum::Countersign;
 use countersign_engine::{Engine, KeyId, Running, core::time::CLOCK_TOLERANCE};
 use countersign_gateway::Texts;
 use countersign_store::{OpenedEngine, PostgresStore, SqliteStore};
-use tokio::{sync::Notify, time};
+use tokio::{sync::Notify, task, time};
 
 use crate::{
     clock::{self, Apart},
@@ -28,7 +29,6 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the clock is compared with the database server's.
 const COMPARE_EVERY: Duration = Duration::from_mins(1);
-
 /// How often it is said that the database's file is not in its place.
 const COMPLAIN_EVERY: Duration = Duration::from_mins(1);
 
@@ -53,7 +53,9 @@ pub(crate) async fn perform(
             reloads.next().await;
             tracing::info!("SIGHUP: keys and templates are read again");
             reread.notify_one();
-            read_templates(&site, message_texts);
+            let (site, message_texts) = (site.clone(), Arc::clone(message_texts));
+            // Files are read and templates are parsed: no thread that answers requests waits for that. A panic has been told of.
+            let _ = task::spawn_blocking(move || read_templates(&site, &message_texts)).await;
         }
     };
     tokio::join!(
