@@ -44,7 +44,7 @@ use serde::Serialize;
 
 use crate::{
     config::{Config, Sources},
-    core_dump,
+    core_dump, listen,
     users::BuiltInUsers,
 };
 
@@ -96,6 +96,8 @@ enum Command {
 
 /// How long threads may take to end when a server has.
 const LAST_THREADS: Duration = Duration::from_millis(500);
+/// Supervisors give a process ten seconds to end in.
+const _: () = assert!(listen::LAST_ANSWERS.saturating_add(LAST_THREADS).as_secs() < 10);
 
 /// What these flags stand under in the help.
 const SETTINGS: &str = "Settings";

@@ -24,13 +24,14 @@ use tokio::{
 use tower::Service as _;
 
 use self::patient::Patient;
+
 /// How long a client may take from one request, or the beginning, to the last header of the next one.
 const HEADERS_WITHIN: Duration = Duration::from_secs(15);
 /// The most that is kept of a request before its headers are whole, in bytes.
 const LONGEST_HEAD: usize = 32 * 1024;
 /// How long requests, and what follows from them, may go on after the server was told to stop. A second less than the ten
 /// that supervisors give, for the process to end in.
-const LAST_ANSWERS: Duration = Duration::from_secs(9);
+pub(crate) const LAST_ANSWERS: Duration = Duration::from_secs(9);
 /// How long to wait when the machine has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(100);
 

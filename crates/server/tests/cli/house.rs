@@ -149,13 +149,6 @@ impl House {
         self.finish(command, input)
     }
 
-    /// Starts a command line with these settings besides, and does not wait for it.
-    pub(crate) fn spawn(&self, line: &str, environment: &[(&str, &str)]) -> Child {
-        let mut command = self.command(line);
-        command.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().unwrap()
-    }
-
     fn finish(&self, mut command: Command, input: &str) -> Told {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.current_dir(self.folder.path()).spawn().unwrap();
@@ -180,9 +173,14 @@ impl House {
 
     /// Starts `serve` as this command line says, with these settings besides.
     pub(crate) fn serves_with(&self, line: &str, environment: &[(&str, &str)]) -> Server {
+        self.starts(line, environment, "listening")
+    }
+
+    /// Starts `serve` likewise, and waits no longer than for the line with `sign`; a port stands in it.
+    pub(crate) fn starts(&self, line: &str, environment: &[(&str, &str)], sign: &str) -> Server {
         let mut command = self.command(line);
         command.envs(environment.iter().copied());
-        Server::start(command, "listening")
+        Server::start(command, sign)
     }
 
     /// Starts `demo`, on a port of its own.

@@ -40,15 +40,3 @@ async fn t148_a_hangup_reads_keys_and_templates_again_and_ends_nothing() {
     assert!(ada.is_verified().await);
     assert!(patiently(|| server.log().contains("those in use stay in use").then_some(())).is_some());
 }
-
-#[test]
-fn hangups_end_no_server_that_is_just_starting() {
-    let house = House::founded();
-    let server = house.serves();
-    for _ in 0..50 {
-        server.signal("HUP");
-    }
-    let mut server = server;
-    server.signal("TERM");
-    assert_eq!(server.ends(), Some(0));
-}
