@@ -11,6 +11,9 @@ use anyhow::{Context as _, Result};
 use countersign_engine::core::Secret;
 use zeroize::Zeroizing;
 
+/// What some shells and editors put before UTF-8. It is no part of a secret: no user could type it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The text of the file at `path`, which errors call `what`. A missing file is an [`std::io::Error`] in the chain.
 pub(crate) fn read(path: &Path, what: &str) -> Result<Zeroizing<String>> {
     let unreadable = || format!("could not read the {what} {}", path.display());
@@ -26,9 +29,6 @@ pub(crate) fn read(path: &Path, what: &str) -> Result<Zeroizing<String>> {
     }
     Ok(text)
 }
-
-/// What some shells and editors put before UTF-8. It is no part of a secret: no user could type it.
-const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The text without a byte order mark before it.
 pub(crate) fn without_byte_order_mark(text: &str) -> &str {

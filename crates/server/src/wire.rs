@@ -75,11 +75,6 @@ impl Installation {
         Ok(Self { engine, users, database, message_texts, gauges })
     }
 
-    /// The pages, with their templates and texts.
-    pub(crate) fn site(&self, config: &Config) -> Result<Countersign> {
-        Countersign::new(self.engine.clone(), settings(config)).context("could not make the pages")
-    }
-
     /// The same, and waits for a database that cannot be reached yet, no longer than `database_wait`: after a power cut it
     /// may start later than the server.
     pub(crate) async fn open_when_reachable(config: &Config) -> Result<Self> {
@@ -101,6 +96,11 @@ impl Installation {
             }
             time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// The pages, with their templates and texts.
+    pub(crate) fn site(&self, config: &Config) -> Result<Countersign> {
+        Countersign::new(self.engine.clone(), settings(config)).context("could not make the pages")
     }
 
     /// Everything that is served, and to whom.

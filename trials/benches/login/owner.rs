@@ -169,7 +169,7 @@ fn tell(what: &str, times: Vec<Option<Duration>>) {
     times.sort_unstable();
     let in_time = times.iter().filter(|time| **time <= PROMISE).count();
     let at = |share: usize| {
-        times.get((times.len() * share / 100).min(times.len() - 1)).map_or(f64::NAN, |time| millis(*time))
+        times.get((times.len() * share / 100).min(times.len().saturating_sub(1))).map_or(f64::NAN, |time| millis(*time))
     };
     println!(
         "owners beside {what}: {in_time} of {all} within {PROMISE:?}; p50 {:.0} ms, p95 {:.0} ms, longest {:.0} ms",

@@ -1,7 +1,8 @@
 //! `countersign doctor`: everything that can be wrong with an installation and be seen from here, each with what to do.
 //!
-//! It changes nothing but the one row that tells whether the database takes what is written, and may be run beside a server. `fail` is what people will meet as a fault, or what lets somebody
-//! in who should not be; `warn` is what will be regretted one day. What hinders one check does not hinder the others.
+//! It changes nothing but the one row that tells whether the database takes what is written, and may be run beside a server.
+//! `fail` is what users meet as a fault, or what lets an attacker in; `warn` is what may become one. A check that cannot be
+//! made does not prevent the others.
 
 mod around;
 mod clock;
@@ -163,7 +164,7 @@ fn keys(config: &Config, report: &mut Report) {
         Err(error) => return report.fail("keys", format_args!("{error:#}")),
     };
     let count = ring.ids().count();
-    report.ok("keys", format_args!("{count} in {}, for its owner's eyes only; {} seals", path.display(), ring.seals()));
+    report.ok("keys", format_args!("{count} in {}, which others cannot read; {} seals", path.display(), ring.seals()));
     let folder = |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
     let beside = match &config.database {
         Some(Database::Sqlite(path)) => folder(path),

@@ -29,7 +29,7 @@ pub(super) async fn run(Arguments { settings, dry_run, form }: &Arguments) -> Re
 
 async fn migrate(database: &Database, form: Form) -> Result<()> {
     let Migrated { from, to } = database.migrate().await.map_err(Config::of_database_url)?;
-    let Respelled { updated, kept } = respell(&database.open().await?.users).await?;
+    let Respelled { updated, kept } = respell(&database.open().await.map_err(Config::of_database_url)?.users).await?;
     let mut lines = vec![if from == to {
         format!("{database} is at migration {to} already")
     } else {

@@ -19,7 +19,7 @@
 //! | `t0` | | `totp` | when the first period began, in Unix seconds, 0 unless said |
 //! | `public_id` | | `yubikey` | what every code of it begins with, as it is typed |
 //! | `private_id` | | `yubikey` | 6 bytes in hexadecimal |
-//! | | `manufacturer`, `model` | all | is passed over |
+//! | | `manufacturer`, `model`, `vendor` | all | is passed over |
 //!
 //! Without such a first line, values come in the order `serial, secret_hex, type, digits, counter or period`, and the last ones
 //! may be left out; with a type, an owner may stand in front, where `n/a` is nobody. Commas, semicolons, tabs, vertical bars or,

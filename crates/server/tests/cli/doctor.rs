@@ -69,7 +69,7 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
         "database: SQLite finds it whole",
         "states: all 0 devices open",
         "clock: no node is ahead",
-        "nodes: 1 run, of one version and with the same keys",
+        "nodes: running, all of one version and with the same keys",
     ] {
         finds(&told, "ok", text);
     }
@@ -193,7 +193,7 @@ fn the_database_server_and_its_clock_are_examined() {
         "clock: it agrees with the database's",
         "clock: no node is ahead",
         "states: all 0 devices open",
-        "nodes: 1 run, of one version and with the same keys",
+        "nodes: running, all of one version and with the same keys",
     ] {
         finds(&told, "ok", text);
     }

@@ -25,7 +25,7 @@ pub(super) async fn examine(engine: &Engine, report: &mut Report) -> Result<(), 
     keys(engine, &running, report);
     if report.0.len() == before {
         let names: Vec<_> = running.iter().map(Node::to_string).collect();
-        let text = format!("{} run, of one version and with the same keys: {}", running.len(), names.join(", "));
+        let text = format!("running, all of one version and with the same keys: {}", names.join(", "));
         report.ok("nodes", text);
     }
     Ok(())

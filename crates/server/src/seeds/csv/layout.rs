@@ -83,8 +83,7 @@ impl<'a> Layout<'a> {
 /// The text after a line `sep=;`, which spreadsheets write and read, the line in which it begins, and that delimiter.
 fn announced(text: &str) -> (&str, usize, Option<u8>) {
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-    let announced =
-        first.trim_end_matches('\n').split_at_checked(4).filter(|(sep, _)| sep.eq_ignore_ascii_case("sep="));
+    let announced = first.split_at_checked(4).filter(|(sep, _)| sep.eq_ignore_ascii_case("sep="));
     match announced.map(|(_, delimiter)| delimiter.as_bytes()) {
         Some(&[delimiter]) if delimiter != b'"' => (rest, 2, Some(delimiter)),
         _ => (text, 1, None),
