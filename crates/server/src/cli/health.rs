@@ -1,4 +1,4 @@
-//! `countersign health`: whether the server of these settings answers and reaches its database, for supervisors that can
+//! `countersign health`: whether the server of these settings answers and is ready, for supervisors that can
 //! run a command and make no requests.
 
 use std::{
@@ -27,7 +27,10 @@ pub(super) struct Arguments {
 pub(super) fn run(Arguments { settings, form }: &Arguments) -> Result<()> {
     let address = reachable(settings.config()?.bind);
     let answer = ask(address).with_context(|| format!("the server at {address} does not answer"))?;
-    ensure!(answer.starts_with("HTTP/1.1 204"), "the server at {address} answers, and cannot reach its database");
+    ensure!(
+        answer.starts_with("HTTP/1.1 204"),
+        "the server at {address} answers and is not ready: its database is away or takes no writes, and its log says why (`not ready`)"
+    );
     form.print(&json!({ "address": address.to_string(), "ready": true }), format!("the server at {address} is ready"))
 }
 

@@ -43,7 +43,12 @@ async fn a_supervisor_without_a_browser_learns_whether_the_server_is_ready() {
     drop(house);
     let bind = server.address.to_string();
     let lost = elsewhere.run_in(&[("COUNTERSIGN_BIND", bind.as_str())], "health");
-    assert_eq!(lost.fails(), format!("the server at {bind} answers, and cannot reach its database"));
+    assert_eq!(
+        lost.fails(),
+        format!(
+            "the server at {bind} answers and is not ready: its database is away or takes no writes, and its log says why (`not ready`)"
+        )
+    );
 }
 
 #[tokio::test]
