@@ -83,7 +83,8 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
 }
 
 /// A stand-in for a proxy, which answers every request alike; where it listens.
-fn answering(answer: &'static str) -> SocketAddr {
+fn answering(answer: impl Into<String>) -> SocketAddr {
+    let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -133,6 +134,11 @@ fn t149_an_address_that_leads_to_something_else_is_a_failure() {
             &format!("address: {url} {text}"),
         );
     }
+    // No more is read than an installation could have answered.
+    let long = format!("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n{}", "x".repeat(9000));
+    let url = format!("http://{}", answering(long));
+    let told = house.run_in_place("doctor --json", &[("COUNTERSIGN_PUBLIC_URL", &url)]);
+    finds(&told, "fail", &format!("address: {url} answers 200: this is not the server"));
     // It speaks, but not TLS.
     let url = format!("https://{}", answering("HTTP/1.1 400 Bad Request\r\n\r\n"));
     let settings = [("COUNTERSIGN_PUBLIC_URL", url.as_str()), ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1")];

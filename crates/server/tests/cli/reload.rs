@@ -13,7 +13,11 @@ async fn t148_a_hangup_reads_keys_and_templates_again_and_ends_nothing() {
     fs::create_dir(house.path("templates")).unwrap();
     let write = |text: &str| house.write("templates/home.html", text);
     write("first {{ level }}");
-    let server = house.serves_with("serve --bind 127.0.0.1:0", &[("COUNTERSIGN_TEMPLATE_DIR", "templates")]);
+    fs::create_dir_all(house.path("messages/en")).unwrap();
+    let server = house.serves_with(
+        "serve --bind 127.0.0.1:0",
+        &[("COUNTERSIGN_TEMPLATE_DIR", "templates"), ("COUNTERSIGN_MESSAGE_TEMPLATE_DIR", "messages")],
+    );
     let mut ada = Person::at(&server, "ada");
     ada.sets_up().await;
     assert_eq!(ada.browser.get("/").await.body, "first aal2");
@@ -32,9 +36,11 @@ async fn t148_a_hangup_reads_keys_and_templates_again_and_ends_nothing() {
     assert_eq!(ada.browser.get("/").await.body, "second aal2", "the session goes on");
 
     write("{% if %}");
+    house.write("messages/en/sms.txt", "{% if %}");
     fs::set_permissions(house.path("countersign.key"), fs::Permissions::from_mode(0o644)).unwrap();
     server.signal("HUP");
     server.wait_for("could not read the templates of pages again");
+    server.wait_for("could not read the templates of messages again");
     server.wait_for("others can read the key file");
     assert_eq!(ada.browser.get("/").await.body, "second aal2");
     assert!(ada.is_verified().await);

@@ -1,6 +1,6 @@
 //! Settings: where they come from, what is refused, and what is shown.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
 
 use crate::house::House;
 
@@ -226,6 +226,20 @@ fn settings_that_do_nothing_are_told_at_the_start_and_by_the_doctor() {
     let server = house.serves_with("serve --bind 127.0.0.1:0", &settings);
     for told in ["email_codes is on, and email_gateway is not set", "throttle_ceiling is 0"] {
         assert!(server.wait_for(told).contains("WARN"), "{}", server.log());
+    }
+}
+
+/// Of databases that cannot be opened from here, `doctor` alone says it.
+#[test]
+fn an_authority_that_verifies_no_database_is_told() {
+    let house = House::founded();
+    let nobodys = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (mode, told) in [("disable", true), ("require", true), ("verify-full", false)] {
+        let url = format!("postgres://ada@{nobodys}/c?sslmode={mode}");
+        let settings = [("COUNTERSIGN_DATABASE_URL", url.as_str()), ("COUNTERSIGN_DATABASE_CA_FILE", "ca.pem")];
+        let doctor = house.run_in_place("doctor", &settings);
+        let says = doctor.out.contains("warn  settings: database_ca_file does nothing: the database's certificate");
+        assert_eq!(says, told, "{mode}: {doctor:?}");
     }
 }
 

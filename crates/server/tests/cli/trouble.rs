@@ -105,19 +105,21 @@ fn t140_a_node_that_was_stopped_is_not_taken_for_one_that_runs() {
     assert!(!server.log().contains("ERROR"), "{}", server.log());
 }
 
-#[test]
-fn t140_a_key_file_that_is_replaced_under_a_node_is_an_error_at_both_nodes() {
-    let house = House::founded();
+#[tokio::test]
+async fn t140_a_key_file_that_is_replaced_under_a_node_is_an_error_at_both_nodes() {
+    let house = House::of(&["ada"]);
     other_keys(&house, "other.key");
     fs::copy(house.path("countersign.key"), house.path("second.key")).unwrap();
     let first = house.serves();
     let second = house.serves_with(SERVE, &[("COUNTERSIGN_KEY_FILE", "second.key")]);
     reported(&house, 2);
+    Person::at(&first, "ada").sets_up().await;
     fs::rename(house.path("other.key"), house.path("second.key")).unwrap();
     for (server, other) in [(&second, &first), (&first, &second)] {
         let line = server.wait_for("has other keys than this one");
         assert!(line.contains("ERROR") && line.contains(&format!("({})", other.address)), "{line}");
     }
+    second.wait_for("devices are sealed by a key that is not in the key file");
     fails_with(&house.run("doctor --json"), &["nodes: ", "have different keys"]);
 }
 
@@ -163,18 +165,18 @@ fn the_wait_for_a_database_has_an_end_and_is_only_for_what_time_may_mend() {
     let unknown = fresh.url().replace(fresh.name(), "nothing_of_this_name");
     let started = Stopwatch::start();
     for (url, parts) in [
-        (
-            away.as_str(),
-            ["waited 1 s for the database (database_wait)", "database_url", &format!("{nobodys}/countersign")],
-        ),
+        (away.as_str(), [" s for the database (database_wait)", "database_url", &format!("{nobodys}/countersign")]),
         (&unknown, ["could not connect to the database", "database_url", "/nothing_of_this_name: database"]),
     ] {
-        let wait = if url == away { "1s" } else { "2m" };
+        let wait = if url == away { "3s" } else { "2m" };
         let settings = [("COUNTERSIGN_DATABASE_URL", url), ("COUNTERSIGN_DATABASE_WAIT", wait)];
         let refused = house.run_in_place(SERVE, &settings);
         let why = refused.err.lines().last().unwrap();
         assert!(refused.status == 1 && parts.iter().all(|part| why.contains(part)), "{refused:?}");
         assert!(!refused.err.contains("hunter2"), "{refused:?}");
+        let lines = refused.err.matches(WAITS).count();
+        let expected = if url == away { 1..=2 } else { 0..=0 };
+        assert!(expected.contains(&lines), "it is tried every second and logged every ten: {refused:?}");
     }
     assert!(started.elapsed() < Duration::from_mins(1), "it waited for what stays as it is");
 }
@@ -188,6 +190,21 @@ fn t148_a_server_that_waits_for_its_database_ends_when_it_is_told_to_and_not_at_
     server.signal("HUP");
     server.signal("TERM");
     assert_eq!(server.ends(), Some(0), "{}", server.log());
+}
+
+#[test]
+fn commands_on_a_database_that_cannot_be_reached_name_it_and_its_setting() {
+    let house = House::founded();
+    let nobodys = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("postgres://ada:hunter2@{nobodys}/countersign");
+    for line in
+        ["migrate", "migrate --dry-run", "user list", "keys list", "purge", "after-restore --list", "config check"]
+    {
+        let told = house.run_in_place(line, &[("COUNTERSIGN_DATABASE_URL", &url)]);
+        let parts = ["database_url", &format!("{nobodys}/countersign")];
+        let says = parts.iter().all(|part| told.fails().contains(part)) && !told.fails().contains("hunter2");
+        assert!(says, "{line}: {told:?}");
+    }
 }
 
 /// A way to spoil a house's SQLite file, and what every command is to say of it.
@@ -320,6 +337,7 @@ async fn t141_a_database_file_that_is_moved_or_deleted_under_a_server_is_noticed
         }
         let line = server.wait_for("the database's file is not in its place");
         assert!(line.contains("ERROR") && line.contains("moved, replaced or deleted"), "{line}");
+        let since = Stopwatch::start();
         // An answer of before holds for a second.
         patiently(|| (readiness(server.address) == "503").then_some(())).unwrap();
         // T137: a database that is away for long fills no log, however often supervisors ask.
@@ -333,6 +351,10 @@ async fn t141_a_database_file_that_is_moved_or_deleted_under_a_server_is_noticed
             &house.run_in_place("doctor --json", &[("COUNTERSIGN_BIND", &bind)]),
             &["server: the one at ", "is not ready", "put the file back"],
         );
+        // It is looked at every second, and reported every minute.
+        patiently(|| (since.elapsed() > Duration::from_millis(2500)).then_some(())).unwrap();
+        let complaints = server.log().matches("the database's file is not in its place").count();
+        assert!(complaints as u64 <= 1 + since.elapsed().as_secs() / 60, "{}", server.log());
         let _ = fs::remove_file(house.path("countersign.db"));
         fs::rename(house.path("moved.db"), house.path("countersign.db")).unwrap();
         patiently(|| (readiness(server.address) == "204").then_some(())).unwrap();
@@ -440,6 +462,7 @@ async fn the_doctor_fails_with_the_remedy_wherever_people_are_kept_out() {
         (&[("PUBLIC_URL", "http://id.example.org")], &["settings: ", "make it https"]),
         (&[("PHONE_REGION", "UK")], &["settings: could not use phone_region", "write GB"]),
         (&[("SMS_GATEWAY", "twilio")], &["gateways: could not use twilio for sms", "is not set"]),
+        (&[("CODES_PER_USER_CEILING", "1")], &["start: could not use the settings: "]),
         (&[("TEMPLATE_DIR", "templates")], &["pages: could not make the pages"]),
     ] {
         let names: Vec<_> = settings.iter().map(|(name, _)| format!("COUNTERSIGN_{name}")).collect();

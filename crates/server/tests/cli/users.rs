@@ -138,6 +138,24 @@ async fn t153_two_users_whose_names_would_be_one_by_now_stay_two() {
     assert!(house.run("user add ſtraße").fails().ends_with("already, in this spelling or another"));
 }
 
+/// Both names are `strasse` by now, and the younger one comes first in the alphabet.
+#[test]
+fn t153_of_two_users_whose_names_would_be_one_the_older_is_found_in_every_spelling() {
+    let house = House::of(&["grace", "bob"]);
+    let stored = |user: &str, name: &str, created: u32| {
+        house.sql(&format!(
+            "UPDATE app_user SET name = '{name}', canonical_name = '{name}', created = {created} WHERE name = '{user}'"
+        ))
+    };
+    stored("grace", "ſtraße", 1);
+    stored("bob", "straße", 2);
+    let told = house.run("migrate --json").json();
+    assert_eq!(told["names"], json!({ "updated": 1, "kept": ["straße"] }));
+    for (spelling, name) in [("STRASSE", "ſtraße"), ("ſtraße", "ſtraße"), ("straße", "straße")] {
+        assert!(house.run(&format!("user show {spelling}")).succeeds().starts_with(&format!("{name}, ")), "{spelling}");
+    }
+}
+
 /// Docker's `--password-stdin` under PowerShell: a mark that nobody could type at a sign-in.
 #[tokio::test]
 async fn a_byte_order_mark_is_no_part_of_a_secret() {

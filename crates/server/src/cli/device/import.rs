@@ -339,3 +339,23 @@ fn id_of(kind: &Kind, serial: &str, slot: Option<&PublicId>) -> DeviceId {
     let letters = BASE32_NOPAD.encode(hash.get(..16).unwrap_or_default());
     DeviceId::new(letters.to_ascii_lowercase())
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_engine::core::otp::{Key, Totp};
+
+    use super::*;
+
+    #[test]
+    fn what_a_token_has_done_elsewhere_is_remembered_and_a_clock_that_was_ahead_locks_none() {
+        let (now, totp) = (Timestamp::from_millis(1_800_000_000_000), Totp::default());
+        let step = totp.step_at(now.as_seconds()).unwrap();
+        for (used, highest) in [(None, None), (Some(step - 10), Some(step - 10)), (Some(u64::MAX), Some(step + 1))] {
+            let secret = SeedSecret::Totp { key: Key::new([7; 20]), totp, used, drift: -2 };
+            let (_, envelope) = state_of(secret, now);
+            assert_eq!(envelope.marks, highest.map(Marks::with_floor).unwrap_or_default(), "{used:?}");
+            let State::Totp(state) = envelope.state else { panic!("{:?}", envelope.state) };
+            assert_eq!(state.drift, -2);
+        }
+    }
+}
