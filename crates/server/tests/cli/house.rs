@@ -109,6 +109,13 @@ impl House {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
     }
 
+    /// A copy of this file that can be run by everybody. Another process makes it: a child that another test starts at this moment
+    /// would have a file of ours still open, and what is open for writing cannot be run.
+    pub(crate) fn program(&self, name: &str, from: &Path) {
+        let install = Command::new("install").args(["-m", "755"]).arg(from).arg(self.path(name)).status();
+        assert!(install.unwrap().success(), "{name}");
+    }
+
     /// Runs a command line.
     pub(crate) fn run(&self, line: &str) -> Told {
         self.run_with(line, "")

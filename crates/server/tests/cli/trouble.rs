@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::Write as _,
     net::{SocketAddr, TcpListener},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::Path,
@@ -312,8 +311,7 @@ fn as_nobody(house: &House, line: &str, database: &Path) -> Option<Told> {
         return None;
     }
     if !program.exists() {
-        fs::copy(env!("CARGO_BIN_EXE_countersign"), &program).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        house.program("countersign", Path::new(env!("CARGO_BIN_EXE_countersign")));
     }
     let mut command = Command::new(program);
     command.args(line.split(' ')).env_clear().uid(NOBODY).gid(NOBODY);
@@ -424,10 +422,8 @@ async fn a_server_ends_within_ten_seconds_while_a_gateway_hangs() {
     ] {
         let house = House::of(&["ada"]);
         house.write_secret("secret", "the secret of the webhook\n");
-        let mut program = fs::File::create(house.path("hangs")).unwrap();
-        program.write_all(b"#!/bin/sh\nexec sleep 60\n").unwrap();
-        program.set_permissions(fs::Permissions::from_mode(0o700)).unwrap();
-        drop(program);
+        house.write("hangs.sh", "#!/bin/sh\nexec sleep 60\n");
+        house.program("hangs", &house.path("hangs.sh"));
         let mut server = house.serves_with(SERVE, &settings);
         let _ = asks_for_a_code(&server).await;
         let told = Stopwatch::start();

@@ -118,8 +118,8 @@ fn location(response: &Response) -> Option<String> {
 /// The answer, or as much of it as one of ours could have.
 async fn body(mut response: Response) -> Result<String, reqwest::Error> {
     let mut body = vec![];
-    while let Some(piece) = response.chunk().await?
-        && body.len() < MAX_ANSWER
+    while body.len() < MAX_ANSWER
+        && let Some(piece) = response.chunk().await?
     {
         body.extend_from_slice(&piece);
     }
