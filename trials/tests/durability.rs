@@ -6,7 +6,6 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -78,8 +77,10 @@ fn with_less_durability(folder: &Path) -> PathBuf {
     let places: Vec<_> = (0..bytes.len() - full.len()).filter(|place| bytes[*place..].starts_with(full)).collect();
     assert_eq!(places.len(), 1, "the setting stands in the program once");
     bytes[places[0]..places[0] + normal.len()].copy_from_slice(normal);
-    let changed = folder.join("countersign");
-    fs::write(&changed, bytes).unwrap();
-    fs::set_permissions(&changed, fs::Permissions::from_mode(0o755)).unwrap();
+    let [written, changed] = ["written", "countersign"].map(|name| folder.join(name));
+    fs::write(&written, bytes).unwrap();
+    // Another process makes what is run: children of other tests could have a file of ours still open for writing.
+    let install = Command::new("install").args(["-m", "755"]).args([&written, &changed]).status();
+    assert!(install.unwrap().success());
     changed
 }

@@ -148,10 +148,13 @@ async fn a_webhook_that_is_away_is_a_fault_that_tells_neither_code_nor_address()
     assert!(webhook(&Posted::answering(&[405], "")).await.reachable().await.is_ok());
 }
 
+/// Another process makes it: a child that another test starts at this moment would have a file of ours still open, and what is open
+/// for writing cannot be run.
 fn program(folder: &tempfile::TempDir, text: &str) -> PathBuf {
-    let path = folder.path().join("send");
-    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    let [script, path] = ["script", "send"].map(|name| folder.path().join(name));
+    fs::write(&script, format!("#!/bin/sh\n{text}\n")).unwrap();
+    let install = std::process::Command::new("install").args(["-m", "700"]).args([&script, &path]).status();
+    assert!(install.unwrap().success());
     path
 }
 
