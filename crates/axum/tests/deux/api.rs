@@ -1,7 +1,7 @@
 //! The five addresses below `/mfa`.
 
 use axum::http::Method;
-use countersign_engine::core::Status;
+use countersign_engine::core::{Level, Status};
 use countersign_testkit::{Behaviour, other_code};
 use serde_json::json;
 
@@ -209,6 +209,7 @@ async fn a_setup_is_confirmed_in_the_session_that_began_it() {
     let mut other = site.client();
     other.signs_in(&person, &json!({})).await;
     client.put("/mfa/sms/request/", &json!({ "phone_number": NUMBER })).await;
+    other.get("/mfa/").await.is(200, &json!({ "enabled": false }));
     let told = other.put("/mfa/sms/verify/", &json!({ "mfa_code": site.outbox.code() })).await;
     told.is(400, &json!({ "mfa_code": [TEXT] }));
     assert!(!site.is_enabled(&person.user.id).await);
@@ -321,12 +322,51 @@ async fn dxapi_24_off_and_on_and_off_again() {
     for _ in 0..2 {
         client.enables(&site).await;
         assert!(site.is_enabled(&person.user.id).await);
-        site.world.pass(60);
-        client.delete("/mfa/", &json!({})).await.is(401, &owed("sms"));
-        client.delete("/mfa/", &json!({ "mfa_code": site.outbox.code() })).await.is(204, &json!(null));
+        client.delete("/mfa/", &json!({})).await.is(204, &json!(null));
         assert!(!site.is_enabled(&person.user.id).await);
         site.world.pass(60);
     }
+}
+
+/// What was proved a moment ago in the same session is not asked for again, and no second message is paid for. Ten minutes later
+/// it is, and in another session it always is.
+#[tokio::test]
+async fn a_proof_just_given_is_not_asked_for_again() {
+    let site = Site::new();
+    let (ada, client) = site.newcomer("ada").await;
+    client.enables(&site).await;
+    client.post("/mfa/recovery/", &json!({})).await.is(200, &json!({ "backup_code": TEXT }));
+    assert_eq!(site.outbox.count(), 1, "the setup proved it");
+    let sessions = site.world.store.sessions(&ada.user.id).await.unwrap();
+    assert_eq!(sessions[0].level, Level::Aal1, "it counts for nothing else");
+
+    site.world.pass(601);
+    client.post("/mfa/recovery/", &json!({})).await.is(401, &owed("sms"));
+    client
+        .post("/mfa/recovery/", &json!({ "mfa_code": site.outbox.code() }))
+        .await
+        .is(200, &json!({ "backup_code": TEXT }));
+    client.post("/mfa/recovery/", &json!({})).await.is(200, &json!({ "backup_code": TEXT }));
+    assert_eq!(site.outbox.count(), 2, "the action before proved it");
+
+    let mut other = site.client();
+    site.world.pass(60);
+    other.signs_in(&ada, &json!({})).await;
+    other.signs_in(&ada, &json!({ "mfa_code": site.outbox.code() })).await.is(200, &json!({ "token": TEXT }));
+    site.world.pass(541);
+    client.delete("/mfa/", &json!({})).await.is(401, &owed("sms"));
+    other.delete("/mfa/", &json!({})).await.is(204, &json!(null));
+}
+
+/// A backup code is used up by one action, and lets nobody do another.
+#[tokio::test]
+async fn a_backup_code_proves_one_action() {
+    let site = Site::new();
+    let (person, client) = site.member("ada").await;
+    let code = client.recovers(&site).await;
+    client.post("/mfa/recovery/", &json!({ "backup_code": code })).await.is(200, &json!({ "backup_code": TEXT }));
+    client.delete("/mfa/", &json!({})).await.is(401, &owed("sms"));
+    assert!(site.is_enabled(&person.user.id).await);
 }
 
 /// Each meaning has a text of its own, whichever way one gets there.

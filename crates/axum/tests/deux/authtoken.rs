@@ -233,7 +233,7 @@ async fn dxtok_09_codes_of_another_user_are_none() {
     let (eve, client) = site.newcomer("eve").await;
     client.put("/mfa/sms/request/", &json!({ "phone_number": "31687654321" })).await;
     client.put("/mfa/sms/verify/", &json!({ "mfa_code": site.outbox.code() })).await;
-    site.world.pass(60);
+    site.world.pass(601);
     let backup = client.recovers(&site).await;
     site.client().signs_in(&ada, &json!({})).await.is(200, &asked("sms"));
     site.client().signs_in(&eve, &json!({})).await.is(200, &asked("sms"));

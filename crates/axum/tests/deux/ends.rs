@@ -32,7 +32,7 @@ async fn dxapi_05_off_ends_everything_that_was_opened_elsewhere() {
     client.get("/mfa/").await.is(200, &json!({ "enabled": false }));
 }
 
-/// What was opened before, elsewhere, is over; the client that did it goes on, no surer than it was.
+/// What was opened before, elsewhere, is over; the client that did it goes on at its level, and remembers the proof.
 #[tokio::test]
 async fn dxapi_13_w60_enabling_ends_everything_that_was_opened_elsewhere() {
     let site = Site::new();
@@ -44,7 +44,7 @@ async fn dxapi_13_w60_enabling_ends_everything_that_was_opened_elsewhere() {
     elsewhere.get("/mfa/").await.is(401, &json!({ "detail": TEXT }));
     let sessions = site.world.store.sessions(&person.user.id).await.unwrap();
     assert_eq!(sessions.len(), 1);
-    assert_eq!((sessions[0].level, sessions[0].verified), (Level::Aal1, None));
+    assert_eq!((sessions[0].level, sessions[0].verified), (Level::Aal1, Some(site.world.now())));
 }
 
 /// It is the token of a session, and ends as one does.

@@ -10,6 +10,7 @@
 mod api;
 mod authtoken;
 mod ends;
+mod foreign;
 mod lenient;
 mod oauth2;
 mod odd;

@@ -82,11 +82,11 @@ impl Site {
         (person, client)
     }
 
-    /// Somebody who has just switched text messages on.
+    /// Somebody who has switched text messages on, so long ago that this proves nothing any more.
     pub(crate) async fn member(&self, name: &str) -> (Person, Client) {
         let (person, client) = self.newcomer(name).await;
         client.enables(self).await;
-        self.world.pass(60);
+        self.world.pass(601);
         (person, client)
     }
 
@@ -208,12 +208,12 @@ impl Client {
             .is(200, &json!({ "enabled": true, "challenge_type": "sms", "phone_number": MASKED }));
     }
 
-    /// Makes a recovery code, proved by a code that is sent for it.
+    /// Makes a recovery code, proved by a code that is sent for it, which then proves nothing any more.
     pub(crate) async fn recovers(&self, site: &Site) -> String {
         self.post("/mfa/recovery/", &json!({})).await.is(401, &owed("sms"));
         let made = self.post("/mfa/recovery/", &json!({ "mfa_code": site.outbox.code() })).await;
         made.is(200, &json!({ "backup_code": TEXT }));
-        site.world.pass(60);
+        site.world.pass(601);
         made.body["backup_code"].as_str().unwrap().to_owned()
     }
 }

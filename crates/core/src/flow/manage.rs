@@ -39,6 +39,24 @@ pub fn may_use<S>(
     may_change(session, factors, policy, methods, now)
 }
 
+/// The same for a session whose token cannot be replaced when it proves a device, and whose level therefore stays: it may act on
+/// factors for as long as a proof in it is recent, by a device that is still there and strong enough.
+pub fn may_use_in_place<S>(
+    session: &Session,
+    factors: &Factors<S>,
+    policy: &Policy,
+    methods: &Methods,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let usable = may_use(session, factors, policy, methods, now);
+    let by = session.device.as_ref().and_then(|device| factors.device(device)).filter(|device| device.is_active());
+    let is_enough = by.is_some_and(|device| methods.level(&device.kind) >= factors.level(methods));
+    match usable {
+        Err(Refusal::VerificationNeeded) if is_enough && session.proved_within(policy.recent, now) => Ok(()),
+        usable => usable,
+    }
+}
+
 /// Whether a device of this kind may join these factors: a mailbox, where it may not be the only one, needs one that counts.
 pub fn may_join<S>(kind: &Kind, factors: &Factors<S>, policy: &Policy) -> bool {
     *kind != Kind::EMAIL

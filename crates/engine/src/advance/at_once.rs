@@ -6,7 +6,8 @@
 //! rules are those of every other client, and so are the throttle, the budgets and the marks.
 //!
 //! A deed that ends what was opened before spares the client's own session and tokens, at the first level, because there is
-//! no way to hand it others.
+//! no way to hand it others. The session keeps which device was proved in it and when, so that nobody is asked for another code
+//! a moment later; that counts for these deeds alone.
 
 mod deed;
 mod enrol;
@@ -14,8 +15,8 @@ mod enrol;
 use std::time::Duration;
 
 use countersign_core::{
-    AttemptId, Change, Device, Factors, FamilyId, Kind, Level, Refusal, Secret, Session, SessionKey, Timestamp,
-    TokenChange,
+    AttemptId, Change, Device, DeviceId, Factors, FamilyId, Kind, Level, Refusal, Secret, Session, SessionKey,
+    Timestamp, TokenChange,
     flow::{Attempt, Charge, Purpose, at_once, login},
     method::{State, delivered},
 };
@@ -192,6 +193,12 @@ fn has_code(device: &Device, attempt: &Attempt, now: Timestamp) -> bool {
 /// A session as it goes on where everything else of its user's ends: with the password alone.
 fn lowered(own: &Session, now: Timestamp) -> Session {
     Session { level: Level::Aal1, device: None, method: None, verified: None, last_seen: now, ..own.clone() }
+}
+
+/// A session as it goes on after a device was proved in it: with the proof, and at the level that it had.
+fn with_proof(own: &Session, device: &DeviceId, method: &Kind, now: Timestamp) -> Session {
+    let (device, method) = (Some(device.clone()), Some(method.clone()));
+    Session { device, method, verified: Some(now), last_seen: now, ..own.clone() }
 }
 
 /// The end of every token but those of this session, which go on with it, and are no surer than it is.

@@ -1,15 +1,16 @@
 //! Deeds on factors, for clients that keep nothing.
 //!
-//! A proof is good for the one deed that came with it: it opens a session that lasts no longer than the request, and the
-//! client's own stays what it was. Old clients that know of no proof may be spared it; that is for their installation to say.
+//! A proof opens a session that lasts no longer than the request. The client's own keeps its level, and remembers the proof for
+//! the next deed; a backup code proves one deed and no other. Old clients that know of no proof may be spared it; that is for
+//! their installation to say.
 
 use countersign_core::{
-    Change, DeviceName, EventChange, EventKind, Factors, FamilyId, Refusal, Secret, Session, SessionChange, Status,
-    Timestamp,
-    flow::{Purpose, step_up},
+    Change, DeviceId, DeviceName, EventChange, EventKind, Factors, FamilyId, Refusal, Secret, Session, SessionChange,
+    Status, Timestamp,
+    flow::{Purpose, manage, step_up},
 };
 
-use super::{AtOnce, Place, Said, answering, asked, lowered, others_tokens};
+use super::{AtOnce, Place, Said, answering, asked, lowered, others_tokens, with_proof};
 use crate::{
     Engine, SignedIn, Stop,
     advance::{
@@ -81,10 +82,9 @@ impl Engine {
             let own_family = FamilyId::new(own.key.as_str());
             let mut changes = codes_replaced(user, &factors, &set, Some(&own_family), now);
             changes.extend(leave.end());
-            if is_verified_by_codes(own, &factors) {
-                // It goes on with its token, which cannot be replaced here, and from now on with the new code.
-                let renewed = Session { device: Some(set.id.clone()), last_seen: now, ..own.clone() };
-                changes.push(Change::Session(SessionChange::Create(renewed)));
+            if let Some(renewed) = leave.remembered(own, &factors, &set.id, now) {
+                let moves = [SessionChange::End(own.key.clone()), SessionChange::Create(renewed)];
+                changes.extend(moves.map(Change::Session));
             }
             changes.push(Change::Event(EventChange::Record(deed(EventKind::BackupCodesMade, signed_in, visit, now))));
             Ok((changes, ()))
@@ -97,7 +97,7 @@ impl Engine {
     async fn leave(&self, signed_in: &SignedIn, proof: Proof<'_>, visit: &Visit) -> Result<AtOnce<Leave>, Stop> {
         let Proof::Owed(said) = proof else { return Ok(AtOnce::Done(Leave::Spared)) };
         let factors = self.open_factors(&signed_in.user().id).await?;
-        match self.may_use(signed_in.session(), &factors, self.now()) {
+        match self.may_use_in_place(signed_in.session(), &factors, self.now()) {
             Ok(()) if said.answer().is_none() => Ok(AtOnce::Done(Leave::Own)),
             Ok(()) | Err(Refusal::VerificationNeeded) => self.prove(signed_in, &factors, said, visit).await,
             Err(refusal) => Err(refusal.into()),
@@ -156,8 +156,13 @@ impl Engine {
         match leave {
             Leave::Spared if factors.enabled() => Ok(()),
             Leave::Spared => Err(Refusal::NotEnabled),
-            Leave::Own | Leave::Passing(_) => self.may_use(leave.session(own), factors, now),
+            Leave::Own => self.may_use_in_place(own, factors, now),
+            Leave::Passing(passing) => self.may_use(passing, factors, now),
         }
+    }
+
+    fn may_use_in_place<S>(&self, own: &Session, factors: &Factors<S>, now: Timestamp) -> Result<(), Refusal> {
+        manage::may_use_in_place(own, factors, self.policy(), self.methods(), now)
     }
 }
 
@@ -172,8 +177,17 @@ enum Leave {
 }
 
 impl Leave {
-    fn session<'a>(&'a self, own: &'a Session) -> &'a Session {
-        if let Self::Passing(session) = self { session } else { own }
+    /// The client's own session as it goes on after new backup codes, if it changes: with the proof that came now, or with the new
+    /// codes where the old ones had verified it. It keeps its token, which cannot be replaced here.
+    fn remembered<S>(&self, own: &Session, factors: &Factors<S>, codes: &DeviceId, now: Timestamp) -> Option<Session> {
+        if let Self::Passing(passing) = self
+            && let (Some(device), Some(method)) = (&passing.device, &passing.method)
+            && !method.is_fallback()
+        {
+            return Some(with_proof(own, device, method, now));
+        }
+        let by_codes = is_verified_by_codes(own, factors);
+        by_codes.then(|| Session { device: Some(codes.clone()), last_seen: now, ..own.clone() })
     }
 
     /// The client's own session in any case: one that was signed out meanwhile does nothing, whatever was proved.

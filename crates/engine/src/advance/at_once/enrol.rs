@@ -8,7 +8,7 @@ use countersign_core::{
     view::DeviceView,
 };
 
-use super::{Place, lowered, others_tokens};
+use super::{Place, lowered, others_tokens, with_proof};
 use crate::{
     Engine, Fault, SignedIn, Stop,
     advance::{Enrolment, Visit, enrol::joined, proved},
@@ -72,7 +72,8 @@ impl Engine {
                     others_tokens(own),
                     Change::Event(EventChange::Record(proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now))),
                 ];
-                Success { session: lowered(own, now), changes }
+                let proved = (draft.device(), draft.kind());
+                Success { session: with_proof(&lowered(own, now), proved.0, proved.1, now), changes }
             },
         })
         .await
