@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,7 +18,7 @@ use countersign_engine::{
 };
 use tokio::{io::AsyncWriteExt as _, time};
 
-use crate::message::Told;
+use crate::{Texts, message::Wording};
 
 /// How long a program may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,15 +30,16 @@ const DOING: &str = "send a message by a program";
 #[derive(Clone, Debug)]
 pub struct Command {
     program: PathBuf,
+    wording: Wording,
 }
 
 impl Command {
-    /// Runs this program.
-    pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into() }
+    /// Runs this program. A message has a text in these words; `host` is the site's host name, for which browsers fill in codes.
+    pub fn new(program: impl Into<PathBuf>, texts: Arc<Texts>, host: Option<String>) -> Self {
+        Self { program: program.into(), wording: Wording::new(texts, host) }
     }
 
-    async fn run(&self, message: &Message) -> Result<ExitStatus, std::io::Error> {
+    async fn run(&self, message: &[u8]) -> Result<ExitStatus, std::io::Error> {
         let mut child = tokio::process::Command::new(&self.program)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -47,7 +49,7 @@ impl Command {
             .kill_on_drop(true)
             .spawn()?;
         if let Some(mut input) = child.stdin.take() {
-            let written = input.write_all(&Told::new(message).json()).await;
+            let written = input.write_all(message).await;
             // A program that does not read has its reasons, and says by its status which.
             written
                 .or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })?;
@@ -60,7 +62,8 @@ impl Command {
 impl Gateway for Command {
     async fn deliver(&self, message: &Message) -> Result<Taken, NotTaken> {
         let failed = |cause: String| NotTaken::Failed(Fault::because(DOING, cause));
-        let status = match time::timeout(PATIENCE, self.run(message)).await {
+        let told = self.wording.json(message, DOING)?;
+        let status = match time::timeout(PATIENCE, self.run(&told)).await {
             Ok(Ok(status)) => status,
             Ok(Err(error)) => return Err(failed(error.to_string())),
             Err(_) => return Err(failed("it took too long".into())),

@@ -45,7 +45,7 @@ impl Gateway for Terminal {
 
 #[cfg(test)]
 mod tests {
-    use std::{io, sync::Arc};
+    use std::{io, sync::Arc, time::Duration};
 
     use countersign_engine::core::{Address, DeliveryId, EmailAddress, Kind, Timestamp};
 
@@ -58,6 +58,7 @@ mod tests {
             to: Address::Email(EmailAddress::parse("ada@example.org").unwrap()),
             code: "012345".into(),
             until: Timestamp::from_seconds(1_767_268_800),
+            lifetime: Duration::from_mins(5),
             minutes: 5,
             site: "Example".into(),
             language: None,

@@ -22,12 +22,11 @@ use lettre::{
         client::{Certificate, CertificateStore, TlsParameters},
     },
 };
-use minijinja::context;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use self::server::{Security, Server};
-use crate::Texts;
+use crate::{Texts, message::words};
 
 /// What stands above each certificate in PEM.
 const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
@@ -101,8 +100,7 @@ impl Smtp {
 
     fn mail(&self, message: &Sent) -> Result<Message, Fault> {
         let Address::Email(_) = &message.to else { return Err(Fault::because(DOING, "the address is no mailbox")) };
-        let words =
-            context! { code => message.code.expose(), site => message.site.as_str(), minutes => message.minutes };
+        let words = words(message, None);
         let text = |file| {
             let text = self.texts.render(file, message.language.as_deref(), &words);
             text.map_err(|error| Fault::because(DOING, format!("a template failed: {:?}", error.kind())))

@@ -18,10 +18,9 @@ use countersign_engine::{
     core::{DeliveryStatus, Kind, Secret},
     port::{CallApp, Gateway, Message, NotTaken, Taken},
 };
-use minijinja::context;
 
 use self::client::Client;
-use crate::{Texts, request::NotAnAddress};
+use crate::{Texts, message::words, request::NotAnAddress};
 
 /// Where everybody's Twilio is.
 const USUAL: &str = "https://api.twilio.com";
@@ -70,12 +69,7 @@ impl Twilio {
     }
 
     async fn text(&self, message: &Message) -> Result<Taken, NotTaken> {
-        let words = context! {
-            code => message.code.expose(),
-            site => message.site.as_str(),
-            minutes => message.minutes,
-            domain => self.domain.as_deref(),
-        };
+        let words = words(message, self.domain.as_deref());
         let body =
             self.texts.render("sms.txt", message.language.as_deref(), &words).map_err(|error| unspoken(&error))?;
         let sender = match (&self.messaging_service, &self.from) {
@@ -85,7 +79,7 @@ impl Twilio {
         };
         let callback = self.callback(message);
         // A code that is over helps nobody, so Twilio is not to bring it any more.
-        let validity = message.minutes.saturating_mul(60).clamp(1, LONGEST_WAIT).to_string();
+        let validity = message.lifetime.as_secs().clamp(1, LONGEST_WAIT).to_string();
         let fields = [
             ("To", message.to.expose()),
             sender,

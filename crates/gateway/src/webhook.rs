@@ -20,7 +20,8 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use crate::{
-    message::Told,
+    Texts,
+    message::Wording,
     request::{self, NotAnAddress},
 };
 
@@ -41,6 +42,7 @@ pub struct Webhook {
     url: Url,
     secret: Secret,
     clock: Arc<dyn Clock>,
+    wording: Wording,
 }
 
 #[derive(Default, Deserialize)]
@@ -63,10 +65,17 @@ impl Answer {
 }
 
 impl Webhook {
-    /// Posts to this address, signed with this secret.
-    pub fn new(url: &str, secret: Secret, clock: Arc<dyn Clock>) -> Result<Self, NotAnAddress> {
+    /// Posts to this address, signed with this secret. A message has a text in these words; `host` is the site's host name, for
+    /// which browsers fill in codes.
+    pub fn new(
+        url: &str,
+        secret: Secret,
+        clock: Arc<dyn Clock>,
+        texts: Arc<Texts>,
+        host: Option<String>,
+    ) -> Result<Self, NotAnAddress> {
         let client = request::client(PATIENCE).map_err(|_| NotAnAddress)?;
-        Ok(Self { client, url: request::address(url)?, secret, clock })
+        Ok(Self { client, url: request::address(url)?, secret, clock, wording: Wording::new(texts, host) })
     }
 
     /// `None` only if the hash took no key of this length, which HMAC never says (RFC 2104 §2); then nothing is signed, and
@@ -79,15 +88,14 @@ impl Webhook {
         Some(HEXLOWER.encode(&mac.finalize().into_bytes()))
     }
 
-    async fn post(&self, message: &Message) -> Result<(StatusCode, Answer), reqwest::Error> {
-        let body = Told::new(message).json();
+    async fn post(&self, message: &Message, body: &[u8]) -> Result<(StatusCode, Answer), reqwest::Error> {
         let moment = self.clock.now().as_seconds().to_string();
         let request = self
             .client
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header("Idempotency-Key", message.delivery.as_str())
-            .header("X-Countersign-Signature", self.signature(&moment, &body).unwrap_or_default())
+            .header("X-Countersign-Signature", self.signature(&moment, body).unwrap_or_default())
             .header("X-Countersign-Timestamp", moment)
             .body(body.to_vec());
         let response = request.send().await?;
@@ -106,12 +114,13 @@ impl fmt::Debug for Webhook {
 #[async_trait]
 impl Gateway for Webhook {
     async fn deliver(&self, message: &Message) -> Result<Taken, NotTaken> {
+        let body = self.wording.json(message, DOING)?;
         let mut cause = String::new();
         for number in 0..TRIES {
             if number > 0 {
                 tokio::time::sleep(PAUSE.saturating_mul(number)).await;
             }
-            match self.post(message).await {
+            match self.post(message, &body).await {
                 Ok((status, answer)) if status.is_success() => return Ok(Taken { reference: answer.reference() }),
                 Ok((StatusCode::UNPROCESSABLE_ENTITY, answer)) if answer.is_unreachable() => {
                     return Err(NotTaken::Unreachable { reason: UNREACHABLE.into() });

@@ -146,6 +146,7 @@ fn mail(to: &str) -> Message {
         to: Address::Email(EmailAddress::parse(to).unwrap()),
         code: "012345".into(),
         until: Timestamp::from_seconds(1_767_268_800),
+        lifetime: Duration::from_mins(5),
         minutes: 5,
         site: "Zoë's <site>\r\nBcc: eve@example.org".into(),
         language: None,

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -16,10 +17,10 @@ use axum::{
     routing::post,
 };
 use countersign_engine::{
-    core::{Address, DeliveryId, EmailAddress, Kind, Timestamp},
+    core::{Address, DeliveryId, EmailAddress, Kind, PhoneNumber, Timestamp},
     port::{Gateway, Message, NotTaken},
 };
-use countersign_gateway::{Command, Function, Webhook};
+use countersign_gateway::{Command, Function, Texts, Webhook};
 use countersign_testkit::StillClock;
 use tokio::net::TcpListener;
 
@@ -30,11 +31,24 @@ fn message() -> Message {
         to: Address::Email(EmailAddress::parse("ada@example.org").unwrap()),
         code: "012345".into(),
         until: Timestamp::from_seconds(1_767_268_800),
+        lifetime: Duration::from_mins(5),
         minutes: 5,
         site: "Example".into(),
         language: None,
         call: None,
     }
+}
+
+fn texts() -> Arc<Texts> {
+    Arc::new(Texts::read(None).unwrap())
+}
+
+fn host() -> String {
+    "id.example.org".into()
+}
+
+fn command(program: impl Into<PathBuf>) -> Command {
+    Command::new(program, texts(), Some(host()))
 }
 
 async fn served(app: Router) -> String {
@@ -68,7 +82,7 @@ async fn take(State(posted): State<Posted>, headers: HeaderMap, body: Bytes) -> 
 async fn webhook(posted: &Posted) -> Webhook {
     let url = served(Router::new().route("/verify", post(take)).with_state(posted.clone())).await;
     let clock = Arc::new(StillClock::at(Timestamp::from_seconds(1000)));
-    Webhook::new(&url, "the secret".into(), clock).unwrap()
+    Webhook::new(&url, "the secret".into(), clock, texts(), Some(host())).unwrap()
 }
 
 /// The signature as `openssl` computes it.
@@ -140,12 +154,57 @@ async fn a_reference_is_a_word_or_nothing() {
 #[tokio::test]
 async fn a_webhook_that_is_away_is_a_fault_that_tells_neither_code_nor_address() {
     let clock = Arc::new(StillClock::at(Timestamp::from_seconds(1000)));
-    let nobody = Webhook::new("http://127.0.0.1:9/verify?key=hidden", "the secret".into(), clock).unwrap();
+    let url = "http://127.0.0.1:9/verify?key=hidden";
+    let nobody = Webhook::new(url, "the secret".into(), clock, texts(), Some(host())).unwrap();
     assert!(nobody.reachable().await.is_err());
     let NotTaken::Failed(fault) = nobody.deliver(&message()).await.unwrap_err() else { panic!() };
     let told = format!("{fault} {fault:?} {nobody:?}");
     assert!(["012345", "ada@", "hidden", "the secret"].iter().all(|hidden| !told.contains(hidden)), "{told}");
     assert!(webhook(&Posted::answering(&[405], "")).await.reachable().await.is_ok());
+}
+
+/// What a webhook is posted for this message.
+async fn document(message: &Message) -> serde_json::Value {
+    let posted = Posted::default();
+    webhook(&posted).await.deliver(message).await.unwrap();
+    let (_, body) = posted.requests.lock().unwrap()[0].clone();
+    serde_json::from_slice(&body).unwrap()
+}
+
+/// The document in docs/server.md is what a gateway gets, to the last character, and every field of it is explained there.
+#[tokio::test]
+async fn the_document_of_gateways_is_as_it_is_described() {
+    let text = include_str!("../../../docs/server.md");
+    let (_, section) = text.split_once("## What a gateway of your own gets\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let (_, shown) = section.split_once("```json\n").unwrap();
+    let shown: serde_json::Value = serde_json::from_str(shown.split("```").next().unwrap()).unwrap();
+    let sms = Message {
+        delivery: DeliveryId::new("qg2k5c3p7ydzr5d6c2zv4m3fqe"),
+        channel: Kind::SMS,
+        to: Address::Phone(PhoneNumber::new("31612345658", "+31 6 12345658", 31).unwrap()),
+        language: Some("nl".into()),
+        ..message()
+    };
+    assert_eq!(document(&sms).await, shown);
+    let mut explained: Vec<_> =
+        section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let mut fields: Vec<_> = shown.as_object().unwrap().keys().map(String::as_str).collect();
+    explained.sort_unstable();
+    fields.sort_unstable();
+    assert_eq!(explained, fields);
+}
+
+/// The text of each channel can be sent as it is.
+#[tokio::test]
+async fn a_message_has_a_text_that_is_ready_to_be_sent() {
+    let mail = document(&message()).await;
+    let text = mail["text"].as_str().unwrap();
+    assert!(text.contains("012345") && text.contains("Example") && text.contains("5 minutes"), "{text}");
+    assert_eq!(mail["subject"], "012345 is your code for Example");
+    let call = document(&Message { channel: Kind::CALL, ..message() }).await;
+    assert_eq!(call["text"], "Your code is: 0, 1, 2, 3, 4, 5. Good bye.");
+    assert_eq!((&call["subject"], &call["host"]), (&serde_json::Value::Null, &"id.example.org".into()));
 }
 
 /// Another process makes it: a child that another test starts at this moment would have a file of ours still open, and what is open
@@ -162,7 +221,7 @@ fn program(folder: &tempfile::TempDir, text: &str) -> PathBuf {
 async fn a_program_is_given_the_message_and_answers_by_its_status() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("told");
-    let gateway = Command::new(program(&folder, &format!("cat > {}; env > {0}.env", file.display())));
+    let gateway = command(program(&folder, &format!("cat > {}; env > {0}.env", file.display())));
     gateway.deliver(&message()).await.unwrap();
     let told: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     assert_eq!(told["code"], "012345");
@@ -173,7 +232,7 @@ async fn a_program_is_given_the_message_and_answers_by_its_status() {
         ("exit 1", "failed: could not send a message by a program: exit status: 1"),
         ("kill -9 $$", "failed: could not send a message by a program: signal: 9 (SIGKILL)"),
     ] {
-        let told = match Command::new(program(&folder, text)).deliver(&message()).await.unwrap_err() {
+        let told = match command(program(&folder, text)).deliver(&message()).await.unwrap_err() {
             NotTaken::Unreachable { reason } => format!("unreachable: {reason}"),
             NotTaken::Failed(fault) => format!("failed: {fault}"),
         };
@@ -185,10 +244,10 @@ async fn a_program_is_given_the_message_and_answers_by_its_status() {
 async fn what_cannot_be_run_is_told_before_anybody_waits_for_a_code() {
     let folder = tempfile::tempdir().unwrap();
     let path = program(&folder, "exit 0");
-    assert!(Command::new(&path).reachable().await.is_ok());
+    assert!(command(&path).reachable().await.is_ok());
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     for path in [path, folder.path().to_owned(), folder.path().join("nothing")] {
-        let gateway = Command::new(&path);
+        let gateway = command(&path);
         assert!(gateway.reachable().await.is_err() && gateway.deliver(&message()).await.is_err(), "{path:?}");
     }
 }
@@ -198,7 +257,7 @@ async fn a_program_that_does_not_end_is_ended() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("number");
     let endless = program(&folder, &format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 600", file.display()));
-    let gateway = Command::new(endless);
+    let gateway = command(endless);
     // The still clock jumps as soon as nothing else is left to do, so the program is awaited by another one.
     let begun = async {
         while !file.exists() {

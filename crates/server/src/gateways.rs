@@ -108,10 +108,19 @@ impl<'a> Made<'a> {
             Carrier::Webhook => {
                 let url = needed(gateways.webhook.url.as_ref(), "webhook_url")?;
                 let secret = needed_secret(gateways.webhook.secret_file.as_ref(), "webhook_secret_file")?;
-                Arc::new(Webhook::new(&url, secret, Arc::new(SystemClock)).context("webhook_url")?)
+                let webhook = Webhook::new(&url, secret, Arc::new(SystemClock), self.texts.clone(), self.host());
+                Arc::new(webhook.context("webhook_url")?)
             }
-            Carrier::Command => Arc::new(Command::new(needed(gateways.command.as_ref(), "gateway_command")?)),
+            Carrier::Command => {
+                let program = needed(gateways.command.as_ref(), "gateway_command")?;
+                Arc::new(Command::new(program, self.texts.clone(), self.host()))
+            }
         })
+    }
+
+    /// The site's host name; none where it is reached on this machine alone, by whatever name.
+    fn host(&self) -> Option<String> {
+        self.config.public_url.as_ref().map(|url| url.origin.host().to_owned())
     }
 
     fn twilio(&mut self) -> Result<Arc<Twilio>> {

@@ -156,6 +156,7 @@ impl Engine {
             to: state.to.clone(),
             code: Secret::new(challenge.code.as_str()),
             until: challenge.until,
+            lifetime: self.policy().sending.lifetime,
             minutes: self.policy().sending.lifetime.as_secs().div_ceil(60),
             site: self.policy().issuer.clone(),
             language: visit.language.clone(),

@@ -1,6 +1,6 @@
 //! Whoever brings a message to a person.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use async_trait::async_trait;
 use countersign_core::{Address, DeliveryId, Kind, PhoneNumber, Secret, Timestamp};
@@ -20,7 +20,9 @@ pub struct Message {
     pub code: Secret,
     /// When the code is over.
     pub until: Timestamp,
-    /// How long that is from when the code was made, in whole minutes, rounded up.
+    /// How long that is from when the code was made.
+    pub lifetime: Duration,
+    /// The same in whole minutes, rounded up.
     pub minutes: u64,
     /// The name of the site that sends it.
     pub site: String,

@@ -42,6 +42,7 @@ fn message(channel: Kind) -> Message {
         to: Address::Phone(PhoneNumber::new("31612345658", "+31 6 12345658", 31).unwrap()),
         code: "908172".into(),
         until: Timestamp::from_seconds(1_767_268_800),
+        lifetime: Duration::from_mins(5),
         minutes: 5,
         site: "Example".into(),
         language: Some("nl".into()),
