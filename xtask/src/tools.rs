@@ -14,7 +14,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 14] = [
+const TOOLS: [Tool; 15] = [
     Tool { program: "chromium", package: "chromium", purpose: "the browser that signs in" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "drives the browser" },
     Tool {
@@ -34,6 +34,7 @@ const TOOLS: [Tool; 14] = [
     Tool { program: "openssl", package: "openssl", purpose: "makes certificates for it" },
     Tool { program: "systemd-analyze", package: "systemd", purpose: "takes the unit that is shipped" },
     Tool { program: "psql", package: "postgresql", purpose: "the database that many nodes share" },
+    Tool { program: "pgbouncer", package: "pgbouncer", purpose: "a connection pooler in front of the database" },
     Tool { program: "yubiserver", package: "yubiserver", purpose: "a validation service for YubiKeys" },
     Tool { program: "python3", package: "python3", purpose: "runs the peers that come as Python packages" },
     Tool { program: "strace", package: "strace", purpose: "sees that a write is on disk before it is answered" },

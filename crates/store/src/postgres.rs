@@ -15,6 +15,7 @@ pub(crate) mod migrate;
 mod pipeline;
 mod place;
 mod pool;
+mod pooler;
 mod tls;
 
 use std::{sync::Arc, time::Duration};
@@ -84,6 +85,7 @@ impl PostgresStore {
     async fn connect(place: &PostgresPlace) -> Result<Self, StoreError> {
         let store = Self { connections: Arc::new(Connections::new(place)?) };
         let connection = store.connections.first().await?;
+        pooler::refuse_by_transaction(connection.client(), place).await?;
         condition::refuse_unfit(&connection).await?;
         migrate::check(&connection, place).await?;
         drop(connection);

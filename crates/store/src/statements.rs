@@ -45,6 +45,16 @@ pub(crate) mod postgres {
             name    TEXT   NOT NULL UNIQUE
         )";
     pub(crate) const HAS_LEDGER: &str = "SELECT 1 WHERE to_regclass('countersign_migration') IS NOT NULL";
+    /// What every connection has: how long the server works on one statement, waits for another transaction, and keeps a
+    /// transaction that we have forgotten, with everybody who waits for its locks. Sent as a statement and not when the
+    /// connection is opened, because a pooler lets no such settings through.
+    pub(crate) const TIME_OUTS: &str = "
+        SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s';
+        SET default_transaction_isolation = 'read committed'";
+    /// The same for a migration, which takes the time it takes.
+    pub(crate) const PATIENT_TIME_OUTS: &str = "SET statement_timeout = 0; SET lock_timeout = '60s'";
+    /// The process of the server that answers.
+    pub(crate) const BACKEND: &str = "SELECT pg_backend_pid()";
     /// What a connection has to know of its server before it is used.
     pub(crate) const FOOTING: &str = "
         SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery()";

@@ -13,10 +13,13 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_postgres::{
-    AsyncMessage, Client, Config, Connection, Error, Socket,
+    AsyncMessage, Client, Config, Connection, Error, NoTls, Socket,
     error::DbError,
     tls::{MakeTlsConnect, TlsConnect},
 };
+
+use super::{PostgresPlace, place::Encryption, pool::failed};
+use crate::StoreError;
 
 /// The server's own name for where a commit waits for its standby; messages are translated, and this is not.
 const WAIT_FOR_STANDBY: &str = "SyncRepWaitForLSN";
@@ -38,6 +41,16 @@ where
             Ok((client, tokio::spawn(carry(connection))))
         })
     }
+}
+
+/// A connection outside of the pool, and the task that carries it.
+pub(super) async fn connect(place: &PostgresPlace) -> Result<(Client, JoinHandle<()>), StoreError> {
+    let config = place.config();
+    let connected = match place.encryption()? {
+        Encryption::None => Connecting(NoTls).connect(&config).await,
+        Encryption::Tls(tls) => Connecting(tls).connect(&config).await,
+    };
+    connected.map_err(|error| failed("connect to the database", error.into()))
 }
 
 async fn carry<S, T>(mut connection: Connection<S, T>)

@@ -10,7 +10,7 @@ use countersign_engine::Fault;
 use rustls::CertificateError;
 use tokio_postgres::error::{DbError, SqlState};
 
-use super::COME_BACK;
+use super::{COME_BACK, pooler::BY_TRANSACTION};
 
 /// An error of the database or of the way to it, without any value.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl From<tokio_postgres::Error> for PostgresError {
             let code = said.code().code();
             // Errors of this class are about values, and quote them.
             let message = if code.starts_with("22") { "a value that cannot be used" } else { said.message() };
-            return Self { text: format!("{message} ({code}){}", unencrypted(said)), is_unreachable };
+            return Self { text: format!("{message} ({code}){}{}", unencrypted(said), pooled(said)), is_unreachable };
         }
         let (mut text, mut advice) = (error.to_string(), None);
         let mut cause = error.source();
@@ -100,6 +100,12 @@ fn unencrypted(said: &DbError) -> &'static str {
     } else {
         ""
     }
+}
+
+/// What to do where a session does not know the statement that was prepared in it, or knows one that was not.
+fn pooled(said: &DbError) -> String {
+    let strange = [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT];
+    if strange.contains(said.code()) { format!("; {BY_TRANSACTION}") } else { String::new() }
 }
 
 /// What to do about a handshake that failed.

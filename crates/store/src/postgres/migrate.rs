@@ -3,19 +3,18 @@
 //! Each migration is one transaction with its line in the ledger, and each such transaction first takes a lock: of two
 //! nodes that start at once, one migrates and the other then finds nothing to do.
 
-use tokio_postgres::{Client, Config, NoTls, Socket, tls::MakeTlsConnect};
+use tokio_postgres::Client;
 
 use super::{
-    PostgresError, PostgresPlace, condition,
-    connecting::Connecting,
-    place::Encryption,
+    PostgresError, PostgresPlace, condition, connecting,
     pool::{Connection, failed},
+    pooler,
 };
 use crate::{
     Migrated, Pending, StoreError,
     migrate::{self, Migration},
     statements::{
-        postgres::{BEGIN, COMMIT, HAS_LEDGER, LEDGER, LOCK_SCHEMA},
+        postgres::{BEGIN, COMMIT, HAS_LEDGER, LEDGER, LOCK_SCHEMA, PATIENT_TIME_OUTS},
         schema::{NOTE, VERSION},
     },
     value::Value,
@@ -90,23 +89,12 @@ async fn apply(client: &Client, migration: &Migration) -> Result<(), tokio_postg
     client.batch_execute(COMMIT).await
 }
 
+/// A connection that waits for as long as a migration takes.
 async fn connect(place: &PostgresPlace) -> Result<(Client, tokio::task::JoinHandle<()>), StoreError> {
-    let config = place.patient_config();
-    let connected = match place.encryption()? {
-        Encryption::None => connect_by(&config, NoTls).await,
-        Encryption::Tls(tls) => connect_by(&config, tls).await,
-    };
-    connected.map_err(|error| failed("connect to the database", error.into()))
-}
-
-async fn connect_by<T>(config: &Config, tls: T) -> Result<(Client, tokio::task::JoinHandle<()>), tokio_postgres::Error>
-where
-    T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
-    T::Stream: Sync + Send,
-    T::TlsConnect: Sync + Send,
-    <T::TlsConnect as tokio_postgres::tls::TlsConnect<Socket>>::Future: Send,
-{
-    deadpool_postgres::Connect::connect(&Connecting(tls), config).await
+    let (client, carrier) = connecting::connect(place).await?;
+    pooler::refuse_by_transaction(&client, place).await?;
+    client.batch_execute(PATIENT_TIME_OUTS).await.map_err(reading)?;
+    Ok((client, carrier))
 }
 
 fn version(rows: &[tokio_postgres::Row]) -> Result<u32, StoreError> {

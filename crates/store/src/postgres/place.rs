@@ -34,12 +34,6 @@ const CONNECTIONS: usize = 16;
 /// The port of a URL that names none.
 const PORT: u16 = 5432;
 const APPLICATION: &str = "countersign";
-/// How long the server works on one statement.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a statement waits for another transaction.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the server keeps a transaction that we have forgotten, and with it everybody who waits for its locks.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it may take to reach a host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// After how long without an acknowledgement a connection is given up.
@@ -132,18 +126,10 @@ impl PostgresPlace {
         self.connections
     }
 
-    /// Everything a connection is opened with.
+    /// Everything a connection is opened with; time-outs of the server's are set on it then.
     pub(super) fn config(&self) -> Config {
         let mut config = self.config.clone();
-        let settings = [
-            ("statement_timeout", STATEMENT_TIMEOUT),
-            ("lock_timeout", LOCK_TIMEOUT),
-            ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
-        ];
-        let mut options = settings.map(|(name, span)| format!("-c {name}={}ms", span.as_millis())).join(" ");
-        options.push_str(" -c default_transaction_isolation=read\\ committed");
         config
-            .options(options)
             .application_name(APPLICATION)
             .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -157,13 +143,6 @@ impl PostgresPlace {
                 Protection::Prefer => SslMode::Prefer,
                 Protection::Require | Protection::VerifyFull => SslMode::Require,
             });
-        config
-    }
-
-    /// The same for a migration, which takes the time it takes.
-    pub(super) fn patient_config(&self) -> Config {
-        let mut config = self.config();
-        config.options("-c statement_timeout=0 -c lock_timeout=60s");
         config
     }
 
@@ -303,13 +282,9 @@ mod tests {
         assert!(!format!("{place:?} {:?}", place.config()).contains("hunter"));
     }
 
+    /// A pooler lets a connection with settings of its own not in.
     #[test]
-    fn every_connection_has_its_time_outs() {
-        let config = place("postgres://ada@localhost/c").config();
-        let options = config.get_options().unwrap();
-        for name in ["statement_timeout=10000ms", "lock_timeout=5000ms", "idle_in_transaction_session_timeout=10000ms"]
-        {
-            assert!(options.contains(name), "{options}");
-        }
+    fn a_connection_is_opened_without_settings() {
+        assert_eq!(place("postgres://ada@localhost/c").config().get_options(), None);
     }
 }

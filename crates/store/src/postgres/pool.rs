@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     StoreError,
-    statements::postgres::{FOOTING, SYNC},
+    statements::postgres::{FOOTING, SYNC, TIME_OUTS},
     value::Value,
 };
 
@@ -172,6 +172,11 @@ impl Connection {
         self.0.batch_execute(statements).await
     }
 
+    /// What there is to be asked of it without a prepared statement.
+    pub(super) fn client(&self) -> &tokio_postgres::Client {
+        &self.0
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
@@ -197,7 +202,7 @@ async fn stand_on_firm_ground(
         return Err(HookError::message(super::condition::STANDBY));
     }
     let level = durability.found(read(1)?, Instant::now());
-    client.batch_execute(level.statement()).await.map_err(HookError::Backend)
+    client.batch_execute(&format!("{TIME_OUTS}; {}", level.statement())).await.map_err(HookError::Backend)
 }
 
 /// Sets the level anew on a connection that was last used before it rose.
