@@ -2,6 +2,8 @@
 //!
 //! A secret is printed once, when it is made, and on the standard output alone.
 
+use std::io::{self, Write as _};
+
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use countersign_engine::{
@@ -11,7 +13,7 @@ use countersign_engine::{
 use serde::Serialize;
 
 use super::{Form, SettingFlags, told};
-use crate::wire::Installation;
+use crate::{config::CLIENTS_WITHOUT_PATH, wire::Installation};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -80,9 +82,17 @@ struct Rotated {
 }
 
 pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
-    let engine = Installation::open(&settings.config()?).await?.engine;
+    let config = settings.config()?;
+    let engine = Installation::open(&config).await?.engine;
     match deed {
-        Deed::Add(arguments) => add(&engine, arguments).await,
+        Deed::Add(arguments) => {
+            add(&engine, arguments).await?;
+            if config.deux_path.is_none() {
+                // The standard output may be data.
+                writeln!(io::stderr(), "countersign: warning: {CLIENTS_WITHOUT_PATH}")?;
+            }
+            Ok(())
+        }
         Deed::List { form } => list(&engine, form).await,
         Deed::Remove(One { id, form }) => remove(&engine, &id, form).await,
         Deed::RotateSecret(One { id, form }) => rotate_secret(&engine, &id, form).await,

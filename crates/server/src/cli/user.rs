@@ -51,10 +51,10 @@ struct One {
 struct Add {
     /// The name to sign in with
     name: String,
-    /// Where mail for the user goes
+    /// The user's e-mail address, for your records: no codes are sent to it, and passwords must not contain it
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// The user runs the place
+    /// Mark the user as an administrator, for your records: it lets them do nothing more
     #[arg(long)]
     staff: bool,
     #[command(flatten)]

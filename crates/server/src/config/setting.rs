@@ -85,19 +85,13 @@ const SETTINGS: &[Setting] = &[
         name: "bind",
         about: "Where to listen, by plain http.",
         default: |config| Some(config.bind.to_string()),
-        set: |config, text| {
-            value::parse(text, "an address and a port, as in 127.0.0.1:8000").map(|bind| config.bind = bind)
-        },
+        set: |config, text| value::listener(text, "127.0.0.1:8000").map(|bind| config.bind = bind),
     },
     Setting {
         name: "metrics_bind",
         about: "Where to tell figures to Prometheus, as in 127.0.0.1:9464; a listener of its own, or none.",
         default: |_| None,
-        set: |config, text| {
-            let bind = value::parse(text, "an address and a port, as in 127.0.0.1:9464")?;
-            config.metrics_bind = Some(bind);
-            Ok(())
-        },
+        set: |config, text| value::listener(text, "127.0.0.1:9464").map(|bind| config.metrics_bind = Some(bind)),
     },
     Setting {
         name: "public_url",

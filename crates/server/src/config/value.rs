@@ -1,6 +1,13 @@
 //! What the text of a setting may be, and how a value is written back.
 
-use std::{borrow::Cow, fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt::Display,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use axum::http::Uri;
@@ -74,8 +81,30 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
     format!("{scheme}://{address}{}", pairs.collect::<Vec<_>>().join("&")).into()
 }
 
+/// An address to listen at, as in this example.
+pub(super) fn listener(text: &str, example: &str) -> Result<SocketAddr> {
+    let text = text.trim();
+    ensure!(
+        !text.starts_with(['/', '@', '.']) && !text.to_ascii_lowercase().starts_with("unix:"),
+        "a Unix socket is not supported: listen on this machine's loopback address instead, as in {example}, and let the proxy \
+         connect to that"
+    );
+    text.parse().ok().with_context(|| format!("it has to be an address and a port, as in {example}"))
+}
+
 /// An origin, and whether it is on the same machine as the browser.
 pub(super) fn public_url(text: &str) -> Result<PublicUrl> {
+    if let Ok(uri) = text.trim().parse::<Uri>()
+        && let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority())
+    {
+        let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+        ensure!(
+            uri.path() == "/" && uri.query().is_none(),
+            "a site below a path is not supported, because its pages and cookies take a whole host name: give it a name of its \
+             own, as in {scheme}://id.example.org, and have the proxy pass everything at that name on; or, if the site may have \
+             all of {host}, set {scheme}://{host}"
+        );
+    }
     let origin: Origin = parse(text, "an address such as https://id.example.org, without a path")?;
     let uri: Uri = parse(text, "an address such as https://id.example.org, without a path")?;
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');

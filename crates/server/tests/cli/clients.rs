@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::house::{Engine, House};
 
+/// Where clients ask for tokens; without it, adding one warns.
+const PATH: [(&str, &str); 1] = [("COUNTERSIGN_DEUX_PATH", "/mfa")];
+
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
 fn field(value: &Value, name: &str) -> String {
@@ -23,8 +26,10 @@ fn a_client_is_added_listed_and_removed_with_its_tokens() {
     for engine in ENGINES {
         let house = House::founded_on(engine);
         assert_eq!(house.run("client list").succeeds(), "no client is registered");
-        let wiki = house.run("client add 'The wiki' --scope read --scope write:all --scope read --json").json();
-        let app = house.run("client add App --public --json").json();
+        let wiki = house
+            .run_in_place("client add 'The wiki' --scope read --scope write:all --scope read --json", &PATH)
+            .json();
+        let app = house.run_in_place("client add App --public --json", &PATH).json();
         assert_eq!(wiki["scopes"], json!(["read", "write:all"]));
         assert_eq!((&wiki["type"], &app["type"]), (&json!("confidential"), &json!("public")));
         assert!(app.get("secret").is_none() && wiki["created"].as_i64().unwrap() > 0, "{app} {wiki}");
@@ -46,9 +51,19 @@ fn a_client_is_added_listed_and_removed_with_its_tokens() {
 }
 
 #[test]
+fn a_client_that_cannot_ask_for_a_token_is_added_with_a_warning() {
+    let house = House::founded();
+    let added = house.run("client add Wiki --json");
+    let told = "countersign: warning: clients are registered, and deux_path is not set: no client can ask for a token";
+    assert!(added.status == 0 && added.err.starts_with(told) && added.err.lines().count() == 1, "{added:?}");
+    assert_eq!(serde_json::from_str::<Value>(&added.out).unwrap()["name"], "Wiki");
+    assert_eq!(house.run_in_place("client add Board", &PATH).err, "");
+}
+
+#[test]
 fn a_secret_is_printed_once_and_is_nowhere_else() {
     let house = House::founded();
-    let added = house.run("client add Wiki");
+    let added = house.run_in_place("client add Wiki", &PATH);
     let line = added.succeeds();
     let (begin, rest) = line.split_once(", secret ").unwrap();
     let first = rest.strip_suffix(" (printed this once)").unwrap();
@@ -94,7 +109,7 @@ fn what_is_no_name_and_no_scope_is_refused_and_registers_nothing() {
 #[test]
 fn an_unknown_client_is_an_error_and_a_public_one_has_no_secret() {
     let house = House::founded();
-    let app = field(&house.run("client add App --public --json").json(), "id");
+    let app = field(&house.run_in_place("client add App --public --json", &PATH).json(), "id");
     for deed in ["remove", "rotate-secret"] {
         // A name is no id.
         let told = house.run(&format!("client {deed} App"));

@@ -249,13 +249,38 @@ fn clients_that_cannot_ask_for_a_token_are_told_at_the_start_and_by_the_doctor()
     let told = "clients are registered, and deux_path is not set";
     let server = house.serves();
     assert!(!server.log().contains(told) && !house.run("doctor").out.contains(told));
-    house.run("client add Wiki").succeeds();
+    assert!(house.run("client add Wiki").err.contains(told));
     let server = house.serves();
     assert!(server.wait_for(told).contains("WARN"), "{}", server.log());
     assert!(house.run("doctor").out.contains(&format!("warn  clients: {told}")));
     let path = [("COUNTERSIGN_DEUX_PATH", "/mfa")];
     assert!(!house.run_in_place("doctor", &path).out.contains(told));
     assert!(!house.serves_with("serve --bind 127.0.0.1:0", &path).log().contains(told));
+}
+
+/// What is not supported is refused with what to do instead, also by the doctor.
+#[test]
+fn a_path_below_a_host_and_a_unix_socket_are_refused_with_the_remedy() {
+    let house = House::founded();
+    let cases = [
+        ("COUNTERSIGN_PUBLIC_URL", "https://example.org/auth", "a site below a path is not supported"),
+        ("COUNTERSIGN_PUBLIC_URL", "https://example.org/auth", "set https://example.org"),
+        ("COUNTERSIGN_PUBLIC_URL", "https://example.org:8443/auth/?a=b", "set https://example.org:8443"),
+        ("COUNTERSIGN_BIND", "/run/countersign.sock", "a Unix socket is not supported"),
+        ("COUNTERSIGN_BIND", "unix:/run/countersign.sock", "as in 127.0.0.1:8000"),
+        ("COUNTERSIGN_METRICS_BIND", "@countersign", "as in 127.0.0.1:9464"),
+    ];
+    for (name, value, told) in cases {
+        for line in ["config check", "serve", "doctor"] {
+            let answer = house.run_in_place(line, &[(name, value)]);
+            let text = format!("{}{}", answer.out, answer.err);
+            assert!(answer.status == 1 && text.contains(told), "{value}: {answer:?}");
+        }
+    }
+    let secret =
+        house.run_in_place("config check", &[("COUNTERSIGN_PUBLIC_URL", "https://ada:hunter2@example.org/auth")]);
+    assert!(secret.status == 1 && !secret.err.contains("hunter2"), "{secret:?}");
+    house.run_in_place("config check", &[("COUNTERSIGN_PUBLIC_URL", "https://example.org/")]).succeeds();
 }
 
 #[test]
