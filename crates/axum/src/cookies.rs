@@ -152,6 +152,21 @@ mod tests {
         names.read(&headers)
     }
 
+    /// Every cookie stands in both tables, and nothing else does.
+    #[test]
+    fn the_cookies_are_those_that_are_documented() {
+        let guide = include_str!("../../countersign/src/guide/sessions.rs");
+        let mut names =
+            [Name::Session, Name::Pending, Name::Setup, Name::Browser, Name::Nonce].map(|name| PLAIN.of(name));
+        names.sort_unstable();
+        for text in [guide, include_str!("cookies.rs")] {
+            let rows = text.lines().filter_map(|line| line.strip_prefix("//! | `")?.split('`').next());
+            let mut documented: Vec<_> = rows.collect();
+            documented.sort_unstable();
+            assert_eq!(documented, names);
+        }
+    }
+
     #[test]
     fn cookies_are_found_among_those_of_others() {
         let cookies = read(PLAIN, &[b"a=\xff\xfe; countersign-form=abc;countersign-pending=d_e-f", b"x; =; ;;"]);

@@ -22,18 +22,20 @@ api-fault = Try again in a minute. If it happens again, tell those who run this 
 
 ## The page that describes the API
 
-reference = The API
-reference-text = Bodies and answers are JSON. Moments are whole seconds since 1970, in UTC. What went wrong is told as application/problem+json; programs go by its code. Whatever is not listed may be there one day and means nothing to those who do not know it.
-reference-description = The same as an OpenAPI document
-reference-takes = Takes
-reference-gives = Gives
-reference-nothing = Gives nothing.
-reference-always = always
-reference-parts = Parts of documents
-reference-codes = What can go wrong
-reference-replaces = A session that is sent along, as a bearer token or in a cookie, ends when the new one is opened: the new session replaces it. Until then it goes on.
-reference-gate-nobody = Anybody may ask.
-reference-gate-login = Asks for a login under way.
-reference-gate-token = Asks for a session or a personal token.
-reference-gate-session = Asks for a session.
-reference-gate-fresh = Asks for a session in which a second factor was proved recently or, where there is none, the password.
+reference = JSON API
+reference-contents = Contents
+reference-text = Request and response bodies are JSON. Times are in whole seconds since 1970 (UTC). Errors are problem documents (application/problem+json); clients should go by “code”. Fields may be added later: ignore those that you do not know.
+reference-description = OpenAPI document
+reference-takes = Request body
+reference-gives = Response
+reference-nothing = The response has no body.
+reference-always = always present
+reference-required = required
+reference-parts = Schemas
+reference-codes = Error codes
+reference-replaces = If the request brings a session (bearer token or cookie), the new session replaces it as soon as it is created, and not before.
+reference-gate-nobody = Requires no authentication.
+reference-gate-login = Requires a pending login.
+reference-gate-token = Requires a session or a personal token.
+reference-gate-session = Requires a session.
+reference-gate-fresh = Requires a session in which a second factor was verified recently, or the password if the user has no second factor.

@@ -127,4 +127,8 @@ async fn the_description_for_people_needs_nothing_from_elsewhere() {
     for said in ["POST &#x2f;api&#x2f;v1&#x2f;login&#x2f;answer", "attempt-over", "csrf-token", "DeviceDocument"] {
         assert!(page.says(said), "{said}: {}", page.body);
     }
+    assert!(!page.says("`"), "code is marked as such: {}", page.body);
+    for link in page.body.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(page.says(&format!("id=\"{link}\"")), "{link}");
+    }
 }

@@ -44,7 +44,7 @@ fn described(operation: &Operation) -> Value {
         method => method.as_str(),
         path => *path,
         name => *name,
-        about => *about,
+        about => parts(about),
         gate => gate_text(*gate),
         replaces => *replaces,
         status => status.as_u16(),
@@ -55,9 +55,14 @@ fn described(operation: &Operation) -> Value {
 
 fn listed(members: &[Member]) -> Vec<Value> {
     let member = |Member { name, kind, about, required }: &Member| {
-        context! { name => name.as_str(), kind => kind.as_str(), about => about.as_str(), required => *required }
+        context! { name => name.as_str(), kind => kind.as_str(), about => parts(about), required => *required }
     };
     members.iter().map(member).collect()
+}
+
+/// A text by its backticks: words and code take turns.
+fn parts(text: &str) -> Vec<String> {
+    text.split('`').map(str::to_owned).collect()
 }
 
 /// The message that says who may ask.
