@@ -76,9 +76,9 @@ fn pooling_by_transaction_or_statement_is_refused_with_the_remedy() {
     let direct = Installation::on(&database.url(), folder.path());
     for mode in ["transaction", "statement"] {
         let pooler = Pooler::before(&database, mode);
-        let pooled = direct.moved_to(&pooler.url);
+        let behind = direct.moved_to(&pooler.url);
         for words in [&["migrate"][..], &["migrate", "--dry-run"], &["user", "list"], &["serve"], &["doctor"]] {
-            let output = run(words, &pooled);
+            let output = run(words, &behind);
             let told = text(&output);
             let remedy = "connect to PostgreSQL itself, or set pool_mode = session for this database (PgBouncer)";
             assert!(output.status.code() == Some(1) && told.contains(remedy), "{mode} {words:?}: {told}");
