@@ -53,7 +53,7 @@ where
     }
 
     async fn sets_up(&mut self) -> String {
-        let form = self.get(&format!("{SETUP}?method=totp")).await.form_with("name");
+        let form = self.get(&format!("{SETUP}?method=totp")).await.form_with("method");
         let begun = self.submit(&form, SETUP, &[]).await;
         let page = self.follow(begun).await;
         let key = between(&page, "<code class=\"key\"", "</code>").split_once('>').unwrap().1.to_owned();

@@ -165,7 +165,7 @@ async fn ten_thousand_hostile_requests_get_no_fault() {
     let mut browser = server.browser();
     browser.gives_password("demo", PASSWORD).await;
     // A good token, so that half of the forms get past the first fence.
-    let form = browser.get("/account/two-factor/setup?method=totp").await.form_with("name");
+    let form = browser.get("/account/two-factor/setup?method=totp").await.form_with("method");
     let token = form.fields.iter().find(|(name, _)| name == "form").unwrap().1.clone();
     let mut chance = StdRng::seed_from_u64(1);
     let mut statuses = BTreeMap::<Option<u16>, usize>::new();

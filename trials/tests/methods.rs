@@ -123,7 +123,6 @@ async fn a_key_that_types_and_a_token_that_counts() {
     let person = &visit.person;
     let key = SoftYubikey::new(7);
     visit.begins_setup("YubiKey").await;
-    person.clicks(SUBMIT).await;
     person.takes_a_picture("setup-yubikey").await;
     visit.answers(&key.touch()).await;
     visit.is_at("/account/two-factor/setup/complete").await;
@@ -142,7 +141,6 @@ async fn a_key_that_types_and_a_token_that_counts() {
 
     person.opens("/account/two-factor/setup").await;
     person.clicks_on("Token or app that counts").await;
-    person.clicks(SUBMIT).await;
     let token = SoftToken::with_key(&person.text("code.key").await);
     visit.answers(&token.press()).await;
     visit.is_at("/account/two-factor/setup/complete").await;

@@ -1,6 +1,6 @@
 //! Cookies: what a browser brings back, and what it is given.
 //!
-//! Five names, one meaning each. What does not have the form of its kind is as good as absent, and so is a name that
+//! Six names, one meaning each. What does not have the form of its kind is as good as absent, and so is a name that
 //! occurs twice: whoever plants a second cookie gains nothing. Every cookie is `HttpOnly`, for the whole host and nothing
 //! beyond it, and by https `Secure` with the prefix `__Host-`.
 //!
@@ -11,6 +11,7 @@
 //! | `countersign-setup` | a running setup of a device, sealed | the setup times out | this site's own requests |
 //! | `countersign-browser` | who has signed in here before, sealed; opens nothing | 90 days, or what is set | this site's own requests |
 //! | `countersign-form` | a random value that binds forms of nobody in particular | the browser closes | links from elsewhere too |
+//! | `countersign-notice` | a code word of a closed list: what the next page has to say | its page shows it, or 10 minutes | links from elsewhere too |
 
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(crate) enum Name {
     Browser,
     /// What binds the forms of nobody in particular.
     Nonce,
+    /// What the next page has to say, as a code word.
+    Notice,
 }
 
 /// The names, as they are on this site.
@@ -50,6 +53,7 @@ pub(crate) struct Cookies {
     pub(crate) setup: Option<AttemptToken>,
     pub(crate) browser: Option<BrowserToken>,
     pub(crate) nonce: Option<String>,
+    pub(crate) notice: Option<String>,
 }
 
 impl Names {
@@ -70,13 +74,15 @@ impl Names {
             (Name::Browser, false) => "countersign-browser",
             (Name::Nonce, true) => "__Host-countersign-form",
             (Name::Nonce, false) => "countersign-form",
+            (Name::Notice, true) => "__Host-countersign-notice",
+            (Name::Notice, false) => "countersign-notice",
         }
     }
 
     /// What these headers bring.
     pub(crate) fn read(self, headers: &HeaderMap) -> Cookies {
-        let [session, pending, setup, browser, nonce] =
-            [Name::Session, Name::Pending, Name::Setup, Name::Browser, Name::Nonce]
+        let [session, pending, setup, browser, nonce, notice] =
+            [Name::Session, Name::Pending, Name::Setup, Name::Browser, Name::Nonce, Name::Notice]
                 .map(|name| only(headers, self.of(name)).filter(|value| value.len() <= LONGEST));
         let attempt = |value: &str| is_token(value).then(|| AttemptToken::new(value));
         Cookies {
@@ -85,6 +91,7 @@ impl Names {
             setup: setup.and_then(attempt),
             browser: browser.filter(|value| is_token(value)).map(BrowserToken::new),
             nonce: nonce.filter(|value| is_token(value)).map(str::to_owned),
+            notice: notice.filter(|value| is_token(value)).map(str::to_owned),
         }
     }
 
@@ -107,7 +114,7 @@ impl Names {
         cookie.set_http_only(true);
         cookie.set_path("/");
         cookie.set_same_site(match name {
-            Name::Session | Name::Nonce => SameSite::Lax,
+            Name::Session | Name::Nonce | Name::Notice => SameSite::Lax,
             Name::Pending | Name::Setup | Name::Browser => SameSite::Strict,
         });
         if self.https {

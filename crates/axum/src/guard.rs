@@ -31,7 +31,7 @@ use crate::{
     problem::Problem,
     redirect::LocalPath,
     trouble::{Needed, Trouble},
-    why::Why,
+    why::{Way, Why},
 };
 
 /// What a route demands.
@@ -155,36 +155,37 @@ impl Visitor {
             return self.tell(&unmet.trouble(demand, self.shows_bearer()));
         }
         let here = self.here();
-        let there = self.way(unmet, here.as_ref());
+        let way = self.way(unmet, here.as_ref());
         // The page is opened again by its reader, once the browser has the new session: leading there could go on for ever.
         if self.is_looking() && unmet != Unmet::Replaced {
-            return there.into_response();
+            return way.into_response();
         }
-        let mut response = self.refused(Problem::from(unmet.refusal()), &there).await;
+        let mut response = self.refused(Problem::from(unmet.refusal()), &way.there).await;
         if matches!(unmet, Unmet::SignedOut | Unmet::Replaced) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, COOKIE);
         }
         response
     }
 
-    fn way(&self, unmet: Unmet, here: Option<&LocalPath>) -> LocalPath {
+    fn way(&self, unmet: Unmet, here: Option<&LocalPath>) -> Way {
         let paths = &self.site().paths;
         let (page, why, level) = match unmet {
-            Unmet::Replaced => return here.unwrap_or(&paths.account).clone(),
+            Unmet::Replaced => return here.unwrap_or(&paths.account).clone().into(),
+            // A browser that shows a session of nobody's has had one, which was not ended by signing out in it.
+            Unmet::SignedOut if self.cookies().session.is_some() => (&paths.login, Some(Why::SessionEnded), None),
             Unmet::SignedOut | Unmet::Scope(_) => (&paths.login, None, None),
             Unmet::Unverified(level) => (&paths.verify, None, level),
             Unmet::Weakly(level) => (&paths.verify, Some(Why::Weakly), level),
             Unmet::NoneCounts => (&paths.setup, Some(Why::NoneCounts), None),
             Unmet::NoFactor => (&paths.setup, Some(Why::Required), None),
         };
-        let query =
-            [("next", here.map(LocalPath::as_str)), ("why", why.map(Why::as_str)), ("level", level.map(Level::as_str))];
-        page.with(&query)
+        let query = [("next", here.map(LocalPath::as_str)), ("level", level.map(Level::as_str))];
+        Way { there: page.with(&query), why }
     }
 
     /// The way to a fresh proof, and back here, where the page there asks for this level or, without one, for the strongest
     /// that the user can prove. A proof that is fresh already was not strong enough.
-    pub(crate) async fn to_proof(&self, here: &LocalPath, level: Option<Level>) -> LocalPath {
+    pub(crate) async fn to_proof(&self, here: &LocalPath, level: Option<Level>) -> Way {
         let (recent, now) = (self.engine().policy().recent, self.engine().now());
         let signed_in = self.signed_in().await.ok().flatten();
         let strongest = match signed_in.filter(|_| level.is_some()) {

@@ -26,13 +26,16 @@ use tower_http::{
 };
 
 use crate::{
-    Settings, SettingsError, Visitor, fault, headers,
+    Settings, SettingsError, Visitor,
+    cookies::Name,
+    fault, headers,
     hosts::{Addressed, addressed},
     message::{self, Message},
     page::Page,
     routes,
     site::Site,
     trouble::Trouble,
+    why::{NOTICE_LIFETIME, Why},
 };
 
 /// The longest body that a host's handler reads unless its route says otherwise, in bytes. Our own forms are shorter.
@@ -76,6 +79,13 @@ impl Countersign {
         let calls = engine.call_app().map(|_| routes::twilio(paths));
         let more = [api.as_ref().map(routes::api), deux.as_ref().map(routes::deux), calls].into_iter().flatten();
         self.protect(more.fold(routes::pages(paths), Router::merge))
+    }
+
+    /// `/.well-known/change-password`, by which browsers and password managers find the page that changes the password: a redirect
+    /// to it (W3C, A Well-Known URL for Changing Passwords). It is at the root of the site by definition, not below the mount, so
+    /// it is no part of [`Countersign::routes`]: a host that has no other page for passwords merges it into its outermost router.
+    pub fn change_password_route(&self) -> Router {
+        self.protect(routes::change_password(&self.site.paths))
     }
 
     /// Puts the layer around a host's own routes: allowed hosts, sessions, the origin check on forms, security headers,
@@ -127,6 +137,10 @@ async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next)
             }
             sources.log_rejection(&site, &response);
             response = visitor.retold(response);
+            if let Some(why) = response.extensions().get::<Why>() {
+                let notice = site.names.give(Name::Notice, why.as_str(), Some(NOTICE_LIFETIME));
+                response.headers_mut().append(SET_COOKIE, notice);
+            }
             if let Some(cookie) = visitor.drawn_nonce() {
                 response.headers_mut().append(SET_COOKIE, cookie);
             }

@@ -26,6 +26,7 @@ use minijinja::{
 use crate::{
     Settings, SettingsError, Visitor,
     asset::Assets,
+    cookies::Name,
     csrf::Bound,
     fault, headers,
     problem::Problem,
@@ -190,26 +191,19 @@ pub(crate) struct Page<'a> {
     status: StatusCode,
     scripted: bool,
     problem: Option<Problem>,
-    why: Option<Why>,
     renewed: Option<&'a Grant>,
     context: Value,
 }
 
 impl<'a> Page<'a> {
     pub(crate) fn new(template: &'a str, context: Value) -> Self {
-        Self { template, status: StatusCode::OK, scripted: false, problem: None, why: None, renewed: None, context }
+        Self { template, status: StatusCode::OK, scripted: false, problem: None, renewed: None, context }
     }
 
     /// With what went wrong, and the status that says so.
     pub(crate) fn problem(mut self, problem: Option<Problem>) -> Self {
         self.status = problem.as_ref().map_or(self.status, Problem::status);
         self.problem = problem;
-        self
-    }
-
-    /// With a word about how one came here.
-    pub(crate) fn why(mut self, why: Option<Why>) -> Self {
-        self.why = why;
         self
     }
 
@@ -251,7 +245,8 @@ impl<'a> Page<'a> {
         let refused = self.problem.as_ref().and_then(Problem::refused);
         let retry_after = self.problem.as_ref().and_then(|problem| problem.retry_after(site.engine.now()));
         let problem = self.problem.map(|problem| problem.shown(site));
-        let why = self.why.map(Why::message);
+        let notice = visitor.notice_for(self.template);
+        let why = notice.map(Why::message);
         let context = context! { user, problem, why, ..self.context };
         let html = match site.templates().render(self.template, context) {
             Ok(html) => html,
@@ -260,6 +255,10 @@ impl<'a> Page<'a> {
         let mut response = (self.status, [(header::CONTENT_TYPE, HTML)], html).into_response();
         if let Some(refused) = refused {
             response.extensions_mut().insert(refused);
+        }
+        // It is said once.
+        if notice.is_some() {
+            response.headers_mut().append(header::SET_COOKIE, site.names.take(Name::Notice));
         }
         if self.scripted {
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, headers::WITH_SCRIPT);

@@ -9,5 +9,5 @@ pub(crate) use api::router as api;
 #[cfg(test)]
 pub(crate) use deux::refused_at_login;
 pub(crate) use deux::router as deux;
-pub(crate) use pages::router as pages;
+pub(crate) use pages::{change_password, router as pages};
 pub(crate) use twilio::router as twilio;

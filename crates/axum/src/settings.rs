@@ -15,7 +15,8 @@ pub struct Settings {
     pub deux: Option<Deux>,
     /// Under which addresses browsers reach the site.
     pub origins: Origins,
-    /// Where one goes after signing in, unless somewhere else was asked for.
+    /// Where a sign-in leads that was asked to lead nowhere else, and where links to the start page lead: a path on this site,
+    /// and none of the pages of signing in, out, and proving a factor again.
     pub home: String,
     /// The language of the pages, as a BCP 47 tag. What it has no text for is said in English.
     pub language: String,
@@ -94,8 +95,8 @@ pub enum SettingsError {
     /// The place of deux's entrance is not a plain absolute path.
     #[error("the place of deux's entrance {0:?} is not a path such as /mfa")]
     Deux(String),
-    /// Home is not a path on this site.
-    #[error("home {0:?} is not a path on this site")]
+    /// Home is not a path on this site, or is a page of signing in or out.
+    #[error("home {0:?} is not a path on this site such as /, or is a page that signs in or out")]
     Home(String),
     /// The language is not a language tag.
     #[error("the language {0:?} is not a language tag")]

@@ -80,7 +80,7 @@ impl Site {
     pub(crate) fn new(engine: Engine, settings: Settings) -> Result<Self, SettingsError> {
         let mount = || SettingsError::Mount(settings.mount.clone());
         let paths = LocalPath::plain(&settings.mount).map(|mount| Paths::below(&mount)).ok_or_else(mount)?;
-        let home = LocalPath::parse(&settings.home).ok_or_else(|| SettingsError::Home(settings.home.clone()))?;
+        let home = paths.next(&settings.home).ok_or_else(|| SettingsError::Home(settings.home.clone()))?;
         let place = |text: &str, otherwise: fn(String) -> SettingsError| {
             LocalPath::plain(text).ok_or_else(|| otherwise(text.to_owned()))
         };
@@ -166,8 +166,7 @@ impl Site {
 
     /// Where somebody asked to go, if it is on this site and not a page of signing in or out, which would go in circles.
     pub(crate) fn next(&self, text: &str) -> Option<LocalPath> {
-        let circles = [&self.paths.login, &self.paths.logout, &self.paths.verify];
-        LocalPath::parse(text).filter(|next| !circles.iter().any(|page| within(next.path(), page)))
+        self.paths.next(text)
     }
 }
 
@@ -206,6 +205,12 @@ fn apart(pages: &LocalPath, api: Option<&LocalPath>, deux: Option<&LocalPath>) -
 }
 
 impl Paths {
+    /// The path in `text`, if it is on this site and no page of signing in or out.
+    fn next(&self, text: &str) -> Option<LocalPath> {
+        let circles = [&self.login, &self.logout, &self.verify];
+        LocalPath::parse(text).filter(|next| !circles.iter().any(|page| within(next.path(), page)))
+    }
+
     /// The pages below this mount.
     fn below(mount: &LocalPath) -> Self {
         let at = |page: &str| LocalPath::own(format!("{mount}{page}"));

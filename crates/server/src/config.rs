@@ -43,6 +43,8 @@ pub(crate) struct Config {
     /// Where browsers reach the site; nothing if that is this machine only, at the port of `bind`.
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) trusted_proxies: Vec<Network>,
+    /// Where a sign-in leads that was asked to lead nowhere else.
+    pub(crate) home: String,
     pub(crate) templates: Option<PathBuf>,
     /// Where the JSON API is; nothing: nowhere.
     pub(crate) api: Option<String>,
@@ -105,6 +107,7 @@ impl Default for Config {
             metrics_bind: None,
             public_url: None,
             trusted_proxies: vec![],
+            home: "/".into(),
             templates: None,
             api: Some("/api/v1".into()),
             log: "info".into(),

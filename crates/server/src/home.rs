@@ -1,4 +1,8 @@
-//! The server's own pages: who you are, a page for those who have proved a second factor, and two probes.
+//! The server's own pages: the way from `/` to the account page, a page for those who have proved a second factor, and two
+//! probes.
+//!
+//! `/` redirects and shows nothing itself, so that the account page has one address: the one that links, `next` and histories
+//! have.
 //!
 //! `/healthz` says that the process answers, `/readyz` that the database does too. Neither says anything else, to anybody.
 
@@ -11,16 +15,19 @@ use axum::{
     response::{Redirect, Response},
     routing::get,
 };
-use countersign_axum::{Countersign, MaybeSignedIn, Verified, Visitor, context};
+use countersign_axum::{Countersign, Verified, Visitor, context};
 use countersign_engine::{Engine, FailureStreak};
 
 /// First segments of paths that are the server's own, or those of Countersign's pages.
-pub(crate) const TAKEN: [&str; 5] = ["account", "secret", "healthz", "readyz", "doctor"];
+pub(crate) const TAKEN: [&str; 6] = ["account", "secret", "healthz", "readyz", "doctor", ".well-known"];
+
+/// The account page, below the mount that the library has by default.
+const ACCOUNT: &str = "/account/two-factor";
 
 /// The pages, to be protected.
 pub(crate) fn pages(site: Countersign) -> Router {
     Router::new()
-        .route("/", get(home))
+        .route("/", get(account))
         .route("/secret", get(secret))
         .route("/secret/", get(async || Redirect::permanent("/secret")))
         .fallback(nothing)
@@ -37,11 +44,7 @@ pub(crate) fn probes(engine: Engine) -> Router {
 
 /// Templates by name; each can be replaced by a file of its name.
 pub(crate) fn templates() -> Vec<(String, String)> {
-    let templates = [
-        ("home.html", include_str!("../templates/home.html")),
-        ("secret.html", include_str!("../templates/secret.html")),
-    ];
-    templates.map(|(name, source)| (name.into(), source.into())).into()
+    vec![("secret.html".into(), include_str!("../templates/secret.html").into())]
 }
 
 /// The texts of these pages.
@@ -49,10 +52,8 @@ pub(crate) fn texts() -> Vec<String> {
     vec![include_str!("../locales/en/server.ftl").into()]
 }
 
-async fn home(State(site): State<Countersign>, visitor: Visitor, MaybeSignedIn(user): MaybeSignedIn) -> Response {
-    let level = user.as_ref().map(|user| user.level().as_str());
-    let verified = user.as_ref().is_some_and(|user| user.session().verified.is_some());
-    site.render(&visitor, "home.html", context! { level, verified }).await
+async fn account() -> Redirect {
+    Redirect::to(ACCOUNT)
 }
 
 async fn secret(State(site): State<Countersign>, visitor: Visitor, Verified(_): Verified) -> Response {

@@ -107,7 +107,7 @@ impl Installation {
     pub(crate) fn served(&self, site: &Countersign, config: &Config) -> Served {
         let proxies = || config.trusted_proxies.clone();
         let own = home::pages(site.clone()).merge(recognition::route(site.clone(), proxies()));
-        let pages = site.routes().merge(site.protect(own));
+        let pages = site.routes().merge(site.change_password_route()).merge(site.protect(own));
         let unlisted = middleware::from_fn_with_state(site.clone(), warn_of_unlisted_proxy);
         let served = Served::new(proxies(), pages, home::probes(self.engine.clone()));
         let served = served.for_strangers(|router| router.layer(unlisted));
@@ -177,6 +177,7 @@ fn figure(count: usize) -> f64 {
 fn settings(config: &Config) -> Settings {
     Settings {
         api: config.api.clone(),
+        home: config.home.clone(),
         templates: config.templates.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         own_templates: home::templates(),

@@ -8,6 +8,7 @@ why-none-counts = What you have set up counts too little for the page you asked 
 why-weakly = What you have just proved counts too little for that. Answer with another of your devices.
 why-over = That took too long, or was finished or given up already. Please start again.
 why-signed-out = You are signed out.
+why-session-ended = Your session has ended. Sign in again.
 why-disabled = Done. You are signed out everywhere else.
 why-removed = The device is removed.
 why-preferred = This device is the default now. You will be asked for it first when you sign in.

@@ -112,6 +112,10 @@ verify-text = The page you asked for needs a fresh proof.
 
 ## The account page
 
+session-aal1 = You are signed in with your password.
+session-aal1-verified = You are signed in with your password and a device that does not count as a second factor.
+session-aal2 = You are signed in with your password and a device.
+session-phishing-resistant = You are signed in with your password and a security key.
 two-factor = Two-factor authentication
 two-factor-on = Two-factor authentication is on.
 two-factor-on-text = Whoever signs in as you needs one of your devices as well as your password.

@@ -32,7 +32,7 @@ use crate::{
     redirect::LocalPath,
     site::Paths,
     slash::WithSlash,
-    why::Why,
+    why::{Way, Why},
 };
 
 /// Every page, at its full path.
@@ -68,6 +68,12 @@ pub(crate) fn router(paths: &Paths) -> Router {
         .route(&format!("{}/{{*rest}}", paths.mount), any(not_found))
 }
 
+/// The address by which browsers and password managers find the page that changes the password.
+pub(crate) fn change_password(paths: &Paths) -> Router {
+    let page = paths.password.clone();
+    Router::new().route("/.well-known/change-password", get(async move || page.clone()))
+}
+
 async fn not_found(visitor: Visitor) -> Response {
     Message::NotFound.show(&visitor).await
 }
@@ -101,7 +107,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Part {
 #[derive(Default)]
 struct Asked {
     next: Option<LocalPath>,
-    why: Option<Why>,
+    /// Whether the password alone is to be proved again.
+    again: bool,
+    /// Whether the code that was made with this question has not gone out.
+    unsent: bool,
     device: Option<DeviceId>,
     method: Option<Kind>,
     /// The level that a proof has to reach.
@@ -115,17 +124,19 @@ impl Asked {
         #[derive(Default, Deserialize)]
         struct Query {
             next: Option<String>,
-            why: Option<String>,
+            again: Option<String>,
+            sent: Option<String>,
             device: Option<String>,
             method: Option<String>,
             level: Option<String>,
             replace: Option<String>,
         }
-        let Query { next, why, device, method, level, replace } =
+        let Query { next, again, sent, device, method, level, replace } =
             serde_html_form::from_str(visitor.query()).unwrap_or_default();
         Self {
             next: next.and_then(|next| visitor.site().next(&next)),
-            why: why.and_then(|why| Why::parse(&why)),
+            again: again.as_deref() == Some("yes"),
+            unsent: sent.as_deref() == Some("no"),
             device: device.map(DeviceId::new),
             method: method.map(Kind::new),
             level: level.and_then(|level| Level::parse(&level)),
@@ -137,13 +148,14 @@ impl Asked {
 /// What a page says besides what it asks.
 #[derive(Default)]
 struct Said {
-    why: Option<Why>,
     problem: Option<Problem>,
+    /// Whether a code was made for this question that has not gone out.
+    unsent: bool,
 }
 
 impl From<Problem> for Said {
     fn from(problem: Problem) -> Self {
-        Self { why: None, problem: Some(problem) }
+        Self { problem: Some(problem), unsent: false }
     }
 }
 
@@ -154,8 +166,7 @@ impl Said {
             Some(Problem::Refused(refusal)) => Some(refusal),
             _ => None,
         };
-        matches!(self.why, Some(Why::UnsentFailed | Why::UnsentUnreachable))
-            || matches!(refused, Some(Refusal::SendingFailed | Refusal::AddressUnreachable))
+        self.unsent || matches!(refused, Some(Refusal::SendingFailed | Refusal::AddressUnreachable))
     }
 
     /// The form of an answer as it is to be shown beside what is said.
@@ -173,12 +184,21 @@ fn on(page: &LocalPath, next: Option<&LocalPath>) -> LocalPath {
 }
 
 /// The way to a page, saying why.
-fn because(page: &LocalPath, why: Why, next: Option<&LocalPath>) -> LocalPath {
-    page.with(&[("next", next.map(LocalPath::as_str)), ("why", Some(why.as_str()))])
+fn because(page: &LocalPath, why: Why, next: Option<&LocalPath>) -> Way {
+    Way { there: on(page, next), why: Some(why) }
+}
+
+/// The way to the page that asks for the password alone, or for more if the session has ended.
+fn to_password(login: &LocalPath, refusal: &Refusal, next: Option<&LocalPath>) -> Way {
+    if matches!(refusal, Refusal::SignInNeeded) {
+        return because(login, Why::SessionEnded, next);
+    }
+    let there = login.with(&[("next", next.map(LocalPath::as_str)), ("again", Some("yes"))]);
+    Way { there, why: Some(Why::Recent) }
 }
 
 /// Leads to another page because of a refusal.
-fn led(refusal: &Refusal, there: LocalPath) -> Response {
+fn led(refusal: &Refusal, there: impl IntoResponse) -> Response {
     let mut response = there.into_response();
     response.extensions_mut().insert(Refused::from(refusal));
     response
@@ -192,7 +212,7 @@ impl Visitor {
             Stop::Faulted(fault) => self.fault(&fault),
             Stop::Refused(refusal @ Refusal::VerificationNeeded) => led(&refusal, self.to_proof(here, None).await),
             Stop::Refused(refusal @ (Refusal::SignInNeeded | Refusal::PasswordNeeded)) => {
-                led(&refusal, because(&paths.login, Why::Recent, Some(here)))
+                led(&refusal, to_password(&paths.login, &refusal, Some(here)))
             }
             Stop::Refused(refusal @ Refusal::NotEnabled) => self.refused(refusal.into(), &paths.setup).await,
             Stop::Refused(refusal) => self.refused(refusal.into(), here).await,
@@ -200,16 +220,17 @@ impl Visitor {
     }
 
     /// Gives the result of a form that was sent twice once more.
-    async fn repeated(&self, old: &SessionToken, call: ReplacingCall<'_>, there: LocalPath) -> Response {
+    async fn repeated(&self, old: &SessionToken, call: ReplacingCall<'_>, there: impl Into<Way>) -> Response {
+        let there = there.into();
         match self.engine().repeat(old, call, &self.visit()).await {
             Ok(grant) if matches!(call, ReplacingCall::StepUp { .. }) => self.renewed(&grant, there),
             Ok(grant) => self.granted(&grant, there),
-            Err(stop) => self.stopped(stop, &there).await,
+            Err(stop) => self.stopped(stop, &there.there).await,
         }
     }
 
     /// Lets the browser in: gives it the new session, takes away whatever led there, and leads on.
-    fn granted(&self, grant: &Grant, there: LocalPath) -> Response {
+    fn granted(&self, grant: &Grant, there: impl IntoResponse) -> Response {
         let mut response = self.renewed(grant, there);
         if self.cookies().setup.is_some() {
             give(&mut response, self.site().names.take(Name::Setup));
@@ -218,7 +239,7 @@ impl Visitor {
     }
 
     /// The same after a proof that a setup has to go on after: the session in which it was begun is replaced by this one.
-    fn renewed(&self, grant: &Grant, there: LocalPath) -> Response {
+    fn renewed(&self, grant: &Grant, there: impl IntoResponse) -> Response {
         let mut response = there.into_response();
         self.give_session(&mut response, grant);
         if self.cookies().pending.is_some() {
@@ -238,7 +259,7 @@ impl Visitor {
     }
 
     /// The same, with a run that lasts until then in a cookie.
-    fn running(&self, name: Name, token: &str, until: Timestamp, there: LocalPath) -> Response {
+    fn running(&self, name: Name, token: &str, until: Timestamp, there: impl IntoResponse) -> Response {
         let lasting = until.since(self.engine().now());
         let mut response = there.into_response();
         give(&mut response, self.site().names.give(name, token, Some(lasting)));

@@ -28,7 +28,7 @@ async fn to_prove_the_password_again_nothing_else_is_asked_for() {
 async fn a_stranger_is_asked_for_both_whatever_the_address_says() {
     let site = Site::new();
     let mut stranger = site.browser();
-    let page = stranger.get("/account/login?why=recent").await;
+    let page = stranger.get("/account/login?again=yes").await;
     assert!(page.says("<label for=\"name\">") && !page.says("You are signed in as"), "{}", page.body);
     let form = page.form_with("password");
     let page = stranger.submit(&form, "", &[("name", "ada"), ("password", "x"), ("again", "yes")]).await;
@@ -63,6 +63,8 @@ async fn the_cursor_is_in_the_field_that_was_wrong() {
         assert_eq!(cursor(&page.body), (wrong.to_owned(), vec![wrong.to_owned()]));
     }
     let page = ada.browser.get("/account/two-factor/setup?method=totp").await;
-    let page = ada.browser.submit(&page.form_with("method"), "", &[("name", "")]).await;
+    let page = ada.browser.submit(&page.form_with("method"), "", &[]).await;
+    let page = ada.browser.follow(page).await;
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", "123456"), ("name", "")]).await;
     assert_eq!(cursor(&page.body), ("name".to_owned(), vec!["name".to_owned()]));
 }

@@ -24,7 +24,7 @@ async fn every_state_at_every_guard() {
     // Only this one has proved a device within the last minute.
     let fresh = verified_again(&site, fresh).await;
     let login = |next: &str| format!("/account/login?next={next}");
-    let setup = |next: &str| format!("/account/two-factor/setup?next={next}&why=required");
+    let setup = |next: &str| format!("/account/two-factor/setup?next={next}");
     let table = [
         ("stranger", stranger, [login("%2Fwho"), login("%2Fsecret"), login("%2Ffresh")]),
         ("halfway", halfway, [login("%2Fwho"), login("%2Fsecret"), login("%2Ffresh")]),
@@ -57,7 +57,7 @@ async fn every_state_at_every_guard() {
 async fn verified_again(site: &Site, mut browser: Browser<axum::Router>) -> Browser<axum::Router> {
     // A person's app is not at hand here; a second setup verifies the session as well.
     let page = browser.visit("/account/two-factor/setup").await;
-    let page = browser.submit(&page.form_with("method"), "", &[("name", "Tablet")]).await;
+    let page = browser.submit(&page.form_with("method"), "", &[]).await;
     let page = browser.follow(page).await;
     let app = countersign_testkit::SoftApp::with_key(&crate::site::key(&page));
     browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(site.world.now()))]).await;
@@ -92,7 +92,7 @@ async fn an_old_password_does_not_begin_a_first_setup() {
     site.world.pass(601);
     let page = ada.browser.get("/account/two-factor/setup?next=%2Fsecret").await;
     let way = page.location().unwrap();
-    assert_eq!(way, "/account/login?next=%2Faccount%2Ftwo-factor%2Fsetup%3Fnext%3D%252Fsecret&why=recent");
+    assert_eq!(way, "/account/login?next=%2Faccount%2Ftwo-factor%2Fsetup%3Fnext%3D%252Fsecret&again=yes");
     let page = ada.browser.get(&way).await;
     assert!(page.says("needs a fresh sign-in"), "{}", page.body);
     let (name, password) = (ada.person.user.name.clone(), ada.person.password.clone());

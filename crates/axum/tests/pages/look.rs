@@ -94,7 +94,11 @@ fn settings_that_cannot_be_used_say_why() {
         let error = error(&|settings| settings.deux = deux(taken));
         assert!(error.ends_with("are in each other's way") && error.contains(taken), "{error}");
     }
-    assert_eq!(error(&|settings| settings.home = "//evil".into()), "home \"//evil\" is not a path on this site");
+    for home in ["//evil", "", "https://evil.example/", "/account/login", "/account/logout", "/account/verify?next=%2F"]
+    {
+        let told = format!("home {home:?} is not a path on this site such as /, or is a page that signs in or out");
+        assert_eq!(error(&|settings| settings.home = home.into()), told);
+    }
     assert_eq!(error(&|settings| settings.language = "?".into()), "the language \"?\" is not a language tag");
     assert_eq!(
         error(&|settings| settings.templates = Some(folder.path().into())),

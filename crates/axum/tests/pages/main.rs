@@ -21,6 +21,7 @@ mod log;
 mod look;
 mod lost;
 mod names;
+mod notices;
 mod origin;
 mod pending;
 mod sent;

@@ -131,7 +131,7 @@ async fn t6_signing_out_and_starting_over_kill_a_pending_login() {
         assert!(page.status.is_redirection() && !ada.browser.cookies.contains_key(PENDING), "{action}");
         ada.browser.cookies = held;
         let page = ada.browser.submit(&challenge.form_with("code"), "", &[("code", &ada.person.code())]).await;
-        assert_eq!(page.location().as_deref(), Some("/account/login?why=over"), "{action}");
+        assert_eq!(page.location().as_deref(), Some("/account/login"), "{action}");
         assert!(!ada.browser.cookies.contains_key(SESSION) && !ada.browser.cookies.contains_key(PENDING));
     }
 }
@@ -143,7 +143,7 @@ async fn a_login_times_out_and_says_so() {
     let page = ada.browser.get("/account/login/second-factor?next=%2Fsecret").await;
     site.world.pass(601);
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &ada.person.code())]).await;
-    assert_eq!(page.location().as_deref(), Some("/account/login?next=%2Fsecret&why=over"));
+    assert_eq!(page.location().as_deref(), Some("/account/login?next=%2Fsecret"));
     let page = ada.browser.follow(page).await;
     assert!(page.says("took too long") && page.says("name=\"password\""), "{}", page.body);
 }

@@ -21,6 +21,7 @@ pub(crate) const SESSION: &str = "countersign";
 pub(crate) const PENDING: &str = "countersign-pending";
 pub(crate) const SETUP: &str = "countersign-setup";
 pub(crate) const NONCE: &str = "countersign-form";
+pub(crate) const NOTICE: &str = "countersign-notice";
 pub(crate) const BROWSER: &str = "countersign-browser";
 
 pub(crate) struct Site {
@@ -50,7 +51,10 @@ impl Site {
         chosen.own_templates.push(("home.html".into(), home.into()));
         settings(&mut chosen);
         let countersign = Countersign::new(world.engine.clone(), chosen).unwrap();
-        let app = countersign.protect(own_routes(&countersign)).merge(countersign.routes());
+        let app = countersign
+            .protect(own_routes(&countersign))
+            .merge(countersign.routes())
+            .merge(countersign.change_password_route());
         let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 4711));
         Self { world, app: app.layer(MockConnectInfo(peer)) }
     }
@@ -115,10 +119,11 @@ impl Guest {
     /// Walks through the setup, and lets a step pass so that the next code is fresh.
     pub(crate) async fn sets_up(&mut self, world: &World) -> Page {
         let page = self.browser.visit("/account/two-factor/setup?method=totp").await;
-        let page = self.browser.submit(&page.form_with("method"), "", &[("name", "Phone")]).await;
+        let page = self.browser.submit(&page.form_with("method"), "", &[]).await;
         let page = self.browser.follow(page).await;
         let app = SoftApp::with_key(&key(&page));
-        let page = self.browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(world.now()))]).await;
+        let proof = [("code", &*app.code_at(world.now())), ("name", "Phone")];
+        let page = self.browser.submit(&page.form_with("code"), "", &proof).await;
         self.person.takes(app);
         world.pass(30);
         page

@@ -40,7 +40,7 @@ async fn t163_a_second_submission_after_the_first_answer_leads_on_and_changes_no
     let mut late = late;
     leads_to(
         &late.submit(&form, "/account/login/second-factor", &[("code", &code)]).await,
-        "/account/login?next=%2Fsecret&why=over",
+        "/account/login?next=%2Fsecret",
     );
     assert_ne!(late.cookies.get(SESSION), Some(&session));
 }
@@ -63,7 +63,7 @@ async fn t162_a_stale_form_of_nobody_in_particular_is_refused_as_ever() {
 /// Opens the confirmation of a new app.
 async fn begins_setup(guest: &mut Guest) -> (Page, SoftApp) {
     let page = guest.browser.visit("/account/two-factor/setup?method=totp").await;
-    let page = guest.browser.submit(&page.form_with("method"), "", &[("name", "Phone")]).await;
+    let page = guest.browser.submit(&page.form_with("method"), "", &[]).await;
     let page = guest.browser.follow(page).await;
     let app = SoftApp::with_key(&key(&page));
     (page, app)
@@ -98,8 +98,8 @@ async fn t166_a_step_up_a_password_and_switching_off_are_sent_twice() {
     let mut ada = site.member("ada").await;
     for (page, field, there) in [
         ("/account/verify?next=%2Fsecret", "code", "/secret"),
-        ("/account/password", "current", "/account/two-factor?why=password-changed"),
-        ("/account/two-factor/disable", "run", "/account/two-factor?why=disabled"),
+        ("/account/password", "current", "/account/two-factor"),
+        ("/account/two-factor/disable", "run", "/account/two-factor"),
     ] {
         site.world.pass(30);
         let form = ada.browser.get(page).await.form_with(field);

@@ -144,7 +144,7 @@ async fn another_code_is_sent_and_another_number_taken() {
     // Another number ends the first setup.
     let page = ada.begins("sms", "+49 30 1234567").await;
     let page = ada.browser.follow(page).await;
-    assert!(page.says("+49*******67") && !page.says("1234567"), "{}", page.body);
+    assert!(page.says("+49301234567"), "what was just typed is shown whole: {}", page.body);
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
     assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup/complete"));
     let page = ada.browser.get("/account/two-factor").await;
@@ -185,7 +185,7 @@ async fn whoever_has_a_mailbox_alone_is_told_what_to_set_up() {
     for pause in [0, 601] {
         site.world.pass(pause);
         let page = ada.browser.get("/secret").await;
-        assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup?next=%2Fsecret&why=none-counts"));
+        assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup?next=%2Fsecret"));
     }
     let page = ada.browser.visit("/secret").await;
     assert!(page.says("Is it still you?"), "{}", page.body);
@@ -209,7 +209,7 @@ async fn whoever_has_a_mailbox_alone_is_told_what_to_set_up() {
     ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
     for (wanted, next) in [("/secret", "%2Fsecret"), (SETUP_PAGE, "%2Faccount%2Ftwo-factor%2Fsetup")] {
         let page = ada.browser.get(wanted).await;
-        assert_eq!(page.location(), Some(format!("/account/verify?next={next}&why=weakly")));
+        assert_eq!(page.location(), Some(format!("/account/verify?next={next}")));
     }
     let page = ada.browser.visit("/secret").await;
     assert!(page.says("Answer with another of your devices"), "{}", page.body);
@@ -257,7 +257,7 @@ async fn a_setup_goes_on_after_the_proof_that_it_asks_for() {
     site.world.pass(101);
     let now = site.world.now();
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(now))]).await;
-    let way = "/account/login?next=%2Faccount%2Ftwo-factor%2Fsetup%2Fconfirm&why=recent";
+    let way = "/account/login?next=%2Faccount%2Ftwo-factor%2Fsetup%2Fconfirm&again=yes";
     assert_eq!(page.location().as_deref(), Some(way), "{}", page.body);
     let page = ada.browser.follow(page).await;
     let given = [("name", "ada"), ("password", &*ada.person.password)];
@@ -283,4 +283,88 @@ async fn a_setup_goes_on_after_the_proof_that_it_asks_for() {
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &other.code_at(site.world.now()))]).await;
     assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup/complete"), "{}", page.body);
     assert!(!ada.browser.cookies.contains_key(SETUP));
+}
+
+/// The QR code is on the page after the choice, and the name is asked for with the code.
+#[tokio::test]
+async fn a_method_is_chosen_and_the_next_page_shows_its_key() {
+    let site = Site::with_every_method();
+    let mut ada = site.newcomer("ada").await;
+    let page = ada.browser.get(&format!("{SETUP_PAGE}?next=%2Fsecret")).await;
+    let app = page.forms().into_iter().find(|form| form.fields.contains(&("method".into(), "totp".into()))).unwrap();
+    let page = ada.browser.submit(&app, "", &[]).await;
+    let page = ada.browser.follow(page).await;
+    assert!(page.says("class=\"qr\"") && page.says("value=\"Authenticator app\""), "{}", page.body);
+    let app = SoftApp::with_key(&key(&page));
+    let code = app.code_at(site.world.now());
+
+    // A name that cannot be taken uses up no code, and neither loses what was typed.
+    let nameless = [("code", &*code), ("name", " ")];
+    let page = ada.browser.submit(&page.form_with("code"), "", &nameless).await;
+    assert!(page.status == StatusCode::UNPROCESSABLE_ENTITY && page.says("aria-invalid"), "{}", page.body);
+    let wrong = app.wrong_code_at(site.world.now());
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &wrong), ("name", "Watch")]).await;
+    assert!(page.says("That code is wrong") && page.says("value=\"Watch\""), "{}", page.body);
+    assert!(ada.browser.get("/account/two-factor/setup/confirm").await.says("value=\"Watch\""), "nor over a reload");
+    site.world.pass(30);
+    let code = app.code_at(site.world.now());
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &code), ("name", "Wrist watch")]).await;
+    assert!(page.status.is_redirection(), "{}", page.body);
+    assert!(ada.browser.get("/account/two-factor").await.says("<bdi>Wrist watch</bdi>"));
+}
+
+/// The first device makes backup codes a part of its setup.
+#[tokio::test]
+async fn backup_codes_are_a_part_of_the_first_setup() {
+    let site = Site::new();
+    let mut ada = site.newcomer("ada").await;
+    let page = ada.browser.visit("/account/two-factor/setup?next=%2Fsecret").await;
+    let page = ada.browser.submit(&page.form_with("method"), "", &[]).await;
+    let page = ada.browser.follow(page).await;
+    let app = SoftApp::with_key(&key(&page));
+    let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(site.world.now()))]).await;
+    let page = ada.browser.follow(page).await;
+    let form = page.form_to("/account/two-factor/backup-codes");
+    assert!(page.says("href=\"&#x2f;secret\">Skip for now"), "{}", page.body);
+    assert!(crate::site::codes(&page).is_empty() && crate::site::codes(&page_again(&mut ada).await).is_empty());
+    let page = ada.browser.submit(&form, "", &[]).await;
+    assert_eq!((page.status, crate::site::codes(&page).len()), (StatusCode::OK, 10));
+    assert!(page.says("href=\"&#x2f;secret\">I have saved them"), "{}", page.body);
+    let again = ada.browser.submit(&form, "", &[]).await;
+    assert!(again.status == StatusCode::GONE && crate::site::codes(&again).is_empty(), "a reload shows none again");
+    let page = page_again(&mut ada).await;
+    assert!(!page.says("Make backup codes") && page.says("&#x2f;secret"), "{}", page.body);
+}
+
+async fn page_again(ada: &mut Guest) -> Page {
+    ada.browser.get("/account/two-factor/setup/complete?next=%2Fsecret").await
+}
+
+/// T144: what was typed is shown whole in its own setup, and nowhere else.
+#[tokio::test]
+async fn t144_an_address_is_shown_whole_in_its_own_setup_and_nowhere_else() {
+    for (method, to, whole) in [("sms", NUMBER, "+31612345658"), ("email", ADDRESS, ADDRESS)] {
+        let site = Site::with_every_method();
+        let mut ada = site.newcomer("ada").await;
+        let page = ada.begins(method, to).await;
+        let page = ada.browser.follow(page).await;
+        assert!(page.says(whole), "{method}: {}", page.body);
+        let wrong =
+            ada.browser.submit(&page.form_with("code"), "", &[("code", &other_code(&site.world.outbox.code()))]).await;
+        assert!(wrong.says(whole), "{}", wrong.body);
+        let (begun, code) = (ada.browser.clone(), site.world.outbox.code());
+        // Another session of the same user, with the cookie of the setup, is shown nothing of it.
+        let mut other = site.guest("ada");
+        other.signs_in("").await;
+        other.browser.cookies.insert(SETUP.into(), begun.cookies[SETUP].clone());
+        let page = other.browser.visit("/account/two-factor/setup/confirm").await;
+        assert!(!page.says(whole), "{}", page.body);
+        site.world.pass(2);
+        let page = ada.browser.get("/account/two-factor/setup/confirm").await;
+        ada.browser.submit(&page.form_with("code"), "", &[("code", &code)]).await;
+        for path in ["/account/two-factor", "/account/two-factor/setup/confirm", "/account/verify", SETUP_PAGE] {
+            let page = ada.browser.visit(path).await;
+            assert!(page.status.is_success() && !page.says(whole) && !page.says(to), "{path}: {}", page.body);
+        }
+    }
 }

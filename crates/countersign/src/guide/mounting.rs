@@ -17,6 +17,10 @@
 //! [`Countersign::routes`](crate::Countersign::routes) gives them at their full paths: merge it into your outermost router
 //! and do not nest it.
 //!
+//! [`Countersign::change_password_route`](crate::Countersign::change_password_route) is one route more, at
+//! `/.well-known/change-password`, by which browsers and password managers find the page that changes the password. Merge it as
+//! well, unless your application has a page for passwords of its own.
+//!
 //! A request whose `Host` is not among [`Settings::origins`](crate::Settings::origins) is rejected with 421 and logged with
 //! both names, so no link can be made to lead elsewhere. A request without `Host`, as a test that calls a router directly sends
 //! it, is answered where the site's own address is a loopback one, and rejected with 400 elsewhere. Behind a reverse proxy,

@@ -7,6 +7,7 @@
 //! | `countersign-setup` | a running setup of a device, sealed | 10 minutes after its beginning |
 //! | `countersign-browser` | the device cookie: random ids of users who have signed in here, sealed; it opens nothing | 90 days after the last sign-in |
 //! | `countersign-form` | binds the forms of whoever is not signed in | the browser closes |
+//! | `countersign-notice` | a word of a fixed list: what the next page says once, such as that a password was changed | that page, or 10 minutes |
 //!
 //! By https each name begins with `__Host-` and the cookie is `Secure`; all are `HttpOnly`. The server keeps the limits, not
 //! the browser; they are in [`Policy`](crate::engine::core::Policy). A session has a new id after every proof: after signing

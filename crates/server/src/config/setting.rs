@@ -7,7 +7,8 @@ mod sending;
 
 use std::{num::NonZeroU32, num::NonZeroUsize, time::Duration};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use countersign_axum::LocalPath;
 use countersign_engine::core::{Policy, method::totp::TotpRule};
 use countersign_store::Database;
 
@@ -118,6 +119,16 @@ const SETTINGS: &[Setting] = &[
             let fits = (1..=64).contains(&name.chars().count()) && !name.contains(|c: char| c.is_control() || c == ':');
             ensure!(fits, "it has to be 1 to 64 characters, without a colon");
             config.policy.issuer = name.into();
+            Ok(())
+        },
+    },
+    Setting {
+        name: "home",
+        about: "Where a sign-in leads that was asked to lead nowhere else, and the links to the start page; a path of this host.",
+        default: |config| Some(config.home.clone()),
+        set: |config, text| {
+            let home = LocalPath::parse(text.trim()).context("it has to be a path of this host, such as / or /app/")?;
+            config.home = home.to_string();
             Ok(())
         },
     },

@@ -86,7 +86,7 @@ async fn a_code_of_an_app_works_after_a_restart_and_only_once() {
     let page = ada.signs_in(PASSWORD).await;
     let next = SystemClock.now().after(std::time::Duration::from_secs(30));
     let page = ada.answers(&page, &app.code_at(next)).await;
-    assert!(page.says("With your password and a device"), "{}", page.body);
+    assert!(page.says("with your password and a device"), "{}", page.body);
     assert!(ada.is_verified().await);
     let mut again = Person::at(&server, "ada");
     let page = again.signs_in(PASSWORD).await;

@@ -11,8 +11,8 @@ use crate::{
 async fn t148_a_hangup_reads_keys_and_templates_again_and_ends_nothing() {
     let house = House::of(&["ada"]);
     fs::create_dir(house.path("templates")).unwrap();
-    let write = |text: &str| house.write("templates/home.html", text);
-    write("first {{ level }}");
+    let write = |text: &str| house.write("templates/secret.html", text);
+    write("first {{ user.level }}");
     fs::create_dir_all(house.path("messages/en")).unwrap();
     let server = house.serves_with(
         "serve --bind 127.0.0.1:0",
@@ -20,20 +20,20 @@ async fn t148_a_hangup_reads_keys_and_templates_again_and_ends_nothing() {
     );
     let mut ada = Person::at(&server, "ada");
     ada.sets_up().await;
-    assert_eq!(ada.browser.get("/").await.body, "first aal2");
+    assert_eq!(ada.browser.get("/secret").await.body, "first aal2");
 
-    write("second {{ level }}");
+    write("second {{ user.level }}");
     house.run("keys new").succeeds();
     server.signal("HUP");
     server.wait_for("SIGHUP: keys and templates are read again");
     server.wait_for("the keys have changed");
     for _ in 0..2000 {
-        if ada.browser.get("/").await.body == "second aal2" {
+        if ada.browser.get("/secret").await.body == "second aal2" {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
-    assert_eq!(ada.browser.get("/").await.body, "second aal2", "the session goes on");
+    assert_eq!(ada.browser.get("/secret").await.body, "second aal2", "the session goes on");
 
     write("{% if %}");
     house.write("messages/en/sms.txt", "{% if %}");
@@ -42,7 +42,7 @@ async fn t148_a_hangup_reads_keys_and_templates_again_and_ends_nothing() {
     server.wait_for("could not read the templates of pages again");
     server.wait_for("could not read the templates of messages again");
     server.wait_for("others can read the key file");
-    assert_eq!(ada.browser.get("/").await.body, "second aal2");
+    assert_eq!(ada.browser.get("/secret").await.body, "second aal2");
     assert!(ada.is_verified().await);
     assert!(patiently(|| server.log().contains("those in use stay in use").then_some(())).is_some());
 }

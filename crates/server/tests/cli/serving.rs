@@ -9,7 +9,7 @@ use std::{
 use http::StatusCode;
 
 use crate::{
-    house::{House, Server},
+    house::{House, PASSWORD, Server},
     person::{Person, Socket, read_all},
 };
 
@@ -133,4 +133,34 @@ fn t123_a_server_leaves_no_core_dump() {
     };
     assert_eq!(limit(&house.serves()), ["0", "0"]);
     assert_eq!(limit(&house.demo("")), ["0", "0"]);
+}
+
+#[tokio::test]
+async fn the_start_of_the_server_is_the_account_page_and_home_is_a_setting() {
+    let house = House::of(&["ada"]);
+    let server = house.serves();
+    let mut ada = Person::at(&server, "ada");
+    assert_eq!(ada.browser.get("/").await.location().as_deref(), Some("/account/two-factor"));
+    assert!(ada.browser.visit("/").await.says("name=\"password\""), "a stranger is asked to sign in");
+    let page = ada.signs_in(PASSWORD).await;
+    assert!(page.says("You are signed in with your password.") && page.says("Set it up"), "{}", page.body);
+    let page = ada.browser.get("/.well-known/change-password").await;
+    assert_eq!(page.location().as_deref(), Some("/account/password"));
+    drop(server);
+
+    let server = house.serves_with("serve --bind 127.0.0.1:0", &[("COUNTERSIGN_HOME", "/secret?from=home")]);
+    let mut ada = Person::at(&server, "ada");
+    let form = ada.browser.get("/account/login").await.form_with("password");
+    let page = ada.browser.submit(&form, "", &[("name", "ada"), ("password", PASSWORD)]).await;
+    assert_eq!(page.location().as_deref(), Some("/secret?from=home"));
+    drop(server);
+
+    for (home, told) in [
+        ("https://evil.example/", "it has to be a path of this host"),
+        ("//evil.example", "it has to be a path of this host"),
+        ("/account/logout", "is a page that signs in or out"),
+    ] {
+        let refused = house.run_in_place("serve --bind 127.0.0.1:0", &[("COUNTERSIGN_HOME", home)]);
+        assert!(refused.status == 1 && refused.err.contains(told), "{home}: {}", refused.err);
+    }
 }

@@ -2,21 +2,24 @@
 
 use std::fs;
 
-use crate::{house::House, person::Person};
+use crate::{
+    house::{House, PASSWORD},
+    person::Person,
+};
 
 #[tokio::test]
 async fn a_printed_template_can_be_changed_and_put_in_its_place() {
     let house = House::of(&["ada"]);
     fs::create_dir_all(house.path("pages")).unwrap();
     fs::create_dir_all(house.path("messages/nl")).unwrap();
-    let page = house.run("template show home.html").succeeds().to_owned();
-    house.write("pages/home.html", &page.replace("{% block main %}", "{% block main %}<p>Look who is here.</p>"));
+    let page = house.run("template show account.html").succeeds().to_owned();
+    house.write("pages/account.html", &page.replace("{% block main %}", "{% block main %}<p>Look who is here.</p>"));
     house.write("messages/nl/sms.txt", house.run("template show en/sms.txt").succeeds());
     let server = house.serves_with(
         "serve --bind 127.0.0.1:0",
         &[("COUNTERSIGN_TEMPLATE_DIR", "pages"), ("COUNTERSIGN_MESSAGE_TEMPLATE_DIR", "messages")],
     );
-    assert!(Person::at(&server, "ada").browser.get("/").await.says("Look who is here."));
+    assert!(Person::at(&server, "ada").signs_in(PASSWORD).await.says("Look who is here."));
 }
 
 #[test]

@@ -7,7 +7,6 @@ use countersign_engine::core::{
 };
 use minijinja::{Value, context};
 
-use super::Asked;
 use crate::{SignedIn, Visitor, csrf::Bound, page::Page};
 
 /// With so few backup codes left it is time for new ones.
@@ -29,6 +28,8 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
     };
     let several = devices.iter().filter(|device| device.status == Status::Active).count() > 1;
     let context = context! {
+        level => signed_in.level().as_str(),
+        verified => signed_in.session().verified.is_some(),
         enabled,
         devices => devices.iter().map(device).collect::<Vec<_>>(),
         several,
@@ -37,7 +38,7 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
         few => left.unwrap_or(0) <= FEW,
         form => visitor.tag(Bound::Session),
     };
-    Page::new("account.html", context).why(Asked::of(&visitor).why).show(&visitor).await
+    Page::new("account.html", context).show(&visitor).await
 }
 
 /// A device as templates have it.

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Where the device that is asked first is sent codes, the password sends one; why none was sent is told after the redirect
-//! by a word in the query. A wrong code, a reload and another way never send any: only the button does.
+//! by a notice. A wrong code, a reload and another way never send any: only the button does.
 //!
 //! A sign-in by backup code leads to the page that tells how many codes are left, and from there on.
 //!
@@ -34,14 +34,14 @@ use crate::{
     problem::Problem,
     redirect::LocalPath,
     site::Site,
-    why::Why,
+    why::{Way, Why},
 };
 
 /// Asks for name and password. Where a login is pending it asks whether to go on with it or to start over, and shows nothing
 /// of whose it is: another person may be in front of the browser by now.
 pub(super) async fn show(visitor: Visitor) -> Response {
     let asked = Asked::of(&visitor);
-    if visitor.cookies().pending.is_some() && asked.why.is_none() {
+    if visitor.cookies().pending.is_some() && !asked.again {
         let there = on(&visitor.site().paths.second_factor, asked.next.as_ref());
         let context = context! {
             there => there.as_str(),
@@ -55,9 +55,9 @@ pub(super) async fn show(visitor: Visitor) -> Response {
         Err(fault) => return visitor.fault(&fault),
     };
     // Whoever is signed in and has to prove the password again is asked for nothing else.
-    let again = signed_in.filter(|_| asked.why == Some(Why::Recent));
+    let again = signed_in.filter(|_| asked.again);
     let asking = Asking { name: again.unwrap_or_default(), again: again.is_some(), next: asked.next.as_ref() };
-    credentials(&visitor, asking, Said { why: asked.why, problem: None }).await
+    credentials(&visitor, asking, None).await
 }
 
 /// What is asked for, and of whom.
@@ -68,11 +68,11 @@ struct Asking<'a> {
     next: Option<&'a LocalPath>,
 }
 
-async fn credentials(visitor: &Visitor, asking: Asking<'_>, said: Said) -> Response {
+async fn credentials(visitor: &Visitor, asking: Asking<'_>, problem: Option<Problem>) -> Response {
     let Asking { name, again, next } = asking;
     let next = next.map(LocalPath::as_str);
     let context = context! { name, again, next, form => visitor.tag(Bound::Nonce) };
-    Page::new("login.html", context).why(said.why).problem(said.problem).show(visitor).await
+    Page::new("login.html", context).problem(problem).show(visitor).await
 }
 
 #[derive(Deserialize)]
@@ -101,8 +101,8 @@ pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Resp
         Ok(SignIn::Owed(challenge)) => {
             let second_factor = &visitor.site().paths.second_factor;
             let there = match &challenge.unsent {
-                Some(refusal) => because(second_factor, Why::unsent(refusal), next.as_ref()),
-                None => on(second_factor, next.as_ref()),
+                Some(refusal) => unsent(second_factor, refusal, next.as_ref()),
+                None => on(second_factor, next.as_ref()).into(),
             };
             visitor.running(Name::Pending, challenge.token.expose(), challenge.until, there)
         }
@@ -111,15 +111,23 @@ pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Resp
             let again = again == "yes"
                 && matches!(visitor.signed_in().await, Ok(Some(signed_in)) if signed_in.user().name == name);
             let asking = Asking { name: &name, again, next: next.as_ref() };
-            credentials(&visitor, asking, Problem::from(refusal).into()).await
+            credentials(&visitor, asking, Some(refusal.into())).await
         }
     }
 }
 
+/// The way to the question for a code that was not sent. Where none is in hand, a reload does not ask for one either.
+fn unsent(second_factor: &LocalPath, refusal: &Refusal, next: Option<&LocalPath>) -> Way {
+    let why = Why::unsent(refusal);
+    let is_lost = matches!(why, Why::UnsentFailed | Why::UnsentUnreachable);
+    let query = [("next", next.map(LocalPath::as_str)), ("sent", is_lost.then_some("no"))];
+    Way { there: second_factor.with(&query), why: Some(why) }
+}
+
 /// Asks for the second factor, with the device one chose.
 pub(super) async fn challenge(visitor: Visitor) -> Response {
-    let Asked { next, device, why, .. } = Asked::of(&visitor);
-    ask(&visitor, device.as_ref(), next.as_ref(), Said { why, problem: None }).await
+    let Asked { next, device, unsent, .. } = Asked::of(&visitor);
+    ask(&visitor, device.as_ref(), next.as_ref(), Said { problem: None, unsent }).await
 }
 
 async fn ask(visitor: &Visitor, choice: Option<&DeviceId>, next: Option<&LocalPath>, said: Said) -> Response {
@@ -136,7 +144,7 @@ async fn ask(visitor: &Visitor, choice: Option<&DeviceId>, next: Option<&LocalPa
                 next => next.map(LocalPath::as_str),
                 form => visitor.tag(Bound::Pending),
             };
-            Page::new("second_factor.html", context).why(said.why).problem(said.problem).show(visitor).await
+            Page::new("second_factor.html", context).problem(said.problem).show(visitor).await
         }
         Err(stop) => ended(visitor, stop, next).await,
     }

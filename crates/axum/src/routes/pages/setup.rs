@@ -38,9 +38,9 @@ use crate::{
 
 /// Asks for a method, and then for what it needs.
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
-    let Asked { next, why, method, replace, .. } = Asked::of(&visitor);
+    let Asked { next, method, replace, .. } = Asked::of(&visitor);
     let typed = Typed { method: method.as_ref(), replace: replace.as_ref(), ..Typed::default() };
-    introduce(&visitor, &signed_in, typed, next.as_ref(), Said { why, problem: None }).await
+    introduce(&visitor, &signed_in, typed, next.as_ref(), Said::default()).await
 }
 
 /// What was typed into the form, to be shown again.
@@ -106,7 +106,7 @@ async fn introduce(
         form => visitor.tag(Bound::Session),
     };
     let template = if chosen.is_some() { "setup.html" } else { "methods.html" };
-    Page::new(template, context).why(said.why).problem(said.problem).show(visitor).await
+    Page::new(template, context).problem(said.problem).show(visitor).await
 }
 
 /// Where a code is out for, of the setup that is running, if one is.

@@ -12,7 +12,7 @@ use countersign_engine::{
 use minijinja::context;
 use serde::Deserialize;
 
-use super::{Asked, Said, account::prompt, because, led, told};
+use super::{Asked, Said, account::prompt, led, to_password, told};
 use crate::{
     SignedIn, Visitor,
     csrf::Bound,
@@ -20,15 +20,15 @@ use crate::{
     guard::Acting,
     page::Page,
     redirect::LocalPath,
-    why::Why,
+    why::{Way, Why},
 };
 
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
-    let Asked { next, why, device, level, .. } = Asked::of(&visitor);
+    let Asked { next, device, level, .. } = Asked::of(&visitor);
     let target = Target { next, level };
     let required = level.unwrap_or(STRONGEST);
     match visitor.engine().begin_step_up_to(required, &signed_in, device.as_ref()).await {
-        Ok(challenge) => ask(&visitor, challenge, &target, Said { why, problem: None }).await,
+        Ok(challenge) => ask(&visitor, challenge, &target, Said::default()).await,
         Err(stop) => ended(&visitor, stop, &target).await,
     }
 }
@@ -50,12 +50,9 @@ impl Target {
     }
 
     /// The way to a new step-up for this, because the one under way has ended.
-    fn again(&self, verify: &LocalPath) -> LocalPath {
-        verify.with(&[
-            ("next", self.next.as_ref().map(LocalPath::as_str)),
-            ("why", Some(Why::Over.as_str())),
-            ("level", self.level.map(Level::as_str)),
-        ])
+    fn again(&self, verify: &LocalPath) -> Way {
+        let query = [("next", self.next.as_ref().map(LocalPath::as_str)), ("level", self.level.map(Level::as_str))];
+        Way { there: verify.with(&query), why: Some(Why::Over) }
     }
 }
 
@@ -69,7 +66,7 @@ async fn ask(visitor: &Visitor, challenge: Challenge, target: &Target, said: Sai
         level => target.level.map(Level::as_str),
         form => visitor.tag(Bound::Session),
     };
-    Page::new("verify.html", context).why(said.why).problem(said.problem).show(visitor).await
+    Page::new("verify.html", context).problem(said.problem).show(visitor).await
 }
 
 /// Asks again in the same run: a code that was sent in it stays good.
@@ -103,7 +100,7 @@ async fn ended(visitor: &Visitor, stop: Stop, target: &Target) -> Response {
     match stop {
         Stop::Refused(refusal @ Refusal::AttemptOver) => led(&refusal, target.again(&paths.verify)),
         Stop::Refused(refusal @ (Refusal::SignInNeeded | Refusal::PasswordNeeded)) => {
-            led(&refusal, because(&paths.login, Why::Recent, next))
+            led(&refusal, to_password(&paths.login, &refusal, next))
         }
         stop => visitor.stopped(stop, next.unwrap_or(&paths.account)).await,
     }
