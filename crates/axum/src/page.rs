@@ -39,7 +39,7 @@ use crate::{
 pub use embedded::EmbeddedTemplate;
 
 /// The embedded templates.
-pub(crate) const EMBEDDED: [(&str, &str); 28] = [
+pub(crate) const EMBEDDED: [(&str, &str); 29] = [
     ("base.html", include_str!("../templates/base.html")),
     ("problem.html", include_str!("../templates/problem.html")),
     ("field.html", include_str!("../templates/field.html")),
@@ -57,6 +57,7 @@ pub(crate) const EMBEDDED: [(&str, &str); 28] = [
     ("replaced.html", include_str!("../templates/replaced.html")),
     ("rename.html", include_str!("../templates/rename.html")),
     ("backup_code_used.html", include_str!("../templates/backup_code_used.html")),
+    ("name.html", include_str!("../templates/name.html")),
     ("confirm.html", include_str!("../templates/confirm.html")),
     ("complete.html", include_str!("../templates/complete.html")),
     ("backup_codes.html", include_str!("../templates/backup_codes.html")),

@@ -28,6 +28,14 @@ impl Address {
         }
     }
 
+    /// The address itself as people write it: a telephone number in groups. Every caller is a place where it may leak.
+    pub fn expose_as_written(&self) -> &str {
+        match self {
+            Self::Phone(number) => &number.international,
+            Self::Email(address) => &address.0,
+        }
+    }
+
     /// As much of the address as its owner needs to recognise it: `+31 * ******58`, `b***@e***.org`.
     pub fn masked(&self) -> String {
         match self {

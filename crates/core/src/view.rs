@@ -121,6 +121,16 @@ fn masked(device: &Device) -> Option<String> {
     }
 }
 
+impl SetupView {
+    /// The address of a device that is being set up, whole.
+    pub fn typed_address(device: &Device) -> Option<String> {
+        match &device.state.state {
+            State::Delivered(state) => Some(state.to.expose_as_written().to_owned()),
+            _ => None,
+        }
+    }
+}
+
 impl AnswerForm {
     fn of(device: &Device, looking: Looking<'_>) -> Self {
         match &device.state.state {
@@ -256,6 +266,9 @@ impl ChallengeView {
 pub struct SetupView {
     /// The device being enrolled. What its owner has to do with it, its answer's form says.
     pub device: DeviceView,
+    /// The whole telephone number, as people write it, or mailbox, where codes are sent: it was typed in this very setup, and a
+    /// slip in it has to be seen. Every other view shows it masked.
+    pub typed_address: Option<String>,
     /// The name of the device that it takes the place of, if it takes one's.
     pub replaces: Option<DeviceName>,
     /// What an app has to be given, if it is one. It shows a secret: that is its purpose.

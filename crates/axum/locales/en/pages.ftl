@@ -218,7 +218,9 @@ confirm-code = Type the code that it shows now
 confirm-finish = Finish
 complete = Your second factor is set up
 complete-text = From now on you will be asked for it after your password.
-complete-backup-codes = One thing is left: backup codes let you in when your device is lost or broken.
+complete-backup-codes-title = One more step: backup codes
+complete-backup-codes = Backup codes let you sign in when your device is lost or broken. They are shown once, so have paper or a password manager ready.
+complete-skip = Skip for now
 
 ## Backup codes
 

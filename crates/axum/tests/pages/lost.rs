@@ -62,13 +62,14 @@ async fn the_only_device_is_replaced_and_renamed() {
     assert!(page.says(&format!("replace={id}")));
     let page = ada.browser.get(&setup).await;
     assert!(page.says("Old phone") && page.says("is removed when the new device is set up"), "{}", page.body);
-    let wrong = ada.browser.submit(&page.form_with("method"), "", &[("name", "")]).await;
+    let wrong = ada.browser.submit(&page.form_with("method"), "", &[("method", "sms")]).await;
     assert!(wrong.form_with("method").fields.contains(&("replace".into(), id.clone())), "{}", wrong.body);
-    let page = ada.browser.submit(&page.form_with("method"), "", &[("name", "New phone")]).await;
+    let page = ada.browser.submit(&page.form_with("method"), "", &[]).await;
     let page = ada.browser.follow(page).await;
     assert!(page.says("Old phone"), "what goes is told at the last step, too: {}", page.body);
     let app = SoftApp::with_key(&key(&page));
-    ada.browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(site.world.now()))]).await;
+    let proof = [("code", &*app.code_at(site.world.now())), ("name", "New phone")];
+    ada.browser.submit(&page.form_with("code"), "", &proof).await;
     let page = ada.browser.get("/account/two-factor").await;
     assert!(page.says("New phone") && !page.says("Old phone"), "{}", page.body);
     let gone = ada.browser.get(&setup).await;

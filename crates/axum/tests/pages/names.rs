@@ -43,12 +43,15 @@ async fn t40_no_name_is_anything_but_a_name() {
         let mut guest = site.newcomer(&hostile.to_lowercase()).await;
         let page = guest.browser.get("/account/two-factor/setup").await;
         is_harmless("setup", &page);
-        let page = guest.browser.submit(&page.form_with("method"), "", &[("name", hostile)]).await;
+        let page = guest.browser.submit(&page.form_with("method"), "", &[]).await;
         let page = guest.browser.follow(page).await;
         is_harmless("confirm", &page);
         is_harmless("qr", &guest.browser.get("/account/two-factor/qr.svg").await);
         let app = countersign_testkit::SoftApp::with_key(&crate::site::key(&page));
-        guest.browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(site.world.now()))]).await;
+        let wrong = [("code", "12"), ("name", hostile)];
+        is_harmless("wrong", &guest.browser.submit(&page.form_with("code"), "", &wrong).await);
+        let proof = [("code", &*app.code_at(site.world.now())), ("name", hostile)];
+        guest.browser.submit(&page.form_with("code"), "", &proof).await;
         guest.person.takes(app);
         guest.sets_up(&site.world).await;
         let page = guest.browser.get("/account/two-factor").await;
@@ -89,10 +92,10 @@ async fn t40_no_name_and_no_address_of_a_telephone_is_anything_else() {
             let page = guest.browser.get(&path).await;
             is_harmless(&path, &page);
             let form = page.form_with("method");
-            let refused = guest.browser.submit(&form, "", &[("to", hostile), ("name", "")]).await;
+            let refused = guest.browser.submit(&form, "", &[("to", hostile)]).await;
             is_harmless("refused", &refused);
             let to = if method == "email" { "o'hara&co@example.org" } else { "+49 30 1234567" };
-            let page = guest.browser.submit(&form, "", &[("to", to), ("name", hostile)]).await;
+            let page = guest.browser.submit(&form, "", &[("to", to)]).await;
             let page = guest.browser.follow(page).await;
             is_harmless("confirm", &page);
             site.world.pass(60);
@@ -104,7 +107,7 @@ async fn t40_no_name_and_no_address_of_a_telephone_is_anything_else() {
                 "yubikey" => SoftYubikey::new(1).touch(),
                 _ => site.world.outbox.code(),
             };
-            let page = guest.browser.submit(&page.form_with("code"), "", &[("code", &code)]).await;
+            let page = guest.browser.submit(&page.form_with("code"), "", &[("code", &code), ("name", hostile)]).await;
             assert!(page.status.is_redirection(), "{hostile}: {}", page.body);
         }
         let page = guest.browser.get("/account/two-factor").await;

@@ -201,9 +201,37 @@ impl Engine {
         Ok(SetupView {
             key: self.setup_key(&device, &signed_in.user().name),
             device: DeviceView::new(&device, &factors, looking),
+            typed_address: SetupView::typed_address(&device),
             replaces: replaced.map(|device| device.name.clone()),
             until: attempt.end(self.policy().login_timeout),
         })
+    }
+
+    /// Gives the device of a running setup another name: people name a thing once they have it in hand. A device that is
+    /// confirmed already keeps its name, and nothing is written for the name that it has.
+    pub async fn name_enrolment(
+        &self,
+        signed_in: &SignedIn,
+        token: &AttemptToken,
+        name: &DeviceName,
+    ) -> Result<(), Stop> {
+        let attempt = self.resume(signed_in, token, Purpose::Enrol).await?;
+        let Some(id) = attempt.device else { return Ok(()) };
+        let is_running = |device: &Device<Sealed>| device.status == Status::Enrolling && device.name != *name;
+        if !self.store().device(&id).await?.is_some_and(|device| is_running(&device)) {
+            return Ok(());
+        }
+        self.settle(signed_in.user(), Ground::Session(signed_in.session()), |factors, now| {
+            self.may_change(signed_in.session(), &factors, now)?;
+            let Some(device) = factors.device(&id).filter(|device| is_running(device)).cloned() else {
+                return Ok((vec![], ()));
+            };
+            let mut device = self.open_device_of(&factors.account, device)?;
+            device.name = name.clone();
+            device.version = device.version.saturating_add(1);
+            Ok((vec![Change::Device(DeviceChange::Update(device))], ()))
+        })
+        .await
     }
 
     /// What an app has to be given to become this device.

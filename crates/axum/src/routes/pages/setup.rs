@@ -1,26 +1,31 @@
 //! Setting up a device: a method, what it needs, and a code that proves it.
 //!
 //! ```text
-//! setup ──method──▶ setup?method ──begin──▶ confirm ──code──▶ complete ──▶ backup codes
-//!   ▲                  ▲                     │ │ ▲─wrong code, send─┘
-//!   │                  └──another number─────┘ │
-//!   └──────────────────cancel──────────────────┘
+//! setup ──app, token, key────────────────────▶ confirm ──code, name──▶ complete ──▶ backup codes
+//!   │ ▲                                         │ │ ▲─wrong code, send─┘
+//!   │ └───────────────cancel────────────────────┘ │
+//!   └─────phone, mailbox───▶ setup?method ──to──▶─┤
+//!                               ▲──another number─┘
 //! ```
 //!
-//! Where there is one method, the first step is left out. The running setup is in a cookie, sealed; its key or address
-//! stays the same until it is proved, given up, or times out, and another one begins before it is given up. What was typed
-//! is shown again on the answer to the form it was typed into; from then on an address is masked.
+//! Choosing a method that needs nothing begins its setup, by a form: the next page has the QR code. Where there is one method,
+//! that form is all there is on the first page. The running setup is in a cookie, sealed; its key or address
+//! stays the same until it is proved, given up, or times out, and another one begins before it is given up. An address that was
+//! typed is shown whole while its setup is running, so that a slip is seen, and masked everywhere else. The name is asked for at
+//! the end, with the usual one filled in.
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
-    self as engine, ReplacingCall, Stop,
+    self as engine, AttemptToken, ReplacingCall, Stop,
     advance::Enrolment,
     core::{
         DeviceId, DeviceName, Kind, Refusal, Secret,
+        flow::Purpose,
         repeat::call,
         view::{AnswerForm, DeviceView},
     },
 };
+use fluent_bundle::FluentArgs;
 use minijinja::{Value, context};
 use serde::Deserialize;
 
@@ -32,6 +37,7 @@ use crate::{
     form::{Form, Posted, SentTwice, secret},
     guard::{Acting, Demand},
     page::Page,
+    problem::Problem,
     redirect::LocalPath,
     why::Why,
 };
@@ -47,7 +53,6 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
 #[derive(Default)]
 struct Typed<'a> {
     method: Option<&'a Kind>,
-    name: Option<&'a str>,
     to: Option<&'a str>,
     replace: Option<&'a DeviceId>,
 }
@@ -78,7 +83,7 @@ async fn introduce(
     next: Option<&LocalPath>,
     said: Said,
 ) -> Response {
-    let Typed { method, name, to, replace } = typed;
+    let Typed { method, to, replace } = typed;
     let (methods, replaced) = match offer(visitor, signed_in, replace).await {
         Ok(offered) => offered,
         Err(Stop::Refused(refusal @ Refusal::DeviceUnknown)) => {
@@ -93,13 +98,12 @@ async fn introduce(
     let chosen = only.or_else(|| methods.iter().find(|kind| method == Some(kind)));
     let context = context! {
         methods => methods.iter().map(|kind| Value::from(kind.as_str())).collect::<Vec<_>>(),
+        delivered => methods.iter().filter(|kind| kind.is_delivered()).map(|kind| Value::from(kind.as_str())).collect::<Vec<_>>(),
         method => chosen.map(Kind::as_str),
         is_delivered => chosen.is_some_and(Kind::is_delivered),
         several => only.is_none(),
         running => running_to(visitor, signed_in).await,
-        name,
         to,
-        longest => DeviceName::LONGEST,
         replace => replace.map(DeviceId::as_str),
         replaced => replaced.as_ref().map(device),
         next => next.map(LocalPath::as_str),
@@ -119,7 +123,6 @@ async fn running_to(visitor: &Visitor, signed_in: &engine::SignedIn) -> Option<S
 #[derive(Deserialize)]
 pub(super) struct Begin {
     method: String,
-    name: String,
     #[serde(default)]
     to: String,
     #[serde(default)]
@@ -133,11 +136,11 @@ impl Posted for Begin {
 }
 
 pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Begin>) -> Response {
-    let Begin { method, name, to, next, replace } = fields;
+    let Begin { method, to, next, replace } = fields;
     let next = visitor.site().next(&next);
     let replace = Some(replace).filter(|replace| !replace.is_empty()).map(DeviceId::new);
     let (paths, engine, method) = (&visitor.site().paths, visitor.engine(), Kind::new(method));
-    let begun = match DeviceName::parse(&name) {
+    let begun = match usual_name(&visitor, &method) {
         Ok(name) => {
             let enrolment = Enrolment { kind: method.clone(), name, to: Some(to.clone()) };
             match &replace {
@@ -157,8 +160,7 @@ pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields 
         }
         Err(stop) => match told(stop) {
             Ok(problem) => {
-                let typed =
-                    Typed { method: Some(&method), name: Some(&name), to: Some(&to), replace: replace.as_ref() };
+                let typed = Typed { method: Some(&method), to: Some(&to), replace: replace.as_ref() };
                 introduce(&visitor, &signed_in, typed, next.as_ref(), problem.into()).await
             }
             Err(stop) => visitor.stopped(stop, &way(&visitor, next.as_ref(), replace.as_ref())).await,
@@ -166,21 +168,46 @@ pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields 
     }
 }
 
+/// The name that a device of this kind has until its owner gives it another one.
+fn usual_name(visitor: &Visitor, kind: &Kind) -> Result<DeviceName, Refusal> {
+    if !USUAL_NAMES.contains(kind) {
+        return Err(Refusal::MethodUnknown);
+    }
+    let name = visitor.site().templates().texts().say(&format!("device-name-{kind}"), &FluentArgs::new());
+    DeviceName::parse(&name)
+}
+
+/// The kinds that a text `device-name-…` is there for.
+const USUAL_NAMES: [Kind; 6] = [Kind::TOTP, Kind::SMS, Kind::CALL, Kind::EMAIL, Kind::YUBIKEY, Kind::HOTP];
+
 /// Shows the key of the running setup, or where the first code was sent, and asks for it.
 pub(super) async fn running(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let Asked { next, .. } = Asked::of(&visitor);
-    reveal(&visitor, &signed_in, next.as_ref(), Said::default()).await
+    reveal(&visitor, &signed_in, Shown { name: None, next: next.as_ref() }, Said::default()).await
 }
 
-async fn reveal(visitor: &Visitor, signed_in: &engine::SignedIn, next: Option<&LocalPath>, said: Said) -> Response {
+/// What the page shows again that asks for a code.
+#[derive(Clone, Copy)]
+struct Shown<'a> {
+    /// The name that was typed into it.
+    name: Option<&'a str>,
+    next: Option<&'a LocalPath>,
+}
+
+async fn reveal(visitor: &Visitor, signed_in: &engine::SignedIn, shown: Shown<'_>, said: Said) -> Response {
+    let Shown { name, next } = shown;
     let setup = &visitor.site().paths.setup;
     let Some(run) = &visitor.cookies().setup else { return on(setup, next).into_response() };
     match visitor.engine().setup(signed_in, run).await {
         Ok(view) => {
             let change = [("method", Some(view.device.kind.as_str())), ("next", next.map(LocalPath::as_str))];
             let change = setup.with(&change);
+            let name = name.unwrap_or(view.device.name.as_str()).to_owned();
+            let (answer, to) = (said.beside(view.device.answer), view.typed_address);
             let context = context! {
-                device => device(&DeviceView { answer: said.beside(view.device.answer), ..view.device }),
+                name,
+                longest => DeviceName::LONGEST,
+                device => device(&DeviceView { answer, to, ..view.device }),
                 change => change.as_str(),
                 replaces => view.replaces.as_ref().map(DeviceName::as_str),
                 key => view.key.as_ref().map(|key| key.text.expose()),
@@ -198,6 +225,8 @@ async fn reveal(visitor: &Visitor, signed_in: &engine::SignedIn, next: Option<&L
 pub(super) struct Proof {
     #[serde(deserialize_with = "secret")]
     code: Secret,
+    #[serde(default)]
+    name: Option<String>,
     #[serde(default)]
     next: String,
 }
@@ -219,12 +248,34 @@ pub(super) async fn confirm(acting: Acting, Form { visitor, fields }: Form<Proof
             return visitor.repeated(&old, call, on(&paths.complete, next.as_ref())).await;
         }
     };
+    let shown = Shown { name: fields.name.as_deref(), next: next.as_ref() };
+    if let Err(stop) = give_name(&visitor, &signed_in, run, shown.name).await {
+        return match stop {
+            Stop::Faulted(fault) => visitor.fault(&fault),
+            Stop::Refused(refusal) => reveal(&visitor, &signed_in, shown, Problem::from(refusal).into()).await,
+        };
+    }
     match visitor.engine().confirm_enrolment(&signed_in, run, &fields.code, &visitor.visit()).await {
         Ok(grant) => visitor.granted(&grant, on(&paths.complete, next.as_ref())),
         Err(stop) => match told(stop) {
-            Ok(problem) => reveal(&visitor, &signed_in, next.as_ref(), problem.into()).await,
+            Ok(problem) => reveal(&visitor, &signed_in, shown, problem.into()).await,
             Err(stop) => ended(&visitor, stop, next.as_ref()).await,
         },
+    }
+}
+
+/// Gives the device of the running setup the name that its owner has typed, before the code is looked at: a name that cannot be
+/// taken uses up no code. Whatever else is refused, confirming is refused for as well, or has been done by the same form.
+async fn give_name(
+    visitor: &Visitor,
+    signed_in: &engine::SignedIn,
+    run: &AttemptToken,
+    name: Option<&str>,
+) -> Result<(), Stop> {
+    let Some(name) = name else { return Ok(()) };
+    match visitor.engine().name_enrolment(signed_in, run, &DeviceName::parse(name)?).await {
+        Ok(()) | Err(Stop::Refused(_)) => Ok(()),
+        Err(fault) => Err(fault),
     }
 }
 
@@ -246,7 +297,10 @@ pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }
     match visitor.engine().send_enrolment(&signed_in, run, &visitor.visit()).await {
         Ok(()) => on(&paths.confirm, next.as_ref()).into_response(),
         Err(stop) => match told(stop) {
-            Ok(problem) => reveal(&visitor, &signed_in, next.as_ref(), problem.into()).await,
+            Ok(problem) => {
+                let shown = Shown { name: None, next: next.as_ref() };
+                reveal(&visitor, &signed_in, shown, problem.into()).await
+            }
             Err(stop) => ended(&visitor, stop, next.as_ref()).await,
         },
     }
@@ -286,7 +340,7 @@ async fn abandon(visitor: &Visitor, signed_in: &engine::SignedIn) -> Result<(), 
     }
 }
 
-/// Done: offers backup codes, and the way on.
+/// Done: makes backup codes a part of it, and offers the way on.
 pub(super) async fn complete(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let Asked { next, .. } = Asked::of(&visitor);
     // What was set up may count too little to be verified by, and is set up all the same.
@@ -299,8 +353,23 @@ pub(super) async fn complete(visitor: Visitor, SignedIn(signed_in): SignedIn) ->
         Ok(factors) => factors.backup_codes_left,
         Err(fault) => return visitor.fault(&fault),
     };
-    let paths = &visitor.site().paths;
-    let there = next.as_ref().unwrap_or(&visitor.site().home).as_str();
-    let context = context! { left, there, backup_codes => on(&paths.backup_codes, next.as_ref()).as_str() };
+    let there = next.as_ref().unwrap_or(&visitor.site().home);
+    // Without a code left, backup codes are a part of the setup: the form that makes them is on this page. A session that may
+    // make none, because its device counts too little, is led to where it can.
+    let run = match left {
+        Some(1..) => None,
+        Some(0) | None => match visitor.engine().begin(&signed_in, Purpose::BackupCodes).await {
+            Ok(run) => Some(run),
+            Err(Stop::Refused(_)) => None,
+            Err(Stop::Faulted(fault)) => return visitor.fault(&fault),
+        },
+    };
+    let context = context! {
+        left,
+        run => run.as_ref().map(AttemptToken::expose),
+        there => there.as_str(),
+        backup_codes => on(&visitor.site().paths.backup_codes, Some(there)).as_str(),
+        form => visitor.tag(Bound::Session),
+    };
     Page::new("complete.html", context).show(&visitor).await
 }
