@@ -87,6 +87,7 @@ async fn a_person_without_scripts_goes_the_whole_way() {
     person.opens("/").await;
     person.takes_a_picture("home-signed-out").await;
     person.opens("/account/login").await;
+    assert!(!person.sees("button[data-reveal]:not([hidden])").await, "without scripts there is no such button");
     person.takes_a_picture("login").await;
     person.types("name", "demo").await;
     person.types("password", "not the password").await;
@@ -106,6 +107,7 @@ async fn a_person_without_scripts_goes_the_whole_way() {
     assert!(!person.source().await.contains(&codes[0]), "a reload shows no code again");
     person.takes_a_picture("backup-codes-reloaded").await;
     person.opens("/account/two-factor").await;
+    assert!(person.text("time").await.ends_with(" UTC"), "without scripts times are in UTC");
     person.takes_a_picture("two-factor-on").await;
     person.opens("/secret").await;
     assert_eq!(person.path().await, "/secret");
@@ -165,6 +167,26 @@ async fn a_person_without_scripts_goes_the_whole_way() {
     person.leaves().await;
 }
 
+/// The button by a password shows it and hides it again; it says which.
+async fn shows_the_password(person: &Person) {
+    person.types("password", PASSWORD).await;
+    for (kind, pressed) in [("text", "true"), ("password", "false")] {
+        person.presses("Show password").await;
+        assert!(person.sees(&format!("input#password[type={kind}]")).await);
+        assert!(person.sees(&format!("button[data-reveal=password][aria-pressed={pressed}]")).await);
+    }
+}
+
+/// Where the script runs, a page says its times in the reader's own zone, and keeps UTC at hand.
+async fn reads_local_times(person: &Person) {
+    let utc = person.runs("return document.querySelector('time').title").await;
+    assert!(utc.as_str().is_some_and(|title| title.ends_with(" UTC")), "{utc}");
+    let told = person.text("time").await;
+    let local = "return new Date(document.querySelector('time').dateTime).toLocaleString(navigator.languages.find(\
+                 (one) => one.startsWith('en')) ?? 'en', { dateStyle: 'long', timeStyle: 'short' })";
+    assert_eq!(person.runs(local).await.as_str(), Some(&*told));
+}
+
 /// On a screen 320 pixels wide nothing sticks out sideways, on any page of the way.
 #[tokio::test]
 async fn a_person_at_a_small_screen_sees_every_page_whole() {
@@ -174,6 +196,7 @@ async fn a_person_at_a_small_screen_sees_every_page_whole() {
     let mut wide = vec![];
     person.opens("/account/login").await;
     wide.extend(person.sticks_out().await);
+    shows_the_password(&person).await;
     person.takes_a_picture("small-login").await;
     gives_password(&person).await;
     person.opens("/account/two-factor/setup").await;
@@ -196,6 +219,7 @@ async fn a_person_at_a_small_screen_sees_every_page_whole() {
         wide.extend(person.sticks_out().await);
     }
     person.opens("/account/two-factor").await;
+    reads_local_times(&person).await;
     person.takes_a_picture("small-two-factor").await;
     assert!(wide.is_empty(), "wider than the screen: {wide:?}");
     person.leaves().await;

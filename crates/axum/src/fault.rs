@@ -39,16 +39,20 @@ pub(crate) fn answer(site: &Site, cause: &dyn Display, retry_after: Option<Durat
     let noted = note(site, cause, retry_after);
     let incident = noted.number.as_str();
     let context = context! { user => (), problem => (), why => (), incident => incident };
-    let html = site.templates().render("fault.html", context).unwrap_or_else(|error| {
-        tracing::error!(incident, %error, "the page for faults could not be rendered");
-        format!("{}\n", site.templates().texts().say("incident", &FluentArgs::from_iter([("number", incident)])))
-    });
+    let page = site.templates().render("fault.html", context);
+    let html = page.map_or_else(|error| unrendered(site, incident, &error), |(html, _)| html);
     let mut response = (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, HTML)], html).into_response();
     if let Some(seconds) = noted.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response.extensions_mut().insert(noted);
     response
+}
+
+/// A line of text in the place of the page for faults.
+fn unrendered(site: &Site, incident: &str, error: &dyn Display) -> String {
+    tracing::error!(incident, %error, "the page for faults could not be rendered");
+    format!("{}\n", site.templates().texts().say("incident", &FluentArgs::from_iter([("number", incident)])))
 }
 
 /// The answer to a panic in a handler.

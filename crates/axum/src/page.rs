@@ -6,6 +6,7 @@
 
 mod embedded;
 mod filter;
+mod moment;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +17,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{Engine, Grant, core::Timestamp};
+use countersign_engine::{Engine, Grant};
 use fluent_bundle::{FluentArgs, FluentValue};
 use minijinja::{
     AutoEscape, Environment, ErrorKind, HtmlEscape, UndefinedBehavior, Value, context,
@@ -32,11 +33,14 @@ use crate::{
     problem::Problem,
     redirect::LocalPath,
     site::Paths,
-    text::{self, Precise, Texts},
+    text::{self, Texts},
     why::Why,
 };
 
 pub use embedded::EmbeddedTemplate;
+
+/// The script of pages, as templates name it.
+const SCRIPT: &str = "countersign.js";
 
 /// The embedded templates.
 pub(crate) const EMBEDDED: [(&str, &str); 29] = [
@@ -112,10 +116,8 @@ impl Templates {
         filter::add(&mut environment, &texts, engine);
         let said = Arc::clone(&texts);
         environment.add_function("t", move |id: &str, args: Kwargs| say(&said, id, &args));
-        for (name, precise) in [("moment", Precise::Minute), ("moment_precise", Precise::Second)] {
-            let told = Arc::clone(&texts);
-            environment.add_filter(name, move |millis: i64| moment(&told, millis, precise));
-        }
+        let script = assets.addresses().find(|(name, _)| *name == SCRIPT).map_or("", |(_, address)| address);
+        moment::add(&mut environment, &texts, engine, script);
         Ok(Self { environment, texts })
     }
 
@@ -124,9 +126,11 @@ impl Templates {
         &self.texts
     }
 
-    /// The page as text.
-    pub(crate) fn render(&self, template: &str, context: Value) -> Result<String, minijinja::Error> {
-        self.environment.get_template(template)?.render(context)
+    /// The page as text, and whether it runs the site's script.
+    pub(crate) fn render(&self, template: &str, context: Value) -> Result<(String, bool), minijinja::Error> {
+        let page = self.environment.get_template(template)?.render_captured(context)?;
+        let scripted = moment::is_scripted(page.state());
+        Ok((page.into_output(), scripted))
     }
 }
 
@@ -180,17 +184,10 @@ fn typed(text: &str) -> Value {
     Value::from_safe_string(format!("<bdi>{}</bdi>", HtmlEscape(&tamed)))
 }
 
-fn moment(texts: &Texts, millis: i64, precise: Precise) -> Value {
-    let moment = texts.moment(Timestamp::from_millis(millis), precise);
-    let (machine, text) = (HtmlEscape(&moment.machine), HtmlEscape(&moment.text));
-    Value::from_safe_string(format!("<time datetime=\"{machine}\">{text}</time>"))
-}
-
 /// A page about to be shown to a visitor.
 pub(crate) struct Page<'a> {
     template: &'a str,
     status: StatusCode,
-    scripted: bool,
     problem: Option<Problem>,
     renewed: Option<&'a Grant>,
     context: Value,
@@ -198,7 +195,7 @@ pub(crate) struct Page<'a> {
 
 impl<'a> Page<'a> {
     pub(crate) fn new(template: &'a str, context: Value) -> Self {
-        Self { template, status: StatusCode::OK, scripted: false, problem: None, renewed: None, context }
+        Self { template, status: StatusCode::OK, problem: None, renewed: None, context }
     }
 
     /// With what went wrong, and the status that says so.
@@ -210,12 +207,6 @@ impl<'a> Page<'a> {
 
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
-        self
-    }
-
-    /// With this site's script.
-    pub(crate) fn scripted(mut self) -> Self {
-        self.scripted = true;
         self
     }
 
@@ -249,7 +240,7 @@ impl<'a> Page<'a> {
         let notice = visitor.notice_for(self.template);
         let why = notice.map(Why::message);
         let context = context! { user, problem, why, ..self.context };
-        let html = match site.templates().render(self.template, context) {
+        let (html, scripted) = match site.templates().render(self.template, context) {
             Ok(html) => html,
             Err(error) => return fault::answer(site, &format!("could not render {}: {error}", self.template), None),
         };
@@ -261,7 +252,7 @@ impl<'a> Page<'a> {
         if notice.is_some() {
             response.headers_mut().append(header::SET_COOKIE, site.names.take(Name::Notice));
         }
-        if self.scripted {
+        if scripted {
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, headers::WITH_SCRIPT);
         }
         if let Some(seconds) = retry_after {

@@ -145,14 +145,11 @@ impl Problem {
     /// As templates have it.
     pub(crate) fn shown(&self, site: &Site) -> Value {
         let (what, next) = self.texts(site);
-        let seconds = self.retry_after(site.engine.now());
         context! {
             what,
             next,
             field => self.field(),
             until => self.until().map(whole_second),
-            seconds,
-            minutes => seconds.map(|seconds| seconds.div_ceil(60)),
         }
     }
 }

@@ -89,7 +89,7 @@ impl Texts {
         text
     }
 
-    /// A moment as people read it, to the minute or, where it matters, to the second.
+    /// A moment as people read it: to the minute or, where it matters, to the second, and without its day if it is near.
     pub(crate) fn moment(&self, at: Timestamp, precise: Precise) -> Moment {
         let at = jiff::Timestamp::from_second(at.as_seconds()).unwrap_or(jiff::Timestamp::MAX);
         let read = at.to_zoned(jiff::tz::TimeZone::UTC);
@@ -101,6 +101,7 @@ impl Texts {
             args.set(name, format!("{part:02}"));
         }
         let id = match precise {
+            Precise::Time => "moment-time",
             Precise::Minute => "moment",
             Precise::Second => "moment-precise",
         };
@@ -111,6 +112,8 @@ impl Texts {
 /// How exactly a moment is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Precise {
+    /// To the minute, without the day.
+    Time,
     /// To the minute.
     Minute,
     /// To the second.

@@ -16,6 +16,7 @@ cancel = Cancel
 ## Moments
 
 moment = { $day } { moment-month } { $year }, { $hour }:{ $minute } UTC
+moment-time = { $hour }:{ $minute } UTC
 moment-precise = { $day } { moment-month } { $year }, { $hour }:{ $minute }:{ $second } UTC
 moment-month = { $month ->
     [1] January
@@ -31,15 +32,16 @@ moment-month = { $month ->
     [11] November
    *[12] December
 }
-wait-until = Wait until
-wait-seconds = { $count ->
-    [one] one second from now
-   *[other] { $count } seconds from now
-}
-wait-minutes = { $count ->
-    [one] one minute from now
-   *[other] { $count } minutes from now
-}
+wait = Wait until { $time } ({ $hours ->
+    [0] { $minutes ->
+        [0] { $seconds ->
+            [one] one second from now
+           *[other] { $seconds } seconds from now
+        }
+       *[other] { $minutes } minutes from now
+    }
+   *[other] { $hours } hours from now
+}).
 
 ## Signing in
 
@@ -50,6 +52,8 @@ sign-in-again-do = Continue
 sign-in-again-other = Sign out instead
 user-name = User name
 password = Password
+show-password = Show password
+show-password-which = Show password: { $field }
 pending = Sign-in not finished
 pending-text = A sign-in was started in this browser and is not finished. If you did not start it, start over.
 pending-continue = Continue signing in
@@ -73,7 +77,10 @@ answer = Answer
 sent-sms = A text message with a code was sent to { $to }.
 sent-call = { $to } is being called: pick up, and the code is read out to you.
 sent-email = An e-mail with a code was sent to { $to }.
-good-until = The code is good until
+sent-until = The code expires in { $minutes ->
+    [0] less than two minutes
+   *[other] { $minutes } minutes
+}, at { $time }.
 send-text = No code was sent to { $to } just now, or it is over.
 send = Send a code
 send-call-text = You have not been called at { $to } just now, or the code has expired.
@@ -82,7 +89,13 @@ send-call-again = Call me again
 send-again-hint = Nothing there? It can take a minute.
 send-again = Send another code
 confirm = Confirm
-finish-by = Please finish by
+sign-in-until = This sign-in expires in { $hours ->
+    [0] { $minutes ->
+        [0] less than two minutes
+       *[other] { $minutes } minutes
+    }
+   *[other] { $hours } hours
+}, at { $time }.
 other-ways = Another way
 device-was-disabled = Too many wrong codes in a row have disabled { $device }. If they were not yours, somebody knows your password: change it once you are in.
 device-was-disabled-unnamed = Too many incorrect codes in a row have disabled one of your devices ({ $method }). If they were not yours, someone knows your password: change it after you sign in.

@@ -8,7 +8,7 @@ use super::EMBEDDED;
 use crate::SettingsError;
 
 /// What every template can read, whatever page it is for.
-const GLOBALS: [&str; 4] = ["site", "paths", "assets", "t"];
+const GLOBALS: [&str; 8] = ["site", "paths", "assets", "t", "t_until", "t_until_precise", "needs_script", "script"];
 
 /// A template that is embedded in the program, and can be replaced by a file of its name.
 #[derive(Clone, Debug)]

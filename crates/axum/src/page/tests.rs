@@ -29,6 +29,10 @@ fn asked() -> BTreeSet<String> {
     let by_code = [
         "moment",
         "moment-precise",
+        "moment-time",
+        "wait",
+        "sent-until",
+        "sign-in-until",
         "moment-month",
         "misdirected",
         "incident",

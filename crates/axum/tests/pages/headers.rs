@@ -66,11 +66,27 @@ async fn every_page_is_careful_for_everybody() {
 }
 
 #[tokio::test]
-async fn only_the_page_with_codes_runs_a_script() {
+async fn only_a_page_that_has_something_for_it_runs_the_script() {
     let site = Site::new();
     let mut ada = site.member("ada").await;
+    let runs = |page: &countersign_testkit::Page| {
+        let allowed = page.headers["content-security-policy"].to_str().unwrap().contains("script-src");
+        assert_eq!(page.body.contains("<script"), allowed, "{}", page.body);
+        allowed
+    };
+    for (path, scripted) in [
+        ("/account/login", true),
+        ("/account/password", true),
+        ("/account/two-factor", true),
+        ("/account/two-factor/backup-codes", false),
+        ("/account/two-factor/disable", false),
+        ("/account/logout", false),
+        ("/account/nothing", false),
+        ("/", false),
+    ] {
+        assert_eq!(runs(&ada.browser.get(path).await), scripted, "{path}");
+    }
     let page = ada.browser.get("/account/two-factor/backup-codes").await;
-    assert!(!page.headers["content-security-policy"].to_str().unwrap().contains("script-src"));
     let page = ada.browser.submit(&page.form_with("run"), "", &[]).await;
     is_careful("made", &page);
     assert!(page.headers["content-security-policy"].to_str().unwrap().contains("script-src 'self'"));

@@ -20,6 +20,7 @@ mod known;
 mod log;
 mod look;
 mod lost;
+mod moments;
 mod names;
 mod notices;
 mod origin;

@@ -63,7 +63,7 @@ async fn a_code_comes_with_the_password_and_is_taken_with_blanks() {
         let site = Site::with_every_method();
         let mut ada = with(&site, kind, to).await;
         let page = asked(&mut ada).await;
-        assert!(page.says(shown) && page.says("The code is good until <time"), "{}", page.body);
+        assert!(page.says(shown) && page.says("The code expires in 5 minutes, at <time"), "{}", page.body);
         assert!(page.says("inputmode=\"numeric\"") && page.says("autocomplete=\"one-time-code\""));
         let code = site.world.outbox.code();
         let typed = format!(" {} {} ", &code[..3], &code[3..]);

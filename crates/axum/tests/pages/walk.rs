@@ -187,7 +187,11 @@ async fn a_locked_user_is_told_until_when() {
     let page = ada.answers(&ada.person.code()).await;
     assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(page.headers["retry-after"], "1");
-    assert!(page.says("<time datetime=\"2026-01-01T12:00:31Z\">1 January 2026, 12:00:31 UTC</time>"), "{}", page.body);
+    assert!(
+        page.says("<time datetime=\"2026-01-01T12:00:31Z\" data-show=\"second\">1 January 2026, 12:00:31 UTC</time>"),
+        "{}",
+        page.body
+    );
     assert!(page.says("one second from now") && page.says("aria-describedby"));
     site.world.pass(30);
     assert_eq!(ada.answers(&ada.person.code()).await.location().as_deref(), Some("/"));

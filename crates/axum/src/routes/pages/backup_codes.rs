@@ -102,7 +102,7 @@ pub(super) async fn make(SignedIn(signed_in): SignedIn, Form { visitor, fields }
                 codes => made.codes.iter().map(|code| Value::from(code.expose())).collect::<Vec<_>>(),
                 there => next.as_ref().unwrap_or(&visitor.site().paths.account).as_str(),
             };
-            let page = Page::new("backup_codes_made.html", context).scripted().renewed(made.renewed.as_ref());
+            let page = Page::new("backup_codes_made.html", context).renewed(made.renewed.as_ref());
             let mut response = page.show(&visitor).await;
             if let Some(grant) = &made.renewed {
                 visitor.give_session(&mut response, grant);
