@@ -163,8 +163,8 @@ mod tests {
     #[test]
     fn the_cookies_are_those_that_are_documented() {
         let guide = include_str!("../../countersign/src/guide/sessions.rs");
-        let mut names =
-            [Name::Session, Name::Pending, Name::Setup, Name::Browser, Name::Nonce].map(|name| PLAIN.of(name));
+        let mut names = [Name::Session, Name::Pending, Name::Setup, Name::Browser, Name::Nonce, Name::Notice]
+            .map(|name| PLAIN.of(name));
         names.sort_unstable();
         for text in [guide, include_str!("cookies.rs")] {
             let rows = text.lines().filter_map(|line| line.strip_prefix("//! | `")?.split('`').next());
