@@ -132,6 +132,11 @@ impl Person {
         self.client.execute(script, vec![]).await.unwrap()
     }
 
+    /// Has the browser do what no person can: a command of the DevTools protocol, and what it answers.
+    pub async fn commands(&self, name: &'static str, parameters: Value) -> Value {
+        self.client.issue_cmd(DevTools { name, parameters }).await.unwrap()
+    }
+
     /// What the browser has complained of in its console since it was last asked. That an answer said no is no complaint.
     pub async fn complaints(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(Console).await.unwrap();
@@ -227,6 +232,23 @@ impl WebDriverCompatibleCommand for Console {
 
     fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
         (Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// Hands a command of the DevTools protocol through chromedriver.
+#[derive(Debug)]
+struct DevTools {
+    name: &'static str,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, driver: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        driver.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "cmd": self.name, "params": self.parameters }).to_string()))
     }
 }
 

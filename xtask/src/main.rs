@@ -8,6 +8,7 @@
 mod command;
 mod contract;
 mod deps;
+mod node;
 mod postgres;
 mod python;
 mod server;

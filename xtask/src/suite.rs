@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::{
     command::{self, cargo},
-    postgres, python, server,
+    node, postgres, python, server,
     tally::Tally,
     workspace::Workspace,
 };
@@ -30,27 +30,36 @@ const ROUNDS: [(&str, &str); 2] = [("COUNTERSIGN_TEST_ROUNDS", "100"), ("PROPTES
 /// The tests that chance decides, beside those in the sources themselves.
 const CHANCE: [&str; 8] = ["property", "properties", "methods", "clock", "races", "pages", "crash", "schemathesis"];
 
-/// What the tests find in their environment: the server's binary, Python with its packages, a place for screenshots, and a
-/// private PostgreSQL, which is gone afterwards.
-struct Surroundings {
+/// What was installed for the tests, beside programs.
+pub(crate) struct Peers {
+    /// Python with its packages.
+    pub(crate) python: PathBuf,
+    /// The file of axe-core.
+    pub(crate) axe: PathBuf,
+}
+
+/// What the tests find in their environment: the server's binary, what was installed for them, a place for screenshots, and
+/// a private PostgreSQL, which is gone afterwards.
+struct Surroundings<'a> {
     program: PathBuf,
-    python: PathBuf,
+    peers: &'a Peers,
     artefacts: PathBuf,
     cluster: cluster::Cluster,
 }
 
-impl Surroundings {
-    fn new(workspace: &Workspace, program: PathBuf, python: &Path) -> Result<Self> {
+impl<'a> Surroundings<'a> {
+    fn new(workspace: &Workspace, program: PathBuf, peers: &'a Peers) -> Result<Self> {
         let artefacts = workspace.target.join("artefacts");
         fs::create_dir_all(&artefacts).with_context(|| format!("could not create {}", artefacts.display()))?;
-        Ok(Self { program, python: python.to_owned(), artefacts, cluster: postgres::start()? })
+        Ok(Self { program, peers, artefacts, cluster: postgres::start()? })
     }
 
     fn around(&self, command: &mut Command) {
         command
             .env(server::VARIABLE, &self.program)
             .env("TRIALS_ARTEFACTS", &self.artefacts)
-            .env(python::VARIABLE, &self.python)
+            .env(python::VARIABLE, &self.peers.python)
+            .env(node::VARIABLE, &self.peers.axe)
             .env(cluster::VARIABLE, self.cluster.url("postgres"));
     }
 }
@@ -64,9 +73,9 @@ struct TestBinary {
 }
 
 /// Runs every test of the workspace, and prints how many passed.
-pub(crate) fn all(workspace: &Workspace, python: &Path) -> Result<()> {
+pub(crate) fn all(workspace: &Workspace, peers: &Peers) -> Result<()> {
     let (trials, others): (Vec<_>, Vec<_>) = build(workspace)?.into_iter().partition(|binary| binary.package == TRIALS);
-    let surroundings = Surroundings::new(workspace, workspace.debug_server(), python)?;
+    let surroundings = Surroundings::new(workspace, workspace.debug_server(), peers)?;
     let queue = Mutex::new(trials.into_iter().chain(others).collect::<VecDeque<_>>());
     let (first, second) = thread::scope(|scope| {
         let first = scope.spawn(|| run_each(&queue, VecDeque::pop_front, &surroundings));
@@ -79,8 +88,8 @@ pub(crate) fn all(workspace: &Workspace, python: &Path) -> Result<()> {
 }
 
 /// Runs those tests a hundred times as often that chance decides, with the server as it is shipped.
-pub(crate) fn long(workspace: &Workspace, program: PathBuf, python: &Path) -> Result<()> {
-    let surroundings = Surroundings::new(workspace, program, python)?;
+pub(crate) fn long(workspace: &Workspace, program: PathBuf, peers: &Peers) -> Result<()> {
+    let surroundings = Surroundings::new(workspace, program, peers)?;
     let targets = CHANCE.iter().flat_map(|target| ["--test", target]);
     let words: Vec<_> =
         ["test", "--workspace", "--no-fail-fast", "--lib", "--bins"].into_iter().chain(targets).collect();
@@ -139,7 +148,7 @@ fn test_binary(message: serde_json::Result<Value>) -> Result<Option<TestBinary>>
 fn run_each(
     queue: &Mutex<VecDeque<TestBinary>>,
     next: fn(&mut VecDeque<TestBinary>) -> Option<TestBinary>,
-    surroundings: &Surroundings,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Outcome> {
     let take = || next(&mut queue.lock().unwrap_or_else(PoisonError::into_inner));
     let mut sum = Outcome::default();
@@ -163,7 +172,7 @@ fn run_each(
 fn run(
     workspace: &Workspace,
     words: &[&str],
-    surroundings: &Surroundings,
+    surroundings: &Surroundings<'_>,
     settings: &[(&str, &str)],
 ) -> Result<Outcome> {
     let mut command = cargo();

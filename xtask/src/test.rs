@@ -7,16 +7,18 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{
     command::{self, cargo},
-    deps, python, server, suite, tidy, tools,
+    deps, node, python, server,
+    suite::{self, Peers},
+    tidy, tools,
     workspace::Workspace,
 };
 
 /// Runs every step, and names each with its time.
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     step("tools", tools::provide)?;
-    let python = thread::scope(|scope| {
+    let peers = thread::scope(|scope| {
         // Packages are installed while the compiler works.
-        let python = scope.spawn(|| step("python", || python::provide(&workspace.target)));
+        let peers = scope.spawn(|| peers(workspace));
         step("format", || run(workspace, &["fmt", "--all", "--check"]))?;
         step("deps", || deps::deps(workspace))?;
         step("clippy", || run(workspace, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
@@ -24,17 +26,25 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
             command::run(at(workspace, &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
         })?;
         step("tidy", || tidy::tidy(workspace))?;
-        python.join().unwrap_or_else(|_| bail!("step `python` panicked"))
+        peers.join().unwrap_or_else(|_| bail!("a step of `python` and `npm` panicked"))
     })?;
-    step("tests", || suite::all(workspace, &python))
+    step("tests", || suite::all(workspace, &peers))
 }
 
 /// Runs those tests a hundred times as often that chance decides.
 pub(crate) fn long(workspace: &Workspace) -> Result<()> {
     step("tools", tools::provide)?;
-    let python = step("python", || python::provide(&workspace.target))?;
+    let peers = peers(workspace)?;
     let program = step("server binary", || server::build(workspace))?;
-    step("tests", || suite::long(workspace, program, &python))
+    step("tests", || suite::long(workspace, program, &peers))
+}
+
+/// Installs what comes as packages of Python and of npm.
+fn peers(workspace: &Workspace) -> Result<Peers> {
+    Ok(Peers {
+        python: step("python", || python::provide(&workspace.target))?,
+        axe: step("npm", || node::provide(&workspace.target))?,
+    })
 }
 
 fn run(workspace: &Workspace, arguments: &[&str]) -> Result<()> {

@@ -14,7 +14,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 15] = [
+const TOOLS: [Tool; 16] = [
     Tool { program: "chromium", package: "chromium", purpose: "the browser that signs in" },
     Tool { program: "chromedriver", package: "chromium-driver", purpose: "drives the browser" },
     Tool {
@@ -37,6 +37,7 @@ const TOOLS: [Tool; 15] = [
     Tool { program: "pgbouncer", package: "pgbouncer", purpose: "a connection pooler in front of the database" },
     Tool { program: "yubiserver", package: "yubiserver", purpose: "a validation service for YubiKeys" },
     Tool { program: "python3", package: "python3", purpose: "runs the peers that come as Python packages" },
+    Tool { program: "npm", package: "npm", purpose: "brings what looks at pages for people with disabilities" },
     Tool { program: "strace", package: "strace", purpose: "sees that a write is on disk before it is answered" },
 ];
 
