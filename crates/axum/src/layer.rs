@@ -76,7 +76,7 @@ impl Countersign {
     /// merged into a host's outermost router. Where somebody makes calls, what they fetch and tell is there too.
     pub fn routes(&self) -> Router {
         let Site { engine, paths, api, deux, .. } = &*self.site;
-        let calls = engine.call_app().map(|_| routes::twilio(paths));
+        let calls = engine.voice_callbacks().map(|_| routes::twilio(paths));
         let more = [api.as_ref().map(routes::api), deux.as_ref().map(routes::deux), calls].into_iter().flatten();
         self.protect(more.fold(routes::pages(paths), Router::merge))
     }

@@ -92,7 +92,7 @@ impl Engine {
 
     async fn presented(&self, token: &ProgramToken) -> Result<Option<Presented>, Fault> {
         let now = self.now();
-        let owned = self.owners().token(&token.key()).await?;
+        let owned = self.session_lookup().token(&token.key()).await?;
         let Some((token, user)) = owned else { return Ok(None) };
         if !token.is_credible(now) {
             self.end_incredible(Change::Token(TokenChange::Revoke(token.id))).await;

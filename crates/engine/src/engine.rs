@@ -14,7 +14,10 @@ use tokio_util::task::TaskTracker;
 use crate::{
     Clock, IpRateLimit, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users,
     advance::AddressBudgets,
-    port::{AnyNumber, CallApp, Gateway, InTurn, Numbers, Owners, Silent, Validator},
+    port::{
+        AcceptAnyNumber, Gateway, NoopObserver, PhoneNumberParser, SeparateReads, SessionLookup, Validator,
+        VoiceCallbacks,
+    },
     ready::Readiness,
 };
 
@@ -27,7 +30,7 @@ pub struct Parts {
     pub users: Arc<dyn Users>,
     /// Who reads a session or a token together with its user. Where there is nobody, the store and the users are asked in
     /// turn.
-    pub owners: Option<Arc<dyn Owners>>,
+    pub session_lookup: Option<Arc<dyn SessionLookup>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Draws random bytes.
@@ -43,9 +46,9 @@ pub struct Parts {
     /// Who brings messages to people, by channel. Where there is nobody, the channel's method is not offered.
     pub gateways: BTreeMap<Kind, Arc<dyn Gateway>>,
     /// Who speaks with the machine that makes the calls, if there is one.
-    pub call_app: Option<Arc<dyn CallApp>>,
+    pub voice_callbacks: Option<Arc<dyn VoiceCallbacks>>,
     /// Who knows telephone numbers.
-    pub numbers: Arc<dyn Numbers>,
+    pub numbers: Arc<dyn PhoneNumberParser>,
     /// Who knows what YubiKeys type. Where there is nobody, only keys whose secrets were imported are known.
     pub validator: Option<Arc<dyn Validator>>,
 }
@@ -57,16 +60,16 @@ impl Parts {
         Self {
             store,
             users,
-            owners: None,
+            session_lookup: None,
             keyring,
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
-            observer: Arc::new(Silent),
+            observer: Arc::new(NoopObserver),
             policy: Policy::default(),
             foreign: vec![],
             gateways: BTreeMap::new(),
-            call_app: None,
-            numbers: Arc::new(AnyNumber),
+            voice_callbacks: None,
+            numbers: Arc::new(AcceptAnyNumber),
             validator: None,
         }
     }
@@ -80,7 +83,7 @@ pub struct Engine {
 
 struct Inner {
     parts: Parts,
-    owners: Arc<dyn Owners>,
+    session_lookup: Arc<dyn SessionLookup>,
     methods: Methods,
     addresses: AddressBudgets,
     password_rates: IpRateLimit,
@@ -106,11 +109,12 @@ impl Engine {
         let ring = Ring { keys: Arc::new(parts.keyring.clone()), sealing_since: parts.clock.now() };
         let (addresses, ring) = (AddressBudgets::default(), RwLock::new(ring));
         let deliveries = TaskTracker::new();
-        let in_turn = || Arc::new(InTurn::new(parts.store.clone(), parts.users.clone())) as Arc<dyn Owners>;
-        let owners = parts.owners.clone().unwrap_or_else(in_turn);
+        let in_turn =
+            || Arc::new(SeparateReads::new(parts.store.clone(), parts.users.clone())) as Arc<dyn SessionLookup>;
+        let session_lookup = parts.session_lookup.clone().unwrap_or_else(in_turn);
         let readiness = Readiness::default();
         let password_rates = IpRateLimit::default();
-        let inner = Inner { parts, owners, methods, addresses, password_rates, readiness, deliveries, ring };
+        let inner = Inner { parts, session_lookup, methods, addresses, password_rates, readiness, deliveries, ring };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -154,8 +158,8 @@ impl Engine {
         &*self.inner.parts.store
     }
 
-    pub(crate) fn owners(&self) -> &dyn Owners {
-        &*self.inner.owners
+    pub(crate) fn session_lookup(&self) -> &dyn SessionLookup {
+        &*self.inner.session_lookup
     }
 
     pub(crate) fn users(&self) -> &dyn Users {
@@ -193,11 +197,11 @@ impl Engine {
     }
 
     /// Who speaks with the machine that makes the calls, if there is one.
-    pub fn call_app(&self) -> Option<&dyn CallApp> {
-        self.inner.parts.call_app.as_deref()
+    pub fn voice_callbacks(&self) -> Option<&dyn VoiceCallbacks> {
+        self.inner.parts.voice_callbacks.as_deref()
     }
 
-    pub(crate) fn numbers(&self) -> &dyn Numbers {
+    pub(crate) fn numbers(&self) -> &dyn PhoneNumberParser {
         &*self.inner.parts.numbers
     }
 

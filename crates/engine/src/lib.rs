@@ -39,7 +39,7 @@ pub use ip_rate::IpRateLimit;
 pub use keyring::{KeyId, Keyring, KeyringError, NotAKeyId, SealingKey};
 pub use keys::{Keeping, Resealed, Seals};
 pub use node::{LIVE_FOR, REPORT_EVERY, Running};
-pub use port::{Clock, Lane, Observer, Owners, PreparedPassword, Random, Store, User, Users};
+pub use port::{Clock, Lane, Observer, PreparedPassword, Random, SessionLookup, Store, User, Users};
 pub use provision::{NewToken, PreviousOwner};
 pub use repeat::ReplacingCall;
 pub use session::{Grant, SignedIn};

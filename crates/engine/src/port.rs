@@ -3,22 +3,22 @@
 //! Each port is small enough to be written in an afternoon and has one contract suite that ours and a host's
 //! implementation both run. No port is asked to decide anything: the rules stay in `countersign-core`.
 
-mod call_app;
 mod chance;
 mod gateway;
 pub mod hooked;
 mod observer;
-mod owners;
+mod session_lookup;
 mod store;
 mod users;
 mod validator;
+mod voice_callbacks;
 
-pub use call_app::CallApp;
 pub use chance::{Clock, Random};
-pub use gateway::{AnyNumber, Gateway, Message, NotTaken, Numbers, Taken};
-pub use observer::{Answered, Observer, Silent};
-pub use owners::{InTurn, Owners};
+pub use gateway::{AcceptAnyNumber, Gateway, Message, NotTaken, PhoneNumberParser, Taken};
+pub use observer::{Answered, NoopObserver, Observer};
+pub use session_lookup::{SeparateReads, SessionLookup};
 pub use store::{Horizon, Store};
 pub(crate) use users::PasswordPlace;
 pub use users::{Lane, PreparedPassword, User, Users};
 pub use validator::Validator;
+pub use voice_callbacks::VoiceCallbacks;

@@ -122,7 +122,7 @@ impl Engine {
 
     /// The session with this key, if it is running.
     pub(crate) async fn running_session(&self, key: &SessionKey) -> Result<Option<SignedIn>, Fault> {
-        let Some((session, user)) = self.owners().session(key).await? else { return Ok(None) };
+        let Some((session, user)) = self.session_lookup().session(key).await? else { return Ok(None) };
         let now = self.now();
         if !session.is_credible(now) {
             self.end_incredible(Change::Session(SessionChange::End(key.clone()))).await;

@@ -4,7 +4,7 @@
 //! where one is set. What comes out is the number that was typed and never a similar one. The library beneath tells numbers to
 //! the log at its finest level, so whoever logs has to keep it quiet (`rlibphonenumber=off`).
 
-use countersign_engine::{core::PhoneNumber, port::Numbers};
+use countersign_engine::{core::PhoneNumber, port::PhoneNumberParser};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, enums::Region};
 
 /// No number is longer than this as it is typed, in bytes.
@@ -31,7 +31,7 @@ impl Libphonenumber {
     }
 }
 
-impl Numbers for Libphonenumber {
+impl PhoneNumberParser for Libphonenumber {
     fn parse(&self, typed: &str) -> Option<PhoneNumber> {
         let typed = typed.trim();
         if typed.len() > LONGEST {

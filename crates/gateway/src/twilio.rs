@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault,
     core::{DeliveryStatus, Kind, Secret},
-    port::{CallApp, Gateway, Message, NotTaken, Taken},
+    port::{Gateway, Message, NotTaken, Taken, VoiceCallbacks},
 };
 
 use self::client::Client;
@@ -146,7 +146,7 @@ impl Gateway for Twilio {
     }
 }
 
-impl CallApp for Twilio {
+impl VoiceCallbacks for Twilio {
     fn is_signed(&self, url: &str, fields: &[(String, String)], signature: &str) -> bool {
         signature::holds(&self.token, url, fields, signature)
     }

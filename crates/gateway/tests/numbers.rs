@@ -1,7 +1,7 @@
 //! Telephone numbers, against what Google's own rules make of them: which exist, and as whose.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use countersign_engine::port::Numbers as _;
+use countersign_engine::port::PhoneNumberParser as _;
 use countersign_gateway::Libphonenumber;
 
 fn shown(region: &str, typed: &str) -> Option<String> {

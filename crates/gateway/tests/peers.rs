@@ -20,7 +20,7 @@ use countersign_engine::{
         Address, DeliveryId, EmailAddress, Kind, Secret, Timestamp,
         method::question::{Question, Reply},
     },
-    port::{CallApp as _, Gateway as _, Message, NotTaken, Validator as _},
+    port::{Gateway as _, Message, NotTaken, Validator as _, VoiceCallbacks as _},
 };
 use countersign_gateway::{Smtp, SmtpSettings, Texts, Twilio, TwilioSettings, YubicoService};
 use countersign_testkit::SoftYubikey;

@@ -28,7 +28,7 @@ use tokio::{net::TcpListener, task::JoinHandle, time};
 
 pub(crate) use self::{
     counting::Counting,
-    measured::{MeasuredOwners, Metrics},
+    measured::{MeasuredLookup, Metrics},
 };
 use crate::listen;
 

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use countersign_engine::{
     Fault, Parts, SystemClock,
     core::{Kind, Secret},
-    port::{CallApp, Gateway, Validator},
+    port::{Gateway, Validator, VoiceCallbacks},
 };
 use countersign_gateway::{
     Command, Libphonenumber, Smtp, SmtpSettings, Terminal, Texts, Twilio, TwilioSettings, Webhook, YubicoService,
@@ -34,7 +34,7 @@ pub(crate) fn equip(parts: &mut Parts, config: &Config) -> Result<Arc<Texts>> {
         let gateway = made.gateway_for(&channel, carrier)?;
         parts.gateways.insert(channel, gateway);
     }
-    parts.call_app = made.twilio.map(|twilio| twilio as Arc<dyn CallApp>);
+    parts.voice_callbacks = made.twilio.map(|twilio| twilio as Arc<dyn VoiceCallbacks>);
     parts.numbers = Arc::new(match &gateways.phone_region {
         Some(region) => Libphonenumber::of_region(region).context("could not use phone_region")?,
         None => Libphonenumber::default(),

@@ -19,7 +19,7 @@ use tokio::time;
 
 use crate::{
     config::Config,
-    figures::{Counting, Gauges, MeasuredOwners, Metrics},
+    figures::{Counting, Gauges, MeasuredLookup, Metrics},
     gateways,
     hashing::Hashing,
     home, key_file, recognition,
@@ -63,11 +63,12 @@ impl Installation {
         let gauges = gauges(&engine, &users);
         let mut parts = Parts::new(store, Arc::new(users.clone()), keyring);
         parts.policy = config.policy.clone();
-        parts.owners = Some(Arc::new(users.table.clone()));
+        parts.session_lookup = Some(Arc::new(users.table.clone()));
         let message_texts = gateways::equip(&mut parts, config).context("could not use the settings")?;
         if config.metrics_bind.is_some() {
             parts.store = Arc::new(Hooked::new(parts.store, Metrics));
-            parts.owners = parts.owners.map(|owners| Arc::new(MeasuredOwners(owners)) as _);
+            parts.session_lookup =
+                parts.session_lookup.map(|session_lookup| Arc::new(MeasuredLookup(session_lookup)) as _);
             parts.observer = Arc::new(Counting);
         }
         let database = engine;

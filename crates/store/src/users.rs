@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Fault, Owners, User,
+    Fault, SessionLookup, User,
     core::{Secret, Session, SessionKey, Timestamp, Token, TokenKey, UserId},
 };
 use rusqlite::{Connection, params_from_iter};
@@ -202,7 +202,7 @@ impl UserTable {
 
 /// The users are beside the sessions and tokens: one read finds both.
 #[async_trait]
-impl Owners for UserTable {
+impl SessionLookup for UserTable {
     async fn session(&self, key: &SessionKey) -> Result<Option<(Session, User)>, Fault> {
         self.one("read a session and its user", user::OF_SESSION, key.as_str()).await
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cluster::Fresh;
 use countersign_engine::{
-    Owners as _, Store, User,
+    SessionLookup as _, Store, User,
     core::{
         Change, DeviceName, Kind, Level, Scopes, Secret, Session, SessionChange, SessionKey, Timestamp, Token,
         TokenChange, TokenId, TokenKey, TokenKind, UserChange, UserId, Written,

@@ -20,7 +20,7 @@ use axum::{
 use countersign_engine::{
     CallToken, Fault, Stop,
     core::{DeliveryId, delivery::Note},
-    port::CallApp,
+    port::VoiceCallbacks,
 };
 use serde::Deserialize;
 
@@ -41,7 +41,7 @@ pub(crate) fn router(paths: &Paths) -> Router {
 
 /// A request of the machine's own.
 struct Signed<'a> {
-    app: &'a dyn CallApp,
+    app: &'a dyn VoiceCallbacks,
     /// The address it was given.
     address: String,
     fields: Vec<(String, String)>,
@@ -50,7 +50,7 @@ struct Signed<'a> {
 impl<'a> Signed<'a> {
     /// The request, if it is signed.
     async fn read(visitor: &'a Visitor, request: Request) -> Result<Self, StatusCode> {
-        let app = visitor.engine().call_app().ok_or(StatusCode::NOT_FOUND)?;
+        let app = visitor.engine().voice_callbacks().ok_or(StatusCode::NOT_FOUND)?;
         let signature = request.headers().get(SIGNATURE).and_then(|signature| signature.to_str().ok());
         let signature = signature.ok_or(StatusCode::FORBIDDEN)?.to_owned();
         let path = request.uri().path_and_query().ok_or(StatusCode::FORBIDDEN)?.to_string();

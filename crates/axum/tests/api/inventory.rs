@@ -25,7 +25,7 @@ use countersign_engine::{
         throttle::ThrottleRule,
     },
     memory::MemoryStore,
-    port::CallApp,
+    port::VoiceCallbacks,
 };
 use countersign_testkit::{Outbox, Person, World};
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ fn routed(app: &Router) -> BTreeSet<Path> {
 #[derive(Debug)]
 struct Machine;
 
-impl CallApp for Machine {
+impl VoiceCallbacks for Machine {
     fn is_signed(&self, _: &str, _: &[(String, String)], _: &str) -> bool {
         false
     }
@@ -113,7 +113,7 @@ fn every_route_is_in_the_inventory_and_every_line_of_it_is_a_route() {
             parts.gateways.insert(channel, outbox.clone());
         }
         parts.policy.sending.email = EmailRule::Alone;
-        parts.call_app = Some(Arc::new(Machine));
+        parts.voice_callbacks = Some(Arc::new(Machine));
     });
     let settings = Settings { deux: Some(Deux::default()), ..Settings::new(Origins::Loopback { port: 8000 }) };
     let countersign = Countersign::new(world.engine, settings).unwrap();
@@ -264,7 +264,7 @@ async fn signed_out(site: &Site) -> Person {
 fn patient() -> Site {
     Site::built(
         |parts| {
-            parts.call_app = Some(Arc::new(Machine));
+            parts.voice_callbacks = Some(Arc::new(Machine));
             parts.policy.throttle = ThrottleRule::OFF;
             parts.policy.first_step.per_account = u32::MAX;
             parts.policy.first_step.per_address = u32::MAX;

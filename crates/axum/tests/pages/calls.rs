@@ -12,7 +12,7 @@ use countersign_engine::{
     advance::{Enrolment, Visit},
     core::{DeliveryStatus, DeviceName, Kind, Secret, UserId},
     memory::MemoryStore,
-    port::{CallApp, Message},
+    port::{Message, VoiceCallbacks},
 };
 use countersign_testkit::{Outbox, World};
 use http_body_util::BodyExt;
@@ -30,7 +30,7 @@ fn signature(url: &str, fields: &[(String, String)]) -> String {
     fields.iter().fold(url.to_owned(), |text, (name, value)| text + name + value)
 }
 
-impl CallApp for Machine {
+impl VoiceCallbacks for Machine {
     fn is_signed(&self, url: &str, fields: &[(String, String)], given: &str) -> bool {
         signature(url, fields) == given
     }
@@ -58,7 +58,7 @@ async fn calling() -> (Site, Message) {
     let carried = outbox.clone();
     let world = World::built(Arc::new(MemoryStore::default()), move |parts| {
         parts.gateways.insert(Kind::CALL, carried);
-        parts.call_app = Some(Arc::new(Machine));
+        parts.voice_callbacks = Some(Arc::new(Machine));
         parts.policy.offered = vec![Kind::TOTP, Kind::CALL];
     });
     let world = World { outbox, ..world };

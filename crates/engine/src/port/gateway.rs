@@ -67,7 +67,7 @@ pub trait Gateway: Debug + Send + Sync {
 }
 
 /// Knows telephone numbers.
-pub trait Numbers: Debug + Send + Sync {
+pub trait PhoneNumberParser: Debug + Send + Sync {
     /// The number somebody typed, if it is one that exists.
     fn parse(&self, typed: &str) -> Option<PhoneNumber>;
 }
@@ -75,9 +75,9 @@ pub trait Numbers: Debug + Send + Sync {
 /// Numbers with their `+`, all of them: who brings no knowledge of numbers gets this. A calling code counts as its first
 /// two digits.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct AnyNumber;
+pub struct AcceptAnyNumber;
 
-impl Numbers for AnyNumber {
+impl PhoneNumberParser for AcceptAnyNumber {
     fn parse(&self, typed: &str) -> Option<PhoneNumber> {
         let digits = typed.trim().strip_prefix('+')?;
         let digits: String = digits.chars().filter(|c| !" -().".contains(*c)).collect();
@@ -94,12 +94,12 @@ mod tests {
     fn a_number_without_its_country_is_nobodys() {
         for typed in ["+31 6 12345658", "+31-(6)-12.34.56.58"] {
             assert_eq!(
-                AnyNumber.parse(typed).map(|number| number.international().to_owned()).as_deref(),
+                AcceptAnyNumber.parse(typed).map(|number| number.international().to_owned()).as_deref(),
                 Some("+31612345658")
             );
         }
         for typed in ["", "0612345658", "+31", "+3161234x658", "+3161234565812345678", "++31612345658"] {
-            assert!(AnyNumber.parse(typed).is_none(), "{typed}");
+            assert!(AcceptAnyNumber.parse(typed).is_none(), "{typed}");
         }
     }
 }

@@ -38,6 +38,6 @@ pub struct Answered<'a> {
 
 /// Nobody wants to know.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub struct NoopObserver;
 
-impl Observer for Silent {}
+impl Observer for NoopObserver {}

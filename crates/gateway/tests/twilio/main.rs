@@ -9,7 +9,7 @@ use axum::Router;
 use countersign_engine::{
     CallToken,
     core::{Address, DeliveryId, DeliveryStatus, Kind, PhoneNumber, Secret, Timestamp},
-    port::{CallApp as _, Gateway as _, Message, NotTaken, Taken},
+    port::{Gateway as _, Message, NotTaken, Taken, VoiceCallbacks as _},
 };
 use countersign_gateway::{Texts, Twilio, TwilioSettings};
 use serde_json::json;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Fault, Owners, Stopwatch, Store, User,
+    Fault, SessionLookup, Stopwatch, Store, User,
     core::{Batch, Receipt, Sealed, Session, SessionKey, Token, TokenKey, Written},
     port::hooked::Hook,
 };
@@ -48,10 +48,10 @@ fn counted<T>(operation: &'static str, answer: Result<T, Fault>) -> Result<T, Fa
 
 /// Reads sessions and tokens with their users, and counts the reads that fail.
 #[derive(Debug)]
-pub(crate) struct MeasuredOwners(pub(crate) Arc<dyn Owners>);
+pub(crate) struct MeasuredLookup(pub(crate) Arc<dyn SessionLookup>);
 
 #[async_trait]
-impl Owners for MeasuredOwners {
+impl SessionLookup for MeasuredLookup {
     async fn session(&self, key: &SessionKey) -> Result<Option<(Session, User)>, Fault> {
         counted("session", self.0.session(key).await)
     }

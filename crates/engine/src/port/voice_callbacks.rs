@@ -10,7 +10,7 @@ use crate::Fault;
 ///
 /// It fetches what is to be said while somebody listens, and tells later what became of a message. Whether a request is its
 /// own is decided here, by its signature; which call it is about, and whether the digits may be read out, the engine says.
-pub trait CallApp: Debug + Send + Sync {
+pub trait VoiceCallbacks: Debug + Send + Sync {
     /// Whether a request to this address, with these fields in its body, is signed by the machine that makes the calls.
     fn is_signed(&self, url: &str, fields: &[(String, String)], signature: &str) -> bool;
 

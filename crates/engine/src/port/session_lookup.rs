@@ -10,9 +10,9 @@ use crate::{Fault, Store, User, Users};
 /// Finds what was shown, and whose it is: what every request of somebody who is signed in begins with.
 ///
 /// Whoever keeps the users in the store's own database can answer with one read; everybody else is served by
-/// [`InTurn`]. What is found is as of one moment, or the user is as of a later one; it is not judged here.
+/// [`SeparateReads`]. What is found is as of one moment, or the user is as of a later one; it is not judged here.
 #[async_trait]
-pub trait Owners: Debug + Send + Sync {
+pub trait SessionLookup: Debug + Send + Sync {
     /// The session found by the hash of its token, and its user; nothing if either is gone.
     async fn session(&self, key: &SessionKey) -> Result<Option<(Session, User)>, Fault>;
 
@@ -22,12 +22,12 @@ pub trait Owners: Debug + Send + Sync {
 
 /// Asks the store, and then for the user.
 #[derive(Clone, Debug)]
-pub struct InTurn {
+pub struct SeparateReads {
     store: Arc<dyn Store>,
     users: Arc<dyn Users>,
 }
 
-impl InTurn {
+impl SeparateReads {
     /// Of any store and any users.
     pub fn new(store: Arc<dyn Store>, users: Arc<dyn Users>) -> Self {
         Self { store, users }
@@ -35,7 +35,7 @@ impl InTurn {
 }
 
 #[async_trait]
-impl Owners for InTurn {
+impl SessionLookup for SeparateReads {
     async fn session(&self, key: &SessionKey) -> Result<Option<(Session, User)>, Fault> {
         let Some(session) = self.store.session(key).await? else { return Ok(None) };
         let user = self.users.by_id(&session.user).await?;
