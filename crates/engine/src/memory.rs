@@ -30,7 +30,7 @@ use countersign_core::{
     TokenKey, UserChange, UserId,
 };
 
-use crate::{Fault, Store, port::Horizon};
+use crate::{Fault, Store, port::Retention};
 
 /// Rows in memory.
 #[derive(Debug, Default)]
@@ -170,8 +170,9 @@ impl Store for MemoryStore {
         Ok(after.take(limit).cloned().collect())
     }
 
-    async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
-        let Horizon { now, sessions_before, enrolments_before, events_before, nodes_before, credible_until } = *horizon;
+    async fn purge(&self, retention: &Retention) -> Result<u64, Fault> {
+        let Retention { now, sessions_before, enrolments_before, events_before, nodes_before, credible_until } =
+            *retention;
         let mut rows = self.rows();
         let before = rows.count();
         rows.attempts.retain(|_, until| *until > now);

@@ -17,7 +17,7 @@ pub use chance::{Clock, Random};
 pub use gateway::{AcceptAnyNumber, Gateway, Message, NotTaken, PhoneNumberParser, Taken};
 pub use observer::{Answered, NoopObserver, Observer};
 pub use session_lookup::{SeparateReads, SessionLookup};
-pub use store::{Horizon, Store};
+pub use store::{Retention, Store};
 pub(crate) use users::PasswordPlace;
 pub use users::{Lane, PreparedPassword, User, Users};
 pub use validator::Validator;

@@ -12,7 +12,7 @@ use countersign_core::{
     provision::{self, Provisioned},
 };
 
-use crate::{Engine, Fault, Stop, TwoFactorStatus, User, session::ends_all, verify::Ground};
+use crate::{Engine, Fault, Stop, TwoFactorStatus, User, session::ends_all, verify::Precondition};
 
 /// A token that is to be given to a user. It counts at once.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl Engine {
         device: &DeviceId,
         valid_until: Option<Timestamp>,
     ) -> Result<(), Stop> {
-        self.settle(user, Ground::Staff, |factors, _| {
+        self.settle(user, Precondition::Staff, |factors, _| {
             let row = factors.device(device).ok_or(Refusal::DeviceUnknown)?.clone();
             let mut device = self.open_device_of(&factors.account, row)?;
             device.state.valid_until = valid_until;

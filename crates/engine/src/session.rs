@@ -84,7 +84,7 @@ impl Grant {
 }
 
 /// What a new session will say, before it has a token.
-pub(crate) struct Terms<'a> {
+pub(crate) struct SessionParams<'a> {
     pub(crate) user: &'a User,
     pub(crate) level: Level,
     /// The device that was proved.
@@ -96,7 +96,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) verified: Option<Timestamp>,
 }
 
-impl<'a> Terms<'a> {
+impl<'a> SessionParams<'a> {
     /// The terms of whoever has just proved a device.
     pub(crate) fn proved(user: &'a User, draft: &Draft<'_>, signed_in: Timestamp, now: Timestamp) -> Self {
         let (device, method) = (Some(draft.device().clone()), Some(draft.kind().clone()));
@@ -188,8 +188,8 @@ pub(crate) fn ends_all(user: &UserId) -> [Change; 3] {
 }
 
 /// The row of a new session on these terms.
-pub(crate) fn row(token: &SessionToken, terms: Terms<'_>, now: Timestamp) -> Session {
-    let Terms { user, level, device, method, signed_in, verified } = terms;
+pub(crate) fn row(token: &SessionToken, terms: SessionParams<'_>, now: Timestamp) -> Session {
+    let SessionParams { user, level, device, method, signed_in, verified } = terms;
     Session {
         key: token.key(),
         user: user.id.clone(),

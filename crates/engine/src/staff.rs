@@ -19,7 +19,7 @@ use countersign_core::{
     view::DeviceView,
 };
 
-use crate::{Engine, Fault, Stop, User, port::Horizon, session::ends_all, verify::Ground};
+use crate::{Engine, Fault, Stop, User, port::Retention, session::ends_all, verify::Precondition};
 
 /// What the names of budgets begin with that go on with a user's id: wrong passwords, and codes that were sent.
 const BUDGETS_OF_USER: [&str; 3] = ["password/user/", "send-user:", "send-user-ceiling:"];
@@ -42,7 +42,7 @@ impl Engine {
 
     /// Removes every device of this user, confirmed or not, and ends every session and every token.
     pub async fn disable_two_factor(&self, user: &User) -> Result<(), Stop> {
-        self.settle(user, Ground::Staff, |factors, now| {
+        self.settle(user, Precondition::Staff, |factors, now| {
             let mut changes = vec![
                 Change::Account(AccountChange::BumpFactorSet {
                     user: user.id.clone(),
@@ -124,7 +124,7 @@ impl Engine {
     ) -> Result<(), Stop> {
         let fresh = self.new_device(&user.id, kind.clone(), name, Status::Active, state.state.clone());
         let device = Device { id: id.clone(), state, ..fresh };
-        self.settle(user, Ground::Staff, |factors, now| {
+        self.settle(user, Precondition::Staff, |factors, now| {
             manage::room(&factors, self.policy())?;
             let preferred = Some(factors.default_with(&device.id, None));
             let mut confirmed = Event::new(now, user.id.clone(), EventKind::DeviceConfirmed);
@@ -217,7 +217,7 @@ impl Engine {
         let now = self.now();
         let policy = self.policy();
         let longest = policy.lifetimes.aal1.idle.max(policy.lifetimes.aal2.idle);
-        let horizon = Horizon {
+        let retention = Retention {
             now,
             sessions_before: now.before(longest),
             enrolments_before: now.before(policy.login_timeout),
@@ -225,7 +225,7 @@ impl Engine {
             nodes_before: now.before(self.nodes_kept()),
             credible_until: now.after(CLOCK_TOLERANCE),
         };
-        self.store().purge(&horizon).await
+        self.store().purge(&retention).await
     }
 }
 

@@ -58,10 +58,10 @@ pub(crate) struct Question<'a> {
 }
 
 type Permit<'a> = dyn Fn(&Factors<Sealed>, Timestamp) -> Result<DeviceId, Refusal> + Sync + 'a;
-type Granting<'a> = dyn Fn(&Draft<'_>, &Factors<Sealed>, Timestamp) -> Success + Sync + 'a;
+type Granting<'a> = dyn Fn(&Draft<'_>, &Factors<Sealed>, Timestamp) -> OnSuccess + Sync + 'a;
 
 /// What comes true together with a proof: a session and whatever else the flow writes.
-pub(crate) struct Success {
+pub(crate) struct OnSuccess {
     pub(crate) session: Session,
     pub(crate) changes: Vec<Change>,
 }
@@ -83,16 +83,16 @@ pub(crate) fn standing(attempt: &Attempt, stage: Status, browser: &Browser) -> S
 
 /// How far a decision has come, for whoever counts.
 #[derive(Default)]
-struct Course {
+struct Trace {
     method: Option<Kind>,
     rounds: u32,
 }
 
 impl Engine {
     pub(crate) async fn verify(&self, question: Question<'_>) -> Result<Proven, Stop> {
-        let mut course = Course::default();
+        let mut trace = Trace::default();
         let (repeat, visit) = (question.repeat, question.visit);
-        let mut decided = self.decide(question, &mut course).await;
+        let mut decided = self.decide(question, &mut trace).await;
         if let (Err(Stop::Refused(refusal)), Some((call, _))) = (&decided, repeat)
             && repeat::is_of_one_that_is_gone(refusal)
         {
@@ -109,18 +109,18 @@ impl Engine {
             Err(Stop::Refused(refusal)) => Some(refusal),
             Err(Stop::Faulted(_)) => return decided,
         };
-        self.observer().answered(&Answered { method: course.method.as_ref(), refusal, rounds: course.rounds });
+        self.observer().answered(&Answered { method: trace.method.as_ref(), refusal, rounds: trace.rounds });
         decided
     }
 
-    async fn decide(&self, question: Question<'_>, course: &mut Course) -> Result<Proven, Stop> {
+    async fn decide(&self, question: Question<'_>, trace: &mut Trace) -> Result<Proven, Stop> {
         let Question { user, attempt, answer, visit, stage, permit, repeat, grant } = question;
         let browser = self.browser(user, visit).await?;
         let standing = standing(attempt, stage, &browser);
         let mut replied: Option<(Asked, Reply)> = None;
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
-            course.rounds = course.rounds.saturating_add(1);
+            trace.rounds = trace.rounds.saturating_add(1);
             // Before the attempt: an answer is never judged on what the completion of this very attempt has made of a device.
             let factors = self.factors_of(&user.id).await?;
             let session = self.is_alive(attempt).await?;
@@ -129,7 +129,7 @@ impl Engine {
             let asked = permit(&factors, now)?;
             let device = factors.device(&asked).ok_or(Refusal::DeviceUnknown)?;
             let device = self.open_device_of(&factors.account, device.clone())?;
-            course.method = Some(device.kind.clone());
+            trace.method = Some(device.kind.clone());
             let case = Case {
                 device: &device,
                 account: &factors.account,
@@ -151,7 +151,7 @@ impl Engine {
             };
             let mut granted = None;
             if let Some(draft) = ruling.draft() {
-                let Success { session, mut changes } = grant(&draft, &factors, now);
+                let OnSuccess { session, mut changes } = grant(&draft, &factors, now);
                 self.observer().before_grant(user, &session).await?;
                 let session = match repeat {
                     Some((call, token)) => self.repeatable(session, token, Some(call), now)?,
@@ -271,24 +271,24 @@ impl Engine {
     pub(crate) async fn settle<T>(
         &self,
         user: &User,
-        ground: Ground<'_>,
+        ground: Precondition<'_>,
         changes: impl Fn(Factors<Sealed>, Timestamp) -> Result<(Vec<Change>, T), Stop>,
     ) -> Result<T, Stop> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             // Before the session: whatever lowers one moves these, too.
             let factors = self.factors_of(&user.id).await?;
-            if let Ground::Run(attempt, _) = ground {
+            if let Precondition::Run(attempt, _) = ground {
                 self.is_unspent(attempt).await?;
             }
             for session in ground.sessions() {
                 self.stands(session).await?;
             }
-            if let Ground::Credentials(_) = ground {
+            if let Precondition::Credentials(_) = ground {
                 self.credentials_stand(user).await?;
             }
             let (mut changes, outcome) = changes(factors, now)?;
-            if let Ground::Run(attempt, _) = ground {
+            if let Precondition::Run(attempt, _) = ground {
                 changes.push(Self::spend(attempt));
             }
             changes
@@ -310,7 +310,7 @@ impl Engine {
 
 /// What a deed rests on, and dies with.
 #[derive(Clone, Copy)]
-pub(crate) enum Ground<'a> {
+pub(crate) enum Precondition<'a> {
     /// Nothing: staff do it.
     Staff,
     /// A session.
@@ -323,7 +323,7 @@ pub(crate) enum Ground<'a> {
     Run(&'a Attempt, &'a Session),
 }
 
-impl<'a> Ground<'a> {
+impl<'a> Precondition<'a> {
     fn sessions(self) -> impl Iterator<Item = &'a Session> {
         let (own, passing) = match self {
             Self::Staff => (None, None),

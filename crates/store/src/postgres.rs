@@ -27,7 +27,7 @@ use countersign_engine::{
         AttemptId, Batch, Budget, Client, ClientId, Delivery, Device, DeviceCookie, DeviceId, Event, Factors, Node,
         Predecessor, Receipt, Sealed, Session, SessionKey, Timestamp, Token, TokenKey, UserId,
     },
-    port::Horizon,
+    port::Retention,
 };
 use tokio::time::{error::Elapsed, timeout};
 use tokio_postgres::Row;
@@ -296,21 +296,21 @@ impl Store for PostgresStore {
         self.rows("read devices", device::AFTER, &[cursor.into(), limit.into()]).await
     }
 
-    async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault> {
-        let told = match horizon.events_before {
+    async fn purge(&self, retention: &Retention) -> Result<u64, Fault> {
+        let told = match retention.events_before {
             Some(before) => {
                 self.forget(event::PURGE, &[before]).await? + self.forget(delivery::PURGE, &[before]).await?
             }
             None => 0,
         };
-        self.forget(session::PURGE_REPEATS, &[horizon.now]).await?;
+        self.forget(session::PURGE_REPEATS, &[retention.now]).await?;
         Ok(told
-            + self.forget(attempt::PURGE, &[horizon.now]).await?
-            + self.forget(budget::PURGE, &[horizon.now]).await?
-            + self.forget(session::PURGE, &[horizon.sessions_before, horizon.credible_until]).await?
-            + self.forget(token::PURGE, &[horizon.now, horizon.credible_until]).await?
-            + self.forget(device::PURGE, &[horizon.enrolments_before]).await?
-            + self.forget(node::PURGE, &[horizon.nodes_before, horizon.credible_until]).await?)
+            + self.forget(attempt::PURGE, &[retention.now]).await?
+            + self.forget(budget::PURGE, &[retention.now]).await?
+            + self.forget(session::PURGE, &[retention.sessions_before, retention.credible_until]).await?
+            + self.forget(token::PURGE, &[retention.now, retention.credible_until]).await?
+            + self.forget(device::PURGE, &[retention.enrolments_before]).await?
+            + self.forget(node::PURGE, &[retention.nodes_before, retention.credible_until]).await?)
     }
 
     async fn ping(&self) -> Result<(), Fault> {

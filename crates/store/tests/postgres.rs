@@ -15,7 +15,7 @@ use countersign_engine::{
         DeviceChange, DeviceId, DeviceName, FamilyId, Kind, Scopes, Sealed, Session, SessionChange, SessionKey, Status,
         Timestamp, TokenChange, UserId, Written, throttle::Throttle,
     },
-    port::Horizon,
+    port::Retention,
 };
 use countersign_store::{Migrated, Pending, PostgresPlace, PostgresStore, StoreError, Weight};
 use countersign_testkit::{all_at_once, contract::store::batch};
@@ -160,7 +160,7 @@ async fn a_device_that_is_confirmed_while_it_is_being_forgotten_stays() {
     let purging = tokio::spawn({
         let store = store.clone();
         async move {
-            let horizon = Horizon {
+            let retention = Retention {
                 now,
                 sessions_before: now,
                 enrolments_before: now,
@@ -168,7 +168,7 @@ async fn a_device_that_is_confirmed_while_it_is_being_forgotten_stays() {
                 nodes_before: now,
                 credible_until: now,
             };
-            store.purge(&horizon).await.unwrap()
+            store.purge(&retention).await.unwrap()
         }
     });
     let waiting =

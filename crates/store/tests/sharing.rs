@@ -16,7 +16,7 @@ use countersign_engine::{
         AccountChange, AttemptChange, AttemptId, Change, Event, EventChange, EventKind, Sealed, Timestamp, UserId,
         Written,
     },
-    port::Horizon,
+    port::Retention,
 };
 use countersign_store::SqliteStore;
 use countersign_testkit::{all_at_once, contract::store::batch};
@@ -215,7 +215,7 @@ async fn after_a_torture_the_file_is_sound() {
                 done += usize::from(is_done(&store, changes).await);
                 if round % 10 == 9 {
                     let now = Timestamp::from_seconds(600);
-                    let horizon = Horizon {
+                    let retention = Retention {
                         now,
                         sessions_before: now,
                         enrolments_before: now,
@@ -223,7 +223,7 @@ async fn after_a_torture_the_file_is_sound() {
                         nodes_before: now,
                         credible_until: now,
                     };
-                    store.purge(&horizon).await.unwrap();
+                    store.purge(&retention).await.unwrap();
                 }
             }
             done

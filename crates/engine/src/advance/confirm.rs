@@ -10,8 +10,8 @@ use countersign_core::{
 use super::{PASSWORD_ONLY, Visit, token::deed};
 use crate::{
     Engine, Grant, SignedIn, Stop,
-    session::{self, Terms},
-    verify::Ground,
+    session::{self, SessionParams},
+    verify::Precondition,
 };
 
 impl Engine {
@@ -41,11 +41,17 @@ impl Engine {
         let token = self.draw_token();
         let remembered = self.remember(user, None, visit).await?;
         let session = self
-            .settle(user, Ground::Credentials(old), |factors, now| {
+            .settle(user, Precondition::Credentials(old), |factors, now| {
                 // Asked again: a second factor may have been set up while the password was hashed.
                 manage::may_confirm_password(&factors)?;
-                let terms =
-                    Terms { user, level: PASSWORD_ONLY, device: None, method: None, signed_in: now, verified: None };
+                let terms = SessionParams {
+                    user,
+                    level: PASSWORD_ONLY,
+                    device: None,
+                    method: None,
+                    signed_in: now,
+                    verified: None,
+                };
                 let session = session::row(&token, terms, now);
                 let mut changes = vec![
                     Change::Account(AccountChange::RequireFactorSet {

@@ -32,8 +32,8 @@ use super::{
 };
 use crate::{
     AttemptToken, Engine, Fault, Grant, ReplacingCall, SignedIn, Stop, User,
-    session::{self, Terms},
-    verify::{Ground, Proven, Question, Success},
+    session::{self, SessionParams},
+    verify::{OnSuccess, Precondition, Proven, Question},
 };
 
 /// How many runs of setup a user may have at once; the oldest gives way.
@@ -221,7 +221,7 @@ impl Engine {
         if !self.store().device(&id).await?.is_some_and(|device| is_running(&device)) {
             return Ok(());
         }
-        self.settle(signed_in.user(), Ground::Session(signed_in.session()), |factors, now| {
+        self.settle(signed_in.user(), Precondition::Session(signed_in.session()), |factors, now| {
             self.may_change(signed_in.session(), &factors, now)?;
             let Some(device) = factors.device(&id).filter(|device| is_running(device)).cloned() else {
                 return Ok((vec![], ()));
@@ -288,7 +288,7 @@ impl Engine {
                 },
                 repeat: call.as_ref().map(|call| (call, &token)),
                 grant: &|draft, factors, now| {
-                    let session = session::row(&token, Terms::renewed(user, draft, old, now), now);
+                    let session = session::row(&token, SessionParams::renewed(user, draft, old, now), now);
                     let confirmed = proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now);
                     let replaced = attempt.replaces.as_ref().and_then(|id| factors.device(id));
                     let default = factors.default_with(draft.device(), attempt.replaces.as_ref());
@@ -301,7 +301,7 @@ impl Engine {
                         changes.extend(removal(replaced, Some(session.key.clone()), None));
                         changes.push(Change::Event(EventChange::Record(removed)));
                     }
-                    Success { session, changes }
+                    OnSuccess { session, changes }
                 },
             })
             .await?;
@@ -315,14 +315,15 @@ impl Engine {
             Err(Stop::Refused(_)) => return Ok(()),
             Err(Stop::Faulted(fault)) => return Err(fault),
         };
-        let abandoned = self.settle(signed_in.user(), Ground::Run(&attempt, signed_in.session()), |factors, _| {
-            let device = attempt.device.as_ref().and_then(|id| factors.device(id));
-            let running = device.filter(|device| device.status == Status::Enrolling);
-            let removal = |device: &Device<Sealed>| {
-                Change::Device(DeviceChange::Remove { device: device.id.clone(), expected_version: device.version })
-            };
-            Ok((running.map(removal).into_iter().collect(), ()))
-        });
+        let abandoned =
+            self.settle(signed_in.user(), Precondition::Run(&attempt, signed_in.session()), |factors, _| {
+                let device = attempt.device.as_ref().and_then(|id| factors.device(id));
+                let running = device.filter(|device| device.status == Status::Enrolling);
+                let removal = |device: &Device<Sealed>| {
+                    Change::Device(DeviceChange::Remove { device: device.id.clone(), expected_version: device.version })
+                };
+                Ok((running.map(removal).into_iter().collect(), ()))
+            });
         match abandoned.await {
             Ok(()) | Err(Stop::Refused(_)) => Ok(()),
             Err(Stop::Faulted(fault)) => Err(fault),

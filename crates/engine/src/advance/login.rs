@@ -17,8 +17,8 @@ use super::{Challenge, PASSWORD_ONLY, Visit, event, proved};
 use crate::{
     AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
     repeat::Call,
-    session::{self, Terms},
-    verify::{Proven, Question, Success},
+    session::{self, SessionParams},
+    verify::{OnSuccess, Proven, Question},
 };
 
 /// No user has a longer name than this, in bytes of its one spelling.
@@ -129,7 +129,8 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Option<Grant>, Stop> {
         let token = self.draw_token();
-        let terms = Terms { user, level: PASSWORD_ONLY, device: None, method: None, signed_in: now, verified: None };
+        let terms =
+            SessionParams { user, level: PASSWORD_ONLY, device: None, method: None, signed_in: now, verified: None };
         let session = session::row(&token, terms, now);
         self.observer().before_grant(user, &session).await?;
         let mut changes = vec![
@@ -211,11 +212,11 @@ impl Engine {
                 permit: &|factors, _| owed_exactly(factors, choice),
                 repeat: call.map(|call| (call, &token)),
                 grant: &|draft, _, now| {
-                    let terms = Terms::proved(user, draft, attempt.started, now);
+                    let terms = SessionParams::proved(user, draft, attempt.started, now);
                     let signed_in = proved(EventKind::SignedIn, attempt, draft, visit, now);
                     let changes =
                         replaced(visit).into_iter().chain([Change::Event(EventChange::Record(signed_in))]).collect();
-                    Success { session: session::row(&token, terms, now), changes }
+                    OnSuccess { session: session::row(&token, terms, now), changes }
                 },
             })
             .await?;

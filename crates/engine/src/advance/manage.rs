@@ -22,8 +22,8 @@ use crate::{
     AttemptToken, Engine, Fault, Grant, PreparedPassword, ReplacingCall, SessionToken, SignedIn, Stop, User,
     port::PasswordPlace,
     repeat::Call,
-    session::{self, Terms},
-    verify::Ground,
+    session::{self, SessionParams},
+    verify::Precondition,
 };
 
 impl Engine {
@@ -63,7 +63,7 @@ impl Engine {
         let set = self.backup_code_device(&user.id, name, &codes);
         let token = self.draw_token();
         let renewed = self
-            .settle(user, Ground::Run(&attempt, own), |factors, now| {
+            .settle(user, Precondition::Run(&attempt, own), |factors, now| {
                 self.may_use(own, &factors, now)?;
                 let mut changes = codes_replaced(user, &factors, &set, None, now);
                 let renewed = is_verified_by_codes(own, &factors).then(|| {
@@ -90,7 +90,7 @@ impl Engine {
     /// Has this device asked first from now on.
     pub async fn prefer(&self, signed_in: &SignedIn, device: &DeviceId) -> Result<(), Stop> {
         let user = signed_in.user();
-        self.settle(user, Ground::Session(signed_in.session()), |factors, now| {
+        self.settle(user, Precondition::Session(signed_in.session()), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
             let known = factors.device(device).filter(|device| device.is_active() && !device.kind.is_fallback());
             let preferred = Some(known.ok_or(Refusal::DeviceUnknown)?.id.clone());
@@ -115,7 +115,7 @@ impl Engine {
         visit: &Visit,
     ) -> Result<(), Stop> {
         let user = signed_in.user();
-        self.settle(user, Ground::Session(signed_in.session()), |factors, now| {
+        self.settle(user, Precondition::Session(signed_in.session()), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
             let known = factors.device(device).filter(|device| device.status != Status::Enrolling);
             let known = known.ok_or(Refusal::DeviceUnknown)?.clone();
@@ -141,7 +141,7 @@ impl Engine {
     ) -> Result<(), Stop> {
         let attempt = self.resume(signed_in, token, Purpose::RemoveDevice).await?;
         let (user, own) = (signed_in.user(), signed_in.session());
-        self.settle(user, Ground::Run(&attempt, own), |factors, now| {
+        self.settle(user, Precondition::Run(&attempt, own), |factors, now| {
             self.may_use(own, &factors, now)?;
             manage::may_remove(&self.usable(&factors, device, now)?, device, self.policy())?;
             let known = factors.device(device).ok_or(Refusal::DeviceUnknown)?;
@@ -193,9 +193,9 @@ impl Engine {
         // Every device cookie ends with the devices; this browser goes on with one that has proved the password.
         let remembered = self.remembered(user, None, visit, &[]);
         let session = self
-            .settle(user, Ground::Run(&attempt, signed_in.session()), |factors, now| {
+            .settle(user, Precondition::Run(&attempt, signed_in.session()), |factors, now| {
                 self.may_use(old, &factors, now)?;
-                let terms = Terms {
+                let terms = SessionParams {
                     user,
                     level: PASSWORD_ONLY,
                     device: None,
@@ -278,7 +278,7 @@ impl Engine {
         let remembered = self.remember(&upcoming, old.device.as_ref(), visit).await?;
         let record = |now| Change::Event(EventChange::Record(deed(EventKind::PasswordChanged, signed_in, visit, now)));
         let session = self
-            .settle(user, Ground::Credentials(old), |factors, now| {
+            .settle(user, Precondition::Credentials(old), |factors, now| {
                 // Asked again, now that the hashing is over: a second factor may have come meanwhile.
                 manage::may_change_password(old, &factors, self.methods())?;
                 let signed_in = if old.level == Level::Aal1 { now } else { old.signed_in };
@@ -412,5 +412,5 @@ fn set_password(user: &User, prepared: &PreparedPassword, at: Timestamp) -> Chan
 /// The session that takes the place of another one of this user's: as sure as before, under the user's stamp.
 fn renewed(token: &SessionToken, user: &User, old: &Session, now: Timestamp) -> Session {
     let Session { level, device, method, signed_in, verified, .. } = old.clone();
-    session::row(token, Terms { user, level, device, method, signed_in, verified }, now)
+    session::row(token, SessionParams { user, level, device, method, signed_in, verified }, now)
 }

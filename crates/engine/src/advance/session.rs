@@ -8,7 +8,7 @@ use countersign_core::{
 };
 
 use super::{Visit, token::deed};
-use crate::{Engine, SignedIn, Stop, verify::Ground};
+use crate::{Engine, SignedIn, Stop, verify::Precondition};
 
 impl Engine {
     /// The user's running sessions, the one used last first.
@@ -22,7 +22,7 @@ impl Engine {
     pub async fn end_session(&self, signed_in: &SignedIn, ended: &SessionKey, visit: &Visit) -> Result<(), Stop> {
         let known = self.running_sessions(signed_in).await?.into_iter().any(|session| session.key == *ended);
         let (user, session) = (signed_in.user(), signed_in.session());
-        let done = self.settle(user, Ground::Session(session), |factors, now| {
+        let done = self.settle(user, Precondition::Session(session), |factors, now| {
             self.may_change(session, &factors, now)?;
             if !known {
                 return Err(Refusal::SessionUnknown.into());
@@ -39,7 +39,7 @@ impl Engine {
     /// Ends every session of the user's but this one, also those that are being opened.
     pub async fn end_other_sessions(&self, signed_in: &SignedIn, visit: &Visit) -> Result<(), Stop> {
         let (user, session) = (signed_in.user(), signed_in.session());
-        let done = self.settle(user, Ground::Session(session), |factors, now| {
+        let done = self.settle(user, Precondition::Session(session), |factors, now| {
             self.may_change(session, &factors, now)?;
             let changes = vec![
                 Change::Account(AccountChange::RequireFactorSet {

@@ -15,8 +15,8 @@ use countersign_core::{
 use super::{Challenge, Visit, proved};
 use crate::{
     AttemptToken, Engine, Fault, Grant, ReplacingCall, SignedIn, Stop, User,
-    session::{self, Terms},
-    verify::{Proven, Question, Success},
+    session::{self, SessionParams},
+    verify::{OnSuccess, Proven, Question},
 };
 
 impl Engine {
@@ -125,14 +125,14 @@ impl Engine {
                 permit: &|factors, _| asked_exactly(factors, choice, self.required(&attempt)),
                 repeat: call.as_ref().map(|call| (call, &token)),
                 grant: &|draft, factors, now| {
-                    let session = session::row(&token, Terms::renewed(user, draft, old, now), now);
+                    let session = session::row(&token, SessionParams::renewed(user, draft, old, now), now);
                     let verified = proved(EventKind::Verified, &attempt, draft, visit, now);
                     let mut changes = vec![
                         Change::Session(SessionChange::End(old.key.clone())),
                         Change::Event(EventChange::Record(verified)),
                     ];
                     changes.extend(self.setups_follow(factors, None, &old.key, &session.key));
-                    Success { session, changes }
+                    OnSuccess { session, changes }
                 },
             })
             .await?;

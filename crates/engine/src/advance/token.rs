@@ -20,7 +20,7 @@ use countersign_core::{
 };
 
 use super::Visit;
-use crate::{Engine, Fault, ProgramToken, SignedIn, Stop, verify::Ground};
+use crate::{Engine, Fault, ProgramToken, SignedIn, Stop, verify::Precondition};
 
 /// A token that is to be made.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl Engine {
     pub async fn end_token(&self, signed_in: &SignedIn, token: &TokenId, visit: &Visit) -> Result<(), Stop> {
         let known = self.running_tokens(signed_in, self.now()).await?.into_iter().any(|running| running.id == *token);
         let (user, session) = (signed_in.user(), signed_in.session());
-        let ended = self.settle(user, Ground::Session(session), |factors, now| {
+        let ended = self.settle(user, Precondition::Session(session), |factors, now| {
             self.may_change(session, &factors, now)?;
             if !known {
                 return Err(Refusal::TokenUnknown.into());

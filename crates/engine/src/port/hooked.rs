@@ -8,7 +8,7 @@ use countersign_core::{
     Predecessor, Receipt, Sealed, Session, SessionKey, Token, TokenKey, UserId,
 };
 
-use super::{Horizon, Store};
+use super::{Retention, Store};
 use crate::Fault;
 
 /// What is done around the calls of a store.
@@ -85,6 +85,6 @@ through_the_hook! {
     device_cookies(user: &UserId) -> Vec<DeviceCookie>;
     nodes() -> Vec<Node>;
     devices_after(cursor: Option<&DeviceId>, limit: u32) -> Vec<Device<Sealed>>;
-    purge(horizon: &Horizon) -> u64;
+    purge(retention: &Retention) -> u64;
     ping() -> ();
 }

@@ -12,7 +12,7 @@ use crate::Fault;
 
 /// What may be forgotten.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Horizon {
+pub struct Retention {
     /// The moment it is: attempts that would have ended by now, tokens that have, budgets that are empty by now, and of
     /// sessions, which stay, the sealed results of calls that could be repeated until now.
     pub now: Timestamp,
@@ -91,9 +91,9 @@ pub trait Store: Debug + Send + Sync {
     /// of their bytes.
     async fn devices_after(&self, cursor: Option<&DeviceId>, limit: u32) -> Result<Vec<Device<Sealed>>, Fault>;
 
-    /// Forgets what lies before the horizon, and returns the number of rows gone. Need not be one transaction. Events are
+    /// Forgets what lies before the retention, and returns the number of rows gone. Need not be one transaction. Events are
     /// written in nearly the order of time, and one that is out of it may be forgotten later than others.
-    async fn purge(&self, horizon: &Horizon) -> Result<u64, Fault>;
+    async fn purge(&self, retention: &Retention) -> Result<u64, Fault>;
 
     /// A fault unless a read works.
     async fn ping(&self) -> Result<(), Fault>;

@@ -61,7 +61,7 @@ impl Connections {
             .runtime(Runtime::Tokio1)
             .post_create(Hook::async_fn(move |client, _| {
                 let durability = Arc::clone(&at_first);
-                Box::pin(async move { stand_on_firm_ground(client, &durability).await })
+                Box::pin(async move { check_server(client, &durability).await })
             }))
             .pre_recycle(Hook::async_fn(move |client, metrics| {
                 let durability = Arc::clone(&again);
@@ -189,10 +189,7 @@ impl Connection {
 
 /// Refuses a server that does not keep what it has committed, or that is a standby; and sees to it that our commits are
 /// waited for, whatever the server's configuration comes to say later.
-async fn stand_on_firm_ground(
-    client: &mut deadpool_postgres::ClientWrapper,
-    durability: &Durability,
-) -> Result<(), HookError> {
+async fn check_server(client: &mut deadpool_postgres::ClientWrapper, durability: &Durability) -> Result<(), HookError> {
     let row = client.query_one(FOOTING, &[]).await.map_err(HookError::Backend)?;
     let read = |place| row.try_get::<_, &str>(place).map_err(HookError::Backend);
     if read(0)? == "off" {

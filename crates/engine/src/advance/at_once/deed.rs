@@ -20,8 +20,8 @@ use crate::{
         step_up::asked_exactly,
         token::deed,
     },
-    session::{self, Terms},
-    verify::{Ground, Proven, Question, Success},
+    session::{self, SessionParams},
+    verify::{OnSuccess, Precondition, Proven, Question},
 };
 
 /// What lets a deed on factors be done.
@@ -141,10 +141,10 @@ impl Engine {
                 permit: &|factors, _| asked_exactly(factors, &device.id, self.required(&attempt)),
                 repeat: None,
                 grant: &|draft, _, now| {
-                    let terms = Terms::proved(user, draft, own.signed_in, now);
+                    let terms = SessionParams::proved(user, draft, own.signed_in, now);
                     let verified =
                         Change::Event(EventChange::Record(proved(EventKind::Verified, &attempt, draft, visit, now)));
-                    Success { session: session::row(&token, terms, now), changes: vec![verified] }
+                    OnSuccess { session: session::row(&token, terms, now), changes: vec![verified] }
                 },
             })
             .await?;
@@ -191,10 +191,10 @@ impl Leave {
     }
 
     /// The client's own session in any case: one that was signed out meanwhile does nothing, whatever was proved.
-    fn ground<'a>(&'a self, own: &'a Session) -> Ground<'a> {
+    fn ground<'a>(&'a self, own: &'a Session) -> Precondition<'a> {
         match self {
-            Self::Passing(passing) => Ground::Proof { own, passing },
-            Self::Own | Self::Spared => Ground::Session(own),
+            Self::Passing(passing) => Precondition::Proof { own, passing },
+            Self::Own | Self::Spared => Precondition::Session(own),
         }
     }
 

@@ -12,7 +12,7 @@ use super::{Place, lowered, others_tokens, with_proof};
 use crate::{
     Engine, Fault, SignedIn, Stop,
     advance::{Enrolment, Visit, enrol::joined, proved},
-    verify::{Question, Success},
+    verify::{OnSuccess, Question},
 };
 
 impl Engine {
@@ -73,7 +73,7 @@ impl Engine {
                     Change::Event(EventChange::Record(proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now))),
                 ];
                 let proved = (draft.device(), draft.kind());
-                Success { session: with_proof(&lowered(own, now), proved.0, proved.1, now), changes }
+                OnSuccess { session: with_proof(&lowered(own, now), proved.0, proved.1, now), changes }
             },
         })
         .await

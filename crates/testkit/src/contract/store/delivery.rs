@@ -8,7 +8,7 @@ use countersign_engine::{
         AttemptId, Change, Delivery, DeliveryChange, DeliveryId, DeliveryStatus, DeviceId, Kind, Sealed, Timestamp,
         UserId, Written, delivery::Note,
     },
-    port::Horizon,
+    port::Retention,
 };
 
 use super::{ada, at, commit, done};
@@ -112,7 +112,7 @@ pub(super) async fn a_code_that_comes_back_is_noted_once(store: Arc<dyn Store>) 
 pub(super) async fn deliveries_are_forgotten_with_the_events(store: Arc<dyn Store>) {
     let rows = [delivery("old", at(99)), delivery("young", at(100))];
     done(&store, rows.into_iter().map(DeliveryChange::Add).map(Change::Delivery).collect()).await;
-    let mut horizon = Horizon {
+    let mut retention = Retention {
         now: at(1000),
         sessions_before: at(0),
         enrolments_before: at(0),
@@ -120,8 +120,8 @@ pub(super) async fn deliveries_are_forgotten_with_the_events(store: Arc<dyn Stor
         nodes_before: at(0),
         credible_until: at(9999),
     };
-    assert_eq!(store.purge(&horizon).await.expect("the store can forget"), 0);
-    horizon.events_before = Some(at(100));
-    assert_eq!(store.purge(&horizon).await.expect("the store can forget"), 1);
+    assert_eq!(store.purge(&retention).await.expect("the store can forget"), 0);
+    retention.events_before = Some(at(100));
+    assert_eq!(store.purge(&retention).await.expect("the store can forget"), 1);
     assert_eq!(sent(&store, &ada()).await, [delivery("young", at(100))]);
 }

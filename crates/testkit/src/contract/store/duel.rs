@@ -11,7 +11,7 @@ use countersign_engine::{
         AccountChange, Change, ClientChange, ClientId, Device, DeviceChange, DeviceId, Sealed, Session, SessionChange,
         SessionKey, Status, TokenChange, UserId, Written,
     },
-    port::Horizon,
+    port::Retention,
 };
 
 use super::{
@@ -245,7 +245,7 @@ pub(super) async fn what_is_confirmed_in_time_is_not_forgotten(store: Arc<dyn St
             let store = Arc::clone(&store);
             async move {
                 for _ in 0..20 {
-                    let horizon = Horizon {
+                    let retention = Retention {
                         now: at(0),
                         sessions_before: at(0),
                         enrolments_before: at(1_000),
@@ -253,7 +253,7 @@ pub(super) async fn what_is_confirmed_in_time_is_not_forgotten(store: Arc<dyn St
                         nodes_before: at(0),
                         credible_until: at(9999),
                     };
-                    store.purge(&horizon).await.expect("the store can forget");
+                    store.purge(&retention).await.expect("the store can forget");
                 }
             }
         });

@@ -8,7 +8,7 @@ use countersign_engine::{
         AttemptChange, AttemptId, BudgetChange, Change, Device, DeviceChange, Event, EventChange, Node, NodeChange,
         Sealed, Session, SessionChange, Status, Timestamp, Token, TokenChange, Written, time::CLOCK_TOLERANCE,
     },
-    port::Horizon,
+    port::Retention,
 };
 
 use super::{ada, at, commit, device, done, event, is_spent, node, session, token::token};
@@ -25,7 +25,7 @@ async fn purge(store: &Arc<dyn Store>) -> u64 {
 }
 
 async fn purge_to(store: &Arc<dyn Store>, events_before: Option<Timestamp>) -> u64 {
-    let horizon = Horizon {
+    let retention = Retention {
         now: NOW,
         sessions_before: SESSIONS,
         enrolments_before: ENROLMENTS,
@@ -33,7 +33,7 @@ async fn purge_to(store: &Arc<dyn Store>, events_before: Option<Timestamp>) -> u
         nodes_before: NODES,
         credible_until: NOW.after(CLOCK_TOLERANCE),
     };
-    store.purge(&horizon).await.expect("the store can forget")
+    store.purge(&retention).await.expect("the store can forget")
 }
 
 fn attempt(id: &str, until: Timestamp) -> Change<Sealed> {

@@ -8,7 +8,7 @@ use countersign_engine::{
         Change, Predecessor, Repeat, RestorationChange, Sealed, SealedResult, Session, SessionChange, SessionKey,
         UserId, Written,
     },
-    port::Horizon,
+    port::Retention,
 };
 
 use super::{ada, at, commit, done, session};
@@ -92,7 +92,7 @@ pub(super) async fn what_cannot_be_repeated_any_more_is_forgotten_and_its_sessio
         done(&store, vec![Change::Session(SessionChange::Create(opened(key, &format!("attempt of {key}"))))]).await;
     }
     for (now, is_unused) in [(69, true), (70, false), (70, false)] {
-        let horizon = Horizon {
+        let retention = Retention {
             now: at(now),
             sessions_before: at(0),
             enrolments_before: at(0),
@@ -100,7 +100,7 @@ pub(super) async fn what_cannot_be_repeated_any_more_is_forgotten_and_its_sessio
             nodes_before: at(0),
             credible_until: at(9999),
         };
-        assert_eq!(store.purge(&horizon).await.expect("the store can forget"), 0, "no row goes");
+        assert_eq!(store.purge(&retention).await.expect("the store can forget"), 0, "no row goes");
         for key in ["one", "other"] {
             let row = store.session(&SessionKey::new(key)).await.expect("a read").expect("it stays");
             assert_eq!(row.is_unused(), is_unused, "{key} at {now}");
