@@ -11,7 +11,7 @@ use axum::{
     response::Response,
 };
 use countersign_engine::{
-    AttemptToken, Engine, Grant,
+    AttemptToken, Engine, NewSession,
     core::{Predecessor, SessionKey},
 };
 use serde::de::DeserializeOwned;
@@ -71,8 +71,8 @@ impl Visitor {
     }
 
     /// The token for a form in the session that was just opened.
-    pub(crate) fn tag_of_session(&self, grant: &Grant) -> String {
-        Bond::Session(grant.signed_in().session().key.clone()).tag(self.engine())
+    pub(crate) fn tag_of_session(&self, new_session: &NewSession) -> String {
+        Bond::Session(new_session.signed_in().session().key.clone()).tag(self.engine())
     }
 
     /// The token for a form in the login that was just begun.

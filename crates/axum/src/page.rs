@@ -17,7 +17,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{Engine, Grant};
+use countersign_engine::{Engine, NewSession};
 use fluent_bundle::{FluentArgs, FluentValue};
 use minijinja::{
     AutoEscape, Environment, ErrorKind, HtmlEscape, UndefinedBehavior, Value, context,
@@ -189,7 +189,7 @@ pub(crate) struct Page<'a> {
     template: &'a str,
     status: StatusCode,
     problem: Option<Problem>,
-    renewed: Option<&'a Grant>,
+    renewed: Option<&'a NewSession>,
     context: Value,
 }
 
@@ -211,22 +211,23 @@ impl<'a> Page<'a> {
     }
 
     /// In the session that has just taken the place of the one that the request came with.
-    pub(crate) fn renewed(mut self, grant: Option<&'a Grant>) -> Self {
-        self.renewed = grant;
+    pub(crate) fn renewed(mut self, new_session: Option<&'a NewSession>) -> Self {
+        self.renewed = new_session;
         self
     }
 
     pub(crate) async fn show(self, visitor: &Visitor) -> Response {
         let site = visitor.site();
         let signed_in = match self.renewed {
-            Some(grant) => Ok(Some(grant.signed_in())),
+            Some(new_session) => Ok(Some(new_session.signed_in())),
             None => visitor.signed_in().await,
         };
         let signed_in = match signed_in {
             Ok(signed_in) => signed_in,
             Err(fault) => return fault::answer(site, &fault, fault.retry_after()),
         };
-        let tag = self.renewed.map(|grant| visitor.tag_of_session(grant)).or_else(|| visitor.tag(Bound::Session));
+        let tag =
+            self.renewed.map(|new_session| visitor.tag_of_session(new_session)).or_else(|| visitor.tag(Bound::Session));
         let user = signed_in.map(|signed_in| {
             context! {
                 name => signed_in.user().name.as_str(),

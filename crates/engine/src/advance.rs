@@ -5,16 +5,16 @@
 //! need and commits what they decide.
 //!
 //! ```text
-//! login.rs     sign_in ─▶ Grant | Challenge;  challenge, answer ─▶ Grant;  sign_out
-//! step_up.rs   begin_step_up, begin_step_up_to ─▶ Challenge;  step_up ─▶ Grant
+//! login.rs     sign_in ─▶ NewSession | Challenge;  challenge, answer ─▶ NewSession;  sign_out
+//! step_up.rs   begin_step_up, begin_step_up_to ─▶ Challenge;  step_up ─▶ NewSession
 //! send.rs      send, send_step_up, send_enrolment ─▶ a code on its way;  greet_call, speak_call
-//! confirm.rs   confirm_password ─▶ Grant
-//! enrol.rs     begin_enrolment, begin_replacement ─▶ setup ─▶ confirm_enrolment ─▶ Grant
+//! confirm.rs   confirm_password ─▶ NewSession
+//! enrol.rs     begin_enrolment, begin_replacement ─▶ setup ─▶ confirm_enrolment ─▶ NewSession
 //! manage.rs    factors, begin, make_backup_codes, prefer, rename, remove_device, disable, change_password
 //! session.rs   sessions, end_session, end_other_sessions
 //! token.rs     tokens, make_token ─▶ ProgramToken, once;  end_token
 //! client.rs    give_tokens, exchange ─▶ ClientTokens
-//! at_once.rs   the same for clients that keep nothing: sign_in_at_once ─▶ Grant | Asked;  *_at_once
+//! at_once.rs   the same for clients that keep nothing: sign_in_at_once ─▶ NewSession | Asked;  *_at_once
 //! ```
 
 mod address;

@@ -42,7 +42,7 @@ pub use node::{LIVE_FOR, REPORT_EVERY, Running};
 pub use port::{Clock, Lane, Observer, PreparedPassword, Random, SessionLookup, Store, User, Users};
 pub use provision::{NewToken, PreviousOwner};
 pub use repeat::ReplacingCall;
-pub use session::{Grant, SignedIn};
+pub use session::{NewSession, SignedIn};
 pub use staff::TwoFactorStatus;
 pub use system::{OsRandom, Stopwatch, SystemClock};
 pub use token::{AttemptToken, BearerToken, BrowserToken, CallToken, ClientSecret, ProgramToken, SessionToken};

@@ -17,7 +17,7 @@ use countersign_core::{
 };
 
 use crate::{
-    AttemptToken, Engine, Fault, Grant, SessionToken, SignedIn, Stop, User,
+    AttemptToken, Engine, Fault, NewSession, SessionToken, SignedIn, Stop, User,
     advance::Visit,
     keyring::{Comparison, Given},
 };
@@ -104,7 +104,12 @@ impl Engine {
     /// Gives the result of a call once more, to a client that shows the token of the session that the call has replaced.
     /// Refused as [`Refusal::SessionReplaced`] if another call has replaced it, the answer differs, or the new token is in
     /// use already; as [`Refusal::SignInNeeded`] if the session was ended, or was replaced longer ago than [`REPEAT_WINDOW`].
-    pub async fn repeat(&self, replaced: &SessionToken, call: ReplacingCall<'_>, visit: &Visit) -> Result<Grant, Stop> {
+    pub async fn repeat(
+        &self,
+        replaced: &SessionToken,
+        call: ReplacingCall<'_>,
+        visit: &Visit,
+    ) -> Result<NewSession, Stop> {
         let Some(call) = self.call_in(replaced, call) else {
             let is_replaced = self.is_replaced(replaced).await?;
             return Err(if is_replaced { Refusal::SessionReplaced } else { Refusal::SignInNeeded }.into());
@@ -196,10 +201,10 @@ impl Engine {
     /// own earlier result.
     pub(crate) async fn or_repeated(
         &self,
-        outcome: Result<Grant, Stop>,
+        outcome: Result<NewSession, Stop>,
         call: Option<&Call<'_>>,
         visit: &Visit,
-    ) -> Result<Grant, Stop> {
+    ) -> Result<NewSession, Stop> {
         match (outcome, call) {
             (Err(Stop::Refused(refusal)), Some(call)) if is_of_one_that_is_gone(&refusal) => {
                 self.repeated_grant(call, visit, refusal).await
@@ -213,10 +218,10 @@ impl Engine {
         call: &Call<'_>,
         visit: &Visit,
         otherwise: Refusal,
-    ) -> Result<Grant, Stop> {
+    ) -> Result<NewSession, Stop> {
         let Repeated { token, session, user } = self.repeated(call, visit, otherwise).await?;
         // No device cookie: the first result gave one, or the browser has one already.
-        Ok(Grant::new(token, session, &user, None))
+        Ok(NewSession::new(token, session, &user, None))
     }
 
     /// The session that this call has opened, if the call may be repeated; otherwise this refusal, or that the session was

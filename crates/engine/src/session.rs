@@ -54,13 +54,13 @@ impl SignedIn {
 
 /// A session just written, with the token that opens it.
 #[derive(Debug)]
-pub struct Grant {
+pub struct NewSession {
     token: SessionToken,
     browser: Option<BrowserToken>,
     signed_in: SignedIn,
 }
 
-impl Grant {
+impl NewSession {
     /// What whoever has signed in completely is given.
     pub(crate) fn new(token: SessionToken, session: Session, user: &User, browser: Option<BrowserToken>) -> Self {
         let signed_in = SignedIn { session: session.used(), user: user.clone(), token: Some(token.clone()) };

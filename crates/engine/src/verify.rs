@@ -54,7 +54,7 @@ pub(crate) struct Question<'a> {
     /// repeated.
     pub(crate) repeat: Option<(&'a Call<'a>, &'a SessionToken)>,
     /// What comes true together with the proof.
-    pub(crate) grant: &'a Granting<'a>,
+    pub(crate) new_session: &'a Granting<'a>,
 }
 
 type Permit<'a> = dyn Fn(&Factors<Sealed>, Timestamp) -> Result<DeviceId, Refusal> + Sync + 'a;
@@ -114,7 +114,7 @@ impl Engine {
     }
 
     async fn decide(&self, question: Question<'_>, trace: &mut Trace) -> Result<Proven, Stop> {
-        let Question { user, attempt, answer, visit, stage, permit, repeat, grant } = question;
+        let Question { user, attempt, answer, visit, stage, permit, repeat, new_session } = question;
         let browser = self.browser(user, visit).await?;
         let standing = standing(attempt, stage, &browser);
         let mut replied: Option<(Asked, Reply)> = None;

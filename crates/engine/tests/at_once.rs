@@ -35,7 +35,7 @@ async fn signs_in(world: &World, password: &str) -> SignedIn {
     assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
     let code = Secret::from(world.outbox.code());
     match engine.sign_in_at_once("ada", &password, Said::Code(&code), &visit).await.unwrap() {
-        AtOnce::Done(grant) => grant.signed_in().clone(),
+        AtOnce::Done(new_session) => new_session.signed_in().clone(),
         AtOnce::Owed(asked) => panic!("owed: {asked:?}"),
     }
 }

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
-    Grant, Stop,
+    NewSession, Stop,
     advance::{Challenge, Enrolment, NewToken, SignIn, Visit},
     core::{DeviceName, Kind, Refusal, Scopes, Timestamp, flow::Purpose, time::CLOCK_TOLERANCE},
     memory::MemoryStore,
@@ -12,22 +12,22 @@ use countersign_engine::{
 use countersign_testkit::{Person, World, refusal, rounds};
 use proptest::prelude::*;
 
-fn from(grant: &Grant) -> Visit {
-    Visit { browser: grant.browser().cloned(), ..Visit::default() }
+fn from(new_session: &NewSession) -> Visit {
+    Visit { browser: new_session.browser().cloned(), ..Visit::default() }
 }
 
 /// The right password; the device that is asked.
 async fn is_asked(world: &World, ada: &Person, visit: &Visit) -> Result<Challenge, Stop> {
     match world.engine.sign_in("ada", &ada.password.as_str().into(), visit).await? {
-        SignIn::Owed(challenge) => Ok(challenge),
-        SignIn::Granted(_) => panic!("there is no second factor"),
+        SignIn::Pending(challenge) => Ok(challenge),
+        SignIn::Complete(_) => panic!("there is no second factor"),
     }
 }
 
-async fn answers(world: &World, ada: &Person, answer: &str, visit: &Visit) -> Result<Grant, Stop> {
+async fn answers(world: &World, ada: &Person, answer: &str, visit: &Visit) -> Result<NewSession, Stop> {
     let asked = is_asked(world, ada, visit).await?;
     let device = asked.view.device.id.clone();
-    world.engine.answer(&asked.token, &device, &answer.into(), visit).await.map(|(grant, _)| grant)
+    world.engine.answer(&asked.token, &device, &answer.into(), visit).await.map(|(new_session, _)| new_session)
 }
 
 /// How long it takes, read every few seconds, until `is_free` says so.
@@ -169,8 +169,8 @@ proptest! {
     fn t117_nothing_that_was_proved_ahead_is_fresh_or_opens_anything(ahead in ahead(), later in 0..50_000_000_u64) {
         play(async move {
             let (world, ada, right) = leap(ahead).await;
-            let grant = ada.signs_in(&ada.code()).await.unwrap();
-            let signed_in = grant.signed_in().clone();
+            let new_session = ada.signs_in(&ada.code()).await.unwrap();
+            let signed_in = new_session.signed_in().clone();
             let new = NewToken {
                 name: DeviceName::parse("Script").unwrap(),
                 scopes: Scopes::parse("read").unwrap(),
@@ -190,16 +190,16 @@ proptest! {
             world.clock.set(right);
             // A request that began before the clock was put right goes on with what it has read.
             assert_eq!(refusal(world.engine.begin(&signed_in, Purpose::Disable).await), Refusal::VerificationNeeded);
-            let asked = answers(&world, &ada, "000000", &from(&grant)).await;
+            let asked = answers(&world, &ada, "000000", &from(&new_session)).await;
             assert!(asked.is_err());
             let bearer = countersign_engine::BearerToken::parse(token.expose()).unwrap();
             assert!(world.engine.bearer(&bearer).await.unwrap().is_none());
             let device = pending.view.device.id.clone();
             assert_eq!(refusal(ada.answers(&pending.token, &device, "000000").await), Refusal::AttemptOver);
             assert_eq!(finishes().await, [Refusal::AttemptOver, Refusal::AttemptOver]);
-            assert!(ada.session(grant.token()).await.is_none());
+            assert!(ada.session(new_session.token()).await.is_none());
             world.pass(later);
-            assert!(ada.session(grant.token()).await.is_none(), "it is over for good");
+            assert!(ada.session(new_session.token()).await.is_none(), "it is over for good");
             assert!(world.engine.bearer(&bearer).await.unwrap().is_none(), "and so is the token");
             // Once its moment has come the run itself is believed, but not the session that it belongs to.
             let late = finishes().await;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use countersign_engine::{
-    BrowserToken, Grant, Stop,
+    BrowserToken, NewSession, Stop,
     advance::{Challenge, SignIn, Visit},
     core::{Refusal, Secret, Status, flow::Purpose},
     memory::MemoryStore,
@@ -25,15 +25,15 @@ fn from(browser: Option<&BrowserToken>) -> Visit {
 /// Gives the right password.
 async fn is_asked(world: &World, person: &Person, visit: &Visit) -> Result<Challenge, Stop> {
     match world.engine.sign_in(&person.user.name, &person.password.as_str().into(), visit).await? {
-        SignIn::Owed(challenge) => Ok(challenge),
-        SignIn::Granted(_) => panic!("there is no second factor"),
+        SignIn::Pending(challenge) => Ok(challenge),
+        SignIn::Complete(_) => panic!("there is no second factor"),
     }
 }
 
-async fn signs_in(world: &World, person: &Person, answer: &str, visit: &Visit) -> Result<Grant, Stop> {
+async fn signs_in(world: &World, person: &Person, answer: &str, visit: &Visit) -> Result<NewSession, Stop> {
     let asked = is_asked(world, person, visit).await?;
     let answered = world.engine.answer(&asked.token, &asked.view.device.id, &answer.into(), visit).await;
-    answered.map(|(grant, _)| grant)
+    answered.map(|(new_session, _)| new_session)
 }
 
 /// A world with Ada, who has an authenticator app, and the browser she is known by.
@@ -41,9 +41,9 @@ async fn ada_at_home() -> (World, Person, BrowserToken) {
     let world = World::new();
     let ada = world.user("ada");
     ada.sets_up().await;
-    let grant = signs_in(&world, &ada, &ada.code(), &Visit::default()).await.unwrap();
+    let new_session = signs_in(&world, &ada, &ada.code(), &Visit::default()).await.unwrap();
     world.pass(30);
-    (world, ada, grant.browser().unwrap().clone())
+    (world, ada, new_session.browser().unwrap().clone())
 }
 
 /// D4, T22: whoever lacks the password moves nothing of the second factor, and never keeps the owner out.
@@ -104,8 +104,8 @@ async fn whoever_has_the_password_takes_one_device_of_many() {
     let (run, second) = ada.begins_setup(&signed_in).await.unwrap();
     world.pass(30);
     let code = second.code_at(world.now());
-    let grant = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &from(Some(&home))).await.unwrap();
-    let codes = ada.makes_backup_codes(grant.signed_in()).await;
+    let new_session = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &from(Some(&home))).await.unwrap();
+    let codes = ada.makes_backup_codes(new_session.signed_in()).await;
     let is_disabled = |device: &&countersign_engine::core::Device<_>| device.status == Status::Disabled;
     for _ in 0..400 {
         world.pass(901);
@@ -200,8 +200,8 @@ async fn a_browser_is_known_to_those_who_signed_in_there_and_nobody_else() {
     };
     assert!(matches!(refusal(bob_signs_in(&home).await), Refusal::TooManyFailures { .. }));
     world.pass(15 * 60);
-    let Ok(SignIn::Granted(grant)) = bob_signs_in(&home).await else { panic!("bob has no second factor") };
-    let both = grant.browser().unwrap().clone();
+    let Ok(SignIn::Complete(new_session)) = bob_signs_in(&home).await else { panic!("bob has no second factor") };
+    let both = new_session.browser().unwrap().clone();
     for _ in 0..20 {
         let _ = world.engine.sign_in("bob", &"wrong".into(), &from(None)).await;
         let _ = world.engine.sign_in("ada", &"wrong".into(), &from(None)).await;
@@ -226,8 +226,8 @@ async fn where_browsers_are_not_to_be_known_none_is() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.known_browser = Duration::ZERO);
     let ada = world.user("ada");
     ada.sets_up().await;
-    let grant = signs_in(&world, &ada, &ada.code(), &Visit::default()).await.unwrap();
-    assert!(grant.browser().is_none());
+    let new_session = signs_in(&world, &ada, &ada.code(), &Visit::default()).await.unwrap();
+    assert!(new_session.browser().is_none());
 }
 
 /// Signs in as often as this with the password alone, each time as a new browser.
@@ -235,10 +235,11 @@ async fn signs_in_in_many_browsers(world: &World, person: &Person, times: usize)
     let mut browsers = vec![];
     for _ in 0..times {
         let password = person.password.as_str().into();
-        let Ok(SignIn::Granted(grant)) = world.engine.sign_in(&person.user.name, &password, &from(None)).await else {
+        let Ok(SignIn::Complete(new_session)) = world.engine.sign_in(&person.user.name, &password, &from(None)).await
+        else {
             panic!("the password is enough")
         };
-        browsers.extend(grant.browser().cloned());
+        browsers.extend(new_session.browser().cloned());
     }
     browsers
 }
@@ -281,7 +282,7 @@ async fn t105_whoever_signed_in_before_the_first_device_is_a_stranger_to_it() {
 async fn t139_a_copy_of_a_device_cookie_ends_with_the_password_it_was_given_for() {
     let (world, ada, copied) = ada_at_home().await;
     let recognised = async |browser: &BrowserToken, password: &str| {
-        let SignIn::Owed(asked) = world.engine.sign_in("ada", &password.into(), &from(Some(browser))).await.unwrap()
+        let SignIn::Pending(asked) = world.engine.sign_in("ada", &password.into(), &from(Some(browser))).await.unwrap()
         else {
             panic!("an app is owed")
         };
@@ -324,9 +325,9 @@ async fn t105_a_reset_a_removal_of_all_devices_and_another_stamp_end_device_cook
         match how {
             "reset by staff" => world.engine.disable_two_factor(&ada.user).await.unwrap(),
             "removal by the owner" => {
-                let grant = ada.signs_in(&ada.code()).await.unwrap();
-                let run = world.engine.begin(grant.signed_in(), Purpose::Disable).await.unwrap();
-                world.engine.disable(grant.signed_in(), &run, &Visit::default()).await.unwrap();
+                let new_session = ada.signs_in(&ada.code()).await.unwrap();
+                let run = world.engine.begin(new_session.signed_in(), Purpose::Disable).await.unwrap();
+                world.engine.disable(new_session.signed_in(), &run, &Visit::default()).await.unwrap();
             }
             _ => world.users.change(&ada.user.id, |user| user.stamp = "another".into()),
         }
@@ -355,8 +356,10 @@ async fn t105_a_planted_cookie_does_not_become_its_planters() {
     let (world, ada, _) = ada_at_home().await;
     let mallory = world.user("mallory");
     let password = mallory.password.as_str().into();
-    let Ok(SignIn::Granted(grant)) = world.engine.sign_in("mallory", &password, &from(None)).await else { panic!() };
-    let planted = grant.browser().unwrap().clone();
+    let Ok(SignIn::Complete(new_session)) = world.engine.sign_in("mallory", &password, &from(None)).await else {
+        panic!()
+    };
+    let planted = new_session.browser().unwrap().clone();
     signs_in(&world, &ada, &ada.code(), &from(Some(&planted))).await.unwrap();
     world.pass(30);
     assert_eq!(guesses(&world, &ada, &planted).await, Some(Refusal::CodeWrong));

@@ -100,8 +100,8 @@ async fn t131_a_forgotten_user_leaves_nothing_to_whoever_is_given_the_id() {
     refusal(world.engine.sign_in("ada", &"wrong".into(), &recognized).await);
     assert_eq!(world.store.budget(&budget).await.unwrap(), None, "the device cookie has no budget of its own");
     assert!(!world.store.events(&ada.user.id, 50).await.unwrap().is_empty(), "what happened is kept");
-    let Ok(SignIn::Granted(grant)) = ada.enters_password().await else { panic!("there is no device") };
-    assert_eq!(grant.signed_in().level(), Level::Aal1);
+    let Ok(SignIn::Complete(new_session)) = ada.enters_password().await else { panic!("there is no device") };
+    assert_eq!(new_session.signed_in().level(), Level::Aal1);
     assert_eq!(world.engine.factors(&of_bob).await.unwrap().devices[0].kind, Kind::TOTP, "bob has what he had");
     world.engine.sign_in("ada", &ada.password.as_str().into(), &recognized).await.unwrap();
     let cookies = world.store.device_cookies(&ada.user.id).await.unwrap();

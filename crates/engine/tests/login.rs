@@ -19,8 +19,8 @@ async fn a_code_opens_the_door_once() {
     let ada = world.user("ada");
     ada.sets_up().await;
     let code = ada.code();
-    let grant = ada.signs_in(&code).await.unwrap();
-    assert_eq!(grant.signed_in().level(), Level::Aal2);
+    let new_session = ada.signs_in(&code).await.unwrap();
+    assert_eq!(new_session.signed_in().level(), Level::Aal2);
     assert_eq!(refusal(ada.signs_in(&code).await), Refusal::CodeUsed);
 }
 
@@ -64,7 +64,7 @@ async fn t3_one_factor_is_never_enough_for_two() {
     let world = World::new();
     let ada = world.user("ada");
     ada.sets_up().await;
-    assert!(matches!(ada.enters_password().await, Ok(SignIn::Owed(_))));
+    assert!(matches!(ada.enters_password().await, Ok(SignIn::Pending(_))));
 }
 
 #[tokio::test]
@@ -130,9 +130,9 @@ async fn a_code_is_tried_on_the_chosen_device_only() {
     let signed_in = ada.sets_up().await;
     let (run, tablet) = ada.begins_setup(&signed_in).await.unwrap();
     let code = tablet.code_at(world.now());
-    let grant = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
-    let old_codes = ada.makes_backup_codes(grant.signed_in()).await;
-    let codes = ada.makes_backup_codes(grant.signed_in()).await;
+    let new_session = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
+    let old_codes = ada.makes_backup_codes(new_session.signed_in()).await;
+    let codes = ada.makes_backup_codes(new_session.signed_in()).await;
     world.pass(30);
     let asked = ada.is_asked().await.view;
     let other = |kind: &Kind| asked.others.iter().find(|device| device.kind == *kind).unwrap().id.clone();
@@ -330,21 +330,21 @@ async fn a_session_ends_idle_and_in_all_by_its_level() {
     let world = World::new();
     let ada = world.user("ada");
     ada.sets_up().await;
-    let grant = ada.signs_in(&ada.code()).await.unwrap();
+    let new_session = ada.signs_in(&ada.code()).await.unwrap();
     for _ in 0..2 {
         world.pass(10 * 3600 - 60);
-        assert!(ada.session(grant.token()).await.is_some(), "a working day without the site");
+        assert!(ada.session(new_session.token()).await.is_some(), "a working day without the site");
     }
-    let grant = ada.signs_in(&ada.code()).await.unwrap();
+    let new_session = ada.signs_in(&ada.code()).await.unwrap();
     world.pass(10 * 3600);
-    assert!(ada.session(grant.token()).await.is_none(), "idle for ten hours");
-    let grant = ada.signs_in(&ada.code()).await.unwrap();
+    assert!(ada.session(new_session.token()).await.is_none(), "idle for ten hours");
+    let new_session = ada.signs_in(&ada.code()).await.unwrap();
     for _ in 0..24 {
         world.pass(3600 - 1);
-        ada.session(grant.token()).await;
+        ada.session(new_session.token()).await;
     }
     world.pass(24);
-    assert!(ada.session(grant.token()).await.is_none(), "a day in all");
+    assert!(ada.session(new_session.token()).await.is_none(), "a day in all");
 }
 
 #[tokio::test]
@@ -352,13 +352,13 @@ async fn a_session_dies_with_its_stamp_and_with_its_user() {
     let world = World::new();
     let ada = world.user("ada");
     ada.sets_up().await;
-    let grant = ada.signs_in(&ada.code()).await.unwrap();
+    let new_session = ada.signs_in(&ada.code()).await.unwrap();
     world.users.change(&ada.user.id, |user| user.active = false);
-    assert!(ada.session(grant.token()).await.is_none());
+    assert!(ada.session(new_session.token()).await.is_none());
     world.users.change(&ada.user.id, |user| user.active = true);
-    assert!(ada.session(grant.token()).await.is_some());
+    assert!(ada.session(new_session.token()).await.is_some());
     world.users.change(&ada.user.id, |user| user.stamp = "changed".into());
-    assert!(ada.session(grant.token()).await.is_none());
+    assert!(ada.session(new_session.token()).await.is_none());
 }
 
 #[tokio::test]

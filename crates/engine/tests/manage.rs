@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
-    Grant, NewToken, PreviousOwner, Store, TwoFactorStatus,
+    NewSession, NewToken, PreviousOwner, Store, TwoFactorStatus,
     advance::{SignIn, Visit},
     core::{
         Change, DeviceChange, DeviceId, DeviceName, Envelope, EventKind, Kind, Level, Refusal, Sealed, Secret,
@@ -51,14 +51,15 @@ async fn a_password_only_session_never_adds_a_second_factor_where_one_exists() {
 async fn the_first_device_gives_a_new_session_and_ends_the_others() {
     let world = World::new();
     let ada = world.user("ada");
-    let Ok(SignIn::Granted(other)) = ada.enters_password().await else { panic!("not let in") };
-    let Ok(SignIn::Granted(mine)) = ada.enters_password().await else { panic!("not let in") };
+    let Ok(SignIn::Complete(other)) = ada.enters_password().await else { panic!("not let in") };
+    let Ok(SignIn::Complete(mine)) = ada.enters_password().await else { panic!("not let in") };
     let (run, app) = ada.begins_setup(mine.signed_in()).await.unwrap();
     let code = app.code_at(world.now());
-    let grant = world.engine.confirm_enrolment(mine.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap();
-    assert_eq!(grant.signed_in().level(), Level::Aal2);
-    assert_ne!(grant.token().expose(), mine.token().expose());
-    assert!(ada.session(grant.token()).await.is_some());
+    let new_session =
+        world.engine.confirm_enrolment(mine.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap();
+    assert_eq!(new_session.signed_in().level(), Level::Aal2);
+    assert_ne!(new_session.token().expose(), mine.token().expose());
+    assert!(ada.session(new_session.token()).await.is_some());
     assert!(ada.session(mine.token()).await.is_none() && ada.session(other.token()).await.is_none());
 }
 
@@ -75,8 +76,9 @@ async fn setting_up_needs_a_recent_password_and_a_further_device_a_recent_proof(
     assert_eq!(refusal(ada.begins_setup(&verified).await), Refusal::VerificationNeeded);
     let challenge = world.engine.begin_step_up(&verified, None).await.unwrap();
     let device = challenge.view.device.id;
-    let grant = world.engine.step_up(&verified, &challenge.token, &device, &ada.code().into(), &visit()).await.unwrap();
-    assert!(ada.begins_setup(grant.signed_in()).await.is_ok());
+    let new_session =
+        world.engine.step_up(&verified, &challenge.token, &device, &ada.code().into(), &visit()).await.unwrap();
+    assert!(ada.begins_setup(new_session.signed_in()).await.is_ok());
 }
 
 /// T38: a setup begun and abandoned changes nothing: the old factor works, the new secret does not.
@@ -194,11 +196,11 @@ async fn disabling_removes_every_device_and_ends_every_other_session() {
     ada.begins_setup(&signed_in).await.unwrap();
     let other = ada.signs_in(&ada.code()).await.unwrap();
     let run = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
-    let grant = world.engine.disable(&signed_in, &run, &visit()).await.unwrap();
-    assert_eq!(grant.signed_in().level(), Level::Aal1);
+    let new_session = world.engine.disable(&signed_in, &run, &visit()).await.unwrap();
+    assert_eq!(new_session.signed_in().level(), Level::Aal1);
     assert!(world.store.factors(&ada.user.id).await.unwrap().devices.is_empty(), "confirmed or not");
-    assert!(ada.session(grant.token()).await.is_some() && ada.session(other.token()).await.is_none());
-    assert!(matches!(ada.enters_password().await, Ok(SignIn::Granted(_))));
+    assert!(ada.session(new_session.token()).await.is_some() && ada.session(other.token()).await.is_none());
+    assert!(matches!(ada.enters_password().await, Ok(SignIn::Complete(_))));
 }
 
 #[tokio::test]
@@ -236,15 +238,16 @@ async fn changing_the_password_asks_for_it_and_ends_everything_else() {
         world.engine.change_password(&mine, &current.into(), &"a new long password".into(), &visit()).await
     };
     assert_eq!(refusal(change("wrong").await), Refusal::PasswordWrong);
-    let grant = change(&ada.password).await.unwrap();
-    assert_eq!(grant.signed_in().level(), Level::Aal2);
-    assert!(ada.session(grant.token()).await.is_some() && ada.session(other.token()).await.is_none());
+    let new_session = change(&ada.password).await.unwrap();
+    assert_eq!(new_session.signed_in().level(), Level::Aal2);
+    assert!(ada.session(new_session.token()).await.is_some() && ada.session(other.token()).await.is_none());
     world.pass(30);
     let refused = ada.answers(&pending.token, &pending.view.device.id, &ada.code()).await;
     assert_eq!(refusal(refused), Refusal::AttemptOver);
     // One of the twenty was wrong before, and one sign-in stopped half way.
     for _ in 0..18 {
-        let refused = world.engine.change_password(grant.signed_in(), &"wrong".into(), &"x".into(), &visit()).await;
+        let refused =
+            world.engine.change_password(new_session.signed_in(), &"wrong".into(), &"x".into(), &visit()).await;
         assert_eq!(refusal(refused), Refusal::PasswordWrong);
     }
     assert!(matches!(refusal(ada.enters_password().await), Refusal::TooManyFailures { .. }));
@@ -259,15 +262,15 @@ async fn staff_take_factors_away_and_hand_out_one_code_and_both_hold_at_once() {
         Refusal::NotEnabled
     );
     let signed_in = ada.sets_up().await;
-    let grant = ada.signs_in(&ada.code()).await.unwrap();
+    let new_session = ada.signs_in(&ada.code()).await.unwrap();
     for _ in 0..2 {
         let code = world.engine.add_backup_code(&ada.user, DeviceName::parse("Codes").unwrap(), None).await.unwrap();
         ada.signs_in_with_backup_code(code.expose()).await.unwrap();
     }
     assert_eq!(world.engine.factors(&signed_in).await.unwrap().backup_codes_left, Some(0));
     world.engine.disable_two_factor(&ada.user).await.unwrap();
-    assert!(ada.session(grant.token()).await.is_none());
-    assert!(matches!(ada.enters_password().await, Ok(SignIn::Granted(_))));
+    assert!(ada.session(new_session.token()).await.is_none());
+    assert!(matches!(ada.enters_password().await, Ok(SignIn::Complete(_))));
 }
 
 /// Two rows whose sealed states were exchanged do not open, for either user: a fault, never a "no" and never a "yes".
@@ -333,7 +336,7 @@ async fn a_setup_at_its_cap_is_over_and_switches_nothing_on() {
     for expected in [Refusal::CodeWrong, Refusal::CodeWrong, Refusal::AttemptOver] {
         assert_eq!(confirm(app.wrong_code_at(world.now())).await, expected);
     }
-    assert!(matches!(ada.enters_password().await, Ok(SignIn::Granted(_))), "the password is still enough");
+    assert!(matches!(ada.enters_password().await, Ok(SignIn::Complete(_))), "the password is still enough");
     ada.sets_up().await;
 }
 
@@ -368,12 +371,12 @@ async fn signing_out_ends_the_session_whatever_becomes_of_the_pending_login() {
     let world = World::new();
     let ada = world.user("ada");
     ada.sets_up().await;
-    let grant = ada.signs_in(&ada.code()).await.unwrap();
+    let new_session = ada.signs_in(&ada.code()).await.unwrap();
     world.pass(30);
     let pending = ada.is_asked().await;
     ada.answers(&pending.token, &pending.view.device.id, &ada.code()).await.unwrap();
-    world.engine.sign_out(Some(grant.signed_in()), Some(&pending.token), &visit()).await.unwrap();
-    assert!(ada.session(grant.token()).await.is_none());
+    world.engine.sign_out(Some(new_session.signed_in()), Some(&pending.token), &visit()).await.unwrap();
+    assert!(ada.session(new_session.token()).await.is_none());
 }
 
 /// A removed device takes the other sessions along that it verified.
@@ -458,8 +461,8 @@ async fn t120_a_user_has_no_more_devices_than_there_may_be() {
     ada.makes_backup_codes(&first).await;
     let (run, app) = ada.begins_setup(&first).await.unwrap();
     let code = app.code_at(world.now());
-    let grant = world.engine.confirm_enrolment(&first, &run, &code.as_str().into(), &visit()).await.unwrap();
-    let own = grant.signed_in();
+    let new_session = world.engine.confirm_enrolment(&first, &run, &code.as_str().into(), &visit()).await.unwrap();
+    let own = new_session.signed_in();
     let full = Refusal::TooManyDevices { most: 2 };
     assert_eq!(refusal(ada.begins_setup(own).await), full, "backup codes do not count");
     let name = DeviceName::parse("Token").unwrap();
@@ -516,8 +519,8 @@ async fn t151_an_answer_that_was_judged_before_a_token_moved_opens_nothing_after
         let (engine, device) = (world.engine.clone(), token.id.clone());
         let answering = tokio::spawn(async move { engine.answer(&run, &device, &"755224".into(), &visit()).await });
         world.engine.take_over_device(&bob.user, &token).await.unwrap();
-        if let Ok((grant, _)) = answering.await.unwrap() {
-            assert!(ada.session(grant.token()).await.is_none(), "ended by the move");
+        if let Ok((new_session, _)) = answering.await.unwrap() {
+            assert!(ada.session(new_session.token()).await.is_none(), "ended by the move");
         }
         assert!(world.store.factors(&ada.user.id).await.unwrap().devices.is_empty());
         bob.answers(&bob.is_asked().await.token, &token.id, "287082").await.unwrap();
@@ -531,7 +534,7 @@ fn token(key: &[u8; 20]) -> NewToken {
 }
 
 /// Gives this token to a user without a second factor, who signs in with it and sets up an app in that session.
-async fn takes_token_and_app(world: &World, person: &Person, token: &NewToken) -> Grant {
+async fn takes_token_and_app(world: &World, person: &Person, token: &NewToken) -> NewSession {
     world.engine.take_over_device(&person.user, token).await.unwrap();
     let first = person.answers(&person.is_asked().await.token, &token.id, "755224").await.unwrap();
     let (run, app) = person.begins_setup(first.signed_in()).await.unwrap();
@@ -581,8 +584,9 @@ async fn t152_an_expired_token_is_not_what_a_user_is_left_with() {
     let first = ada.answers(&run, &token.id, "755224").await.unwrap();
     let (run, app) = ada.begins_setup(first.signed_in()).await.unwrap();
     let code = app.code_at(world.now());
-    let grant = world.engine.confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap();
-    let own = grant.signed_in();
+    let new_session =
+        world.engine.confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap();
+    let own = new_session.signed_in();
     let app = own.session().device.clone().unwrap();
 
     world.pass(30);

@@ -44,7 +44,7 @@ async fn is_sent(world: &World, person: &Person, browser: Option<&BrowserToken>)
 /// Signs in with the password.
 async fn asks(world: &World, person: &Person, browser: Option<&BrowserToken>) -> Challenge {
     let asked = world.engine.sign_in(&person.user.name, &person.password.as_str().into(), &from(browser)).await;
-    let Ok(SignIn::Owed(challenge)) = asked else { panic!("{asked:?}") };
+    let Ok(SignIn::Pending(challenge)) = asked else { panic!("{asked:?}") };
     challenge
 }
 

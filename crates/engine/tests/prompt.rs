@@ -14,7 +14,7 @@ use countersign_testkit::{Person, World};
 async fn is_asked(world: &World, person: &Person, browser: Option<&BrowserToken>) -> Challenge {
     let visit = Visit { browser: browser.cloned(), ..Visit::default() };
     let asked = world.engine.sign_in(&person.user.name, &person.password.as_str().into(), &visit).await;
-    let Ok(SignIn::Owed(challenge)) = asked else { panic!("{asked:?}") };
+    let Ok(SignIn::Pending(challenge)) = asked else { panic!("{asked:?}") };
     challenge
 }
 
@@ -66,8 +66,8 @@ async fn t125_names_are_shown_where_two_devices_are_alike_without_them() {
     let signed_in = ada.sets_up().await;
     let (run, second) = ada.begins_setup(&signed_in).await.unwrap();
     let code = second.code_at(world.now());
-    let grant = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
-    ada.makes_backup_codes(grant.signed_in()).await;
+    let new_session = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
+    ada.makes_backup_codes(new_session.signed_in()).await;
     let stranger = is_asked(&world, &ada, None).await;
     let names: Vec<_> = shown(&stranger).map(|device| (device.kind.as_str(), name(device))).collect();
     assert_eq!(names, [("totp", Some("Phone")), ("totp", Some("Phone")), ("backup-codes", None)]);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use countersign_engine::{
-    AttemptToken, Grant, SignedIn, Stop,
+    AttemptToken, NewSession, SignedIn, Stop,
     advance::{Enrolment, SignIn, Visit},
     core::{DeviceName, Kind, Level, Refusal, Status, flow::Purpose},
     memory::MemoryStore,
@@ -15,7 +15,7 @@ fn visit() -> Visit {
     Visit::default()
 }
 
-async fn steps_up(world: &World, person: &Person, signed_in: &SignedIn) -> Grant {
+async fn steps_up(world: &World, person: &Person, signed_in: &SignedIn) -> NewSession {
     let challenge = world.engine.begin_step_up(signed_in, None).await.unwrap();
     let (run, device) = (challenge.token, challenge.view.device.id);
     world.engine.step_up(signed_in, &run, &device, &person.code().into(), &visit()).await.unwrap()
@@ -25,7 +25,7 @@ async fn is_open(world: &World, signed_in: &SignedIn) -> bool {
     world.store.session(&signed_in.session().key).await.unwrap().is_some()
 }
 
-async fn confirms(world: &World, signed_in: &SignedIn, run: &AttemptToken, app: &SoftApp) -> Result<Grant, Stop> {
+async fn confirms(world: &World, signed_in: &SignedIn, run: &AttemptToken, app: &SoftApp) -> Result<NewSession, Stop> {
     world.engine.confirm_enrolment(signed_in, run, &app.code_at(world.now()).into(), &visit()).await
 }
 
@@ -123,22 +123,26 @@ async fn a_password_that_is_proved_again_in_a_session_lets_its_setup_go_on() {
     world.pass(101);
     assert_eq!(refusal(confirms(&world, &own, &run, &app).await), Refusal::PasswordNeeded);
     let password = ada.password.as_str().into();
-    let grant = world.engine.confirm_password(&own, &password, &visit()).await.unwrap();
+    let new_session = world.engine.confirm_password(&own, &password, &visit()).await.unwrap();
     assert!(!is_open(&world, &own).await, "the new session replaces it");
-    assert_eq!((grant.signed_in().level(), grant.signed_in().session().signed_in), (Level::Aal1, world.now()));
-    confirms(&world, grant.signed_in(), &run, &app).await.unwrap();
+    assert_eq!(
+        (new_session.signed_in().level(), new_session.signed_in().session().signed_in),
+        (Level::Aal1, world.now())
+    );
+    confirms(&world, new_session.signed_in(), &run, &app).await.unwrap();
     // The same by signing in where the old session is sent along, as a browser does.
     let bob = world.user("bob");
-    let SignIn::Granted(own) = bob.enters_password().await.unwrap() else { panic!("nothing more is owed") };
+    let SignIn::Complete(own) = bob.enters_password().await.unwrap() else { panic!("nothing more is owed") };
     world.pass(500);
     let (run, app) = bob.begins_setup(own.signed_in()).await.unwrap();
     world.pass(101);
     let shown = Visit { session: Some(own.token().clone()), ..visit() };
-    let SignIn::Granted(grant) = world.engine.sign_in("bob", &bob.password.as_str().into(), &shown).await.unwrap()
+    let SignIn::Complete(new_session) =
+        world.engine.sign_in("bob", &bob.password.as_str().into(), &shown).await.unwrap()
     else {
         panic!("nothing more is owed")
     };
-    confirms(&world, grant.signed_in(), &run, &app).await.unwrap();
+    confirms(&world, new_session.signed_in(), &run, &app).await.unwrap();
 }
 
 /// T37: what was signed out of goes on nowhere, whoever still has the token.
@@ -146,15 +150,16 @@ async fn a_password_that_is_proved_again_in_a_session_lets_its_setup_go_on() {
 async fn t37_a_setup_ends_with_the_session_that_was_signed_out_of() {
     let world = World::new();
     let ada = world.user("ada");
-    let SignIn::Granted(own) = ada.enters_password().await.unwrap() else { panic!("nothing more is owed") };
+    let SignIn::Complete(own) = ada.enters_password().await.unwrap() else { panic!("nothing more is owed") };
     let (run, app) = ada.begins_setup(own.signed_in()).await.unwrap();
     world.engine.sign_out(Some(own.signed_in()), None, &visit()).await.unwrap();
     let shown = Visit { session: Some(own.token().clone()), ..visit() };
-    let SignIn::Granted(grant) = world.engine.sign_in("ada", &ada.password.as_str().into(), &shown).await.unwrap()
+    let SignIn::Complete(new_session) =
+        world.engine.sign_in("ada", &ada.password.as_str().into(), &shown).await.unwrap()
     else {
         panic!("nothing more is owed")
     };
-    assert_eq!(refusal(confirms(&world, grant.signed_in(), &run, &app).await), Refusal::AttemptOver);
+    assert_eq!(refusal(confirms(&world, new_session.signed_in(), &run, &app).await), Refusal::AttemptOver);
 }
 
 /// T25: a wrong password costs what it costs at the sign-in, and the session stays what it is.

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use countersign_engine::{
-    AttemptToken, Grant, SignedIn, Stop,
+    AttemptToken, NewSession, SignedIn, Stop,
     advance::{Challenge, SignIn, Visit},
     core::{DeviceName, Kind, Level, Secret, SessionKey, Timestamp, flow::Purpose},
 };
@@ -124,12 +124,12 @@ impl Play {
     async fn gives_password(&mut self, right: bool) {
         let password = if right { self.password.clone() } else { "wrong".into() };
         match self.world.engine.sign_in("ada", &password.into(), &Visit::default()).await {
-            Ok(SignIn::Granted(grant)) => {
+            Ok(SignIn::Complete(new_session)) => {
                 assert!(right && self.apps.is_empty(), "a password alone is enough only where no factor is set up");
-                assert_eq!(grant.signed_in().level(), Level::Aal1);
-                self.sessions.push(grant.signed_in().clone());
+                assert_eq!(new_session.signed_in().level(), Level::Aal1);
+                self.sessions.push(new_session.signed_in().clone());
             }
-            Ok(SignIn::Owed(challenge)) => {
+            Ok(SignIn::Pending(challenge)) => {
                 assert!(right && !self.apps.is_empty());
                 self.runs.push(challenge);
             }
@@ -144,7 +144,7 @@ impl Play {
         let Some(device) = asked else { return };
         let answer = self.answer(with);
         let outcome = self.world.engine.answer(&token, &device, &answer.as_str().into(), &Visit::default()).await;
-        self.explain(outcome.map(|(grant, _)| grant), with, &token, &answer);
+        self.explain(outcome.map(|(new_session, _)| new_session), with, &token, &answer);
     }
 
     async fn steps_up(&mut self, session: usize, with: With) {
@@ -161,14 +161,14 @@ impl Play {
     }
 
     /// The witness's word on a second factor that was taken.
-    fn explain(&mut self, outcome: Result<Grant, Stop>, with: With, attempt: &AttemptToken, answer: &str) {
-        let grant = match outcome {
-            Ok(grant) => grant,
+    fn explain(&mut self, outcome: Result<NewSession, Stop>, with: With, attempt: &AttemptToken, answer: &str) {
+        let new_session = match outcome {
+            Ok(new_session) => new_session,
             Err(Stop::Refused(_)) => return,
             Err(Stop::Faulted(fault)) => panic!("{fault}"),
         };
-        assert_eq!(grant.signed_in().level(), Level::Aal2);
-        let (key, now) = (grant.signed_in().session().key.clone(), self.world.now());
+        assert_eq!(new_session.signed_in().level(), Level::Aal2);
+        let (key, now) = (new_session.signed_in().session().key.clone(), self.world.now());
         let call = (attempt.expose().to_owned(), answer.to_owned());
         if let Some((first, at)) = self.taken.get(&call) {
             // The same answer to the same attempt, sent again, gives the same session and is nothing new.
@@ -188,7 +188,7 @@ impl Play {
             With::BackupCode(_) => assert!(self.codes.contains(&answer.to_owned()), "a code of no set was taken"),
             With::WrongCode | With::OtherDevice => panic!("{with:?} was taken"),
         }
-        self.sessions.push(grant.signed_in().clone());
+        self.sessions.push(new_session.signed_in().clone());
     }
 
     /// What an answer uses up: six digits may come again, a step of an app does not.
@@ -227,11 +227,11 @@ impl Play {
         let code = if right { app.code_at(self.world.now()) } else { app.wrong_code_at(self.world.now()) };
         let outcome =
             self.world.engine.confirm_enrolment(&session, &run, &code.as_str().into(), &Visit::default()).await;
-        if let Ok(grant) = outcome {
+        if let Ok(new_session) = outcome {
             assert!(right && self.may_change(&session), "a factor was added without the proofs that are owed");
             self.used.insert(self.mark_by(&app, &code));
             self.apps.push(app);
-            self.sessions.push(grant.signed_in().clone());
+            self.sessions.push(new_session.signed_in().clone());
         }
     }
 
@@ -244,7 +244,7 @@ impl Play {
         let name = DeviceName::parse("Codes").unwrap();
         if let Ok(made) = self.world.engine.make_backup_codes(&session, &run, name, &Visit::default()).await {
             assert!(!self.apps.is_empty() && self.may_change(&session));
-            self.sessions.extend(made.renewed.map(|grant| grant.signed_in().clone()));
+            self.sessions.extend(made.renewed.map(|new_session| new_session.signed_in().clone()));
             self.codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
         }
     }
@@ -255,11 +255,11 @@ impl Play {
             return;
         }
         let Ok(run) = self.world.engine.begin(&session, Purpose::Disable).await else { return };
-        if let Ok(grant) = self.world.engine.disable(&session, &run, &Visit::default()).await {
+        if let Ok(new_session) = self.world.engine.disable(&session, &run, &Visit::default()).await {
             assert!(!self.apps.is_empty() && self.may_change(&session));
-            assert_eq!(grant.signed_in().level(), Level::Aal1);
+            assert_eq!(new_session.signed_in().level(), Level::Aal1);
             self.forget_factors();
-            self.sessions.push(grant.signed_in().clone());
+            self.sessions.push(new_session.signed_in().clone());
         }
     }
 
@@ -271,11 +271,13 @@ impl Play {
         let current: Secret = if right { self.password.as_str().into() } else { "wrong".into() };
         let new = format!("{}+", self.password);
         let engine = &self.world.engine;
-        if let Ok(grant) = engine.change_password(&session, &current, &new.as_str().into(), &Visit::default()).await {
+        if let Ok(new_session) =
+            engine.change_password(&session, &current, &new.as_str().into(), &Visit::default()).await
+        {
             assert!(right && (self.apps.is_empty() || session.level() == Level::Aal2));
-            assert_eq!(grant.signed_in().level(), session.level());
+            assert_eq!(new_session.signed_in().level(), session.level());
             self.password = new;
-            self.sessions.push(grant.signed_in().clone());
+            self.sessions.push(new_session.signed_in().clone());
         }
     }
 

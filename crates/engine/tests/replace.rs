@@ -32,10 +32,10 @@ async fn confirms(world: &World, person: &Person, signed_in: &SignedIn, run: &At
     let key = world.engine.setup(signed_in, run).await?.key.unwrap();
     let app = SoftApp::with_key(key.text.expose());
     let code = app.code_at(world.now());
-    let grant = world.engine.confirm_enrolment(signed_in, run, &code.into(), &visit()).await?;
+    let new_session = world.engine.confirm_enrolment(signed_in, run, &code.into(), &visit()).await?;
     person.takes(app);
     world.pass(30);
-    Ok(grant.signed_in().clone())
+    Ok(new_session.signed_in().clone())
 }
 
 async fn adds(world: &World, person: &Person, signed_in: &SignedIn, name: &str) -> SignedIn {
@@ -127,8 +127,8 @@ async fn a_device_is_replaced_only_by_one_that_may_be_there_without_it() {
     // With a mailbox beside it, the app is not the only device, and cannot go all the same.
     let run = world.engine.begin_enrolment(&signed_in, mail(), &visit()).await.unwrap();
     let code = world.outbox.code();
-    let grant = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &visit()).await.unwrap();
-    let refused = removes(&world, grant.signed_in(), &app_id).await;
+    let new_session = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &visit()).await.unwrap();
+    let refused = removes(&world, new_session.signed_in(), &app_id).await;
     assert_eq!(refusal(refused), Refusal::LastDevice { others: 1 });
 }
 

@@ -77,7 +77,7 @@ async fn t119_a_code_of_an_app_that_was_used_since_the_backup_is_not_accepted_ag
         for (seconds, right) in [(1, false), (25, false), (30, true)] {
             restored.pass(seconds);
             let owed = engine.sign_in("ada", &password, &visit).await;
-            let Ok(SignIn::Owed(asked)) = owed else { panic!("{owed:?}") };
+            let Ok(SignIn::Pending(asked)) = owed else { panic!("{owed:?}") };
             let device = &asked.view.device.id;
             let again = engine.answer(&asked.token, device, &code.as_str().into(), &visit).await;
             let refused = refusal(again);

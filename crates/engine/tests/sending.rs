@@ -4,7 +4,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use countersign_engine::{
-    AttemptToken, Engine, Grant, SignedIn, Stop,
+    AttemptToken, Engine, NewSession, SignedIn, Stop,
     advance::{Challenge, Enrolment, SignIn, Visit},
     core::{
         DeliveryStatus, DeviceName, Kind, Level, Refusal,
@@ -29,9 +29,9 @@ async fn begins(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> Re
 async fn sets_up(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> SignedIn {
     let run = begins(world, signed_in, kind, to).await.unwrap();
     let code = world.outbox.code();
-    let grant = world.engine.confirm_enrolment(signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
+    let new_session = world.engine.confirm_enrolment(signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
     world.pass(60);
-    grant.signed_in().clone()
+    new_session.signed_in().clone()
 }
 
 async fn with_sms(world: &World, name: &str) -> Person {
@@ -41,9 +41,12 @@ async fn with_sms(world: &World, name: &str) -> Person {
     person
 }
 
-async fn answers(engine: &Engine, challenge: &Challenge, code: &str) -> Result<Grant, Stop> {
+async fn answers(engine: &Engine, challenge: &Challenge, code: &str) -> Result<NewSession, Stop> {
     let visit = Visit::default();
-    engine.answer(&challenge.token, &challenge.view.device.id, &code.into(), &visit).await.map(|(grant, _)| grant)
+    engine
+        .answer(&challenge.token, &challenge.view.device.id, &code.into(), &visit)
+        .await
+        .map(|(new_session, _)| new_session)
 }
 
 fn is_sent(device: &PromptView) -> bool {
@@ -243,7 +246,7 @@ async fn to_a_device_that_would_not_listen_nothing_is_sent() {
     let asks = async |browser| {
         let visit = Visit { browser, ..Visit::default() };
         let asked = world.engine.sign_in("ada", &ada.password.as_str().into(), &visit).await;
-        let Ok(SignIn::Owed(challenge)) = asked else { panic!("{asked:?}") };
+        let Ok(SignIn::Pending(challenge)) = asked else { panic!("{asked:?}") };
         challenge.unsent
     };
     assert_eq!((asks(None).await, outbox.count()), (Some(Refusal::BrowserUnknown), sent));

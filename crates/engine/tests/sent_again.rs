@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use countersign_engine::{
-    Grant, SignedIn, Stop,
+    NewSession, SignedIn, Stop,
     advance::{AtOnce, Challenge, Enrolment, Said, Visit},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, view::AnswerForm},
     memory::MemoryStore,
@@ -27,9 +27,9 @@ async fn adds(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> Sign
     let enrolment = Enrolment { kind, name: DeviceName::parse("Phone").unwrap(), to: Some(to.into()) };
     let run = world.engine.begin_enrolment(signed_in, enrolment, &visit()).await.unwrap();
     let code = world.outbox.code().into();
-    let grant = world.engine.confirm_enrolment(signed_in, &run, &code, &visit()).await.unwrap();
+    let new_session = world.engine.confirm_enrolment(signed_in, &run, &code, &visit()).await.unwrap();
     world.pass(60);
-    grant.signed_in().clone()
+    new_session.signed_in().clone()
 }
 
 async fn with_sms(world: &World) -> (Person, SignedIn) {
@@ -38,9 +38,9 @@ async fn with_sms(world: &World) -> (Person, SignedIn) {
     (ada, signed_in)
 }
 
-async fn answers(world: &World, asked: &Challenge, code: &str) -> Result<Grant, Stop> {
+async fn answers(world: &World, asked: &Challenge, code: &str) -> Result<NewSession, Stop> {
     let device = &asked.view.device.id;
-    world.engine.answer(&asked.token, device, &code.into(), &visit()).await.map(|(grant, _)| grant)
+    world.engine.answer(&asked.token, device, &code.into(), &visit()).await.map(|(new_session, _)| new_session)
 }
 
 fn good_until(asked: &Challenge) -> Option<countersign_engine::core::Timestamp> {

@@ -221,8 +221,8 @@ async fn t36_r107_new_backup_codes_end_what_the_old_ones_vouched_for() {
     let signed_in = ada.sets_up().await;
     let by_app = makes(&world, &signed_in).await;
     let codes = ada.makes_backup_codes(&signed_in).await;
-    let grant = ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
-    let by_code = makes(&world, grant.signed_in()).await;
+    let new_session = ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
+    let by_code = makes(&world, new_session.signed_in()).await;
     assert_eq!(shown(&world, &by_code).await.unwrap().proved().method, Some(Kind::BACKUP_CODES));
     ada.makes_backup_codes(&signed_in).await;
     assert!(!opens(&world, &by_code).await && opens(&world, &by_app).await);

@@ -60,8 +60,8 @@ async fn t155_stepping_up_by_mail_neither_lowers_a_session_nor_makes_its_proof_r
     let step = world.engine.begin_step_up(&old, Some(&mailbox)).await.unwrap();
     let sent = world.engine.send_step_up(&old, &step.token, &mailbox, &visit()).await.unwrap();
     let code = world.outbox.code();
-    let grant = world.engine.step_up(&old, &sent.token, &mailbox, &code.into(), &visit()).await.unwrap();
-    let new = grant.signed_in();
+    let new_session = world.engine.step_up(&old, &sent.token, &mailbox, &code.into(), &visit()).await.unwrap();
+    let new = new_session.signed_in();
     assert_eq!(new.level(), Level::Aal2);
     assert_eq!(new.session().proved(), old.session().proved());
     assert_eq!(refusal(world.engine.begin(new, Purpose::Disable).await), Refusal::VerificationNeeded);

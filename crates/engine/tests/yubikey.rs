@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use countersign_engine::{
-    Grant, SignedIn, Stop,
+    NewSession, SignedIn, Stop,
     advance::{Challenge, Enrolment, Visit},
     core::{DeviceName, Kind, Refusal, method::question::Reply, view::AnswerForm},
     memory::MemoryStore,
@@ -15,7 +15,7 @@ fn world() -> World {
     World::with_every_method(Arc::new(MemoryStore::default()))
 }
 
-async fn confirms(world: &World, signed_in: &SignedIn, typed: &str) -> Result<Grant, Stop> {
+async fn confirms(world: &World, signed_in: &SignedIn, typed: &str) -> Result<NewSession, Stop> {
     let enrolment = Enrolment { kind: Kind::YUBIKEY, name: DeviceName::parse("Key").unwrap(), to: None };
     let run = world.engine.begin_enrolment(signed_in, enrolment, &Visit::default()).await.unwrap();
     let setup = world.engine.setup(signed_in, &run).await.unwrap();
@@ -29,10 +29,10 @@ async fn with_key(world: &World) -> (Person, SoftYubikey) {
     (ada, key)
 }
 
-async fn answers(world: &World, challenge: &Challenge, typed: &str) -> Result<Grant, Stop> {
+async fn answers(world: &World, challenge: &Challenge, typed: &str) -> Result<NewSession, Stop> {
     let device = &challenge.view.device.id;
     let answered = world.engine.answer(&challenge.token, device, &typed.into(), &Visit::default()).await;
-    answered.map(|(grant, _)| grant)
+    answered.map(|(new_session, _)| new_session)
 }
 
 async fn failures(world: &World, ada: &Person) -> u32 {

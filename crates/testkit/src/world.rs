@@ -6,7 +6,7 @@ use std::{
 };
 
 use countersign_engine::{
-    AttemptToken, Clock, Engine, Grant, Keyring, Parts, SessionToken, SignedIn, Stop, Store, User,
+    AttemptToken, Clock, Engine, Keyring, NewSession, Parts, SessionToken, SignedIn, Stop, Store, User,
     advance::{Challenge, Enrolment, SignIn, Visit},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, Timestamp, flow::Purpose, sending::EmailRule},
     memory::MemoryStore,
@@ -125,7 +125,7 @@ impl Person {
     /// Gives the right password and is asked for a device.
     pub async fn is_asked(&self) -> Challenge {
         match self.enters_password().await {
-            Ok(SignIn::Owed(challenge)) => challenge,
+            Ok(SignIn::Pending(challenge)) => challenge,
             other => panic!("{} is not asked for a device: {other:?}", self.user.name),
         }
     }
@@ -133,19 +133,19 @@ impl Person {
     /// Gives the right password and is let in with it alone.
     pub async fn signs_in_with_password(&self) -> SignedIn {
         match self.enters_password().await {
-            Ok(SignIn::Granted(grant)) => grant.signed_in().clone(),
+            Ok(SignIn::Complete(new_session)) => new_session.signed_in().clone(),
             other => panic!("{} is not let in with a password: {other:?}", self.user.name),
         }
     }
 
     /// Signs in with the password and this answer to the device that is asked.
-    pub async fn signs_in(&self, answer: &str) -> Result<Grant, Stop> {
+    pub async fn signs_in(&self, answer: &str) -> Result<NewSession, Stop> {
         let challenge = self.is_asked().await;
         self.answers(&challenge.token, &challenge.view.device.id, answer).await
     }
 
     /// Signs in with the password and a backup code.
-    pub async fn signs_in_with_backup_code(&self, code: &str) -> Result<Grant, Stop> {
+    pub async fn signs_in_with_backup_code(&self, code: &str) -> Result<NewSession, Stop> {
         let challenge = self.is_asked().await;
         let asked = [&challenge.view.device].into_iter().chain(&challenge.view.others);
         let codes = asked.into_iter().find(|device| device.kind == Kind::BACKUP_CODES).expect("there are backup codes");
@@ -153,9 +153,9 @@ impl Person {
     }
 
     /// Answers a device in a login that is under way.
-    pub async fn answers(&self, run: &AttemptToken, device: &DeviceId, answer: &str) -> Result<Grant, Stop> {
-        let (grant, _) = self.world.engine.answer(run, device, &answer.into(), &Visit::default()).await?;
-        Ok(grant)
+    pub async fn answers(&self, run: &AttemptToken, device: &DeviceId, answer: &str) -> Result<NewSession, Stop> {
+        let (new_session, _) = self.world.engine.answer(run, device, &answer.into(), &Visit::default()).await?;
+        Ok(new_session)
     }
 
     /// Begins to set up an authenticator app.
@@ -173,12 +173,12 @@ impl Person {
         let signed_in = self.signs_in_with_password().await;
         let (run, app) = self.begins_setup(&signed_in).await.expect("setup begins");
         let code = app.code_at(self.world.now());
-        let grant =
+        let new_session =
             self.world.engine.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &Visit::default()).await;
-        let grant = grant.expect("setup ends");
+        let new_session = new_session.expect("setup ends");
         self.takes(app);
         self.world.pass(30);
-        grant.signed_in().clone()
+        new_session.signed_in().clone()
     }
 
     /// Has this app from now on.

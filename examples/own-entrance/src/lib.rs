@@ -14,7 +14,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use countersign::engine::{
-    Engine, Grant, Stop,
+    Engine, NewSession, Stop,
     advance::{Challenge, DeviceCookieSupport, SignIn, Visit},
     core::Secret,
 };
@@ -64,8 +64,8 @@ impl<'a> Talk<'a> {
         let Some(name) = self.lines.next_line().await? else { return Ok(()) };
         let Some(password) = self.lines.next_line().await? else { return Ok(()) };
         match self.engine.sign_in(&name, &Secret::new(password), &self.visit).await {
-            Ok(SignIn::Granted(grant)) => self.say(&let_in(&grant)).await,
-            Ok(SignIn::Owed(owed)) => self.second_step(&owed).await,
+            Ok(SignIn::Complete(new_session)) => self.say(&let_in(&new_session)).await,
+            Ok(SignIn::Pending(owed)) => self.second_step(&owed).await,
             Err(stop) => self.say(&self.stopped(&stop)).await,
         }
     }
@@ -76,7 +76,7 @@ impl<'a> Talk<'a> {
         self.say(&format!("ASK {}", view.device.kind)).await?;
         while let Some(answer) = self.lines.next_line().await? {
             match self.engine.answer(token, &view.device.id, &Secret::new(answer), &self.visit).await {
-                Ok((grant, _)) => return self.say(&let_in(&grant)).await,
+                Ok((new_session, _)) => return self.say(&let_in(&new_session)).await,
                 Err(stop) => self.say(&self.stopped(&stop)).await?,
             }
         }
@@ -104,6 +104,6 @@ impl<'a> Talk<'a> {
 }
 
 /// The session is theirs: its token opens the API and the host's routes, and signing out there ends it.
-fn let_in(grant: &Grant) -> String {
-    format!("OK {} {}", grant.signed_in().session().level.as_str(), grant.token().expose())
+fn let_in(new_session: &NewSession) -> String {
+    format!("OK {} {}", new_session.signed_in().session().level.as_str(), new_session.token().expose())
 }

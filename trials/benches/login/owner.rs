@@ -88,12 +88,13 @@ async fn browsers_of(place: &Place, someone: &Arc<Someone>, count: usize) -> Vec
         let now = SystemClock.now().before(ago);
         let engine = seed::engine(place, Arc::new(StillClock::at(now)));
         let visit = Visit::default();
-        let Ok(SignIn::Owed(challenge)) = engine.sign_in(&someone.name, &"any".into(), &visit).await else {
+        let Ok(SignIn::Pending(challenge)) = engine.sign_in(&someone.name, &"any".into(), &visit).await else {
             panic!("{} is not asked for a device", someone.name)
         };
         let code = Secret::new(someone.app.code_at(now));
-        let (grant, _) = engine.answer(&challenge.token, &someone.device, &code, &visit).await.unwrap();
-        let device_cookie = format!("countersign-browser={}", grant.browser().expect("the browser is known").expose());
+        let (new_session, _) = engine.answer(&challenge.token, &someone.device, &code, &visit).await.unwrap();
+        let device_cookie =
+            format!("countersign-browser={}", new_session.browser().expect("the browser is known").expose());
         browsers.push(Browser { someone: someone.clone(), device_cookie });
     }
     browsers

@@ -143,15 +143,17 @@ async fn add(users: UserTable, engine: Engine, number: usize, hash: Secret, now:
     };
     assert_eq!(users.insert(row).await.unwrap(), Insertion::Inserted);
     let visit = Visit::default();
-    let Ok(SignIn::Granted(grant)) = engine.sign_in(&name, &"any".into(), &visit).await else { panic!("not let in") };
+    let Ok(SignIn::Complete(new_session)) = engine.sign_in(&name, &"any".into(), &visit).await else {
+        panic!("not let in")
+    };
     let called = DeviceName::parse("Authenticator app").unwrap();
     let enrolment = Enrolment { kind: Kind::TOTP, name: called, to: None };
-    let run = engine.begin_enrolment(grant.signed_in(), enrolment, &visit);
+    let run = engine.begin_enrolment(new_session.signed_in(), enrolment, &visit);
     let run = run.await.unwrap();
-    let setup = engine.setup(grant.signed_in(), &run).await.unwrap();
+    let setup = engine.setup(new_session.signed_in(), &run).await.unwrap();
     let app = SoftApp::with_key(setup.key.unwrap().text.expose());
     let code = Secret::new(app.code_at(now));
-    engine.confirm_enrolment(grant.signed_in(), &run, &code, &visit).await.unwrap();
+    engine.confirm_enrolment(new_session.signed_in(), &run, &code, &visit).await.unwrap();
     Someone { id: user_id(number), name, app, device: setup.device.id }
 }
 
@@ -163,7 +165,7 @@ pub(crate) async fn pending(engine: &Engine, names: Vec<String>) -> Vec<AttemptT
         let (engine, names) = (engine.clone(), names.clone());
         async move {
             match engine.sign_in(&names[number], &"any".into(), &Visit::default()).await {
-                Ok(SignIn::Owed(challenge)) => challenge.token,
+                Ok(SignIn::Pending(challenge)) => challenge.token,
                 other => panic!("{} is not asked for a device: {other:?}", names[number]),
             }
         }
@@ -196,11 +198,11 @@ pub(crate) async fn held(place: &Place, people: Vec<Someone>) -> Vec<Held> {
         async move {
             let Someone { app, device, .. } = &people[number];
             let (code, visit) = (Secret::new(app.code_at(SystemClock.now())), Visit::default());
-            let (grant, _) = engine.answer(&runs[number], device, &code, &visit).await.unwrap();
+            let (new_session, _) = engine.answer(&runs[number], device, &code, &visit).await.unwrap();
             let new =
                 NewToken { name: DeviceName::parse("Script").unwrap(), scopes: Scopes::default(), lifetime: None };
-            let (token, _) = engine.make_token(grant.signed_in(), new, &visit).await.unwrap();
-            let session = grant.token();
+            let (token, _) = engine.make_token(new_session.signed_in(), new, &visit).await.unwrap();
+            let session = new_session.token();
             Held {
                 session: Opens { token: session.expose().to_owned(), key: session.key().to_string() },
                 personal: Opens { token: token.expose().to_owned(), key: token.key().to_string() },

@@ -19,7 +19,7 @@ use axum::{
     routing::{any, get, post},
 };
 use countersign_engine::{
-    Grant, ReplacingCall, SessionToken, Stop,
+    NewSession, ReplacingCall, SessionToken, Stop,
     core::{DeviceId, Kind, Level, Refusal, Timestamp, view::AnswerForm},
 };
 use serde::Deserialize;
@@ -223,15 +223,15 @@ impl Visitor {
     async fn repeated(&self, old: &SessionToken, call: ReplacingCall<'_>, there: impl Into<Way>) -> Response {
         let there = there.into();
         match self.engine().repeat(old, call, &self.visit()).await {
-            Ok(grant) if matches!(call, ReplacingCall::StepUp { .. }) => self.renewed(&grant, there),
-            Ok(grant) => self.granted(&grant, there),
+            Ok(new_session) if matches!(call, ReplacingCall::StepUp { .. }) => self.renewed(&new_session, there),
+            Ok(new_session) => self.granted(&new_session, there),
             Err(stop) => self.stopped(stop, &there.there).await,
         }
     }
 
     /// Lets the browser in: gives it the new session, takes away whatever led there, and leads on.
-    fn granted(&self, grant: &Grant, there: impl IntoResponse) -> Response {
-        let mut response = self.renewed(grant, there);
+    fn granted(&self, new_session: &NewSession, there: impl IntoResponse) -> Response {
+        let mut response = self.renewed(new_session, there);
         if self.cookies().setup.is_some() {
             give(&mut response, self.site().names.take(Name::Setup));
         }
@@ -239,9 +239,9 @@ impl Visitor {
     }
 
     /// The same after a proof that a setup has to go on after: the session in which it was begun is replaced by this one.
-    fn renewed(&self, grant: &Grant, there: impl IntoResponse) -> Response {
+    fn renewed(&self, new_session: &NewSession, there: impl IntoResponse) -> Response {
         let mut response = there.into_response();
-        self.give_session(&mut response, grant);
+        self.give_session(&mut response, new_session);
         if self.cookies().pending.is_some() {
             give(&mut response, self.site().names.take(Name::Pending));
         }
@@ -249,10 +249,10 @@ impl Visitor {
     }
 
     /// Gives the browser the token of its new session.
-    fn give_session(&self, response: &mut Response, grant: &Grant) {
+    fn give_session(&self, response: &mut Response, new_session: &NewSession) {
         let names = self.site().names;
-        give(response, names.give(Name::Session, grant.token().expose(), None));
-        if let Some(browser) = grant.browser() {
+        give(response, names.give(Name::Session, new_session.token().expose(), None));
+        if let Some(browser) = new_session.browser() {
             let lasting = self.engine().policy().known_browser;
             give(response, names.give(Name::Browser, browser.expose(), Some(lasting)));
         }

@@ -33,9 +33,9 @@ async fn adds(site: &Site, signed_in: &SignedIn, kind: Kind, to: &str) -> Signed
         kind if *kind == Kind::YUBIKEY => SoftYubikey::new(1).types(0),
         _ => site.world.outbox.code(),
     };
-    let grant = engine.confirm_enrolment(signed_in, &run, &answer.into(), &visit).await.unwrap();
+    let new_session = engine.confirm_enrolment(signed_in, &run, &answer.into(), &visit).await.unwrap();
     site.world.pass(60);
-    grant.signed_in().clone()
+    new_session.signed_in().clone()
 }
 
 fn token(key: &Secret) -> SoftToken {
@@ -108,8 +108,8 @@ async fn whoever_is_sent_no_code_is_told_why_and_has_ways_on() {
     let site = Site::with_every_method();
     let mut ada = with(&site, Kind::SMS, NUMBER).await;
     let signed_in = ada.person.is_asked().await;
-    let grant = ada.person.answers(&signed_in.token, &signed_in.view.device.id, &site.world.outbox.code()).await;
-    ada.person.makes_backup_codes(grant.unwrap().signed_in()).await;
+    let new_session = ada.person.answers(&signed_in.token, &signed_in.view.device.id, &site.world.outbox.code()).await;
+    ada.person.makes_backup_codes(new_session.unwrap().signed_in()).await;
     for (like, pause, word) in [
         (Behaviour::Unreachable, 60, "unsent-unreachable"),
         (Behaviour::Fails, 60, "unsent-failed"),

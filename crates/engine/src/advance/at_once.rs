@@ -23,7 +23,7 @@ use countersign_core::{
 
 pub use self::deed::Proof;
 use super::Visit;
-use crate::{Engine, Fault, Grant, Stop, User};
+use crate::{Engine, Fault, NewSession, Stop, User};
 
 /// When to come back after a lost race that would not end.
 const COME_BACK: Duration = Duration::from_secs(1);
@@ -81,7 +81,7 @@ impl Engine {
         password: &Secret,
         said: Said<'_>,
         visit: &Visit,
-    ) -> Result<AtOnce<Grant>, Stop> {
+    ) -> Result<AtOnce<NewSession>, Stop> {
         let (user, charge) = &self.first_step(name, password, visit).await?;
         let outcome = self.after_password_at_once(user, charge, said, visit).await;
         // Such a client gives the password again with every request, so a request that opens nothing gives its charge back.
@@ -97,7 +97,7 @@ impl Engine {
         charge: &Charge,
         said: Said<'_>,
         visit: &Visit,
-    ) -> Result<AtOnce<Grant>, Stop> {
+    ) -> Result<AtOnce<NewSession>, Stop> {
         const PLACE: Place<'_> = Place { purpose: Purpose::Login, session: None };
         let charged = |attempt| Attempt { charge: Some(charge.clone()), ..attempt };
         let mut rounds = self.rounds();
@@ -106,8 +106,8 @@ impl Engine {
             match login::owed(&factors, None)? {
                 login::Owed::Nothing { factors } => {
                     let attempt = charged(self.run(user, PLACE, None, now));
-                    if let Some(grant) = self.grant_without_factor(user, &attempt, factors, visit, now).await? {
-                        return Ok(AtOnce::Done(grant));
+                    if let Some(new_session) = self.grant_without_factor(user, &attempt, factors, visit, now).await? {
+                        return Ok(AtOnce::Done(new_session));
                     }
                 }
                 login::Owed::Device(first) => {

@@ -9,7 +9,7 @@ use countersign_core::{
 
 use super::{PASSWORD_ONLY, Visit, token::deed};
 use crate::{
-    Engine, Grant, SignedIn, Stop,
+    Engine, NewSession, SignedIn, Stop,
     session::{self, SessionParams},
     verify::Precondition,
 };
@@ -22,7 +22,7 @@ impl Engine {
         signed_in: &SignedIn,
         password: &Secret,
         visit: &Visit,
-    ) -> Result<Grant, Stop> {
+    ) -> Result<NewSession, Stop> {
         let user = signed_in.user();
         manage::may_confirm_password(&self.store().factors(&user.id).await?)?;
         self.stands(signed_in.session()).await?;
@@ -36,7 +36,12 @@ impl Engine {
     }
 
     /// Writes the session that replaces the old one.
-    async fn password_confirmed(&self, signed_in: &SignedIn, charge: &Charge, visit: &Visit) -> Result<Grant, Stop> {
+    async fn password_confirmed(
+        &self,
+        signed_in: &SignedIn,
+        charge: &Charge,
+        visit: &Visit,
+    ) -> Result<NewSession, Stop> {
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
         let remembered = self.remember(user, None, visit).await?;
@@ -68,6 +73,6 @@ impl Engine {
                 Ok((changes, session))
             })
             .await?;
-        Ok(Grant::new(token, session, user, remembered.token))
+        Ok(NewSession::new(token, session, user, remembered.token))
     }
 }

@@ -31,7 +31,7 @@ use super::{
     proved,
 };
 use crate::{
-    AttemptToken, Engine, Fault, Grant, ReplacingCall, SignedIn, Stop, User,
+    AttemptToken, Engine, Fault, NewSession, ReplacingCall, SignedIn, Stop, User,
     session::{self, SessionParams},
     verify::{OnSuccess, Precondition, Proven, Question},
 };
@@ -260,7 +260,7 @@ impl Engine {
         token: &AttemptToken,
         answer: &Secret,
         visit: &Visit,
-    ) -> Result<Grant, Stop> {
+    ) -> Result<NewSession, Stop> {
         let call = self.call_of(signed_in, ReplacingCall::ConfirmEnrolment { attempt: token, answer });
         let attempt = match self.resume(signed_in, token, Purpose::Enrol).await {
             Ok(attempt) => attempt,
@@ -287,7 +287,7 @@ impl Engine {
                     Ok(id.clone())
                 },
                 repeat: call.as_ref().map(|call| (call, &token)),
-                grant: &|draft, factors, now| {
+                new_session: &|draft, factors, now| {
                     let session = session::row(&token, SessionParams::renewed(user, draft, old, now), now);
                     let confirmed = proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now);
                     let replaced = attempt.replaces.as_ref().and_then(|id| factors.device(id));
@@ -305,7 +305,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(Grant::new(repeated.unwrap_or(token), session, user, browser))
+        Ok(NewSession::new(repeated.unwrap_or(token), session, user, browser))
     }
 
     /// Gives a running setup up.

@@ -15,7 +15,7 @@ use countersign_core::{
 
 use super::{Challenge, PASSWORD_ONLY, Visit, event, proved};
 use crate::{
-    AttemptToken, Engine, Fault, Grant, SignedIn, Stop, User,
+    AttemptToken, Engine, Fault, NewSession, SignedIn, Stop, User,
     repeat::Call,
     session::{self, SessionParams},
     verify::{OnSuccess, Proven, Question},
@@ -31,9 +31,9 @@ const COME_BACK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub enum SignIn {
     /// Nothing more is owed.
-    Granted(Grant),
+    Complete(NewSession),
     /// A device is owed.
-    Owed(Challenge),
+    Pending(Challenge),
 }
 
 impl Engine {
@@ -83,8 +83,8 @@ impl Engine {
             match login::owed(&factors, None)? {
                 login::Owed::Device(device) => return self.owe(user, &attempt, device, &factors, visit).await,
                 login::Owed::Nothing { factors } => {
-                    if let Some(grant) = self.grant_without_factor(user, &attempt, factors, visit, now).await? {
-                        return Ok(SignIn::Granted(grant));
+                    if let Some(new_session) = self.grant_without_factor(user, &attempt, factors, visit, now).await? {
+                        return Ok(SignIn::Complete(new_session));
                     }
                 }
             }
@@ -110,13 +110,13 @@ impl Engine {
             };
             let challenge = self.challenge(&token, Some(&device.id), visit).await?;
             let unsent = unsent.filter(|refusal| !has_code(&challenge.view.device, refusal));
-            return Ok(SignIn::Owed(Challenge { unsent, ..challenge }));
+            return Ok(SignIn::Pending(Challenge { unsent, ..challenge }));
         }
         let standing = self.browser(user, visit).await?.standing();
         let looking = self.looking(standing, Some(attempt), attempt.started);
         let view = ChallengeView::at_login(device, factors, looking);
         let (until, next) = (attempt.end(self.policy().login_timeout), attempt.next.clone());
-        Ok(SignIn::Owed(Challenge { token, view, until, next, unsent: None }))
+        Ok(SignIn::Pending(Challenge { token, view, until, next, unsent: None }))
     }
 
     /// Writes a session that rests on the user having no second factor; `None` if that has changed meanwhile.
@@ -127,7 +127,7 @@ impl Engine {
         factors: u64,
         visit: &Visit,
         now: Timestamp,
-    ) -> Result<Option<Grant>, Stop> {
+    ) -> Result<Option<NewSession>, Stop> {
         let token = self.draw_token();
         let terms =
             SessionParams { user, level: PASSWORD_ONLY, device: None, method: None, signed_in: now, verified: None };
@@ -147,7 +147,7 @@ impl Engine {
         changes.extend(remembered.changes);
         let receipt = self.commit(&Batch::new(changes)).await?;
         let done = *receipt.written() == Written::Done;
-        Ok(done.then(|| Grant::new(token, session, user, remembered.token)))
+        Ok(done.then(|| NewSession::new(token, session, user, remembered.token)))
     }
 
     /// The second step, shown: the device that is asked, or the one chosen instead.
@@ -180,15 +180,15 @@ impl Engine {
         choice: &DeviceId,
         answer: &Secret,
         visit: &Visit,
-    ) -> Result<(Grant, Option<String>), Stop> {
+    ) -> Result<(NewSession, Option<String>), Stop> {
         let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptOver)?;
         let call = Call::login(token, &attempt, choice, answer);
-        let grant = match self.user_of(&attempt).await {
+        let new_session = match self.user_of(&attempt).await {
             Ok(user) => self.second_step(&user, &attempt, choice, answer, visit, Some(&call)).await?,
             // What was completed just before its time was over may be repeated a little later.
             Err(stop) => self.or_repeated(Err(stop), Some(&call), visit).await?,
         };
-        Ok((grant, attempt.next))
+        Ok((new_session, attempt.next))
     }
 
     /// The second step in this attempt; where a call is given, it may be repeated.
@@ -200,7 +200,7 @@ impl Engine {
         answer: &Secret,
         visit: &Visit,
         call: Option<&Call<'_>>,
-    ) -> Result<Grant, Stop> {
+    ) -> Result<NewSession, Stop> {
         let token = self.draw_token();
         let Proven { session, browser, repeated } = self
             .verify(Question {
@@ -211,7 +211,7 @@ impl Engine {
                 stage: Status::Active,
                 permit: &|factors, _| owed_exactly(factors, choice),
                 repeat: call.map(|call| (call, &token)),
-                grant: &|draft, _, now| {
+                new_session: &|draft, _, now| {
                     let terms = SessionParams::proved(user, draft, attempt.started, now);
                     let signed_in = proved(EventKind::SignedIn, attempt, draft, visit, now);
                     let changes =
@@ -220,7 +220,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(Grant::new(repeated.unwrap_or(token), session, user, browser))
+        Ok(NewSession::new(repeated.unwrap_or(token), session, user, browser))
     }
 
     /// Signs out: ends the session, and the run of a login that is under way. Each is written by itself, so that nothing

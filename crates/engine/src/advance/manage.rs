@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::{LONGEST_PASSWORD, PASSWORD_ONLY, Visit, event, guess::Tried, token::deed};
 use crate::{
-    AttemptToken, Engine, Fault, Grant, PreparedPassword, ReplacingCall, SessionToken, SignedIn, Stop, User,
+    AttemptToken, Engine, Fault, NewSession, PreparedPassword, ReplacingCall, SessionToken, SignedIn, Stop, User,
     port::PasswordPlace,
     repeat::Call,
     session::{self, SessionParams},
@@ -83,7 +83,7 @@ impl Engine {
                 Ok((changes, renewed))
             })
             .await?;
-        let renewed = renewed.map(|session| Grant::new(token, session, user, None));
+        let renewed = renewed.map(|session| NewSession::new(token, session, user, None));
         Ok(MadeCodes { codes: codes.iter().map(BackupCode::text).collect(), renewed })
     }
 
@@ -163,14 +163,14 @@ impl Engine {
 
     /// Switches two-factor authentication off: removes every device, confirmed or not, and ends every other
     /// session and every token. May be repeated like [`Engine::step_up`].
-    pub async fn disable(&self, signed_in: &SignedIn, token: &AttemptToken, visit: &Visit) -> Result<Grant, Stop> {
+    pub async fn disable(&self, signed_in: &SignedIn, token: &AttemptToken, visit: &Visit) -> Result<NewSession, Stop> {
         let call = self.call_of(signed_in, ReplacingCall::Disable { attempt: Some(token) });
         let disabled = self.disable_in(signed_in, token, call.as_ref(), visit).await;
         self.or_repeated(disabled, call.as_ref(), visit).await
     }
 
     /// [`Engine::disable`] for clients that show no form first.
-    pub async fn disable_now(&self, signed_in: &SignedIn, visit: &Visit) -> Result<Grant, Stop> {
+    pub async fn disable_now(&self, signed_in: &SignedIn, visit: &Visit) -> Result<NewSession, Stop> {
         let call = self.call_of(signed_in, ReplacingCall::Disable { attempt: None });
         let disabled = match self.begin(signed_in, Purpose::Disable).await {
             Ok(token) => self.disable_in(signed_in, &token, call.as_ref(), visit).await,
@@ -185,7 +185,7 @@ impl Engine {
         token: &AttemptToken,
         call: Option<&Call<'_>>,
         visit: &Visit,
-    ) -> Result<Grant, Stop> {
+    ) -> Result<NewSession, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::Disable).await?;
         let user = signed_in.user();
         let token = self.draw_token();
@@ -214,7 +214,7 @@ impl Engine {
                 Ok((changes, session))
             })
             .await?;
-        Ok(Grant::new(token, session, user, remembered.token))
+        Ok(NewSession::new(token, session, user, remembered.token))
     }
 
     /// Whether this session may change its user's password.
@@ -238,7 +238,7 @@ impl Engine {
         current: &Secret,
         new: &Secret,
         visit: &Visit,
-    ) -> Result<Grant, Stop> {
+    ) -> Result<NewSession, Stop> {
         let call = self.call_of(signed_in, ReplacingCall::ChangePassword { current, new });
         let changed = self.change_password_in(signed_in, current, new, call.as_ref(), visit).await;
         self.or_repeated(changed, call.as_ref(), visit).await
@@ -251,7 +251,7 @@ impl Engine {
         new: &Secret,
         call: Option<&Call<'_>>,
         visit: &Visit,
-    ) -> Result<Grant, Stop> {
+    ) -> Result<NewSession, Stop> {
         self.may_change_password(signed_in).await?;
         let (user, old) = (signed_in.user(), signed_in.session());
         match self.try_password(Some(user), &user.name, current, visit).await? {
@@ -310,7 +310,7 @@ impl Engine {
             }
             self.note_event(record(self.now())).await;
         }
-        Ok(Grant::new(token, session, &upcoming, remembered.token))
+        Ok(NewSession::new(token, session, &upcoming, remembered.token))
     }
 
     /// Writes an event about something that has come true already, whether or not it can be written down.
@@ -352,7 +352,7 @@ pub struct MadeCodes {
     pub codes: Vec<Secret>,
     /// The session that takes the place of the caller's, if the old codes had verified that one: the token that the caller
     /// holds opens nothing any more.
-    pub renewed: Option<Grant>,
+    pub renewed: Option<NewSession>,
 }
 
 /// The end of the backup codes there are, with every session that they had verified and every token but those of one grant,
@@ -389,12 +389,16 @@ pub(super) fn removed(device: &Device<Sealed>, event: Event) -> Event {
 }
 
 /// The end of a device, and of the sessions and tokens that it verified, but for one session and one grant.
-pub(super) fn removal(device: &Device<Sealed>, session: Option<SessionKey>, grant: Option<&FamilyId>) -> [Change; 3] {
+pub(super) fn removal(
+    device: &Device<Sealed>,
+    session: Option<SessionKey>,
+    new_session: Option<&FamilyId>,
+) -> [Change; 3] {
     let (user, id) = (device.user.clone(), device.id.clone());
     [
         Change::Device(DeviceChange::Remove { device: id.clone(), expected_version: device.version }),
         Change::Session(SessionChange::EndVerifiedBy { user: user.clone(), device: id.clone(), except: session }),
-        Change::Token(TokenChange::RevokeVerifiedBy { user, device: id, except: grant.cloned() }),
+        Change::Token(TokenChange::RevokeVerifiedBy { user, device: id, except: new_session.cloned() }),
     ]
 }
 

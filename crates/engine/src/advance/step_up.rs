@@ -14,7 +14,7 @@ use countersign_core::{
 
 use super::{Challenge, Visit, proved};
 use crate::{
-    AttemptToken, Engine, Fault, Grant, ReplacingCall, SignedIn, Stop, User,
+    AttemptToken, Engine, Fault, NewSession, ReplacingCall, SignedIn, Stop, User,
     session::{self, SessionParams},
     verify::{OnSuccess, Proven, Question},
 };
@@ -107,7 +107,7 @@ impl Engine {
         choice: &DeviceId,
         answer: &Secret,
         visit: &Visit,
-    ) -> Result<Grant, Stop> {
+    ) -> Result<NewSession, Stop> {
         let call = self.call_of(signed_in, ReplacingCall::StepUp { attempt: token, device: choice, answer });
         let attempt = match self.resume(signed_in, token, Purpose::StepUp).await {
             Ok(attempt) => attempt,
@@ -124,7 +124,7 @@ impl Engine {
                 stage: Status::Active,
                 permit: &|factors, _| asked_exactly(factors, choice, self.required(&attempt)),
                 repeat: call.as_ref().map(|call| (call, &token)),
-                grant: &|draft, factors, now| {
+                new_session: &|draft, factors, now| {
                     let session = session::row(&token, SessionParams::renewed(user, draft, old, now), now);
                     let verified = proved(EventKind::Verified, &attempt, draft, visit, now);
                     let mut changes = vec![
@@ -136,7 +136,7 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(Grant::new(repeated.unwrap_or(token), session, user, browser))
+        Ok(NewSession::new(repeated.unwrap_or(token), session, user, browser))
     }
 }
 

@@ -192,15 +192,15 @@ async fn no_token_is_surer_than_a_grant_that_was_lowered_meanwhile() {
         assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
         let code = Secret::from(world.outbox.code());
         let granted = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &visit).await.unwrap();
-        let AtOnce::Done(grant) = granted else { panic!("owed: {granted:?}") };
+        let AtOnce::Done(new_session) = granted else { panic!("owed: {granted:?}") };
         let client = app(&world).await;
-        let given = world.engine.give_tokens(&client, grant.signed_in(), Scopes::default(), &visit).await;
+        let given = world.engine.give_tokens(&client, new_session.signed_in(), Scopes::default(), &visit).await;
         let refresh = Secret::from(given.unwrap().unwrap().refresh.expose());
         let meets = |change: &Change<Sealed>| spends_a_run(change) || moves_factors(change);
         let engine = course.gated(&world, 2, meets).engine;
         let (exchanged, disabled) = tokio::join!(
             engine.exchange(&client, &refresh, None, &visit),
-            engine.disable_at_once(grant.signed_in(), Proof::Spared, &visit),
+            engine.disable_at_once(new_session.signed_in(), Proof::Spared, &visit),
         );
         disabled.unwrap();
         let access = BearerToken::parse(exchanged.unwrap().access.expose()).unwrap();

@@ -237,8 +237,8 @@ async fn no_session_outlives_the_device_that_verified_it() {
         let lost = first.session().device.clone().unwrap();
         let (run, app) = ada.begins_setup(&first).await.unwrap();
         let code = app.code_at(world.now()).into();
-        let grant = world.engine.confirm_enrolment(&first, &run, &code, &Visit::default()).await.unwrap();
-        let own = grant.signed_in().clone();
+        let new_session = world.engine.confirm_enrolment(&first, &run, &code, &Visit::default()).await.unwrap();
+        let own = new_session.signed_in().clone();
         let login = ada.is_asked().await;
         let removal = world.engine.begin(&own, Purpose::RemoveDevice).await.unwrap();
         let meets = |change: &Change<_>| {

@@ -1,7 +1,7 @@
 //! The races of every further method: codes that are sent, tokens that count, keys that type. One table, methods by rules.
 
 use countersign_engine::{
-    AttemptToken, Grant, Stop,
+    AttemptToken, NewSession, Stop,
     advance::{Enrolment, Visit},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, method::question::Reply, throttle::ThrottleRule},
 };
@@ -84,7 +84,7 @@ impl Ready {
         (tally(outcomes), device.throttle.failures)
     }
 
-    async fn answers(&self, answer: &str) -> Result<Grant, Stop> {
+    async fn answers(&self, answer: &str) -> Result<NewSession, Stop> {
         let (run, device) = &self.runs[0];
         self.ada.answers(run, device, answer).await
     }
@@ -154,8 +154,8 @@ async fn t15_an_answer_is_good_once_by_every_method() {
     for raced in table() {
         for course in Course::careful().await {
             let ready = raced.ready(&course).await;
-            let grant = ready.answers(&ready.right).await.unwrap();
-            assert!(ready.ada.session(grant.token()).await.is_some());
+            let new_session = ready.answers(&ready.right).await.unwrap();
+            assert!(ready.ada.session(new_session.token()).await.is_some());
             let again = ready.answers(&ready.right).await;
             assert!(matches!(again, Err(Stop::Refused(Refusal::AttemptOver))), "{}: {again:?}", raced.kind);
             for pause in [0, 60, 600] {

@@ -132,9 +132,9 @@ async fn change_against(course: &Course, table: Option<&UserTable>, rival: Rival
     let is_old = users.password_matches(Some(&ada.user), &current).await.unwrap();
     let holds = (is_old, users.password_matches(Some(&ada.user), &new).await.unwrap());
     match &outcome {
-        Ok(grant) => {
+        Ok(new_session) => {
             assert_eq!(holds, (false, true), "{what}");
-            let renewed = engine.session(grant.token()).await.unwrap();
+            let renewed = engine.session(new_session.token()).await.unwrap();
             let ended_again = matches!(rival, Rival::ConfirmsTheFirstDevice);
             assert!(renewed.is_some() || ended_again, "{what}: the new session opens");
         }

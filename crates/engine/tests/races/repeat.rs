@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_engine::{
-    Grant, Stop,
+    NewSession, Stop,
     advance::Visit,
     core::{Change, EventKind, Refusal, Sealed, Secret, SessionChange, flow::Purpose},
 };
@@ -11,7 +11,7 @@ use countersign_testkit::{all_at_once, rounds};
 
 use crate::course::{Course, RACERS, tally, writes_a_device};
 
-fn tokens(outcomes: Vec<Result<Grant, Stop>>) -> BTreeSet<String> {
+fn tokens(outcomes: Vec<Result<NewSession, Stop>>) -> BTreeSet<String> {
     outcomes.into_iter().map(|outcome| outcome.unwrap().token().expose().to_owned()).collect()
 }
 
@@ -28,7 +28,9 @@ async fn t162_64_submissions_of_one_form_open_one_session_and_all_get_it() {
         let before = course.rows.sessions(&ada.user.id).await.unwrap().len();
         let outcomes = all_at_once(RACERS, move |_| {
             let (engine, run, device, code) = (engine.clone(), asked.token.clone(), device.clone(), code.clone());
-            async move { engine.answer(&run, &device, &code.into(), &Visit::default()).await.map(|(grant, _)| grant) }
+            async move {
+                engine.answer(&run, &device, &code.into(), &Visit::default()).await.map(|(new_session, _)| new_session)
+            }
         })
         .await;
         assert_eq!(tokens(outcomes).len(), 1);
@@ -87,7 +89,7 @@ async fn t163_once_a_request_was_served_nothing_is_repeated() {
                 }
                 let after_use = number % 2 == 0;
                 let repeated = engine.answer(&run, &device, &code, &Visit::default()).await;
-                (after_use, repeated.map(|(grant, _)| grant.token().expose() == token.expose()))
+                (after_use, repeated.map(|(new_session, _)| new_session.token().expose() == token.expose()))
             }
         })
         .await;
@@ -109,9 +111,9 @@ async fn t166_of_16_calls_that_replace_their_session_all_get_the_same_one() {
             let world = course.ready();
             let ada = world.user("ada");
             ada.sets_up().await;
-            let grant = ada.signs_in(&ada.code()).await.unwrap();
+            let new_session = ada.signs_in(&ada.code()).await.unwrap();
             world.pass(30);
-            let was = ada.session(grant.token()).await.unwrap();
+            let was = ada.session(new_session.token()).await.unwrap();
             let step = world.engine.begin_step_up(&was, None).await.unwrap();
             let (setup, app) = ada.begins_setup(&was).await.unwrap();
             let off = world.engine.begin(&was, Purpose::Disable).await.unwrap();

@@ -112,7 +112,7 @@ async fn t107_of_63_codes_a_stranger_asks_for_at_once_some_are_sent_and_the_owne
         let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &visit).await;
         let code = world.outbox.code();
         world.engine.confirm_enrolment(&signed_in, &begun.unwrap(), &code.into(), &visit).await.unwrap();
-        let SignIn::Owed(challenge) = ada.enters_password().await.unwrap() else { panic!("a code is owed") };
+        let SignIn::Pending(challenge) = ada.enters_password().await.unwrap() else { panic!("a code is owed") };
         let code = world.outbox.code();
         let home = ada.answers(&challenge.token, &challenge.view.device.id, &code).await.unwrap().browser().cloned();
         let device = challenge.view.device.id;

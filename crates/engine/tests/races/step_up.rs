@@ -9,7 +9,7 @@ use countersign_engine::{
 use countersign_testkit::{Gate, Person, World, all_at_once, refusal};
 use std::sync::Arc;
 
-async fn with_app(world: &World) -> (Person, countersign_engine::Grant) {
+async fn with_app(world: &World) -> (Person, countersign_engine::NewSession) {
     let ada = world.user("ada");
     ada.sets_up().await;
     let stolen = ada.signs_in(&ada.code()).await.unwrap();

@@ -109,6 +109,6 @@ async fn t128_a_removed_device_ends_the_sessions_that_were_late_in_the_same_comm
 async fn confirms_another(world: &World, ada: &countersign_testkit::Person, first: &SignedIn) -> SignedIn {
     let (run, app) = ada.begins_setup(first).await.unwrap();
     let code = app.code_at(world.now()).into();
-    let grant = world.engine.confirm_enrolment(first, &run, &code, &Visit::default()).await.unwrap();
-    grant.signed_in().clone()
+    let new_session = world.engine.confirm_enrolment(first, &run, &code, &Visit::default()).await.unwrap();
+    new_session.signed_in().clone()
 }

@@ -46,10 +46,10 @@ async fn t163_the_first_use_of_the_new_token_ends_it() {
     let world = World::new();
     let (ada, run, device) = asked(&world).await;
     let code = ada.code();
-    let grant = ada.answers(&run, &device, &code).await.unwrap();
-    assert!(ada.session(grant.token()).await.is_some());
+    let new_session = ada.answers(&run, &device, &code).await.unwrap();
+    assert!(ada.session(new_session.token()).await.is_some());
     assert!(is_over(&ada.answers(&run, &device, &code).await));
-    let row = world.store.session(&grant.signed_in().session().key).await.unwrap().unwrap();
+    let row = world.store.session(&new_session.signed_in().session().key).await.unwrap().unwrap();
     assert!(!row.is_unused(), "nothing is left to be opened");
 }
 
@@ -60,14 +60,14 @@ async fn t163_nothing_is_served_while_the_first_use_cannot_be_written() {
     let world = World::on(failing.clone());
     let (ada, run, device) = asked(&world).await;
     let code = ada.code();
-    let grant = ada.answers(&run, &device, &code).await.unwrap();
+    let new_session = ada.answers(&run, &device, &code).await.unwrap();
     failing.hook().set_read_only(true);
-    assert!(world.engine.session(grant.token()).await.is_err());
+    assert!(world.engine.session(new_session.token()).await.is_err());
     failing.hook().set_read_only(false);
-    assert_eq!(token(ada.answers(&run, &device, &code).await), grant.token().expose());
+    assert_eq!(token(ada.answers(&run, &device, &code).await), new_session.token().expose());
     failing.hook().set_read_only(true);
     world.clock.pass(REPEAT_WINDOW + CLOCK_TOLERANCE + Duration::from_millis(1));
-    assert!(ada.session(grant.token()).await.is_some(), "no node could repeat the call by now");
+    assert!(ada.session(new_session.token()).await.is_some(), "no node could repeat the call by now");
 }
 
 /// T163: a request that brings the new token itself has it.
@@ -76,8 +76,8 @@ async fn t163_a_request_with_the_new_token_repeats_nothing() {
     let world = World::new();
     let (ada, run, device) = asked(&world).await;
     let code = ada.code();
-    let grant = ada.answers(&run, &device, &code).await.unwrap();
-    let visit = Visit { session: Some(grant.token().clone()), ..here() };
+    let new_session = ada.answers(&run, &device, &code).await.unwrap();
+    let visit = Visit { session: Some(new_session.token().clone()), ..here() };
     let repeated = world.engine.answer(&run, &device, &code.as_str().into(), &visit).await;
     assert!(matches!(repeated, Err(Stop::Refused(Refusal::AttemptOver))));
 }
@@ -123,10 +123,10 @@ async fn t165_what_ends_the_session_ends_it() {
         let world = World::new();
         let (ada, run, device) = asked(&world).await;
         let code = ada.code();
-        let grant = ada.answers(&run, &device, &code).await.unwrap();
+        let new_session = ada.answers(&run, &device, &code).await.unwrap();
         let engine = &world.engine;
         match end {
-            "sign-out" => engine.sign_out(Some(grant.signed_in()), None, &here()).await.unwrap(),
+            "sign-out" => engine.sign_out(Some(new_session.signed_in()), None, &here()).await.unwrap(),
             "staff" => engine.end_sessions(&ada.user.id).await.unwrap(),
             "deactivation" => world.users.change(&ada.user.id, |user| user.active = false),
             "restore" => countersign_engine::restored::note(&*world.store, world.now()).await.unwrap(),
@@ -144,18 +144,18 @@ async fn t165_a_login_that_is_given_up_leaves_no_session_that_nobody_holds() {
     let world = World::new();
     let (ada, run, device) = asked(&world).await;
     let code = ada.code();
-    let grant = ada.answers(&run, &device, &code).await.unwrap();
+    let new_session = ada.answers(&run, &device, &code).await.unwrap();
     world.engine.sign_out(None, Some(&run), &here()).await.unwrap();
     assert!(is_over(&ada.answers(&run, &device, &code).await));
-    assert!(ada.session(grant.token()).await.is_none());
+    assert!(ada.session(new_session.token()).await.is_none());
     assert_eq!(latest(&world, &ada).await, EventKind::SignedOut);
 
     let world = World::new();
     let (ada, run, device) = asked(&world).await;
-    let grant = ada.answers(&run, &device, &ada.code()).await.unwrap();
-    ada.session(grant.token()).await.unwrap();
+    let new_session = ada.answers(&run, &device, &ada.code()).await.unwrap();
+    ada.session(new_session.token()).await.unwrap();
     world.engine.sign_out(None, Some(&run), &here()).await.unwrap();
-    assert!(ada.session(grant.token()).await.is_some(), "it is in use");
+    assert!(ada.session(new_session.token()).await.is_some(), "it is in use");
 }
 
 /// T160: an answer in the last second of a login may be repeated after its end.
@@ -218,12 +218,12 @@ async fn t162_a_repeated_call_writes_no_device_cookie() {
 async fn t161_the_clean_up_forgets_a_sealed_result_that_nobody_asked_for() {
     let world = World::new();
     let (ada, run, device) = asked(&world).await;
-    let grant = ada.answers(&run, &device, &ada.code()).await.unwrap();
-    let key = &grant.signed_in().session().key;
+    let new_session = ada.answers(&run, &device, &ada.code()).await.unwrap();
+    let key = &new_session.signed_in().session().key;
     world.engine.purge().await.unwrap();
     assert!(world.store.session(key).await.unwrap().unwrap().is_unused());
     world.pass(60);
     world.engine.purge().await.unwrap();
     assert!(!world.store.session(key).await.unwrap().unwrap().is_unused());
-    assert!(ada.session(grant.token()).await.is_some(), "the session goes on");
+    assert!(ada.session(new_session.token()).await.is_some(), "the session goes on");
 }

@@ -2,7 +2,7 @@
 //! engine keeps books of them.
 
 use countersign_engine::{
-    AttemptToken, Grant, Stop,
+    AttemptToken, NewSession, Stop,
     core::{DeviceId, Refusal},
 };
 use countersign_testkit::{Person, World, rounds};
@@ -72,7 +72,7 @@ struct Login {
 struct Done {
     answer: String,
     at: u64,
-    grant: Grant,
+    new_session: NewSession,
     closed: bool,
     ended: bool,
 }
@@ -95,14 +95,14 @@ impl Play {
             Input::Answer { login, with } => self.answers(login, with).await,
             Input::Use { login } => {
                 let Some(done) = self.login(login).and_then(|login| login.done.as_mut()) else { return };
-                let (token, ended) = (done.grant.token().clone(), done.ended);
+                let (token, ended) = (done.new_session.token().clone(), done.ended);
                 done.closed = true;
                 assert!(self.ada.session(&token).await.is_none() || !ended);
             }
             Input::SignOut { login } => {
                 let Some(done) = self.login(login).and_then(|login| login.done.as_mut()) else { return };
                 done.ended = true;
-                let signed_in = done.grant.signed_in().clone();
+                let signed_in = done.new_session.signed_in().clone();
                 self.world.engine.sign_out(Some(&signed_in), None, &here()).await.unwrap();
             }
             Input::Cancel { login } => {
@@ -147,17 +147,17 @@ impl Play {
         let Some(login) = self.login(number) else { return };
         let cancelled = login.cancelled;
         let Some(done) = &mut login.done else {
-            if let Ok(grant) = outcome {
+            if let Ok(new_session) = outcome {
                 assert!(!cancelled, "a login that was given up was completed");
-                login.done = Some(Done { answer, at: now, grant, closed: false, ended: false });
+                login.done = Some(Done { answer, at: now, new_session, closed: false, ended: false });
             }
             return;
         };
         let is_open = now - done.at < 60 && !done.closed && !done.ended;
         match outcome {
-            Ok(grant) => {
+            Ok(new_session) => {
                 assert!(is_open && answer == done.answer, "a result was delivered again against the rules");
-                assert_eq!(grant.token().expose(), done.grant.token().expose(), "there is one session");
+                assert_eq!(new_session.token().expose(), done.new_session.token().expose(), "there is one session");
                 assert_eq!(after, before, "a repeated call writes nothing");
             }
             Err(Stop::Refused(refusal)) => {

@@ -1,7 +1,7 @@
 //! Calls that replace their session, sent twice: the replaced token may repeat that one call and nothing else.
 
 use countersign_engine::{
-    AttemptToken, Grant, ReplacingCall, SessionToken, SignedIn, Stop,
+    AttemptToken, NewSession, ReplacingCall, SessionToken, SignedIn, Stop,
     advance::SignIn,
     core::{DeviceId, EventKind, Refusal, Secret, flow::Purpose, flow::step_up::SessionFailures},
 };
@@ -17,7 +17,7 @@ struct Made {
     was: SignedIn,
     old: SessionToken,
     call: Sent,
-    grant: Grant,
+    new_session: NewSession,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Sent {
         }
     }
 
-    async fn make(&self, world: &World, signed_in: &SignedIn) -> Result<Grant, Stop> {
+    async fn make(&self, world: &World, signed_in: &SignedIn) -> Result<NewSession, Stop> {
         let (engine, visit) = (&world.engine, here());
         match self.kind {
             Kind::StepUp => engine.step_up(signed_in, &self.run, &self.device, &self.answer, &visit).await,
@@ -66,13 +66,13 @@ impl Sent {
 
 /// Signs in with everything that is owed, and shows the token once.
 async fn signs_in(world: &World, ada: &Person) -> (SessionToken, SignedIn) {
-    let grant = match ada.enters_password().await.unwrap() {
-        SignIn::Granted(grant) => grant,
-        SignIn::Owed(asked) => ada.answers(&asked.token, &asked.view.device.id, &ada.code()).await.unwrap(),
+    let new_session = match ada.enters_password().await.unwrap() {
+        SignIn::Complete(new_session) => new_session,
+        SignIn::Pending(asked) => ada.answers(&asked.token, &asked.view.device.id, &ada.code()).await.unwrap(),
     };
     world.pass(30);
-    let signed_in = ada.session(grant.token()).await.unwrap();
-    (grant.token().clone(), signed_in)
+    let signed_in = ada.session(new_session.token()).await.unwrap();
+    (new_session.token().clone(), signed_in)
 }
 
 /// The call, not made yet.
@@ -102,12 +102,12 @@ async fn made(kind: Kind) -> Made {
     ada.sets_up().await;
     let (old, was) = signs_in(&world, &ada).await;
     let call = prepared(&world, &ada, &was, kind).await;
-    let grant = call.make(&world, &was).await.unwrap();
-    Made { world, ada, was, old, call, grant }
+    let new_session = call.make(&world, &was).await.unwrap();
+    Made { world, ada, was, old, call, new_session }
 }
 
 impl Made {
-    async fn repeats(&self) -> Result<Grant, Stop> {
+    async fn repeats(&self) -> Result<NewSession, Stop> {
         self.world.engine.repeat(&self.old, self.call.call(), &here()).await
     }
 }
@@ -117,7 +117,7 @@ impl Made {
 async fn t166_the_replaced_token_repeats_its_call_and_writes_nothing() {
     for kind in KINDS {
         let made = made(kind).await;
-        let first = made.grant.token().expose();
+        let first = made.new_session.token().expose();
         let before = rows(&made.world, &made.ada).await;
         assert!(made.ada.session(&made.old).await.is_none(), "{kind:?}: it opens nothing");
         for seconds in [0, 30, 29] {
@@ -128,7 +128,7 @@ async fn t166_the_replaced_token_repeats_its_call_and_writes_nothing() {
         assert_eq!(rows(&made.world, &made.ada).await, before, "{kind:?}");
         made.world.pass(1);
         assert_eq!(refusal(made.repeats().await), Refusal::SignInNeeded, "{kind:?}: a minute is over");
-        assert!(made.ada.session(made.grant.token()).await.is_some(), "{kind:?}");
+        assert!(made.ada.session(made.new_session.token()).await.is_some(), "{kind:?}");
     }
 }
 
@@ -164,10 +164,10 @@ async fn t167_a_replaced_session_is_told_apart_from_one_that_was_ended() {
         let (world, ada) = (&made.world, &made.ada);
         assert!(world.engine.is_replaced(&made.old).await.unwrap(), "{kind:?}");
         // The new token is used: nothing is repeated, and calls on their way are still told.
-        assert!(ada.session(made.grant.token()).await.is_some());
+        assert!(ada.session(made.new_session.token()).await.is_some());
         assert_eq!(refusal(made.repeats().await), Refusal::SessionReplaced, "{kind:?}");
         assert!(world.engine.is_replaced(&made.old).await.unwrap(), "{kind:?}");
-        let signed_in = ada.session(made.grant.token()).await.unwrap();
+        let signed_in = ada.session(made.new_session.token()).await.unwrap();
         world.engine.sign_out(Some(&signed_in), None, &here()).await.unwrap();
         assert!(!world.engine.is_replaced(&made.old).await.unwrap(), "{kind:?}, signed out");
         assert_eq!(refusal(made.repeats().await), Refusal::SignInNeeded, "{kind:?}, signed out");
@@ -212,7 +212,7 @@ async fn t164_a_different_answer_ends_it_and_counts_as_a_failure() {
                 assert_eq!(charged, 1, "{kind:?}");
                 continue;
             }
-            _ => SessionFailures::budget(made.grant.signed_in().session()),
+            _ => SessionFailures::budget(made.new_session.signed_in().session()),
         };
         assert_eq!(made.world.store.budget(&budget).await.unwrap().unwrap().spent, 1, "{kind:?}");
         assert_eq!(rows(&made.world, &made.ada).await, (events + 1, sessions, failures), "{kind:?}");

@@ -13,7 +13,7 @@ pub(super) async fn make(call: Call) -> Result<Reply<CodesDocument>, Trouble> {
     let made = call.engine().make_backup_codes(&signed_in, &run, DeviceName::parse(&name)?, &call.visit()).await?;
     let codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
     Ok(match &made.renewed {
-        Some(grant) => call.granted(grant).saying(|opened| CodesDocument { codes, opened: Some(opened) }),
+        Some(new_session) => call.granted(new_session).saying(|opened| CodesDocument { codes, opened: Some(opened) }),
         None => CodesDocument { codes, opened: None }.into(),
     })
 }

@@ -7,9 +7,9 @@ use crate::{guard::Acting, trouble::Trouble};
 
 pub(super) async fn disable(call: Call) -> Result<Reply<Opened>, Trouble> {
     let visit = call.visit();
-    let grant = match call.acting().await? {
+    let new_session = match call.acting().await? {
         Acting::Now(signed_in) => call.engine().disable_now(&signed_in, &visit).await?,
         Acting::Replaced(old) => call.engine().repeat(&old, ReplacingCall::Disable { attempt: None }, &visit).await?,
     };
-    Ok(call.granted(&grant))
+    Ok(call.granted(&new_session))
 }

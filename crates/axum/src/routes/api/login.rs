@@ -34,10 +34,12 @@ impl Members for Credentials {}
 pub(super) async fn start(call: Call<Credentials>) -> Result<Reply<Step>, Trouble> {
     let Credentials { name, password } = &call.body;
     Ok(match call.engine().sign_in(name, password, &call.visit()).await? {
-        SignIn::Granted(grant) => {
-            call.renewed(&grant).saying(|opened| Step { status: "signed-in", opened: Some(opened), pending: None })
-        }
-        SignIn::Owed(challenge) => {
+        SignIn::Complete(new_session) => call.renewed(&new_session).saying(|opened| Step {
+            status: "signed-in",
+            opened: Some(opened),
+            pending: None,
+        }),
+        SignIn::Pending(challenge) => {
             pending(&call, &challenge).saying(|owed| Step { status: "pending", opened: None, pending: Some(owed) })
         }
     })
@@ -111,8 +113,8 @@ pub(super) async fn answer(call: Call<LoginAnswer>) -> Result<Reply<Opened>, Tro
     let LoginAnswer { login, device, code } = &call.body;
     let run = call.login(login.as_ref())?;
     let device = DeviceId::new(device.as_str());
-    let (grant, _) = call.engine().answer(&run, &device, code, &call.visit()).await?;
-    Ok(call.granted(&grant))
+    let (new_session, _) = call.engine().answer(&run, &device, code, &call.visit()).await?;
+    Ok(call.granted(&new_session))
 }
 
 /// A login under way.

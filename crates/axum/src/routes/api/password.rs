@@ -28,13 +28,13 @@ impl Members for Passwords {}
 
 pub(super) async fn change(call: Call<Passwords>) -> Result<Reply<Opened>, Trouble> {
     let (Passwords { current, new }, visit) = (&call.body, call.visit());
-    let grant = match call.acting().await? {
+    let new_session = match call.acting().await? {
         Acting::Now(signed_in) => call.engine().change_password(&signed_in, current, new, &visit).await?,
         Acting::Replaced(old) => {
             call.engine().repeat(&old, ReplacingCall::ChangePassword { current, new }, &visit).await?
         }
     };
-    Ok(call.granted(&grant))
+    Ok(call.granted(&new_session))
 }
 
 /// The password, once more.
@@ -50,6 +50,6 @@ impl Members for PasswordProof {}
 
 pub(super) async fn confirm(call: Call<PasswordProof>) -> Result<Reply<Opened>, Trouble> {
     let signed_in = call.signed_in().await?;
-    let grant = call.engine().confirm_password(&signed_in, &call.body.current, &call.visit()).await?;
-    Ok(call.renewed(&grant))
+    let new_session = call.engine().confirm_password(&signed_in, &call.body.current, &call.visit()).await?;
+    Ok(call.renewed(&new_session))
 }

@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use countersign_engine::Grant;
+use countersign_engine::NewSession;
 use serde::Serialize;
 
 use super::{
@@ -95,29 +95,29 @@ impl<R: Gives> IntoResponse for Reply<R> {
 impl<T> Call<T> {
     /// Gives the client its new session: a browser in cookies, a program in its hands. A setup that a browser has in a cookie
     /// is over.
-    pub(super) fn granted(&self, grant: &Grant) -> Reply<Opened> {
-        let reply = self.renewed(grant);
+    pub(super) fn granted(&self, new_session: &NewSession) -> Reply<Opened> {
+        let reply = self.renewed(new_session);
         let holds_setup = self.client == Client::Browser && self.visitor.cookies().setup.is_some();
         if holds_setup { reply.giving(self.visitor.site().names.take(Name::Setup)) } else { reply }
     }
 
     /// The same for a session that replaces another after a proof in it: a setup goes on.
-    pub(super) fn renewed(&self, grant: &Grant) -> Reply<Opened> {
-        let session = SessionDocument::of_session(grant.signed_in(), self.engine());
+    pub(super) fn renewed(&self, new_session: &NewSession) -> Reply<Opened> {
+        let session = SessionDocument::of_session(new_session.signed_in(), self.engine());
         let held = |text: &str| Some(text.to_owned()).filter(|_| self.client == Client::Program);
         let opened = Opened {
             session,
-            token: held(grant.token().expose()),
-            browser: grant.browser().and_then(|browser| held(browser.expose())),
-            csrf: (self.client == Client::Browser).then(|| self.visitor.tag_of_session(grant)),
+            token: held(new_session.token().expose()),
+            browser: new_session.browser().and_then(|browser| held(browser.expose())),
+            csrf: (self.client == Client::Browser).then(|| self.visitor.tag_of_session(new_session)),
         };
         let reply = Reply::from(opened);
         if self.client == Client::Program {
             return reply;
         }
         let (names, cookies) = (self.visitor.site().names, self.visitor.cookies());
-        let mut reply = reply.giving(names.give(Name::Session, grant.token().expose(), None));
-        if let Some(browser) = grant.browser() {
+        let mut reply = reply.giving(names.give(Name::Session, new_session.token().expose(), None));
+        if let Some(browser) = new_session.browser() {
             let lasting = self.engine().policy().known_browser;
             reply = reply.giving(names.give(Name::Browser, browser.expose(), Some(lasting)));
         }

@@ -91,14 +91,14 @@ impl Members for SetupProof {}
 pub(super) async fn confirm(call: Call<SetupProof>) -> Result<Reply<Opened>, Trouble> {
     let SetupProof { setup, code } = &call.body;
     let (run, visit) = (AttemptToken::new(setup.as_str()), call.visit());
-    let grant = match call.acting().await? {
+    let new_session = match call.acting().await? {
         Acting::Now(signed_in) => call.engine().confirm_enrolment(&signed_in, &run, code, &visit).await?,
         Acting::Replaced(old) => {
             let repeated = ReplacingCall::ConfirmEnrolment { attempt: &run, answer: code };
             call.engine().repeat(&old, repeated, &visit).await?
         }
     };
-    Ok(call.granted(&grant))
+    Ok(call.granted(&new_session))
 }
 
 pub(super) async fn cancel(call: Call<SetupRun>) -> Result<Reply<()>, Trouble> {

@@ -90,12 +90,12 @@ impl Members for StepUpAnswer {}
 pub(super) async fn answer(call: Call<StepUpAnswer>) -> Result<Reply<Opened>, Trouble> {
     let StepUpAnswer { step_up, device, code } = &call.body;
     let (run, device, visit) = (AttemptToken::new(step_up.as_str()), DeviceId::new(device.as_str()), call.visit());
-    let grant = match call.acting().await? {
+    let new_session = match call.acting().await? {
         Acting::Now(signed_in) => call.engine().step_up(&signed_in, &run, &device, code, &visit).await?,
         Acting::Replaced(old) => {
             let repeated = ReplacingCall::StepUp { attempt: &run, device: &device, answer: code };
             call.engine().repeat(&old, repeated, &visit).await?
         }
     };
-    Ok(call.renewed(&grant))
+    Ok(call.renewed(&new_session))
 }

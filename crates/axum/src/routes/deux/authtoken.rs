@@ -2,7 +2,7 @@
 
 use axum::{http::StatusCode, response::Response};
 use countersign_engine::{
-    Grant, SignedIn, Stop,
+    NewSession, SignedIn, Stop,
     advance::{AtOnce, Proof, Said},
     core::Refusal,
 };
@@ -26,8 +26,8 @@ pub(super) async fn login(asking: Anybody) -> Response {
         Err(unclear) => return told::unclear(visitor, &unclear, Under::NO_FIELD),
     };
     match asking.engine().sign_in_at_once(name.expose().trim(), password, said, &asking.visit()).await {
-        Ok(AtOnce::Done(grant)) => match expected(&asking, &grant, said).await {
-            Ok(_) => told::document(StatusCode::OK, &json!({ "token": grant.token().expose() })),
+        Ok(AtOnce::Done(new_session)) => match expected(&asking, &new_session, said).await {
+            Ok(_) => told::document(StatusCode::OK, &json!({ "token": new_session.token().expose() })),
             Err(stop) => told::stopped(visitor, stop, Under::NO_FIELD),
         },
         Ok(AtOnce::Owed(asked)) => told::required(visitor, &asked, Under::NO_FIELD),
@@ -36,8 +36,8 @@ pub(super) async fn login(asking: Anybody) -> Response {
 }
 
 /// Does what old clients expect of a backup code, and gives whoever has signed in as they are then: without a second factor.
-pub(super) async fn expected(asking: &Anybody, grant: &Grant, said: Said<'_>) -> Result<SignedIn, Stop> {
-    let signed_in = grant.signed_in();
+pub(super) async fn expected(asking: &Anybody, new_session: &NewSession, said: Said<'_>) -> Result<SignedIn, Stop> {
+    let signed_in = new_session.signed_in();
     if !(matches!(said, Said::BackupCode(_)) && asking.visitor.site().spares_old_clients()) {
         return Ok(signed_in.clone());
     }

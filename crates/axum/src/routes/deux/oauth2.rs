@@ -128,9 +128,9 @@ async fn password(asking: &Anybody, client: &Client) -> Result<Response, Respons
     let scopes = scopes.map_err(IntoResponse::into_response)?;
     let said = fields.said().map_err(|unclear| told::unclear(visitor, &unclear, Under::REQUEST))?;
     match asking.engine().sign_in_at_once(name.expose().trim(), password, said, &asking.visit()).await {
-        Ok(AtOnce::Done(grant)) => {
+        Ok(AtOnce::Done(new_session)) => {
             let stopped = |stop| told::stopped(visitor, stop, Under::GRANT);
-            let signed_in = authtoken::expected(asking, &grant, said).await.map_err(stopped)?;
+            let signed_in = authtoken::expected(asking, &new_session, said).await.map_err(stopped)?;
             let given = asking.engine().give_tokens(client, &signed_in, scopes, &asking.visit()).await;
             given.map_err(stopped)?.map(|given| tokens(&given)).ok_or_else(|| Error::InvalidClient.into_response())
         }

@@ -104,8 +104,8 @@ pub(super) async fn make(SignedIn(signed_in): SignedIn, Form { visitor, fields }
             };
             let page = Page::new("backup_codes_made.html", context).renewed(made.renewed.as_ref());
             let mut response = page.show(&visitor).await;
-            if let Some(grant) = &made.renewed {
-                visitor.give_session(&mut response, grant);
+            if let Some(new_session) = &made.renewed {
+                visitor.give_session(&mut response, new_session);
             }
             response
         }

@@ -55,7 +55,7 @@ pub(super) async fn disable(acting: Acting, Form { visitor, fields }: Form<Disab
     }
     let paths = &visitor.site().paths;
     match visitor.engine().disable(&signed_in, &AttemptToken::new(fields.run), &visitor.visit()).await {
-        Ok(grant) => visitor.granted(&grant, because(&paths.account, Why::Disabled, None)),
+        Ok(new_session) => visitor.granted(&new_session, because(&paths.account, Why::Disabled, None)),
         Err(stop) => match told(stop) {
             Ok(problem) => ask(&visitor, &signed_in, Some(problem)).await,
             Err(stop) => visitor.stopped(stop, &paths.disable).await,

@@ -97,8 +97,10 @@ pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Resp
     let visit =
         Visit { next: next.as_ref().filter(|next| next.is_short()).map(LocalPath::to_string), ..visitor.visit() };
     match visitor.engine().sign_in(&name, &password, &visit).await {
-        Ok(SignIn::Granted(grant)) => visitor.renewed(&grant, next.unwrap_or_else(|| visitor.site().home.clone())),
-        Ok(SignIn::Owed(challenge)) => {
+        Ok(SignIn::Complete(new_session)) => {
+            visitor.renewed(&new_session, next.unwrap_or_else(|| visitor.site().home.clone()))
+        }
+        Ok(SignIn::Pending(challenge)) => {
             let second_factor = &visitor.site().paths.second_factor;
             let there = match &challenge.unsent {
                 Some(refusal) => unsent(second_factor, refusal, next.as_ref()),
@@ -181,9 +183,9 @@ pub(super) async fn answer(Form { visitor, fields }: Form<Answer>) -> Response {
     let Some(token) = &visitor.cookies().pending else { return on(&site.paths.login, next.as_ref()).into_response() };
     let device = DeviceId::new(fields.device);
     match visitor.engine().answer(token, &device, &fields.code, &visitor.visit()).await {
-        Ok((grant, sealed)) => {
+        Ok((new_session, sealed)) => {
             let next = next.or_else(|| sealed.and_then(|sealed| site.next(&sealed)));
-            visitor.granted(&grant, arrival(site, grant.signed_in().session(), next.as_ref()))
+            visitor.granted(&new_session, arrival(site, new_session.signed_in().session(), next.as_ref()))
         }
         Err(stop) => match told(stop) {
             Ok(problem) => ask(&visitor, Some(&device), next.as_ref(), problem.into()).await,

@@ -75,7 +75,7 @@ pub(super) async fn change(acting: Acting, Form { visitor, fields }: Form<Change
     }
     let paths = &visitor.site().paths;
     match visitor.engine().change_password(&signed_in, &current, &new, &visitor.visit()).await {
-        Ok(grant) => visitor.granted(&grant, because(&paths.account, Why::PasswordChanged, None)),
+        Ok(new_session) => visitor.granted(&new_session, because(&paths.account, Why::PasswordChanged, None)),
         Err(stop) => match told(stop) {
             Ok(problem) => ask(&visitor, &signed_in, Some(problem)).await,
             Err(stop) => ended(&visitor, stop).await,

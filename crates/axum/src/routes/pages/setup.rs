@@ -256,7 +256,7 @@ pub(super) async fn confirm(acting: Acting, Form { visitor, fields }: Form<Proof
         };
     }
     match visitor.engine().confirm_enrolment(&signed_in, run, &fields.code, &visitor.visit()).await {
-        Ok(grant) => visitor.granted(&grant, on(&paths.complete, next.as_ref())),
+        Ok(new_session) => visitor.granted(&new_session, on(&paths.complete, next.as_ref())),
         Err(stop) => match told(stop) {
             Ok(problem) => reveal(&visitor, &signed_in, shown, problem.into()).await,
             Err(stop) => ended(&visitor, stop, next.as_ref()).await,

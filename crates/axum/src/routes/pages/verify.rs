@@ -136,7 +136,9 @@ pub(super) async fn answer(acting: Acting, Form { visitor, fields }: Form<Answer
         }
     };
     match visitor.engine().step_up(&signed_in, &run, &device, &fields.code, &visitor.visit()).await {
-        Ok(grant) => visitor.renewed(&grant, target.next.unwrap_or_else(|| visitor.site().paths.account.clone())),
+        Ok(new_session) => {
+            visitor.renewed(&new_session, target.next.unwrap_or_else(|| visitor.site().paths.account.clone()))
+        }
         Err(stop) => {
             let asking = Asking { run: &run, device: &device, target: &target };
             ask_again(&visitor, &signed_in, asking, stop).await

@@ -140,7 +140,7 @@ impl Engine {
                 stage: Status::Active,
                 permit: &|factors, _| asked_exactly(factors, &device.id, self.required(&attempt)),
                 repeat: None,
-                grant: &|draft, _, now| {
+                new_session: &|draft, _, now| {
                     let terms = SessionParams::proved(user, draft, own.signed_in, now);
                     let verified =
                         Change::Event(EventChange::Record(proved(EventKind::Verified, &attempt, draft, visit, now)));

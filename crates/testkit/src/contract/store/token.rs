@@ -104,14 +104,22 @@ pub(super) async fn a_token_is_touched_forwards_only(store: Arc<dyn Store>) {
 
 pub(super) async fn tokens_are_ended_but_for_those_of_a_grant(store: Arc<dyn Store>) {
     let bob = UserId::new("bob");
-    let of = |grant: &str, id: &str| Token { family: Some(FamilyId::new(grant)), ..token(id, &ada()) };
-    let all =
-        [of("grant", "access"), of("grant", "refresh"), of("other", "app"), token("own", &ada()), token("his", &bob)];
+    let of = |new_session: &str, id: &str| Token { family: Some(FamilyId::new(new_session)), ..token(id, &ada()) };
+    let all = [
+        of("new_session", "access"),
+        of("new_session", "refresh"),
+        of("other", "app"),
+        token("own", &ada()),
+        token("his", &bob),
+    ];
     for made in all {
         done(&store, vec![open(&made)]).await;
     }
-    done(&store, vec![Change::Token(TokenChange::RevokeAllExcept { user: ada(), family: FamilyId::new("grant") })])
-        .await;
+    done(
+        &store,
+        vec![Change::Token(TokenChange::RevokeAllExcept { user: ada(), family: FamilyId::new("new_session") })],
+    )
+    .await;
     assert_eq!(tokens(&store, &ada()).await, ["refresh", "access"]);
     assert_eq!(tokens(&store, &bob).await, ["his"]);
     done(&store, vec![Change::Token(TokenChange::RevokeAllExcept { user: ada(), family: FamilyId::new("nothing") })])
@@ -145,9 +153,9 @@ pub(super) async fn tokens_are_ended_by_name_by_device_and_by_user(store: Arc<dy
     )
     .await;
     assert_eq!(tokens(&store, &ada()).await, ["three", "none"]);
-    let of_grant = Token { family: Some(FamilyId::new("grant")), ..tablet("granted") };
+    let of_grant = Token { family: Some(FamilyId::new("new_session")), ..tablet("granted") };
     done(&store, vec![open(&of_grant)]).await;
-    let but = Some(FamilyId::new("grant"));
+    let but = Some(FamilyId::new("new_session"));
     done(
         &store,
         vec![Change::Token(TokenChange::RevokeVerifiedBy {
