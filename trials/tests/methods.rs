@@ -13,12 +13,12 @@ const HOME: &str = "/account/two-factor";
 const SUBMIT: &str = "main form button[type=submit]";
 
 /// Somebody at the pages of a world in which every method is offered.
-struct Visit {
+struct RequestContext {
     world: World,
     person: Person,
 }
 
-impl Visit {
+impl RequestContext {
     async fn begins() -> Self {
         let world = World::with_every_method(Arc::new(MemoryStore::default()));
         world.user("ada");
@@ -67,107 +67,107 @@ impl Visit {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn codes_that_are_sent_are_typed_sent_again_late_and_not_sent() {
-    let visit = Visit::begins().await;
-    let (world, person) = (&visit.world, &visit.person);
+    let context = RequestContext::begins().await;
+    let (world, person) = (&context.world, &context.person);
     for (button, to) in
         [("Text message", "+31612345678"), ("Phone call", "+31612345678"), ("E-mail", "ada@example.org")]
     {
         let (send, again) =
             if button == "Phone call" { ("Call me", "Call me again") } else { ("Send a code", "Send another code") };
-        visit.begins_setup(button).await;
+        context.begins_setup(button).await;
         // As much of an address as a browser lets through.
         person.types("to", if to.contains('@') { "nobody@localhost" } else { "nobody" }).await;
         person.clicks(SUBMIT).await;
-        visit.is_at("/account/two-factor/setup").await;
+        context.is_at("/account/two-factor/setup").await;
         person.types("to", to).await;
         person.clicks(SUBMIT).await;
         let code = world.outbox.code();
-        visit.answers(&format!("{} - {}", &code[..3], &code[3..])).await;
-        visit.is_at("/account/two-factor/setup/complete").await;
-        visit.signs_out().await;
+        context.answers(&format!("{} - {}", &code[..3], &code[3..])).await;
+        context.is_at("/account/two-factor/setup/complete").await;
+        context.signs_out().await;
 
         world.pass(61);
-        visit.gives_password().await;
+        context.gives_password().await;
         person.clicks_on(again).await;
-        visit.is_told("a moment ago").await;
-        visit.answers(&other_code(&world.outbox.code())).await;
-        visit.is_told("That code is wrong").await;
-        visit.answers(&world.outbox.code()).await;
-        visit.is_told("There was a wrong code just now").await;
+        context.is_told("a moment ago").await;
+        context.answers(&other_code(&world.outbox.code())).await;
+        context.is_told("That code is wrong").await;
+        context.answers(&world.outbox.code()).await;
+        context.is_told("There was a wrong code just now").await;
         world.pass(301);
-        visit.answers(&world.outbox.code()).await;
-        visit.is_told("There is no code that this could be").await;
+        context.answers(&world.outbox.code()).await;
+        context.is_told("There is no code that this could be").await;
         world.outbox.behaves(Behaviour::Fails);
         person.clicks_on(send).await;
-        visit.is_told("could not be sent").await;
+        context.is_told("could not be sent").await;
         world.outbox.behaves(Behaviour::Takes);
         world.pass(61);
         person.clicks_on(send).await;
-        visit.answers(&world.outbox.code()).await;
-        visit.is_at(HOME).await;
+        context.answers(&world.outbox.code()).await;
+        context.is_at(HOME).await;
 
         let next = format!("sent-{}", button.to_lowercase().replace(' ', "-"));
         person.takes_a_picture(&next).await;
         person.opens("/account/two-factor/disable").await;
         person.ticks("sure").await;
         person.clicks(SUBMIT).await;
-        visit.signs_out().await;
+        context.signs_out().await;
         world.pass(24 * 3600);
     }
-    visit.person.leaves().await;
+    context.person.leaves().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_types_and_a_token_that_counts() {
-    let visit = Visit::begins().await;
-    let person = &visit.person;
+    let context = RequestContext::begins().await;
+    let person = &context.person;
     let key = SoftYubikey::new(7);
-    visit.begins_setup("YubiKey").await;
+    context.begins_setup("YubiKey").await;
     person.takes_a_picture("setup-yubikey").await;
-    visit.answers(&key.touch()).await;
-    visit.is_at("/account/two-factor/setup/complete").await;
-    visit.signs_out().await;
-    visit.gives_password().await;
+    context.answers(&key.touch()).await;
+    context.is_at("/account/two-factor/setup/complete").await;
+    context.signs_out().await;
+    context.gives_password().await;
     person.takes_a_picture("second-factor-yubikey").await;
     assert!(
         person.sees("input#code[autocomplete=one-time-code]:not([type=password])").await,
         "no password to be saved"
     );
-    visit.answers(&SoftYubikey::new(8).touch()).await;
-    visit.is_told("That code is wrong").await;
-    visit.world.pass(2);
-    visit.answers(&key.touch()).await;
-    visit.is_at(HOME).await;
+    context.answers(&SoftYubikey::new(8).touch()).await;
+    context.is_told("That code is wrong").await;
+    context.world.pass(2);
+    context.answers(&key.touch()).await;
+    context.is_at(HOME).await;
 
     person.opens("/account/two-factor/setup").await;
     person.clicks_on("Token or app that counts").await;
     let token = SoftToken::with_key(&person.text("code.key").await);
-    visit.answers(&token.press()).await;
-    visit.is_at("/account/two-factor/setup/complete").await;
-    visit.signs_out().await;
-    visit.gives_password().await;
+    context.answers(&token.press()).await;
+    context.is_at("/account/two-factor/setup/complete").await;
+    context.signs_out().await;
+    context.gives_password().await;
     person.clicks_on("Token").await;
-    visit.answers(&token.shows(0)).await;
-    visit.is_told("has been used already").await;
-    visit.answers(&token.shows(1)).await;
-    visit.is_at(HOME).await;
-    visit.person.leaves().await;
+    context.answers(&token.shows(0)).await;
+    context.is_told("has been used already").await;
+    context.answers(&token.shows(1)).await;
+    context.is_at(HOME).await;
+    context.person.leaves().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn to_prove_the_password_again_nobody_types_a_name() {
-    let visit = Visit::begins().await;
-    visit.gives_password().await;
-    visit.world.pass(601);
-    visit.person.opens("/account/two-factor/setup").await;
-    visit.is_at("/account/login").await;
-    visit.person.takes_a_picture("login-again").await;
-    visit.person.types("password", "wrong").await;
-    visit.person.clicks(SUBMIT).await;
-    visit.is_told("do not belong together").await;
-    visit.person.takes_a_picture("login-again-wrong").await;
-    visit.person.types("password", "ada's long password").await;
-    visit.person.clicks(SUBMIT).await;
-    visit.is_at("/account/two-factor/setup").await;
-    visit.person.leaves().await;
+    let context = RequestContext::begins().await;
+    context.gives_password().await;
+    context.world.pass(601);
+    context.person.opens("/account/two-factor/setup").await;
+    context.is_at("/account/login").await;
+    context.person.takes_a_picture("login-again").await;
+    context.person.types("password", "wrong").await;
+    context.person.clicks(SUBMIT).await;
+    context.is_told("do not belong together").await;
+    context.person.takes_a_picture("login-again-wrong").await;
+    context.person.types("password", "ada's long password").await;
+    context.person.clicks(SUBMIT).await;
+    context.is_at("/account/two-factor/setup").await;
+    context.person.leaves().await;
 }

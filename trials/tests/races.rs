@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use countersign_engine::{
     Parts, Store,
-    advance::{Enrolment, Visit},
+    advance::{Enrolment, RequestContext},
     core::{DeviceName, Kind, throttle::ThrottleRule},
     memory::MemoryStore,
 };
@@ -133,14 +133,14 @@ impl Typing<'_> {
 }
 
 async fn sets_up<'a>(world: &'a World, ada: &Person, kind: &Kind, to: Option<&str>) -> Typing<'a> {
-    let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
+    let (signed_in, context) = (ada.signs_in_with_password().await, RequestContext::default());
     let name = DeviceName::parse("Raced").unwrap();
     let enrolment = Enrolment { kind: kind.clone(), name, to: to.map(str::to_owned) };
-    let run = world.engine.begin_enrolment(&signed_in, enrolment, &visit).await.unwrap();
+    let run = world.engine.begin_enrolment(&signed_in, enrolment, &context).await.unwrap();
     let key = world.engine.setup(&signed_in, &run).await.unwrap().key;
     let token = key.map(|key| SoftToken::with_key(key.text.expose()));
     let typing = Typing { world, token, key: (*kind == Kind::YUBIKEY).then(|| SoftYubikey::new(1)) };
-    world.engine.confirm_enrolment(&signed_in, &run, &typing.types(0).into(), &visit).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &run, &typing.types(0).into(), &context).await.unwrap();
     world.pass(60);
     typing
 }

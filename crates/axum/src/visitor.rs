@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderValue, Method, Uri, header::ACCEPT, request::Parts},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{self as engine, BearerToken, Engine, Fault, SessionToken, advance::Visit};
+use countersign_engine::{self as engine, BearerToken, Engine, Fault, SessionToken, advance::RequestContext};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -157,11 +157,11 @@ impl Visitor {
     }
 
     /// What the engine is told of the request.
-    pub(crate) fn visit(&self) -> Visit {
+    pub(crate) fn request_context(&self) -> RequestContext {
         let browser = &self.0.cookies.browser;
         let language = Some(self.0.site.templates().texts().language());
         let (session, browser) = (self.session_token().cloned(), browser.clone());
-        Visit { address: self.0.address, session, browser, language, ..Visit::default() }
+        RequestContext { address: self.0.address, session, browser, language, ..RequestContext::default() }
     }
 
     /// The token for a form bound to this.

@@ -54,7 +54,7 @@ pub use token::NewToken;
 
 /// What an entrance knows of a request besides its words.
 #[derive(Clone, Debug, Default)]
-pub struct Visit {
+pub struct RequestContext {
     /// Where it comes from, if the entrance knows for certain.
     pub address: Option<IpAddr>,
     /// The session it came with; a new one takes its place.
@@ -146,14 +146,14 @@ impl Engine {
 }
 
 /// An event of a run.
-fn event(kind: EventKind, attempt: &Attempt, visit: &Visit, now: Timestamp) -> Event {
-    Event { attempt: Some(attempt.id.clone()), address: visit.address, ..Event::new(now, attempt.user.clone(), kind) }
+fn event(kind: EventKind, attempt: &Attempt, context: &RequestContext, now: Timestamp) -> Event {
+    Event { attempt: Some(attempt.id.clone()), address: context.address, ..Event::new(now, attempt.user.clone(), kind) }
 }
 
 /// An event of a run in which a device was proved.
-fn proved(kind: EventKind, attempt: &Attempt, draft: &Draft<'_>, visit: &Visit, now: Timestamp) -> Event {
+fn proved(kind: EventKind, attempt: &Attempt, draft: &Draft<'_>, context: &RequestContext, now: Timestamp) -> Event {
     let (device, method) = (Some(draft.device().clone()), Some(draft.kind().clone()));
-    Event { device, method, ..event(kind, attempt, visit, now) }
+    Event { device, method, ..event(kind, attempt, context, now) }
 }
 
 /// The level of a session whose holder has proved a password and, if they owe none, nothing more.

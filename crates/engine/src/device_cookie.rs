@@ -13,7 +13,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 use crate::{
     BrowserToken, Engine, Fault, User,
-    advance::{DeviceCookieSupport, Visit},
+    advance::{DeviceCookieSupport, RequestContext},
     keyring::Use,
 };
 
@@ -46,8 +46,8 @@ pub(crate) struct Remembered {
 
 impl Engine {
     /// The browser that this visit of this user came from.
-    pub(crate) async fn browser(&self, user: &User, visit: &Visit) -> Result<Browser, Fault> {
-        let Some(id) = self.shown(user, visit) else { return Ok(Browser::default()) };
+    pub(crate) async fn browser(&self, user: &User, context: &RequestContext) -> Result<Browser, Fault> {
+        let Some(id) = self.shown(user, context) else { return Ok(Browser::default()) };
         let rows = self.device_cookies_of(user).await?;
         Ok(Browser(rows.into_iter().find(|row| row.browser == id && row.is_valid(self.validity(user)))))
     }
@@ -72,13 +72,13 @@ impl Engine {
         &self,
         user: &User,
         device: Option<&DeviceId>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<Remembered, Fault> {
-        if !self.is_wanted(visit) {
+        if !self.is_wanted(context) {
             return Ok(Remembered::default());
         }
         let rows = self.device_cookies_of(user).await?;
-        Ok(self.remembered(user, device, visit, &rows))
+        Ok(self.remembered(user, device, context, &rows))
     }
 
     /// The same, where these are the rows of the user.
@@ -86,19 +86,19 @@ impl Engine {
         &self,
         user: &User,
         device: Option<&DeviceId>,
-        visit: &Visit,
+        context: &RequestContext,
         rows: &[DeviceCookie],
     ) -> Remembered {
-        if !self.is_wanted(visit) {
+        if !self.is_wanted(context) {
             return Remembered::default();
         }
         // An id whose row is worth nothing any more is not taken over: whoever has a copy of the cookie would be recognised again.
         let counts = |id: &BrowserId| rows.iter().any(|row| row.browser == *id && row.is_valid(self.validity(user)));
-        let shown = self.shown(user, visit).filter(counts);
+        let shown = self.shown(user, context).filter(counts);
         let id = shown.unwrap_or_else(|| self.new_id());
         let done = CompleteSignIn { user: &user.id, browser: &id, device };
         let Some(changes) = remember(rows, &done, self.validity(user)) else { return Remembered::default() };
-        let cookies = self.open_cookies(visit).unwrap_or_default().with(&user.id, id);
+        let cookies = self.open_cookies(context).unwrap_or_default().with(&user.id, id);
         let token = serde_json::to_vec(&cookies).ok().filter(|plain| plain.len() <= MAX_BYTES).and_then(|plain| {
             let sealed = self.keyring().seal(Use::KnownBrowser, &[], &plain, self.random())?;
             Some(BrowserToken::new(BASE64URL_NOPAD.encode(&sealed)))
@@ -107,8 +107,8 @@ impl Engine {
         if token.is_some() { Remembered { token, changes } } else { Remembered::default() }
     }
 
-    fn is_wanted(&self, visit: &Visit) -> bool {
-        visit.device_cookie == DeviceCookieSupport::Kept && !self.policy().known_browser.is_zero()
+    fn is_wanted(&self, context: &RequestContext) -> bool {
+        context.device_cookie == DeviceCookieSupport::Kept && !self.policy().known_browser.is_zero()
     }
 
     fn validity<'a>(&self, user: &'a User) -> Validity<'a> {
@@ -116,15 +116,15 @@ impl Engine {
     }
 
     /// The id that the browser shows for this user.
-    fn shown(&self, user: &User, visit: &Visit) -> Option<BrowserId> {
-        self.open_cookies(visit)?.of(&user.id).cloned()
+    fn shown(&self, user: &User, context: &RequestContext) -> Option<BrowserId> {
+        self.open_cookies(context)?.of(&user.id).cloned()
     }
 
-    fn open_cookies(&self, visit: &Visit) -> Option<DeviceCookies> {
+    fn open_cookies(&self, context: &RequestContext) -> Option<DeviceCookies> {
         if self.policy().known_browser.is_zero() {
             return None;
         }
-        let sealed = BASE64URL_NOPAD.decode(visit.browser.as_ref()?.expose().as_bytes()).ok()?;
+        let sealed = BASE64URL_NOPAD.decode(context.browser.as_ref()?.expose().as_bytes()).ok()?;
         let plain = self.keyring().open(Use::KnownBrowser, &[], &sealed)?;
         serde_json::from_slice(&plain).ok()
     }

@@ -18,7 +18,7 @@ use countersign_core::{
 
 use crate::{
     AttemptToken, Engine, Fault, NewSession, SessionToken, SignedIn, Stop, User,
-    advance::Visit,
+    advance::RequestContext,
     keyring::{Comparison, Given},
 };
 
@@ -108,13 +108,13 @@ impl Engine {
         &self,
         replaced: &SessionToken,
         call: ReplacingCall<'_>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<NewSession, Stop> {
         let Some(call) = self.call_in(replaced, call) else {
             let is_replaced = self.is_replaced(replaced).await?;
             return Err(if is_replaced { Refusal::SessionReplaced } else { Refusal::SignInNeeded }.into());
         };
-        self.repeated_grant(&call, visit, Refusal::SignInNeeded).await
+        self.repeated_grant(&call, context, Refusal::SignInNeeded).await
     }
 
     /// Whether another session took the place of this token's less than [`REPEAT_WINDOW`] ago, and is still running.
@@ -203,11 +203,11 @@ impl Engine {
         &self,
         outcome: Result<NewSession, Stop>,
         call: Option<&Call<'_>>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<NewSession, Stop> {
         match (outcome, call) {
             (Err(Stop::Refused(refusal)), Some(call)) if is_of_one_that_is_gone(&refusal) => {
-                self.repeated_grant(call, visit, refusal).await
+                self.repeated_grant(call, context, refusal).await
             }
             (outcome, _) => outcome,
         }
@@ -216,24 +216,29 @@ impl Engine {
     pub(crate) async fn repeated_grant(
         &self,
         call: &Call<'_>,
-        visit: &Visit,
+        context: &RequestContext,
         otherwise: Refusal,
     ) -> Result<NewSession, Stop> {
-        let Repeated { token, session, user } = self.repeated(call, visit, otherwise).await?;
+        let Repeated { token, session, user } = self.repeated(call, context, otherwise).await?;
         // No device cookie: the first result gave one, or the browser has one already.
         Ok(NewSession::new(token, session, &user, None))
     }
 
     /// The session that this call has opened, if the call may be repeated; otherwise this refusal, or that the session was
     /// replaced.
-    pub(crate) async fn repeated(&self, call: &Call<'_>, visit: &Visit, otherwise: Refusal) -> Result<Repeated, Stop> {
+    pub(crate) async fn repeated(
+        &self,
+        call: &Call<'_>,
+        context: &RequestContext,
+        otherwise: Refusal,
+    ) -> Result<Repeated, Stop> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             let Some((session, user)) = self.successor(&call.of, now).await? else { return Err(otherwise.into()) };
             let over = || Stop::from(call.over(&otherwise));
             let kept = session.repeat.as_ref().filter(|repeat| repeat.call == call.name);
             let Some(SealedResult(sealed)) = kept.and_then(|repeat| repeat.sealed.as_ref()) else { return Err(over()) };
-            if visit.session.as_ref().is_some_and(|shown| shown.key() == session.key) {
+            if context.session.as_ref().is_some_and(|shown| shown.key() == session.key) {
                 // The new token came with this very request.
                 return Err(over());
             }
@@ -246,7 +251,7 @@ impl Engine {
                 }
                 Comparison::Unreadable => return Err(over()),
                 Comparison::Different => {
-                    if self.close_after_different(call, &session, &user, visit, now).await? {
+                    if self.close_after_different(call, &session, &user, context, now).await? {
                         return Err(over());
                     }
                 }
@@ -274,11 +279,11 @@ impl Engine {
         call: &Call<'_>,
         session: &Session,
         user: &User,
-        visit: &Visit,
+        context: &RequestContext,
         now: Timestamp,
     ) -> Result<bool, Fault> {
         let close = Change::Session(SessionChange::CloseRepeat(session.key.clone()));
-        let mut changes = self.failure(call, session, user, visit, now).await?;
+        let mut changes = self.failure(call, session, user, context, now).await?;
         changes.push(close.clone());
         Ok(match self.commit(&Batch::new(changes)).await?.written() {
             Written::Done => true,
@@ -293,14 +298,14 @@ impl Engine {
         call: &Call<'_>,
         session: &Session,
         user: &User,
-        visit: &Visit,
+        context: &RequestContext,
         now: Timestamp,
     ) -> Result<Vec<Change>, Fault> {
         let (attempt, purpose, device, standing) = match &call.failure {
             Failure::Nothing => return Ok(vec![]),
-            Failure::Password => return Ok(vec![self.failed_password(user, visit).await?]),
+            Failure::Password => return Ok(vec![self.failed_password(user, context).await?]),
             Failure::Device { attempt, device } => {
-                (attempt, Purpose::Login, *device, self.browser(user, visit).await?.standing())
+                (attempt, Purpose::Login, *device, self.browser(user, context).await?.standing())
             }
             Failure::Session { attempt, purpose, device } => (attempt, *purpose, device, Standing::InSession),
         };
@@ -319,7 +324,7 @@ impl Engine {
             session: failures,
             methods: self.methods(),
             stage: Status::Active,
-            address: visit.address,
+            address: context.address,
         };
         Ok(judge_different(case, now).batch().changes().to_vec())
     }

@@ -27,7 +27,7 @@ use countersign_core::{
 
 use crate::{
     BrowserToken, Engine, Fault, SessionToken, Stop, User,
-    advance::Visit,
+    advance::RequestContext,
     device_cookie::{Browser, Remembered},
     port::Answered,
     repeat::{self, Call, Repeated},
@@ -45,7 +45,7 @@ pub(crate) struct Question<'a> {
     /// What they answer.
     pub(crate) answer: &'a Secret,
     /// What is known of the request.
-    pub(crate) visit: &'a Visit,
+    pub(crate) context: &'a RequestContext,
     /// Whether a device is to verify its owner or to be confirmed.
     pub(crate) stage: Status,
     /// The flow's own rule: which device may answer, if one may.
@@ -91,12 +91,12 @@ struct Trace {
 impl Engine {
     pub(crate) async fn verify(&self, question: Question<'_>) -> Result<Proven, Stop> {
         let mut trace = Trace::default();
-        let (repeat, visit) = (question.repeat, question.visit);
+        let (repeat, context) = (question.repeat, question.context);
         let mut decided = self.decide(question, &mut trace).await;
         if let (Err(Stop::Refused(refusal)), Some((call, _))) = (&decided, repeat)
             && repeat::is_of_one_that_is_gone(refusal)
         {
-            match self.repeated(call, visit, refusal.clone()).await {
+            match self.repeated(call, context, refusal.clone()).await {
                 // Nothing was decided anew, so there is nothing to count.
                 Ok(Repeated { token, session, .. }) => {
                     return Ok(Proven { session, browser: None, repeated: Some(token) });
@@ -114,8 +114,8 @@ impl Engine {
     }
 
     async fn decide(&self, question: Question<'_>, trace: &mut Trace) -> Result<Proven, Stop> {
-        let Question { user, attempt, answer, visit, stage, permit, repeat, new_session } = question;
-        let browser = self.browser(user, visit).await?;
+        let Question { user, attempt, answer, context, stage, permit, repeat, new_session } = question;
+        let browser = self.browser(user, context).await?;
         let standing = standing(attempt, stage, &browser);
         let mut replied: Option<(Asked, Reply)> = None;
         let mut rounds = self.rounds();
@@ -143,7 +143,7 @@ impl Engine {
                 session: failures,
                 methods: self.methods(),
                 stage,
-                address: visit.address,
+                address: context.address,
             };
             let mut ruling = match &replied {
                 None => judge(case, answer, now),
@@ -157,7 +157,7 @@ impl Engine {
                     Some((call, token)) => self.repeatable(session, token, Some(call), now)?,
                     None => session,
                 };
-                let remembered = self.remembered_after(user, draft.device(), visit, &changes).await?;
+                let remembered = self.remembered_after(user, draft.device(), context, &changes).await?;
                 changes.extend(remembered.changes);
                 changes.push(Self::spend(attempt));
                 changes.extend(attempt.charge.as_ref().map(Charge::refund));
@@ -206,14 +206,14 @@ impl Engine {
         &self,
         user: &User,
         device: &DeviceId,
-        visit: &Visit,
+        context: &RequestContext,
         changes: &[Change],
     ) -> Result<Remembered, Fault> {
         let ends_all = |change: &Change| matches!(change, Change::DeviceCookie(DeviceCookieChange::EndAll { .. }));
         if changes.iter().any(ends_all) {
-            Ok(self.remembered(user, Some(device), visit, &[]))
+            Ok(self.remembered(user, Some(device), context, &[]))
         } else {
-            self.remember(user, Some(device), visit).await
+            self.remember(user, Some(device), context).await
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     SignedIn,
-    advance::{AtOnce, Enrolment, Proof, Said, Visit},
+    advance::{AtOnce, Enrolment, Proof, RequestContext, Said},
     core::{DeviceName, Kind, Level, Refusal, Secret},
     memory::MemoryStore,
 };
@@ -21,20 +21,20 @@ fn enrolment(kind: Kind, to: &str) -> Enrolment {
 
 /// Sets a first device up.
 async fn enables(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) {
-    let (engine, visit) = (&world.engine, Visit::default());
-    engine.begin_enrolment_at_once(signed_in, enrolment(kind.clone(), to), &visit).await.unwrap();
+    let (engine, context) = (&world.engine, RequestContext::default());
+    engine.begin_enrolment_at_once(signed_in, enrolment(kind.clone(), to), &context).await.unwrap();
     let code = world.outbox.code().into();
-    engine.confirm_enrolment_at_once(signed_in, &kind, &code, &visit).await.unwrap();
+    engine.confirm_enrolment_at_once(signed_in, &kind, &code, &context).await.unwrap();
     world.pass(60);
 }
 
 /// Signs in with the device that is asked.
 async fn signs_in(world: &World, password: &str) -> SignedIn {
-    let (engine, password, visit) = (&world.engine, password.into(), Visit::default());
-    let asked = engine.sign_in_at_once("ada", &password, Said::Nothing, &visit).await;
+    let (engine, password, context) = (&world.engine, password.into(), RequestContext::default());
+    let asked = engine.sign_in_at_once("ada", &password, Said::Nothing, &context).await;
     assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
     let code = Secret::from(world.outbox.code());
-    match engine.sign_in_at_once("ada", &password, Said::Code(&code), &visit).await.unwrap() {
+    match engine.sign_in_at_once("ada", &password, Said::Code(&code), &context).await.unwrap() {
         AtOnce::Done(new_session) => new_session.signed_in().clone(),
         AtOnce::Owed(asked) => panic!("owed: {asked:?}"),
     }
@@ -43,18 +43,18 @@ async fn signs_in(world: &World, password: &str) -> SignedIn {
 /// A mailbox that is asked first proves less than a deed on factors asks for, and would use a code up for nothing.
 #[tokio::test]
 async fn a_deed_asks_for_the_surest_device_and_not_for_the_one_that_is_asked_first() {
-    let (world, visit) = (world(), Visit::default());
+    let (world, context) = (world(), RequestContext::default());
     let ada = world.user("ada");
     enables(&world, &ada.signs_in_with_password().await, Kind::EMAIL, "ada@example.com").await;
     let signed_in = signs_in(&world, &ada.password).await;
-    let setup = world.engine.begin_enrolment(&signed_in, enrolment(Kind::SMS, "+31612345658"), &visit).await.unwrap();
+    let setup = world.engine.begin_enrolment(&signed_in, enrolment(Kind::SMS, "+31612345658"), &context).await.unwrap();
     let code = world.outbox.code().into();
-    let own = world.engine.confirm_enrolment(&signed_in, &setup, &code, &visit).await.unwrap().signed_in().clone();
+    let own = world.engine.confirm_enrolment(&signed_in, &setup, &code, &context).await.unwrap().signed_in().clone();
     world.pass(601);
-    let asked = world.engine.disable_at_once(&own, Proof::Owed(Said::Nothing), &visit).await.unwrap();
+    let asked = world.engine.disable_at_once(&own, Proof::Owed(Said::Nothing), &context).await.unwrap();
     assert!(matches!(&asked, AtOnce::Owed(asked) if asked.kind == Kind::SMS), "{asked:?}");
     let code = Secret::from(world.outbox.code());
-    let off = world.engine.disable_at_once(&own, Proof::Owed(Said::Code(&code)), &visit).await.unwrap();
+    let off = world.engine.disable_at_once(&own, Proof::Owed(Said::Code(&code)), &context).await.unwrap();
     assert!(matches!(off, AtOnce::Done(_)));
     assert_eq!(world.store.sessions(&ada.user.id).await.unwrap().len(), 1, "the proof's own session is gone");
 }
@@ -62,17 +62,17 @@ async fn a_deed_asks_for_the_surest_device_and_not_for_the_one_that_is_asked_fir
 /// What is under way in a session that is lowered meanwhile rests on what it has proved no more.
 #[tokio::test]
 async fn a_lowered_session_is_not_raised_by_what_was_under_way_in_it() {
-    let (world, visit) = (world(), Visit::default());
+    let (world, context) = (world(), RequestContext::default());
     let ada = world.user("ada");
     enables(&world, &ada.signs_in_with_password().await, Kind::SMS, "+31612345658").await;
     let before = signs_in(&world, &ada.password).await;
     assert_eq!(before.level(), Level::Aal2);
-    let off = world.engine.disable_at_once(&before, Proof::Owed(Said::Nothing), &visit).await.unwrap();
+    let off = world.engine.disable_at_once(&before, Proof::Owed(Said::Nothing), &context).await.unwrap();
     assert!(matches!(&off, AtOnce::Done(after) if after.level() == Level::Aal1), "{off:?}");
-    let ended = world.engine.end_other_sessions(&before, &visit).await;
+    let ended = world.engine.end_other_sessions(&before, &context).await;
     assert_eq!(refusal(ended), Refusal::SignInNeeded);
     let (old, new) = (ada.password.as_str().into(), "another long password".into());
-    let changed = world.engine.change_password(&before, &old, &new, &visit).await;
+    let changed = world.engine.change_password(&before, &old, &new, &context).await;
     assert_eq!(refusal(changed), Refusal::SignInNeeded);
     ada.signs_in_with_password().await;
     let sessions = world.store.sessions(&ada.user.id).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     ClientSecret, Rotation,
-    advance::Visit,
+    advance::RequestContext,
     core::{
         Change, Client, ClientChange, ClientId, ClientName, ClientType, Scopes, Secret, Token, TokenChange, TokenId,
         TokenKey, TokenKind,
@@ -148,7 +148,8 @@ async fn a_client_that_was_removed_meanwhile_is_given_nothing() {
     let (client, _) = wiki(&world).await;
     let signed_in = ada.signs_in_with_password().await;
     world.engine.remove_client(&client.id).await.unwrap();
-    let given = world.engine.give_tokens(&client, &signed_in, Scopes::default(), &Visit::default()).await.unwrap();
+    let given =
+        world.engine.give_tokens(&client, &signed_in, Scopes::default(), &RequestContext::default()).await.unwrap();
     assert!(given.is_none());
     assert!(world.store.sessions(&ada.user.id).await.unwrap().is_empty());
     assert!(world.store.tokens(&ada.user.id).await.unwrap().is_empty());

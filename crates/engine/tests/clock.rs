@@ -5,29 +5,29 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     NewSession, Stop,
-    advance::{Challenge, Enrolment, NewToken, SignIn, Visit},
+    advance::{Challenge, Enrolment, NewToken, RequestContext, SignIn},
     core::{DeviceName, Kind, Refusal, Scopes, Timestamp, flow::Purpose, time::CLOCK_TOLERANCE},
     memory::MemoryStore,
 };
 use countersign_testkit::{Person, World, refusal, rounds};
 use proptest::prelude::*;
 
-fn from(new_session: &NewSession) -> Visit {
-    Visit { browser: new_session.browser().cloned(), ..Visit::default() }
+fn from(new_session: &NewSession) -> RequestContext {
+    RequestContext { browser: new_session.browser().cloned(), ..RequestContext::default() }
 }
 
 /// The right password; the device that is asked.
-async fn is_asked(world: &World, ada: &Person, visit: &Visit) -> Result<Challenge, Stop> {
-    match world.engine.sign_in("ada", &ada.password.as_str().into(), visit).await? {
+async fn is_asked(world: &World, ada: &Person, context: &RequestContext) -> Result<Challenge, Stop> {
+    match world.engine.sign_in("ada", &ada.password.as_str().into(), context).await? {
         SignIn::Pending(challenge) => Ok(challenge),
         SignIn::Complete(_) => panic!("there is no second factor"),
     }
 }
 
-async fn answers(world: &World, ada: &Person, answer: &str, visit: &Visit) -> Result<NewSession, Stop> {
-    let asked = is_asked(world, ada, visit).await?;
+async fn answers(world: &World, ada: &Person, answer: &str, context: &RequestContext) -> Result<NewSession, Stop> {
+    let asked = is_asked(world, ada, context).await?;
     let device = asked.view.device.id.clone();
-    world.engine.answer(&asked.token, &device, &answer.into(), visit).await.map(|(new_session, _)| new_session)
+    world.engine.answer(&asked.token, &device, &answer.into(), context).await.map(|(new_session, _)| new_session)
 }
 
 /// How long it takes, read every few seconds, until `is_free` says so.
@@ -62,11 +62,11 @@ async fn leap(ahead: Duration) -> (World, Person, Timestamp) {
 async fn leap_with_sms(ahead: Duration) -> (World, Person, Timestamp) {
     let world = World::with_every_method(Arc::new(MemoryStore::default()));
     let ada = world.user("ada");
-    let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
+    let (signed_in, context) = (ada.signs_in_with_password().await, RequestContext::default());
     let phone =
         Enrolment { kind: Kind::SMS, name: DeviceName::parse("Phone").unwrap(), to: Some("+31 6 12345658".into()) };
-    let run = world.engine.begin_enrolment(&signed_in, phone, &visit).await.unwrap();
-    world.engine.confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &visit).await.unwrap();
+    let run = world.engine.begin_enrolment(&signed_in, phone, &context).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &context).await.unwrap();
     world.pass(24 * 3600);
     let right = world.now();
     world.clock.set(right.after(ahead));
@@ -92,19 +92,19 @@ proptest! {
             let ada = world.user("ada");
             ada.sets_up().await;
             let known = from(&ada.signs_in(&ada.code()).await.unwrap());
-            let visit = if recognized { known } else { Visit::default() };
+            let context = if recognized { known } else { RequestContext::default() };
             let right = world.now().after(Duration::from_mins(1));
             world.clock.set(right.after(ahead));
             // Its cookie is too old for a clock that is far enough ahead: then its failures are a stranger's.
             for _ in 0..failures {
-                let _ = answers(&world, &ada, &ada.wrong_code(), &visit).await;
+                let _ = answers(&world, &ada, &ada.wrong_code(), &context).await;
                 world.pass(600);
             }
             world.clock.set(right);
             let delay = Duration::from_secs(1 << (failures - 1));
-            let free = async || is_asked(&world, &ada, &visit).await.unwrap().view.device.locked_until.is_none();
+            let free = async || is_asked(&world, &ada, &context).await.unwrap().view.device.locked_until.is_none();
             waits(&world, delay + Duration::from_secs(7), free).await;
-            answers(&world, &ada, &ada.code(), &visit).await.unwrap();
+            answers(&world, &ada, &ada.code(), &context).await.unwrap();
         });
     }
 
@@ -114,15 +114,15 @@ proptest! {
             let (world, ada, right) = leap(ahead).await;
             let guesses = if full { 25 } else { 10 };
             for _ in 0..guesses {
-                let _ = world.engine.sign_in("ada", &"wrong".into(), &Visit::default()).await;
+                let _ = world.engine.sign_in("ada", &"wrong".into(), &RequestContext::default()).await;
             }
             world.clock.set(right);
             for _ in 0..25 {
-                let _ = world.engine.sign_in("ada", &"wrong".into(), &Visit::default()).await;
+                let _ = world.engine.sign_in("ada", &"wrong".into(), &RequestContext::default()).await;
             }
-            let closed = refusal(world.engine.sign_in("ada", &"wrong".into(), &Visit::default()).await);
+            let closed = refusal(world.engine.sign_in("ada", &"wrong".into(), &RequestContext::default()).await);
             assert!(matches!(closed, Refusal::TooManyFailures { .. }), "{closed:?}");
-            let free = async || is_asked(&world, &ada, &Visit::default()).await.is_ok();
+            let free = async || is_asked(&world, &ada, &RequestContext::default()).await.is_ok();
             waits(&world, Duration::from_secs(15 * 60 + 60 + 7), free).await;
         });
     }
@@ -132,14 +132,14 @@ proptest! {
         play(async move {
             let (world, ada, right) = leap_with_sms(ahead).await;
             for _ in 0..if day { 12 } else { 1 } {
-                is_asked(&world, &ada, &Visit::default()).await.unwrap();
+                is_asked(&world, &ada, &RequestContext::default()).await.unwrap();
                 world.pass(60);
             }
             world.clock.set(right);
             let limit = Duration::from_secs(if day { 24 * 3600 } else { 60 });
             let is_sent = async || {
                 let before = world.outbox.count();
-                is_asked(&world, &ada, &Visit::default()).await.unwrap();
+                is_asked(&world, &ada, &RequestContext::default()).await.unwrap();
                 world.outbox.count() > before
             };
             waits_by(&world, limit.as_secs() / 24 + 5, limit + CLOCK_TOLERANCE, is_sent).await;
@@ -150,7 +150,7 @@ proptest! {
     fn t117_a_code_that_was_sent_ahead_is_accepted_no_longer_than_it_would_have_been(ahead in ahead(), later in 0..1000_u64) {
         play(async move {
             let (world, ada, right) = leap_with_sms(ahead).await;
-            let asked = is_asked(&world, &ada, &Visit::default()).await.unwrap();
+            let asked = is_asked(&world, &ada, &RequestContext::default()).await.unwrap();
             let code = world.outbox.code();
             world.clock.set(right);
             world.pass(later);
@@ -159,7 +159,7 @@ proptest! {
             }
             let device = asked.view.device.id.clone();
             assert_eq!(refusal(ada.answers(&asked.token, &device, &code).await), Refusal::AttemptOver);
-            let again = is_asked(&world, &ada, &Visit::default()).await.unwrap();
+            let again = is_asked(&world, &ada, &RequestContext::default()).await.unwrap();
             assert!(matches!(again.unsent, Some(Refusal::SendingTooSoon { .. })), "the cooldown begins anew: {again:?}");
             assert_eq!(refusal(ada.answers(&again.token, &device, &code).await), Refusal::NothingSent);
         });
@@ -176,16 +176,16 @@ proptest! {
                 scopes: Scopes::parse("read").unwrap(),
                 lifetime: None,
             };
-            let (token, _) = world.engine.make_token(&signed_in, new, &Visit::default()).await.unwrap();
+            let (token, _) = world.engine.make_token(&signed_in, new, &RequestContext::default()).await.unwrap();
             let pending = ada.is_asked().await;
             let (setup, app) = ada.begins_setup(&signed_in).await.unwrap();
             let step_up = world.engine.begin_step_up(&signed_in, None).await.unwrap();
             // With right codes, in the session in which both were begun.
             let finishes = async || {
-                let (code, visit) = (app.code_at(world.now()).into(), Visit::default());
-                let confirmed = world.engine.confirm_enrolment(&signed_in, &setup, &code, &visit).await;
+                let (code, context) = (app.code_at(world.now()).into(), RequestContext::default());
+                let confirmed = world.engine.confirm_enrolment(&signed_in, &setup, &code, &context).await;
                 let (device, code) = (&step_up.view.device.id, ada.code().into());
-                [confirmed, world.engine.step_up(&signed_in, &step_up.token, device, &code, &visit).await].map(refusal)
+                [confirmed, world.engine.step_up(&signed_in, &step_up.token, device, &code, &context).await].map(refusal)
             };
             world.clock.set(right);
             // A request that began before the clock was put right goes on with what it has read.
@@ -221,13 +221,13 @@ proptest! {
                 if step(world.now()) > step(right.after(ahead)) {
                     break;
                 }
-                let refused = refusal(answers(&world, &ada, &ada.code(), &Visit::default()).await);
+                let refused = refusal(answers(&world, &ada, &ada.code(), &RequestContext::default()).await);
                 let is_credible = right.after(ahead).is_credible(world.now());
                 assert_eq!(refused, if is_credible { Refusal::CodeUsed } else { Refusal::ClockSetBack });
                 world.pass(30);
             }
             world.clock.set(right.after(ahead));
-            assert_eq!(refusal(answers(&world, &ada, &code, &Visit::default()).await), Refusal::CodeUsed);
+            assert_eq!(refusal(answers(&world, &ada, &code, &RequestContext::default()).await), Refusal::CodeUsed);
             world.pass(30);
             ada.signs_in(&ada.code()).await.unwrap();
         });
@@ -237,9 +237,9 @@ proptest! {
     fn t117_a_browser_from_the_future_is_no_browser(ahead in ahead()) {
         play(async move {
             let (world, ada, right) = leap(ahead).await;
-            let visit = from(&ada.signs_in(&ada.code()).await.unwrap());
+            let context = from(&ada.signs_in(&ada.code()).await.unwrap());
             world.clock.set(right);
-            let _ = answers(&world, &ada, "000000", &visit).await;
+            let _ = answers(&world, &ada, "000000", &context).await;
             let factors = world.store.factors(&ada.user.id).await.unwrap();
             assert_eq!(factors.devices[0].throttle.recognized, None);
             let cookies = world.store.device_cookies(&ada.user.id).await.unwrap();

@@ -12,27 +12,27 @@ use std::{
 
 use countersign_engine::{
     BrowserToken, NewSession, Stop,
-    advance::{Challenge, SignIn, Visit},
+    advance::{Challenge, RequestContext, SignIn},
     core::{Refusal, Secret, Status, flow::Purpose},
     memory::MemoryStore,
 };
 use countersign_testkit::{HookedUsers, Person, World, all_at_once, refusal};
 
-fn from(browser: Option<&BrowserToken>) -> Visit {
-    Visit { browser: browser.cloned(), ..Visit::default() }
+fn from(browser: Option<&BrowserToken>) -> RequestContext {
+    RequestContext { browser: browser.cloned(), ..RequestContext::default() }
 }
 
 /// Gives the right password.
-async fn is_asked(world: &World, person: &Person, visit: &Visit) -> Result<Challenge, Stop> {
-    match world.engine.sign_in(&person.user.name, &person.password.as_str().into(), visit).await? {
+async fn is_asked(world: &World, person: &Person, context: &RequestContext) -> Result<Challenge, Stop> {
+    match world.engine.sign_in(&person.user.name, &person.password.as_str().into(), context).await? {
         SignIn::Pending(challenge) => Ok(challenge),
         SignIn::Complete(_) => panic!("there is no second factor"),
     }
 }
 
-async fn signs_in(world: &World, person: &Person, answer: &str, visit: &Visit) -> Result<NewSession, Stop> {
-    let asked = is_asked(world, person, visit).await?;
-    let answered = world.engine.answer(&asked.token, &asked.view.device.id, &answer.into(), visit).await;
+async fn signs_in(world: &World, person: &Person, answer: &str, context: &RequestContext) -> Result<NewSession, Stop> {
+    let asked = is_asked(world, person, context).await?;
+    let answered = world.engine.answer(&asked.token, &asked.view.device.id, &answer.into(), context).await;
     answered.map(|(new_session, _)| new_session)
 }
 
@@ -41,7 +41,7 @@ async fn ada_at_home() -> (World, Person, BrowserToken) {
     let world = World::new();
     let ada = world.user("ada");
     ada.sets_up().await;
-    let new_session = signs_in(&world, &ada, &ada.code(), &Visit::default()).await.unwrap();
+    let new_session = signs_in(&world, &ada, &ada.code(), &RequestContext::default()).await.unwrap();
     world.pass(30);
     (world, ada, new_session.browser().unwrap().clone())
 }
@@ -54,8 +54,8 @@ async fn t22_strangers_without_the_password_never_keep_the_owner_out() {
     let mut looked_at = 0;
     for guess in 0..10_000_u32 {
         let address = IpAddr::V4(Ipv4Addr::from_bits(0xc633_6400 + guess % 1000));
-        let visit = Visit { address: Some(address), ..Visit::default() };
-        let refused = refusal(world.engine.sign_in("ada", &format!("guess {guess}").as_str().into(), &visit).await);
+        let context = RequestContext { address: Some(address), ..RequestContext::default() };
+        let refused = refusal(world.engine.sign_in("ada", &format!("guess {guess}").as_str().into(), &context).await);
         looked_at += usize::from(refused == Refusal::CredentialsWrong);
         if guess % 1000 == 999 {
             signs_in(&world, &ada, &ada.code(), &from(Some(&home))).await.unwrap();
@@ -134,18 +134,18 @@ async fn whoever_has_the_password_takes_one_device_of_many() {
 #[tokio::test]
 async fn a_known_browser_waits_for_its_own_failures() {
     let (world, ada, home) = ada_at_home().await;
-    let visit = from(Some(&home));
+    let context = from(Some(&home));
     for _ in 0..2 {
-        assert_eq!(refusal(signs_in(&world, &ada, &ada.wrong_code(), &visit).await), Refusal::CodeWrong);
-        let refused = refusal(signs_in(&world, &ada, &ada.code(), &visit).await);
+        assert_eq!(refusal(signs_in(&world, &ada, &ada.wrong_code(), &context).await), Refusal::CodeWrong);
+        let refused = refusal(signs_in(&world, &ada, &ada.code(), &context).await);
         assert!(matches!(refused, Refusal::DeviceLocked { .. }), "{refused:?}");
         world.pass(4);
     }
-    signs_in(&world, &ada, &ada.code(), &visit).await.unwrap();
+    signs_in(&world, &ada, &ada.code(), &context).await.unwrap();
     // The sign-ins that stopped half way are charged until their window is over.
     world.pass(15 * 60);
     for guess in 0..21 {
-        let refused = refusal(world.engine.sign_in("ada", &"wrong".into(), &visit).await);
+        let refused = refusal(world.engine.sign_in("ada", &"wrong".into(), &context).await);
         assert_eq!(matches!(refused, Refusal::TooManyFailures { .. }), guess == 20);
     }
     assert!(is_asked(&world, &ada, &from(None)).await.is_ok(), "and strangers do not wait for the owner's slips");
@@ -157,10 +157,12 @@ async fn a_known_browser_is_apart_from_strangers_at_its_own_address() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.first_step.per_address = 3);
     let ada = world.user("ada");
     ada.sets_up().await;
-    let home = signs_in(&world, &ada, &ada.code(), &Visit::default()).await.unwrap().browser().unwrap().clone();
+    let home =
+        signs_in(&world, &ada, &ada.code(), &RequestContext::default()).await.unwrap().browser().unwrap().clone();
     for [stranger, owner] in [["192.0.2.1", "::ffff:192.0.2.1"], ["2001:db8::bad", "2001:db8::1"]] {
-        let at = |address: &str, browser| Visit { address: Some(address.parse().unwrap()), ..from(browser) };
-        let guess = async |name, visit: &Visit| refusal(world.engine.sign_in(name, &"wrong".into(), visit).await);
+        let at = |address: &str, browser| RequestContext { address: Some(address.parse().unwrap()), ..from(browser) };
+        let guess =
+            async |name, context: &RequestContext| refusal(world.engine.sign_in(name, &"wrong".into(), context).await);
         for _ in 0..3 {
             assert_eq!(guess("nobody", &at(stranger, None)).await, Refusal::CredentialsWrong);
         }
@@ -226,7 +228,7 @@ async fn where_browsers_are_not_to_be_known_none_is() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.known_browser = Duration::ZERO);
     let ada = world.user("ada");
     ada.sets_up().await;
-    let new_session = signs_in(&world, &ada, &ada.code(), &Visit::default()).await.unwrap();
+    let new_session = signs_in(&world, &ada, &ada.code(), &RequestContext::default()).await.unwrap();
     assert!(new_session.browser().is_none());
 }
 
@@ -246,9 +248,9 @@ async fn signs_in_in_many_browsers(world: &World, person: &Person, times: usize)
 
 /// Gives a wrong answer to the device that is asked, once.
 async fn guesses(world: &World, person: &Person, browser: &BrowserToken) -> Option<Refusal> {
-    let visit = from(Some(browser));
-    let asked = is_asked(world, person, &visit).await.ok()?;
-    let answered = world.engine.answer(&asked.token, &asked.view.device.id, &"000000".into(), &visit).await;
+    let context = from(Some(browser));
+    let asked = is_asked(world, person, &context).await.ok()?;
+    let answered = world.engine.answer(&asked.token, &asked.view.device.id, &"000000".into(), &context).await;
     Some(refusal(answered))
 }
 
@@ -307,8 +309,8 @@ async fn t105_a_change_of_password_ends_every_device_cookie_but_its_own() {
     let changed = world.engine.change_password(&signed_in, &old, &new, &from(None)).await.unwrap();
     let mut looked_at = 0;
     for guess in 0..120 {
-        let visit = from(Some(&browsers[guess % browsers.len()]));
-        let refused = refusal(world.engine.sign_in("ada", &"wrong".into(), &visit).await);
+        let context = from(Some(&browsers[guess % browsers.len()]));
+        let refused = refusal(world.engine.sign_in("ada", &"wrong".into(), &context).await);
         looked_at += usize::from(refused == Refusal::CredentialsWrong);
     }
     assert_eq!(looked_at, 20, "the budget of strangers");
@@ -327,7 +329,7 @@ async fn t105_a_reset_a_removal_of_all_devices_and_another_stamp_end_device_cook
             "removal by the owner" => {
                 let new_session = ada.signs_in(&ada.code()).await.unwrap();
                 let run = world.engine.begin(new_session.signed_in(), Purpose::Disable).await.unwrap();
-                world.engine.disable(new_session.signed_in(), &run, &Visit::default()).await.unwrap();
+                world.engine.disable(new_session.signed_in(), &run, &RequestContext::default()).await.unwrap();
             }
             _ => world.users.change(&ada.user.id, |user| user.stamp = "another".into()),
         }
@@ -384,7 +386,7 @@ async fn parallel_guesses_share_the_budget_of_guesses_in_a_row() {
         let outcomes = all_at_once(200, move |number| {
             let (engine, right) = (engine.clone(), right.clone());
             let guess = if number == 199 { right } else { format!("guess {number}") };
-            async move { engine.sign_in("ada", &guess.as_str().into(), &Visit::default()).await }
+            async move { engine.sign_in("ada", &guess.as_str().into(), &RequestContext::default()).await }
         })
         .await;
         assert!(outcomes.iter().all(Result::is_err), "the right one came when the budget was used up");

@@ -3,7 +3,7 @@
 
 use countersign_engine::{
     BearerToken,
-    advance::{AtOnce, NewToken, Proof, Said, SignIn, Visit},
+    advance::{AtOnce, NewToken, Proof, RequestContext, Said, SignIn},
     core::{ClientName, ClientType, DeviceName, Kind, Level, Scopes, flow::Purpose},
 };
 use countersign_testkit::{World, refusal};
@@ -21,7 +21,7 @@ async fn t113_new_backup_codes_end_every_other_session_that_the_old_ones_vouched
     let by_app = ada.signs_in(&ada.code()).await.unwrap();
     let by_code = ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
     let run = world.engine.begin(&own, Purpose::BackupCodes).await.unwrap();
-    let made = world.engine.make_backup_codes(&own, &run, name(), &Visit::default()).await.unwrap();
+    let made = world.engine.make_backup_codes(&own, &run, name(), &RequestContext::default()).await.unwrap();
     assert!(made.renewed.is_none(), "no code had vouched for this session");
     assert!(ada.session(by_code.token()).await.is_none() && ada.session(by_app.token()).await.is_some());
     assert!(world.engine.factors(&own).await.is_ok());
@@ -36,7 +36,8 @@ async fn t113_the_session_that_makes_them_goes_on_under_another_token_and_ends_w
     let before = ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
     world.pass(60);
     let run = world.engine.begin(before.signed_in(), Purpose::BackupCodes).await.unwrap();
-    let made = world.engine.make_backup_codes(before.signed_in(), &run, name(), &Visit::default()).await.unwrap();
+    let made =
+        world.engine.make_backup_codes(before.signed_in(), &run, name(), &RequestContext::default()).await.unwrap();
     let renewed = made.renewed.unwrap();
     assert!(ada.session(before.token()).await.is_none(), "the old token opens nothing");
     let after = ada.session(renewed.token()).await.unwrap();
@@ -49,26 +50,26 @@ async fn t113_the_session_that_makes_them_goes_on_under_another_token_and_ends_w
 /// tokens of its grant; everybody else's end.
 #[tokio::test]
 async fn t113_a_client_that_keeps_nothing_goes_on_with_the_token_it_has() {
-    let (world, visit) = (World::new(), Visit::default());
+    let (world, context) = (World::new(), RequestContext::default());
     let ada = world.user("ada");
     let by_app = ada.sets_up().await;
     let codes = ada.makes_backup_codes(&by_app).await;
     let own = ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
     let (client, scopes) = (ClientName::parse("Wiki").unwrap(), Scopes::parse("read").unwrap());
     let (client, _) = world.engine.add_client(client, ClientType::Public, scopes.clone()).await.unwrap();
-    let given = world.engine.give_tokens(&client, own.signed_in(), scopes, &visit).await.unwrap().unwrap();
+    let given = world.engine.give_tokens(&client, own.signed_in(), scopes, &context).await.unwrap().unwrap();
     world.pass(1);
     let other = ada.signs_in_with_backup_code(&codes[1]).await.unwrap();
     let nothing = Proof::Owed(Said::Nothing);
-    let made = world.engine.make_backup_code_at_once(own.signed_in(), nothing, name(), &visit).await.unwrap();
+    let made = world.engine.make_backup_code_at_once(own.signed_in(), nothing, name(), &context).await.unwrap();
     assert!(matches!(made, AtOnce::Done(_)), "{made:?}");
     assert!(ada.session(other.token()).await.is_none());
     let after = ada.session(own.token()).await.unwrap();
     assert_eq!(after.session().proved(), own.signed_in().session().proved());
-    let exchanged = world.engine.exchange(&client, &given.refresh.expose().into(), None, &visit).await.unwrap();
+    let exchanged = world.engine.exchange(&client, &given.refresh.expose().into(), None, &context).await.unwrap();
     ada.makes_backup_codes(&by_app).await;
     assert!(ada.session(own.token()).await.is_none(), "the new code vouches for it, and has ended");
-    refusal(world.engine.exchange(&client, &exchanged.refresh.expose().into(), None, &visit).await);
+    refusal(world.engine.exchange(&client, &exchanged.refresh.expose().into(), None, &context).await);
 }
 
 /// A host gives the id again and its stamps are all alike: what the first user had is not the second one's.
@@ -79,10 +80,10 @@ async fn t131_a_forgotten_user_leaves_nothing_to_whoever_is_given_the_id() {
     let signed_in = ada.sets_up().await;
     let session = ada.signs_in(&ada.code()).await.unwrap();
     let new = NewToken { name: name(), scopes: Scopes::parse("read").unwrap(), lifetime: None };
-    let (token, _) = world.engine.make_token(&signed_in, new, &Visit::default()).await.unwrap();
+    let (token, _) = world.engine.make_token(&signed_in, new, &RequestContext::default()).await.unwrap();
     let token = BearerToken::parse(token.expose()).unwrap();
     assert!(world.engine.bearer(&token).await.unwrap().is_some());
-    let recognized = Visit { browser: session.browser().cloned(), ..Visit::default() };
+    let recognized = RequestContext { browser: session.browser().cloned(), ..RequestContext::default() };
     refusal(world.engine.sign_in("ada", &"wrong".into(), &recognized).await);
     let cookies = world.store.device_cookies(&ada.user.id).await.unwrap();
     let browser = &cookies.last().unwrap().browser;

@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use countersign_engine::{
     Fault, Keyring, OsRandom, Stop, User, Users,
-    advance::Visit,
+    advance::RequestContext,
     core::{Refusal, Secret, UserId},
     memory::MemoryStore,
 };
@@ -46,7 +46,7 @@ impl Users for ByAddress {
 }
 
 async fn guess(world: &World, name: &str) -> Refusal {
-    refusal(world.engine.sign_in(name, &"wrong".into(), &Visit::default()).await)
+    refusal(world.engine.sign_in(name, &"wrong".into(), &RequestContext::default()).await)
 }
 
 /// T28: all spellings of one identity share one counter: case, blanks, accents in one piece or two, an alias; and as much
@@ -125,10 +125,10 @@ async fn t114_while_nothing_can_be_written_no_password_is_looked_at() {
     disk.hook().set_read_only(true);
     assert!(world.engine.ready().await.is_err(), "a node that can write nothing is not ready");
     for (name, password) in [("ada", "wrong"), ("ada", &*ada.password), ("nobody", "wrong")] {
-        let outcome = world.engine.sign_in(name, &password.into(), &Visit::default()).await;
+        let outcome = world.engine.sign_in(name, &password.into(), &RequestContext::default()).await;
         assert!(matches!(outcome, Err(Stop::Faulted(_))), "{name}: {outcome:?}");
         let changed =
-            world.engine.change_password(&signed_in, &password.into(), &"new".into(), &Visit::default()).await;
+            world.engine.change_password(&signed_in, &password.into(), &"new".into(), &RequestContext::default()).await;
         assert!(matches!(changed, Err(Stop::Faulted(_))), "{name}: {changed:?}");
     }
     assert_eq!(looked_at.load(Ordering::SeqCst), looks, "a password was looked at, and its charge was not written");
@@ -147,8 +147,8 @@ async fn an_outage_is_not_charged_to_an_ip_address() {
         parts.policy.first_step.rate_per_ip = 0;
     });
     let ada = world.user("ada");
-    let visit = Visit { address: Some(IpAddr::from([192, 0, 2, 1])), ..Visit::default() };
-    let signs_in = async || world.engine.sign_in("ada", &ada.password.as_str().into(), &visit).await;
+    let context = RequestContext { address: Some(IpAddr::from([192, 0, 2, 1])), ..RequestContext::default() };
+    let signs_in = async || world.engine.sign_in("ada", &ada.password.as_str().into(), &context).await;
     disk.hook().set_read_only(true);
     for _ in 0..20 {
         assert!(matches!(signs_in().await, Err(Stop::Faulted(_))));

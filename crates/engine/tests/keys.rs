@@ -138,16 +138,17 @@ async fn whoever_loses_the_race_for_a_row_reads_it_again() {
     let challenge = ada.is_asked().await;
     let (engine, code) = (second.engine.clone(), ada.code());
     let resealing = tokio::spawn(async move { engine.reseal(None, 10).await });
-    let visit = countersign_engine::advance::Visit::default();
+    let context = countersign_engine::advance::RequestContext::default();
     let answered =
-        second.engine.answer(&challenge.token, &challenge.view.device.id, &code.as_str().into(), &visit).await;
+        second.engine.answer(&challenge.token, &challenge.view.device.id, &code.as_str().into(), &context).await;
     answered.expect("the login goes on");
     resealing.await.unwrap().unwrap();
     let states = states(&first, &ada).await;
     assert!(states.iter().all(|state| sealed_by(state, id(&new))));
     // The same answer would have the same result for a minute.
     first.pass(61);
-    let again = second.engine.answer(&challenge.token, &challenge.view.device.id, &code.as_str().into(), &visit).await;
+    let again =
+        second.engine.answer(&challenge.token, &challenge.view.device.id, &code.as_str().into(), &context).await;
     assert!(matches!(again, Err(Stop::Refused(_))), "{again:?}");
 }
 

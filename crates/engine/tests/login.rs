@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use countersign_engine::{
     Fault, Observer, Stop, User,
-    advance::{SignIn, Visit},
+    advance::{RequestContext, SignIn},
     core::{Kind, Level, Policy, Refusal, Secret, Session, Timestamp},
     memory::MemoryStore,
 };
@@ -54,7 +54,7 @@ async fn the_enrolment_code_is_used_up() {
     let signed_in = ada.signs_in_with_password().await;
     let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
     let code = app.code_at(world.now());
-    world.engine.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &Visit::default()).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &RequestContext::default()).await.unwrap();
     assert_eq!(refusal(ada.signs_in(&code).await), Refusal::CodeUsed);
 }
 
@@ -130,7 +130,8 @@ async fn a_code_is_tried_on_the_chosen_device_only() {
     let signed_in = ada.sets_up().await;
     let (run, tablet) = ada.begins_setup(&signed_in).await.unwrap();
     let code = tablet.code_at(world.now());
-    let new_session = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
+    let new_session =
+        world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &RequestContext::default()).await.unwrap();
     let old_codes = ada.makes_backup_codes(new_session.signed_in()).await;
     let codes = ada.makes_backup_codes(new_session.signed_in()).await;
     world.pass(30);
@@ -177,7 +178,7 @@ async fn t6_a_pending_login_dies_with_its_credentials() {
         ("deactivation", &|| world.users.change(&ada.user.id, |user| user.active = false)),
     ];
     let out = ada.is_asked().await;
-    world.engine.sign_out(None, Some(&out.token), &Visit::default()).await.unwrap();
+    world.engine.sign_out(None, Some(&out.token), &RequestContext::default()).await.unwrap();
     assert_eq!(refusal(ada.answers(&out.token, &out.view.device.id, &ada.code()).await), Refusal::AttemptOver);
     for (how, kill) in kills {
         let pending = ada.is_asked().await;
@@ -199,7 +200,10 @@ async fn a_pending_login_times_out_and_finishes_once() {
     ada.answers(&once.token, &once.view.device.id, &ada.code()).await.unwrap();
     world.pass(30);
     assert_eq!(refusal(ada.answers(&once.token, &once.view.device.id, &ada.code()).await), Refusal::AttemptOver);
-    assert_eq!(refusal(world.engine.challenge(&once.token, None, &Visit::default()).await), Refusal::AttemptOver);
+    assert_eq!(
+        refusal(world.engine.challenge(&once.token, None, &RequestContext::default()).await),
+        Refusal::AttemptOver
+    );
 }
 
 #[tokio::test]
@@ -212,7 +216,7 @@ async fn wrong_unknown_and_deactivated_are_refused_alike_and_share_the_budget() 
         [("ada", "wrong"), ("bob", &*bob.password), ("nobody", "wrong"), ("\0", ""), (&"x".repeat(5000), "")]
     {
         for round in 0..21 {
-            let refused = refusal(world.engine.sign_in(name, &Secret::new(password), &Visit::default()).await);
+            let refused = refusal(world.engine.sign_in(name, &Secret::new(password), &RequestContext::default()).await);
             let expected = round < 20;
             assert_eq!(refused == Refusal::CredentialsWrong, expected, "{name} {round} {refused:?}");
             assert_eq!(matches!(refused, Refusal::TooManyFailures { .. }), !expected);
@@ -230,11 +234,11 @@ async fn t27_an_own_success_resets_nobody_else_s_budget() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.first_step.per_address = 30);
     let (mallory, _ada) = (world.user("mallory"), world.user("ada"));
     let looked_at = async |ip: [u8; 4], names: &[&str]| {
-        let visit = Visit { address: Some(IpAddr::from(ip)), ..Visit::default() };
+        let context = RequestContext { address: Some(IpAddr::from(ip)), ..RequestContext::default() };
         let mut count = 0;
         for name in names.iter().cycle().take(45) {
-            let own = world.engine.sign_in("mallory", &mallory.password.as_str().into(), &visit).await;
-            let refused = refusal(world.engine.sign_in(name, &"wrong".into(), &visit).await);
+            let own = world.engine.sign_in("mallory", &mallory.password.as_str().into(), &context).await;
+            let refused = refusal(world.engine.sign_in(name, &"wrong".into(), &context).await);
             if refused == Refusal::CredentialsWrong {
                 own.unwrap();
                 count += 1;
@@ -277,7 +281,8 @@ async fn t5_a_failing_hook_lets_nobody_in() {
     hook.0.store(2, std::sync::atomic::Ordering::SeqCst);
     let (engine, run) = (world.engine.clone(), challenge.token.clone());
     let (device, code) = (challenge.view.device.id.clone(), ada.code());
-    let task = tokio::spawn(async move { engine.answer(&run, &device, &code.into(), &Visit::default()).await });
+    let task =
+        tokio::spawn(async move { engine.answer(&run, &device, &code.into(), &RequestContext::default()).await });
     assert!(task.await.unwrap_err().is_panic());
     assert_eq!(sessions().await, before);
     hook.0.store(0, std::sync::atomic::Ordering::SeqCst);
@@ -300,7 +305,8 @@ async fn t26_a_counted_failure_stays_counted() {
     let taken = rusqlite::Connection::open(&file).unwrap();
     taken.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (pending, asked) = (run.token.clone(), device.clone());
-    let answering = tokio::spawn(async move { engine.answer(&pending, &asked, &code.into(), &Visit::default()).await });
+    let answering =
+        tokio::spawn(async move { engine.answer(&pending, &asked, &code.into(), &RequestContext::default()).await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(!answering.is_finished(), "the answer waits for the disk");
     answering.abort();
@@ -318,7 +324,7 @@ async fn t26_a_counted_failure_stays_counted() {
     world.pass(10);
     let (engine, asked, code) = (world.engine.clone(), device.clone(), ada.wrong_code());
     let broken = tokio::spawn(async move {
-        let _ = engine.answer(&run.token, &asked, &code.into(), &Visit::default()).await;
+        let _ = engine.answer(&run.token, &asked, &code.into(), &RequestContext::default()).await;
         panic!("the handler breaks off")
     });
     assert!(broken.await.unwrap_err().is_panic());
@@ -383,7 +389,7 @@ async fn t127_a_login_that_is_over_stays_over_when_login_timeout_is_set_to_more(
     let finished = ada.is_asked().await;
     ada.answers(&finished.token, &finished.view.device.id, &ada.code()).await.unwrap();
     let signed_out = ada.is_asked().await;
-    world.engine.sign_out(None, Some(&signed_out.token), &Visit::default()).await.unwrap();
+    world.engine.sign_out(None, Some(&signed_out.token), &RequestContext::default()).await.unwrap();
     let patient = World::built(world.store.clone(), |parts| {
         (parts.users, parts.clock) = (world.users.clone(), world.clock.clone());
         parts.policy.login_timeout = Policy::LONGEST_LOGIN;
@@ -393,7 +399,8 @@ async fn t127_a_login_that_is_over_stays_over_when_login_timeout_is_set_to_more(
         world.engine.purge().await.unwrap();
         for over in [&finished, &signed_out] {
             let device = &over.view.device.id;
-            let answered = patient.engine.answer(&over.token, device, &ada.code().into(), &Visit::default()).await;
+            let answered =
+                patient.engine.answer(&over.token, device, &ada.code().into(), &RequestContext::default()).await;
             assert_eq!(refusal(answered), Refusal::AttemptOver);
         }
     }

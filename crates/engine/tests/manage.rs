@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     NewSession, NewToken, PreviousOwner, Store, TwoFactorStatus,
-    advance::{SignIn, Visit},
+    advance::{RequestContext, SignIn},
     core::{
         Change, DeviceChange, DeviceId, DeviceName, Envelope, EventKind, Kind, Level, Refusal, Sealed, Secret,
         Timestamp,
@@ -22,8 +22,8 @@ use countersign_engine::{
 };
 use countersign_testkit::{Gate, Person, World, refusal};
 
-fn visit() -> Visit {
-    Visit::default()
+fn request_context() -> RequestContext {
+    RequestContext::default()
 }
 
 /// W-01, T12: a password-only session can never add a factor where one exists, whatever step it begins with.
@@ -35,9 +35,9 @@ async fn a_password_only_session_never_adds_a_second_factor_where_one_exists() {
     let (run, app) = ada.begins_setup(&old).await.unwrap();
     let (begun, rival) = ada.begins_setup(&other).await.unwrap();
     let code = app.code_at(world.now());
-    world.engine.confirm_enrolment(&old, &run, &code.as_str().into(), &visit()).await.unwrap();
+    world.engine.confirm_enrolment(&old, &run, &code.as_str().into(), &request_context()).await.unwrap();
     let code = rival.code_at(world.now());
-    let refused = world.engine.confirm_enrolment(&other, &begun, &code.as_str().into(), &visit()).await;
+    let refused = world.engine.confirm_enrolment(&other, &begun, &code.as_str().into(), &request_context()).await;
     assert_eq!(refusal(refused), Refusal::SignInNeeded, "the session has ended with the first device");
     assert_eq!(refusal(ada.begins_setup(&other).await), Refusal::VerificationNeeded);
     for purpose in [Purpose::BackupCodes, Purpose::Disable, Purpose::RemoveDevice] {
@@ -55,8 +55,11 @@ async fn the_first_device_gives_a_new_session_and_ends_the_others() {
     let Ok(SignIn::Complete(mine)) = ada.enters_password().await else { panic!("not let in") };
     let (run, app) = ada.begins_setup(mine.signed_in()).await.unwrap();
     let code = app.code_at(world.now());
-    let new_session =
-        world.engine.confirm_enrolment(mine.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap();
+    let new_session = world
+        .engine
+        .confirm_enrolment(mine.signed_in(), &run, &code.as_str().into(), &request_context())
+        .await
+        .unwrap();
     assert_eq!(new_session.signed_in().level(), Level::Aal2);
     assert_ne!(new_session.token().expose(), mine.token().expose());
     assert!(ada.session(new_session.token()).await.is_some());
@@ -76,8 +79,11 @@ async fn setting_up_needs_a_recent_password_and_a_further_device_a_recent_proof(
     assert_eq!(refusal(ada.begins_setup(&verified).await), Refusal::VerificationNeeded);
     let challenge = world.engine.begin_step_up(&verified, None).await.unwrap();
     let device = challenge.view.device.id;
-    let new_session =
-        world.engine.step_up(&verified, &challenge.token, &device, &ada.code().into(), &visit()).await.unwrap();
+    let new_session = world
+        .engine
+        .step_up(&verified, &challenge.token, &device, &ada.code().into(), &request_context())
+        .await
+        .unwrap();
     assert!(ada.begins_setup(new_session.signed_in()).await.is_ok());
 }
 
@@ -92,7 +98,8 @@ async fn t38_an_abandoned_setup_changes_nothing() {
     world.engine.abandon_enrolment(&signed_in, &run).await.unwrap();
     world.pass(60);
     ada.signs_in(&ada.code()).await.unwrap();
-    let refused = world.engine.confirm_enrolment(&signed_in, &run, &new.code_at(world.now()).into(), &visit()).await;
+    let refused =
+        world.engine.confirm_enrolment(&signed_in, &run, &new.code_at(world.now()).into(), &request_context()).await;
     assert_eq!(refusal(refused), Refusal::AttemptOver);
 }
 
@@ -106,7 +113,8 @@ async fn t37_a_run_belongs_to_its_session() {
     let (run, app) = ada.begins_setup(&mine).await.unwrap();
     for other in [&elsewhere, &stranger] {
         assert_eq!(refusal(world.engine.setup(other, &run).await), Refusal::AttemptOver);
-        let refused = world.engine.confirm_enrolment(other, &run, &app.code_at(world.now()).into(), &visit()).await;
+        let refused =
+            world.engine.confirm_enrolment(other, &run, &app.code_at(world.now()).into(), &request_context()).await;
         assert_eq!(refusal(refused), Refusal::AttemptOver);
     }
 }
@@ -125,11 +133,11 @@ async fn t37_a_step_up_belongs_to_its_session() {
         let shown = world.engine.step_up_challenge(other, &step_up.token, None).await;
         assert_eq!(refusal(shown), Refusal::AttemptOver);
         for code in [ada.code(), bob.code()] {
-            let refused = world.engine.step_up(other, &step_up.token, device, &code.into(), &visit()).await;
+            let refused = world.engine.step_up(other, &step_up.token, device, &code.into(), &request_context()).await;
             assert_eq!(refusal(refused), Refusal::AttemptOver);
         }
     }
-    world.engine.step_up(&mine, &step_up.token, device, &ada.code().into(), &visit()).await.unwrap();
+    world.engine.step_up(&mine, &step_up.token, device, &ada.code().into(), &request_context()).await.unwrap();
 }
 
 #[tokio::test]
@@ -140,13 +148,13 @@ async fn a_setup_keeps_its_key_over_wrong_codes_and_reloads() {
     let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
     let key = world.engine.setup(&signed_in, &run).await.unwrap().key.unwrap();
     let wrong = app.wrong_code_at(world.now());
-    let refused = world.engine.confirm_enrolment(&signed_in, &run, &wrong.into(), &visit()).await;
+    let refused = world.engine.confirm_enrolment(&signed_in, &run, &wrong.into(), &request_context()).await;
     assert_eq!(refusal(refused), Refusal::CodeWrong);
     let again = world.engine.setup(&signed_in, &run).await.unwrap().key.unwrap();
     assert_eq!(again.text.expose(), key.text.expose());
     world.pass(1);
     let code = app.code_at(world.now());
-    world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &visit()).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &request_context()).await.unwrap();
 }
 
 /// T33: a new key has 160 bits, told in bits, as it is stored.
@@ -169,8 +177,8 @@ async fn backup_codes_are_made_once_a_form_and_end_the_old_ones() {
     let signed_in = ada.sets_up().await;
     let name = || DeviceName::parse("Codes").unwrap();
     let run = world.engine.begin(&signed_in, Purpose::BackupCodes).await.unwrap();
-    let first = world.engine.make_backup_codes(&signed_in, &run, name(), &visit()).await.unwrap();
-    let again = world.engine.make_backup_codes(&signed_in, &run, name(), &visit()).await;
+    let first = world.engine.make_backup_codes(&signed_in, &run, name(), &request_context()).await.unwrap();
+    let again = world.engine.make_backup_codes(&signed_in, &run, name(), &request_context()).await;
     assert_eq!(refusal(again), Refusal::AttemptOver);
     let second = ada.makes_backup_codes(&signed_in).await;
     let old = first.codes[0].expose();
@@ -196,7 +204,7 @@ async fn disabling_removes_every_device_and_ends_every_other_session() {
     ada.begins_setup(&signed_in).await.unwrap();
     let other = ada.signs_in(&ada.code()).await.unwrap();
     let run = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
-    let new_session = world.engine.disable(&signed_in, &run, &visit()).await.unwrap();
+    let new_session = world.engine.disable(&signed_in, &run, &request_context()).await.unwrap();
     assert_eq!(new_session.signed_in().level(), Level::Aal1);
     assert!(world.store.factors(&ada.user.id).await.unwrap().devices.is_empty(), "confirmed or not");
     assert!(ada.session(new_session.token()).await.is_some() && ada.session(other.token()).await.is_none());
@@ -210,7 +218,7 @@ async fn a_device_can_be_preferred_and_removed_but_the_last_one_stays() {
     let signed_in = ada.sets_up().await;
     let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
     let code = app.code_at(world.now());
-    let signed_in = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &visit()).await.unwrap();
+    let signed_in = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &request_context()).await.unwrap();
     let signed_in = signed_in.signed_in();
     let devices = world.engine.factors(signed_in).await.unwrap().devices;
     assert_eq!(devices.iter().map(|device| device.preferred).collect::<Vec<_>>(), [true, false]);
@@ -218,7 +226,7 @@ async fn a_device_can_be_preferred_and_removed_but_the_last_one_stays() {
     assert_eq!(ada.is_asked().await.view.device.id, devices[1].id);
     let remove = async |device| {
         let run = world.engine.begin(signed_in, Purpose::RemoveDevice).await.unwrap();
-        world.engine.remove_device(signed_in, &run, device, &visit()).await
+        world.engine.remove_device(signed_in, &run, device, &request_context()).await
     };
     remove(&devices[1].id).await.unwrap();
     assert_eq!(ada.is_asked().await.view.device.id, devices[0].id);
@@ -235,7 +243,7 @@ async fn changing_the_password_asks_for_it_and_ends_everything_else() {
     let other = ada.signs_in(&ada.code()).await.unwrap();
     let pending = ada.is_asked().await;
     let change = async |current: &str| {
-        world.engine.change_password(&mine, &current.into(), &"a new long password".into(), &visit()).await
+        world.engine.change_password(&mine, &current.into(), &"a new long password".into(), &request_context()).await
     };
     assert_eq!(refusal(change("wrong").await), Refusal::PasswordWrong);
     let new_session = change(&ada.password).await.unwrap();
@@ -246,8 +254,10 @@ async fn changing_the_password_asks_for_it_and_ends_everything_else() {
     assert_eq!(refusal(refused), Refusal::AttemptOver);
     // One of the twenty was wrong before, and one sign-in stopped half way.
     for _ in 0..18 {
-        let refused =
-            world.engine.change_password(new_session.signed_in(), &"wrong".into(), &"x".into(), &visit()).await;
+        let refused = world
+            .engine
+            .change_password(new_session.signed_in(), &"wrong".into(), &"x".into(), &request_context())
+            .await;
         assert_eq!(refusal(refused), Refusal::PasswordWrong);
     }
     assert!(matches!(refusal(ada.enters_password().await), Refusal::TooManyFailures { .. }));
@@ -331,7 +341,7 @@ async fn a_setup_at_its_cap_is_over_and_switches_nothing_on() {
     let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
     let confirm = async |code: String| {
         world.pass(10);
-        refusal(world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &visit()).await)
+        refusal(world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &request_context()).await)
     };
     for expected in [Refusal::CodeWrong, Refusal::CodeWrong, Refusal::AttemptOver] {
         assert_eq!(confirm(app.wrong_code_at(world.now())).await, expected);
@@ -352,16 +362,16 @@ async fn a_deed_dies_with_its_session() {
     let (setup, app) = ada.begins_setup(&signed_in).await.unwrap();
     let off = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
     let device = step.view.device.id.clone();
-    world.engine.sign_out(Some(&signed_in), None, &visit()).await.unwrap();
-    let stepped = world.engine.step_up(&signed_in, &step.token, &device, &ada.code().into(), &visit()).await;
+    world.engine.sign_out(Some(&signed_in), None, &request_context()).await.unwrap();
+    let stepped = world.engine.step_up(&signed_in, &step.token, &device, &ada.code().into(), &request_context()).await;
     assert_eq!(refusal(stepped), Refusal::SignInNeeded);
     let code = app.code_at(world.now());
-    let confirmed = world.engine.confirm_enrolment(&signed_in, &setup, &code.into(), &visit()).await;
+    let confirmed = world.engine.confirm_enrolment(&signed_in, &setup, &code.into(), &request_context()).await;
     assert_eq!(refusal(confirmed), Refusal::SignInNeeded);
-    assert_eq!(refusal(world.engine.disable(&signed_in, &off, &visit()).await), Refusal::SignInNeeded);
+    assert_eq!(refusal(world.engine.disable(&signed_in, &off, &request_context()).await), Refusal::SignInNeeded);
     assert_eq!(refusal(world.engine.prefer(&signed_in, &device).await), Refusal::SignInNeeded);
     let (old, new) = (Secret::new(&*ada.password), Secret::new("a new long password"));
-    let changed = world.engine.change_password(&signed_in, &old, &new, &visit()).await;
+    let changed = world.engine.change_password(&signed_in, &old, &new, &request_context()).await;
     assert_eq!(refusal(changed), Refusal::SignInNeeded);
 }
 
@@ -375,7 +385,7 @@ async fn signing_out_ends_the_session_whatever_becomes_of_the_pending_login() {
     world.pass(30);
     let pending = ada.is_asked().await;
     ada.answers(&pending.token, &pending.view.device.id, &ada.code()).await.unwrap();
-    world.engine.sign_out(Some(new_session.signed_in()), Some(&pending.token), &visit()).await.unwrap();
+    world.engine.sign_out(Some(new_session.signed_in()), Some(&pending.token), &request_context()).await.unwrap();
     assert!(ada.session(new_session.token()).await.is_none());
 }
 
@@ -388,10 +398,10 @@ async fn a_removed_device_leaves_no_session_behind() {
     let stolen = ada.signs_in(&ada.code()).await.unwrap();
     let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
     let code = app.code_at(world.now());
-    let mine = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &visit()).await.unwrap();
+    let mine = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &request_context()).await.unwrap();
     let lost = stolen.signed_in().session().device.clone().unwrap();
     let run = world.engine.begin(mine.signed_in(), Purpose::RemoveDevice).await.unwrap();
-    world.engine.remove_device(mine.signed_in(), &run, &lost, &visit()).await.unwrap();
+    world.engine.remove_device(mine.signed_in(), &run, &lost, &request_context()).await.unwrap();
     assert!(ada.session(stolen.token()).await.is_none() && ada.session(mine.token()).await.is_some());
 }
 
@@ -445,7 +455,7 @@ async fn a_host_s_own_method_counts_like_ours() {
         parts.users = world.users.clone();
         parts.clock = world.clock.clone();
     });
-    let lost = without.engine.answer(&run.token, &device, &"a candle".into(), &visit()).await;
+    let lost = without.engine.answer(&run.token, &device, &"a candle".into(), &request_context()).await;
     assert_eq!(refusal(lost.map(|_| ())), Refusal::MethodUnknown);
     assert_eq!(refusal(ada.answers(&run.token, &device, "a torch").await), Refusal::CodeWrong);
     world.pass(1);
@@ -461,7 +471,8 @@ async fn t120_a_user_has_no_more_devices_than_there_may_be() {
     ada.makes_backup_codes(&first).await;
     let (run, app) = ada.begins_setup(&first).await.unwrap();
     let code = app.code_at(world.now());
-    let new_session = world.engine.confirm_enrolment(&first, &run, &code.as_str().into(), &visit()).await.unwrap();
+    let new_session =
+        world.engine.confirm_enrolment(&first, &run, &code.as_str().into(), &request_context()).await.unwrap();
     let own = new_session.signed_in();
     let full = Refusal::TooManyDevices { most: 2 };
     assert_eq!(refusal(ada.begins_setup(own).await), full, "backup codes do not count");
@@ -471,7 +482,7 @@ async fn t120_a_user_has_no_more_devices_than_there_may_be() {
     assert_eq!(refusal(given), full, "not even staff give more");
     let device = own.session().device.clone().unwrap();
     let removal = world.engine.begin(own, Purpose::RemoveDevice).await.unwrap();
-    world.engine.remove_device(own, &removal, &device, &visit()).await.unwrap();
+    world.engine.remove_device(own, &removal, &device, &request_context()).await.unwrap();
     ada.begins_setup(own).await.unwrap();
 }
 
@@ -517,7 +528,8 @@ async fn t151_an_answer_that_was_judged_before_a_token_moved_opens_nothing_after
             parts.clock = ready.clock.clone();
         });
         let (engine, device) = (world.engine.clone(), token.id.clone());
-        let answering = tokio::spawn(async move { engine.answer(&run, &device, &"755224".into(), &visit()).await });
+        let answering =
+            tokio::spawn(async move { engine.answer(&run, &device, &"755224".into(), &request_context()).await });
         world.engine.take_over_device(&bob.user, &token).await.unwrap();
         if let Ok((new_session, _)) = answering.await.unwrap() {
             assert!(ada.session(new_session.token()).await.is_none(), "ended by the move");
@@ -539,7 +551,7 @@ async fn takes_token_and_app(world: &World, person: &Person, token: &NewToken) -
     let first = person.answers(&person.is_asked().await.token, &token.id, "755224").await.unwrap();
     let (run, app) = person.begins_setup(first.signed_in()).await.unwrap();
     let code = app.code_at(world.now());
-    world.engine.confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap()
+    world.engine.confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &request_context()).await.unwrap()
 }
 
 /// The default device goes to another user: the next one takes its place, and the sessions that it verified end.
@@ -584,14 +596,17 @@ async fn t152_an_expired_token_is_not_what_a_user_is_left_with() {
     let first = ada.answers(&run, &token.id, "755224").await.unwrap();
     let (run, app) = ada.begins_setup(first.signed_in()).await.unwrap();
     let code = app.code_at(world.now());
-    let new_session =
-        world.engine.confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &visit()).await.unwrap();
+    let new_session = world
+        .engine
+        .confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &request_context())
+        .await
+        .unwrap();
     let own = new_session.signed_in();
     let app = own.session().device.clone().unwrap();
 
     world.pass(30);
     let removal = world.engine.begin(own, Purpose::RemoveDevice).await.unwrap();
-    let removed = world.engine.remove_device(own, &removal, &app, &visit()).await;
+    let removed = world.engine.remove_device(own, &removal, &app, &request_context()).await;
     assert!(matches!(refusal(removed), Refusal::LastDevice { .. }));
-    world.engine.remove_device(own, &removal, &token.id, &visit()).await.unwrap();
+    world.engine.remove_device(own, &removal, &token.id, &request_context()).await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     BrowserToken, Stop,
-    advance::{Challenge, Enrolment, SignIn, Visit},
+    advance::{Challenge, Enrolment, RequestContext, SignIn},
     core::{DeviceName, Kind, Policy, Refusal, sending::EmailRule},
     memory::MemoryStore,
 };
@@ -26,8 +26,8 @@ fn world(policy: impl FnOnce(&mut Policy)) -> World {
     World { outbox, ..world }
 }
 
-fn from(browser: Option<&BrowserToken>) -> Visit {
-    Visit { browser: browser.cloned(), ..Visit::default() }
+fn from(browser: Option<&BrowserToken>) -> RequestContext {
+    RequestContext { browser: browser.cloned(), ..RequestContext::default() }
 }
 
 fn phone(kind: Kind, to: &str) -> Enrolment {
@@ -61,10 +61,10 @@ async fn signs_in(world: &World, person: &Person, browser: Option<&BrowserToken>
 
 /// Ada, to whom codes go by text message, and the cookie of the browser in which she has signed in.
 async fn ada_at_home(world: &World) -> (Person, BrowserToken) {
-    let (ada, visit) = (world.user("ada"), Visit::default());
+    let (ada, context) = (world.user("ada"), RequestContext::default());
     let signed_in = ada.signs_in_with_password().await;
-    let run = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &visit).await.unwrap();
-    world.engine.confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &visit).await.unwrap();
+    let run = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &context).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &context).await.unwrap();
     let home = signs_in(world, &ada, None).await.unwrap();
     (ada, home)
 }
@@ -85,14 +85,18 @@ async fn t107_the_owner_always_gets_a_code_while_a_stranger_asks_all_day() {
         answered.unwrap().0.signed_in().clone()
     };
     let mail = phone(Kind::EMAIL, MAILBOX);
-    let run = world.engine.begin_enrolment(&signed_in, mail, &Visit::default()).await.unwrap();
-    world.engine.confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &Visit::default()).await.unwrap();
+    let run = world.engine.begin_enrolment(&signed_in, mail, &RequestContext::default()).await.unwrap();
+    world
+        .engine
+        .confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &RequestContext::default())
+        .await
+        .unwrap();
     let (before, mut owner_sent) = (world.outbox.count(), 0);
     for minute in 1..2 * 24 * 60 {
         world.pass(60);
         let stranger = asks(&world, &ada, None).await;
         for other in &stranger.view.others {
-            let _ = world.engine.send(&stranger.token, &other.id, &Visit::default()).await;
+            let _ = world.engine.send(&stranger.token, &other.id, &RequestContext::default()).await;
         }
         if minute % 60 == 30 {
             signs_in(&world, &ada, Some(&home)).await.unwrap_or_else(|refusal| panic!("minute {minute}: {refusal:?}"));
@@ -196,16 +200,19 @@ async fn t107_a_device_cookie_is_worth_nothing_at_an_address_that_is_not_proved(
     let (ada, home) = ada_at_home(&world).await;
     let bob = world.user("bob");
     bob.sets_up().await;
-    let visit = Visit { browser: bob.signs_in(&bob.code()).await.unwrap().browser().cloned(), ..Visit::default() };
-    assert!(visit.browser.is_some());
+    let context = RequestContext {
+        browser: bob.signs_in(&bob.code()).await.unwrap().browser().cloned(),
+        ..RequestContext::default()
+    };
+    assert!(context.browser.is_some());
     world.pass(30);
     let challenge = bob.is_asked().await;
-    let answered = world.engine.answer(&challenge.token, &challenge.view.device.id, &bob.code().into(), &visit).await;
+    let answered = world.engine.answer(&challenge.token, &challenge.view.device.id, &bob.code().into(), &context).await;
     let signed_in = answered.unwrap().0.signed_in().clone();
     let mut sent = 0;
     for _ in 0..8 {
         world.pass(60);
-        match world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &visit).await {
+        match world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &context).await {
             Ok(_) => sent += 1,
             Err(Stop::Refused(refused)) => assert!(too_soon_or_limited(&refused), "{refused:?}"),
             Err(fault) => panic!("{fault:?}"),
@@ -213,6 +220,6 @@ async fn t107_a_device_cookie_is_worth_nothing_at_an_address_that_is_not_proved(
         assert_eq!(signs_in(&world, &ada, Some(&home)).await.err(), None, "at the same moment");
     }
     assert_eq!(sent, 5);
-    let refused = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &visit).await;
+    let refused = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &context).await;
     assert!(too_soon_or_limited(&refusal(refused)));
 }

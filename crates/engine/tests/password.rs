@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use countersign_engine::{
     Fault, PreparedPassword, Stop, User, Users,
-    advance::{SignIn, Visit},
+    advance::{RequestContext, SignIn},
     core::{EventKind, Refusal, Secret, UserId},
     memory::MemoryStore,
 };
@@ -51,7 +51,7 @@ async fn changes(at: Break) -> (Result<(), Stop>, World, Person) {
         parts.clock = ready.clock.clone();
     });
     let current = Secret::new(&*ada.password);
-    let changed = world.engine.change_password(&own, &current, &NEW.into(), &Visit::default()).await;
+    let changed = world.engine.change_password(&own, &current, &NEW.into(), &RequestContext::default()).await;
     if let Ok(new_session) = &changed {
         assert!(ada.session(new_session.token()).await.is_some(), "the new session opens");
     }
@@ -59,7 +59,7 @@ async fn changes(at: Break) -> (Result<(), Stop>, World, Person) {
 }
 
 async fn opens(world: &World, password: &str) -> bool {
-    let signed_in = world.engine.sign_in("ada", &password.into(), &Visit::default()).await;
+    let signed_in = world.engine.sign_in("ada", &password.into(), &RequestContext::default()).await;
     matches!(signed_in, Ok(SignIn::Complete(_)))
 }
 
@@ -128,11 +128,12 @@ async fn a_store_without_users_keeps_no_password_and_ends_no_session() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.users = misplaced);
     let user = users.add("ada", "a long password");
     let password = Secret::new("a long password");
-    let Ok(SignIn::Complete(new_session)) = world.engine.sign_in("ada", &password, &Visit::default()).await else {
+    let Ok(SignIn::Complete(new_session)) = world.engine.sign_in("ada", &password, &RequestContext::default()).await
+    else {
         panic!("ada is let in")
     };
     let changed =
-        world.engine.change_password(new_session.signed_in(), &password, &NEW.into(), &Visit::default()).await;
+        world.engine.change_password(new_session.signed_in(), &password, &NEW.into(), &RequestContext::default()).await;
     assert!(matches!(changed, Err(Stop::Faulted(_))), "{changed:?}");
     assert!(world.engine.session(new_session.token()).await.unwrap().is_some());
     assert_eq!(world.store.sessions(&user.id).await.unwrap().len(), 1);

@@ -3,7 +3,7 @@
 
 use countersign_engine::{
     BrowserToken,
-    advance::{Challenge, SignIn, Visit},
+    advance::{Challenge, RequestContext, SignIn},
     core::{
         DeviceName,
         view::{AnswerForm, PromptView},
@@ -12,8 +12,8 @@ use countersign_engine::{
 use countersign_testkit::{Person, World};
 
 async fn is_asked(world: &World, person: &Person, browser: Option<&BrowserToken>) -> Challenge {
-    let visit = Visit { browser: browser.cloned(), ..Visit::default() };
-    let asked = world.engine.sign_in(&person.user.name, &person.password.as_str().into(), &visit).await;
+    let context = RequestContext { browser: browser.cloned(), ..RequestContext::default() };
+    let asked = world.engine.sign_in(&person.user.name, &person.password.as_str().into(), &context).await;
     let Ok(SignIn::Pending(challenge)) = asked else { panic!("{asked:?}") };
     challenge
 }
@@ -66,7 +66,8 @@ async fn t125_names_are_shown_where_two_devices_are_alike_without_them() {
     let signed_in = ada.sets_up().await;
     let (run, second) = ada.begins_setup(&signed_in).await.unwrap();
     let code = second.code_at(world.now());
-    let new_session = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
+    let new_session =
+        world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &RequestContext::default()).await.unwrap();
     ada.makes_backup_codes(new_session.signed_in()).await;
     let stranger = is_asked(&world, &ada, None).await;
     let names: Vec<_> = shown(&stranger).map(|device| (device.kind.as_str(), name(device))).collect();

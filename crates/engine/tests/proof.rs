@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use countersign_engine::{
     AttemptToken, NewSession, SignedIn, Stop,
-    advance::{Enrolment, SignIn, Visit},
+    advance::{Enrolment, RequestContext, SignIn},
     core::{DeviceName, Kind, Level, Refusal, Status, flow::Purpose},
     memory::MemoryStore,
 };
 use countersign_testkit::{Person, SoftApp, World, refusal};
 
-fn visit() -> Visit {
-    Visit::default()
+fn request_context() -> RequestContext {
+    RequestContext::default()
 }
 
 async fn steps_up(world: &World, person: &Person, signed_in: &SignedIn) -> NewSession {
     let challenge = world.engine.begin_step_up(signed_in, None).await.unwrap();
     let (run, device) = (challenge.token, challenge.view.device.id);
-    world.engine.step_up(signed_in, &run, &device, &person.code().into(), &visit()).await.unwrap()
+    world.engine.step_up(signed_in, &run, &device, &person.code().into(), &request_context()).await.unwrap()
 }
 
 async fn is_open(world: &World, signed_in: &SignedIn) -> bool {
@@ -26,7 +26,7 @@ async fn is_open(world: &World, signed_in: &SignedIn) -> bool {
 }
 
 async fn confirms(world: &World, signed_in: &SignedIn, run: &AttemptToken, app: &SoftApp) -> Result<NewSession, Stop> {
-    world.engine.confirm_enrolment(signed_in, run, &app.code_at(world.now()).into(), &visit()).await
+    world.engine.confirm_enrolment(signed_in, run, &app.code_at(world.now()).into(), &request_context()).await
 }
 
 /// T37: it goes on in the session that a step-up opens, again after another one, and in no other session.
@@ -71,11 +71,11 @@ async fn the_code_of_a_setup_is_good_after_a_step_up() {
     world.pass(500);
     let phone =
         Enrolment { kind: Kind::SMS, name: DeviceName::parse("Phone").unwrap(), to: Some("+31612345658".into()) };
-    let run = world.engine.begin_enrolment(&own, phone, &visit()).await.unwrap();
+    let run = world.engine.begin_enrolment(&own, phone, &request_context()).await.unwrap();
     world.pass(101);
     let own = steps_up(&world, &ada, &own).await;
     let code = world.outbox.code().into();
-    world.engine.confirm_enrolment(own.signed_in(), &run, &code, &visit()).await.unwrap();
+    world.engine.confirm_enrolment(own.signed_in(), &run, &code, &request_context()).await.unwrap();
 }
 
 /// Other proofs and deeds that replace a session take its setups along, too.
@@ -91,13 +91,16 @@ async fn a_setup_survives_another_setup_and_new_backup_codes() {
     let own = confirms(&world, own.signed_in(), &second, &other).await.unwrap();
     let form = world.engine.begin(own.signed_in(), Purpose::BackupCodes).await.unwrap();
     let name = || DeviceName::parse("Codes").unwrap();
-    let made = world.engine.make_backup_codes(own.signed_in(), &form, name(), &visit()).await.unwrap();
+    let made = world.engine.make_backup_codes(own.signed_in(), &form, name(), &request_context()).await.unwrap();
     let challenge = world.engine.begin_step_up(own.signed_in(), None).await.unwrap();
     let codes = challenge.view.others.iter().find(|device| device.kind == Kind::BACKUP_CODES).unwrap();
-    let own =
-        world.engine.step_up(own.signed_in(), &challenge.token, &codes.id, &made.codes[0], &visit()).await.unwrap();
+    let own = world
+        .engine
+        .step_up(own.signed_in(), &challenge.token, &codes.id, &made.codes[0], &request_context())
+        .await
+        .unwrap();
     let form = world.engine.begin(own.signed_in(), Purpose::BackupCodes).await.unwrap();
-    let made = world.engine.make_backup_codes(own.signed_in(), &form, name(), &visit()).await.unwrap();
+    let made = world.engine.make_backup_codes(own.signed_in(), &form, name(), &request_context()).await.unwrap();
     let own = made.renewed.expect("the old codes had verified this session");
     confirms(&world, own.signed_in(), &third, &last).await.unwrap();
 }
@@ -123,7 +126,7 @@ async fn a_password_that_is_proved_again_in_a_session_lets_its_setup_go_on() {
     world.pass(101);
     assert_eq!(refusal(confirms(&world, &own, &run, &app).await), Refusal::PasswordNeeded);
     let password = ada.password.as_str().into();
-    let new_session = world.engine.confirm_password(&own, &password, &visit()).await.unwrap();
+    let new_session = world.engine.confirm_password(&own, &password, &request_context()).await.unwrap();
     assert!(!is_open(&world, &own).await, "the new session replaces it");
     assert_eq!(
         (new_session.signed_in().level(), new_session.signed_in().session().signed_in),
@@ -136,7 +139,7 @@ async fn a_password_that_is_proved_again_in_a_session_lets_its_setup_go_on() {
     world.pass(500);
     let (run, app) = bob.begins_setup(own.signed_in()).await.unwrap();
     world.pass(101);
-    let shown = Visit { session: Some(own.token().clone()), ..visit() };
+    let shown = RequestContext { session: Some(own.token().clone()), ..request_context() };
     let SignIn::Complete(new_session) =
         world.engine.sign_in("bob", &bob.password.as_str().into(), &shown).await.unwrap()
     else {
@@ -152,8 +155,8 @@ async fn t37_a_setup_ends_with_the_session_that_was_signed_out_of() {
     let ada = world.user("ada");
     let SignIn::Complete(own) = ada.enters_password().await.unwrap() else { panic!("nothing more is owed") };
     let (run, app) = ada.begins_setup(own.signed_in()).await.unwrap();
-    world.engine.sign_out(Some(own.signed_in()), None, &visit()).await.unwrap();
-    let shown = Visit { session: Some(own.token().clone()), ..visit() };
+    world.engine.sign_out(Some(own.signed_in()), None, &request_context()).await.unwrap();
+    let shown = RequestContext { session: Some(own.token().clone()), ..request_context() };
     let SignIn::Complete(new_session) =
         world.engine.sign_in("ada", &ada.password.as_str().into(), &shown).await.unwrap()
     else {
@@ -168,19 +171,20 @@ async fn t25_a_password_is_guessed_no_oftener_in_a_session_than_at_the_sign_in()
     let world = World::new();
     let ada = world.user("ada");
     let own = ada.signs_in_with_password().await;
-    let confirm = async |password: &str| world.engine.confirm_password(&own, &password.into(), &visit()).await;
+    let confirm =
+        async |password: &str| world.engine.confirm_password(&own, &password.into(), &request_context()).await;
     for guess in 0..20 {
         assert_eq!(refusal(confirm(&format!("guess {guess}")).await), Refusal::PasswordWrong);
     }
     assert!(matches!(refusal(confirm(&ada.password).await), Refusal::TooManyFailures { .. }));
     assert!(is_open(&world, &own).await);
-    let elsewhere = world.engine.sign_in("ada", &ada.password.as_str().into(), &visit()).await;
+    let elsewhere = world.engine.sign_in("ada", &ada.password.as_str().into(), &request_context()).await;
     assert!(matches!(refusal(elsewhere), Refusal::TooManyFailures { .. }), "it is one budget");
     world.pass(15 * 60);
     confirm(&ada.password).await.unwrap();
     for _ in 0..25 {
         let own = ada.signs_in_with_password().await;
-        world.engine.confirm_password(&own, &ada.password.as_str().into(), &visit()).await.unwrap();
+        world.engine.confirm_password(&own, &ada.password.as_str().into(), &request_context()).await.unwrap();
     }
 }
 
@@ -191,7 +195,7 @@ async fn t10_the_password_does_not_stand_in_for_a_second_factor() {
     let ada = world.user("ada");
     let own = ada.sets_up().await;
     world.pass(601);
-    let refused = world.engine.confirm_password(&own, &ada.password.as_str().into(), &visit()).await;
+    let refused = world.engine.confirm_password(&own, &ada.password.as_str().into(), &request_context()).await;
     assert_eq!(refusal(refused), Refusal::VerificationNeeded);
     assert_eq!(refusal(ada.begins_setup(&own).await), Refusal::VerificationNeeded);
 }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use countersign_engine::{
     AttemptToken, NewSession, SignedIn, Stop,
-    advance::{Challenge, SignIn, Visit},
+    advance::{Challenge, RequestContext, SignIn},
     core::{DeviceName, Kind, Level, Secret, SessionKey, Timestamp, flow::Purpose},
 };
 use countersign_testkit::{Person, SoftApp, World, rounds};
@@ -111,7 +111,11 @@ impl Play {
             Input::ChangePassword { session, right } => self.changes_password(session, right).await,
             Input::SignOut { session, run } => {
                 let (session, run) = (pick(&self.sessions, session), pick(&self.runs, run));
-                self.world.engine.sign_out(session, run.map(|run| &run.token), &Visit::default()).await.unwrap();
+                self.world
+                    .engine
+                    .sign_out(session, run.map(|run| &run.token), &RequestContext::default())
+                    .await
+                    .unwrap();
             }
             Input::StaffDisable => {
                 self.world.engine.disable_two_factor(&self.ada.user).await.unwrap();
@@ -123,7 +127,7 @@ impl Play {
 
     async fn gives_password(&mut self, right: bool) {
         let password = if right { self.password.clone() } else { "wrong".into() };
-        match self.world.engine.sign_in("ada", &password.into(), &Visit::default()).await {
+        match self.world.engine.sign_in("ada", &password.into(), &RequestContext::default()).await {
             Ok(SignIn::Complete(new_session)) => {
                 assert!(right && self.apps.is_empty(), "a password alone is enough only where no factor is set up");
                 assert_eq!(new_session.signed_in().level(), Level::Aal1);
@@ -143,7 +147,8 @@ impl Play {
         let (token, asked) = (run.token.clone(), device(run, with, &self.bobs));
         let Some(device) = asked else { return };
         let answer = self.answer(with);
-        let outcome = self.world.engine.answer(&token, &device, &answer.as_str().into(), &Visit::default()).await;
+        let outcome =
+            self.world.engine.answer(&token, &device, &answer.as_str().into(), &RequestContext::default()).await;
         self.explain(outcome.map(|(new_session, _)| new_session), with, &token, &answer);
     }
 
@@ -155,8 +160,11 @@ impl Play {
         let Ok(run) = self.world.engine.begin_step_up(&session, None).await else { return };
         let Some(device) = device(&run, with, &self.bobs) else { return };
         let answer = self.answer(with);
-        let outcome =
-            self.world.engine.step_up(&session, &run.token, &device, &answer.as_str().into(), &Visit::default()).await;
+        let outcome = self
+            .world
+            .engine
+            .step_up(&session, &run.token, &device, &answer.as_str().into(), &RequestContext::default())
+            .await;
         self.explain(outcome, with, &run.token, &answer);
     }
 
@@ -225,8 +233,11 @@ impl Play {
             return;
         }
         let code = if right { app.code_at(self.world.now()) } else { app.wrong_code_at(self.world.now()) };
-        let outcome =
-            self.world.engine.confirm_enrolment(&session, &run, &code.as_str().into(), &Visit::default()).await;
+        let outcome = self
+            .world
+            .engine
+            .confirm_enrolment(&session, &run, &code.as_str().into(), &RequestContext::default())
+            .await;
         if let Ok(new_session) = outcome {
             assert!(right && self.may_change(&session), "a factor was added without the proofs that are owed");
             self.used.insert(self.mark_by(&app, &code));
@@ -242,7 +253,7 @@ impl Play {
         }
         let Ok(run) = self.world.engine.begin(&session, Purpose::BackupCodes).await else { return };
         let name = DeviceName::parse("Codes").unwrap();
-        if let Ok(made) = self.world.engine.make_backup_codes(&session, &run, name, &Visit::default()).await {
+        if let Ok(made) = self.world.engine.make_backup_codes(&session, &run, name, &RequestContext::default()).await {
             assert!(!self.apps.is_empty() && self.may_change(&session));
             self.sessions.extend(made.renewed.map(|new_session| new_session.signed_in().clone()));
             self.codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
@@ -255,7 +266,7 @@ impl Play {
             return;
         }
         let Ok(run) = self.world.engine.begin(&session, Purpose::Disable).await else { return };
-        if let Ok(new_session) = self.world.engine.disable(&session, &run, &Visit::default()).await {
+        if let Ok(new_session) = self.world.engine.disable(&session, &run, &RequestContext::default()).await {
             assert!(!self.apps.is_empty() && self.may_change(&session));
             assert_eq!(new_session.signed_in().level(), Level::Aal1);
             self.forget_factors();
@@ -272,7 +283,7 @@ impl Play {
         let new = format!("{}+", self.password);
         let engine = &self.world.engine;
         if let Ok(new_session) =
-            engine.change_password(&session, &current, &new.as_str().into(), &Visit::default()).await
+            engine.change_password(&session, &current, &new.as_str().into(), &RequestContext::default()).await
         {
             assert!(right && (self.apps.is_empty() || session.level() == Level::Aal2));
             assert_eq!(new_session.signed_in().level(), session.level());

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use countersign_engine::{
     Store,
-    advance::{AtOnce, Enrolment, NewToken, Said, SignIn, Visit},
+    advance::{AtOnce, Enrolment, NewToken, RequestContext, Said, SignIn},
     core::{DeviceName, Kind, Refusal, Scopes, Secret, Timestamp},
     restored,
 };
@@ -73,13 +73,13 @@ async fn t119_a_code_of_an_app_that_was_used_since_the_backup_is_not_accepted_ag
         archive.world.pass(5);
         let restored = archive.restores();
         let engine = &restored.engine;
-        let (password, visit) = (Secret::new(&*ada.password), Visit::default());
+        let (password, context) = (Secret::new(&*ada.password), RequestContext::default());
         for (seconds, right) in [(1, false), (25, false), (30, true)] {
             restored.pass(seconds);
-            let owed = engine.sign_in("ada", &password, &visit).await;
+            let owed = engine.sign_in("ada", &password, &context).await;
             let Ok(SignIn::Pending(asked)) = owed else { panic!("{owed:?}") };
             let device = &asked.view.device.id;
-            let again = engine.answer(&asked.token, device, &code.as_str().into(), &visit).await;
+            let again = engine.answer(&asked.token, device, &code.as_str().into(), &context).await;
             let refused = refusal(again);
             assert!(
                 matches!(refused, Refusal::CodeUsed | Refusal::CodeWrong | Refusal::DeviceLocked { .. }),
@@ -87,7 +87,7 @@ async fn t119_a_code_of_an_app_that_was_used_since_the_backup_is_not_accepted_ag
             );
             if right {
                 restored.pass(2);
-                let fresh = engine.answer(&asked.token, device, &ada.code().as_str().into(), &visit).await;
+                let fresh = engine.answer(&asked.token, device, &ada.code().as_str().into(), &context).await;
                 assert!(fresh.is_ok(), "a code of a later step is good: {fresh:?}");
             } else {
                 assert_eq!(refused, Refusal::CodeUsed);
@@ -106,7 +106,7 @@ async fn t119_sessions_tokens_and_logins_from_before_the_restore_are_over() {
     let ada = archive.world.user("ada");
     let signed_in = ada.sets_up().await;
     let new = NewToken { name: DeviceName::parse("Script").unwrap(), scopes: Scopes::default(), lifetime: None };
-    archive.world.engine.make_token(&signed_in, new, &Visit::default()).await.unwrap();
+    archive.world.engine.make_token(&signed_in, new, &RequestContext::default()).await.unwrap();
     let pending = ada.is_asked().await;
     let device = pending.view.device.id.clone();
     archive.backs_up();
@@ -117,10 +117,11 @@ async fn t119_sessions_tokens_and_logins_from_before_the_restore_are_over() {
     assert!(restored.store.sessions(&ada.user.id).await.unwrap().is_empty());
     assert!(restored.store.tokens(&ada.user.id).await.unwrap().is_empty());
     restored.pass(90);
-    let answered = engine.answer(&pending.token, &device, &ada.code().as_str().into(), &Visit::default()).await;
+    let answered =
+        engine.answer(&pending.token, &device, &ada.code().as_str().into(), &RequestContext::default()).await;
     assert_eq!(refusal(answered), Refusal::AttemptOver, "it was finished once, and the backup does not know");
-    assert_eq!(refusal(engine.challenge(&pending.token, None, &Visit::default()).await), Refusal::AttemptOver);
-    assert_eq!(refusal(engine.send(&pending.token, &device, &Visit::default()).await), Refusal::AttemptOver);
+    assert_eq!(refusal(engine.challenge(&pending.token, None, &RequestContext::default()).await), Refusal::AttemptOver);
+    assert_eq!(refusal(engine.send(&pending.token, &device, &RequestContext::default()).await), Refusal::AttemptOver);
 }
 
 /// A code that was sent belongs to its run; where a client keeps nothing, the run is found by the code.
@@ -128,28 +129,28 @@ async fn t119_sessions_tokens_and_logins_from_before_the_restore_are_over() {
 async fn t119_a_code_that_was_sent_before_the_restore_is_over() {
     let archive = Archive::new();
     let ada = archive.world.user("ada");
-    let (password, visit) = (Secret::new(&*ada.password), Visit::default());
+    let (password, context) = (Secret::new(&*ada.password), RequestContext::default());
     let signed_in = ada.signs_in_with_password().await;
     let name = DeviceName::parse("Phone").unwrap();
     let enrolment = Enrolment { kind: Kind::SMS, name, to: Some("+31 6 12345658".into()) };
-    let run = archive.world.engine.begin_enrolment(&signed_in, enrolment, &visit).await.unwrap();
+    let run = archive.world.engine.begin_enrolment(&signed_in, enrolment, &context).await.unwrap();
     let code = archive.world.outbox.code().into();
-    archive.world.engine.confirm_enrolment(&signed_in, &run, &code, &visit).await.unwrap();
+    archive.world.engine.confirm_enrolment(&signed_in, &run, &code, &context).await.unwrap();
     archive.world.pass(60);
-    let owed = archive.world.engine.sign_in_at_once("ada", &password, Said::Nothing, &visit).await.unwrap();
+    let owed = archive.world.engine.sign_in_at_once("ada", &password, Said::Nothing, &context).await.unwrap();
     assert!(matches!(owed, AtOnce::Owed(_)));
     let sent = Secret::from(archive.world.outbox.code());
     archive.backs_up();
-    let used = archive.world.engine.sign_in_at_once("ada", &password, Said::Code(&sent), &visit).await.unwrap();
+    let used = archive.world.engine.sign_in_at_once("ada", &password, Said::Code(&sent), &context).await.unwrap();
     assert!(matches!(used, AtOnce::Done(_)));
     let restored = archive.restores();
     restored.pass(61);
-    let again = restored.engine.sign_in_at_once("ada", &password, Said::Code(&sent), &visit).await;
+    let again = restored.engine.sign_in_at_once("ada", &password, Said::Code(&sent), &context).await;
     assert_eq!(refusal(again), Refusal::NothingSent);
-    let owed = restored.engine.sign_in_at_once("ada", &password, Said::Nothing, &visit).await.unwrap();
+    let owed = restored.engine.sign_in_at_once("ada", &password, Said::Nothing, &context).await.unwrap();
     assert!(matches!(owed, AtOnce::Owed(_)));
     let sent = Secret::from(restored.outbox.code());
-    let fresh = restored.engine.sign_in_at_once("ada", &password, Said::Code(&sent), &visit).await.unwrap();
+    let fresh = restored.engine.sign_in_at_once("ada", &password, Said::Code(&sent), &context).await.unwrap();
     assert!(matches!(fresh, AtOnce::Done(_)), "one that was sent afterwards is good");
 }
 

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use countersign_engine::{
     AttemptToken, Engine, NewSession, SignedIn, Stop,
-    advance::{Challenge, Enrolment, SignIn, Visit},
+    advance::{Challenge, Enrolment, RequestContext, SignIn},
     core::{
         DeliveryStatus, DeviceName, Kind, Level, Refusal,
         throttle::ThrottleRule,
@@ -23,13 +23,14 @@ fn world() -> World {
 
 async fn begins(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> Result<AttemptToken, Stop> {
     let enrolment = Enrolment { kind, name: DeviceName::parse("Phone").unwrap(), to: Some(to.into()) };
-    world.engine.begin_enrolment(signed_in, enrolment, &Visit::default()).await
+    world.engine.begin_enrolment(signed_in, enrolment, &RequestContext::default()).await
 }
 
 async fn sets_up(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> SignedIn {
     let run = begins(world, signed_in, kind, to).await.unwrap();
     let code = world.outbox.code();
-    let new_session = world.engine.confirm_enrolment(signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
+    let new_session =
+        world.engine.confirm_enrolment(signed_in, &run, &code.into(), &RequestContext::default()).await.unwrap();
     world.pass(60);
     new_session.signed_in().clone()
 }
@@ -42,9 +43,9 @@ async fn with_sms(world: &World, name: &str) -> Person {
 }
 
 async fn answers(engine: &Engine, challenge: &Challenge, code: &str) -> Result<NewSession, Stop> {
-    let visit = Visit::default();
+    let context = RequestContext::default();
     engine
-        .answer(&challenge.token, &challenge.view.device.id, &code.into(), &visit)
+        .answer(&challenge.token, &challenge.view.device.id, &code.into(), &context)
         .await
         .map(|(new_session, _)| new_session)
 }
@@ -99,7 +100,8 @@ async fn another_code_takes_the_place_of_the_first_and_forgives_no_failure() {
     let first = world.outbox.code();
     assert_eq!(refusal(answers(&world.engine, &challenge, &other_code(&first)).await), Refusal::CodeWrong);
     world.pass(60);
-    let again = world.engine.send(&challenge.token, &challenge.view.device.id, &Visit::default()).await.unwrap();
+    let again =
+        world.engine.send(&challenge.token, &challenge.view.device.id, &RequestContext::default()).await.unwrap();
     assert!(is_sent(&again.view.device));
     assert_eq!((failures(&world, &ada).await, world.outbox.count()), (1, 3));
     assert_eq!(refusal(answers(&world.engine, &challenge, &first).await), Refusal::CodeWrong);
@@ -117,7 +119,7 @@ async fn a_wrong_code_sends_none_and_a_late_one_costs_nothing() {
     assert_eq!(world.outbox.count(), sent);
     world.pass(300);
     assert_eq!(refusal(answers(&world.engine, &challenge, &code).await), Refusal::NothingSent);
-    let shown = world.engine.challenge(&challenge.token, None, &Visit::default()).await.unwrap();
+    let shown = world.engine.challenge(&challenge.token, None, &RequestContext::default()).await.unwrap();
     assert_eq!((failures(&world, &ada).await, is_sent(&shown.view.device)), (1, false));
 }
 
@@ -129,7 +131,7 @@ async fn codes_to_one_address_keep_their_distance_and_a_day_has_an_end() {
     let sent = world.outbox.count();
     let next = ada.is_asked().await;
     assert!(is_sent(&next.view.device), "the one in hand will do");
-    let again = world.engine.send(&next.token, &next.view.device.id, &Visit::default()).await;
+    let again = world.engine.send(&next.token, &next.view.device.id, &RequestContext::default()).await;
     assert!(matches!(refusal(again), Refusal::SendingTooSoon { .. }));
     assert_eq!(world.outbox.count(), sent);
     for more in 1..5 {
@@ -216,9 +218,9 @@ async fn a_mailbox_does_not_remove_an_app_and_alone_it_may_change_itself() {
     let by_app = sets_up(&world, &signed_in, Kind::EMAIL, "ada@example.org").await;
     assert_eq!(by_app.level(), Level::Aal2, "confirming the mailbox takes nothing from the app");
     assert!(world.engine.enrollable(&by_app).await.is_ok());
-    let step = world.engine.challenge(&ada.is_asked().await.token, None, &Visit::default()).await.unwrap();
+    let step = world.engine.challenge(&ada.is_asked().await.token, None, &RequestContext::default()).await.unwrap();
     let mailbox = step.view.others.iter().find(|other| other.kind == Kind::EMAIL).unwrap().id.clone();
-    let sent = world.engine.send(&step.token, &mailbox, &Visit::default()).await.unwrap();
+    let sent = world.engine.send(&step.token, &mailbox, &RequestContext::default()).await.unwrap();
     let by_mail = answers(&world.engine, &sent, &world.outbox.code()).await.unwrap();
     assert_eq!(by_mail.signed_in().level(), Level::Aal1);
     assert_eq!(refusal(world.engine.enrollable(by_mail.signed_in()).await), Refusal::VerificationNeeded);
@@ -244,8 +246,8 @@ async fn to_a_device_that_would_not_listen_nothing_is_sent() {
     assert_eq!(refusal(ada.signs_in(&ada.wrong_code()).await), Refusal::DeviceDisabled);
     let sent = outbox.count();
     let asks = async |browser| {
-        let visit = Visit { browser, ..Visit::default() };
-        let asked = world.engine.sign_in("ada", &ada.password.as_str().into(), &visit).await;
+        let context = RequestContext { browser, ..RequestContext::default() };
+        let asked = world.engine.sign_in("ada", &ada.password.as_str().into(), &context).await;
         let Ok(SignIn::Pending(challenge)) = asked else { panic!("{asked:?}") };
         challenge.unsent
     };
@@ -271,7 +273,7 @@ async fn a_call_is_read_out_once() {
         .send_enrolment(
             &signed_in,
             &begins(&world, &signed_in, Kind::CALL, "+4930123456").await.unwrap(),
-            &Visit::default(),
+            &RequestContext::default(),
         )
         .await
         .unwrap_err();

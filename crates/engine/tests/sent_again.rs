@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     NewSession, SignedIn, Stop,
-    advance::{AtOnce, Challenge, Enrolment, Said, Visit},
+    advance::{AtOnce, Challenge, Enrolment, RequestContext, Said},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, view::AnswerForm},
     memory::MemoryStore,
     restored,
@@ -18,16 +18,16 @@ fn world() -> World {
     World::with_every_method(Arc::new(MemoryStore::default()))
 }
 
-fn visit() -> Visit {
-    Visit::default()
+fn request_context() -> RequestContext {
+    RequestContext::default()
 }
 
 /// Sets a device up to which codes are sent, and lets the cooldown pass.
 async fn adds(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> SignedIn {
     let enrolment = Enrolment { kind, name: DeviceName::parse("Phone").unwrap(), to: Some(to.into()) };
-    let run = world.engine.begin_enrolment(signed_in, enrolment, &visit()).await.unwrap();
+    let run = world.engine.begin_enrolment(signed_in, enrolment, &request_context()).await.unwrap();
     let code = world.outbox.code().into();
-    let new_session = world.engine.confirm_enrolment(signed_in, &run, &code, &visit()).await.unwrap();
+    let new_session = world.engine.confirm_enrolment(signed_in, &run, &code, &request_context()).await.unwrap();
     world.pass(60);
     new_session.signed_in().clone()
 }
@@ -40,7 +40,11 @@ async fn with_sms(world: &World) -> (Person, SignedIn) {
 
 async fn answers(world: &World, asked: &Challenge, code: &str) -> Result<NewSession, Stop> {
     let device = &asked.view.device.id;
-    world.engine.answer(&asked.token, device, &code.into(), &visit()).await.map(|(new_session, _)| new_session)
+    world
+        .engine
+        .answer(&asked.token, device, &code.into(), &request_context())
+        .await
+        .map(|(new_session, _)| new_session)
 }
 
 fn good_until(asked: &Challenge) -> Option<countersign_engine::core::Timestamp> {
@@ -61,7 +65,7 @@ async fn the_code_in_hand_is_asked_for_and_opens_the_door() {
     let first = ada.is_asked().await;
     let (code, until) = (world.outbox.code(), good_until(&first));
     // Given up, as by the button that starts over.
-    world.engine.sign_out(None, Some(&first.token), &visit()).await.unwrap();
+    world.engine.sign_out(None, Some(&first.token), &request_context()).await.unwrap();
     world.pass(30);
     let sent = world.outbox.count();
     let again = ada.is_asked().await;
@@ -112,7 +116,7 @@ async fn t171_a_shared_code_is_good_once_and_in_its_time() {
     let fourth = ada.is_asked().await;
     world.pass(299);
     assert_eq!(refusal(answers(&world, &fourth, &next).await), Refusal::NothingSent);
-    let shown = world.engine.challenge(&fourth.token, None, &visit()).await.unwrap();
+    let shown = world.engine.challenge(&fourth.token, None, &request_context()).await.unwrap();
     assert_eq!(good_until(&shown), None);
 }
 
@@ -126,11 +130,12 @@ async fn t171_a_code_serves_the_purpose_that_it_was_sent_for() {
     let (code, device) = (world.outbox.code(), signing_in.view.device.id.clone());
     let step_up = engine.begin_step_up(&signed_in, None).await.unwrap();
     assert_eq!(good_until(&step_up), None);
-    let step = async |code: &str| engine.step_up(&signed_in, &step_up.token, &device, &code.into(), &visit()).await;
+    let step =
+        async |code: &str| engine.step_up(&signed_in, &step_up.token, &device, &code.into(), &request_context()).await;
     assert_eq!(refusal(step(&code).await), Refusal::NothingSent);
     // A step-up's code and a setup's code, to the same number, at the sign-in.
     world.pass(300);
-    engine.send_step_up(&signed_in, &step_up.token, &device, &visit()).await.unwrap();
+    engine.send_step_up(&signed_in, &step_up.token, &device, &request_context()).await.unwrap();
     let of_step_up = world.outbox.code();
     world.outbox.behaves(Behaviour::Fails);
     let asked = ada.is_asked().await;
@@ -151,9 +156,9 @@ async fn t171_a_code_is_good_for_the_device_that_it_was_sent_to() {
     let code = world.outbox.code();
     let again = ada.is_asked().await;
     let other: &DeviceId = &again.view.others[0].id;
-    let refused = world.engine.answer(&again.token, other, &code.as_str().into(), &visit()).await;
+    let refused = world.engine.answer(&again.token, other, &code.as_str().into(), &request_context()).await;
     assert_eq!(refusal(refused.map(|_| ())), Refusal::NothingSent);
-    let shown = world.engine.challenge(&again.token, Some(other), &visit()).await.unwrap();
+    let shown = world.engine.challenge(&again.token, Some(other), &request_context()).await.unwrap();
     assert_eq!(good_until(&shown), None);
     answers(&world, &first, &code).await.unwrap();
 }
@@ -164,19 +169,19 @@ async fn a_client_that_keeps_nothing_takes_the_code_that_another_front_end_sent(
     let (ada, _) = with_sms(&world).await;
     let password = ada.password.as_str().into();
     let pending = ada.is_asked().await;
-    let asked = world.engine.sign_in_at_once("ada", &password, Said::Nothing, &visit()).await.unwrap();
+    let asked = world.engine.sign_in_at_once("ada", &password, Said::Nothing, &request_context()).await.unwrap();
     assert!(matches!(&asked, AtOnce::Owed(asked) if asked.unsent.is_none()), "{asked:?}");
     let code = Secret::from(world.outbox.code());
-    let done = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &visit()).await.unwrap();
+    let done = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &request_context()).await.unwrap();
     assert!(matches!(done, AtOnce::Done(_)));
     assert_eq!(refusal(answers(&world, &pending, code.expose()).await), Refusal::CodeUsed);
     // And the last one, where each front end has sent one.
-    let asked = world.engine.sign_in_at_once("ada", &password, Said::Nothing, &visit()).await.unwrap();
+    let asked = world.engine.sign_in_at_once("ada", &password, Said::Nothing, &request_context()).await.unwrap();
     assert!(matches!(asked, AtOnce::Owed(_)));
     world.pass(60);
     ada.is_asked().await;
     let code = Secret::from(world.outbox.code());
-    let done = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &visit()).await.unwrap();
+    let done = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &request_context()).await.unwrap();
     assert!(matches!(done, AtOnce::Done(_)));
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     BearerToken, Caller, ProgramToken, SignedIn,
-    advance::{NewToken, Visit},
+    advance::{NewToken, RequestContext},
     core::{
         DeviceId, DeviceName, EventKind, Kind, Level, Refusal, Scopes, Session, Timestamp, TokenId, flow::Purpose,
         token::TokenRule,
@@ -20,7 +20,7 @@ fn script() -> NewToken {
 }
 
 async fn makes(world: &World, signed_in: &SignedIn) -> ProgramToken {
-    world.engine.make_token(signed_in, script(), &Visit::default()).await.unwrap().0
+    world.engine.make_token(signed_in, script(), &RequestContext::default()).await.unwrap().0
 }
 
 async fn shown(world: &World, token: &ProgramToken) -> Option<Caller> {
@@ -41,7 +41,7 @@ async fn a_token_is_made_by_a_session_that_has_just_proved_a_device() {
     let world = World::new();
     let (ada, bob) = (world.user("ada"), world.user("bob"));
     let newcomer = bob.signs_in_with_password().await;
-    let made = world.engine.make_token(&newcomer, script(), &Visit::default()).await;
+    let made = world.engine.make_token(&newcomer, script(), &RequestContext::default()).await;
     assert_eq!(refusal(made), Refusal::NotEnabled);
     let signed_in = ada.sets_up().await;
     let token = makes(&world, &signed_in).await;
@@ -54,7 +54,7 @@ async fn a_token_is_made_by_a_session_that_has_just_proved_a_device() {
     assert_eq!(proved.amr(), ["pwd", "otp", "mfa"]);
     assert_eq!(events(&world, &ada).await[0], EventKind::TokenMade);
     world.pass(601);
-    let made = world.engine.make_token(&signed_in, script(), &Visit::default()).await;
+    let made = world.engine.make_token(&signed_in, script(), &RequestContext::default()).await;
     assert_eq!(refusal(made), Refusal::VerificationNeeded);
 }
 
@@ -87,7 +87,7 @@ async fn a_token_ends_at_its_time_and_says_when_it_was_used() {
     let world = World::new();
     let signed_in = world.user("ada").sets_up().await;
     let new = NewToken { lifetime: Some(Duration::from_mins(10)), ..script() };
-    let (token, view) = world.engine.make_token(&signed_in, new, &Visit::default()).await.unwrap();
+    let (token, view) = world.engine.make_token(&signed_in, new, &RequestContext::default()).await.unwrap();
     assert_eq!((view.expires, view.last_used), (world.now().after(Duration::from_mins(10)), None));
     let used = async || world.engine.tokens(&signed_in).await.unwrap()[0].last_used;
     let start = world.now();
@@ -114,15 +114,15 @@ async fn a_token_has_a_limit_in_life_and_in_number() {
     let signed_in = world.user("ada").sets_up().await;
     for seconds in [0, 3601] {
         let new = NewToken { lifetime: Some(Duration::from_secs(seconds)), ..script() };
-        let made = world.engine.make_token(&signed_in, new, &Visit::default()).await;
+        let made = world.engine.make_token(&signed_in, new, &RequestContext::default()).await;
         assert_eq!(refusal(made), Refusal::LifetimeInvalid { longest: Duration::from_hours(1) });
     }
     makes(&world, &signed_in).await;
     makes(&world, &signed_in).await;
-    let third = world.engine.make_token(&signed_in, script(), &Visit::default()).await;
+    let third = world.engine.make_token(&signed_in, script(), &RequestContext::default()).await;
     assert_eq!(refusal(third), Refusal::TokensMany { most: 2 });
     let first = world.engine.tokens(&signed_in).await.unwrap()[0].id.clone();
-    world.engine.end_token(&signed_in, &first, &Visit::default()).await.unwrap();
+    world.engine.end_token(&signed_in, &first, &RequestContext::default()).await.unwrap();
     makes(&world, &signed_in).await;
 }
 
@@ -134,15 +134,18 @@ async fn a_token_is_ended_by_its_owner_only() {
     // Setting up takes a while; both have proved a device just now.
     let token = makes(&world, &hers).await;
     let id = world.engine.tokens(&hers).await.unwrap()[0].id.clone();
-    let ended = world.engine.end_token(&eves, &id, &Visit::default()).await;
+    let ended = world.engine.end_token(&eves, &id, &RequestContext::default()).await;
     assert_eq!(refusal(ended), Refusal::TokenUnknown);
     assert!(opens(&world, &token).await && world.engine.tokens(&eves).await.unwrap().is_empty());
-    world.engine.end_token(&hers, &id, &Visit::default()).await.unwrap();
+    world.engine.end_token(&hers, &id, &RequestContext::default()).await.unwrap();
     assert!(!opens(&world, &token).await);
     assert_eq!(events(&world, &ada).await[0], EventKind::TokenEnded);
-    assert_eq!(refusal(world.engine.end_token(&hers, &id, &Visit::default()).await), Refusal::TokenUnknown);
+    assert_eq!(refusal(world.engine.end_token(&hers, &id, &RequestContext::default()).await), Refusal::TokenUnknown);
     world.pass(601);
-    assert_eq!(refusal(world.engine.end_token(&hers, &id, &Visit::default()).await), Refusal::VerificationNeeded);
+    assert_eq!(
+        refusal(world.engine.end_token(&hers, &id, &RequestContext::default()).await),
+        Refusal::VerificationNeeded
+    );
 }
 
 #[tokio::test]
@@ -163,7 +166,7 @@ async fn t36_a_change_of_password_removes_the_rows_too() {
     let signed_in = ada.sets_up().await;
     let token = makes(&world, &signed_in).await;
     let (current, new) = (ada.password.as_str().into(), "another long password".into());
-    world.engine.change_password(&signed_in, &current, &new, &Visit::default()).await.unwrap();
+    world.engine.change_password(&signed_in, &current, &new, &RequestContext::default()).await.unwrap();
     assert!(!opens(&world, &token).await);
     assert!(world.store.tokens(&ada.user.id).await.unwrap().is_empty());
 }
@@ -189,7 +192,7 @@ async fn t36_r107_switching_off_ends_every_token() {
             world.engine.disable_two_factor(&ada.user).await.unwrap();
         } else {
             let run = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
-            world.engine.disable(&signed_in, &run, &Visit::default()).await.unwrap();
+            world.engine.disable(&signed_in, &run, &RequestContext::default()).await.unwrap();
         }
         assert!(!opens(&world, &token).await);
     }
@@ -204,13 +207,13 @@ async fn t36_r107_a_token_goes_with_the_device_that_vouched_for_it_and_stays_wit
     // A second device vouches for the session that set it up.
     let (run, app) = ada.begins_setup(&first).await.unwrap();
     let code = app.code_at(world.now());
-    let visit = Visit::default();
-    let second = world.engine.confirm_enrolment(&first, &run, &code.as_str().into(), &visit).await.unwrap();
+    let context = RequestContext::default();
+    let second = world.engine.confirm_enrolment(&first, &run, &code.as_str().into(), &context).await.unwrap();
     let second = second.signed_in().clone();
     let by_tablet = makes(&world, &second).await;
     let phone = first.session().device.clone().unwrap();
     let run = world.engine.begin(&second, Purpose::RemoveDevice).await.unwrap();
-    world.engine.remove_device(&second, &run, &phone, &visit).await.unwrap();
+    world.engine.remove_device(&second, &run, &phone, &context).await.unwrap();
     assert!(!opens(&world, &by_phone).await && opens(&world, &by_tablet).await);
 }
 
@@ -233,9 +236,9 @@ async fn a_token_outlives_the_session_in_which_it_was_made() {
     let world = World::new();
     let signed_in = world.user("ada").sets_up().await;
     let token = makes(&world, &signed_in).await;
-    world.engine.sign_out(Some(&signed_in), None, &Visit::default()).await.unwrap();
+    world.engine.sign_out(Some(&signed_in), None, &RequestContext::default()).await.unwrap();
     assert!(opens(&world, &token).await);
-    let made = world.engine.make_token(&signed_in, script(), &Visit::default()).await;
+    let made = world.engine.make_token(&signed_in, script(), &RequestContext::default()).await;
     assert_eq!(refusal(made), Refusal::SignInNeeded);
 }
 
@@ -248,21 +251,21 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all_but_one() {
     world.pass(30);
     let here = ada.signs_in(&ada.code()).await.unwrap();
     let signed_in = here.signed_in();
-    let (engine, visit) = (&world.engine, Visit::default());
+    let (engine, context) = (&world.engine, RequestContext::default());
     let views = engine.sessions(signed_in).await.unwrap();
     assert_eq!(views.len(), 3);
     assert_eq!(views.iter().filter(|view| view.current).count(), 1);
-    engine.end_session(signed_in, &there.signed_in().session().key, &visit).await.unwrap();
+    engine.end_session(signed_in, &there.signed_in().session().key, &context).await.unwrap();
     assert!(ada.session(there.token()).await.is_none() && ada.session(here.token()).await.is_some());
     assert_eq!(events(&world, &ada).await[0], EventKind::SessionEnded);
-    let none = engine.end_session(signed_in, &there.signed_in().session().key, &visit).await;
+    let none = engine.end_session(signed_in, &there.signed_in().session().key, &context).await;
     assert_eq!(refusal(none), Refusal::SessionUnknown);
-    engine.end_other_sessions(signed_in, &visit).await.unwrap();
+    engine.end_other_sessions(signed_in, &context).await.unwrap();
     let left = world.store.sessions(&ada.user.id).await.unwrap();
     assert_eq!(left, [Session { last_seen: world.now(), ..signed_in.session().clone() }]);
-    assert_eq!(refusal(engine.end_other_sessions(&setup, &visit).await), Refusal::SignInNeeded);
+    assert_eq!(refusal(engine.end_other_sessions(&setup, &context).await), Refusal::SignInNeeded);
     world.pass(601);
-    assert_eq!(refusal(engine.end_other_sessions(signed_in, &visit).await), Refusal::VerificationNeeded);
+    assert_eq!(refusal(engine.end_other_sessions(signed_in, &context).await), Refusal::VerificationNeeded);
     assert_eq!(engine.sessions(signed_in).await.unwrap().len(), 1, "looking is free");
 }
 
@@ -271,9 +274,9 @@ async fn nobody_ends_the_sessions_of_others() {
     let world = World::new();
     let (ada, eve) = (world.user("ada"), world.user("eve"));
     let (hers, eves) = (ada.sets_up().await, eve.sets_up().await);
-    let ended = world.engine.end_session(&eves, &hers.session().key, &Visit::default()).await;
+    let ended = world.engine.end_session(&eves, &hers.session().key, &RequestContext::default()).await;
     assert_eq!(refusal(ended), Refusal::SessionUnknown);
-    world.engine.end_other_sessions(&eves, &Visit::default()).await.unwrap();
+    world.engine.end_other_sessions(&eves, &RequestContext::default()).await.unwrap();
     assert_eq!(world.store.sessions(&ada.user.id).await.unwrap().len(), 1);
 }
 
@@ -284,15 +287,15 @@ async fn a_device_gets_another_name_and_goes_on_answering() {
     let signed_in = ada.sets_up().await;
     let phone = signed_in.session().device.clone().unwrap();
     let name = || DeviceName::parse("Old telephone").unwrap();
-    world.engine.rename(&signed_in, &phone, name(), &Visit::default()).await.unwrap();
+    world.engine.rename(&signed_in, &phone, name(), &RequestContext::default()).await.unwrap();
     assert_eq!(world.engine.factors(&signed_in).await.unwrap().devices[0].name, name());
     assert_eq!(events(&world, &ada).await[0], EventKind::DeviceRenamed);
     ada.signs_in(&ada.code()).await.unwrap();
-    let none = world.engine.rename(&signed_in, &DeviceId::new("none"), name(), &Visit::default()).await;
+    let none = world.engine.rename(&signed_in, &DeviceId::new("none"), name(), &RequestContext::default()).await;
     assert_eq!(refusal(none), Refusal::DeviceUnknown);
     world.pass(601);
-    let late = world.engine.rename(&signed_in, &phone, name(), &Visit::default()).await;
+    let late = world.engine.rename(&signed_in, &phone, name(), &RequestContext::default()).await;
     assert_eq!(refusal(late), Refusal::VerificationNeeded);
-    let unknown = world.engine.end_token(&signed_in, &TokenId::new("none"), &Visit::default()).await;
+    let unknown = world.engine.end_token(&signed_in, &TokenId::new("none"), &RequestContext::default()).await;
     assert_eq!(refusal(unknown), Refusal::VerificationNeeded);
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use countersign_engine::{
     SignedIn,
-    advance::{Enrolment, Visit},
+    advance::{Enrolment, RequestContext},
     core::{DeviceId, DeviceName, Kind, Level, Refusal, flow::Purpose},
     memory::MemoryStore,
 };
 use countersign_testkit::{Person, World, refusal};
 
-fn visit() -> Visit {
-    Visit::default()
+fn request_context() -> RequestContext {
+    RequestContext::default()
 }
 
 fn mailbox() -> Enrolment {
@@ -47,9 +47,9 @@ async fn t155_confirming_a_mailbox_leaves_the_session_as_it_was() {
 }
 
 async fn confirmed(world: &World, signed_in: &SignedIn) -> SignedIn {
-    let run = world.engine.begin_enrolment(signed_in, mailbox(), &visit()).await.unwrap();
+    let run = world.engine.begin_enrolment(signed_in, mailbox(), &request_context()).await.unwrap();
     let code = world.outbox.code();
-    world.engine.confirm_enrolment(signed_in, &run, &code.into(), &visit()).await.unwrap().signed_in().clone()
+    world.engine.confirm_enrolment(signed_in, &run, &code.into(), &request_context()).await.unwrap().signed_in().clone()
 }
 
 #[tokio::test]
@@ -58,9 +58,10 @@ async fn t155_stepping_up_by_mail_neither_lowers_a_session_nor_makes_its_proof_r
     let (_, old, mailbox) = with_app_and_mailbox(&world).await;
     world.pass(3600);
     let step = world.engine.begin_step_up(&old, Some(&mailbox)).await.unwrap();
-    let sent = world.engine.send_step_up(&old, &step.token, &mailbox, &visit()).await.unwrap();
+    let sent = world.engine.send_step_up(&old, &step.token, &mailbox, &request_context()).await.unwrap();
     let code = world.outbox.code();
-    let new_session = world.engine.step_up(&old, &sent.token, &mailbox, &code.into(), &visit()).await.unwrap();
+    let new_session =
+        world.engine.step_up(&old, &sent.token, &mailbox, &code.into(), &request_context()).await.unwrap();
     let new = new_session.signed_in();
     assert_eq!(new.level(), Level::Aal2);
     assert_eq!(new.session().proved(), old.session().proved());
@@ -75,16 +76,17 @@ async fn t155_where_more_is_asked_for_a_mailbox_is_neither_offered_nor_sent_a_co
     let step = world.engine.begin_step_up_to(Level::Aal2, &signed_in, Some(&mailbox)).await.unwrap();
     assert_eq!(step.view.device.kind, Kind::TOTP, "although the mailbox is the default, and was chosen");
     assert!(step.view.others.is_empty(), "{:?}", step.view.others);
-    let refused = world.engine.send_step_up(&signed_in, &step.token, &mailbox, &visit()).await;
+    let refused = world.engine.send_step_up(&signed_in, &step.token, &mailbox, &request_context()).await;
     assert_eq!(refusal(refused), Refusal::DeviceUnknown);
     assert_eq!(world.outbox.count(), sent, "nothing was sent");
-    let refused = world.engine.step_up(&signed_in, &step.token, &mailbox, &"000000".into(), &visit()).await;
+    let refused = world.engine.step_up(&signed_in, &step.token, &mailbox, &"000000".into(), &request_context()).await;
     assert_eq!(refusal(refused), Refusal::DeviceUnknown);
     // More than the user's devices can give is not asked for.
     let step = world.engine.begin_step_up_to(Level::PhishingResistant, &signed_in, None).await.unwrap();
     let app = step.view.device.id;
     world.pass(30);
-    let done = world.engine.step_up(&signed_in, &step.token, &app, &ada.code().as_str().into(), &visit()).await;
+    let done =
+        world.engine.step_up(&signed_in, &step.token, &app, &ada.code().as_str().into(), &request_context()).await;
     assert!(done.unwrap().signed_in().session().verified > signed_in.session().verified);
 }
 
@@ -94,7 +96,7 @@ async fn t155_a_session_whose_device_is_gone_is_not_renewed_by_a_weaker_one() {
     let (_, signed_in, _) = with_app_and_mailbox(&world).await;
     let app = signed_in.session().device.clone().unwrap();
     let run = world.engine.begin(&signed_in, Purpose::RemoveDevice).await.unwrap();
-    world.engine.remove_device(&signed_in, &run, &app, &visit()).await.unwrap();
+    world.engine.remove_device(&signed_in, &run, &app, &request_context()).await.unwrap();
     let refused = world.engine.begin_step_up(&signed_in, None).await;
     assert_eq!(refusal(refused), Refusal::SignInNeeded, "a code by mail would lead to the same page again");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     NewSession, SignedIn, Stop,
-    advance::{Challenge, Enrolment, Visit},
+    advance::{Challenge, Enrolment, RequestContext},
     core::{DeviceName, Kind, Refusal, method::question::Reply, view::AnswerForm},
     memory::MemoryStore,
 };
@@ -17,10 +17,10 @@ fn world() -> World {
 
 async fn confirms(world: &World, signed_in: &SignedIn, typed: &str) -> Result<NewSession, Stop> {
     let enrolment = Enrolment { kind: Kind::YUBIKEY, name: DeviceName::parse("Key").unwrap(), to: None };
-    let run = world.engine.begin_enrolment(signed_in, enrolment, &Visit::default()).await.unwrap();
+    let run = world.engine.begin_enrolment(signed_in, enrolment, &RequestContext::default()).await.unwrap();
     let setup = world.engine.setup(signed_in, &run).await.unwrap();
     assert!(setup.key.is_none() && setup.device.answer == AnswerForm::Press);
-    world.engine.confirm_enrolment(signed_in, &run, &typed.into(), &Visit::default()).await
+    world.engine.confirm_enrolment(signed_in, &run, &typed.into(), &RequestContext::default()).await
 }
 
 async fn with_key(world: &World) -> (Person, SoftYubikey) {
@@ -31,7 +31,7 @@ async fn with_key(world: &World) -> (Person, SoftYubikey) {
 
 async fn answers(world: &World, challenge: &Challenge, typed: &str) -> Result<NewSession, Stop> {
     let device = &challenge.view.device.id;
-    let answered = world.engine.answer(&challenge.token, device, &typed.into(), &Visit::default()).await;
+    let answered = world.engine.answer(&challenge.token, device, &typed.into(), &RequestContext::default()).await;
     answered.map(|(new_session, _)| new_session)
 }
 

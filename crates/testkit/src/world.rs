@@ -7,7 +7,7 @@ use std::{
 
 use countersign_engine::{
     AttemptToken, Clock, Engine, Keyring, NewSession, Parts, SessionToken, SignedIn, Stop, Store, User,
-    advance::{Challenge, Enrolment, SignIn, Visit},
+    advance::{Challenge, Enrolment, RequestContext, SignIn},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, Timestamp, flow::Purpose, sending::EmailRule},
     memory::MemoryStore,
 };
@@ -119,7 +119,7 @@ pub struct Person {
 impl Person {
     /// Gives the right password.
     pub async fn enters_password(&self) -> Result<SignIn, Stop> {
-        self.world.engine.sign_in(&self.user.name, &Secret::new(&*self.password), &Visit::default()).await
+        self.world.engine.sign_in(&self.user.name, &Secret::new(&*self.password), &RequestContext::default()).await
     }
 
     /// Gives the right password and is asked for a device.
@@ -154,7 +154,8 @@ impl Person {
 
     /// Answers a device in a login that is under way.
     pub async fn answers(&self, run: &AttemptToken, device: &DeviceId, answer: &str) -> Result<NewSession, Stop> {
-        let (new_session, _) = self.world.engine.answer(run, device, &answer.into(), &Visit::default()).await?;
+        let (new_session, _) =
+            self.world.engine.answer(run, device, &answer.into(), &RequestContext::default()).await?;
         Ok(new_session)
     }
 
@@ -162,7 +163,7 @@ impl Person {
     pub async fn begins_setup(&self, signed_in: &SignedIn) -> Result<(AttemptToken, SoftApp), Stop> {
         let name = DeviceName::parse("Phone").map_err(Stop::from)?;
         let enrolment = Enrolment { kind: Kind::TOTP, name, to: None };
-        let run = self.world.engine.begin_enrolment(signed_in, enrolment, &Visit::default()).await?;
+        let run = self.world.engine.begin_enrolment(signed_in, enrolment, &RequestContext::default()).await?;
         let view = self.world.engine.setup(signed_in, &run).await?;
         let key = view.key.expect("an app is given a key");
         Ok((run, SoftApp::with_key(key.text.expose())))
@@ -173,8 +174,11 @@ impl Person {
         let signed_in = self.signs_in_with_password().await;
         let (run, app) = self.begins_setup(&signed_in).await.expect("setup begins");
         let code = app.code_at(self.world.now());
-        let new_session =
-            self.world.engine.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &Visit::default()).await;
+        let new_session = self
+            .world
+            .engine
+            .confirm_enrolment(&signed_in, &run, &code.as_str().into(), &RequestContext::default())
+            .await;
         let new_session = new_session.expect("setup ends");
         self.takes(app);
         self.world.pass(30);
@@ -191,7 +195,8 @@ impl Person {
         let engine = &self.world.engine;
         let run = engine.begin(signed_in, Purpose::BackupCodes).await.expect("the form is shown");
         let name = DeviceName::parse("Backup codes").expect("a good name");
-        let made = engine.make_backup_codes(signed_in, &run, name, &Visit::default()).await.expect("codes are made");
+        let made =
+            engine.make_backup_codes(signed_in, &run, name, &RequestContext::default()).await.expect("codes are made");
         made.codes.iter().map(|code| code.expose().to_owned()).collect()
     }
 

@@ -15,7 +15,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use countersign::engine::{
     Engine, NewSession, Stop,
-    advance::{Challenge, DeviceCookieSupport, SignIn, Visit},
+    advance::{Challenge, DeviceCookieSupport, RequestContext, SignIn},
     core::Secret,
 };
 use tokio::{
@@ -48,7 +48,7 @@ struct Talk<'a> {
     lines: Lines<BufReader<tokio::io::Take<ReadHalf<'a>>>>,
     out: WriteHalf<'a>,
     /// Where it comes from: failures are counted by address, too.
-    visit: Visit,
+    context: RequestContext,
 }
 
 impl<'a> Talk<'a> {
@@ -56,14 +56,14 @@ impl<'a> Talk<'a> {
         let (read, out) = stream.split();
         // A line protocol keeps nothing for the next time, so it takes none of the user's places for browsers.
         let device_cookie = DeviceCookieSupport::Ignored;
-        let visit = Visit { address: Some(peer.ip()), device_cookie, ..Visit::default() };
-        Self { engine, lines: BufReader::new(read.take(LONGEST)).lines(), out, visit }
+        let context = RequestContext { address: Some(peer.ip()), device_cookie, ..RequestContext::default() };
+        Self { engine, lines: BufReader::new(read.take(LONGEST)).lines(), out, context }
     }
 
     async fn run(mut self) -> io::Result<()> {
         let Some(name) = self.lines.next_line().await? else { return Ok(()) };
         let Some(password) = self.lines.next_line().await? else { return Ok(()) };
-        match self.engine.sign_in(&name, &Secret::new(password), &self.visit).await {
+        match self.engine.sign_in(&name, &Secret::new(password), &self.context).await {
             Ok(SignIn::Complete(new_session)) => self.say(&let_in(&new_session)).await,
             Ok(SignIn::Pending(owed)) => self.second_step(&owed).await,
             Err(stop) => self.say(&self.stopped(&stop)).await,
@@ -75,7 +75,7 @@ impl<'a> Talk<'a> {
         let Challenge { token, view, .. } = owed;
         self.say(&format!("ASK {}", view.device.kind)).await?;
         while let Some(answer) = self.lines.next_line().await? {
-            match self.engine.answer(token, &view.device.id, &Secret::new(answer), &self.visit).await {
+            match self.engine.answer(token, &view.device.id, &Secret::new(answer), &self.context).await {
                 Ok((new_session, _)) => return self.say(&let_in(&new_session)).await,
                 Err(stop) => self.say(&self.stopped(&stop)).await?,
             }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use countersign::engine::{
-    advance::{Enrolment, Visit},
+    advance::{Enrolment, RequestContext},
     core::{DeliveryStatus, DeviceName, Kind, Refusal},
     memory::MemoryStore,
 };
@@ -42,16 +42,16 @@ async fn a_telephone_is_set_up_by_the_modem() {
         (NetworkError::Congestion, Refusal::SendingFailed),
     ] {
         *modem.says.lock().unwrap() = Some(error);
-        let begun = world.engine.begin_enrolment(&signed_in, enrolment(), &Visit::default()).await;
+        let begun = world.engine.begin_enrolment(&signed_in, enrolment(), &RequestContext::default()).await;
         assert_eq!(refusal(begun), refused);
         world.pass(60);
     }
     *modem.says.lock().unwrap() = None;
-    let run = world.engine.begin_enrolment(&signed_in, enrolment(), &Visit::default()).await.unwrap();
+    let run = world.engine.begin_enrolment(&signed_in, enrolment(), &RequestContext::default()).await.unwrap();
     let (number, text) = modem.sent.lock().unwrap()[0].clone();
     assert_eq!(number, "+31612345678");
     let code = text.strip_prefix("Countersign: ").unwrap();
-    world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &Visit::default()).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &RequestContext::default()).await.unwrap();
     let sent = world.engine.sent_to(&ada.user.id, 9).await.unwrap();
     let statuses: Vec<_> = sent.iter().map(|sent| sent.status).collect();
     assert_eq!(statuses, [DeliveryStatus::Sent, DeliveryStatus::Failed, DeliveryStatus::Failed]);

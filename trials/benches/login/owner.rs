@@ -17,7 +17,7 @@ use std::{
 
 use countersign_engine::{
     Clock, SystemClock,
-    advance::{SignIn, Visit},
+    advance::{RequestContext, SignIn},
     core::Secret,
 };
 use countersign_testkit::StillClock;
@@ -87,12 +87,12 @@ async fn browsers_of(place: &Place, someone: &Arc<Someone>, count: usize) -> Vec
         let ago = Duration::from_secs(3_500 - 60 * u64::try_from(number).unwrap());
         let now = SystemClock.now().before(ago);
         let engine = seed::engine(place, Arc::new(StillClock::at(now)));
-        let visit = Visit::default();
-        let Ok(SignIn::Pending(challenge)) = engine.sign_in(&someone.name, &"any".into(), &visit).await else {
+        let context = RequestContext::default();
+        let Ok(SignIn::Pending(challenge)) = engine.sign_in(&someone.name, &"any".into(), &context).await else {
             panic!("{} is not asked for a device", someone.name)
         };
         let code = Secret::new(someone.app.code_at(now));
-        let (new_session, _) = engine.answer(&challenge.token, &someone.device, &code, &visit).await.unwrap();
+        let (new_session, _) = engine.answer(&challenge.token, &someone.device, &code, &context).await.unwrap();
         let device_cookie =
             format!("countersign-browser={}", new_session.browser().expect("the browser is known").expose());
         browsers.push(Browser { someone: someone.clone(), device_cookie });

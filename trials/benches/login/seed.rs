@@ -9,7 +9,7 @@ use std::{collections::VecDeque, fs, path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use countersign_engine::{
     AttemptToken, Clock, Engine, Fault, Keyring, Parts, Store, SystemClock, User, Users,
-    advance::{Enrolment, NewToken, SignIn, Visit},
+    advance::{Enrolment, NewToken, RequestContext, SignIn},
     core::{DeviceId, DeviceName, Kind, Scopes, Secret, Timestamp, UserId},
 };
 use countersign_store::{Database, Insertion, UserRow, UserTable};
@@ -142,18 +142,18 @@ async fn add(users: UserTable, engine: Engine, number: usize, hash: Secret, now:
         password_changed: now,
     };
     assert_eq!(users.insert(row).await.unwrap(), Insertion::Inserted);
-    let visit = Visit::default();
-    let Ok(SignIn::Complete(new_session)) = engine.sign_in(&name, &"any".into(), &visit).await else {
+    let context = RequestContext::default();
+    let Ok(SignIn::Complete(new_session)) = engine.sign_in(&name, &"any".into(), &context).await else {
         panic!("not let in")
     };
     let called = DeviceName::parse("Authenticator app").unwrap();
     let enrolment = Enrolment { kind: Kind::TOTP, name: called, to: None };
-    let run = engine.begin_enrolment(new_session.signed_in(), enrolment, &visit);
+    let run = engine.begin_enrolment(new_session.signed_in(), enrolment, &context);
     let run = run.await.unwrap();
     let setup = engine.setup(new_session.signed_in(), &run).await.unwrap();
     let app = SoftApp::with_key(setup.key.unwrap().text.expose());
     let code = Secret::new(app.code_at(now));
-    engine.confirm_enrolment(new_session.signed_in(), &run, &code, &visit).await.unwrap();
+    engine.confirm_enrolment(new_session.signed_in(), &run, &code, &context).await.unwrap();
     Someone { id: user_id(number), name, app, device: setup.device.id }
 }
 
@@ -164,7 +164,7 @@ pub(crate) async fn pending(engine: &Engine, names: Vec<String>) -> Vec<AttemptT
     in_parallel(names.len(), move |number| {
         let (engine, names) = (engine.clone(), names.clone());
         async move {
-            match engine.sign_in(&names[number], &"any".into(), &Visit::default()).await {
+            match engine.sign_in(&names[number], &"any".into(), &RequestContext::default()).await {
                 Ok(SignIn::Pending(challenge)) => challenge.token,
                 other => panic!("{} is not asked for a device: {other:?}", names[number]),
             }
@@ -197,11 +197,11 @@ pub(crate) async fn held(place: &Place, people: Vec<Someone>) -> Vec<Held> {
         let (engine, people, runs) = (engine.clone(), people.clone(), runs.clone());
         async move {
             let Someone { app, device, .. } = &people[number];
-            let (code, visit) = (Secret::new(app.code_at(SystemClock.now())), Visit::default());
-            let (new_session, _) = engine.answer(&runs[number], device, &code, &visit).await.unwrap();
+            let (code, context) = (Secret::new(app.code_at(SystemClock.now())), RequestContext::default());
+            let (new_session, _) = engine.answer(&runs[number], device, &code, &context).await.unwrap();
             let new =
                 NewToken { name: DeviceName::parse("Script").unwrap(), scopes: Scopes::default(), lifetime: None };
-            let (token, _) = engine.make_token(new_session.signed_in(), new, &visit).await.unwrap();
+            let (token, _) = engine.make_token(new_session.signed_in(), new, &context).await.unwrap();
             let session = new_session.token();
             Held {
                 session: Opens { token: session.expose().to_owned(), key: session.key().to_string() },

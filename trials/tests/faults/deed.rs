@@ -1,6 +1,6 @@
 //! What people do by sending one form, and what they look at; and everything up to there.
 
-use countersign_engine::advance::Visit;
+use countersign_engine::advance::RequestContext;
 use countersign_testkit::{Browser, Form, Page, Person, SoftApp, World};
 use trials::{Site, Walk};
 
@@ -203,7 +203,11 @@ async fn has_apps(count: usize, world: &World, person: &Person) {
     for _ in 1..count {
         let (run, app) = person.begins_setup(&signed_in).await.unwrap();
         let code = app.code_at(world.now());
-        world.engine.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &Visit::default()).await.unwrap();
+        world
+            .engine
+            .confirm_enrolment(&signed_in, &run, &code.as_str().into(), &RequestContext::default())
+            .await
+            .unwrap();
     }
 }
 

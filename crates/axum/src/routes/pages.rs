@@ -222,7 +222,7 @@ impl Visitor {
     /// Gives the result of a form that was sent twice once more.
     async fn repeated(&self, old: &SessionToken, call: ReplacingCall<'_>, there: impl Into<Way>) -> Response {
         let there = there.into();
-        match self.engine().repeat(old, call, &self.visit()).await {
+        match self.engine().repeat(old, call, &self.request_context()).await {
             Ok(new_session) if matches!(call, ReplacingCall::StepUp { .. }) => self.renewed(&new_session, there),
             Ok(new_session) => self.granted(&new_session, there),
             Err(stop) => self.stopped(stop, &there.there).await,

@@ -2,7 +2,7 @@
 
 use countersign_engine::{
     SignedIn,
-    advance::Visit,
+    advance::RequestContext,
     core::{Kind, Level, client::ClientType, flow::Purpose},
 };
 use countersign_testkit::Person;
@@ -136,17 +136,17 @@ async fn r107_a_client_s_tokens_end_with_the_device_that_verified_them_and_with_
         app.asks(&site, &ada, json!({})).await.is(200, &asked("sms"));
         let given = app.asks(&site, &ada, json!({ "mfa_code": site.outbox.code() })).await;
         site.world.pass(60);
-        let (signed_in, visit) = (sets_up_an_app(&site, &ada).await, Visit::default());
+        let (signed_in, context) = (sets_up_an_app(&site, &ada).await, RequestContext::default());
         assert_eq!(showing(&site, &given).get("/mfa/").await.status, 200, "{removed:?}");
         let engine = &site.world.engine;
         if let Some(kind) = &removed {
             let devices = site.devices(&ada.user.id).await;
             let device = devices.iter().find(|device| device.kind == *kind).unwrap();
             let run = engine.begin(&signed_in, Purpose::RemoveDevice).await.unwrap();
-            engine.remove_device(&signed_in, &run, &device.id, &visit).await.unwrap();
+            engine.remove_device(&signed_in, &run, &device.id, &context).await.unwrap();
         } else {
             let run = engine.begin(&signed_in, Purpose::Disable).await.unwrap();
-            engine.disable(&signed_in, &run, &visit).await.unwrap();
+            engine.disable(&signed_in, &run, &context).await.unwrap();
         }
         let shown = showing(&site, &given).get("/mfa/").await;
         let refreshed = app.refreshes(&site, &given.body["refresh_token"], json!({})).await;
@@ -161,6 +161,7 @@ async fn sets_up_an_app(site: &Site, person: &Person) -> SignedIn {
     let grant = person.answers(&login.token, &login.view.device.id, &site.outbox.code()).await.unwrap();
     let (run, app) = person.begins_setup(grant.signed_in()).await.unwrap();
     let code = app.code_at(site.world.now());
-    let confirmed = engine.confirm_enrolment(grant.signed_in(), &run, &code.into(), &Visit::default()).await.unwrap();
+    let confirmed =
+        engine.confirm_enrolment(grant.signed_in(), &run, &code.into(), &RequestContext::default()).await.unwrap();
     confirmed.signed_in().clone()
 }

@@ -9,7 +9,7 @@ use axum::{
 use countersign_axum::Origins;
 use countersign_engine::{
     Fault,
-    advance::{Enrolment, Visit},
+    advance::{Enrolment, RequestContext},
     core::{DeliveryStatus, DeviceName, Kind, Secret, UserId},
     memory::MemoryStore,
     port::{Message, VoiceCallbacks},
@@ -67,7 +67,7 @@ async fn calling() -> (Site, Message) {
     let signed_in = site.world.user("ada").signs_in_with_password().await;
     let name = DeviceName::parse("Phone").unwrap();
     let enrolment = Enrolment { kind: Kind::CALL, name, to: Some("+31 6 12345658".into()) };
-    site.world.engine.begin_enrolment(&signed_in, enrolment, &Visit::default()).await.unwrap();
+    site.world.engine.begin_enrolment(&signed_in, enrolment, &RequestContext::default()).await.unwrap();
     let message = site.world.outbox.last();
     (site, message)
 }

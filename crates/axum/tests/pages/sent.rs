@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use countersign_engine::{
     SignedIn,
-    advance::{Enrolment, Visit},
+    advance::{Enrolment, RequestContext},
     core::{DeviceName, Kind, Secret, method::question::Reply},
 };
 use countersign_testkit::{Behaviour, Page, SoftToken, SoftYubikey, other_code};
@@ -24,16 +24,16 @@ async fn with(site: &Site, kind: Kind, to: &str) -> Guest {
 }
 
 async fn adds(site: &Site, signed_in: &SignedIn, kind: Kind, to: &str) -> SignedIn {
-    let (engine, visit) = (&site.world.engine, Visit::default());
+    let (engine, context) = (&site.world.engine, RequestContext::default());
     let name = DeviceName::parse(&format!("My {kind}")).unwrap();
     let enrolment = Enrolment { kind: kind.clone(), name, to: Some(to.into()) };
-    let run = engine.begin_enrolment(signed_in, enrolment, &visit).await.unwrap();
+    let run = engine.begin_enrolment(signed_in, enrolment, &context).await.unwrap();
     let answer = match &kind {
         kind if *kind == Kind::HOTP => token(&engine.setup(signed_in, &run).await.unwrap().key.unwrap().text).press(),
         kind if *kind == Kind::YUBIKEY => SoftYubikey::new(1).types(0),
         _ => site.world.outbox.code(),
     };
-    let new_session = engine.confirm_enrolment(signed_in, &run, &answer.into(), &visit).await.unwrap();
+    let new_session = engine.confirm_enrolment(signed_in, &run, &answer.into(), &context).await.unwrap();
     site.world.pass(60);
     new_session.signed_in().clone()
 }

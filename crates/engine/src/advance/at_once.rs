@@ -22,7 +22,7 @@ use countersign_core::{
 };
 
 pub use self::deed::Proof;
-use super::Visit;
+use super::RequestContext;
 use crate::{Engine, Fault, NewSession, Stop, User};
 
 /// When to come back after a lost race that would not end.
@@ -80,10 +80,10 @@ impl Engine {
         name: &str,
         password: &Secret,
         said: Said<'_>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<AtOnce<NewSession>, Stop> {
-        let (user, charge) = &self.first_step(name, password, visit).await?;
-        let outcome = self.after_password_at_once(user, charge, said, visit).await;
+        let (user, charge) = &self.first_step(name, password, context).await?;
+        let outcome = self.after_password_at_once(user, charge, said, context).await;
         // Such a client gives the password again with every request, so a request that opens nothing gives its charge back.
         if !matches!(outcome, Ok(AtOnce::Done(_))) {
             self.give_back(charge).await;
@@ -96,7 +96,7 @@ impl Engine {
         user: &User,
         charge: &Charge,
         said: Said<'_>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<AtOnce<NewSession>, Stop> {
         const PLACE: Place<'_> = Place { purpose: Purpose::Login, session: None };
         let charged = |attempt| Attempt { charge: Some(charge.clone()), ..attempt };
@@ -106,7 +106,7 @@ impl Engine {
             match login::owed(&factors, None)? {
                 login::Owed::Nothing { factors } => {
                     let attempt = charged(self.run(user, PLACE, None, now));
-                    if let Some(new_session) = self.grant_without_factor(user, &attempt, factors, visit, now).await? {
+                    if let Some(new_session) = self.grant_without_factor(user, &attempt, factors, context, now).await? {
                         return Ok(AtOnce::Done(new_session));
                     }
                 }
@@ -116,7 +116,7 @@ impl Engine {
                         let running = self.running(device, PLACE).await?;
                         let attempt = charged(self.run(user, PLACE, running, now));
                         let sent = if device.kind.is_delivered() {
-                            self.send_at_login(user, &attempt, &device.id, visit).await
+                            self.send_at_login(user, &attempt, &device.id, context).await
                         } else {
                             Ok(())
                         };
@@ -124,7 +124,7 @@ impl Engine {
                     };
                     // A new attempt, in which the last code that was sent for a sign-in is good, at whatever front end.
                     let attempt = charged(self.run(user, PLACE, None, now));
-                    return self.second_step(user, &attempt, &device.id, answer, visit, None).await.map(AtOnce::Done);
+                    return self.second_step(user, &attempt, &device.id, answer, context, None).await.map(AtOnce::Done);
                 }
             }
         }

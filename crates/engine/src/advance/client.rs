@@ -18,7 +18,7 @@ use countersign_core::{
     TokenKind, UserId, Written,
 };
 
-use super::{Visit, token::deed};
+use super::{RequestContext, token::deed};
 use crate::{Engine, Fault, ProgramToken, SignedIn, Stop};
 
 /// When to come back after a lost race that would not end.
@@ -45,7 +45,7 @@ impl Engine {
         client: &Client,
         signed_in: &SignedIn,
         scopes: Scopes,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<Option<ClientTokens>, Stop> {
         let session = signed_in.session();
         let mut rounds = self.rounds();
@@ -62,7 +62,7 @@ impl Engine {
                 factors,
                 Change::Client(ClientChange::Require(client.id.clone())),
                 Change::Session(SessionChange::Require(session.key.clone())),
-                Change::Event(EventChange::Record(deed(EventKind::TokenMade, signed_in, visit, now))),
+                Change::Event(EventChange::Record(deed(EventKind::TokenMade, signed_in, context, now))),
             ]);
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok(Some(tokens));
@@ -79,7 +79,7 @@ impl Engine {
         client: &Client,
         refresh: &Secret,
         narrowed: Option<&Scopes>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<ClientTokens, Stop> {
         let shown = ProgramToken::parse(refresh.expose()).ok_or(Refusal::TokenUnknown)?;
         let mut rounds = self.rounds();
@@ -91,7 +91,7 @@ impl Engine {
             let grant = self.running_session(&grant_of(&row)).await?.ok_or(Refusal::TokenUnknown)?;
             let spent = AttemptId::new(format!("refresh:{}", row.id));
             if self.store().attempt_spent(&spent).await? {
-                self.end_grant(&row, visit, now).await?;
+                self.end_grant(&row, context, now).await?;
                 return Err(Refusal::TokenUnknown.into());
             }
             let scopes = narrowed.unwrap_or(&row.scopes);
@@ -125,9 +125,9 @@ impl Engine {
     }
 
     /// Ends a grant of which a token was shown that had been exchanged.
-    async fn end_grant(&self, row: &Token, visit: &Visit, now: Timestamp) -> Result<(), Fault> {
+    async fn end_grant(&self, row: &Token, context: &RequestContext, now: Timestamp) -> Result<(), Fault> {
         let event = Event::new(now, row.user.clone(), EventKind::RefreshReplayed);
-        let event = Event { address: visit.address, ..event };
+        let event = Event { address: context.address, ..event };
         self.commit(&Batch::new(vec![
             Change::Session(SessionChange::End(grant_of(row))),
             Change::Event(EventChange::Record(event)),

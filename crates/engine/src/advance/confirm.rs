@@ -7,7 +7,7 @@ use countersign_core::{
     AccountChange, Change, EventChange, EventKind, Refusal, Secret, SessionChange, flow::Charge, flow::manage,
 };
 
-use super::{PASSWORD_ONLY, Visit, token::deed};
+use super::{PASSWORD_ONLY, RequestContext, token::deed};
 use crate::{
     Engine, NewSession, SignedIn, Stop,
     session::{self, SessionParams},
@@ -21,14 +21,14 @@ impl Engine {
         &self,
         signed_in: &SignedIn,
         password: &Secret,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<NewSession, Stop> {
         let user = signed_in.user();
         manage::may_confirm_password(&self.store().factors(&user.id).await?)?;
         self.stands(signed_in.session()).await?;
-        let charge = self.try_password(Some(user), &user.name, password, visit).await?;
+        let charge = self.try_password(Some(user), &user.name, password, context).await?;
         let charge = charge.right().ok_or(Refusal::PasswordWrong)?;
-        let confirmed = self.password_confirmed(signed_in, &charge, visit).await;
+        let confirmed = self.password_confirmed(signed_in, &charge, context).await;
         if confirmed.is_err() {
             self.give_back(&charge).await;
         }
@@ -40,11 +40,11 @@ impl Engine {
         &self,
         signed_in: &SignedIn,
         charge: &Charge,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<NewSession, Stop> {
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
-        let remembered = self.remember(user, None, visit).await?;
+        let remembered = self.remember(user, None, context).await?;
         let session = self
             .settle(user, Precondition::Credentials(old), |factors, now| {
                 // Asked again: a second factor may have been set up while the password was hashed.
@@ -65,7 +65,7 @@ impl Engine {
                     }),
                     Change::Session(SessionChange::End(old.key.clone())),
                     Change::Session(SessionChange::Create(session.clone())),
-                    Change::Event(EventChange::Record(deed(EventKind::SignedIn, signed_in, visit, now))),
+                    Change::Event(EventChange::Record(deed(EventKind::SignedIn, signed_in, context, now))),
                     charge.refund(),
                 ];
                 changes.extend(self.setups_follow(&factors, None, &old.key, &session.key));

@@ -26,7 +26,7 @@ use countersign_core::{
 use zeroize::Zeroizing;
 
 use super::{
-    Visit, event,
+    RequestContext, event,
     manage::{removal, removed},
     proved,
 };
@@ -82,10 +82,10 @@ impl Engine {
         &self,
         signed_in: &SignedIn,
         enrolment: Enrolment,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<AttemptToken, Stop> {
         let attempt = self.attempt(signed_in, Purpose::Enrol, self.now());
-        Ok(self.seal_attempt(&self.begin_setup(signed_in, attempt, enrolment, visit).await?)?)
+        Ok(self.seal_attempt(&self.begin_setup(signed_in, attempt, enrolment, context).await?)?)
     }
 
     /// Begins the setup of a device that takes the place of this one: the commit that confirms the new device removes the
@@ -96,11 +96,11 @@ impl Engine {
         signed_in: &SignedIn,
         replaced: &DeviceId,
         enrolment: Enrolment,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<AttemptToken, Stop> {
         let attempt = self.attempt(signed_in, Purpose::Enrol, self.now());
         let attempt = Attempt { replaces: Some(replaced.clone()), ..attempt };
-        Ok(self.seal_attempt(&self.begin_setup(signed_in, attempt, enrolment, visit).await?)?)
+        Ok(self.seal_attempt(&self.begin_setup(signed_in, attempt, enrolment, context).await?)?)
     }
 
     /// Begins a setup in this run, which is returned with its device.
@@ -109,12 +109,12 @@ impl Engine {
         signed_in: &SignedIn,
         attempt: Attempt,
         enrolment: Enrolment,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<Attempt, Stop> {
         let device = self.begin_device(signed_in, enrolment, attempt.replaces.as_ref()).await?;
         let attempt = Attempt { device: Some(device.id.clone()), ..attempt };
         if device.kind.is_delivered() {
-            self.send_to_new(signed_in, &attempt, visit).await?;
+            self.send_to_new(signed_in, &attempt, context).await?;
         }
         Ok(attempt)
     }
@@ -259,12 +259,12 @@ impl Engine {
         signed_in: &SignedIn,
         token: &AttemptToken,
         answer: &Secret,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<NewSession, Stop> {
         let call = self.call_of(signed_in, ReplacingCall::ConfirmEnrolment { attempt: token, answer });
         let attempt = match self.resume(signed_in, token, Purpose::Enrol).await {
             Ok(attempt) => attempt,
-            Err(stop) => return self.or_repeated(Err(stop), call.as_ref(), visit).await,
+            Err(stop) => return self.or_repeated(Err(stop), call.as_ref(), context).await,
         };
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
@@ -273,7 +273,7 @@ impl Engine {
                 user,
                 attempt: &attempt,
                 answer,
-                visit,
+                context,
                 stage: Status::Enrolling,
                 permit: &|factors, now| {
                     self.may_change(old, factors, now)?;
@@ -289,7 +289,7 @@ impl Engine {
                 repeat: call.as_ref().map(|call| (call, &token)),
                 new_session: &|draft, factors, now| {
                     let session = session::row(&token, SessionParams::renewed(user, draft, old, now), now);
-                    let confirmed = proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now);
+                    let confirmed = proved(EventKind::DeviceConfirmed, &attempt, draft, context, now);
                     let replaced = attempt.replaces.as_ref().and_then(|id| factors.device(id));
                     let default = factors.default_with(draft.device(), attempt.replaces.as_ref());
                     let mut changes =
@@ -297,7 +297,7 @@ impl Engine {
                     changes.extend(superseded(user, old, factors));
                     changes.extend(self.setups_follow(factors, Some(draft.device()), &old.key, &session.key));
                     if let Some(replaced) = replaced {
-                        let removed = removed(replaced, event(EventKind::DeviceRemoved, &attempt, visit, now));
+                        let removed = removed(replaced, event(EventKind::DeviceRemoved, &attempt, context, now));
                         changes.extend(removal(replaced, Some(session.key.clone()), None));
                         changes.push(Change::Event(EventChange::Record(removed)));
                     }

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use countersign_core::{Batch, BrowserId, BudgetChange, Change, Refusal, Secret, Timestamp, Written, flow::Charge};
 use sha2::{Digest as _, Sha256};
 
-use super::Visit;
+use super::RequestContext;
 use crate::{Engine, Fault, Stop, User, port::Lane};
 
 /// Nothing longer is hashed, in bytes: hashing a novel is a favour to nobody.
@@ -49,14 +49,14 @@ impl Engine {
         user: Option<&User>,
         canonical: &str,
         password: &Secret,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<Tried, Stop> {
         let browser = match user {
-            Some(user) => self.browser(user, visit).await?.id().cloned(),
+            Some(user) => self.browser(user, context).await?.id().cloned(),
             None => None,
         };
         // Strangers cannot use up what a recognised browser has, so its IP is not charged.
-        let ip = visit.address.filter(|_| browser.is_none());
+        let ip = context.address.filter(|_| browser.is_none());
         let now = self.now();
         if let Some(ip) = ip {
             self.password_rates()
@@ -119,16 +119,21 @@ impl Engine {
     }
 
     /// Takes the charge of a wrong password back: the call that gave it was made before, when the password was right.
-    pub(super) async fn give_back_wrong(&self, charge: &Charge, user: &User, visit: &Visit) -> Result<(), Fault> {
+    pub(super) async fn give_back_wrong(
+        &self,
+        charge: &Charge,
+        user: &User,
+        context: &RequestContext,
+    ) -> Result<(), Fault> {
         self.give_back(charge).await;
-        let is_recognized = self.browser(user, visit).await?.id().is_some();
-        self.spare(visit.address.filter(|_| !is_recognized));
+        let is_recognized = self.browser(user, context).await?.id().is_some();
+        self.spare(context.address.filter(|_| !is_recognized));
         Ok(())
     }
 
     /// The charge for a password of this user's that differs from the one in the call that it seems to repeat.
-    pub(crate) async fn failed_password(&self, user: &User, visit: &Visit) -> Result<Change, Fault> {
-        let browser = self.browser(user, visit).await?.id().cloned();
+    pub(crate) async fn failed_password(&self, user: &User, context: &RequestContext) -> Result<Change, Fault> {
+        let browser = self.browser(user, context).await?.id().cloned();
         let key = self.budget_of(Some(user), &user.name, browser.as_ref());
         Ok(self.guess(key, self.now()))
     }

@@ -13,7 +13,7 @@ use countersign_core::{
     view::{AnswerForm, ChallengeView, PromptView},
 };
 
-use super::{Challenge, PASSWORD_ONLY, Visit, event, proved};
+use super::{Challenge, PASSWORD_ONLY, RequestContext, event, proved};
 use crate::{
     AttemptToken, Engine, Fault, NewSession, SignedIn, Stop, User,
     repeat::Call,
@@ -38,9 +38,9 @@ pub enum SignIn {
 
 impl Engine {
     /// The first step: a name and a password.
-    pub async fn sign_in(&self, name: &str, password: &Secret, visit: &Visit) -> Result<SignIn, Stop> {
-        let (user, charge) = self.first_step(name, password, visit).await?;
-        let outcome = self.after_password(&user, &charge, visit).await;
+    pub async fn sign_in(&self, name: &str, password: &Secret, context: &RequestContext) -> Result<SignIn, Stop> {
+        let (user, charge) = self.first_step(name, password, context).await?;
+        let outcome = self.after_password(&user, &charge, context).await;
         if outcome.is_err() {
             self.give_back(&charge).await;
         }
@@ -52,18 +52,18 @@ impl Engine {
         &self,
         name: &str,
         password: &Secret,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<(User, Charge), Stop> {
         let canonical = self.users().canonical(name);
         // One spelling can be longer than the other.
         let is_name = canonical.len().min(name.len()) <= LONGEST_NAME;
         let user = if is_name { self.users().by_login(name).await? } else { None };
-        let tried = self.try_password(user.as_ref(), &canonical, password, visit).await?;
+        let tried = self.try_password(user.as_ref(), &canonical, password, context).await?;
         Ok(user.zip(tried.right()).ok_or(Refusal::CredentialsWrong)?)
     }
 
     /// What a user who has proved the password gets: a session, or the question for a device.
-    async fn after_password(&self, user: &User, charge: &Charge, visit: &Visit) -> Result<SignIn, Stop> {
+    async fn after_password(&self, user: &User, charge: &Charge, context: &RequestContext) -> Result<SignIn, Stop> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             let factors = self.open_factors(&user.id).await?;
@@ -75,15 +75,15 @@ impl Engine {
                 started: now,
                 session: None,
                 device: None,
-                next: visit.next.clone(),
+                next: context.next.clone(),
                 charge: Some(charge.clone()),
                 level: None,
                 replaces: None,
             };
             match login::owed(&factors, None)? {
-                login::Owed::Device(device) => return self.owe(user, &attempt, device, &factors, visit).await,
+                login::Owed::Device(device) => return self.owe(user, &attempt, device, &factors, context).await,
                 login::Owed::Nothing { factors } => {
-                    if let Some(new_session) = self.grant_without_factor(user, &attempt, factors, visit, now).await? {
+                    if let Some(new_session) = self.grant_without_factor(user, &attempt, factors, context, now).await? {
                         return Ok(SignIn::Complete(new_session));
                     }
                 }
@@ -99,20 +99,20 @@ impl Engine {
         attempt: &Attempt,
         device: &Device,
         factors: &Factors,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<SignIn, Stop> {
         let token = self.seal_attempt(attempt)?;
         if device.kind.is_delivered() {
-            let unsent = match self.send_at_login(user, attempt, &device.id, visit).await {
+            let unsent = match self.send_at_login(user, attempt, &device.id, context).await {
                 Ok(()) => None,
                 Err(Stop::Refused(refusal)) => Some(refusal),
                 Err(fault) => return Err(fault),
             };
-            let challenge = self.challenge(&token, Some(&device.id), visit).await?;
+            let challenge = self.challenge(&token, Some(&device.id), context).await?;
             let unsent = unsent.filter(|refusal| !has_code(&challenge.view.device, refusal));
             return Ok(SignIn::Pending(Challenge { unsent, ..challenge }));
         }
-        let standing = self.browser(user, visit).await?.standing();
+        let standing = self.browser(user, context).await?.standing();
         let looking = self.looking(standing, Some(attempt), attempt.started);
         let view = ChallengeView::at_login(device, factors, looking);
         let (until, next) = (attempt.end(self.policy().login_timeout), attempt.next.clone());
@@ -125,7 +125,7 @@ impl Engine {
         user: &User,
         attempt: &Attempt,
         factors: u64,
-        visit: &Visit,
+        context: &RequestContext,
         now: Timestamp,
     ) -> Result<Option<NewSession>, Stop> {
         let token = self.draw_token();
@@ -136,14 +136,14 @@ impl Engine {
         let mut changes = vec![
             Change::Account(AccountChange::RequireFactorSet { user: user.id.clone(), expected_version: factors }),
             Change::Session(SessionChange::Create(session.clone())),
-            Change::Event(EventChange::Record(event(EventKind::SignedIn, attempt, visit, now))),
+            Change::Event(EventChange::Record(event(EventKind::SignedIn, attempt, context, now))),
         ];
-        changes.extend(replaced(visit));
-        if let Some(old) = &visit.session {
+        changes.extend(replaced(context));
+        if let Some(old) = &context.session {
             changes.extend(self.setups_carried(user, &old.key(), &session.key).await?);
         }
         changes.extend(attempt.charge.as_ref().map(Charge::refund));
-        let remembered = self.remember(user, None, visit).await?;
+        let remembered = self.remember(user, None, context).await?;
         changes.extend(remembered.changes);
         let receipt = self.commit(&Batch::new(changes)).await?;
         let done = *receipt.written() == Written::Done;
@@ -155,7 +155,7 @@ impl Engine {
         &self,
         token: &AttemptToken,
         choice: Option<&DeviceId>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<Challenge, Stop> {
         let (attempt, user) = self.pending(token).await?;
         if self.store().attempt_spent(&attempt.id).await? {
@@ -166,7 +166,7 @@ impl Engine {
         let login::Owed::Device(device) = login::owed(&factors, choice)? else {
             return Err(Refusal::AttemptOver.into());
         };
-        let standing = self.browser(&user, visit).await?.standing();
+        let standing = self.browser(&user, context).await?.standing();
         let looking = self.looking(standing, Some(&attempt), self.now());
         let view = ChallengeView::at_login(device, &factors, looking);
         let until = attempt.end(self.policy().login_timeout);
@@ -179,14 +179,14 @@ impl Engine {
         token: &AttemptToken,
         choice: &DeviceId,
         answer: &Secret,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<(NewSession, Option<String>), Stop> {
         let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptOver)?;
         let call = Call::login(token, &attempt, choice, answer);
         let new_session = match self.user_of(&attempt).await {
-            Ok(user) => self.second_step(&user, &attempt, choice, answer, visit, Some(&call)).await?,
+            Ok(user) => self.second_step(&user, &attempt, choice, answer, context, Some(&call)).await?,
             // What was completed just before its time was over may be repeated a little later.
-            Err(stop) => self.or_repeated(Err(stop), Some(&call), visit).await?,
+            Err(stop) => self.or_repeated(Err(stop), Some(&call), context).await?,
         };
         Ok((new_session, attempt.next))
     }
@@ -198,7 +198,7 @@ impl Engine {
         attempt: &Attempt,
         choice: &DeviceId,
         answer: &Secret,
-        visit: &Visit,
+        context: &RequestContext,
         call: Option<&Call<'_>>,
     ) -> Result<NewSession, Stop> {
         let token = self.draw_token();
@@ -207,15 +207,15 @@ impl Engine {
                 user,
                 attempt,
                 answer,
-                visit,
+                context,
                 stage: Status::Active,
                 permit: &|factors, _| owed_exactly(factors, choice),
                 repeat: call.map(|call| (call, &token)),
                 new_session: &|draft, _, now| {
                     let terms = SessionParams::proved(user, draft, attempt.started, now);
-                    let signed_in = proved(EventKind::SignedIn, attempt, draft, visit, now);
+                    let signed_in = proved(EventKind::SignedIn, attempt, draft, context, now);
                     let changes =
-                        replaced(visit).into_iter().chain([Change::Event(EventChange::Record(signed_in))]).collect();
+                        replaced(context).into_iter().chain([Change::Event(EventChange::Record(signed_in))]).collect();
                     OnSuccess { session: session::row(&token, terms, now), changes }
                 },
             })
@@ -230,12 +230,12 @@ impl Engine {
         &self,
         signed_in: Option<&SignedIn>,
         pending: Option<&AttemptToken>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<(), Fault> {
         if let Some(signed_in) = signed_in {
             let session = signed_in.session();
             let event = Event::new(self.now(), session.user.clone(), EventKind::SignedOut);
-            let event = Event { address: visit.address, ..event };
+            let event = Event { address: context.address, ..event };
             self.commit(&Batch::new(vec![
                 Change::Session(SessionChange::End(session.key.clone())),
                 Change::Event(EventChange::Record(event)),
@@ -245,20 +245,20 @@ impl Engine {
         if let Some(attempt) = pending.and_then(|token| self.open_attempt(token, Purpose::Login)) {
             let spent = self.commit(&Batch::new(vec![Self::spend(&attempt)])).await?;
             if *spent.written() == Written::Conflict {
-                self.end_unused(&attempt, visit).await?;
+                self.end_unused(&attempt, context).await?;
             }
         }
         Ok(())
     }
 
     /// Ends the session that completed this attempt, if its token was not used yet.
-    async fn end_unused(&self, attempt: &Attempt, visit: &Visit) -> Result<(), Fault> {
+    async fn end_unused(&self, attempt: &Attempt, context: &RequestContext) -> Result<(), Fault> {
         let session = self.store().session_after(&(&attempt.id).into()).await?;
         let Some(session) = session.filter(Session::is_unused) else { return Ok(()) };
         let changes = vec![
             Change::Session(SessionChange::CloseRepeat(session.key.clone())),
             Change::Session(SessionChange::End(session.key)),
-            Change::Event(EventChange::Record(event(EventKind::SignedOut, attempt, visit, self.now()))),
+            Change::Event(EventChange::Record(event(EventKind::SignedOut, attempt, context, self.now()))),
         ];
         // A conflict says that the token is in use by now: that session is signed out by whoever holds it.
         self.commit(&Batch::new(changes)).await.map(drop)
@@ -292,6 +292,6 @@ fn has_code(device: &PromptView, unsent: &Refusal) -> bool {
 }
 
 /// The end of the session that a new one takes the place of.
-fn replaced(visit: &Visit) -> Option<Change> {
-    visit.session.as_ref().map(|token| Change::Session(SessionChange::End(token.key())))
+fn replaced(context: &RequestContext) -> Option<Change> {
+    context.session.as_ref().map(|token| Change::Session(SessionChange::End(token.key())))
 }

@@ -17,7 +17,7 @@ use countersign_core::{
 };
 use zeroize::Zeroizing;
 
-use super::{LONGEST_PASSWORD, PASSWORD_ONLY, Visit, event, guess::Tried, token::deed};
+use super::{LONGEST_PASSWORD, PASSWORD_ONLY, RequestContext, event, guess::Tried, token::deed};
 use crate::{
     AttemptToken, Engine, Fault, NewSession, PreparedPassword, ReplacingCall, SessionToken, SignedIn, Stop, User,
     port::PasswordPlace,
@@ -55,7 +55,7 @@ impl Engine {
         signed_in: &SignedIn,
         token: &AttemptToken,
         name: DeviceName,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<MadeCodes, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::BackupCodes).await?;
         let (user, own) = (signed_in.user(), signed_in.session());
@@ -77,7 +77,7 @@ impl Engine {
                 changes.push(Change::Event(EventChange::Record(event(
                     EventKind::BackupCodesMade,
                     &attempt,
-                    visit,
+                    context,
                     now,
                 ))));
                 Ok((changes, renewed))
@@ -112,7 +112,7 @@ impl Engine {
         signed_in: &SignedIn,
         device: &DeviceId,
         name: DeviceName,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<(), Stop> {
         let user = signed_in.user();
         self.settle(user, Precondition::Session(signed_in.session()), |factors, now| {
@@ -122,7 +122,7 @@ impl Engine {
             let mut known = self.open_device_of(&factors.account, known)?;
             known.name = name.clone();
             known.version = known.version.saturating_add(1);
-            let mut renamed = deed(EventKind::DeviceRenamed, signed_in, visit, now);
+            let mut renamed = deed(EventKind::DeviceRenamed, signed_in, context, now);
             renamed.device = Some(known.id.clone());
             renamed.method = Some(known.kind.clone());
             Ok((vec![Change::Device(DeviceChange::Update(known)), Change::Event(EventChange::Record(renamed))], ()))
@@ -137,7 +137,7 @@ impl Engine {
         signed_in: &SignedIn,
         token: &AttemptToken,
         device: &DeviceId,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<(), Stop> {
         let attempt = self.resume(signed_in, token, Purpose::RemoveDevice).await?;
         let (user, own) = (signed_in.user(), signed_in.session());
@@ -145,7 +145,7 @@ impl Engine {
             self.may_use(own, &factors, now)?;
             manage::may_remove(&self.usable(&factors, device, now)?, device, self.policy())?;
             let known = factors.device(device).ok_or(Refusal::DeviceUnknown)?;
-            let removed = removed(known, event(EventKind::DeviceRemoved, &attempt, visit, now));
+            let removed = removed(known, event(EventKind::DeviceRemoved, &attempt, context, now));
             let preferred = factors.default_without(device);
             let mut changes = vec![
                 Change::Account(AccountChange::BumpFactorSet {
@@ -163,20 +163,25 @@ impl Engine {
 
     /// Switches two-factor authentication off: removes every device, confirmed or not, and ends every other
     /// session and every token. May be repeated like [`Engine::step_up`].
-    pub async fn disable(&self, signed_in: &SignedIn, token: &AttemptToken, visit: &Visit) -> Result<NewSession, Stop> {
+    pub async fn disable(
+        &self,
+        signed_in: &SignedIn,
+        token: &AttemptToken,
+        context: &RequestContext,
+    ) -> Result<NewSession, Stop> {
         let call = self.call_of(signed_in, ReplacingCall::Disable { attempt: Some(token) });
-        let disabled = self.disable_in(signed_in, token, call.as_ref(), visit).await;
-        self.or_repeated(disabled, call.as_ref(), visit).await
+        let disabled = self.disable_in(signed_in, token, call.as_ref(), context).await;
+        self.or_repeated(disabled, call.as_ref(), context).await
     }
 
     /// [`Engine::disable`] for clients that show no form first.
-    pub async fn disable_now(&self, signed_in: &SignedIn, visit: &Visit) -> Result<NewSession, Stop> {
+    pub async fn disable_now(&self, signed_in: &SignedIn, context: &RequestContext) -> Result<NewSession, Stop> {
         let call = self.call_of(signed_in, ReplacingCall::Disable { attempt: None });
         let disabled = match self.begin(signed_in, Purpose::Disable).await {
-            Ok(token) => self.disable_in(signed_in, &token, call.as_ref(), visit).await,
+            Ok(token) => self.disable_in(signed_in, &token, call.as_ref(), context).await,
             Err(stop) => Err(stop),
         };
-        self.or_repeated(disabled, call.as_ref(), visit).await
+        self.or_repeated(disabled, call.as_ref(), context).await
     }
 
     async fn disable_in(
@@ -184,14 +189,14 @@ impl Engine {
         signed_in: &SignedIn,
         token: &AttemptToken,
         call: Option<&Call<'_>>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<NewSession, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::Disable).await?;
         let user = signed_in.user();
         let token = self.draw_token();
         let old = signed_in.session();
         // Every device cookie ends with the devices; this browser goes on with one that has proved the password.
-        let remembered = self.remembered(user, None, visit, &[]);
+        let remembered = self.remembered(user, None, context, &[]);
         let session = self
             .settle(user, Precondition::Run(&attempt, signed_in.session()), |factors, now| {
                 self.may_use(old, &factors, now)?;
@@ -209,7 +214,7 @@ impl Engine {
                 changes.extend([
                     Change::Token(TokenChange::RevokeAll { user: user.id.clone() }),
                     Change::Session(SessionChange::Create(session.clone())),
-                    Change::Event(EventChange::Record(event(EventKind::TwoFactorDisabled, &attempt, visit, now))),
+                    Change::Event(EventChange::Record(event(EventKind::TwoFactorDisabled, &attempt, context, now))),
                 ]);
                 Ok((changes, session))
             })
@@ -237,11 +242,11 @@ impl Engine {
         signed_in: &SignedIn,
         current: &Secret,
         new: &Secret,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<NewSession, Stop> {
         let call = self.call_of(signed_in, ReplacingCall::ChangePassword { current, new });
-        let changed = self.change_password_in(signed_in, current, new, call.as_ref(), visit).await;
-        self.or_repeated(changed, call.as_ref(), visit).await
+        let changed = self.change_password_in(signed_in, current, new, call.as_ref(), context).await;
+        self.or_repeated(changed, call.as_ref(), context).await
     }
 
     async fn change_password_in(
@@ -250,18 +255,18 @@ impl Engine {
         current: &Secret,
         new: &Secret,
         call: Option<&Call<'_>>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<NewSession, Stop> {
         self.may_change_password(signed_in).await?;
         let (user, old) = (signed_in.user(), signed_in.session());
-        match self.try_password(Some(user), &user.name, current, visit).await? {
+        match self.try_password(Some(user), &user.name, current, context).await? {
             Tried::Right(charge) => self.give_back(&charge).await,
             Tried::Wrong(charge) => {
                 // Perhaps because this very call has changed it a moment ago.
                 let Some(call) = call else { return Err(Refusal::PasswordWrong.into()) };
-                let repeated = self.repeated_grant(call, visit, Refusal::PasswordWrong).await;
+                let repeated = self.repeated_grant(call, context, Refusal::PasswordWrong).await;
                 if repeated.is_ok() {
-                    self.give_back_wrong(&charge, user, visit).await?;
+                    self.give_back_wrong(&charge, user, context).await?;
                 }
                 return repeated;
             }
@@ -275,8 +280,9 @@ impl Engine {
         let prepared = self.users().prepare_password(user, new).await?;
         let upcoming = User { stamp: prepared.stamp().to_owned(), ..user.clone() };
         let token = self.draw_token();
-        let remembered = self.remember(&upcoming, old.device.as_ref(), visit).await?;
-        let record = |now| Change::Event(EventChange::Record(deed(EventKind::PasswordChanged, signed_in, visit, now)));
+        let remembered = self.remember(&upcoming, old.device.as_ref(), context).await?;
+        let record =
+            |now| Change::Event(EventChange::Record(deed(EventKind::PasswordChanged, signed_in, context, now)));
         let session = self
             .settle(user, Precondition::Credentials(old), |factors, now| {
                 // Asked again, now that the hashing is over: a second factor may have come meanwhile.

@@ -17,7 +17,7 @@ use countersign_core::{
     sending::{self, Posted, Sending},
 };
 
-use super::{Challenge, Visit, login::owed_exactly, step_up::asked_exactly};
+use super::{Challenge, RequestContext, login::owed_exactly, step_up::asked_exactly};
 use crate::{
     AttemptToken, Engine, Fault, SignedIn, Stop, User,
     port::{Gateway, Message, NotTaken, Taken},
@@ -37,15 +37,20 @@ pub(super) struct Asking<'a> {
     pub(super) stage: Status,
     /// The flow's own rule: to which device, if to one.
     pub(super) permit: &'a Permit<'a>,
-    pub(super) visit: &'a Visit,
+    pub(super) context: &'a RequestContext,
 }
 
 impl Engine {
     /// Sends a code in a login under way, to this device of the user's.
-    pub async fn send(&self, token: &AttemptToken, choice: &DeviceId, visit: &Visit) -> Result<Challenge, Stop> {
+    pub async fn send(
+        &self,
+        token: &AttemptToken,
+        choice: &DeviceId,
+        context: &RequestContext,
+    ) -> Result<Challenge, Stop> {
         let (attempt, user) = self.pending(token).await?;
-        self.send_at_login(&user, &attempt, choice, visit).await?;
-        self.challenge(token, Some(choice), visit).await
+        self.send_at_login(&user, &attempt, choice, context).await?;
+        self.challenge(token, Some(choice), context).await
     }
 
     pub(super) async fn send_at_login(
@@ -53,10 +58,10 @@ impl Engine {
         user: &User,
         attempt: &Attempt,
         choice: &DeviceId,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<(), Stop> {
         let permit = |factors: &Factors<Sealed>, _| owed_exactly(factors, choice);
-        self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, visit }).await
+        self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, context }).await
     }
 
     /// Sends a code in a step-up under way, to this device of the user's.
@@ -65,10 +70,10 @@ impl Engine {
         signed_in: &SignedIn,
         token: &AttemptToken,
         choice: &DeviceId,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<Challenge, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
-        self.send_at_step_up(signed_in.user(), &attempt, choice, visit).await?;
+        self.send_at_step_up(signed_in.user(), &attempt, choice, context).await?;
         self.step_up_challenge(signed_in, token, Some(choice)).await
     }
 
@@ -77,30 +82,40 @@ impl Engine {
         user: &User,
         attempt: &Attempt,
         choice: &DeviceId,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<(), Stop> {
         let permit = |factors: &Factors<Sealed>, _| asked_exactly(factors, choice, self.required(attempt));
-        self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, visit }).await
+        self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, context }).await
     }
 
     /// Sends another code in a setup under way.
-    pub async fn send_enrolment(&self, signed_in: &SignedIn, token: &AttemptToken, visit: &Visit) -> Result<(), Stop> {
+    pub async fn send_enrolment(
+        &self,
+        signed_in: &SignedIn,
+        token: &AttemptToken,
+        context: &RequestContext,
+    ) -> Result<(), Stop> {
         let attempt = self.resume(signed_in, token, Purpose::Enrol).await?;
-        self.send_to_new(signed_in, &attempt, visit).await
+        self.send_to_new(signed_in, &attempt, context).await
     }
 
-    pub(super) async fn send_to_new(&self, signed_in: &SignedIn, attempt: &Attempt, visit: &Visit) -> Result<(), Stop> {
+    pub(super) async fn send_to_new(
+        &self,
+        signed_in: &SignedIn,
+        attempt: &Attempt,
+        context: &RequestContext,
+    ) -> Result<(), Stop> {
         let permit = |factors: &Factors<Sealed>, now| {
             self.may_change(signed_in.session(), factors, now)?;
             attempt.device.clone().ok_or(Refusal::AttemptOver)
         };
         let (user, stage) = (signed_in.user(), Status::Enrolling);
-        self.send_code(Asking { user, attempt, stage, permit: &permit, visit }).await
+        self.send_code(Asking { user, attempt, stage, permit: &permit, context }).await
     }
 
     async fn send_code(&self, asking: Asking<'_>) -> Result<(), Stop> {
-        let Asking { user, attempt, stage, permit, visit } = asking;
-        let browser = self.browser(user, visit).await?;
+        let Asking { user, attempt, stage, permit, context } = asking;
+        let browser = self.browser(user, context).await?;
         let standing = standing(attempt, stage, &browser);
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
@@ -132,7 +147,7 @@ impl Engine {
             changes.extend(attempt.session.clone().map(SessionChange::Require).map(Change::Session));
             match self.commit(&Batch::new(changes)).await?.written() {
                 Written::Done => {
-                    let message = self.message(&device, &challenge, visit)?;
+                    let message = self.message(&device, &challenge, context)?;
                     return self.carry(gateway, device.id, message).await;
                 }
                 Written::Overspent { key, until } => return Err(sending::overspent(key, *until).into()),
@@ -147,7 +162,12 @@ impl Engine {
         self.gateways().get(channel).cloned()
     }
 
-    fn message(&self, device: &Device, challenge: &delivered::Challenge, visit: &Visit) -> Result<Message, Fault> {
+    fn message(
+        &self,
+        device: &Device,
+        challenge: &delivered::Challenge,
+        context: &RequestContext,
+    ) -> Result<Message, Fault> {
         let State::Delivered(state) = &device.state.state else { return Err(Fault::new("address a message")) };
         let call = (device.kind == Kind::CALL).then(|| self.seal_call(&device.id, &challenge.delivery)).transpose()?;
         Ok(Message {
@@ -159,7 +179,7 @@ impl Engine {
             lifetime: self.policy().sending.lifetime,
             minutes: self.policy().sending.lifetime.as_secs().div_ceil(60),
             site: self.policy().issuer.clone(),
-            language: visit.language.clone(),
+            language: context.language.clone(),
             call,
         })
     }

@@ -7,7 +7,7 @@ use countersign_core::{
     AccountChange, Change, EventChange, EventKind, Refusal, Session, SessionChange, SessionKey, view::SessionView,
 };
 
-use super::{Visit, token::deed};
+use super::{RequestContext, token::deed};
 use crate::{Engine, SignedIn, Stop, verify::Precondition};
 
 impl Engine {
@@ -19,7 +19,12 @@ impl Engine {
     }
 
     /// Ends one of the user's sessions; this one, too, if that is wanted.
-    pub async fn end_session(&self, signed_in: &SignedIn, ended: &SessionKey, visit: &Visit) -> Result<(), Stop> {
+    pub async fn end_session(
+        &self,
+        signed_in: &SignedIn,
+        ended: &SessionKey,
+        context: &RequestContext,
+    ) -> Result<(), Stop> {
         let known = self.running_sessions(signed_in).await?.into_iter().any(|session| session.key == *ended);
         let (user, session) = (signed_in.user(), signed_in.session());
         let done = self.settle(user, Precondition::Session(session), |factors, now| {
@@ -27,7 +32,7 @@ impl Engine {
             if !known {
                 return Err(Refusal::SessionUnknown.into());
             }
-            let event = deed(EventKind::SessionEnded, signed_in, visit, now);
+            let event = deed(EventKind::SessionEnded, signed_in, context, now);
             Ok((
                 vec![Change::Session(SessionChange::End(ended.clone())), Change::Event(EventChange::Record(event))],
                 (),
@@ -37,7 +42,7 @@ impl Engine {
     }
 
     /// Ends every session of the user's but this one, also those that are being opened.
-    pub async fn end_other_sessions(&self, signed_in: &SignedIn, visit: &Visit) -> Result<(), Stop> {
+    pub async fn end_other_sessions(&self, signed_in: &SignedIn, context: &RequestContext) -> Result<(), Stop> {
         let (user, session) = (signed_in.user(), signed_in.session());
         let done = self.settle(user, Precondition::Session(session), |factors, now| {
             self.may_change(session, &factors, now)?;
@@ -48,7 +53,7 @@ impl Engine {
                 }),
                 Change::Session(SessionChange::EndAll { user: user.id.clone() }),
                 Change::Session(SessionChange::Create(Session { last_seen: now, ..session.clone() })),
-                Change::Event(EventChange::Record(deed(EventKind::SessionEnded, signed_in, visit, now))),
+                Change::Event(EventChange::Record(deed(EventKind::SessionEnded, signed_in, context, now))),
             ];
             Ok((changes, ()))
         });

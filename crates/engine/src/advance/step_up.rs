@@ -12,7 +12,7 @@ use countersign_core::{
     view::ChallengeView,
 };
 
-use super::{Challenge, Visit, proved};
+use super::{Challenge, RequestContext, proved};
 use crate::{
     AttemptToken, Engine, Fault, NewSession, ReplacingCall, SignedIn, Stop, User,
     session::{self, SessionParams},
@@ -106,12 +106,12 @@ impl Engine {
         token: &AttemptToken,
         choice: &DeviceId,
         answer: &Secret,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<NewSession, Stop> {
         let call = self.call_of(signed_in, ReplacingCall::StepUp { attempt: token, device: choice, answer });
         let attempt = match self.resume(signed_in, token, Purpose::StepUp).await {
             Ok(attempt) => attempt,
-            Err(stop) => return self.or_repeated(Err(stop), call.as_ref(), visit).await,
+            Err(stop) => return self.or_repeated(Err(stop), call.as_ref(), context).await,
         };
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
@@ -120,13 +120,13 @@ impl Engine {
                 user,
                 attempt: &attempt,
                 answer,
-                visit,
+                context,
                 stage: Status::Active,
                 permit: &|factors, _| asked_exactly(factors, choice, self.required(&attempt)),
                 repeat: call.as_ref().map(|call| (call, &token)),
                 new_session: &|draft, factors, now| {
                     let session = session::row(&token, SessionParams::renewed(user, draft, old, now), now);
-                    let verified = proved(EventKind::Verified, &attempt, draft, visit, now);
+                    let verified = proved(EventKind::Verified, &attempt, draft, context, now);
                     let mut changes = vec![
                         Change::Session(SessionChange::End(old.key.clone())),
                         Change::Event(EventChange::Record(verified)),

@@ -19,7 +19,7 @@ use countersign_core::{
     TokenChange, TokenId, TokenKind, Written, token::TokenName, view::TokenView,
 };
 
-use super::Visit;
+use super::RequestContext;
 use crate::{Engine, Fault, ProgramToken, SignedIn, Stop, verify::Precondition};
 
 /// A token that is to be made.
@@ -44,7 +44,7 @@ impl Engine {
         &self,
         signed_in: &SignedIn,
         new: NewToken,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<(ProgramToken, TokenView), Stop> {
         let (user, session, rule) = (signed_in.user(), signed_in.session(), self.policy().tokens);
         let (token, id) = (ProgramToken::draw(self.random()), self.new_id());
@@ -87,7 +87,7 @@ impl Engine {
                     at: now,
                     max: rule.most,
                 }),
-                Change::Event(EventChange::Record(deed(EventKind::TokenMade, signed_in, visit, now))),
+                Change::Event(EventChange::Record(deed(EventKind::TokenMade, signed_in, context, now))),
             ];
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok((token, TokenView::new(&made)));
@@ -97,7 +97,7 @@ impl Engine {
     }
 
     /// Ends one of the user's tokens.
-    pub async fn end_token(&self, signed_in: &SignedIn, token: &TokenId, visit: &Visit) -> Result<(), Stop> {
+    pub async fn end_token(&self, signed_in: &SignedIn, token: &TokenId, context: &RequestContext) -> Result<(), Stop> {
         let known = self.running_tokens(signed_in, self.now()).await?.into_iter().any(|running| running.id == *token);
         let (user, session) = (signed_in.user(), signed_in.session());
         let ended = self.settle(user, Precondition::Session(session), |factors, now| {
@@ -105,7 +105,7 @@ impl Engine {
             if !known {
                 return Err(Refusal::TokenUnknown.into());
             }
-            let ended = deed(EventKind::TokenEnded, signed_in, visit, now);
+            let ended = deed(EventKind::TokenEnded, signed_in, context, now);
             Ok((vec![Change::Token(TokenChange::Revoke(token.clone())), Change::Event(EventChange::Record(ended))], ()))
         });
         ended.await
@@ -122,6 +122,6 @@ impl Engine {
 }
 
 /// An event of a deed that is no run.
-pub(super) fn deed(kind: EventKind, signed_in: &SignedIn, visit: &Visit, now: Timestamp) -> Event {
-    Event { address: visit.address, ..Event::new(now, signed_in.user().id.clone(), kind) }
+pub(super) fn deed(kind: EventKind, signed_in: &SignedIn, context: &RequestContext, now: Timestamp) -> Event {
+    Event { address: context.address, ..Event::new(now, signed_in.user().id.clone(), kind) }
 }

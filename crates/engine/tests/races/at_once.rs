@@ -2,7 +2,7 @@
 
 use countersign_engine::{
     BearerToken, SignedIn,
-    advance::{AtOnce, Enrolment, Proof, Said, Visit},
+    advance::{AtOnce, Enrolment, Proof, RequestContext, Said},
     core::{
         AccountChange, AttemptChange, Change, Client, ClientChange, DeviceName, EventKind, Kind, Level, Refusal,
         Scopes, Sealed, Secret, SessionChange,
@@ -29,7 +29,7 @@ async fn app(world: &World) -> Client {
 async fn begins(world: &World, signed_in: &SignedIn) -> Secret {
     let (name, to) = (DeviceName::parse("Phone").unwrap(), Some("+31612345658".into()));
     let enrolment = Enrolment { kind: Kind::SMS, name, to };
-    world.engine.begin_enrolment_at_once(signed_in, enrolment, &Visit::default()).await.unwrap();
+    world.engine.begin_enrolment_at_once(signed_in, enrolment, &RequestContext::default()).await.unwrap();
     world.outbox.code().into()
 }
 
@@ -38,7 +38,7 @@ async fn has_a_phone(world: &World) -> (Person, SignedIn) {
     let ada = world.user("ada");
     let signed_in = ada.signs_in_with_password().await;
     let code = begins(world, &signed_in).await;
-    world.engine.confirm_enrolment_at_once(&signed_in, &Kind::SMS, &code, &Visit::default()).await.unwrap();
+    world.engine.confirm_enrolment_at_once(&signed_in, &Kind::SMS, &code, &RequestContext::default()).await.unwrap();
     world.pass(60);
     (ada, signed_in)
 }
@@ -49,8 +49,8 @@ async fn sign_in_at_once(course: &Course, world: &World, code: String) -> Tally 
     let outcomes = all_at_once(RACERS, move |_| {
         let (engine, code) = (engine.clone(), Secret::from(&*code));
         async move {
-            let (password, visit) = ("ada's long password".into(), Visit::default());
-            engine.sign_in_at_once("ada", &password, Said::Code(&code), &visit).await
+            let (password, context) = ("ada's long password".into(), RequestContext::default());
+            engine.sign_in_at_once("ada", &password, Said::Code(&code), &context).await
         }
     })
     .await;
@@ -74,8 +74,8 @@ async fn of_16_who_sign_in_with_one_code_that_was_sent_one_gets_in() {
     for course in Course::careful().await {
         let world = World::with_every_method(course.rows.clone());
         let (ada, _) = has_a_phone(&world).await;
-        let visit = Visit::default();
-        let asked = world.engine.sign_in_at_once("ada", &ada.password.as_str().into(), Said::Nothing, &visit).await;
+        let context = RequestContext::default();
+        let asked = world.engine.sign_in_at_once("ada", &ada.password.as_str().into(), Said::Nothing, &context).await;
         assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
         let tally = sign_in_at_once(&course, &world, world.outbox.code()).await;
         assert_eq!((tally.accepted, tally.refused), (1, vec![Refusal::CodeUsed; RACERS - 1]));
@@ -90,12 +90,12 @@ async fn of_16_who_exchange_one_refresh_token_one_gets_tokens_and_the_grant_is_o
         let ada = world.user("ada");
         let signed_in = ada.signs_in_with_password().await;
         let client = app(&world).await;
-        let given = world.engine.give_tokens(&client, &signed_in, Scopes::default(), &Visit::default()).await;
+        let given = world.engine.give_tokens(&client, &signed_in, Scopes::default(), &RequestContext::default()).await;
         let refresh = Secret::from(given.unwrap().unwrap().refresh.expose());
         let engine = course.gated(&world, RACERS, spends_a_run).engine;
         let outcomes = all_at_once(RACERS, move |_| {
             let (engine, client, refresh) = (engine.clone(), client.clone(), refresh.clone());
-            async move { engine.exchange(&client, &refresh, None, &Visit::default()).await }
+            async move { engine.exchange(&client, &refresh, None, &RequestContext::default()).await }
         })
         .await;
         let tally = tally(outcomes);
@@ -117,8 +117,8 @@ async fn no_proof_brings_a_session_back_that_was_signed_out() {
 async fn sign_out_against(course: &Course, deed: EventKind) {
     let world = World::with_every_method(course.rows.clone());
     let (ada, signed_in) = has_a_phone(&world).await;
-    let visit = Visit::default();
-    let asked = world.engine.disable_at_once(&signed_in, Proof::Owed(Said::Nothing), &visit).await;
+    let context = RequestContext::default();
+    let asked = world.engine.disable_at_once(&signed_in, Proof::Owed(Said::Nothing), &context).await;
     assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
     let code = Secret::from(world.outbox.code());
     let ends = |change: &Change<Sealed>| {
@@ -128,13 +128,13 @@ async fn sign_out_against(course: &Course, deed: EventKind) {
     let does = async {
         let proof = Proof::Owed(Said::Code(&code));
         if deed == EventKind::TwoFactorDisabled {
-            let _ = engine.disable_at_once(&signed_in, proof, &visit).await;
+            let _ = engine.disable_at_once(&signed_in, proof, &context).await;
         } else {
             let name = DeviceName::parse("Codes").unwrap();
-            let _ = engine.make_backup_code_at_once(&signed_in, proof, name, &visit).await;
+            let _ = engine.make_backup_code_at_once(&signed_in, proof, name, &context).await;
         }
     };
-    let signs_out = async { engine.sign_out(Some(&signed_in), None, &visit).await.unwrap() };
+    let signs_out = async { engine.sign_out(Some(&signed_in), None, &context).await.unwrap() };
     // The one that arrives last at the gate goes through it first.
     tokio::join!(does, signs_out);
     assert!(course.rows.session(&signed_in.session().key).await.unwrap().is_none(), "{deed:?} brought it back");
@@ -154,7 +154,7 @@ async fn no_token_outlives_its_client_where_the_grant_goes_on() {
 
 async fn removal_against(course: &Course, on: bool) {
     let world = World::with_every_method(course.rows.clone());
-    let visit = Visit::default();
+    let context = RequestContext::default();
     let (ada, signed_in) = if on {
         let ada = world.user("ada");
         let signed_in = ada.signs_in_with_password().await;
@@ -164,16 +164,16 @@ async fn removal_against(course: &Course, on: bool) {
     };
     let code = if on { begins(&world, &signed_in).await } else { Secret::from("") };
     let client = app(&world).await;
-    world.engine.give_tokens(&client, &signed_in, Scopes::default(), &visit).await.unwrap().unwrap();
+    world.engine.give_tokens(&client, &signed_in, Scopes::default(), &context).await.unwrap().unwrap();
     let meets = |change: &Change<Sealed>| {
         matches!(change, Change::Account(AccountChange::BumpFactorSet { .. }) | Change::Client(ClientChange::Remove(_)))
     };
     let engine = course.gated(&world, 2, meets).engine;
     let switches = async {
         if on {
-            engine.confirm_enrolment_at_once(&signed_in, &Kind::SMS, &code, &visit).await.unwrap();
+            engine.confirm_enrolment_at_once(&signed_in, &Kind::SMS, &code, &context).await.unwrap();
         } else {
-            engine.disable_at_once(&signed_in, Proof::Spared, &visit).await.unwrap();
+            engine.disable_at_once(&signed_in, Proof::Spared, &context).await.unwrap();
         }
     };
     let removes = async { engine.remove_client(&client.id).await.unwrap() };
@@ -187,20 +187,20 @@ async fn no_token_is_surer_than_a_grant_that_was_lowered_meanwhile() {
     for course in Course::careful().await {
         let world = World::with_every_method(course.rows.clone());
         let (ada, _) = has_a_phone(&world).await;
-        let (password, visit) = (ada.password.as_str().into(), Visit::default());
-        let asked = world.engine.sign_in_at_once("ada", &password, Said::Nothing, &visit).await;
+        let (password, context) = (ada.password.as_str().into(), RequestContext::default());
+        let asked = world.engine.sign_in_at_once("ada", &password, Said::Nothing, &context).await;
         assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
         let code = Secret::from(world.outbox.code());
-        let granted = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &visit).await.unwrap();
+        let granted = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &context).await.unwrap();
         let AtOnce::Done(new_session) = granted else { panic!("owed: {granted:?}") };
         let client = app(&world).await;
-        let given = world.engine.give_tokens(&client, new_session.signed_in(), Scopes::default(), &visit).await;
+        let given = world.engine.give_tokens(&client, new_session.signed_in(), Scopes::default(), &context).await;
         let refresh = Secret::from(given.unwrap().unwrap().refresh.expose());
         let meets = |change: &Change<Sealed>| spends_a_run(change) || moves_factors(change);
         let engine = course.gated(&world, 2, meets).engine;
         let (exchanged, disabled) = tokio::join!(
-            engine.exchange(&client, &refresh, None, &visit),
-            engine.disable_at_once(new_session.signed_in(), Proof::Spared, &visit),
+            engine.exchange(&client, &refresh, None, &context),
+            engine.disable_at_once(new_session.signed_in(), Proof::Spared, &context),
         );
         disabled.unwrap();
         let access = BearerToken::parse(exchanged.unwrap().access.expose()).unwrap();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use countersign_engine::{
-    advance::{Enrolment, NewToken, Visit},
+    advance::{Enrolment, NewToken, RequestContext},
     core::{BudgetChange, Change, DeviceChange, DeviceName, Kind, Refusal, Scopes, Status, TokenChange},
 };
 use countersign_testkit::{Gate, HookedUsers, World, all_at_once};
@@ -25,7 +25,7 @@ async fn make_tokens_at_once(course: &Course) -> (Tally, usize) {
     let outcomes = all_at_once(RACERS, move |_| {
         let (engine, signed_in) = (engine.clone(), signed_in.clone());
         let new = NewToken { name: DeviceName::parse("Script").unwrap(), scopes: Scopes::default(), lifetime: None };
-        async move { engine.make_token(&signed_in, new, &Visit::default()).await }
+        async move { engine.make_token(&signed_in, new, &RequestContext::default()).await }
     })
     .await;
     (tally(outcomes), course.rows.tokens(&ada.user.id).await.unwrap().len())
@@ -53,7 +53,7 @@ async fn begin_setups_at_once(course: &Course) -> usize {
     let outcomes = all_at_once(RACERS, move |_| {
         let (engine, signed_in) = (engine.clone(), signed_in.clone());
         let enrolment = Enrolment { kind: Kind::TOTP, name: DeviceName::parse("Phone").unwrap(), to: None };
-        async move { engine.begin_enrolment(&signed_in, enrolment, &Visit::default()).await }
+        async move { engine.begin_enrolment(&signed_in, enrolment, &RequestContext::default()).await }
     })
     .await;
     assert_eq!(tally(outcomes).refused, [], "the oldest give way");
@@ -89,7 +89,7 @@ async fn t120_of_two_last_devices_confirmed_at_once_one_joins() {
         let outcomes = all_at_once(2, move |number| {
             let (engine, (signed_in, run, app)) = (engine.clone(), setups[number].clone());
             let code = app.code_at(now).as_str().into();
-            async move { engine.confirm_enrolment(&signed_in, &run, &code, &Visit::default()).await }
+            async move { engine.confirm_enrolment(&signed_in, &run, &code, &RequestContext::default()).await }
         })
         .await;
         let expected = Tally { accepted: 1, refused: vec![Refusal::TooManyDevices { most: 2 }] };
@@ -114,7 +114,9 @@ async fn t115_of_36_passwords_guessed_at_two_nodes_at_once_20_are_looked_at() {
         });
         let outcomes = all_at_once(GUESSES, move |number| {
             let engine = nodes[number % 2].clone();
-            async move { engine.sign_in("ada", &format!("guess {number}").as_str().into(), &Visit::default()).await }
+            async move {
+                engine.sign_in("ada", &format!("guess {number}").as_str().into(), &RequestContext::default()).await
+            }
         })
         .await;
         let refused = tally(outcomes).refused;

@@ -15,7 +15,7 @@ mod vouched;
 
 use countersign_engine::{
     Stop,
-    advance::Visit,
+    advance::RequestContext,
     core::{Change, DeviceChange, EventKind, Level, Refusal, SessionChange, flow::Purpose, throttle::ThrottleRule},
 };
 use countersign_testkit::{Person, all_at_once, rounds};
@@ -44,7 +44,7 @@ async fn answer_at_once(course: &Course, backup: bool, wrong: bool) -> (Tally, u
     let engine = gated.engine.clone();
     let outcomes = all_at_once(RACERS, move |number| {
         let (engine, (run, device), answer) = (engine.clone(), runs[number].clone(), answer.clone());
-        async move { engine.answer(&run, &device, &answer.as_str().into(), &Visit::default()).await }
+        async move { engine.answer(&run, &device, &answer.as_str().into(), &RequestContext::default()).await }
     })
     .await;
     let device = course.rows.device(&asked).await.unwrap().unwrap();
@@ -100,7 +100,7 @@ async fn count_with_the_throttle_on(course: &Course) {
     let (engine, wrong, asked) = (gated.engine.clone(), ada.wrong_code(), device.clone());
     let outcomes = all_at_once(RACERS, move |number| {
         let (engine, run, wrong, device) = (engine.clone(), runs[number].token.clone(), wrong.clone(), asked.clone());
-        async move { engine.answer(&run, &device, &wrong.as_str().into(), &Visit::default()).await }
+        async move { engine.answer(&run, &device, &wrong.as_str().into(), &RequestContext::default()).await }
     })
     .await;
     let tally = tally(outcomes);
@@ -125,11 +125,14 @@ async fn two_first_setups(course: &Course) -> (Tally, usize) {
         setups.push((signed_in, run, app.code_at(world.now())));
     }
     let engine = course.gated(&world, 2, moves_factors).engine;
-    let outcomes = all_at_once(2, move |number| {
-        let (engine, (signed_in, run, code)) = (engine.clone(), setups[number].clone());
-        async move { engine.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &Visit::default()).await }
-    })
-    .await;
+    let outcomes =
+        all_at_once(2, move |number| {
+            let (engine, (signed_in, run, code)) = (engine.clone(), setups[number].clone());
+            async move {
+                engine.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &RequestContext::default()).await
+            }
+        })
+        .await;
     let factors = course.rows.factors(&ada.user.id).await.unwrap();
     (tally(outcomes), factors.devices.iter().filter(|device| device.is_active()).count())
 }
@@ -158,9 +161,10 @@ async fn disable_against_confirm(course: &Course) -> (bool, bool, usize) {
     let code = app.code_at(world.now());
     let (confirming, disabling) = (engine.clone(), engine);
     let confirm = tokio::spawn(async move {
-        confirming.confirm_enrolment(&first, &setup, &code.as_str().into(), &Visit::default()).await.is_ok()
+        confirming.confirm_enrolment(&first, &setup, &code.as_str().into(), &RequestContext::default()).await.is_ok()
     });
-    let disable = tokio::spawn(async move { disabling.disable(&second, &off, &Visit::default()).await.is_ok() });
+    let disable =
+        tokio::spawn(async move { disabling.disable(&second, &off, &RequestContext::default()).await.is_ok() });
     let (confirmed, disabled) = (confirm.await.unwrap(), disable.await.unwrap());
     let factors = course.rows.factors(&ada.user.id).await.unwrap();
     (confirmed, disabled, factors.devices.len())
@@ -195,7 +199,7 @@ async fn make_two_sets(course: &Course) {
     let outcomes = all_at_once(2, move |number| {
         let (engine, signed_in, run) = (engine.clone(), signed_in.clone(), runs[number].clone());
         let name = countersign_engine::core::DeviceName::parse("Codes").unwrap();
-        async move { engine.make_backup_codes(&signed_in, &run, name, &Visit::default()).await }
+        async move { engine.make_backup_codes(&signed_in, &run, name, &RequestContext::default()).await }
     })
     .await;
     let sets: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
@@ -218,9 +222,9 @@ async fn a_password_only_session_never_outlives_the_first_device() {
             course.gated(&world, 2, |change| matches!(change, Change::Session(SessionChange::Create(_)))).engine;
         let confirming = engine.clone();
         let confirm = tokio::spawn(async move {
-            confirming.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &Visit::default()).await
+            confirming.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &RequestContext::default()).await
         });
-        let login = engine.sign_in("ada", &ada.password.as_str().into(), &Visit::default()).await.unwrap();
+        let login = engine.sign_in("ada", &ada.password.as_str().into(), &RequestContext::default()).await.unwrap();
         confirm.await.unwrap().unwrap();
         let sessions = course.rows.sessions(&ada.user.id).await.unwrap();
         assert!(sessions.iter().all(|session| session.level == Level::Aal2), "{login:?}");
@@ -237,7 +241,8 @@ async fn no_session_outlives_the_device_that_verified_it() {
         let lost = first.session().device.clone().unwrap();
         let (run, app) = ada.begins_setup(&first).await.unwrap();
         let code = app.code_at(world.now()).into();
-        let new_session = world.engine.confirm_enrolment(&first, &run, &code, &Visit::default()).await.unwrap();
+        let new_session =
+            world.engine.confirm_enrolment(&first, &run, &code, &RequestContext::default()).await.unwrap();
         let own = new_session.signed_in().clone();
         let login = ada.is_asked().await;
         let removal = world.engine.begin(&own, Purpose::RemoveDevice).await.unwrap();
@@ -245,11 +250,11 @@ async fn no_session_outlives_the_device_that_verified_it() {
             matches!(change, Change::Device(DeviceChange::Update(_) | DeviceChange::Remove { .. }))
         };
         let engine = course.gated(&world, 2, meets).engine;
-        let (visit, code) = (Visit::default(), ada.code().into());
+        let (context, code) = (RequestContext::default(), ada.code().into());
         // The one that arrives last at the gate goes through it first.
         let (removed, _) = tokio::join!(
-            engine.remove_device(&own, &removal, &lost, &visit),
-            engine.answer(&login.token, &lost, &code, &visit),
+            engine.remove_device(&own, &removal, &lost, &context),
+            engine.answer(&login.token, &lost, &code, &context),
         );
         removed.unwrap();
         let sessions = course.rows.sessions(&ada.user.id).await.unwrap();
@@ -283,12 +288,12 @@ async fn sign_out_against(course: &Course, deed: EventKind, out_first: bool) {
         })
         .engine;
     let (out, code, session) = (engine.clone(), ada.code(), signed_in.clone());
-    let signs_out = async move { out.sign_out(Some(&session), None, &Visit::default()).await.unwrap() };
+    let signs_out = async move { out.sign_out(Some(&session), None, &RequestContext::default()).await.unwrap() };
     let does = async move {
-        let (device, visit) = (&step.view.device.id, Visit::default());
+        let (device, context) = (&step.view.device.id, RequestContext::default());
         let _ = match deed {
-            EventKind::Verified => engine.step_up(&signed_in, &step.token, device, &code.into(), &visit).await,
-            _ => engine.disable(&signed_in, &off, &visit).await,
+            EventKind::Verified => engine.step_up(&signed_in, &step.token, device, &code.into(), &context).await,
+            _ => engine.disable(&signed_in, &off, &context).await,
         };
     };
     // The one that arrives last at the gate goes through it first.

@@ -2,7 +2,7 @@
 
 use countersign_engine::{
     AttemptToken, NewSession, Stop,
-    advance::{Enrolment, Visit},
+    advance::{Enrolment, RequestContext},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, method::question::Reply, throttle::ThrottleRule},
 };
 use countersign_testkit::{Person, SoftToken, SoftYubikey, World, all_at_once, other_code};
@@ -43,11 +43,11 @@ struct Ready {
 impl Raced {
     async fn ready(&self, course: &Course) -> Ready {
         let world = World::with_every_method_built(course.rows.clone(), in_earnest);
-        let (ada, visit) = (world.user("ada"), Visit::default());
+        let (ada, context) = (world.user("ada"), RequestContext::default());
         let signed_in = ada.signs_in_with_password().await;
         let name = DeviceName::parse("Device").unwrap();
         let enrolment = Enrolment { kind: self.kind.clone(), name, to: Some(self.to.into()) };
-        let run = world.engine.begin_enrolment(&signed_in, enrolment, &visit).await.unwrap();
+        let run = world.engine.begin_enrolment(&signed_in, enrolment, &context).await.unwrap();
         let key = world.engine.setup(&signed_in, &run).await.unwrap().key;
         let token = key.map(|key| SoftToken::with_key(key.text.expose()));
         let answer = |number: u64| match &token {
@@ -55,7 +55,7 @@ impl Raced {
             None if self.kind == Kind::YUBIKEY => SoftYubikey::new(1).types(number),
             None => world.outbox.code(),
         };
-        world.engine.confirm_enrolment(&signed_in, &run, &answer(0).into(), &visit).await.unwrap();
+        world.engine.confirm_enrolment(&signed_in, &run, &answer(0).into(), &context).await.unwrap();
         world.pass(60);
         let first = ada.is_asked().await;
         let mut runs = vec![(first.token, first.view.device.id); RACERS];
@@ -77,7 +77,7 @@ impl Ready {
         let (runs, answer) = (self.runs.clone(), Secret::new(answer));
         let outcomes = all_at_once(RACERS, move |number| {
             let (engine, (run, device), answer) = (engine.clone(), runs[number].clone(), answer.clone());
-            async move { engine.answer(&run, &device, &answer, &Visit::default()).await }
+            async move { engine.answer(&run, &device, &answer, &RequestContext::default()).await }
         })
         .await;
         let device = course.rows.device(&self.runs[0].1).await.unwrap().unwrap();

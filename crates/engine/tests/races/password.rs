@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use countersign_engine::{
     Fault, PreparedPassword, Stop, User, Users,
-    advance::Visit,
+    advance::RequestContext,
     core::{Change, Level, Refusal, Sealed, Secret, SessionChange, UserId},
 };
 use countersign_store::{Insertion, NewPassword, UserRow, UserTable};
@@ -109,17 +109,17 @@ async fn change_against(course: &Course, table: Option<&UserTable>, rival: Rival
         None => world.users.clone(),
     };
     let gated = gated(course, &world, users.clone());
-    let (engine, visit, current) = (&gated.engine, Visit::default(), Secret::new(&*ada.password));
+    let (engine, context, current) = (&gated.engine, RequestContext::default(), Secret::new(&*ada.password));
     let new = NEW.into();
-    let deed = engine.change_password(&own, &current, &new, &visit);
+    let deed = engine.change_password(&own, &current, &new, &context);
     let rivals = async {
         match rival {
-            Rival::SignsOut => engine.sign_out(Some(&own), None, &visit).await.unwrap(),
+            Rival::SignsOut => engine.sign_out(Some(&own), None, &context).await.unwrap(),
             Rival::EndedFromElsewhere => {
-                let _ = engine.end_session(&other, &own.session().key, &visit).await;
+                let _ = engine.end_session(&other, &own.session().key, &context).await;
             }
             Rival::ConfirmsTheFirstDevice => {
-                let _ = engine.confirm_enrolment(&other, &setup, &code.into(), &visit).await;
+                let _ = engine.confirm_enrolment(&other, &setup, &code.into(), &context).await;
             }
         }
     };
@@ -199,7 +199,7 @@ async fn t106_a_stamp_that_has_moved_is_no_change_in_the_table_either() {
         let elsewhere = NewPassword { hash: "set elsewhere".into(), stamp: "moved".into(), at: world.now() };
         table.set_password(&ada.user.id, &ada.user.stamp, elsewhere).await.unwrap().unwrap();
         let current = "set elsewhere".into();
-        let changed = world.engine.change_password(&own, &current, &NEW.into(), &Visit::default()).await;
+        let changed = world.engine.change_password(&own, &current, &NEW.into(), &RequestContext::default()).await;
         assert!(matches!(changed, Err(Stop::Refused(Refusal::SignInNeeded))), "{changed:?}");
         let row = table.by_id(&ada.user.id).await.unwrap().unwrap();
         assert_eq!((row.password_hash.expose(), row.stamp.as_str()), ("set elsewhere", "moved"));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use countersign_engine::{
     NewSession, Stop,
-    advance::Visit,
+    advance::RequestContext,
     core::{Change, EventKind, Refusal, Sealed, Secret, SessionChange, flow::Purpose},
 };
 use countersign_testkit::{all_at_once, rounds};
@@ -29,7 +29,10 @@ async fn t162_64_submissions_of_one_form_open_one_session_and_all_get_it() {
         let outcomes = all_at_once(RACERS, move |_| {
             let (engine, run, device, code) = (engine.clone(), asked.token.clone(), device.clone(), code.clone());
             async move {
-                engine.answer(&run, &device, &code.into(), &Visit::default()).await.map(|(new_session, _)| new_session)
+                engine
+                    .answer(&run, &device, &code.into(), &RequestContext::default())
+                    .await
+                    .map(|(new_session, _)| new_session)
             }
         })
         .await;
@@ -59,7 +62,7 @@ async fn t164_of_64_different_answers_one_ends_it_and_is_counted() {
         let outcomes = all_at_once(RACERS, move |number| {
             let (engine, run, device) = (engine.clone(), run.clone(), asked_device.clone());
             let answer = Secret::new(format!("wrong {number}"));
-            async move { engine.answer(&run, &device, &answer, &Visit::default()).await }
+            async move { engine.answer(&run, &device, &answer, &RequestContext::default()).await }
         })
         .await;
         assert_eq!(tally(outcomes).refused, vec![Refusal::AttemptOver; RACERS]);
@@ -88,7 +91,7 @@ async fn t163_once_a_request_was_served_nothing_is_repeated() {
                     assert!(engine.session(&token).await.unwrap().is_some());
                 }
                 let after_use = number % 2 == 0;
-                let repeated = engine.answer(&run, &device, &code, &Visit::default()).await;
+                let repeated = engine.answer(&run, &device, &code, &RequestContext::default()).await;
                 (after_use, repeated.map(|(new_session, _)| new_session.token().expose() == token.expose()))
             }
         })
@@ -125,17 +128,17 @@ async fn t166_of_16_calls_that_replace_their_session_all_get_the_same_one() {
                 |change| matches!(change, Change::Session(SessionChange::Create(_)));
             let engine = course.gated(&world, 16, opens).engine;
             let outcomes = all_at_once(16, move |_| {
-                let (engine, was, visit) = (engine.clone(), was.clone(), Visit::default());
+                let (engine, was, context) = (engine.clone(), was.clone(), RequestContext::default());
                 let (run, setup, off, device) = (step.token.clone(), setup.clone(), off.clone(), device.clone());
                 let (code, new_code, password) = (code.clone(), new_code.clone(), password.clone());
                 async move {
                     match kind {
-                        "step-up" => engine.step_up(&was, &run, &device, &code, &visit).await,
-                        "setup" => engine.confirm_enrolment(&was, &setup, &new_code, &visit).await,
+                        "step-up" => engine.step_up(&was, &run, &device, &code, &context).await,
+                        "setup" => engine.confirm_enrolment(&was, &setup, &new_code, &context).await,
                         "password" => {
-                            engine.change_password(&was, &password, &"a new long password".into(), &visit).await
+                            engine.change_password(&was, &password, &"a new long password".into(), &context).await
                         }
-                        _ => engine.disable(&was, &off, &visit).await,
+                        _ => engine.disable(&was, &off, &context).await,
                     }
                 }
             })

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    advance::{Enrolment, SignIn, Visit},
+    advance::{Enrolment, RequestContext, SignIn},
     core::{AttemptChange, Change, DeliveryChange, DeviceName, Kind, Refusal, Sealed, throttle::ThrottleRule},
 };
 use countersign_testkit::{Careless, Gate, World, all_at_once};
@@ -27,10 +27,10 @@ fn phone(kind: Kind, to: String) -> Enrolment {
 async fn ask_at_once(course: &Course) -> (Tally, usize) {
     let world = World::with_every_method_built(course.rows.clone(), in_earnest);
     let ada = world.user("ada");
-    let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
-    let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &visit).await;
+    let (signed_in, context) = (ada.signs_in_with_password().await, RequestContext::default());
+    let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &context).await;
     let code = world.outbox.code();
-    world.engine.confirm_enrolment(&signed_in, &begun.unwrap(), &code.into(), &visit).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &begun.unwrap(), &code.into(), &context).await.unwrap();
     let mut runs = vec![];
     for _ in 0..RACERS {
         let challenge = ada.is_asked().await;
@@ -41,7 +41,7 @@ async fn ask_at_once(course: &Course) -> (Tally, usize) {
     let engine = course.gated(&world, RACERS, adds_a_delivery).engine;
     let outcomes = all_at_once(RACERS, move |number| {
         let (engine, (run, device)) = (engine.clone(), runs[number].clone());
-        async move { engine.send(&run, &device, &Visit::default()).await }
+        async move { engine.send(&run, &device, &RequestContext::default()).await }
     })
     .await;
     (tally(outcomes), world.outbox.count() - before)
@@ -70,7 +70,7 @@ async fn the_breaker_of_a_region_holds_against_64_strangers_at_once() {
         let outcomes = all_at_once(RACERS, move |number| {
             let (engine, signed_in) = (engine.clone(), sessions[number].clone());
             let enrolment = phone(Kind::SMS, format!("+99{number:09}"));
-            async move { engine.begin_enrolment(&signed_in, enrolment, &Visit::default()).await }
+            async move { engine.begin_enrolment(&signed_in, enrolment, &RequestContext::default()).await }
         })
         .await;
         let tally = tally(outcomes);
@@ -86,7 +86,7 @@ async fn of_64_who_fetch_the_digits_of_a_call_one_gets_them() {
         let world = World::with_every_method_built(course.rows.clone(), in_earnest);
         let signed_in = world.user("ada").signs_in_with_password().await;
         let enrolment = phone(Kind::CALL, "+31612345658".into());
-        world.engine.begin_enrolment(&signed_in, enrolment, &Visit::default()).await.unwrap();
+        world.engine.begin_enrolment(&signed_in, enrolment, &RequestContext::default()).await.unwrap();
         let call = world.outbox.last().call.unwrap();
         let engine = course.gated(&world, RACERS, spends_a_run).engine;
         let outcomes = all_at_once(RACERS, move |_| {
@@ -108,10 +108,10 @@ async fn t107_of_63_codes_a_stranger_asks_for_at_once_some_are_sent_and_the_owne
     for (course, is_careless) in careful.into_iter().chain(careless) {
         let world = World::with_every_method_built(course.rows.clone(), in_earnest);
         let ada = world.user("ada");
-        let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
-        let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &visit).await;
+        let (signed_in, context) = (ada.signs_in_with_password().await, RequestContext::default());
+        let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &context).await;
         let code = world.outbox.code();
-        world.engine.confirm_enrolment(&signed_in, &begun.unwrap(), &code.into(), &visit).await.unwrap();
+        world.engine.confirm_enrolment(&signed_in, &begun.unwrap(), &code.into(), &context).await.unwrap();
         let SignIn::Pending(challenge) = ada.enters_password().await.unwrap() else { panic!("a code is owed") };
         let code = world.outbox.code();
         let home = ada.answers(&challenge.token, &challenge.view.device.id, &code).await.unwrap().browser().cloned();
@@ -135,7 +135,12 @@ async fn t107_of_63_codes_a_stranger_asks_for_at_once_some_are_sent_and_the_owne
         let outcomes = all_at_once(RACERS, move |number| {
             let (engine, run, device) = (engine.clone(), runs[number].clone(), device.clone());
             let browser = home.clone().filter(|_| number == 0);
-            async move { engine.send(&run, &device, &Visit { browser, ..Visit::default() }).await.map(|_| number) }
+            async move {
+                engine
+                    .send(&run, &device, &RequestContext { browser, ..RequestContext::default() })
+                    .await
+                    .map(|_| number)
+            }
         })
         .await;
         assert!(matches!(outcomes[0], Ok(0)), "the owner's code: {:?}", outcomes[0]);
@@ -154,10 +159,10 @@ async fn t171_of_64_sign_ins_that_answer_with_one_code_at_once_one_succeeds() {
     for course in Course::careful().await {
         let world = World::with_every_method_built(course.rows.clone(), in_earnest);
         let ada = world.user("ada");
-        let (signed_in, visit) = (ada.signs_in_with_password().await, Visit::default());
-        let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &visit).await;
+        let (signed_in, context) = (ada.signs_in_with_password().await, RequestContext::default());
+        let begun = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, "+31612345658".into()), &context).await;
         let code = world.outbox.code();
-        world.engine.confirm_enrolment(&signed_in, &begun.unwrap(), &code.into(), &visit).await.unwrap();
+        world.engine.confirm_enrolment(&signed_in, &begun.unwrap(), &code.into(), &context).await.unwrap();
         world.pass(60);
         let before = world.outbox.count();
         let mut runs = vec![];
@@ -169,7 +174,7 @@ async fn t171_of_64_sign_ins_that_answer_with_one_code_at_once_one_succeeds() {
         let (engine, code) = (course.gated(&world, RACERS, writes_a_device).engine, world.outbox.code());
         let outcomes = all_at_once(RACERS, move |number| {
             let (engine, (run, device), code) = (engine.clone(), runs[number].clone(), code.clone());
-            async move { engine.answer(&run, &device, &code.into(), &Visit::default()).await }
+            async move { engine.answer(&run, &device, &code.into(), &RequestContext::default()).await }
         })
         .await;
         let expected = Tally { accepted: 1, refused: vec![Refusal::CodeUsed; RACERS - 1] };

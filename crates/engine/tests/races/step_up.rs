@@ -2,7 +2,7 @@
 
 use countersign_engine::{
     SignedIn,
-    advance::Visit,
+    advance::RequestContext,
     core::{EventKind, Refusal, Secret, flow::step_up::MAX_FAILURES},
     memory::MemoryStore,
 };
@@ -24,7 +24,12 @@ async fn t121_five_wrong_answers_end_the_session_and_count_against_no_device() {
     let step = world.engine.begin_step_up(stolen.signed_in(), None).await.unwrap();
     let device = step.view.device.id.clone();
     let guess = async |answer: String| {
-        refusal(world.engine.step_up(stolen.signed_in(), &step.token, &device, &answer.into(), &Visit::default()).await)
+        refusal(
+            world
+                .engine
+                .step_up(stolen.signed_in(), &step.token, &device, &answer.into(), &RequestContext::default())
+                .await,
+        )
     };
     for failure in 1..MAX_FAILURES {
         assert_eq!(guess(ada.wrong_code()).await, Refusal::CodeWrong, "failure {failure}, without a delay");
@@ -48,7 +53,8 @@ async fn t138_a_session_that_replaces_another_goes_on_with_its_failures() {
     for failure in 1..MAX_FAILURES {
         assert_eq!(guess_once(&world, &ada, &session).await, Refusal::CodeWrong, "failure {failure}");
         let next = Secret::new(format!("another long password {failure}"));
-        let changed = world.engine.change_password(&session, &password, &next, &Visit::default()).await.unwrap();
+        let changed =
+            world.engine.change_password(&session, &password, &next, &RequestContext::default()).await.unwrap();
         (session, password) = (changed.signed_in().clone(), next);
     }
     assert_eq!(guess_once(&world, &ada, &session).await, Refusal::SignInNeeded);
@@ -59,7 +65,7 @@ async fn t138_a_session_that_replaces_another_goes_on_with_its_failures() {
 async fn guess_once(world: &World, ada: &Person, session: &SignedIn) -> Refusal {
     let step = world.engine.begin_step_up(session, None).await.unwrap();
     let (device, wrong) = (step.view.device.id.clone(), ada.wrong_code());
-    refusal(world.engine.step_up(session, &step.token, &device, &wrong.into(), &Visit::default()).await)
+    refusal(world.engine.step_up(session, &step.token, &device, &wrong.into(), &RequestContext::default()).await)
 }
 
 /// However many come at once, only as many are judged as in a row, and the right one among later ones is not.
@@ -80,7 +86,7 @@ async fn t121_answers_that_run_beside_each_other_are_as_few() {
     let outcomes = all_at_once(MANY, |_| {
         let (engine, session, run) = (world.engine.clone(), stolen.signed_in().clone(), step.token.clone());
         let (device, answer) = (step.view.device.id.clone(), ada.wrong_code());
-        async move { refusal(engine.step_up(&session, &run, &device, &answer.into(), &Visit::default()).await) }
+        async move { refusal(engine.step_up(&session, &run, &device, &answer.into(), &RequestContext::default()).await) }
     })
     .await;
     let wrong = outcomes.iter().filter(|refusal| **refusal == Refusal::CodeWrong).count();

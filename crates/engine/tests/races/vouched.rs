@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use countersign_engine::{
     Observer, SignedIn,
-    advance::Visit,
+    advance::RequestContext,
     core::{
         AccountChange, Change, ClientName, ClientType, DeviceChange, DeviceName, Event, EventKind, Scopes, Sealed,
         TokenChange, flow::Purpose,
@@ -30,8 +30,9 @@ async fn t112_no_token_outlives_the_backup_codes_that_vouched_for_it_by_being_ex
             let (name, scopes) = (ClientName::parse("Wiki").unwrap(), Scopes::parse("read").unwrap());
             let (client, _) = world.engine.add_client(name, ClientType::Public, scopes.clone()).await.unwrap();
             let by_code = ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
-            let visit = Visit::default();
-            let given = world.engine.give_tokens(&client, by_code.signed_in(), scopes, &visit).await.unwrap().unwrap();
+            let context = RequestContext::default();
+            let given =
+                world.engine.give_tokens(&client, by_code.signed_in(), scopes, &context).await.unwrap().unwrap();
             let run = world.engine.begin(&own, Purpose::BackupCodes).await.unwrap();
             let meets = |change: &Change<Sealed>| {
                 matches!(
@@ -41,8 +42,8 @@ async fn t112_no_token_outlives_the_backup_codes_that_vouched_for_it_by_being_ex
             };
             let engine = course.gated(&world, 2, meets).engine;
             let (refresh, codes_name) = (given.refresh.expose().into(), DeviceName::parse("Codes").unwrap());
-            let refreshing = engine.exchange(&client, &refresh, None, &visit);
-            let makes = engine.make_backup_codes(&own, &run, codes_name, &visit);
+            let refreshing = engine.exchange(&client, &refresh, None, &context);
+            let makes = engine.make_backup_codes(&own, &run, codes_name, &context);
             // The one that arrives last at the gate goes through it first.
             let (exchanged, made) = if exchange_first {
                 let (made, exchanged) = tokio::join!(makes, refreshing);
@@ -54,7 +55,7 @@ async fn t112_no_token_outlives_the_backup_codes_that_vouched_for_it_by_being_ex
             let left = course.rows.tokens(&ada.user.id).await.unwrap();
             assert_eq!(left, [], "exchange first: {exchange_first}");
             if let Ok(tokens) = exchanged {
-                let again = engine.exchange(&client, &tokens.refresh.expose().into(), None, &visit).await;
+                let again = engine.exchange(&client, &tokens.refresh.expose().into(), None, &context).await;
                 refusal(again);
             }
         }
@@ -93,11 +94,11 @@ async fn t128_a_removed_device_ends_the_sessions_that_were_late_in_the_same_comm
         parts.clock = world.clock.clone();
         parts.observer = Arc::new(BreaksAfterRemoval(failing.clone()));
     });
-    let (visit, code) = (Visit::default(), ada.code().into());
+    let (context, code) = (RequestContext::default(), ada.code().into());
     // The one that arrives last at the gate goes through it first.
     let (removed, late) = tokio::join!(
-        gated.engine.remove_device(&own, &removal, &lost, &visit),
-        gated.engine.answer(&login.token, &lost, &code, &visit),
+        gated.engine.remove_device(&own, &removal, &lost, &context),
+        gated.engine.answer(&login.token, &lost, &code, &context),
     );
     failing.hook().arm(None);
     removed.unwrap();
@@ -109,6 +110,6 @@ async fn t128_a_removed_device_ends_the_sessions_that_were_late_in_the_same_comm
 async fn confirms_another(world: &World, ada: &countersign_testkit::Person, first: &SignedIn) -> SignedIn {
     let (run, app) = ada.begins_setup(first).await.unwrap();
     let code = app.code_at(world.now()).into();
-    let new_session = world.engine.confirm_enrolment(first, &run, &code, &Visit::default()).await.unwrap();
+    let new_session = world.engine.confirm_enrolment(first, &run, &code, &RequestContext::default()).await.unwrap();
     new_session.signed_in().clone()
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     KeyId, Keyring, OsRandom, Stop,
-    advance::{DeviceCookieSupport, Visit},
+    advance::{DeviceCookieSupport, RequestContext},
     core::{EventKind, Refusal, Timestamp, repeat::REPEAT_WINDOW, time::CLOCK_TOLERANCE},
     memory::MemoryStore,
 };
@@ -77,8 +77,8 @@ async fn t163_a_request_with_the_new_token_repeats_nothing() {
     let (ada, run, device) = asked(&world).await;
     let code = ada.code();
     let new_session = ada.answers(&run, &device, &code).await.unwrap();
-    let visit = Visit { session: Some(new_session.token().clone()), ..here() };
-    let repeated = world.engine.answer(&run, &device, &code.as_str().into(), &visit).await;
+    let context = RequestContext { session: Some(new_session.token().clone()), ..here() };
+    let repeated = world.engine.answer(&run, &device, &code.as_str().into(), &context).await;
     assert!(matches!(repeated, Err(Stop::Refused(Refusal::AttemptOver))));
 }
 
@@ -204,11 +204,11 @@ async fn t161_a_result_whose_key_is_gone_is_over() {
 async fn t162_a_repeated_call_writes_no_device_cookie() {
     let world = World::new();
     let (ada, run, device) = asked(&world).await;
-    let visit = Visit { device_cookie: DeviceCookieSupport::Kept, ..here() };
+    let context = RequestContext { device_cookie: DeviceCookieSupport::Kept, ..here() };
     let code = ada.code().into();
-    let (first, _) = world.engine.answer(&run, &device, &code, &visit).await.unwrap();
+    let (first, _) = world.engine.answer(&run, &device, &code, &context).await.unwrap();
     let before = world.store.device_cookies(&ada.user.id).await.unwrap();
-    let (again, _) = world.engine.answer(&run, &device, &code, &visit).await.unwrap();
+    let (again, _) = world.engine.answer(&run, &device, &code, &context).await.unwrap();
     assert!(first.browser().is_some() && again.browser().is_none());
     assert_eq!(world.store.device_cookies(&ada.user.id).await.unwrap(), before);
 }

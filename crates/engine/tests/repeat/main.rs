@@ -8,7 +8,7 @@ mod replaced;
 
 use countersign_engine::{
     AttemptToken, NewSession, Stop,
-    advance::Visit,
+    advance::RequestContext,
     core::{DeviceId, EventKind, Refusal},
 };
 use countersign_testkit::{Person, World};
@@ -42,6 +42,6 @@ fn is_over(outcome: &Result<NewSession, Stop>) -> bool {
     matches!(outcome, Err(Stop::Refused(Refusal::AttemptOver)))
 }
 
-fn here() -> Visit {
-    Visit::default()
+fn here() -> RequestContext {
+    RequestContext::default()
 }

@@ -53,13 +53,13 @@ impl Sent {
     }
 
     async fn make(&self, world: &World, signed_in: &SignedIn) -> Result<NewSession, Stop> {
-        let (engine, visit) = (&world.engine, here());
+        let (engine, context) = (&world.engine, here());
         match self.kind {
-            Kind::StepUp => engine.step_up(signed_in, &self.run, &self.device, &self.answer, &visit).await,
-            Kind::Setup => engine.confirm_enrolment(signed_in, &self.run, &self.answer, &visit).await,
-            Kind::Password => engine.change_password(signed_in, &self.answer, &self.new, &visit).await,
-            Kind::Disable => engine.disable(signed_in, &self.run, &visit).await,
-            Kind::DisableNow => engine.disable_now(signed_in, &visit).await,
+            Kind::StepUp => engine.step_up(signed_in, &self.run, &self.device, &self.answer, &context).await,
+            Kind::Setup => engine.confirm_enrolment(signed_in, &self.run, &self.answer, &context).await,
+            Kind::Password => engine.change_password(signed_in, &self.answer, &self.new, &context).await,
+            Kind::Disable => engine.disable(signed_in, &self.run, &context).await,
+            Kind::DisableNow => engine.disable_now(signed_in, &context).await,
         }
     }
 }

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderName, HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{self as engine, AttemptToken, BrowserToken, advance::Visit, core::Refusal};
+use countersign_engine::{self as engine, AttemptToken, BrowserToken, advance::RequestContext, core::Refusal};
 use serde::de::DeserializeOwned;
 
 use super::operation::Shape;
@@ -122,11 +122,11 @@ impl<T> Call<T> {
     }
 
     /// What the engine is told of the request.
-    pub(super) fn visit(&self) -> Visit {
-        let visit = self.visitor.visit();
+    pub(super) fn request_context(&self) -> RequestContext {
+        let request_context = self.visitor.request_context();
         match self.client {
-            Client::Browser => visit,
-            Client::Program => Visit { browser: self.known.clone(), ..visit },
+            Client::Browser => request_context,
+            Client::Program => RequestContext { browser: self.known.clone(), ..request_context },
         }
     }
 }

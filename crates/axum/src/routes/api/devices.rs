@@ -37,7 +37,7 @@ impl Members for DeviceRename {}
 pub(super) async fn rename(call: Call<DeviceRename>) -> Result<Reply<()>, Trouble> {
     let signed_in = call.signed_in().await?;
     let name = DeviceName::parse(&call.body.name)?;
-    call.engine().rename(&signed_in, &DeviceId::new(call.part.as_str()), name, &call.visit()).await?;
+    call.engine().rename(&signed_in, &DeviceId::new(call.part.as_str()), name, &call.request_context()).await?;
     Ok(().into())
 }
 
@@ -51,6 +51,6 @@ pub(super) async fn remove(call: Call) -> Result<Reply<()>, Trouble> {
     let signed_in = call.signed_in().await?;
     let run = call.engine().begin(&signed_in, Purpose::RemoveDevice).await?;
     let device = DeviceId::new(call.part.as_str());
-    call.engine().remove_device(&signed_in, &run, &device, &call.visit()).await?;
+    call.engine().remove_device(&signed_in, &run, &device, &call.request_context()).await?;
     Ok(().into())
 }

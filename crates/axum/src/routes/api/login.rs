@@ -33,7 +33,7 @@ impl Members for Credentials {}
 
 pub(super) async fn start(call: Call<Credentials>) -> Result<Reply<Step>, Trouble> {
     let Credentials { name, password } = &call.body;
-    Ok(match call.engine().sign_in(name, password, &call.visit()).await? {
+    Ok(match call.engine().sign_in(name, password, &call.request_context()).await? {
         SignIn::Complete(new_session) => call.renewed(&new_session).saying(|opened| Step {
             status: "signed-in",
             opened: Some(opened),
@@ -73,7 +73,7 @@ pub(super) async fn challenge(call: Call<LoginChoice>) -> Result<Reply<Pending>,
     let LoginChoice { login, device } = &call.body;
     let run = call.login(login.as_ref())?;
     let choice = choice(device.as_ref());
-    Ok(pending(&call, &call.engine().challenge(&run, choice.as_ref(), &call.visit()).await?))
+    Ok(pending(&call, &call.engine().challenge(&run, choice.as_ref(), &call.request_context()).await?))
 }
 
 /// A login under way, and a device that a code is to be sent to.
@@ -91,7 +91,7 @@ pub(super) async fn send(call: Call<LoginSend>) -> Result<Reply<Pending>, Troubl
     let LoginSend { login, device } = &call.body;
     let run = call.login(login.as_ref())?;
     let device = DeviceId::new(device.as_str());
-    Ok(pending(&call, &call.engine().send(&run, &device, &call.visit()).await?))
+    Ok(pending(&call, &call.engine().send(&run, &device, &call.request_context()).await?))
 }
 
 /// A login under way, and an answer.
@@ -113,7 +113,7 @@ pub(super) async fn answer(call: Call<LoginAnswer>) -> Result<Reply<Opened>, Tro
     let LoginAnswer { login, device, code } = &call.body;
     let run = call.login(login.as_ref())?;
     let device = DeviceId::new(device.as_str());
-    let (new_session, _) = call.engine().answer(&run, &device, code, &call.visit()).await?;
+    let (new_session, _) = call.engine().answer(&run, &device, code, &call.request_context()).await?;
     Ok(call.granted(&new_session))
 }
 
@@ -135,7 +135,7 @@ impl LoginRun {
 
 pub(super) async fn cancel(call: Call<LoginRun>) -> Result<Reply<()>, Trouble> {
     let run = LoginRun::of(&call).ok_or(Stop::Refused(Refusal::AttemptOver))?;
-    call.engine().sign_out(None, Some(&run), &call.visit()).await?;
+    call.engine().sign_out(None, Some(&run), &call.request_context()).await?;
     Ok(match call.client {
         Client::Browser => Reply::from(()).giving(call.visitor.site().names.take(Name::Pending)),
         Client::Program => ().into(),

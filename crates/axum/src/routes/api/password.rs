@@ -27,11 +27,11 @@ pub(super) struct Passwords {
 impl Members for Passwords {}
 
 pub(super) async fn change(call: Call<Passwords>) -> Result<Reply<Opened>, Trouble> {
-    let (Passwords { current, new }, visit) = (&call.body, call.visit());
+    let (Passwords { current, new }, request_context) = (&call.body, call.request_context());
     let new_session = match call.acting().await? {
-        Acting::Now(signed_in) => call.engine().change_password(&signed_in, current, new, &visit).await?,
+        Acting::Now(signed_in) => call.engine().change_password(&signed_in, current, new, &request_context).await?,
         Acting::Replaced(old) => {
-            call.engine().repeat(&old, ReplacingCall::ChangePassword { current, new }, &visit).await?
+            call.engine().repeat(&old, ReplacingCall::ChangePassword { current, new }, &request_context).await?
         }
     };
     Ok(call.granted(&new_session))
@@ -50,6 +50,6 @@ impl Members for PasswordProof {}
 
 pub(super) async fn confirm(call: Call<PasswordProof>) -> Result<Reply<Opened>, Trouble> {
     let signed_in = call.signed_in().await?;
-    let new_session = call.engine().confirm_password(&signed_in, &call.body.current, &call.visit()).await?;
+    let new_session = call.engine().confirm_password(&signed_in, &call.body.current, &call.request_context()).await?;
     Ok(call.renewed(&new_session))
 }

@@ -23,7 +23,7 @@ pub(super) async fn csrf(call: Call) -> Result<Reply<CsrfDocument>, Trouble> {
 pub(super) async fn sign_out(call: Call<LoginRun>) -> Result<Reply<()>, Trouble> {
     let signed_in = call.signed_in().await?;
     let run = LoginRun::of(&call);
-    call.engine().sign_out(Some(&signed_in), run.as_ref(), &call.visit()).await?;
+    call.engine().sign_out(Some(&signed_in), run.as_ref(), &call.request_context()).await?;
     let mut reply = Reply::from(());
     if call.client == Client::Browser {
         let (names, cookies) = (call.visitor.site().names, call.visitor.cookies());

@@ -62,12 +62,12 @@ pub(super) async fn list(call: Call) -> Result<Reply<SessionsDocument>, Trouble>
 
 pub(super) async fn end(call: Call) -> Result<Reply<()>, Trouble> {
     let signed_in = call.signed_in().await?;
-    call.engine().end_session(&signed_in, &SessionKey::new(call.part.as_str()), &call.visit()).await?;
+    call.engine().end_session(&signed_in, &SessionKey::new(call.part.as_str()), &call.request_context()).await?;
     Ok(().into())
 }
 
 pub(super) async fn end_others(call: Call) -> Result<Reply<()>, Trouble> {
     let signed_in = call.signed_in().await?;
-    call.engine().end_other_sessions(&signed_in, &call.visit()).await?;
+    call.engine().end_other_sessions(&signed_in, &call.request_context()).await?;
     Ok(().into())
 }

@@ -32,7 +32,7 @@ pub(super) async fn begin(call: Call<SetupBegin>) -> Result<Reply<SetupDocument>
     let signed_in = call.signed_in().await?;
     let SetupBegin { method, name, to } = &call.body;
     let enrolment = Enrolment { kind: Kind::new(method.clone()), name: DeviceName::parse(name)?, to: to.clone() };
-    let run = call.engine().begin_enrolment(&signed_in, enrolment, &call.visit()).await?;
+    let run = call.engine().begin_enrolment(&signed_in, enrolment, &call.request_context()).await?;
     shown(&call, &signed_in, &run).await
 }
 
@@ -71,7 +71,7 @@ pub(super) async fn show(call: Call<SetupRun>) -> Result<Reply<SetupDocument>, T
 pub(super) async fn send(call: Call<SetupRun>) -> Result<Reply<SetupDocument>, Trouble> {
     let signed_in = call.signed_in().await?;
     let run = call.body.run();
-    call.engine().send_enrolment(&signed_in, &run, &call.visit()).await?;
+    call.engine().send_enrolment(&signed_in, &run, &call.request_context()).await?;
     shown(&call, &signed_in, &run).await
 }
 
@@ -90,12 +90,12 @@ impl Members for SetupProof {}
 
 pub(super) async fn confirm(call: Call<SetupProof>) -> Result<Reply<Opened>, Trouble> {
     let SetupProof { setup, code } = &call.body;
-    let (run, visit) = (AttemptToken::new(setup.as_str()), call.visit());
+    let (run, request_context) = (AttemptToken::new(setup.as_str()), call.request_context());
     let new_session = match call.acting().await? {
-        Acting::Now(signed_in) => call.engine().confirm_enrolment(&signed_in, &run, code, &visit).await?,
+        Acting::Now(signed_in) => call.engine().confirm_enrolment(&signed_in, &run, code, &request_context).await?,
         Acting::Replaced(old) => {
             let repeated = ReplacingCall::ConfirmEnrolment { attempt: &run, answer: code };
-            call.engine().repeat(&old, repeated, &visit).await?
+            call.engine().repeat(&old, repeated, &request_context).await?
         }
     };
     Ok(call.granted(&new_session))

@@ -68,7 +68,7 @@ impl Members for StepUpSend {}
 pub(super) async fn send(call: Call<StepUpSend>) -> Result<Reply<Pending>, Trouble> {
     let signed_in = call.signed_in().await?;
     let (run, device) = (AttemptToken::new(call.body.step_up.as_str()), DeviceId::new(call.body.device.as_str()));
-    let asked = call.engine().send_step_up(&signed_in, &run, &device, &call.visit()).await?;
+    let asked = call.engine().send_step_up(&signed_in, &run, &device, &call.request_context()).await?;
     Ok(pending(&call, &asked))
 }
 
@@ -89,12 +89,13 @@ impl Members for StepUpAnswer {}
 
 pub(super) async fn answer(call: Call<StepUpAnswer>) -> Result<Reply<Opened>, Trouble> {
     let StepUpAnswer { step_up, device, code } = &call.body;
-    let (run, device, visit) = (AttemptToken::new(step_up.as_str()), DeviceId::new(device.as_str()), call.visit());
+    let (run, device, request_context) =
+        (AttemptToken::new(step_up.as_str()), DeviceId::new(device.as_str()), call.request_context());
     let new_session = match call.acting().await? {
-        Acting::Now(signed_in) => call.engine().step_up(&signed_in, &run, &device, code, &visit).await?,
+        Acting::Now(signed_in) => call.engine().step_up(&signed_in, &run, &device, code, &request_context).await?,
         Acting::Replaced(old) => {
             let repeated = ReplacingCall::StepUp { attempt: &run, device: &device, answer: code };
-            call.engine().repeat(&old, repeated, &visit).await?
+            call.engine().repeat(&old, repeated, &request_context).await?
         }
     };
     Ok(call.renewed(&new_session))

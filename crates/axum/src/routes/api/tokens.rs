@@ -99,12 +99,12 @@ pub(super) async fn make(call: Call<TokenMake>) -> Result<Reply<MadeDocument>, T
         scopes: Scopes::new(scopes.iter().map(String::as_str))?,
         lifetime: expires_in.map(Duration::from_secs),
     };
-    let (token, view) = call.engine().make_token(&signed_in, new, &call.visit()).await?;
+    let (token, view) = call.engine().make_token(&signed_in, new, &call.request_context()).await?;
     Ok(MadeDocument { token: token.expose().to_owned(), made: (&view).into() }.into())
 }
 
 pub(super) async fn end(call: Call) -> Result<Reply<()>, Trouble> {
     let signed_in = call.signed_in().await?;
-    call.engine().end_token(&signed_in, &TokenId::new(call.part.as_str()), &call.visit()).await?;
+    call.engine().end_token(&signed_in, &TokenId::new(call.part.as_str()), &call.request_context()).await?;
     Ok(().into())
 }

@@ -25,7 +25,7 @@ pub(super) async fn login(asking: Anybody) -> Response {
         Ok(said) => said,
         Err(unclear) => return told::unclear(visitor, &unclear, Under::NO_FIELD),
     };
-    match asking.engine().sign_in_at_once(name.expose().trim(), password, said, &asking.visit()).await {
+    match asking.engine().sign_in_at_once(name.expose().trim(), password, said, &asking.request_context()).await {
         Ok(AtOnce::Done(new_session)) => match expected(&asking, &new_session, said).await {
             Ok(_) => told::document(StatusCode::OK, &json!({ "token": new_session.token().expose() })),
             Err(stop) => told::stopped(visitor, stop, Under::NO_FIELD),
@@ -41,7 +41,7 @@ pub(super) async fn expected(asking: &Anybody, new_session: &NewSession, said: S
     if !(matches!(said, Said::BackupCode(_)) && asking.visitor.site().spares_old_clients()) {
         return Ok(signed_in.clone());
     }
-    match asking.engine().disable_at_once(signed_in, Proof::Spared, &asking.visit()).await {
+    match asking.engine().disable_at_once(signed_in, Proof::Spared, &asking.request_context()).await {
         Ok(AtOnce::Done(signed_in)) => Ok(signed_in),
         // Nobody is asked, or was: the code meant nothing.
         Ok(AtOnce::Owed(_)) | Err(Stop::Refused(Refusal::NotEnabled)) => Ok(signed_in.clone()),

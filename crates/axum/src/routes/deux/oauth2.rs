@@ -127,11 +127,11 @@ async fn password(asking: &Anybody, client: &Client) -> Result<Response, Respons
     let scopes = wanted(asking).and_then(|wanted| client.grant(wanted.as_ref()).map_err(|_| Error::InvalidScope));
     let scopes = scopes.map_err(IntoResponse::into_response)?;
     let said = fields.said().map_err(|unclear| told::unclear(visitor, &unclear, Under::REQUEST))?;
-    match asking.engine().sign_in_at_once(name.expose().trim(), password, said, &asking.visit()).await {
+    match asking.engine().sign_in_at_once(name.expose().trim(), password, said, &asking.request_context()).await {
         Ok(AtOnce::Done(new_session)) => {
             let stopped = |stop| told::stopped(visitor, stop, Under::GRANT);
             let signed_in = authtoken::expected(asking, &new_session, said).await.map_err(stopped)?;
-            let given = asking.engine().give_tokens(client, &signed_in, scopes, &asking.visit()).await;
+            let given = asking.engine().give_tokens(client, &signed_in, scopes, &asking.request_context()).await;
             given.map_err(stopped)?.map(|given| tokens(&given)).ok_or_else(|| Error::InvalidClient.into_response())
         }
         Ok(AtOnce::Owed(asked)) => Ok(told::required(visitor, &asked, Under::GRANT)),
@@ -142,7 +142,7 @@ async fn password(asking: &Anybody, client: &Client) -> Result<Response, Respons
 async fn refresh(asking: &Anybody, client: &Client) -> Result<Response, Response> {
     let token = asking.fields.required("refresh_token").map_err(|_| Error::InvalidRequest.into_response())?;
     let narrowed = wanted(asking).map_err(IntoResponse::into_response)?;
-    match asking.engine().exchange(client, token, narrowed.as_ref(), &asking.visit()).await {
+    match asking.engine().exchange(client, token, narrowed.as_ref(), &asking.request_context()).await {
         Ok(given) => Ok(tokens(&given)),
         Err(Stop::Refused(Refusal::ScopeInvalid)) => Err(Error::InvalidScope.into_response()),
         Err(Stop::Refused(_)) => Err(Error::InvalidGrant.into_response()),

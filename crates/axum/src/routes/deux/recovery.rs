@@ -48,7 +48,7 @@ pub(super) async fn make(asking: Somebody) -> Response {
         Err(refusal) => return told::refused(visitor, &refusal, Under::Detail),
     };
     let proof = asking.proof(said);
-    match asking.engine().make_backup_code_at_once(signed_in, proof, name, &asking.visit()).await {
+    match asking.engine().make_backup_code_at_once(signed_in, proof, name, &asking.request_context()).await {
         Ok(AtOnce::Done(code)) => {
             let code: String = code.expose().split('-').collect();
             told::document(StatusCode::OK, &json!({ CODE: code }))

@@ -10,7 +10,7 @@ use axum::{
 };
 use countersign_engine::{
     Caller, Engine, SignedIn,
-    advance::{DeviceCookieSupport, Visit},
+    advance::{DeviceCookieSupport, RequestContext},
     core::Secret,
 };
 use serde::Deserialize;
@@ -40,8 +40,13 @@ impl Anybody {
     }
 
     /// What the engine is told of the request.
-    pub(super) fn visit(&self) -> Visit {
-        Visit { session: None, browser: None, device_cookie: DeviceCookieSupport::Ignored, ..self.visitor.visit() }
+    pub(super) fn request_context(&self) -> RequestContext {
+        RequestContext {
+            session: None,
+            browser: None,
+            device_cookie: DeviceCookieSupport::Ignored,
+            ..self.visitor.request_context()
+        }
     }
 }
 
@@ -75,8 +80,8 @@ impl Somebody {
     }
 
     /// What the engine is told of the request.
-    pub(super) fn visit(&self) -> Visit {
-        Visit { device_cookie: DeviceCookieSupport::Ignored, ..self.visitor.visit() }
+    pub(super) fn request_context(&self) -> RequestContext {
+        RequestContext { device_cookie: DeviceCookieSupport::Ignored, ..self.visitor.request_context() }
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn request(asking: Somebody) -> Response {
         Err(refusal) => return told::refused(visitor, &refusal, Under::Detail),
     };
     let enrolment = Enrolment { kind: Kind::SMS, name, to };
-    match asking.engine().begin_enrolment_at_once(signed_in, enrolment, &asking.visit()).await {
+    match asking.engine().begin_enrolment_at_once(signed_in, enrolment, &asking.request_context()).await {
         Ok(()) => told::document(StatusCode::OK, &json!({ "enabled": false, "phone_number": number })),
         Err(Stop::Refused(refusal @ Refusal::AddressInvalid)) => told::refused(visitor, &refusal, NUMBER),
         Err(stop) => told::stopped(visitor, stop, Under::Detail),
@@ -71,7 +71,8 @@ pub(super) async fn verify(asking: Somebody) -> Response {
         Ok(code) => code,
         Err(wrong) => return told::wrong(visitor, &[wrong]),
     };
-    let confirmed = asking.engine().confirm_enrolment_at_once(signed_in, &Kind::SMS, code, &asking.visit()).await;
+    let confirmed =
+        asking.engine().confirm_enrolment_at_once(signed_in, &Kind::SMS, code, &asking.request_context()).await;
     match confirmed {
         Ok(()) => match asking.status().await {
             Ok(status) => told::document(StatusCode::OK, &status),

@@ -30,7 +30,7 @@ pub(super) async fn disable(asking: Somebody) -> Response {
         Ok(said) => said,
         Err(unclear) => return told::unclear(visitor, &unclear, Under::Detail),
     };
-    match asking.engine().disable_at_once(signed_in, asking.proof(said), &asking.visit()).await {
+    match asking.engine().disable_at_once(signed_in, asking.proof(said), &asking.request_context()).await {
         Ok(AtOnce::Done(_)) => StatusCode::NO_CONTENT.into_response(),
         Ok(AtOnce::Owed(asked)) => told::owed(visitor, &asked, Under::Detail),
         Err(stop) => told::unproved(visitor, stop, said, Under::Detail),

@@ -93,7 +93,7 @@ pub(super) async fn make(SignedIn(signed_in): SignedIn, Form { visitor, fields }
     let run = AttemptToken::new(fields.run);
     let name = visitor.site().templates().texts().say("device-name-backup-codes", &FluentArgs::new());
     let made = match DeviceName::parse(&name) {
-        Ok(name) => visitor.engine().make_backup_codes(&signed_in, &run, name, &visitor.visit()).await,
+        Ok(name) => visitor.engine().make_backup_codes(&signed_in, &run, name, &visitor.request_context()).await,
         Err(refusal) => Err(refusal.into()),
     };
     match made {

@@ -70,7 +70,7 @@ pub(super) async fn remove(
     Form { visitor, fields }: Form<Remove>,
 ) -> Response {
     let (id, run) = (DeviceId::new(id), AttemptToken::new(fields.run));
-    match visitor.engine().remove_device(&signed_in, &run, &id, &visitor.visit()).await {
+    match visitor.engine().remove_device(&signed_in, &run, &id, &visitor.request_context()).await {
         Ok(()) => because(&visitor.site().paths.account, Why::Removed, None).into_response(),
         Err(stop) => match told(stop) {
             Ok(problem) => ask(&visitor, &signed_in, &id, Some(problem)).await,
@@ -120,7 +120,7 @@ pub(super) async fn rename(
 ) -> Response {
     let id = DeviceId::new(id);
     let renamed = match DeviceName::parse(&fields.name) {
-        Ok(name) => visitor.engine().rename(&signed_in, &id, name, &visitor.visit()).await,
+        Ok(name) => visitor.engine().rename(&signed_in, &id, name, &visitor.request_context()).await,
         Err(refusal) => Err(refusal.into()),
     };
     match renamed {

@@ -54,7 +54,7 @@ pub(super) async fn disable(acting: Acting, Form { visitor, fields }: Form<Disab
         return ask(&visitor, &signed_in, Some(Problem::NotSure)).await;
     }
     let paths = &visitor.site().paths;
-    match visitor.engine().disable(&signed_in, &AttemptToken::new(fields.run), &visitor.visit()).await {
+    match visitor.engine().disable(&signed_in, &AttemptToken::new(fields.run), &visitor.request_context()).await {
         Ok(new_session) => visitor.granted(&new_session, because(&paths.account, Why::Disabled, None)),
         Err(stop) => match told(stop) {
             Ok(problem) => ask(&visitor, &signed_in, Some(problem)).await,

@@ -18,7 +18,7 @@
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
     Stop,
-    advance::{Challenge, SignIn, Visit},
+    advance::{Challenge, RequestContext, SignIn},
     core::{DeviceId, Kind, Refusal, Secret, Session, repeat::call, view::PromptView},
 };
 use minijinja::context;
@@ -94,9 +94,11 @@ impl Posted for Credentials {
 pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Response {
     let Credentials { name, password, next, again } = fields;
     let next = visitor.site().next(&next);
-    let visit =
-        Visit { next: next.as_ref().filter(|next| next.is_short()).map(LocalPath::to_string), ..visitor.visit() };
-    match visitor.engine().sign_in(&name, &password, &visit).await {
+    let request_context = RequestContext {
+        next: next.as_ref().filter(|next| next.is_short()).map(LocalPath::to_string),
+        ..visitor.request_context()
+    };
+    match visitor.engine().sign_in(&name, &password, &request_context).await {
         Ok(SignIn::Complete(new_session)) => {
             visitor.renewed(&new_session, next.unwrap_or_else(|| visitor.site().home.clone()))
         }
@@ -136,7 +138,7 @@ async fn ask(visitor: &Visitor, choice: Option<&DeviceId>, next: Option<&LocalPa
     let Some(token) = &visitor.cookies().pending else {
         return on(&visitor.site().paths.login, next).into_response();
     };
-    match visitor.engine().challenge(token, choice, &visitor.visit()).await {
+    match visitor.engine().challenge(token, choice, &visitor.request_context()).await {
         Ok(Challenge { view, until, .. }) => {
             let context = context! {
                 device => prompt(&PromptView { answer: said.beside(view.device.answer), ..view.device }),
@@ -182,7 +184,7 @@ pub(super) async fn answer(Form { visitor, fields }: Form<Answer>) -> Response {
     let next = site.next(&fields.next);
     let Some(token) = &visitor.cookies().pending else { return on(&site.paths.login, next.as_ref()).into_response() };
     let device = DeviceId::new(fields.device);
-    match visitor.engine().answer(token, &device, &fields.code, &visitor.visit()).await {
+    match visitor.engine().answer(token, &device, &fields.code, &visitor.request_context()).await {
         Ok((new_session, sealed)) => {
             let next = next.or_else(|| sealed.and_then(|sealed| site.next(&sealed)));
             visitor.granted(&new_session, arrival(site, new_session.signed_in().session(), next.as_ref()))
@@ -211,7 +213,7 @@ pub(super) async fn send(Form { visitor, fields }: Form<Send>) -> Response {
     let next = visitor.site().next(&fields.next);
     let Some(token) = &visitor.cookies().pending else { return on(&paths.login, next.as_ref()).into_response() };
     let device = DeviceId::new(fields.device);
-    match visitor.engine().send(token, &device, &visitor.visit()).await {
+    match visitor.engine().send(token, &device, &visitor.request_context()).await {
         Ok(challenge) => {
             let asked =
                 [("device", Some(challenge.view.device.id.as_str())), ("next", next.as_ref().map(LocalPath::as_str))];
@@ -249,7 +251,7 @@ impl Posted for Restart {
 /// Gives a login under way up, for good, and starts over.
 pub(super) async fn restart(Form { visitor, fields }: Form<Restart>) -> Response {
     let next = visitor.site().next(&fields.next);
-    match visitor.engine().sign_out(None, visitor.cookies().pending.as_ref(), &visitor.visit()).await {
+    match visitor.engine().sign_out(None, visitor.cookies().pending.as_ref(), &visitor.request_context()).await {
         Ok(()) => visitor.over(Name::Pending, on(&visitor.site().paths.login, next.as_ref())),
         Err(fault) => visitor.fault(&fault),
     }

@@ -43,7 +43,8 @@ pub(super) async fn sign_out(Form { visitor, .. }: Form<SignOut>) -> Response {
         Err(fault) => return visitor.fault(&fault),
     };
     let cookies = visitor.cookies();
-    if let Err(fault) = visitor.engine().sign_out(signed_in, cookies.pending.as_ref(), &visitor.visit()).await {
+    if let Err(fault) = visitor.engine().sign_out(signed_in, cookies.pending.as_ref(), &visitor.request_context()).await
+    {
         return visitor.fault(&fault);
     }
     let mut response = because(&visitor.site().paths.login, Why::SignedOut, None).into_response();

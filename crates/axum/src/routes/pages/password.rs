@@ -74,7 +74,7 @@ pub(super) async fn change(acting: Acting, Form { visitor, fields }: Form<Change
         return ask(&visitor, &signed_in, Some(Refusal::PasswordsDiffer.into())).await;
     }
     let paths = &visitor.site().paths;
-    match visitor.engine().change_password(&signed_in, &current, &new, &visitor.visit()).await {
+    match visitor.engine().change_password(&signed_in, &current, &new, &visitor.request_context()).await {
         Ok(new_session) => visitor.granted(&new_session, because(&paths.account, Why::PasswordChanged, None)),
         Err(stop) => match told(stop) {
             Ok(problem) => ask(&visitor, &signed_in, Some(problem)).await,

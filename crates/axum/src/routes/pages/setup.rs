@@ -144,8 +144,10 @@ pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields 
         Ok(name) => {
             let enrolment = Enrolment { kind: method.clone(), name, to: Some(to.clone()) };
             match &replace {
-                Some(replaced) => engine.begin_replacement(&signed_in, replaced, enrolment, &visitor.visit()).await,
-                None => engine.begin_enrolment(&signed_in, enrolment, &visitor.visit()).await,
+                Some(replaced) => {
+                    engine.begin_replacement(&signed_in, replaced, enrolment, &visitor.request_context()).await
+                }
+                None => engine.begin_enrolment(&signed_in, enrolment, &visitor.request_context()).await,
             }
         }
         Err(refusal) => Err(refusal.into()),
@@ -255,7 +257,7 @@ pub(super) async fn confirm(acting: Acting, Form { visitor, fields }: Form<Proof
             Stop::Refused(refusal) => reveal(&visitor, &signed_in, shown, Problem::from(refusal).into()).await,
         };
     }
-    match visitor.engine().confirm_enrolment(&signed_in, run, &fields.code, &visitor.visit()).await {
+    match visitor.engine().confirm_enrolment(&signed_in, run, &fields.code, &visitor.request_context()).await {
         Ok(new_session) => visitor.granted(&new_session, on(&paths.complete, next.as_ref())),
         Err(stop) => match told(stop) {
             Ok(problem) => reveal(&visitor, &signed_in, shown, problem.into()).await,
@@ -294,7 +296,7 @@ pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }
     let next = visitor.site().next(&fields.next);
     let paths = &visitor.site().paths;
     let Some(run) = &visitor.cookies().setup else { return on(&paths.setup, next.as_ref()).into_response() };
-    match visitor.engine().send_enrolment(&signed_in, run, &visitor.visit()).await {
+    match visitor.engine().send_enrolment(&signed_in, run, &visitor.request_context()).await {
         Ok(()) => on(&paths.confirm, next.as_ref()).into_response(),
         Err(stop) => match told(stop) {
             Ok(problem) => {

@@ -135,7 +135,7 @@ pub(super) async fn answer(acting: Acting, Form { visitor, fields }: Form<Answer
             return visitor.repeated(&old, call, there).await;
         }
     };
-    match visitor.engine().step_up(&signed_in, &run, &device, &fields.code, &visitor.visit()).await {
+    match visitor.engine().step_up(&signed_in, &run, &device, &fields.code, &visitor.request_context()).await {
         Ok(new_session) => {
             visitor.renewed(&new_session, target.next.unwrap_or_else(|| visitor.site().paths.account.clone()))
         }
@@ -164,7 +164,7 @@ impl Posted for Send {
 pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Send>) -> Response {
     let target = Target::of(&visitor, &fields.next, &fields.level);
     let (run, device) = (AttemptToken::new(fields.run), DeviceId::new(fields.device));
-    match visitor.engine().send_step_up(&signed_in, &run, &device, &visitor.visit()).await {
+    match visitor.engine().send_step_up(&signed_in, &run, &device, &visitor.request_context()).await {
         Ok(challenge) => ask(&visitor, challenge, &target, Said::default()).await,
         Err(stop) => {
             let asking = Asking { run: &run, device: &device, target: &target };

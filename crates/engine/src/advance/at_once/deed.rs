@@ -14,7 +14,7 @@ use super::{AtOnce, Place, Said, answering, asked, lowered, others_tokens, with_
 use crate::{
     Engine, SignedIn, Stop,
     advance::{
-        Visit,
+        RequestContext,
         manage::{codes_replaced, is_verified_by_codes, switched_off},
         proved,
         step_up::asked_exactly,
@@ -40,9 +40,9 @@ impl Engine {
         &self,
         signed_in: &SignedIn,
         proof: Proof<'_>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<AtOnce<SignedIn>, Stop> {
-        let leave = match self.leave(signed_in, proof, visit).await? {
+        let leave = match self.leave(signed_in, proof, context).await? {
             AtOnce::Done(leave) => leave,
             AtOnce::Owed(asked) => return Ok(AtOnce::Owed(asked)),
         };
@@ -54,7 +54,7 @@ impl Engine {
             changes.extend([
                 others_tokens(own),
                 Change::Session(SessionChange::Create(session.clone())),
-                Change::Event(EventChange::Record(deed(EventKind::TwoFactorDisabled, signed_in, visit, now))),
+                Change::Event(EventChange::Record(deed(EventKind::TwoFactorDisabled, signed_in, context, now))),
             ]);
             Ok((changes, session))
         });
@@ -67,9 +67,9 @@ impl Engine {
         signed_in: &SignedIn,
         proof: Proof<'_>,
         name: DeviceName,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<AtOnce<Secret>, Stop> {
-        let leave = match self.leave(signed_in, proof, visit).await? {
+        let leave = match self.leave(signed_in, proof, context).await? {
             AtOnce::Done(leave) => leave,
             AtOnce::Owed(asked) => return Ok(AtOnce::Owed(asked)),
         };
@@ -86,7 +86,7 @@ impl Engine {
                 let moves = [SessionChange::End(own.key.clone()), SessionChange::Create(renewed)];
                 changes.extend(moves.map(Change::Session));
             }
-            changes.push(Change::Event(EventChange::Record(deed(EventKind::BackupCodesMade, signed_in, visit, now))));
+            changes.push(Change::Event(EventChange::Record(deed(EventKind::BackupCodesMade, signed_in, context, now))));
             Ok((changes, ()))
         });
         made.await?;
@@ -94,12 +94,17 @@ impl Engine {
     }
 
     /// What a deed of this session's may rest on.
-    async fn leave(&self, signed_in: &SignedIn, proof: Proof<'_>, visit: &Visit) -> Result<AtOnce<Leave>, Stop> {
+    async fn leave(
+        &self,
+        signed_in: &SignedIn,
+        proof: Proof<'_>,
+        context: &RequestContext,
+    ) -> Result<AtOnce<Leave>, Stop> {
         let Proof::Owed(said) = proof else { return Ok(AtOnce::Done(Leave::Spared)) };
         let factors = self.open_factors(&signed_in.user().id).await?;
         match self.may_use_in_place(signed_in.session(), &factors, self.now()) {
             Ok(()) if said.answer().is_none() => Ok(AtOnce::Done(Leave::Own)),
-            Ok(()) | Err(Refusal::VerificationNeeded) => self.prove(signed_in, &factors, said, visit).await,
+            Ok(()) | Err(Refusal::VerificationNeeded) => self.prove(signed_in, &factors, said, context).await,
             Err(refusal) => Err(refusal.into()),
         }
     }
@@ -110,7 +115,7 @@ impl Engine {
         signed_in: &SignedIn,
         factors: &Factors,
         said: Said<'_>,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<AtOnce<Leave>, Stop> {
         let (user, own) = (signed_in.user(), signed_in.session());
         let place = Place { purpose: Purpose::StepUp, session: Some(&own.key) };
@@ -124,7 +129,7 @@ impl Engine {
         let attempt = self.run(user, place, running, now);
         let Some(answer) = said.answer() else {
             let sent = if device.kind.is_delivered() {
-                self.send_at_step_up(user, &attempt, &device.id, visit).await
+                self.send_at_step_up(user, &attempt, &device.id, context).await
             } else {
                 Ok(())
             };
@@ -136,14 +141,14 @@ impl Engine {
                 user,
                 attempt: &attempt,
                 answer,
-                visit,
+                context,
                 stage: Status::Active,
                 permit: &|factors, _| asked_exactly(factors, &device.id, self.required(&attempt)),
                 repeat: None,
                 new_session: &|draft, _, now| {
                     let terms = SessionParams::proved(user, draft, own.signed_in, now);
                     let verified =
-                        Change::Event(EventChange::Record(proved(EventKind::Verified, &attempt, draft, visit, now)));
+                        Change::Event(EventChange::Record(proved(EventKind::Verified, &attempt, draft, context, now)));
                     OnSuccess { session: session::row(&token, terms, now), changes: vec![verified] }
                 },
             })

@@ -11,7 +11,7 @@ use countersign_core::{
 use super::{Place, lowered, others_tokens, with_proof};
 use crate::{
     Engine, Fault, SignedIn, Stop,
-    advance::{Enrolment, Visit, enrol::joined, proved},
+    advance::{Enrolment, RequestContext, enrol::joined, proved},
     verify::{OnSuccess, Question},
 };
 
@@ -21,11 +21,11 @@ impl Engine {
         &self,
         signed_in: &SignedIn,
         enrolment: Enrolment,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<(), Stop> {
         let place = Place { purpose: Purpose::Enrol, session: Some(&signed_in.session().key) };
         let attempt = self.run(signed_in.user(), place, None, self.now());
-        self.begin_setup(signed_in, attempt, enrolment, visit).await.map(drop)
+        self.begin_setup(signed_in, attempt, enrolment, context).await.map(drop)
     }
 
     /// The device of this kind that this session is setting up, if a code for it is under way.
@@ -43,7 +43,7 @@ impl Engine {
         signed_in: &SignedIn,
         kind: &Kind,
         answer: &Secret,
-        visit: &Visit,
+        context: &RequestContext,
     ) -> Result<(), Stop> {
         let (user, own) = (signed_in.user(), signed_in.session());
         let place = Place { purpose: Purpose::Enrol, session: Some(&own.key) };
@@ -54,7 +54,7 @@ impl Engine {
             user,
             attempt: &attempt,
             answer,
-            visit,
+            context,
             stage: Status::Enrolling,
             permit: &|factors, now| {
                 if factors.enabled() {
@@ -70,7 +70,13 @@ impl Engine {
                     Change::Session(SessionChange::EndAll { user: user.id.clone() }),
                     Change::DeviceCookie(DeviceCookieChange::EndAll { user: user.id.clone() }),
                     others_tokens(own),
-                    Change::Event(EventChange::Record(proved(EventKind::DeviceConfirmed, &attempt, draft, visit, now))),
+                    Change::Event(EventChange::Record(proved(
+                        EventKind::DeviceConfirmed,
+                        &attempt,
+                        draft,
+                        context,
+                        now,
+                    ))),
                 ];
                 let proved = (draft.device(), draft.kind());
                 OnSuccess { session: with_proof(&lowered(own, now), proved.0, proved.1, now), changes }
