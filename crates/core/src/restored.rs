@@ -139,7 +139,7 @@ mod tests {
         let attempt = AttemptId::new("run");
         let good = |sent: u64, restored: Option<u64>, now: u64| {
             let at = |seconds| NOON.after(Duration::from_secs(seconds));
-            let challenge = delivered::Challenge {
+            let challenge = delivered::SentCode {
                 delivery: DeliveryId::new("delivery"),
                 attempt: attempt.clone(),
                 purpose: None,

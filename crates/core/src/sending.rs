@@ -20,7 +20,7 @@ use crate::{
     flow::Purpose,
     method::{
         State,
-        delivered::{Challenge, MOST_CHALLENGES, Refund},
+        delivered::{MOST_CHALLENGES, Refund, SentCode},
     },
     otp::{Code, Digits},
     throttle::Standing,
@@ -191,7 +191,7 @@ pub struct Posted {
     /// The device as it will be.
     pub device: Device,
     /// What is to be sent.
-    pub challenge: Challenge,
+    pub challenge: SentCode,
 }
 
 /// What sending this code writes. Refused where there is nobody to send to, where the device would not listen, and where
@@ -207,7 +207,7 @@ pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp)
     let refunds = due.iter().filter_map(|charge| charge.refund(now)).collect();
     let until = now.after(rule.lifetime);
     let (delivered_by, attempt) = (delivery.clone(), attempt.clone());
-    let challenge = Challenge {
+    let challenge = SentCode {
         delivery: delivered_by,
         attempt: attempt.clone(),
         purpose: Some(purpose),

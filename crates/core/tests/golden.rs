@@ -168,7 +168,7 @@ fn later() -> Vec<(State, &'static str)> {
     let key = Key::new(*b"12345678901234567890");
     let number = PhoneNumber::new("31612345658", "+31 6 12345658", 31).unwrap();
     let mut sms = delivered::State::new(Address::Phone(number));
-    let challenge = delivered::Challenge {
+    let challenge = delivered::SentCode {
         delivery: DeliveryId::new("delivery"),
         attempt: AttemptId::new("run"),
         purpose: None,

@@ -5,8 +5,8 @@
 //! need and commits what they decide.
 //!
 //! ```text
-//! login.rs     sign_in ─▶ NewSession | Challenge;  challenge, answer ─▶ NewSession;  sign_out
-//! step_up.rs   begin_step_up, begin_step_up_to ─▶ Challenge;  step_up ─▶ NewSession
+//! login.rs     sign_in ─▶ NewSession | LoginChallenge;  challenge, answer ─▶ NewSession;  sign_out
+//! step_up.rs   begin_step_up, begin_step_up_to ─▶ LoginChallenge;  step_up ─▶ NewSession
 //! send.rs      send, send_step_up, send_enrolment ─▶ a code on its way;  greet_call, speak_call
 //! confirm.rs   confirm_password ─▶ NewSession
 //! enrol.rs     begin_enrolment, begin_replacement ─▶ setup ─▶ confirm_enrolment ─▶ NewSession
@@ -81,7 +81,7 @@ pub enum DeviceCookieSupport {
 
 /// A device is asked for: what to show, and the sealed run to come back with.
 #[derive(Debug)]
-pub struct Challenge {
+pub struct LoginChallenge {
     /// The run of the flow.
     pub token: AttemptToken,
     /// What to show.

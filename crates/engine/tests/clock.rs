@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     NewSession, Stop,
-    advance::{Challenge, Enrolment, NewToken, RequestContext, SignIn},
+    advance::{Enrolment, LoginChallenge, NewToken, RequestContext, SignIn},
     core::{DeviceName, Kind, Refusal, Scopes, Timestamp, flow::Purpose, time::CLOCK_TOLERANCE},
     memory::MemoryStore,
 };
@@ -17,7 +17,7 @@ fn from(new_session: &NewSession) -> RequestContext {
 }
 
 /// The right password; the device that is asked.
-async fn is_asked(world: &World, ada: &Person, context: &RequestContext) -> Result<Challenge, Stop> {
+async fn is_asked(world: &World, ada: &Person, context: &RequestContext) -> Result<LoginChallenge, Stop> {
     match world.engine.sign_in("ada", &ada.password.as_str().into(), context).await? {
         SignIn::Pending(challenge) => Ok(challenge),
         SignIn::Complete(_) => panic!("there is no second factor"),

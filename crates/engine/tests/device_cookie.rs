@@ -12,7 +12,7 @@ use std::{
 
 use countersign_engine::{
     BrowserToken, NewSession, Stop,
-    advance::{Challenge, RequestContext, SignIn},
+    advance::{LoginChallenge, RequestContext, SignIn},
     core::{Refusal, Secret, Status, flow::Purpose},
     memory::MemoryStore,
 };
@@ -23,7 +23,7 @@ fn from(browser: Option<&BrowserToken>) -> RequestContext {
 }
 
 /// Gives the right password.
-async fn is_asked(world: &World, person: &Person, context: &RequestContext) -> Result<Challenge, Stop> {
+async fn is_asked(world: &World, person: &Person, context: &RequestContext) -> Result<LoginChallenge, Stop> {
     match world.engine.sign_in(&person.user.name, &person.password.as_str().into(), context).await? {
         SignIn::Pending(challenge) => Ok(challenge),
         SignIn::Complete(_) => panic!("there is no second factor"),

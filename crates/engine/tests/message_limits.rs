@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     BrowserToken, Stop,
-    advance::{Challenge, Enrolment, RequestContext, SignIn},
+    advance::{Enrolment, LoginChallenge, RequestContext, SignIn},
     core::{DeviceName, Kind, Policy, Refusal, sending::EmailRule},
     memory::MemoryStore,
 };
@@ -42,7 +42,7 @@ async fn is_sent(world: &World, person: &Person, browser: Option<&BrowserToken>)
 }
 
 /// Signs in with the password.
-async fn asks(world: &World, person: &Person, browser: Option<&BrowserToken>) -> Challenge {
+async fn asks(world: &World, person: &Person, browser: Option<&BrowserToken>) -> LoginChallenge {
     let asked = world.engine.sign_in(&person.user.name, &person.password.as_str().into(), &from(browser)).await;
     let Ok(SignIn::Pending(challenge)) = asked else { panic!("{asked:?}") };
     challenge

@@ -3,7 +3,7 @@
 
 use countersign_engine::{
     BrowserToken,
-    advance::{Challenge, RequestContext, SignIn},
+    advance::{LoginChallenge, RequestContext, SignIn},
     core::{
         DeviceName,
         view::{AnswerForm, PromptView},
@@ -11,14 +11,14 @@ use countersign_engine::{
 };
 use countersign_testkit::{Person, World};
 
-async fn is_asked(world: &World, person: &Person, browser: Option<&BrowserToken>) -> Challenge {
+async fn is_asked(world: &World, person: &Person, browser: Option<&BrowserToken>) -> LoginChallenge {
     let context = RequestContext { browser: browser.cloned(), ..RequestContext::default() };
     let asked = world.engine.sign_in(&person.user.name, &person.password.as_str().into(), &context).await;
     let Ok(SignIn::Pending(challenge)) = asked else { panic!("{asked:?}") };
     challenge
 }
 
-fn shown(challenge: &Challenge) -> impl Iterator<Item = &PromptView> {
+fn shown(challenge: &LoginChallenge) -> impl Iterator<Item = &PromptView> {
     let view = &challenge.view;
     [&view.device].into_iter().chain(&view.others).chain(&view.disabled)
 }

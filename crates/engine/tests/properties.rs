@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use countersign_engine::{
     AttemptToken, NewSession, SignedIn, Stop,
-    advance::{Challenge, RequestContext, SignIn},
+    advance::{LoginChallenge, RequestContext, SignIn},
     core::{DeviceName, Kind, Level, Secret, SessionKey, Timestamp, flow::Purpose},
 };
 use countersign_testkit::{Person, SoftApp, World, rounds};
@@ -74,7 +74,7 @@ struct Play {
     world: World,
     ada: Person,
     password: String,
-    runs: Vec<Challenge>,
+    runs: Vec<LoginChallenge>,
     sessions: Vec<SignedIn>,
     setups: Vec<(AttemptToken, SoftApp)>,
     /// The apps that count.
@@ -333,7 +333,7 @@ impl Play {
 }
 
 fn device(
-    run: &Challenge,
+    run: &LoginChallenge,
     with: With,
     bob: &countersign_engine::core::DeviceId,
 ) -> Option<countersign_engine::core::DeviceId> {

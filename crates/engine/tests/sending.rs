@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use countersign_engine::{
     AttemptToken, Engine, NewSession, SignedIn, Stop,
-    advance::{Challenge, Enrolment, RequestContext, SignIn},
+    advance::{Enrolment, LoginChallenge, RequestContext, SignIn},
     core::{
         DeliveryStatus, DeviceName, Kind, Level, Refusal,
         throttle::ThrottleRule,
@@ -42,7 +42,7 @@ async fn with_sms(world: &World, name: &str) -> Person {
     person
 }
 
-async fn answers(engine: &Engine, challenge: &Challenge, code: &str) -> Result<NewSession, Stop> {
+async fn answers(engine: &Engine, challenge: &LoginChallenge, code: &str) -> Result<NewSession, Stop> {
     let context = RequestContext::default();
     engine
         .answer(&challenge.token, &challenge.view.device.id, &code.into(), &context)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     NewSession, SignedIn, Stop,
-    advance::{AtOnce, Challenge, Enrolment, RequestContext, Said},
+    advance::{AtOnce, Enrolment, LoginChallenge, RequestContext, Said},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, view::AnswerForm},
     memory::MemoryStore,
     restored,
@@ -38,7 +38,7 @@ async fn with_sms(world: &World) -> (Person, SignedIn) {
     (ada, signed_in)
 }
 
-async fn answers(world: &World, asked: &Challenge, code: &str) -> Result<NewSession, Stop> {
+async fn answers(world: &World, asked: &LoginChallenge, code: &str) -> Result<NewSession, Stop> {
     let device = &asked.view.device.id;
     world
         .engine
@@ -47,7 +47,7 @@ async fn answers(world: &World, asked: &Challenge, code: &str) -> Result<NewSess
         .map(|(new_session, _)| new_session)
 }
 
-fn good_until(asked: &Challenge) -> Option<countersign_engine::core::Timestamp> {
+fn good_until(asked: &LoginChallenge) -> Option<countersign_engine::core::Timestamp> {
     match asked.view.device.answer {
         AnswerForm::Sent { until, .. } => until,
         other => panic!("no code is sent to it: {other:?}"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     NewSession, SignedIn, Stop,
-    advance::{Challenge, Enrolment, RequestContext},
+    advance::{Enrolment, LoginChallenge, RequestContext},
     core::{DeviceName, Kind, Refusal, method::question::Reply, view::AnswerForm},
     memory::MemoryStore,
 };
@@ -29,7 +29,7 @@ async fn with_key(world: &World) -> (Person, SoftYubikey) {
     (ada, key)
 }
 
-async fn answers(world: &World, challenge: &Challenge, typed: &str) -> Result<NewSession, Stop> {
+async fn answers(world: &World, challenge: &LoginChallenge, typed: &str) -> Result<NewSession, Stop> {
     let device = &challenge.view.device.id;
     let answered = world.engine.answer(&challenge.token, device, &typed.into(), &RequestContext::default()).await;
     answered.map(|(new_session, _)| new_session)

@@ -7,7 +7,7 @@ use std::{
 
 use countersign_engine::{
     AttemptToken, Clock, Engine, Keyring, NewSession, Parts, SessionToken, SignedIn, Stop, Store, User,
-    advance::{Challenge, Enrolment, RequestContext, SignIn},
+    advance::{Enrolment, LoginChallenge, RequestContext, SignIn},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, Timestamp, flow::Purpose, sending::EmailRule},
     memory::MemoryStore,
 };
@@ -123,7 +123,7 @@ impl Person {
     }
 
     /// Gives the right password and is asked for a device.
-    pub async fn is_asked(&self) -> Challenge {
+    pub async fn is_asked(&self) -> LoginChallenge {
         match self.enters_password().await {
             Ok(SignIn::Pending(challenge)) => challenge,
             other => panic!("{} is not asked for a device: {other:?}", self.user.name),

@@ -15,7 +15,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use countersign::engine::{
     Engine, NewSession, Stop,
-    advance::{Challenge, DeviceCookieSupport, RequestContext, SignIn},
+    advance::{DeviceCookieSupport, LoginChallenge, RequestContext, SignIn},
     core::Secret,
 };
 use tokio::{
@@ -71,8 +71,8 @@ impl<'a> Talk<'a> {
     }
 
     /// Asks for a device's answer until there is a right one, or the engine will not hear of it any more.
-    async fn second_step(&mut self, owed: &Challenge) -> io::Result<()> {
-        let Challenge { token, view, .. } = owed;
+    async fn second_step(&mut self, owed: &LoginChallenge) -> io::Result<()> {
+        let LoginChallenge { token, view, .. } = owed;
         self.say(&format!("ASK {}", view.device.kind)).await?;
         while let Some(answer) = self.lines.next_line().await? {
             match self.engine.answer(token, &view.device.id, &Secret::new(answer), &self.context).await {

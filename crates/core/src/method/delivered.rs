@@ -32,12 +32,12 @@ pub struct State {
     pub to: Address,
     /// The codes that were sent and are not over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    challenges: Vec<Challenge>,
+    challenges: Vec<SentCode>,
 }
 
 /// A code that was sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Challenge {
+pub struct SentCode {
     /// The delivery that carries it.
     pub delivery: DeliveryId,
     /// The run of the flow that asked for it.
@@ -58,7 +58,7 @@ pub struct Challenge {
     pub refunds: Vec<Refund>,
 }
 
-impl Challenge {
+impl SentCode {
     /// Whether the code is not over, and was not made by a clock that was ahead.
     fn is_good(&self, now: Timestamp) -> bool {
         self.until > now && self.until.is_credible_end(Policy::LONGEST_CODE, now)
@@ -105,24 +105,24 @@ impl State {
     }
 
     /// The code of this run, if one was sent that is not over.
-    pub fn challenge(&self, attempt: &AttemptId, now: Timestamp) -> Option<&Challenge> {
+    pub fn challenge(&self, attempt: &AttemptId, now: Timestamp) -> Option<&SentCode> {
         self.challenges.iter().find(|challenge| challenge.attempt == *attempt && challenge.is_good(now))
     }
 
     /// The code that an answer in this attempt is compared with, whether or not it has been used: the attempt's own or, at
     /// sign-in, the last one that was sent for a sign-in. One that has not been used comes first.
-    fn compared(&self, asked: Asked<'_>, now: Timestamp) -> Option<&Challenge> {
+    fn compared(&self, asked: Asked<'_>, now: Timestamp) -> Option<&SentCode> {
         let own = self.challenge(asked.attempt, now);
         let shared = || {
             let good = self.challenges.iter().rev().filter(move |challenge| challenge.is_good(now));
             good.filter(move |challenge| asked.purpose == Purpose::Login && challenge.is_shared(now))
         };
-        let is_unused = |challenge: &&Challenge| !asked.marks.is_spent(&challenge.mark());
+        let is_unused = |challenge: &&SentCode| !asked.marks.is_spent(&challenge.mark());
         own.filter(is_unused).or_else(|| shared().find(is_unused)).or(own).or_else(|| shared().next())
     }
 
     /// The code that is good in this attempt, if one is.
-    pub fn usable(&self, asked: Asked<'_>, now: Timestamp) -> Option<&Challenge> {
+    pub fn usable(&self, asked: Asked<'_>, now: Timestamp) -> Option<&SentCode> {
         self.compared(asked, now).filter(|challenge| !asked.marks.is_spent(&challenge.mark()))
     }
 
@@ -132,7 +132,7 @@ impl State {
     }
 
     /// The code that this delivery carries, if it is not over.
-    pub fn carried_by(&self, delivery: &DeliveryId, now: Timestamp) -> Option<&Challenge> {
+    pub fn carried_by(&self, delivery: &DeliveryId, now: Timestamp) -> Option<&SentCode> {
         self.challenges.iter().find(|challenge| challenge.delivery == *delivery && challenge.is_good(now))
     }
 
@@ -151,7 +151,7 @@ impl State {
 
     /// The same device with one challenge more, in the place of an earlier one of the same run; `None` if `most` others, or
     /// [`MOST_CHALLENGES`], are good at this moment.
-    pub fn with(mut self, challenge: Challenge, most: usize, now: Timestamp) -> Option<Self> {
+    pub fn with(mut self, challenge: SentCode, most: usize, now: Timestamp) -> Option<Self> {
         self.challenges.retain(|other| other.attempt != challenge.attempt && other.is_good(now));
         if self.challenges.len() >= most.min(MOST_CHALLENGES) {
             return None;

@@ -13,7 +13,7 @@ use countersign_core::{
     view::{AnswerForm, ChallengeView, PromptView},
 };
 
-use super::{Challenge, PASSWORD_ONLY, RequestContext, event, proved};
+use super::{LoginChallenge, PASSWORD_ONLY, RequestContext, event, proved};
 use crate::{
     AttemptToken, Engine, Fault, NewSession, SignedIn, Stop, User,
     repeat::Call,
@@ -33,7 +33,7 @@ pub enum SignIn {
     /// Nothing more is owed.
     Complete(NewSession),
     /// A device is owed.
-    Pending(Challenge),
+    Pending(LoginChallenge),
 }
 
 impl Engine {
@@ -110,13 +110,13 @@ impl Engine {
             };
             let challenge = self.challenge(&token, Some(&device.id), context).await?;
             let unsent = unsent.filter(|refusal| !has_code(&challenge.view.device, refusal));
-            return Ok(SignIn::Pending(Challenge { unsent, ..challenge }));
+            return Ok(SignIn::Pending(LoginChallenge { unsent, ..challenge }));
         }
         let standing = self.browser(user, context).await?.standing();
         let looking = self.looking(standing, Some(attempt), attempt.started);
         let view = ChallengeView::at_login(device, factors, looking);
         let (until, next) = (attempt.end(self.policy().login_timeout), attempt.next.clone());
-        Ok(SignIn::Pending(Challenge { token, view, until, next, unsent: None }))
+        Ok(SignIn::Pending(LoginChallenge { token, view, until, next, unsent: None }))
     }
 
     /// Writes a session that rests on the user having no second factor; `None` if that has changed meanwhile.
@@ -156,7 +156,7 @@ impl Engine {
         token: &AttemptToken,
         choice: Option<&DeviceId>,
         context: &RequestContext,
-    ) -> Result<Challenge, Stop> {
+    ) -> Result<LoginChallenge, Stop> {
         let (attempt, user) = self.pending(token).await?;
         if self.store().attempt_spent(&attempt.id).await? {
             return Err(Refusal::AttemptOver.into());
@@ -170,7 +170,7 @@ impl Engine {
         let looking = self.looking(standing, Some(&attempt), self.now());
         let view = ChallengeView::at_login(device, &factors, looking);
         let until = attempt.end(self.policy().login_timeout);
-        Ok(Challenge { token: token.clone(), view, until, next: attempt.next, unsent: None })
+        Ok(LoginChallenge { token: token.clone(), view, until, next: attempt.next, unsent: None })
     }
 
     /// The second step, answered.

@@ -17,7 +17,7 @@ use countersign_core::{
     sending::{self, Posted, Sending},
 };
 
-use super::{Challenge, RequestContext, login::owed_exactly, step_up::asked_exactly};
+use super::{LoginChallenge, RequestContext, login::owed_exactly, step_up::asked_exactly};
 use crate::{
     AttemptToken, Engine, Fault, SignedIn, Stop, User,
     port::{Gateway, Message, NotTaken, Taken},
@@ -47,7 +47,7 @@ impl Engine {
         token: &AttemptToken,
         choice: &DeviceId,
         context: &RequestContext,
-    ) -> Result<Challenge, Stop> {
+    ) -> Result<LoginChallenge, Stop> {
         let (attempt, user) = self.pending(token).await?;
         self.send_at_login(&user, &attempt, choice, context).await?;
         self.challenge(token, Some(choice), context).await
@@ -71,7 +71,7 @@ impl Engine {
         token: &AttemptToken,
         choice: &DeviceId,
         context: &RequestContext,
-    ) -> Result<Challenge, Stop> {
+    ) -> Result<LoginChallenge, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
         self.send_at_step_up(signed_in.user(), &attempt, choice, context).await?;
         self.step_up_challenge(signed_in, token, Some(choice)).await
@@ -165,7 +165,7 @@ impl Engine {
     fn message(
         &self,
         device: &Device,
-        challenge: &delivered::Challenge,
+        challenge: &delivered::SentCode,
         context: &RequestContext,
     ) -> Result<Message, Fault> {
         let State::Delivered(state) = &device.state.state else { return Err(Fault::new("address a message")) };
@@ -289,7 +289,7 @@ impl Engine {
         }
     }
 
-    async fn called(&self, call: &crate::CallToken) -> Result<delivered::Challenge, Stop> {
+    async fn called(&self, call: &crate::CallToken) -> Result<delivered::SentCode, Stop> {
         let (device, delivery) = self.open_call(call).ok_or(Refusal::AttemptOver)?;
         let device = self.store().device(&device).await?.ok_or(Refusal::AttemptOver)?;
         let device = self.open_device(device)?;

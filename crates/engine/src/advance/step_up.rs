@@ -12,7 +12,7 @@ use countersign_core::{
     view::ChallengeView,
 };
 
-use super::{Challenge, RequestContext, proved};
+use super::{LoginChallenge, RequestContext, proved};
 use crate::{
     AttemptToken, Engine, Fault, NewSession, ReplacingCall, SignedIn, Stop, User,
     session::{self, SessionParams},
@@ -28,7 +28,7 @@ impl Engine {
     }
 
     /// Asks for a device, the one chosen if it is this user's, or else the first of the strongest.
-    pub async fn begin_step_up(&self, signed_in: &SignedIn, choice: Option<&DeviceId>) -> Result<Challenge, Stop> {
+    pub async fn begin_step_up(&self, signed_in: &SignedIn, choice: Option<&DeviceId>) -> Result<LoginChallenge, Stop> {
         self.start_step_up(signed_in, choice, None).await
     }
 
@@ -39,7 +39,7 @@ impl Engine {
         level: Level,
         signed_in: &SignedIn,
         choice: Option<&DeviceId>,
-    ) -> Result<Challenge, Stop> {
+    ) -> Result<LoginChallenge, Stop> {
         self.start_step_up(signed_in, choice, Some(level)).await
     }
 
@@ -48,7 +48,7 @@ impl Engine {
         signed_in: &SignedIn,
         choice: Option<&DeviceId>,
         level: Option<Level>,
-    ) -> Result<Challenge, Stop> {
+    ) -> Result<LoginChallenge, Stop> {
         let now = self.now();
         let factors = self.open_factors(&signed_in.user().id).await?;
         step_up::can_renew(signed_in.session(), &factors, self.methods())?;
@@ -65,14 +65,14 @@ impl Engine {
         attempt: &Attempt,
         factors: &Factors,
         choice: Option<&DeviceId>,
-    ) -> Result<Challenge, Refusal> {
+    ) -> Result<LoginChallenge, Refusal> {
         let required = self.required(attempt);
         let device = step_up::asked(factors, choice, required)?;
         let looking = self.looking(Standing::InSession, Some(attempt), self.now());
         let mut view = ChallengeView::in_session(device, factors, looking);
         view.others.retain(|other| factors.device(&other.id).is_some_and(|other| required.includes(other, factors)));
         let until = attempt.end(self.policy().login_timeout);
-        Ok(Challenge { token, view, until, next: None, unsent: None })
+        Ok(LoginChallenge { token, view, until, next: None, unsent: None })
     }
 
     /// What this step-up requires of a device.
@@ -92,7 +92,7 @@ impl Engine {
         signed_in: &SignedIn,
         token: &AttemptToken,
         choice: Option<&DeviceId>,
-    ) -> Result<Challenge, Stop> {
+    ) -> Result<LoginChallenge, Stop> {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
         let factors = self.open_factors(&signed_in.user().id).await?;
         Ok(self.step_up_view(token.clone(), &attempt, &factors, choice)?)

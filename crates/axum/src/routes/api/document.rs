@@ -2,7 +2,7 @@
 
 use countersign_engine::{
     Caller, Engine, SignedIn,
-    advance::Challenge,
+    advance::LoginChallenge,
     core::{
         DeviceId, Proved, Timestamp,
         view::{AnswerForm, DeviceView, FactorsView, PromptView},
@@ -152,7 +152,7 @@ pub(super) struct Pending {
 impl Document for Pending {}
 
 impl Pending {
-    pub(super) fn of(challenge: &Challenge, visitor: &Visitor) -> Self {
+    pub(super) fn of(challenge: &LoginChallenge, visitor: &Visitor) -> Self {
         let view = &challenge.view;
         let unsent = matches!(view.device.answer, AnswerForm::Sent { until: None, .. });
         Self {

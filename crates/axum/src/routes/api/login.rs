@@ -5,7 +5,7 @@
 
 use countersign_engine::{
     AttemptToken, Stop,
-    advance::{Challenge, SignIn},
+    advance::{LoginChallenge, SignIn},
     core::{DeviceId, Refusal, Secret},
 };
 use serde::Deserialize;
@@ -46,7 +46,7 @@ pub(super) async fn start(call: Call<Credentials>) -> Result<Reply<Step>, Troubl
 }
 
 /// Says what is owed; a browser keeps the run in a cookie.
-fn pending<T>(call: &Call<T>, challenge: &Challenge) -> Reply<Pending> {
+fn pending<T>(call: &Call<T>, challenge: &LoginChallenge) -> Reply<Pending> {
     let mut owed = Pending::of(challenge, &call.visitor);
     if call.client == Client::Program {
         owed.login = Some(challenge.token.expose().to_owned());

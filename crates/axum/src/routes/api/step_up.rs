@@ -2,7 +2,7 @@
 
 use countersign_engine::{
     AttemptToken, ReplacingCall,
-    advance::Challenge,
+    advance::LoginChallenge,
     core::{DeviceId, Secret},
 };
 use serde::Deserialize;
@@ -30,7 +30,7 @@ pub(super) async fn begin(call: Call<StepUpBegin>) -> Result<Reply<Pending>, Tro
     Ok(pending(&call, &call.engine().begin_step_up(&signed_in, choice.as_ref()).await?))
 }
 
-fn pending<T>(call: &Call<T>, challenge: &Challenge) -> Reply<Pending> {
+fn pending<T>(call: &Call<T>, challenge: &LoginChallenge) -> Reply<Pending> {
     let mut owed = Pending::of(challenge, &call.visitor);
     owed.step_up = Some(challenge.token.expose().to_owned());
     owed.into()

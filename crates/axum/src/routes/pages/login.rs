@@ -18,7 +18,7 @@
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
     Stop,
-    advance::{Challenge, RequestContext, SignIn},
+    advance::{LoginChallenge, RequestContext, SignIn},
     core::{DeviceId, Kind, Refusal, Secret, Session, repeat::call, view::PromptView},
 };
 use minijinja::context;
@@ -139,7 +139,7 @@ async fn ask(visitor: &Visitor, choice: Option<&DeviceId>, next: Option<&LocalPa
         return on(&visitor.site().paths.login, next).into_response();
     };
     match visitor.engine().challenge(token, choice, &visitor.request_context()).await {
-        Ok(Challenge { view, until, .. }) => {
+        Ok(LoginChallenge { view, until, .. }) => {
             let context = context! {
                 device => prompt(&PromptView { answer: said.beside(view.device.answer), ..view.device }),
                 others => view.others.iter().map(prompt).collect::<Vec<_>>(),

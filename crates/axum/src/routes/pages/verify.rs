@@ -6,7 +6,7 @@
 use axum::response::Response;
 use countersign_engine::{
     self as engine, AttemptToken, ReplacingCall, Stop,
-    advance::Challenge,
+    advance::LoginChallenge,
     core::{DeviceId, Level, Refusal, Secret, repeat::call, view::PromptView},
 };
 use minijinja::context;
@@ -56,8 +56,8 @@ impl Target {
     }
 }
 
-async fn ask(visitor: &Visitor, challenge: Challenge, target: &Target, said: Said) -> Response {
-    let Challenge { token, view, .. } = challenge;
+async fn ask(visitor: &Visitor, challenge: LoginChallenge, target: &Target, said: Said) -> Response {
+    let LoginChallenge { token, view, .. } = challenge;
     let context = context! {
         device => prompt(&PromptView { answer: said.beside(view.device.answer), ..view.device }),
         others => view.others.iter().map(prompt).collect::<Vec<_>>(),
