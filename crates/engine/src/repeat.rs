@@ -114,7 +114,7 @@ impl Engine {
             let is_replaced = self.is_replaced(replaced).await?;
             return Err(if is_replaced { Refusal::SessionReplaced } else { Refusal::SignInNeeded }.into());
         };
-        self.repeated_grant(&call, context, Refusal::SignInNeeded).await
+        self.repeated_session(&call, context, Refusal::SignInNeeded).await
     }
 
     /// Whether another session took the place of this token's less than [`REPEAT_WINDOW`] ago, and is still running.
@@ -207,13 +207,13 @@ impl Engine {
     ) -> Result<NewSession, Stop> {
         match (outcome, call) {
             (Err(Stop::Refused(refusal)), Some(call)) if is_of_one_that_is_gone(&refusal) => {
-                self.repeated_grant(call, context, refusal).await
+                self.repeated_session(call, context, refusal).await
             }
             (outcome, _) => outcome,
         }
     }
 
-    pub(crate) async fn repeated_grant(
+    pub(crate) async fn repeated_session(
         &self,
         call: &Call<'_>,
         context: &RequestContext,

@@ -54,11 +54,11 @@ pub(crate) struct Question<'a> {
     /// repeated.
     pub(crate) repeat: Option<(&'a Call<'a>, &'a SessionToken)>,
     /// What comes true together with the proof.
-    pub(crate) new_session: &'a Granting<'a>,
+    pub(crate) on_success: &'a Completion<'a>,
 }
 
 type Permit<'a> = dyn Fn(&Factors<Sealed>, Timestamp) -> Result<DeviceId, Refusal> + Sync + 'a;
-type Granting<'a> = dyn Fn(&Draft<'_>, &Factors<Sealed>, Timestamp) -> OnSuccess + Sync + 'a;
+type Completion<'a> = dyn Fn(&Draft<'_>, &Factors<Sealed>, Timestamp) -> OnSuccess + Sync + 'a;
 
 /// What comes true together with a proof: a session and whatever else the flow writes.
 pub(crate) struct OnSuccess {
@@ -114,7 +114,7 @@ impl Engine {
     }
 
     async fn decide(&self, question: Question<'_>, trace: &mut Trace) -> Result<Proven, Stop> {
-        let Question { user, attempt, answer, context, stage, permit, repeat, new_session } = question;
+        let Question { user, attempt, answer, context, stage, permit, repeat, on_success } = question;
         let browser = self.browser(user, context).await?;
         let standing = standing(attempt, stage, &browser);
         let mut replied: Option<(Asked, Reply)> = None;
@@ -149,10 +149,10 @@ impl Engine {
                 None => judge(case, answer, now),
                 Some((asked, reply)) => judge_reply(case, asked, reply, now),
             };
-            let mut granted = None;
+            let mut created = None;
             if let Some(draft) = ruling.draft() {
-                let OnSuccess { session, mut changes } = grant(&draft, &factors, now);
-                self.observer().before_grant(user, &session).await?;
+                let OnSuccess { session, mut changes } = on_success(&draft, &factors, now);
+                self.observer().before_session(user, &session).await?;
                 let session = match repeat {
                     Some((call, token)) => self.repeatable(session, token, Some(call), now)?,
                     None => session,
@@ -163,7 +163,7 @@ impl Engine {
                 changes.extend(attempt.charge.as_ref().map(Charge::refund));
                 changes.extend(attempt.session.clone().map(SessionChange::Require).map(Change::Session));
                 changes.push(Change::Session(SessionChange::Create(session.clone())));
-                granted = Some((session, remembered.token));
+                created = Some((session, remembered.token));
                 ruling = ruling.if_verified(changes);
             }
             ruling = match ruling.settle_unwritten() {
@@ -171,7 +171,7 @@ impl Engine {
                 Err(ruling) => ruling,
             };
             let receipt = self.commit(ruling.batch()).await?;
-            match (ruling.settle(&receipt), granted) {
+            match (ruling.settle(&receipt), created) {
                 (Settled::Verified(_), Some((session, browser))) => {
                     return Ok(Proven { session, browser, repeated: None });
                 }

@@ -258,7 +258,7 @@ async fn t5_a_failing_hook_lets_nobody_in() {
 
     #[async_trait]
     impl Observer for Hook {
-        async fn before_grant(&self, _: &User, _: &Session) -> Result<(), Fault> {
+        async fn before_session(&self, _: &User, _: &Session) -> Result<(), Fault> {
             match self.0.load(std::sync::atomic::Ordering::SeqCst) {
                 0 => Ok(()),
                 1 => Err(Fault::new("ask the hook")),

@@ -90,7 +90,7 @@ struct Moody(AtomicU8);
 
 #[async_trait]
 impl Observer for Moody {
-    async fn before_grant(&self, _: &User, _: &Session) -> Result<(), Fault> {
+    async fn before_session(&self, _: &User, _: &Session) -> Result<(), Fault> {
         match self.0.load(Ordering::SeqCst) {
             0 => Ok(()),
             1 => Err(Fault::because("ask the host", "a cause with a secret in it")),

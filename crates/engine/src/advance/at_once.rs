@@ -106,7 +106,9 @@ impl Engine {
             match login::owed(&factors, None)? {
                 login::Owed::Nothing { factors } => {
                     let attempt = charged(self.run(user, PLACE, None, now));
-                    if let Some(new_session) = self.grant_without_factor(user, &attempt, factors, context, now).await? {
+                    if let Some(new_session) =
+                        self.sign_in_without_factor(user, &attempt, factors, context, now).await?
+                    {
                         return Ok(AtOnce::Done(new_session));
                     }
                 }

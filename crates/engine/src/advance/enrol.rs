@@ -287,7 +287,7 @@ impl Engine {
                     Ok(id.clone())
                 },
                 repeat: call.as_ref().map(|call| (call, &token)),
-                new_session: &|draft, factors, now| {
+                on_success: &|draft, factors, now| {
                     let session = session::row(&token, SessionParams::renewed(user, draft, old, now), now);
                     let confirmed = proved(EventKind::DeviceConfirmed, &attempt, draft, context, now);
                     let replaced = attempt.replaces.as_ref().and_then(|id| factors.device(id));

@@ -83,7 +83,9 @@ impl Engine {
             match login::owed(&factors, None)? {
                 login::Owed::Device(device) => return self.owe(user, &attempt, device, &factors, context).await,
                 login::Owed::Nothing { factors } => {
-                    if let Some(new_session) = self.grant_without_factor(user, &attempt, factors, context, now).await? {
+                    if let Some(new_session) =
+                        self.sign_in_without_factor(user, &attempt, factors, context, now).await?
+                    {
                         return Ok(SignIn::Complete(new_session));
                     }
                 }
@@ -120,7 +122,7 @@ impl Engine {
     }
 
     /// Writes a session that rests on the user having no second factor; `None` if that has changed meanwhile.
-    pub(super) async fn grant_without_factor(
+    pub(super) async fn sign_in_without_factor(
         &self,
         user: &User,
         attempt: &Attempt,
@@ -132,7 +134,7 @@ impl Engine {
         let terms =
             SessionParams { user, level: PASSWORD_ONLY, device: None, method: None, signed_in: now, verified: None };
         let session = session::row(&token, terms, now);
-        self.observer().before_grant(user, &session).await?;
+        self.observer().before_session(user, &session).await?;
         let mut changes = vec![
             Change::Account(AccountChange::RequireFactorSet { user: user.id.clone(), expected_version: factors }),
             Change::Session(SessionChange::Create(session.clone())),
@@ -211,7 +213,7 @@ impl Engine {
                 stage: Status::Active,
                 permit: &|factors, _| owed_exactly(factors, choice),
                 repeat: call.map(|call| (call, &token)),
-                new_session: &|draft, _, now| {
+                on_success: &|draft, _, now| {
                     let terms = SessionParams::proved(user, draft, attempt.started, now);
                     let signed_in = proved(EventKind::SignedIn, attempt, draft, context, now);
                     let changes =

@@ -264,7 +264,7 @@ impl Engine {
             Tried::Wrong(charge) => {
                 // Perhaps because this very call has changed it a moment ago.
                 let Some(call) = call else { return Err(Refusal::PasswordWrong.into()) };
-                let repeated = self.repeated_grant(call, context, Refusal::PasswordWrong).await;
+                let repeated = self.repeated_session(call, context, Refusal::PasswordWrong).await;
                 if repeated.is_ok() {
                     self.give_back_wrong(&charge, user, context).await?;
                 }
@@ -395,16 +395,12 @@ pub(super) fn removed(device: &Device<Sealed>, event: Event) -> Event {
 }
 
 /// The end of a device, and of the sessions and tokens that it verified, but for one session and one grant.
-pub(super) fn removal(
-    device: &Device<Sealed>,
-    session: Option<SessionKey>,
-    new_session: Option<&FamilyId>,
-) -> [Change; 3] {
+pub(super) fn removal(device: &Device<Sealed>, session: Option<SessionKey>, family: Option<&FamilyId>) -> [Change; 3] {
     let (user, id) = (device.user.clone(), device.id.clone());
     [
         Change::Device(DeviceChange::Remove { device: id.clone(), expected_version: device.version }),
         Change::Session(SessionChange::EndVerifiedBy { user: user.clone(), device: id.clone(), except: session }),
-        Change::Token(TokenChange::RevokeVerifiedBy { user, device: id, except: new_session.cloned() }),
+        Change::Token(TokenChange::RevokeVerifiedBy { user, device: id, except: family.cloned() }),
     ]
 }
 

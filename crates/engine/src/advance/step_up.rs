@@ -124,7 +124,7 @@ impl Engine {
                 stage: Status::Active,
                 permit: &|factors, _| asked_exactly(factors, choice, self.required(&attempt)),
                 repeat: call.as_ref().map(|call| (call, &token)),
-                new_session: &|draft, factors, now| {
+                on_success: &|draft, factors, now| {
                     let session = session::row(&token, SessionParams::renewed(user, draft, old, now), now);
                     let verified = proved(EventKind::Verified, &attempt, draft, context, now);
                     let mut changes = vec![

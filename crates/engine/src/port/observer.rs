@@ -13,7 +13,7 @@ pub trait Observer: Debug + Send + Sync {
     /// Somebody is about to be let in, or to become surer: by a sign-in, a step-up or a setup. A fault here, or a panic,
     /// stops that, and no session comes to be. May be asked more than once for one grant, and a grant that was asked
     /// about may still lose a race and not come true.
-    async fn before_grant(&self, _user: &User, _session: &Session) -> Result<(), Fault> {
+    async fn before_session(&self, _user: &User, _session: &Session) -> Result<(), Fault> {
         Ok(())
     }
 

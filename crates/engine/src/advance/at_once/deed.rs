@@ -145,7 +145,7 @@ impl Engine {
                 stage: Status::Active,
                 permit: &|factors, _| asked_exactly(factors, &device.id, self.required(&attempt)),
                 repeat: None,
-                new_session: &|draft, _, now| {
+                on_success: &|draft, _, now| {
                     let terms = SessionParams::proved(user, draft, own.signed_in, now);
                     let verified =
                         Change::Event(EventChange::Record(proved(EventKind::Verified, &attempt, draft, context, now)));

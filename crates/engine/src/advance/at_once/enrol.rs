@@ -64,7 +64,7 @@ impl Engine {
                 Ok(device.id.clone())
             },
             repeat: None,
-            new_session: &|draft, factors, now| {
+            on_success: &|draft, factors, now| {
                 let changes = vec![
                     joined(user, factors, factors.default_with(draft.device(), None)),
                     Change::Session(SessionChange::EndAll { user: user.id.clone() }),
