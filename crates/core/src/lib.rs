@@ -59,7 +59,7 @@ pub use node::{KeyComparison, Node};
 pub use policy::{Policy, PolicyError};
 pub use refusal::Refusal;
 pub use repeat::{Predecessor, Repeat, SealedResult};
-pub use ruling::{Case, Ruling, Settled, Verified, judge, judge_different, judge_reply};
+pub use ruling::{Case, Ruling, Settled, Verified, judge, judge_different, judge_response};
 pub use secret::Secret;
 pub use session::{Session, SessionKey};
 pub use time::Timestamp;

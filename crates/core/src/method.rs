@@ -8,8 +8,8 @@ pub mod backup_codes;
 pub mod delivered;
 pub mod foreign;
 pub mod hotp;
-pub mod question;
 pub mod totp;
+pub mod validation;
 pub mod yubikey;
 
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use crate::{AttemptId, Change, Device, Kind, Level, Secret, Timestamp, flow::Pur
 use self::{
     foreign::ForeignMethod,
     hotp::HotpRule,
-    question::{Question, Reply},
     totp::TotpRule,
+    validation::{ValidationRequest, ValidationResponse},
 };
 
 /// The memory of one device's method, as it is sealed and stored.
@@ -73,7 +73,7 @@ pub enum Check {
     /// It is wrong.
     Wrong,
     /// Somebody else knows.
-    Ask(Question),
+    Ask(ValidationRequest),
     /// It is right, unless `mark` is spent.
     Right {
         /// What accepting it uses up.
@@ -119,7 +119,7 @@ impl Methods {
                 let asked = delivered::Asked { attempt, purpose, marks: &device.state.marks };
                 delivered::check(state, asked, answer, now)
             }
-            State::Yubikey(state) => yubikey::check(state, answer, || question::nonce(attempt, device.version)),
+            State::Yubikey(state) => yubikey::check(state, answer, || validation::nonce(attempt, device.version)),
             State::BackupCodes(state) => backup_codes::check(state, answer),
             State::Foreign(state) => {
                 self.foreign(&device.kind).map_or(Check::Unknown, |method| foreign::check(method, state, answer, now))
@@ -128,9 +128,14 @@ impl Methods {
     }
 
     /// Has the device's method look at what a service said of an answer.
-    pub(crate) fn take(device: &Device, question: &Question, reply: &Reply, now: Timestamp) -> Check {
+    pub(crate) fn take(
+        device: &Device,
+        request: &ValidationRequest,
+        reply: &ValidationResponse,
+        now: Timestamp,
+    ) -> Check {
         match &device.state.state {
-            State::Yubikey(state) => yubikey::take(state, question, reply, now),
+            State::Yubikey(state) => yubikey::take(state, request, reply, now),
             _ => Check::Unknown,
         }
     }

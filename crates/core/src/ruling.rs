@@ -11,7 +11,7 @@
 //!                         no failure of the device's, and at five the session ends)
 //!              right, mark spent ──▶ refused as used, no failure counted
 //!              right, mark fresh ──▶ verified, mark spent, failures forgotten
-//!              a service knows ──▶ one failure more, and a question ──reply──▶ judge_reply ──▶ as above, or the
+//!              a service knows ──▶ one failure more, and a request ──reply──▶ judge_response ──▶ as above, or the
 //!                                                                              failure is taken back
 //! ```
 
@@ -25,7 +25,7 @@ use crate::{
     mark::Mark,
     method::{
         Check, Methods,
-        question::{self, Question, Reply},
+        validation::{self, ValidationRequest, ValidationResponse},
     },
     throttle::Throttle,
 };
@@ -69,7 +69,7 @@ pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
         Check::Mistyped => Ruling::refused(Refusal::CodeMistyped, vec![]),
         Check::NothingSent => Ruling::refused(Refusal::NothingSent, vec![]),
         Check::Wrong => wrong(&case, failed(&case, now), case.session.map(|session| session.charge(now)), now),
-        Check::Ask(question) => ask(&case, question, now),
+        Check::Ask(request) => ask(&case, request, now),
         // Nothing is written: whoever repeats a code for ever is to cost no row and no sync.
         Check::Right { mark, .. } if device.state.marks.is_spent(&mark) => Ruling::refused(used(device, now), vec![]),
         Check::Right { mark, next, changes } => right(&case, mark, next, changes, now),
@@ -77,22 +77,27 @@ pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
 }
 
 /// Judges what a service said of an answer, on the device as it is by now. The failure that asking was charged at stands
-/// if the answer is wrong, and is taken back if it is right, was used before, or nobody could say. A reply to a question
+/// if the answer is wrong, and is taken back if it is right, was used before, or nobody could say. A reply to a request
 /// that this device did not ask, or that was answered already, opens nothing.
-pub fn judge_reply(case: Case<'_>, question: &Question, reply: &Reply, now: Timestamp) -> Ruling {
+pub fn judge_response(
+    case: Case<'_>,
+    request: &ValidationRequest,
+    reply: &ValidationResponse,
+    now: Timestamp,
+) -> Ruling {
     let mut device = next_version(case.device);
-    let was_open = question::close(&mut device.state, question);
+    let was_open = validation::close(&mut device.state, request);
     if device.status != case.stage || !was_open {
         return Ruling::refused(Refusal::AttemptOver, vec![]);
     }
-    if *reply == Reply::Wrong {
+    if *reply == ValidationResponse::Wrong {
         return wrong(&case, device, None, now);
     }
     device.throttle = device.throttle.forgiven(case.admission.standing);
     let refund = case.session.map(SessionFailures::refund);
     let forgiven = |device| refund.into_iter().chain([Change::Device(DeviceChange::Update(device))]).collect();
-    match (reply, Methods::take(&device, question, reply, now)) {
-        (Reply::Unavailable, _) => Ruling::refused(Refusal::MethodUnavailable, forgiven(device)),
+    match (reply, Methods::take(&device, request, reply, now)) {
+        (ValidationResponse::Unavailable, _) => Ruling::refused(Refusal::MethodUnavailable, forgiven(device)),
         (_, Check::Right { mark, next, changes }) if !device.state.marks.is_spent(&mark) => {
             let case = Case { device: &Device { version: case.device.version, ..device }, ..case };
             right(&case, mark, next, changes, now)
@@ -135,16 +140,16 @@ fn failed(case: &Case<'_>, now: Timestamp) -> Device {
     device
 }
 
-/// Charges the question as a failure, and keeps its nonce. Where that failure would disable the device, it counts as disabled
+/// Charges the request as a failure, and keeps its nonce. Where that failure would disable the device, it counts as disabled
 /// for every other one from now on.
-fn ask(case: &Case<'_>, question: Question, now: Timestamp) -> Ruling {
+fn ask(case: &Case<'_>, request: ValidationRequest, now: Timestamp) -> Ruling {
     let mut device = failed(case, now);
-    question::keep(&mut device.state, &question, case.admission.standing);
+    validation::keep(&mut device.state, &request, case.admission.standing);
     let disables = case.admission.disables(&device, device.throttle.failures);
     let moved = (case.stage == Status::Active && disables && case.session.is_none()).then(|| moved(case));
     let charge = case.session.map(|session| session.charge(now));
     let changes = moved.into_iter().chain(charge).chain([Change::Device(DeviceChange::Update(device))]).collect();
-    Ruling { batch: Batch::new(changes), outcome: Outcome::Asked(question) }
+    Ruling { batch: Batch::new(changes), outcome: Outcome::Asked(request) }
 }
 
 /// A wrong answer, whose failure `device` counts already; in a session, `charge` counts it there unless that was done.
@@ -244,7 +249,7 @@ pub struct Ruling {
 #[derive(Debug)]
 enum Outcome {
     Verified(Verified),
-    Asked(Question),
+    Asked(ValidationRequest),
     Refused(Refusal),
 }
 
@@ -291,7 +296,7 @@ impl Ruling {
         }
         match self.outcome {
             Outcome::Verified(proof) => Settled::Verified(proof),
-            Outcome::Asked(question) => Settled::Ask(question),
+            Outcome::Asked(request) => Settled::Ask(request),
             Outcome::Refused(refusal) => Settled::Refused(refusal),
         }
     }
@@ -326,7 +331,7 @@ pub enum Settled {
     /// The answer was refused, and what that costs is written.
     Refused(Refusal),
     /// A service is to be asked, and what asking costs is written.
-    Ask(Question),
+    Ask(ValidationRequest),
     /// Something moved meanwhile, nothing was written: load afresh and judge again.
     Again,
 }

@@ -8,12 +8,13 @@ use countersign_core::{
     Account, AccountChange, AttemptId, Batch, Case, Change, Device, DeviceChange, DeviceId, DeviceName, Envelope,
     Factors, Kind, Refusal, Ruling, Sealed, Settled, Status, Timestamp, UserId,
     admission::Admission,
-    judge, judge_reply,
+    judge, judge_response,
     method::{
         Methods, State,
         backup_codes::{self, BackupCode},
-        question::{Question, Reply},
-        totp, yubikey,
+        totp,
+        validation::{ValidationRequest, ValidationResponse},
+        yubikey,
     },
     otp::Key,
     throttle::{
@@ -42,7 +43,7 @@ const DEEDS: [Deed; 4] = [Deed::Answer(APP), Deed::Answer(KEY), Deed::Answer(COD
 #[derive(Clone)]
 struct Play {
     factors: Factors,
-    open: Vec<Question>,
+    open: Vec<ValidationRequest>,
     looked_at: [u32; 3],
 }
 
@@ -81,7 +82,7 @@ impl Play {
             address: None,
         };
         let ruling = match reply {
-            Some(question) => judge_reply(case, &question, &Reply::Wrong, NOW),
+            Some(question) => judge_response(case, &question, &ValidationResponse::Wrong, NOW),
             None => judge(case, &wrong_answer(place).into(), NOW),
         };
         let is_answer = matches!(deed, Deed::Answer(_));
@@ -184,23 +185,24 @@ fn t129_questions_of_a_stranger_do_not_displace_the_owners() {
     const MANY: u32 = 20;
     let mut key = device(Kind::YUBIKEY, State::Yubikey(yubikey::State::unbound()));
     let (account, methods) = (Account::new(UserId::new("ada")), Methods::default());
-    let judges = |device: &Device, run: &AttemptId, standing, reply: Option<(&Question, Reply)>| {
-        let case = Case {
-            device,
-            account: &account,
-            attempt: run,
-            purpose: countersign_core::flow::Purpose::Login,
-            admission: Admission { rule: &ThrottleRule::OFF, standing, another_disabled: false },
-            session: None,
-            methods: &methods,
-            stage: Status::Active,
-            address: None,
+    let judges =
+        |device: &Device, run: &AttemptId, standing, reply: Option<(&ValidationRequest, ValidationResponse)>| {
+            let case = Case {
+                device,
+                account: &account,
+                attempt: run,
+                purpose: countersign_core::flow::Purpose::Login,
+                admission: Admission { rule: &ThrottleRule::OFF, standing, another_disabled: false },
+                session: None,
+                methods: &methods,
+                stage: Status::Active,
+                address: None,
+            };
+            match reply {
+                Some((question, reply)) => judge_response(case, question, &reply, NOW),
+                None => judge(case, &wrong_answer(KEY).into(), NOW),
+            }
         };
-        match reply {
-            Some((question, reply)) => judge_reply(case, question, &reply, NOW),
-            None => judge(case, &wrong_answer(KEY).into(), NOW),
-        }
-    };
     let asks = |key: &mut Device, run: &str, standing| {
         let ruling = judges(key, &AttemptId::new(run), standing, None);
         *key = ruling.batch().changes().iter().find_map(updated).unwrap();
@@ -212,7 +214,7 @@ fn t129_questions_of_a_stranger_do_not_displace_the_owners() {
     for number in 0..MANY {
         asks(&mut key, &format!("attempt-of-the-stranger-{number}"), Unrecognized);
     }
-    let right = Reply::Right { counter: Some(1) };
+    let right = ValidationResponse::Right { counter: Some(1) };
     let ruling = judges(&key, &AttemptId::new("attempt-of-the-owner"), Recognized, Some((&owners, right.clone())));
     assert!(ruling.draft().is_some(), "the owner's reply is taken");
     // And it is taken once: the batch closes the question.

@@ -19,8 +19,8 @@ use countersign_core::{
     Session, SessionChange, SessionKey, Settled, Status, Timestamp, Written,
     admission::Admission,
     flow::{Attempt, Charge, step_up::SessionFailures},
-    judge, judge_reply,
-    method::question::{Question as Asked, Reply},
+    judge, judge_response,
+    method::validation::{ValidationRequest, ValidationResponse},
     ruling::Draft,
     throttle::Standing,
 };
@@ -37,7 +37,7 @@ const ROUNDS: u32 = 1000;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One answer, and what depends on it.
-pub(crate) struct Question<'a> {
+pub(crate) struct Submission<'a> {
     /// Who answers.
     pub(crate) user: &'a User,
     /// In which run of which flow.
@@ -89,10 +89,10 @@ struct Trace {
 }
 
 impl Engine {
-    pub(crate) async fn verify(&self, question: Question<'_>) -> Result<Proven, Stop> {
+    pub(crate) async fn verify(&self, submission: Submission<'_>) -> Result<Proven, Stop> {
         let mut trace = Trace::default();
-        let (repeat, context) = (question.repeat, question.context);
-        let mut decided = self.decide(question, &mut trace).await;
+        let (repeat, context) = (submission.repeat, submission.context);
+        let mut decided = self.decide(submission, &mut trace).await;
         if let (Err(Stop::Refused(refusal)), Some((call, _))) = (&decided, repeat)
             && repeat::is_of_one_that_is_gone(refusal)
         {
@@ -113,11 +113,11 @@ impl Engine {
         decided
     }
 
-    async fn decide(&self, question: Question<'_>, trace: &mut Trace) -> Result<Proven, Stop> {
-        let Question { user, attempt, answer, context, stage, permit, repeat, on_success } = question;
+    async fn decide(&self, submission: Submission<'_>, trace: &mut Trace) -> Result<Proven, Stop> {
+        let Submission { user, attempt, answer, context, stage, permit, repeat, on_success } = submission;
         let browser = self.browser(user, context).await?;
         let standing = standing(attempt, stage, &browser);
-        let mut replied: Option<(Asked, Reply)> = None;
+        let mut replied: Option<(ValidationRequest, ValidationResponse)> = None;
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             trace.rounds = trace.rounds.saturating_add(1);
@@ -147,7 +147,7 @@ impl Engine {
             };
             let mut ruling = match &replied {
                 None => judge(case, answer, now),
-                Some((asked, reply)) => judge_reply(case, asked, reply, now),
+                Some((asked, reply)) => judge_response(case, asked, reply, now),
             };
             let mut created = None;
             if let Some(draft) = ruling.draft() {
@@ -218,10 +218,10 @@ impl Engine {
     }
 
     /// Asks whoever knows.
-    async fn ask(&self, asked: &Asked) -> Reply {
+    async fn ask(&self, asked: &ValidationRequest) -> ValidationResponse {
         match self.validator() {
             Some(validator) => validator.ask(asked).await,
-            None => Reply::Unavailable,
+            None => ValidationResponse::Unavailable,
         }
     }
 

@@ -14,9 +14,9 @@ use countersign_engine::core::{
         backup_codes::{self, BackupCode},
         delivered,
         foreign::{self, ForeignMethod, Word},
-        hotp,
-        question::{Question, Reply},
-        totp, yubikey,
+        hotp, totp,
+        validation::{ValidationRequest, ValidationResponse},
+        yubikey,
     },
     otp::{Code, Digits, Key, yubikey::Token},
     sending::{self, Sending, SendingRule},
@@ -179,11 +179,11 @@ impl RightAnswers for TheKey {
     }
 
     /// The service knows this key, and tells its counter.
-    fn reply(&self, question: &Question) -> Reply {
+    fn reply(&self, question: &ValidationRequest) -> ValidationResponse {
         let token = Token::parse(question.answer.expose()).unwrap();
         match self.0.key.decrypt(&token) {
-            Ok(plain) => Reply::Right { counter: Some(plain.counter()) },
-            Err(_) => Reply::Wrong,
+            Ok(plain) => ValidationResponse::Right { counter: Some(plain.counter()) },
+            Err(_) => ValidationResponse::Wrong,
         }
     }
 }

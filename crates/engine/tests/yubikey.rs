@@ -6,7 +6,7 @@ use std::sync::Arc;
 use countersign_engine::{
     NewSession, SignedIn, Stop,
     advance::{Enrolment, LoginChallenge, RequestContext},
-    core::{DeviceName, Kind, Refusal, method::question::Reply, view::AnswerForm},
+    core::{DeviceName, Kind, Refusal, method::validation::ValidationResponse, view::AnswerForm},
     memory::MemoryStore,
 };
 use countersign_testkit::{Person, SoftYubikey, World, refusal};
@@ -59,10 +59,10 @@ async fn an_answer_opens_the_door_once_whatever_the_service_says() {
     answers(&world, &ada.is_asked().await, &typed).await.unwrap();
     assert_eq!(refusal(answers(&world, &ada.is_asked().await, &typed).await), Refusal::CodeUsed);
     assert_eq!(failures(&world, &ada).await, 0);
-    world.validator.says(Some(Reply::Right { counter: Some(500) }));
+    world.validator.says(Some(ValidationResponse::Right { counter: Some(500) }));
     answers(&world, &ada.is_asked().await, &key.touch()).await.unwrap();
     for counter in [500, 499] {
-        world.validator.says(Some(Reply::Right { counter: Some(counter) }));
+        world.validator.says(Some(ValidationResponse::Right { counter: Some(counter) }));
         assert_eq!(refusal(answers(&world, &ada.is_asked().await, &key.touch()).await), Refusal::CodeUsed);
     }
 }
@@ -72,11 +72,11 @@ async fn a_wrong_answer_is_charged_and_nobodys_answer_is_not() {
     let world = world();
     let (ada, key) = with_key(&world).await;
     for (reply, refused, counted) in [
-        (Reply::Unavailable, Refusal::MethodUnavailable, 0),
-        (Reply::Used, Refusal::CodeUsed, 0),
-        (Reply::Wrong, Refusal::CodeWrong, 1),
-        (Reply::Unavailable, Refusal::MethodUnavailable, 1),
-        (Reply::Wrong, Refusal::CodeWrong, 2),
+        (ValidationResponse::Unavailable, Refusal::MethodUnavailable, 0),
+        (ValidationResponse::Used, Refusal::CodeUsed, 0),
+        (ValidationResponse::Wrong, Refusal::CodeWrong, 1),
+        (ValidationResponse::Unavailable, Refusal::MethodUnavailable, 1),
+        (ValidationResponse::Wrong, Refusal::CodeWrong, 2),
     ] {
         world.validator.says(Some(reply));
         assert_eq!(refusal(answers(&world, &ada.is_asked().await, &key.touch()).await), refused);
@@ -93,7 +93,9 @@ async fn a_key_that_nobody_knows_is_not_set_up() {
     let world = world();
     let ada = world.user("ada");
     let signed_in = ada.signs_in_with_password().await;
-    for (reply, refused) in [(Reply::Wrong, Refusal::CodeWrong), (Reply::Unavailable, Refusal::MethodUnavailable)] {
+    for (reply, refused) in
+        [(ValidationResponse::Wrong, Refusal::CodeWrong), (ValidationResponse::Unavailable, Refusal::MethodUnavailable)]
+    {
         world.validator.says(Some(reply));
         assert_eq!(refusal(confirms(&world, &signed_in, &SoftYubikey::new(7).touch()).await), refused);
     }

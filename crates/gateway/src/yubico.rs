@@ -1,7 +1,7 @@
 //! A validation service that knows YubiKeys (the Yubico validation protocol, version 2.0).
 //!
 //! Every address is asked at once, and the first clear word counts: one that is signed with the shared secret, names our own
-//! question, and says of this very answer that it is right, wrong or was used before. Everything else is no word at all. The
+//! request, and says of this very answer that it is right, wrong or was used before. Everything else is no word at all. The
 //! answer and its nonce are in no log. Without a secret the reply cannot be checked; TLS then is all there is to trust in.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -11,7 +11,7 @@ use countersign_engine::{
     Fault,
     core::{
         Secret,
-        method::question::{Question, Reply},
+        method::validation::{ValidationRequest, ValidationResponse},
     },
     port::Validator,
 };
@@ -58,7 +58,7 @@ pub enum YubicoError {
 
 /// What a service replied, as far as it can be believed.
 enum Word {
-    Said(Reply),
+    Said(ValidationResponse),
     /// What was wrong with it, in a word for the log.
     Unclear(String),
 }
@@ -86,13 +86,13 @@ impl YubicoService {
         })
     }
 
-    /// The fields of a question, signed.
-    fn fields(&self, question: &Question) -> BTreeMap<&'static str, Zeroizing<String>> {
+    /// The fields of a request, signed.
+    fn fields(&self, request: &ValidationRequest) -> BTreeMap<&'static str, Zeroizing<String>> {
         let text = |text: &str| Zeroizing::new(text.to_owned());
         let mut fields = BTreeMap::from([
             ("id", text(&self.id)),
-            ("nonce", text(&question.nonce)),
-            ("otp", text(question.answer.expose())),
+            ("nonce", text(&request.nonce)),
+            ("otp", text(request.answer.expose())),
             ("timestamp", text("1")),
         ]);
         if let Some(signature) = self.signature(fields.iter().map(|(name, value)| (*name, value.as_str()))) {
@@ -118,8 +118,8 @@ impl YubicoService {
         self.secret.is_none() || expected().is_some_and(is)
     }
 
-    async fn ask_at(&self, url: &Url, question: &Question) -> Word {
-        let fields = self.fields(question);
+    async fn ask_at(&self, url: &Url, request: &ValidationRequest) -> Word {
+        let fields = self.fields(request);
         let query: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut url = url.clone();
         url.query_pairs_mut().extend_pairs(query);
@@ -132,14 +132,14 @@ impl YubicoService {
             return Word::Unclear(format!("status {}", status.as_u16()));
         }
         match request::body(response).await.map(String::from_utf8) {
-            Ok(Ok(text)) => self.read(&text, question),
+            Ok(Ok(text)) => self.read(&text, request),
             Ok(Err(_)) => Word::Unclear("a reply that is no text".into()),
             Err(cause) => Word::Unclear(cause),
         }
     }
 
     /// What a reply says, if it is to be believed.
-    fn read(&self, text: &str, question: &Question) -> Word {
+    fn read(&self, text: &str, request: &ValidationRequest) -> Word {
         let unclear = |what: &str| Word::Unclear(what.to_owned());
         let mut fields = BTreeMap::new();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -158,12 +158,12 @@ impl YubicoService {
         }
         let status = fields.get("status").copied().unwrap_or_default();
         let is = |name, expected: &str| fields.get(name).is_some_and(|value| *value == expected);
-        let is_ours = is("nonce", &question.nonce) && is("otp", question.answer.expose());
+        let is_ours = is("nonce", &request.nonce) && is("otp", request.answer.expose());
         match status {
-            "OK" | "REPLAYED_OTP" | "BAD_OTP" if !is_ours => unclear("a reply to another question"),
-            "OK" => Word::Said(Reply::Right { counter: counter(&fields) }),
-            "REPLAYED_OTP" => Word::Said(Reply::Used),
-            "BAD_OTP" => Word::Said(Reply::Wrong),
+            "OK" | "REPLAYED_OTP" | "BAD_OTP" if !is_ours => unclear("a reply to another request"),
+            "OK" => Word::Said(ValidationResponse::Right { counter: counter(&fields) }),
+            "REPLAYED_OTP" => Word::Said(ValidationResponse::Used),
+            "BAD_OTP" => Word::Said(ValidationResponse::Wrong),
             "REPLAYED_REQUEST"
             | "BAD_SIGNATURE"
             | "MISSING_PARAMETER"
@@ -194,15 +194,15 @@ impl fmt::Debug for YubicoService {
 
 #[async_trait]
 impl Validator for YubicoService {
-    async fn ask(&self, question: &Question) -> Reply {
-        let mut asked: FuturesUnordered<_> = self.urls.iter().map(|url| self.ask_at(url, question)).collect();
+    async fn ask(&self, request: &ValidationRequest) -> ValidationResponse {
+        let mut asked: FuturesUnordered<_> = self.urls.iter().map(|url| self.ask_at(url, request)).collect();
         while let Some(word) = asked.next().await {
             match word {
                 Word::Said(reply) => return reply,
                 Word::Unclear(what) => tracing::warn!(what, "a validation service gave no clear word"),
             }
         }
-        Reply::Unavailable
+        ValidationResponse::Unavailable
     }
 
     async fn reachable(&self) -> Result<(), Fault> {

@@ -18,7 +18,7 @@ use std::{
 use countersign_engine::{
     core::{
         Address, DeliveryId, EmailAddress, Kind, Secret, Timestamp,
-        method::question::{Question, Reply},
+        method::validation::{ValidationRequest, ValidationResponse},
     },
     port::{Gateway as _, Message, NotTaken, Validator as _, VoiceCallbacks as _},
 };
@@ -333,17 +333,17 @@ async fn a_validation_service_says_what_a_key_typed() {
     let ask = |secret: Secret, typed: String, number: u32| {
         let service = YubicoService::new(&url, &client, Some(&secret)).unwrap();
         let nonce = format!("abcdefghijklmnopqrst{number}");
-        async move { service.ask(&Question { kind: Kind::YUBIKEY, answer: Secret::new(typed), nonce }).await }
+        async move { service.ask(&ValidationRequest { kind: Kind::YUBIKEY, answer: Secret::new(typed), nonce }).await }
     };
     let first = key.touch();
-    assert!(matches!(ask(shared.clone(), first.clone(), 1).await, Reply::Right { .. }));
-    assert_eq!(ask(shared.clone(), first, 2).await, Reply::Used);
+    assert!(matches!(ask(shared.clone(), first.clone(), 1).await, ValidationResponse::Right { .. }));
+    assert_eq!(ask(shared.clone(), first, 2).await, ValidationResponse::Used);
     let mut foreign = python(OTHER_YUBIKEY);
     let typed = output(foreign.args([&private, &secret, &public, "9", "3"])).trim().to_owned();
-    assert!(matches!(ask(shared.clone(), typed, 3).await, Reply::Right { .. }));
+    assert!(matches!(ask(shared.clone(), typed, 3).await, ValidationResponse::Right { .. }));
     let forged = SoftYubikey::new(8).named(key.public_id.clone()).touch();
-    assert_eq!(ask(shared, forged, 4).await, Reply::Wrong);
-    assert_eq!(ask(Secret::new("bm90IHRoZSBzZWNyZXQ="), key.types(5000), 5).await, Reply::Unavailable);
+    assert_eq!(ask(shared, forged, 4).await, ValidationResponse::Wrong);
+    assert_eq!(ask(Secret::new("bm90IHRoZSBzZWNyZXQ="), key.types(5000), 5).await, ValidationResponse::Unavailable);
 }
 
 /// What Twilio's own library signs.

@@ -18,7 +18,7 @@ use axum::{
 use countersign_engine::{
     core::{
         Kind, Secret,
-        method::question::{Question, Reply},
+        method::validation::{ValidationRequest, ValidationResponse},
     },
     port::Validator as _,
 };
@@ -81,7 +81,7 @@ async fn verify(State(service): State<Service>, Query(query): Query<BTreeMap<Str
     let secret = BASE64.decode(SHARED.as_bytes()).unwrap();
     let asked: BTreeMap<&str, String> =
         query.iter().filter(|(name, _)| *name != "h").map(|(name, value)| (name.as_str(), value.clone())).collect();
-    assert!(query.get("h").is_none_or(|signature| *signature == sign(&secret, &asked)), "the question is signed");
+    assert!(query.get("h").is_none_or(|signature| *signature == sign(&secret, &asked)), "the request is signed");
     assert!(query["nonce"].len() >= 16 && query["timestamp"] == "1" && query["id"] == "87");
     let status = if let Service::Honest(status) = service { status } else { "OK" };
     let mut reply = BTreeMap::from([
@@ -128,25 +128,25 @@ async fn served(service: Service) -> String {
     listening(Router::new().route("/verify", get(verify)).with_state(service).merge(honest)).await
 }
 
-fn question(nonce: &str) -> Question {
+fn request(nonce: &str) -> ValidationRequest {
     LazyLock::force(&LOG);
-    Question { kind: Kind::YUBIKEY, answer: Secret::new(SoftYubikey::new(7).touch()), nonce: nonce.into() }
+    ValidationRequest { kind: Kind::YUBIKEY, answer: Secret::new(SoftYubikey::new(7).touch()), nonce: nonce.into() }
 }
 
-async fn asked_of(services: &[Service]) -> Reply {
+async fn asked_of(services: &[Service]) -> ValidationResponse {
     let mut urls = vec![];
     for service in services {
         urls.push(served(*service).await);
     }
     let service = YubicoService::new(&urls, "87", Some(&Secret::new(SHARED))).unwrap();
-    tokio::time::timeout(Duration::from_secs(20), service.ask(&question(NONCE))).await.unwrap()
+    tokio::time::timeout(Duration::from_secs(20), service.ask(&request(NONCE))).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_clear_word_of_the_service_counts() {
-    assert_eq!(asked_of(&[Service::Honest("OK")]).await, Reply::Right { counter: Some(3 << 8 | 7) });
-    assert_eq!(asked_of(&[Service::Honest("BAD_OTP")]).await, Reply::Wrong);
-    assert_eq!(asked_of(&[Service::Honest("REPLAYED_OTP")]).await, Reply::Used);
+    assert_eq!(asked_of(&[Service::Honest("OK")]).await, ValidationResponse::Right { counter: Some(3 << 8 | 7) });
+    assert_eq!(asked_of(&[Service::Honest("BAD_OTP")]).await, ValidationResponse::Wrong);
+    assert_eq!(asked_of(&[Service::Honest("REPLAYED_OTP")]).await, ValidationResponse::Used);
     for status in [
         "REPLAYED_REQUEST",
         "BAD_SIGNATURE",
@@ -158,18 +158,18 @@ async fn a_clear_word_of_the_service_counts() {
         "FINE",
         "",
     ] {
-        assert_eq!(asked_of(&[Service::Honest(status)]).await, Reply::Unavailable, "{status}");
+        assert_eq!(asked_of(&[Service::Honest(status)]).await, ValidationResponse::Unavailable, "{status}");
     }
 }
 
 #[tokio::test]
 async fn a_service_that_lies_is_never_believed_and_another_may_still_say() {
     for liar in Service::LIARS {
-        assert_eq!(asked_of(&[liar]).await, Reply::Unavailable, "{liar:?}");
-        assert!(matches!(asked_of(&[liar, Service::Honest("OK")]).await, Reply::Right { .. }), "{liar:?}");
+        assert_eq!(asked_of(&[liar]).await, ValidationResponse::Unavailable, "{liar:?}");
+        assert!(matches!(asked_of(&[liar, Service::Honest("OK")]).await, ValidationResponse::Right { .. }), "{liar:?}");
     }
-    assert!(matches!(asked_of(&[Service::Slow, Service::Honest("OK")]).await, Reply::Right { .. }));
-    assert_eq!(asked_of(&[Service::Slow]).await, Reply::Unavailable, "within its time");
+    assert!(matches!(asked_of(&[Service::Slow, Service::Honest("OK")]).await, ValidationResponse::Right { .. }));
+    assert_eq!(asked_of(&[Service::Slow]).await, ValidationResponse::Unavailable, "within its time");
 }
 
 /// Answers once, and then the same for ever.
@@ -188,19 +188,19 @@ async fn a_reply_counts_for_its_own_question_and_for_no_other_about_the_same_ans
     let first = Arc::new(Mutex::new(None));
     let url = listening(Router::new().route("/verify", get(replay)).with_state(first)).await;
     let service = YubicoService::new(&[url], "87", Some(&Secret::new(SHARED))).unwrap();
-    assert!(matches!(service.ask(&question(NONCE)).await, Reply::Right { .. }));
-    assert_eq!(service.ask(&question("abcdefghijklmnopqrstuvwxyz2")).await, Reply::Unavailable);
+    assert!(matches!(service.ask(&request(NONCE)).await, ValidationResponse::Right { .. }));
+    assert_eq!(service.ask(&request("abcdefghijklmnopqrstuvwxyz2")).await, ValidationResponse::Unavailable);
 }
 
 #[tokio::test]
 async fn without_a_secret_a_reply_still_has_to_be_to_our_question() {
     for (service, expected) in [
-        (Service::Unsigned, Reply::Right { counter: Some(3 << 8 | 7) }),
-        (Service::AnotherNonce, Reply::Unavailable),
-        (Service::AnotherAnswer, Reply::Unavailable),
+        (Service::Unsigned, ValidationResponse::Right { counter: Some(3 << 8 | 7) }),
+        (Service::AnotherNonce, ValidationResponse::Unavailable),
+        (Service::AnotherAnswer, ValidationResponse::Unavailable),
     ] {
         let asked = YubicoService::new(&[served(service).await], "87", None).unwrap();
-        assert_eq!(asked.ask(&question(NONCE)).await, expected, "{service:?}");
+        assert_eq!(asked.ask(&request(NONCE)).await, expected, "{service:?}");
     }
 }
 
@@ -239,7 +239,7 @@ async fn no_log_at_any_level_holds_an_answer_or_a_nonce() {
         asked_of(&[service]).await;
     }
     let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("BACKEND_ERROR") && log.contains("a reply to another question"), "{log}");
+    assert!(log.contains("BACKEND_ERROR") && log.contains("a reply to another request"), "{log}");
     let answer = SoftYubikey::new(7).touch();
     assert!(!log.contains(&answer) && !log.contains(NONCE) && !log.contains(SHARED), "{log}");
 }

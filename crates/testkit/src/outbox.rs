@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use countersign_engine::{
     Fault,
     core::{
-        method::question::{Question, Reply},
+        method::validation::{ValidationRequest, ValidationResponse},
         otp::{
             Algorithm, Digits, Key, hotp,
             yubikey::{Plain, PrivateId, PublicId, Token, YubikeyKey},
@@ -81,13 +81,13 @@ impl Gateway for Outbox {
 /// A service that knows one YubiKey, and answers as it is told.
 #[derive(Debug, Default)]
 pub struct TestValidator {
-    says: Mutex<Option<Reply>>,
+    says: Mutex<Option<ValidationResponse>>,
     asked: AtomicU64,
 }
 
 impl TestValidator {
     /// Says this from now on, whatever it is asked; `None`: that every answer is right.
-    pub fn says(&self, reply: Option<Reply>) {
+    pub fn says(&self, reply: Option<ValidationResponse>) {
         *self.says.lock().expect("no test panics here") = reply;
     }
 
@@ -99,9 +99,9 @@ impl TestValidator {
 
 #[async_trait]
 impl Validator for TestValidator {
-    async fn ask(&self, _: &Question) -> Reply {
+    async fn ask(&self, _: &ValidationRequest) -> ValidationResponse {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        self.says.lock().expect("no test panics here").clone().unwrap_or(Reply::Right { counter: None })
+        self.says.lock().expect("no test panics here").clone().unwrap_or(ValidationResponse::Right { counter: None })
     }
 }
 

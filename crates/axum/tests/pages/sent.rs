@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use countersign_engine::{
     SignedIn,
     advance::{Enrolment, RequestContext},
-    core::{DeviceName, Kind, Secret, method::question::Reply},
+    core::{DeviceName, Kind, Secret, method::validation::ValidationResponse},
 };
 use countersign_testkit::{Behaviour, Page, SoftToken, SoftYubikey, other_code};
 
@@ -239,7 +239,7 @@ async fn a_key_types_into_a_field_of_its_own() {
     let field = page.body.split("<input id=\"code\"").nth(1).unwrap().split('>').next().unwrap().to_owned();
     assert!(field.contains("autocomplete=\"one-time-code\"") && field.contains("autofocus"), "{field}");
     assert!(!field.contains("inputmode") && page.says("touch it"), "{}", page.body);
-    site.world.validator.says(Some(Reply::Unavailable));
+    site.world.validator.says(Some(ValidationResponse::Unavailable));
     let unknown = ada.browser.submit(&page.form_with("code"), "", &[("code", &SoftYubikey::new(1).types(1))]).await;
     assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(unknown.says("cannot be found out") && unknown.says("Nothing was counted"), "{}", unknown.body);

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Check,
-    question::{Question, Reply},
+    validation::{ValidationRequest, ValidationResponse},
 };
 use crate::{Kind, Secret, Timestamp, mark::Mark};
 
@@ -76,7 +76,7 @@ pub(super) fn check(state: &State, answer: &Secret, nonce: impl FnOnce() -> Stri
     }
     let Some(own) = &state.own else {
         let answer = Secret::new(&**token.to_modhex());
-        return Check::Ask(Question { kind: Kind::YUBIKEY, answer, nonce: nonce() });
+        return Check::Ask(ValidationRequest { kind: Kind::YUBIKEY, answer, nonce: nonce() });
     };
     match own.key.decrypt(&token) {
         Ok(plain) if plain.private_id.matches(&own.private_id).into() => {
@@ -87,15 +87,15 @@ pub(super) fn check(state: &State, answer: &Secret, nonce: impl FnOnce() -> Stri
 }
 
 /// What the service's word means for this key.
-pub(super) fn take(state: &State, question: &Question, reply: &Reply, now: Timestamp) -> Check {
-    let Ok(token) = Token::parse(question.answer.expose()) else { return Check::Malformed };
-    let Reply::Right { counter } = reply else { return Check::Wrong };
+pub(super) fn take(state: &State, request: &ValidationRequest, reply: &ValidationResponse, now: Timestamp) -> Check {
+    let Ok(token) = Token::parse(request.answer.expose()) else { return Check::Malformed };
+    let ValidationResponse::Right { counter } = reply else { return Check::Wrong };
     if state.public_id.as_ref().is_some_and(|bound| bound != token.public_id()) {
         return Check::Wrong;
     }
     let bound = State { public_id: Some(token.public_id().clone()), ..state.clone() };
     let next = state.public_id.is_none().then_some(super::State::Yubikey(bound));
-    let mark = counter.map_or_else(|| once(&question.answer, now), Mark::Rising);
+    let mark = counter.map_or_else(|| once(&request.answer, now), Mark::Rising);
     Check::right(mark, next)
 }
 

@@ -33,7 +33,7 @@ use super::{
 use crate::{
     AttemptToken, Engine, Fault, NewSession, ReplacingCall, SignedIn, Stop, User,
     session::{self, SessionParams},
-    verify::{OnSuccess, Precondition, Proven, Question},
+    verify::{OnSuccess, Precondition, Proven, Submission},
 };
 
 /// How many runs of setup a user may have at once; the oldest gives way.
@@ -269,7 +269,7 @@ impl Engine {
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
         let Proven { session, browser, repeated } = self
-            .verify(Question {
+            .verify(Submission {
                 user,
                 attempt: &attempt,
                 answer,

@@ -18,7 +18,7 @@ use crate::{
     AttemptToken, Engine, Fault, NewSession, SignedIn, Stop, User,
     repeat::Call,
     session::{self, SessionParams},
-    verify::{OnSuccess, Proven, Question},
+    verify::{OnSuccess, Proven, Submission},
 };
 
 /// No user has a longer name than this, in bytes of its one spelling.
@@ -205,7 +205,7 @@ impl Engine {
     ) -> Result<NewSession, Stop> {
         let token = self.draw_token();
         let Proven { session, browser, repeated } = self
-            .verify(Question {
+            .verify(Submission {
                 user,
                 attempt,
                 answer,

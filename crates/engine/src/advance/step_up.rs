@@ -16,7 +16,7 @@ use super::{LoginChallenge, RequestContext, proved};
 use crate::{
     AttemptToken, Engine, Fault, NewSession, ReplacingCall, SignedIn, Stop, User,
     session::{self, SessionParams},
-    verify::{OnSuccess, Proven, Question},
+    verify::{OnSuccess, Proven, Submission},
 };
 
 impl Engine {
@@ -116,7 +116,7 @@ impl Engine {
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
         let Proven { session, browser, repeated } = self
-            .verify(Question {
+            .verify(Submission {
                 user,
                 attempt: &attempt,
                 answer,

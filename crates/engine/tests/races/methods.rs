@@ -3,7 +3,9 @@
 use countersign_engine::{
     AttemptToken, NewSession, Stop,
     advance::{Enrolment, RequestContext},
-    core::{DeviceId, DeviceName, Kind, Refusal, Secret, method::question::Reply, throttle::ThrottleRule},
+    core::{
+        DeviceId, DeviceName, Kind, Refusal, Secret, method::validation::ValidationResponse, throttle::ThrottleRule,
+    },
 };
 use countersign_testkit::{Person, SoftToken, SoftYubikey, World, all_at_once, other_code};
 
@@ -176,7 +178,7 @@ async fn of_64_answers_that_nobody_can_judge_none_is_accepted_or_counted() {
     for raced in table().into_iter().filter(|raced| raced.is_asked_about) {
         for course in Course::careful().await {
             let ready = raced.ready(&course).await;
-            ready.world.validator.says(Some(Reply::Unavailable));
+            ready.world.validator.says(Some(ValidationResponse::Unavailable));
             let (tally, failures) = ready.race(&course, &ready.right, ThrottleRule::default()).await;
             assert_eq!((tally.accepted, failures), (0, 0), "{tally:?}");
             let unjudged =
@@ -194,7 +196,7 @@ async fn every_one_of_64_answers_that_a_service_finds_wrong_is_counted() {
     for raced in table().into_iter().filter(|raced| raced.is_asked_about) {
         for course in Course::careful().await {
             let ready = raced.ready(&course).await;
-            ready.world.validator.says(Some(Reply::Wrong));
+            ready.world.validator.says(Some(ValidationResponse::Wrong));
             let (tally, failures) = ready.race(&course, &ready.right, ThrottleRule::OFF).await;
             assert_eq!((tally.accepted, failures), (0, 64), "{tally:?}");
             let wrong = |refusal: &Refusal| matches!(refusal, Refusal::CodeWrong | Refusal::AttemptOver);

@@ -9,10 +9,10 @@ use countersign_engine::core::{
     Account, AccountChange, AttemptId, Batch, Case, Change, Device, DeviceChange, DeviceId, DeviceName, Envelope, Kind,
     Refusal, Ruling, Sealed, Secret, Settled, Status, Timestamp, UserId,
     admission::Admission,
-    judge, judge_reply,
+    judge, judge_response,
     method::{
         Methods, State, foreign,
-        question::{Question, Reply},
+        validation::{ValidationRequest, ValidationResponse},
     },
     throttle::{Standing, Throttle, ThrottleRule},
 };
@@ -62,8 +62,8 @@ pub trait RightAnswers: std::fmt::Debug {
     }
 
     /// What a service says of an answer, where its method asks one.
-    fn reply(&self, _question: &Question) -> Reply {
-        Reply::Unavailable
+    fn reply(&self, _question: &ValidationRequest) -> ValidationResponse {
+        ValidationResponse::Unavailable
     }
 }
 
@@ -119,7 +119,7 @@ impl Subject<'_> {
             Settled::Ask(question) => {
                 assert_eq!(asked.throttle.failures, device.throttle.failures + 1, "asking is charged beforehand");
                 let reply = self.right.reply(&question);
-                judge_reply(Case { device: &asked, ..case }, &question, &reply, now)
+                judge_response(Case { device: &asked, ..case }, &question, &reply, now)
             }
             _ => judge(case, answer, now),
         }

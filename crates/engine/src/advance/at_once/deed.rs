@@ -21,7 +21,7 @@ use crate::{
         token::deed,
     },
     session::{self, SessionParams},
-    verify::{OnSuccess, Precondition, Proven, Question},
+    verify::{OnSuccess, Precondition, Proven, Submission},
 };
 
 /// What lets a deed on factors be done.
@@ -137,7 +137,7 @@ impl Engine {
         };
         let token = self.draw_token();
         let Proven { session, .. } = self
-            .verify(Question {
+            .verify(Submission {
                 user,
                 attempt: &attempt,
                 answer,

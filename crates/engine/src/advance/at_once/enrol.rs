@@ -12,7 +12,7 @@ use super::{Place, lowered, others_tokens, with_proof};
 use crate::{
     Engine, Fault, SignedIn, Stop,
     advance::{Enrolment, RequestContext, enrol::joined, proved},
-    verify::{OnSuccess, Question},
+    verify::{OnSuccess, Submission},
 };
 
 impl Engine {
@@ -50,7 +50,7 @@ impl Engine {
         let factors = self.open_factors(&user.id).await?;
         let (device, run) = self.enrolling(signed_in, &factors, kind).await?.ok_or(Refusal::NothingSent)?;
         let attempt = Attempt { device: Some(device.id.clone()), ..self.run(user, place, Some(run), self.now()) };
-        self.verify(Question {
+        self.verify(Submission {
             user,
             attempt: &attempt,
             answer,
