@@ -10,9 +10,9 @@
 //!                                          session ──▶ manage ──▶ enrolment, backup codes, disabling
 //! ```
 
-pub mod at_once;
 pub mod login;
 pub mod manage;
+pub mod stateless;
 pub mod step_up;
 
 use std::time::Duration;

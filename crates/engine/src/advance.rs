@@ -14,11 +14,10 @@
 //! session.rs   sessions, end_session, end_other_sessions
 //! token.rs     tokens, make_token ─▶ ProgramToken, once;  end_token
 //! client.rs    give_tokens, exchange ─▶ ClientTokens
-//! at_once.rs   the same for clients that keep nothing: sign_in_at_once ─▶ NewSession | Asked;  *_at_once
+//! stateless.rs   the same for clients that keep nothing: sign_in_at_once ─▶ NewSession | Asked;  *_at_once
 //! ```
 
 mod address;
-mod at_once;
 mod client;
 mod confirm;
 mod enrol;
@@ -27,6 +26,7 @@ mod login;
 mod manage;
 mod send;
 mod session;
+mod stateless;
 mod step_up;
 mod token;
 
@@ -43,13 +43,13 @@ use countersign_core::{
 use crate::{AttemptToken, BrowserToken, Engine, SessionToken, SignedIn, Stop};
 
 pub(crate) use address::AddressBudgets;
-pub use at_once::{Asked, AtOnce, Proof, Said};
 pub use client::ClientTokens;
 pub use enrol::Enrolment;
 pub use guess::LONGEST_PASSWORD;
 pub use login::SignIn;
 pub use manage::MadeCodes;
 pub use send::Spoken;
+pub use stateless::{Prompt, Proof, Stateless, Submitted};
 pub use token::NewToken;
 
 /// What an entrance knows of a request besides its words.

@@ -3,7 +3,7 @@
 
 use countersign_engine::{
     BearerToken,
-    advance::{AtOnce, NewToken, Proof, RequestContext, Said, SignIn},
+    advance::{NewToken, Proof, RequestContext, SignIn, Stateless, Submitted},
     core::{ClientName, ClientType, DeviceName, Kind, Level, Scopes, flow::Purpose},
 };
 use countersign_testkit::{World, refusal};
@@ -60,9 +60,9 @@ async fn t113_a_client_that_keeps_nothing_goes_on_with_the_token_it_has() {
     let given = world.engine.give_tokens(&client, own.signed_in(), scopes, &context).await.unwrap().unwrap();
     world.pass(1);
     let other = ada.signs_in_with_backup_code(&codes[1]).await.unwrap();
-    let nothing = Proof::Owed(Said::Nothing);
-    let made = world.engine.make_backup_code_at_once(own.signed_in(), nothing, name(), &context).await.unwrap();
-    assert!(matches!(made, AtOnce::Done(_)), "{made:?}");
+    let nothing = Proof::Owed(Submitted::Nothing);
+    let made = world.engine.make_backup_code_stateless(own.signed_in(), nothing, name(), &context).await.unwrap();
+    assert!(matches!(made, Stateless::Done(_)), "{made:?}");
     assert!(ada.session(other.token()).await.is_none());
     let after = ada.session(own.token()).await.unwrap();
     assert_eq!(after.session().proved(), own.signed_in().session().proved());

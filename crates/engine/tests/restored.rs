@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use countersign_engine::{
     Store,
-    advance::{AtOnce, Enrolment, NewToken, RequestContext, Said, SignIn},
+    advance::{Enrolment, NewToken, RequestContext, SignIn, Stateless, Submitted},
     core::{DeviceName, Kind, Refusal, Scopes, Secret, Timestamp},
     restored,
 };
@@ -137,21 +137,22 @@ async fn t119_a_code_that_was_sent_before_the_restore_is_over() {
     let code = archive.world.outbox.code().into();
     archive.world.engine.confirm_enrolment(&signed_in, &run, &code, &context).await.unwrap();
     archive.world.pass(60);
-    let owed = archive.world.engine.sign_in_at_once("ada", &password, Said::Nothing, &context).await.unwrap();
-    assert!(matches!(owed, AtOnce::Owed(_)));
+    let owed = archive.world.engine.sign_in_stateless("ada", &password, Submitted::Nothing, &context).await.unwrap();
+    assert!(matches!(owed, Stateless::Owed(_)));
     let sent = Secret::from(archive.world.outbox.code());
     archive.backs_up();
-    let used = archive.world.engine.sign_in_at_once("ada", &password, Said::Code(&sent), &context).await.unwrap();
-    assert!(matches!(used, AtOnce::Done(_)));
+    let used =
+        archive.world.engine.sign_in_stateless("ada", &password, Submitted::Code(&sent), &context).await.unwrap();
+    assert!(matches!(used, Stateless::Done(_)));
     let restored = archive.restores();
     restored.pass(61);
-    let again = restored.engine.sign_in_at_once("ada", &password, Said::Code(&sent), &context).await;
+    let again = restored.engine.sign_in_stateless("ada", &password, Submitted::Code(&sent), &context).await;
     assert_eq!(refusal(again), Refusal::NothingSent);
-    let owed = restored.engine.sign_in_at_once("ada", &password, Said::Nothing, &context).await.unwrap();
-    assert!(matches!(owed, AtOnce::Owed(_)));
+    let owed = restored.engine.sign_in_stateless("ada", &password, Submitted::Nothing, &context).await.unwrap();
+    assert!(matches!(owed, Stateless::Owed(_)));
     let sent = Secret::from(restored.outbox.code());
-    let fresh = restored.engine.sign_in_at_once("ada", &password, Said::Code(&sent), &context).await.unwrap();
-    assert!(matches!(fresh, AtOnce::Done(_)), "one that was sent afterwards is good");
+    let fresh = restored.engine.sign_in_stateless("ada", &password, Submitted::Code(&sent), &context).await.unwrap();
+    assert!(matches!(fresh, Stateless::Done(_)), "one that was sent afterwards is good");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     NewSession, SignedIn, Stop,
-    advance::{AtOnce, Enrolment, LoginChallenge, RequestContext, Said},
+    advance::{Enrolment, LoginChallenge, RequestContext, Stateless, Submitted},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, view::AnswerForm},
     memory::MemoryStore,
     restored,
@@ -169,20 +169,22 @@ async fn a_client_that_keeps_nothing_takes_the_code_that_another_front_end_sent(
     let (ada, _) = with_sms(&world).await;
     let password = ada.password.as_str().into();
     let pending = ada.is_asked().await;
-    let asked = world.engine.sign_in_at_once("ada", &password, Said::Nothing, &request_context()).await.unwrap();
-    assert!(matches!(&asked, AtOnce::Owed(asked) if asked.unsent.is_none()), "{asked:?}");
+    let asked = world.engine.sign_in_stateless("ada", &password, Submitted::Nothing, &request_context()).await.unwrap();
+    assert!(matches!(&asked, Stateless::Owed(asked) if asked.unsent.is_none()), "{asked:?}");
     let code = Secret::from(world.outbox.code());
-    let done = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &request_context()).await.unwrap();
-    assert!(matches!(done, AtOnce::Done(_)));
+    let done =
+        world.engine.sign_in_stateless("ada", &password, Submitted::Code(&code), &request_context()).await.unwrap();
+    assert!(matches!(done, Stateless::Done(_)));
     assert_eq!(refusal(answers(&world, &pending, code.expose()).await), Refusal::CodeUsed);
     // And the last one, where each front end has sent one.
-    let asked = world.engine.sign_in_at_once("ada", &password, Said::Nothing, &request_context()).await.unwrap();
-    assert!(matches!(asked, AtOnce::Owed(_)));
+    let asked = world.engine.sign_in_stateless("ada", &password, Submitted::Nothing, &request_context()).await.unwrap();
+    assert!(matches!(asked, Stateless::Owed(_)));
     world.pass(60);
     ada.is_asked().await;
     let code = Secret::from(world.outbox.code());
-    let done = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &request_context()).await.unwrap();
-    assert!(matches!(done, AtOnce::Done(_)));
+    let done =
+        world.engine.sign_in_stateless("ada", &password, Submitted::Code(&code), &request_context()).await.unwrap();
+    assert!(matches!(done, Stateless::Done(_)));
 }
 
 /// T119: a code from before a restore is good in no sign-in that begins after it, either.

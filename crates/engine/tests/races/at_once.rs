@@ -2,7 +2,7 @@
 
 use countersign_engine::{
     BearerToken, SignedIn,
-    advance::{AtOnce, Enrolment, Proof, RequestContext, Said},
+    advance::{Enrolment, Proof, RequestContext, Stateless, Submitted},
     core::{
         AccountChange, AttemptChange, Change, Client, ClientChange, DeviceName, EventKind, Kind, Level, Refusal,
         Scopes, Sealed, Secret, SessionChange,
@@ -29,7 +29,7 @@ async fn app(world: &World) -> Client {
 async fn begins(world: &World, signed_in: &SignedIn) -> Secret {
     let (name, to) = (DeviceName::parse("Phone").unwrap(), Some("+31612345658".into()));
     let enrolment = Enrolment { kind: Kind::SMS, name, to };
-    world.engine.begin_enrolment_at_once(signed_in, enrolment, &RequestContext::default()).await.unwrap();
+    world.engine.begin_enrolment_stateless(signed_in, enrolment, &RequestContext::default()).await.unwrap();
     world.outbox.code().into()
 }
 
@@ -38,19 +38,19 @@ async fn has_a_phone(world: &World) -> (Person, SignedIn) {
     let ada = world.user("ada");
     let signed_in = ada.signs_in_with_password().await;
     let code = begins(world, &signed_in).await;
-    world.engine.confirm_enrolment_at_once(&signed_in, &Kind::SMS, &code, &RequestContext::default()).await.unwrap();
+    world.engine.confirm_enrolment_stateless(&signed_in, &Kind::SMS, &code, &RequestContext::default()).await.unwrap();
     world.pass(60);
     (ada, signed_in)
 }
 
 /// Everybody signs in with name, password and this code.
-async fn sign_in_at_once(course: &Course, world: &World, code: String) -> Tally {
+async fn sign_in_stateless(course: &Course, world: &World, code: String) -> Tally {
     let engine = course.gated(world, RACERS, writes_a_device).engine;
     let outcomes = all_at_once(RACERS, move |_| {
         let (engine, code) = (engine.clone(), Secret::from(&*code));
         async move {
             let (password, context) = ("ada's long password".into(), RequestContext::default());
-            engine.sign_in_at_once("ada", &password, Said::Code(&code), &context).await
+            engine.sign_in_stateless("ada", &password, Submitted::Code(&code), &context).await
         }
     })
     .await;
@@ -63,7 +63,7 @@ async fn of_16_who_sign_in_with_one_code_of_an_app_one_gets_in() {
         let world = course.ready();
         let ada = world.user("ada");
         ada.sets_up().await;
-        let tally = sign_in_at_once(&course, &world, ada.code()).await;
+        let tally = sign_in_stateless(&course, &world, ada.code()).await;
         assert_eq!((tally.accepted, tally.refused), (1, vec![Refusal::CodeUsed; RACERS - 1]));
     }
 }
@@ -75,9 +75,10 @@ async fn of_16_who_sign_in_with_one_code_that_was_sent_one_gets_in() {
         let world = World::with_every_method(course.rows.clone());
         let (ada, _) = has_a_phone(&world).await;
         let context = RequestContext::default();
-        let asked = world.engine.sign_in_at_once("ada", &ada.password.as_str().into(), Said::Nothing, &context).await;
-        assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
-        let tally = sign_in_at_once(&course, &world, world.outbox.code()).await;
+        let asked =
+            world.engine.sign_in_stateless("ada", &ada.password.as_str().into(), Submitted::Nothing, &context).await;
+        assert!(matches!(asked, Ok(Stateless::Owed(_))), "{asked:?}");
+        let tally = sign_in_stateless(&course, &world, world.outbox.code()).await;
         assert_eq!((tally.accepted, tally.refused), (1, vec![Refusal::CodeUsed; RACERS - 1]));
     }
 }
@@ -118,20 +119,20 @@ async fn sign_out_against(course: &Course, deed: EventKind) {
     let world = World::with_every_method(course.rows.clone());
     let (ada, signed_in) = has_a_phone(&world).await;
     let context = RequestContext::default();
-    let asked = world.engine.disable_at_once(&signed_in, Proof::Owed(Said::Nothing), &context).await;
-    assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
+    let asked = world.engine.disable_stateless(&signed_in, Proof::Owed(Submitted::Nothing), &context).await;
+    assert!(matches!(asked, Ok(Stateless::Owed(_))), "{asked:?}");
     let code = Secret::from(world.outbox.code());
     let ends = |change: &Change<Sealed>| {
         matches!(change, Change::Session(SessionChange::End(_) | SessionChange::EndAll { .. }))
     };
     let engine = course.gated(&world, 2, ends).engine;
     let does = async {
-        let proof = Proof::Owed(Said::Code(&code));
+        let proof = Proof::Owed(Submitted::Code(&code));
         if deed == EventKind::TwoFactorDisabled {
-            let _ = engine.disable_at_once(&signed_in, proof, &context).await;
+            let _ = engine.disable_stateless(&signed_in, proof, &context).await;
         } else {
             let name = DeviceName::parse("Codes").unwrap();
-            let _ = engine.make_backup_code_at_once(&signed_in, proof, name, &context).await;
+            let _ = engine.make_backup_code_stateless(&signed_in, proof, name, &context).await;
         }
     };
     let signs_out = async { engine.sign_out(Some(&signed_in), None, &context).await.unwrap() };
@@ -171,9 +172,9 @@ async fn removal_against(course: &Course, on: bool) {
     let engine = course.gated(&world, 2, meets).engine;
     let switches = async {
         if on {
-            engine.confirm_enrolment_at_once(&signed_in, &Kind::SMS, &code, &context).await.unwrap();
+            engine.confirm_enrolment_stateless(&signed_in, &Kind::SMS, &code, &context).await.unwrap();
         } else {
-            engine.disable_at_once(&signed_in, Proof::Spared, &context).await.unwrap();
+            engine.disable_stateless(&signed_in, Proof::Spared, &context).await.unwrap();
         }
     };
     let removes = async { engine.remove_client(&client.id).await.unwrap() };
@@ -188,11 +189,11 @@ async fn no_token_is_surer_than_a_grant_that_was_lowered_meanwhile() {
         let world = World::with_every_method(course.rows.clone());
         let (ada, _) = has_a_phone(&world).await;
         let (password, context) = (ada.password.as_str().into(), RequestContext::default());
-        let asked = world.engine.sign_in_at_once("ada", &password, Said::Nothing, &context).await;
-        assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
+        let asked = world.engine.sign_in_stateless("ada", &password, Submitted::Nothing, &context).await;
+        assert!(matches!(asked, Ok(Stateless::Owed(_))), "{asked:?}");
         let code = Secret::from(world.outbox.code());
-        let granted = world.engine.sign_in_at_once("ada", &password, Said::Code(&code), &context).await.unwrap();
-        let AtOnce::Done(new_session) = granted else { panic!("owed: {granted:?}") };
+        let granted = world.engine.sign_in_stateless("ada", &password, Submitted::Code(&code), &context).await.unwrap();
+        let Stateless::Done(new_session) = granted else { panic!("owed: {granted:?}") };
         let client = app(&world).await;
         let given = world.engine.give_tokens(&client, new_session.signed_in(), Scopes::default(), &context).await;
         let refresh = Secret::from(given.unwrap().unwrap().refresh.expose());
@@ -200,7 +201,7 @@ async fn no_token_is_surer_than_a_grant_that_was_lowered_meanwhile() {
         let engine = course.gated(&world, 2, meets).engine;
         let (exchanged, disabled) = tokio::join!(
             engine.exchange(&client, &refresh, None, &context),
-            engine.disable_at_once(new_session.signed_in(), Proof::Spared, &context),
+            engine.disable_stateless(new_session.signed_in(), Proof::Spared, &context),
         );
         disabled.unwrap();
         let access = BearerToken::parse(exchanged.unwrap().access.expose()).unwrap();

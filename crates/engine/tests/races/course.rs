@@ -47,11 +47,11 @@ pub(crate) struct Course {
     /// The store's own table of users, where it has one.
     pub(crate) users: Option<UserTable>,
     careless: bool,
-    _place: Place,
+    _place: Scope,
 }
 
 /// What has to stay for as long as the rows are used.
-enum Place {
+enum Scope {
     Memory,
     Sqlite { _folder: TempDir },
     Postgres { _database: Fresh },
@@ -65,23 +65,23 @@ impl Course {
         SqliteStore::migrate(&file).unwrap();
         let sqlite = Arc::new(SqliteStore::open(&file).unwrap());
         let database = Fresh::database();
-        let place = PostgresPlace::parse(&database.url()).unwrap();
-        PostgresStore::migrate(&place).await.unwrap();
-        let postgres = Arc::new(PostgresStore::open(&place).await.unwrap());
+        let scope = PostgresPlace::parse(&database.url()).unwrap();
+        PostgresStore::migrate(&scope).await.unwrap();
+        let postgres = Arc::new(PostgresStore::open(&scope).await.unwrap());
         let memory = Arc::new(MemoryStore::default());
         [
-            Self { rows: memory, users: None, careless: false, _place: Place::Memory },
+            Self { rows: memory, users: None, careless: false, _place: Scope::Memory },
             Self {
                 users: Some(sqlite.users()),
                 rows: sqlite,
                 careless: false,
-                _place: Place::Sqlite { _folder: folder },
+                _place: Scope::Sqlite { _folder: folder },
             },
             Self {
                 users: Some(postgres.users()),
                 rows: postgres,
                 careless: false,
-                _place: Place::Postgres { _database: database },
+                _place: Scope::Postgres { _database: database },
             },
         ]
     }

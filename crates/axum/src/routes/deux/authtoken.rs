@@ -3,7 +3,7 @@
 use axum::{http::StatusCode, response::Response};
 use countersign_engine::{
     NewSession, SignedIn, Stop,
-    advance::{AtOnce, Proof, Said},
+    advance::{Proof, Stateless, Submitted},
     core::Refusal,
 };
 use serde_json::json;
@@ -21,30 +21,35 @@ pub(super) async fn login(asking: Anybody) -> Response {
             return told::wrong(visitor, &[name.err(), password.err()].into_iter().flatten().collect::<Vec<_>>());
         }
     };
-    let said = match fields.said() {
-        Ok(said) => said,
+    let submitted = match fields.submitted() {
+        Ok(submitted) => submitted,
         Err(unclear) => return told::unclear(visitor, &unclear, Under::NO_FIELD),
     };
-    match asking.engine().sign_in_at_once(name.expose().trim(), password, said, &asking.request_context()).await {
-        Ok(AtOnce::Done(new_session)) => match expected(&asking, &new_session, said).await {
+    match asking.engine().sign_in_stateless(name.expose().trim(), password, submitted, &asking.request_context()).await
+    {
+        Ok(Stateless::Done(new_session)) => match expected(&asking, &new_session, submitted).await {
             Ok(_) => told::document(StatusCode::OK, &json!({ "token": new_session.token().expose() })),
             Err(stop) => told::stopped(visitor, stop, Under::NO_FIELD),
         },
-        Ok(AtOnce::Owed(asked)) => told::required(visitor, &asked, Under::NO_FIELD),
-        Err(stop) => told::unproved(visitor, stop, said, Under::NO_FIELD),
+        Ok(Stateless::Owed(asked)) => told::required(visitor, &asked, Under::NO_FIELD),
+        Err(stop) => told::unproved(visitor, stop, submitted, Under::NO_FIELD),
     }
 }
 
 /// Does what old clients expect of a backup code, and gives whoever has signed in as they are then: without a second factor.
-pub(super) async fn expected(asking: &Anybody, new_session: &NewSession, said: Said<'_>) -> Result<SignedIn, Stop> {
+pub(super) async fn expected(
+    asking: &Anybody,
+    new_session: &NewSession,
+    submitted: Submitted<'_>,
+) -> Result<SignedIn, Stop> {
     let signed_in = new_session.signed_in();
-    if !(matches!(said, Said::BackupCode(_)) && asking.visitor.site().spares_old_clients()) {
+    if !(matches!(submitted, Submitted::BackupCode(_)) && asking.visitor.site().spares_old_clients()) {
         return Ok(signed_in.clone());
     }
-    match asking.engine().disable_at_once(signed_in, Proof::Spared, &asking.request_context()).await {
-        Ok(AtOnce::Done(signed_in)) => Ok(signed_in),
+    match asking.engine().disable_stateless(signed_in, Proof::Spared, &asking.request_context()).await {
+        Ok(Stateless::Done(signed_in)) => Ok(signed_in),
         // Nobody is asked, or was: the code meant nothing.
-        Ok(AtOnce::Owed(_)) | Err(Stop::Refused(Refusal::NotEnabled)) => Ok(signed_in.clone()),
+        Ok(Stateless::Owed(_)) | Err(Stop::Refused(Refusal::NotEnabled)) => Ok(signed_in.clone()),
         Err(stop) => Err(stop),
     }
 }

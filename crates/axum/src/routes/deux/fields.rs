@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderValue, header::CONTENT_TYPE},
 };
 use countersign_engine::{
-    advance::Said,
+    advance::Submitted,
     core::{Scopes, Secret},
 };
 use serde::{
@@ -89,13 +89,13 @@ impl Fields {
     }
 
     /// The code among them, if there is one; both kinds of code are one too many.
-    pub(super) fn said(&self) -> Result<Said<'_>, SaidWrong> {
+    pub(super) fn submitted(&self) -> Result<Submitted<'_>, SubmittedWrong> {
         match (self.text("mfa_code"), self.text("backup_code")) {
-            (Ok(None), Ok(None)) => Ok(Said::Nothing),
-            (Ok(Some(code)), Ok(None)) => Ok(Said::Code(code)),
-            (Ok(None), Ok(Some(code))) => Ok(Said::BackupCode(code)),
-            (Ok(Some(_)), Ok(Some(_))) => Err(SaidWrong::Both),
-            (one, other) => Err(SaidWrong::Fields([one.err(), other.err()].into_iter().flatten().collect())),
+            (Ok(None), Ok(None)) => Ok(Submitted::Nothing),
+            (Ok(Some(code)), Ok(None)) => Ok(Submitted::Code(code)),
+            (Ok(None), Ok(Some(code))) => Ok(Submitted::BackupCode(code)),
+            (Ok(Some(_)), Ok(Some(_))) => Err(SubmittedWrong::Both),
+            (one, other) => Err(SubmittedWrong::Fields([one.err(), other.err()].into_iter().flatten().collect())),
         }
     }
 
@@ -110,7 +110,7 @@ impl Fields {
 }
 
 /// Why there is no telling which code was meant.
-pub(super) enum SaidWrong {
+pub(super) enum SubmittedWrong {
     /// There are two.
     Both,
     /// A field is not as it has to be.

@@ -11,7 +11,7 @@ use axum::{
 };
 use countersign_engine::{
     Stop,
-    advance::{AtOnce, ClientTokens},
+    advance::{ClientTokens, Stateless},
     core::{Client, ClientId, Refusal, Scopes, Secret},
 };
 use data_encoding::BASE64;
@@ -126,16 +126,17 @@ async fn password(asking: &Anybody, client: &Client) -> Result<Response, Respons
     let password = fields.required("password").map_err(invalid)?;
     let scopes = wanted(asking).and_then(|wanted| client.grant(wanted.as_ref()).map_err(|_| Error::InvalidScope));
     let scopes = scopes.map_err(IntoResponse::into_response)?;
-    let said = fields.said().map_err(|unclear| told::unclear(visitor, &unclear, Under::REQUEST))?;
-    match asking.engine().sign_in_at_once(name.expose().trim(), password, said, &asking.request_context()).await {
-        Ok(AtOnce::Done(new_session)) => {
+    let submitted = fields.submitted().map_err(|unclear| told::unclear(visitor, &unclear, Under::REQUEST))?;
+    match asking.engine().sign_in_stateless(name.expose().trim(), password, submitted, &asking.request_context()).await
+    {
+        Ok(Stateless::Done(new_session)) => {
             let stopped = |stop| told::stopped(visitor, stop, Under::GRANT);
-            let signed_in = authtoken::expected(asking, &new_session, said).await.map_err(stopped)?;
+            let signed_in = authtoken::expected(asking, &new_session, submitted).await.map_err(stopped)?;
             let given = asking.engine().give_tokens(client, &signed_in, scopes, &asking.request_context()).await;
             given.map_err(stopped)?.map(|given| tokens(&given)).ok_or_else(|| Error::InvalidClient.into_response())
         }
-        Ok(AtOnce::Owed(asked)) => Ok(told::required(visitor, &asked, Under::GRANT)),
-        Err(stop) => Err(told::unproved(visitor, stop, said, Under::GRANT)),
+        Ok(Stateless::Owed(asked)) => Ok(told::required(visitor, &asked, Under::GRANT)),
+        Err(stop) => Err(told::unproved(visitor, stop, submitted, Under::GRANT)),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::{
 };
 use countersign_engine::{
     Stop,
-    advance::AtOnce,
+    advance::Stateless,
     core::{DeviceName, Refusal},
 };
 use serde_json::json;
@@ -39,22 +39,22 @@ pub(super) fn allowed(visitor: &Visitor) -> &'static str {
 
 pub(super) async fn make(asking: Somebody) -> Response {
     let Somebody { visitor, signed_in, fields } = &asking;
-    let said = match fields.said() {
-        Ok(said) => said,
+    let submitted = match fields.submitted() {
+        Ok(submitted) => submitted,
         Err(unclear) => return told::unclear(visitor, &unclear, Under::Detail),
     };
     let name = match DeviceName::parse(&told::say(visitor, "device-name-backup-codes")) {
         Ok(name) => name,
         Err(refusal) => return told::refused(visitor, &refusal, Under::Detail),
     };
-    let proof = asking.proof(said);
-    match asking.engine().make_backup_code_at_once(signed_in, proof, name, &asking.request_context()).await {
-        Ok(AtOnce::Done(code)) => {
+    let proof = asking.proof(submitted);
+    match asking.engine().make_backup_code_stateless(signed_in, proof, name, &asking.request_context()).await {
+        Ok(Stateless::Done(code)) => {
             let code: String = code.expose().split('-').collect();
             told::document(StatusCode::OK, &json!({ CODE: code }))
         }
-        Ok(AtOnce::Owed(asked)) => told::owed(visitor, &asked, Under::Detail),
+        Ok(Stateless::Owed(asked)) => told::owed(visitor, &asked, Under::Detail),
         Err(Stop::Refused(refusal @ Refusal::NotEnabled)) => told::refused(visitor, &refusal, Under::Text(CODE)),
-        Err(stop) => told::unproved(visitor, stop, said, Under::Detail),
+        Err(stop) => told::unproved(visitor, stop, submitted, Under::Detail),
     }
 }

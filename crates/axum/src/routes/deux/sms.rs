@@ -45,7 +45,7 @@ pub(super) async fn request(asking: Somebody) -> Response {
         Err(refusal) => return told::refused(visitor, &refusal, Under::Detail),
     };
     let enrolment = Enrolment { kind: Kind::SMS, name, to };
-    match asking.engine().begin_enrolment_at_once(signed_in, enrolment, &asking.request_context()).await {
+    match asking.engine().begin_enrolment_stateless(signed_in, enrolment, &asking.request_context()).await {
         Ok(()) => told::document(StatusCode::OK, &json!({ "enabled": false, "phone_number": number })),
         Err(Stop::Refused(refusal @ Refusal::AddressInvalid)) => told::refused(visitor, &refusal, NUMBER),
         Err(stop) => told::stopped(visitor, stop, Under::Detail),
@@ -72,7 +72,7 @@ pub(super) async fn verify(asking: Somebody) -> Response {
         Err(wrong) => return told::wrong(visitor, &[wrong]),
     };
     let confirmed =
-        asking.engine().confirm_enrolment_at_once(signed_in, &Kind::SMS, code, &asking.request_context()).await;
+        asking.engine().confirm_enrolment_stateless(signed_in, &Kind::SMS, code, &asking.request_context()).await;
     match confirmed {
         Ok(()) => match asking.status().await {
             Ok(status) => told::document(StatusCode::OK, &status),

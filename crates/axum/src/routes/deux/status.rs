@@ -6,7 +6,7 @@ use axum::{
 };
 use countersign_engine::{
     Fault,
-    advance::{AtOnce, Proof, Said},
+    advance::{Proof, Stateless, Submitted},
     core::{Kind, Status},
 };
 use serde_json::{Map, Value};
@@ -26,22 +26,22 @@ pub(super) async fn show(asking: Somebody) -> Response {
 
 pub(super) async fn disable(asking: Somebody) -> Response {
     let Somebody { visitor, signed_in, fields } = &asking;
-    let said = match fields.said() {
-        Ok(said) => said,
+    let submitted = match fields.submitted() {
+        Ok(submitted) => submitted,
         Err(unclear) => return told::unclear(visitor, &unclear, Under::Detail),
     };
-    match asking.engine().disable_at_once(signed_in, asking.proof(said), &asking.request_context()).await {
-        Ok(AtOnce::Done(_)) => StatusCode::NO_CONTENT.into_response(),
-        Ok(AtOnce::Owed(asked)) => told::owed(visitor, &asked, Under::Detail),
-        Err(stop) => told::unproved(visitor, stop, said, Under::Detail),
+    match asking.engine().disable_stateless(signed_in, asking.proof(submitted), &asking.request_context()).await {
+        Ok(Stateless::Done(_)) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Stateless::Owed(asked)) => told::owed(visitor, &asked, Under::Detail),
+        Err(stop) => told::unproved(visitor, stop, submitted, Under::Detail),
     }
 }
 
 impl Somebody {
     /// What a deed may rest on: what is said, or, of an old client that says nothing, nothing.
-    pub(super) fn proof<'a>(&self, said: Said<'a>) -> Proof<'a> {
-        let spared = matches!(said, Said::Nothing) && self.visitor.site().spares_old_clients();
-        if spared { Proof::Spared } else { Proof::Owed(said) }
+    pub(super) fn proof<'a>(&self, submitted: Submitted<'a>) -> Proof<'a> {
+        let spared = matches!(submitted, Submitted::Nothing) && self.visitor.site().spares_old_clients();
+        if spared { Proof::Spared } else { Proof::Owed(submitted) }
     }
 
     /// What is set up; of the number that codes are sent to, as much as its owner needs to recognise it.
@@ -56,7 +56,7 @@ impl Somebody {
             }
             devices.into_iter().find(|device| device.kind == Kind::SMS)
         } else {
-            self.engine().enrolling_at_once(&self.signed_in, &Kind::SMS).await?
+            self.engine().enrolling_stateless(&self.signed_in, &Kind::SMS).await?
         };
         if let Some(to) = number.and_then(|device| device.to) {
             status.insert("phone_number".into(), to.into());

@@ -10,13 +10,13 @@ use axum::{
 };
 use countersign_engine::{
     Stop,
-    advance::{Asked, Said},
+    advance::{Prompt, Submitted},
     core::Refusal,
 };
 use fluent_bundle::FluentArgs;
 use serde_json::{Map, Value, json};
 
-use super::fields::SaidWrong;
+use super::fields::SubmittedWrong;
 use crate::{
     Visitor,
     problem::{Problem, Refused},
@@ -93,10 +93,10 @@ fn texts(visitor: &Visitor, fields: &[Wrong]) -> Map<String, Value> {
 }
 
 /// There is no telling which code was meant.
-pub(super) fn unclear(visitor: &Visitor, said: &SaidWrong, under: Under) -> Response {
-    match said {
-        SaidWrong::Both => bad(visitor, under, "deux-both-codes"),
-        SaidWrong::Fields(fields) => {
+pub(super) fn unclear(visitor: &Visitor, submitted: &SubmittedWrong, under: Under) -> Response {
+    match submitted {
+        SubmittedWrong::Both => bad(visitor, under, "deux-both-codes"),
+        SubmittedWrong::Fields(fields) => {
             let mut texts = texts(visitor, fields);
             if let Under::OAuth(error) = under {
                 texts.insert("error".into(), error.into());
@@ -115,12 +115,12 @@ pub(super) fn stopped(visitor: &Visitor, stop: Stop, under: Under) -> Response {
 }
 
 /// The same, of an answer to a device: a wrong backup code has a text of its own.
-pub(super) fn unproved(visitor: &Visitor, stop: Stop, said: Said<'_>, under: Under) -> Response {
+pub(super) fn unproved(visitor: &Visitor, stop: Stop, submitted: Submitted<'_>, under: Under) -> Response {
     let is_code = |refusal: &Refusal| {
         matches!(refusal, Refusal::CodeWrong | Refusal::CodeMalformed | Refusal::CodeMistyped | Refusal::DeviceUnknown)
     };
-    match (stop, said) {
-        (Stop::Refused(refusal), Said::BackupCode(_)) if is_code(&refusal) => {
+    match (stop, submitted) {
+        (Stop::Refused(refusal), Submitted::BackupCode(_)) if is_code(&refusal) => {
             counted(bad(visitor, under, "deux-backup-code-wrong"), &refusal)
         }
         (stop, _) => stopped(visitor, stop, under),
@@ -169,7 +169,7 @@ fn counted(mut response: Response, refusal: &Refusal) -> Response {
 }
 
 /// A device is asked: whoever signs in is told so.
-pub(super) fn required(visitor: &Visitor, asked: &Asked, under: Under) -> Response {
+pub(super) fn required(visitor: &Visitor, asked: &Prompt, under: Under) -> Response {
     match &asked.unsent {
         Some(refusal) => refused_beside(visitor, refusal, under, &which(asked)),
         None => document(StatusCode::OK, &Value::Object(which(asked))),
@@ -177,7 +177,7 @@ pub(super) fn required(visitor: &Visitor, asked: &Asked, under: Under) -> Respon
 }
 
 /// That a device is asked, and which: told also where no code was sent to it, because a backup code would do.
-fn which(asked: &Asked) -> Map<String, Value> {
+fn which(asked: &Prompt) -> Map<String, Value> {
     [("mfa_required", true.into()), ("mfa_type", asked.kind.as_str().into())]
         .into_iter()
         .map(|(name, value): (_, Value)| (name.to_owned(), value))
@@ -185,7 +185,7 @@ fn which(asked: &Asked) -> Map<String, Value> {
 }
 
 /// A device is asked, of somebody who is signed in: nothing was done yet.
-pub(super) fn owed(visitor: &Visitor, asked: &Asked, under: Under) -> Response {
+pub(super) fn owed(visitor: &Visitor, asked: &Prompt, under: Under) -> Response {
     if let Some(refusal) = &asked.unsent {
         return refused_beside(visitor, refusal, under, &which(asked));
     }

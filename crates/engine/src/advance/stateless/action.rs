@@ -10,7 +10,7 @@ use countersign_core::{
     flow::{Purpose, manage, step_up},
 };
 
-use super::{AtOnce, Place, Said, answering, asked, lowered, others_tokens, with_proof};
+use super::{Scope, Stateless, Submitted, answering, asked, lowered, others_tokens, with_proof};
 use crate::{
     Engine, SignedIn, Stop,
     advance::{
@@ -28,7 +28,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub enum Proof<'a> {
     /// What the session has proved a moment ago, or what is said now.
-    Owed(Said<'a>),
+    Owed(Submitted<'a>),
     /// Nothing: it is an old client, and its installation spares those.
     Spared,
 }
@@ -36,15 +36,15 @@ pub enum Proof<'a> {
 impl Engine {
     /// Switches two-factor authentication off, like [`Engine::disable`]. This session goes on at the first level, and comes
     /// back as it is then.
-    pub async fn disable_at_once(
+    pub async fn disable_stateless(
         &self,
         signed_in: &SignedIn,
         proof: Proof<'_>,
         context: &RequestContext,
-    ) -> Result<AtOnce<SignedIn>, Stop> {
+    ) -> Result<Stateless<SignedIn>, Stop> {
         let leave = match self.leave(signed_in, proof, context).await? {
-            AtOnce::Done(leave) => leave,
-            AtOnce::Owed(asked) => return Ok(AtOnce::Owed(asked)),
+            Stateless::Done(leave) => leave,
+            Stateless::Owed(asked) => return Ok(Stateless::Owed(asked)),
         };
         let (user, own) = (signed_in.user(), signed_in.session());
         let disabled = self.settle(user, leave.ground(own), |factors, now| {
@@ -58,20 +58,20 @@ impl Engine {
             ]);
             Ok((changes, session))
         });
-        Ok(AtOnce::Done(SignedIn::new(disabled.await?, user.clone())))
+        Ok(Stateless::Done(SignedIn::new(disabled.await?, user.clone())))
     }
 
     /// Makes one backup code, in the place of all there were. It is told here and never again.
-    pub async fn make_backup_code_at_once(
+    pub async fn make_backup_code_stateless(
         &self,
         signed_in: &SignedIn,
         proof: Proof<'_>,
         name: DeviceName,
         context: &RequestContext,
-    ) -> Result<AtOnce<Secret>, Stop> {
+    ) -> Result<Stateless<Secret>, Stop> {
         let leave = match self.leave(signed_in, proof, context).await? {
-            AtOnce::Done(leave) => leave,
-            AtOnce::Owed(asked) => return Ok(AtOnce::Owed(asked)),
+            Stateless::Done(leave) => leave,
+            Stateless::Owed(asked) => return Ok(Stateless::Owed(asked)),
         };
         let (user, own) = (signed_in.user(), signed_in.session());
         let code = self.draw_backup_code();
@@ -90,7 +90,7 @@ impl Engine {
             Ok((changes, ()))
         });
         made.await?;
-        Ok(AtOnce::Done(code.text()))
+        Ok(Stateless::Done(code.text()))
     }
 
     /// What a deed of this session's may rest on.
@@ -99,12 +99,12 @@ impl Engine {
         signed_in: &SignedIn,
         proof: Proof<'_>,
         context: &RequestContext,
-    ) -> Result<AtOnce<Leave>, Stop> {
-        let Proof::Owed(said) = proof else { return Ok(AtOnce::Done(Leave::Spared)) };
+    ) -> Result<Stateless<Authorization>, Stop> {
+        let Proof::Owed(submitted) = proof else { return Ok(Stateless::Done(Authorization::Spared)) };
         let factors = self.open_factors(&signed_in.user().id).await?;
         match self.may_use_in_place(signed_in.session(), &factors, self.now()) {
-            Ok(()) if said.answer().is_none() => Ok(AtOnce::Done(Leave::Own)),
-            Ok(()) | Err(Refusal::VerificationNeeded) => self.prove(signed_in, &factors, said, context).await,
+            Ok(()) if submitted.answer().is_none() => Ok(Stateless::Done(Authorization::Own)),
+            Ok(()) | Err(Refusal::VerificationNeeded) => self.prove(signed_in, &factors, submitted, context).await,
             Err(refusal) => Err(refusal.into()),
         }
     }
@@ -114,26 +114,26 @@ impl Engine {
         &self,
         signed_in: &SignedIn,
         factors: &Factors,
-        said: Said<'_>,
+        submitted: Submitted<'_>,
         context: &RequestContext,
-    ) -> Result<AtOnce<Leave>, Stop> {
+    ) -> Result<Stateless<Authorization>, Stop> {
         let (user, own) = (signed_in.user(), signed_in.session());
-        let place = Place { purpose: Purpose::StepUp, session: Some(&own.key) };
+        let scope = Scope { purpose: Purpose::StepUp, session: Some(&own.key) };
         let now = self.now();
         self.may_step_up(own, now)?;
-        let device = answering(said, step_up::surest(factors, self.methods())?, factors)?;
+        let device = answering(submitted, step_up::surest(factors, self.methods())?, factors)?;
         if self.methods().level(&device.kind) < factors.level(self.methods()) {
             return Err(Refusal::VerificationNeeded.into());
         }
-        let running = self.running(device, place).await?;
-        let attempt = self.run(user, place, running, now);
-        let Some(answer) = said.answer() else {
+        let running = self.running(device, scope).await?;
+        let attempt = self.run(user, scope, running, now);
+        let Some(answer) = submitted.answer() else {
             let sent = if device.kind.is_delivered() {
                 self.send_at_step_up(user, &attempt, &device.id, context).await
             } else {
                 Ok(())
             };
-            return asked(device, sent, &attempt, now).map(AtOnce::Owed);
+            return asked(device, sent, &attempt, now).map(Stateless::Owed);
         };
         let token = self.draw_token();
         let Proven { session, .. } = self
@@ -153,16 +153,22 @@ impl Engine {
                 },
             })
             .await?;
-        Ok(AtOnce::Done(Leave::Passing(Box::new(session))))
+        Ok(Stateless::Done(Authorization::Passing(Box::new(session))))
     }
 
     /// Whether a deed may be done with this leave.
-    fn allows<S>(&self, leave: &Leave, own: &Session, factors: &Factors<S>, now: Timestamp) -> Result<(), Refusal> {
+    fn allows<S>(
+        &self,
+        leave: &Authorization,
+        own: &Session,
+        factors: &Factors<S>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         match leave {
-            Leave::Spared if factors.enabled() => Ok(()),
-            Leave::Spared => Err(Refusal::NotEnabled),
-            Leave::Own => self.may_use_in_place(own, factors, now),
-            Leave::Passing(passing) => self.may_use(passing, factors, now),
+            Authorization::Spared if factors.enabled() => Ok(()),
+            Authorization::Spared => Err(Refusal::NotEnabled),
+            Authorization::Own => self.may_use_in_place(own, factors, now),
+            Authorization::Passing(passing) => self.may_use(passing, factors, now),
         }
     }
 
@@ -172,7 +178,7 @@ impl Engine {
 }
 
 /// What a deed rests on.
-enum Leave {
+enum Authorization {
     /// What the client's own session has proved.
     Own,
     /// A session that was opened for this deed.
@@ -181,7 +187,7 @@ enum Leave {
     Spared,
 }
 
-impl Leave {
+impl Authorization {
     /// The client's own session as it goes on after new backup codes, if it changes: with the proof that came now, or with the new
     /// codes where the old ones had verified it. It keeps its token, which cannot be replaced here.
     fn remembered<S>(&self, own: &Session, factors: &Factors<S>, codes: &DeviceId, now: Timestamp) -> Option<Session> {

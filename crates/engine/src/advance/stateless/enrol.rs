@@ -8,7 +8,7 @@ use countersign_core::{
     view::DeviceView,
 };
 
-use super::{Place, lowered, others_tokens, with_proof};
+use super::{Scope, lowered, others_tokens, with_proof};
 use crate::{
     Engine, Fault, SignedIn, Stop,
     advance::{Enrolment, RequestContext, enrol::joined, proved},
@@ -17,19 +17,19 @@ use crate::{
 
 impl Engine {
     /// Begins to set a device up that codes are sent to; confirmed by the same session with the code alone.
-    pub async fn begin_enrolment_at_once(
+    pub async fn begin_enrolment_stateless(
         &self,
         signed_in: &SignedIn,
         enrolment: Enrolment,
         context: &RequestContext,
     ) -> Result<(), Stop> {
-        let place = Place { purpose: Purpose::Enrol, session: Some(&signed_in.session().key) };
-        let attempt = self.run(signed_in.user(), place, None, self.now());
+        let scope = Scope { purpose: Purpose::Enrol, session: Some(&signed_in.session().key) };
+        let attempt = self.run(signed_in.user(), scope, None, self.now());
         self.begin_setup(signed_in, attempt, enrolment, context).await.map(drop)
     }
 
     /// The device of this kind that this session is setting up, if a code for it is under way.
-    pub async fn enrolling_at_once(&self, signed_in: &SignedIn, kind: &Kind) -> Result<Option<DeviceView>, Fault> {
+    pub async fn enrolling_stateless(&self, signed_in: &SignedIn, kind: &Kind) -> Result<Option<DeviceView>, Fault> {
         let factors = self.open_factors(&signed_in.user().id).await?;
         let found = self.enrolling(signed_in, &factors, kind).await?;
         Ok(found.map(|(device, _)| {
@@ -38,7 +38,7 @@ impl Engine {
     }
 
     /// Confirms that device, the user's first. Everything that was opened before ends, but not this session.
-    pub async fn confirm_enrolment_at_once(
+    pub async fn confirm_enrolment_stateless(
         &self,
         signed_in: &SignedIn,
         kind: &Kind,
@@ -46,10 +46,10 @@ impl Engine {
         context: &RequestContext,
     ) -> Result<(), Stop> {
         let (user, own) = (signed_in.user(), signed_in.session());
-        let place = Place { purpose: Purpose::Enrol, session: Some(&own.key) };
+        let scope = Scope { purpose: Purpose::Enrol, session: Some(&own.key) };
         let factors = self.open_factors(&user.id).await?;
         let (device, run) = self.enrolling(signed_in, &factors, kind).await?.ok_or(Refusal::NothingSent)?;
-        let attempt = Attempt { device: Some(device.id.clone()), ..self.run(user, place, Some(run), self.now()) };
+        let attempt = Attempt { device: Some(device.id.clone()), ..self.run(user, scope, Some(run), self.now()) };
         self.verify(Submission {
             user,
             attempt: &attempt,
@@ -93,10 +93,10 @@ impl Engine {
         factors: &'a Factors,
         kind: &Kind,
     ) -> Result<Option<(&'a Device, AttemptId)>, Fault> {
-        let place = Place { purpose: Purpose::Enrol, session: Some(&signed_in.session().key) };
+        let scope = Scope { purpose: Purpose::Enrol, session: Some(&signed_in.session().key) };
         let is_it = |device: &&Device| device.status == Status::Enrolling && device.kind == *kind;
         for device in factors.devices.iter().rev().filter(is_it) {
-            if let Some(run) = self.running(device, place).await? {
+            if let Some(run) = self.running(device, scope).await? {
                 return Ok(Some((device, run)));
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_engine::{
     SignedIn,
-    advance::{AtOnce, Enrolment, Proof, RequestContext, Said},
+    advance::{Enrolment, Proof, RequestContext, Stateless, Submitted},
     core::{DeviceName, Kind, Level, Refusal, Secret},
     memory::MemoryStore,
 };
@@ -22,21 +22,21 @@ fn enrolment(kind: Kind, to: &str) -> Enrolment {
 /// Sets a first device up.
 async fn enables(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) {
     let (engine, context) = (&world.engine, RequestContext::default());
-    engine.begin_enrolment_at_once(signed_in, enrolment(kind.clone(), to), &context).await.unwrap();
+    engine.begin_enrolment_stateless(signed_in, enrolment(kind.clone(), to), &context).await.unwrap();
     let code = world.outbox.code().into();
-    engine.confirm_enrolment_at_once(signed_in, &kind, &code, &context).await.unwrap();
+    engine.confirm_enrolment_stateless(signed_in, &kind, &code, &context).await.unwrap();
     world.pass(60);
 }
 
 /// Signs in with the device that is asked.
 async fn signs_in(world: &World, password: &str) -> SignedIn {
     let (engine, password, context) = (&world.engine, password.into(), RequestContext::default());
-    let asked = engine.sign_in_at_once("ada", &password, Said::Nothing, &context).await;
-    assert!(matches!(asked, Ok(AtOnce::Owed(_))), "{asked:?}");
+    let asked = engine.sign_in_stateless("ada", &password, Submitted::Nothing, &context).await;
+    assert!(matches!(asked, Ok(Stateless::Owed(_))), "{asked:?}");
     let code = Secret::from(world.outbox.code());
-    match engine.sign_in_at_once("ada", &password, Said::Code(&code), &context).await.unwrap() {
-        AtOnce::Done(new_session) => new_session.signed_in().clone(),
-        AtOnce::Owed(asked) => panic!("owed: {asked:?}"),
+    match engine.sign_in_stateless("ada", &password, Submitted::Code(&code), &context).await.unwrap() {
+        Stateless::Done(new_session) => new_session.signed_in().clone(),
+        Stateless::Owed(asked) => panic!("owed: {asked:?}"),
     }
 }
 
@@ -51,11 +51,11 @@ async fn a_deed_asks_for_the_surest_device_and_not_for_the_one_that_is_asked_fir
     let code = world.outbox.code().into();
     let own = world.engine.confirm_enrolment(&signed_in, &setup, &code, &context).await.unwrap().signed_in().clone();
     world.pass(601);
-    let asked = world.engine.disable_at_once(&own, Proof::Owed(Said::Nothing), &context).await.unwrap();
-    assert!(matches!(&asked, AtOnce::Owed(asked) if asked.kind == Kind::SMS), "{asked:?}");
+    let asked = world.engine.disable_stateless(&own, Proof::Owed(Submitted::Nothing), &context).await.unwrap();
+    assert!(matches!(&asked, Stateless::Owed(asked) if asked.kind == Kind::SMS), "{asked:?}");
     let code = Secret::from(world.outbox.code());
-    let off = world.engine.disable_at_once(&own, Proof::Owed(Said::Code(&code)), &context).await.unwrap();
-    assert!(matches!(off, AtOnce::Done(_)));
+    let off = world.engine.disable_stateless(&own, Proof::Owed(Submitted::Code(&code)), &context).await.unwrap();
+    assert!(matches!(off, Stateless::Done(_)));
     assert_eq!(world.store.sessions(&ada.user.id).await.unwrap().len(), 1, "the proof's own session is gone");
 }
 
@@ -67,8 +67,8 @@ async fn a_lowered_session_is_not_raised_by_what_was_under_way_in_it() {
     enables(&world, &ada.signs_in_with_password().await, Kind::SMS, "+31612345658").await;
     let before = signs_in(&world, &ada.password).await;
     assert_eq!(before.level(), Level::Aal2);
-    let off = world.engine.disable_at_once(&before, Proof::Owed(Said::Nothing), &context).await.unwrap();
-    assert!(matches!(&off, AtOnce::Done(after) if after.level() == Level::Aal1), "{off:?}");
+    let off = world.engine.disable_stateless(&before, Proof::Owed(Submitted::Nothing), &context).await.unwrap();
+    assert!(matches!(&off, Stateless::Done(after) if after.level() == Level::Aal1), "{off:?}");
     let ended = world.engine.end_other_sessions(&before, &context).await;
     assert_eq!(refusal(ended), Refusal::SignInNeeded);
     let (old, new) = (ada.password.as_str().into(), "another long password".into());

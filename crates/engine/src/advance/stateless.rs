@@ -1,7 +1,7 @@
 //! The flows for clients that keep nothing between two requests.
 //!
 //! Such a client is asked for a code, and comes back with everything it had said and the code. Its run is found again by the
-//! code that was sent in it (`countersign_core::flow::at_once`); where none was sent, each request is a run of its own. At
+//! code that was sent in it (`countersign_core::flow::stateless`); where none was sent, each request is a run of its own. At
 //! sign-in, the last code that was sent for a sign-in is good, whichever front end sent it. The
 //! rules are those of every other client, and so are the throttle, the budgets and the marks.
 //!
@@ -9,7 +9,7 @@
 //! no way to hand it others. The session keeps which device was proved in it and when, so that nobody is asked for another code
 //! a moment later; that counts for these deeds alone.
 
-mod deed;
+mod action;
 mod enrol;
 
 use std::time::Duration;
@@ -17,11 +17,11 @@ use std::time::Duration;
 use countersign_core::{
     AttemptId, Change, Device, DeviceId, Factors, FamilyId, Kind, Level, Refusal, Secret, Session, SessionKey,
     Timestamp, TokenChange,
-    flow::{Attempt, Charge, Purpose, at_once, login},
+    flow::{Attempt, Charge, Purpose, login, stateless},
     method::{State, delivered},
 };
 
-pub use self::deed::Proof;
+pub use self::action::Proof;
 use super::RequestContext;
 use crate::{Engine, Fault, NewSession, Stop, User};
 
@@ -30,7 +30,7 @@ const COME_BACK: Duration = Duration::from_secs(1);
 
 /// What a client says for a device.
 #[derive(Clone, Copy, Debug)]
-pub enum Said<'a> {
+pub enum Submitted<'a> {
     /// Nothing: it has not been asked yet.
     Nothing,
     /// A code, for the device that is asked first.
@@ -39,7 +39,7 @@ pub enum Said<'a> {
     BackupCode(&'a Secret),
 }
 
-impl<'a> Said<'a> {
+impl<'a> Submitted<'a> {
     fn answer(self) -> Option<&'a Secret> {
         match self {
             Self::Nothing => None,
@@ -50,16 +50,16 @@ impl<'a> Said<'a> {
 
 /// What came of a request.
 #[derive(Debug)]
-pub enum AtOnce<T> {
+pub enum Stateless<T> {
     /// It is done.
     Done(T),
     /// A device is owed first.
-    Owed(Asked),
+    Owed(Prompt),
 }
 
 /// A device that is asked.
 #[derive(Debug)]
-pub struct Asked {
+pub struct Prompt {
     /// Its method.
     pub kind: Kind,
     /// Why no code was sent to it, if one should have been and none is on its way.
@@ -68,37 +68,37 @@ pub struct Asked {
 
 /// Where a run belongs.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct Scope<'a> {
     purpose: Purpose,
     session: Option<&'a SessionKey>,
 }
 
 impl Engine {
     /// Signs in with all that the client has.
-    pub async fn sign_in_at_once(
+    pub async fn sign_in_stateless(
         &self,
         name: &str,
         password: &Secret,
-        said: Said<'_>,
+        submitted: Submitted<'_>,
         context: &RequestContext,
-    ) -> Result<AtOnce<NewSession>, Stop> {
+    ) -> Result<Stateless<NewSession>, Stop> {
         let (user, charge) = &self.first_step(name, password, context).await?;
-        let outcome = self.after_password_at_once(user, charge, said, context).await;
+        let outcome = self.after_password_stateless(user, charge, submitted, context).await;
         // Such a client gives the password again with every request, so a request that opens nothing gives its charge back.
-        if !matches!(outcome, Ok(AtOnce::Done(_))) {
+        if !matches!(outcome, Ok(Stateless::Done(_))) {
             self.give_back(charge).await;
         }
         outcome
     }
 
-    async fn after_password_at_once(
+    async fn after_password_stateless(
         &self,
         user: &User,
         charge: &Charge,
-        said: Said<'_>,
+        submitted: Submitted<'_>,
         context: &RequestContext,
-    ) -> Result<AtOnce<NewSession>, Stop> {
-        const PLACE: Place<'_> = Place { purpose: Purpose::Login, session: None };
+    ) -> Result<Stateless<NewSession>, Stop> {
+        const PLACE: Scope<'_> = Scope { purpose: Purpose::Login, session: None };
         let charged = |attempt| Attempt { charge: Some(charge.clone()), ..attempt };
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
@@ -109,12 +109,12 @@ impl Engine {
                     if let Some(new_session) =
                         self.sign_in_without_factor(user, &attempt, factors, context, now).await?
                     {
-                        return Ok(AtOnce::Done(new_session));
+                        return Ok(Stateless::Done(new_session));
                     }
                 }
                 login::Owed::Device(first) => {
-                    let device = answering(said, first, &factors)?;
-                    let Some(answer) = said.answer() else {
+                    let device = answering(submitted, first, &factors)?;
+                    let Some(answer) = submitted.answer() else {
                         let running = self.running(device, PLACE).await?;
                         let attempt = charged(self.run(user, PLACE, running, now));
                         let sent = if device.kind.is_delivered() {
@@ -122,11 +122,14 @@ impl Engine {
                         } else {
                             Ok(())
                         };
-                        return asked(device, sent, &attempt, now).map(AtOnce::Owed);
+                        return asked(device, sent, &attempt, now).map(Stateless::Owed);
                     };
                     // A new attempt, in which the last code that was sent for a sign-in is good, at whatever front end.
                     let attempt = charged(self.run(user, PLACE, None, now));
-                    return self.second_step(user, &attempt, &device.id, answer, context, None).await.map(AtOnce::Done);
+                    return self
+                        .second_step(user, &attempt, &device.id, answer, context, None)
+                        .await
+                        .map(Stateless::Done);
                 }
             }
         }
@@ -134,8 +137,8 @@ impl Engine {
     }
 
     /// The run of such a client's that has a code at this device, if one has that is not over.
-    async fn running(&self, device: &Device, place: Place<'_>) -> Result<Option<AttemptId>, Fault> {
-        for run in at_once::running(device, place.purpose, place.session, self.now()) {
+    async fn running(&self, device: &Device, scope: Scope<'_>) -> Result<Option<AttemptId>, Fault> {
+        for run in stateless::running(device, scope.purpose, scope.session, self.now()) {
             if !self.store().attempt_spent(&run).await? {
                 return Ok(Some(run));
             }
@@ -144,10 +147,10 @@ impl Engine {
     }
 
     /// That run, or a new one.
-    fn run(&self, user: &User, place: Place<'_>, running: Option<AttemptId>, now: Timestamp) -> Attempt {
-        let Place { purpose, session } = place;
+    fn run(&self, user: &User, scope: Scope<'_>, running: Option<AttemptId>, now: Timestamp) -> Attempt {
+        let Scope { purpose, session } = scope;
         Attempt {
-            id: running.unwrap_or_else(|| at_once::name(purpose, session, &self.new_id())),
+            id: running.unwrap_or_else(|| stateless::name(purpose, session, &self.new_id())),
             purpose,
             user: user.id.clone(),
             stamp: user.stamp.clone(),
@@ -163,15 +166,15 @@ impl Engine {
 }
 
 /// The device that is to answer.
-fn answering<'a>(said: Said<'_>, first: &'a Device, factors: &'a Factors) -> Result<&'a Device, Refusal> {
-    match said {
-        Said::Nothing | Said::Code(_) => Ok(first),
-        Said::BackupCode(_) => factors.of_kind(&Kind::BACKUP_CODES).next().ok_or(Refusal::DeviceUnknown),
+fn answering<'a>(submitted: Submitted<'_>, first: &'a Device, factors: &'a Factors) -> Result<&'a Device, Refusal> {
+    match submitted {
+        Submitted::Nothing | Submitted::Code(_) => Ok(first),
+        Submitted::BackupCode(_) => factors.of_kind(&Kind::BACKUP_CODES).next().ok_or(Refusal::DeviceUnknown),
     }
 }
 
 /// A device that is asked, after a code was sent to it, or not; where an earlier one is good in this attempt, that one will do.
-fn asked(device: &Device, sent: Result<(), Stop>, attempt: &Attempt, now: Timestamp) -> Result<Asked, Stop> {
+fn asked(device: &Device, sent: Result<(), Stop>, attempt: &Attempt, now: Timestamp) -> Result<Prompt, Stop> {
     let unsent = match sent {
         Ok(()) => None,
         Err(Stop::Refused(Refusal::SendingTooSoon { .. } | Refusal::SendingLimited { .. }))
@@ -182,7 +185,7 @@ fn asked(device: &Device, sent: Result<(), Stop>, attempt: &Attempt, now: Timest
         Err(Stop::Refused(refusal)) => Some(refusal),
         Err(fault) => return Err(fault),
     };
-    Ok(Asked { kind: device.kind.clone(), unsent })
+    Ok(Prompt { kind: device.kind.clone(), unsent })
 }
 
 /// Whether a code that is good in this attempt was sent to the device.
