@@ -25,7 +25,7 @@ pub const NODE: &str = "x-trial-node";
 pub const PROXY: &str = "127.0.0.2";
 
 /// How long it may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running nginx, stopped when dropped.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Front {
         let reload = Command::new("kill").args(["-HUP", &self.nginx.id().to_string()]).status().unwrap();
         assert!(reload.success() && self.is_in_effect(), "nginx does not take its configuration");
         // Those who know the old one only finish what they have begun, but may take a last request before they do.
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + TIMEOUT;
         while children_of(self.nginx.id()).iter().any(|worker| workers.contains(worker)) {
             assert!(Instant::now() < give_up, "nginx keeps its old configuration");
             thread::sleep(Duration::from_millis(10));
@@ -90,7 +90,7 @@ impl Front {
     /// Whether it answers, by the configuration that was written last.
     fn is_in_effect(&mut self) -> bool {
         let expected = format!("generation {}.", self.generation);
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + TIMEOUT;
         while Instant::now() < give_up && self.nginx.try_wait().unwrap().is_none() {
             let answer = try_request(&self.address(), "GET /front HTTP/1.1\r\nHost: front\r\n").unwrap_or_default();
             if String::from_utf8_lossy(&answer).contains(&expected) {

@@ -22,7 +22,7 @@ use trials::{Socket, Walk, free_port, program, try_request};
 
 const DOCUMENT: &str = include_str!("../../docs/server.md");
 /// How long all steps may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The commands in the first block of shell under this heading.
 fn commands(heading: &str) -> &'static str {
@@ -107,7 +107,7 @@ impl Machine {
         shell.stdin(Stdio::null()).stderr(output.try_clone().unwrap()).stdout(output);
         self.running = Some(shell.spawn().unwrap());
         let said = || fs::read_to_string(&printed).unwrap();
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + TIMEOUT;
         while try_request(&self.address(), &format!("GET /readyz HTTP/1.1\r\nHost: {host}\r\n")).is_none() {
             let ended = self.running.as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none_or(|status| status.success()), "a step does not work:\n{}", said());

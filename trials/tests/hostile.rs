@@ -12,7 +12,7 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use trials::{PASSWORD, Server, Walk};
 
 const REQUESTS: usize = 10_000;
-const MOST_MEMORY_KIB: u64 = 100 * 1024;
+const MAX_MEMORY_KIB: u64 = 100 * 1024;
 
 const PATHS: [&str; 32] = [
     "/",
@@ -180,7 +180,7 @@ async fn ten_thousand_hostile_requests_get_no_fault() {
         assert!(statuses.contains_key(&Some(status)), "no request was answered {status}: {statuses:?}");
     }
     assert!(!server.output().to_lowercase().contains("panic"), "{}", server.output());
-    assert!(server.peak_memory() < MOST_MEMORY_KIB, "{} KiB", server.peak_memory());
+    assert!(server.peak_memory() < MAX_MEMORY_KIB, "{} KiB", server.peak_memory());
     let mut browser = server.browser();
     browser.gives_password("demo", PASSWORD).await;
     browser.sets_up().await;

@@ -21,9 +21,9 @@ const PEOPLE: usize = 12;
 const PASSWORD: &str = "umbrella marmalade kiosk";
 const DEVICE_COOKIE: &str = "countersign-browser";
 /// The longest that anybody waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// The same while the database stands still: a node gives up after so long, and says so.
-const PATIENCE_WITH_SILENCE: Duration = Duration::from_secs(32);
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(32);
 /// How soon after the database everything works again. By itself that takes a second or two; but the processor and the disk are
 /// shared with other tests.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
@@ -74,7 +74,7 @@ impl Town {
         for node in 0..2 {
             let begun = Instant::now();
             let page = at_node(&self.witness, node).get("/secret").await;
-            assert!(begun.elapsed() < PATIENCE, "node {node} took {:?}", begun.elapsed());
+            assert!(begun.elapsed() < TIMEOUT, "node {node} took {:?}", begun.elapsed());
             if page.status == StatusCode::SERVICE_UNAVAILABLE {
                 assert!(page.headers.contains_key("retry-after"), "node {node} does not say when: {:?}", page.headers);
             }
@@ -126,7 +126,7 @@ impl Town {
         });
         for (status, says_when, took) in answers {
             assert_eq!((status, says_when), (StatusCode::SERVICE_UNAVAILABLE, true), "after {took:?}");
-            assert!(took < PATIENCE_WITH_SILENCE, "{took:?}");
+            assert!(took < SILENCE_TIMEOUT, "{took:?}");
         }
     }
 
@@ -213,7 +213,7 @@ async fn no_code_comes_back_whatever_happens_to_the_database_or_to_a_node() {
             _ => false,
         };
         let silence = answer.sent + answer.took > still && answer.sent < goes_on;
-        let patience = if silence { PATIENCE_WITH_SILENCE } else { PATIENCE };
+        let patience = if silence { SILENCE_TIMEOUT } else { TIMEOUT };
         assert!(fits && answer.took < patience, "{answer:?}");
     }
     let faults = record.answers().iter().filter(|answer| answer.status.as_u16() == 503 && answer.says_when).count();

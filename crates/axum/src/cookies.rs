@@ -20,7 +20,7 @@ use cookie::{Cookie, SameSite};
 use countersign_engine::{AttemptToken, BrowserToken, SessionToken};
 
 /// No cookie of ours is longer than this, in bytes.
-const LONGEST: usize = 4096;
+const MAX_SIZE: usize = 4096;
 
 /// Which cookie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,7 +83,7 @@ impl Names {
     pub(crate) fn read(self, headers: &HeaderMap) -> Cookies {
         let [session, pending, setup, browser, nonce, notice] =
             [Name::Session, Name::Pending, Name::Setup, Name::Browser, Name::Nonce, Name::Notice]
-                .map(|name| only(headers, self.of(name)).filter(|value| value.len() <= LONGEST));
+                .map(|name| only(headers, self.of(name)).filter(|value| value.len() <= MAX_SIZE));
         let attempt = |value: &str| is_token(value).then(|| AttemptToken::new(value));
         Cookies {
             session: session.and_then(SessionToken::parse),
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_is_broken_or_twice_there_is_absent() {
-        let long = format!("countersign-form={}", "a".repeat(LONGEST + 1));
+        let long = format!("countersign-form={}", "a".repeat(MAX_SIZE + 1));
         for line in [
             &b"countersign-form=a; countersign-form=a"[..],
             b"countersign-form=a; countersign-form=",

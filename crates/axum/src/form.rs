@@ -17,10 +17,10 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use crate::{FormToken, Visitor, csrf::Bound, fault, message::Message, redirect::LocalPath, site::Site};
 
 /// No form is longer than this, in bytes.
-const LONGEST: usize = 16 * 1024;
+const MAX_SIZE: usize = 16 * 1024;
 
 /// No browser takes longer than this to send one.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A form of ours, with what it is bound to.
 pub(crate) trait Posted: DeserializeOwned + Send {
@@ -117,7 +117,7 @@ pub(crate) async fn text(request: Request) -> Result<String, Message> {
     if !kind.split(|c| *c == b';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case(KIND) {
         return Err(Message::FormKind);
     }
-    let body = tokio::time::timeout(PATIENCE, body::to_bytes(request.into_body(), LONGEST)).await;
+    let body = tokio::time::timeout(TIMEOUT, body::to_bytes(request.into_body(), MAX_SIZE)).await;
     let body = body.map_err(|_| Message::FormSlow)?.map_err(|_| Message::FormLong)?;
     let text = std::str::from_utf8(&body).ok().filter(|text| is_well_formed(text)).ok_or(Message::FormBroken)?;
     Ok(text.to_owned())

@@ -39,9 +39,9 @@ use crate::{
 };
 
 /// The longest body that a host's handler reads unless its route says otherwise, in bytes. Our own forms are shorter.
-const LONGEST_BODY: usize = 256 * 1024;
+const MAX_BODY_SIZE: usize = 256 * 1024;
 /// When to come back after a request that took too long.
-const COME_BACK: Duration = Duration::from_secs(5);
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Two-factor authentication for one site. Cloning it is cheap; all clones are one.
 #[derive(Clone)]
@@ -99,7 +99,7 @@ impl Countersign {
             .layer(from_fn_with_state(Arc::clone(&self.site), around))
             .layer(CatchPanicLayer::custom(caught))
             .layer(CsrfLayer::new().with_rejection_response(empty))
-            .layer(DefaultBodyLimit::max(LONGEST_BODY));
+            .layer(DefaultBodyLimit::max(MAX_BODY_SIZE));
         router.layer(layers)
     }
 
@@ -166,7 +166,7 @@ const MAX_LOGGED_HOST: usize = 255;
 /// The answer, unless it takes too long: that is a fault.
 async fn in_time(site: &Site, answer: impl Future<Output = Response>) -> Response {
     let Some(span) = site.answer_within else { return answer.await };
-    let late = |_| fault::answer(site, &Fault::busy("answer a request in time", COME_BACK), Some(COME_BACK));
+    let late = |_| fault::answer(site, &Fault::busy("answer a request in time", RETRY_AFTER), Some(RETRY_AFTER));
     tokio::time::timeout(span, answer).await.unwrap_or_else(late)
 }
 

@@ -122,7 +122,7 @@ impl Problem {
             Refusal::PasswordShort { shortest } => args.set("shortest", *shortest),
             Refusal::TokensMany { most } | Refusal::TooManyDevices { most } => args.set("most", *most),
             Refusal::LastDevice { others } => args.set("others", *others),
-            Refusal::ScopeInvalid => args.set("most", Scopes::MOST),
+            Refusal::ScopeInvalid => args.set("most", Scopes::MAX_COUNT),
             Refusal::LifetimeInvalid { longest } => args.set("days", longest.as_secs() / DAY),
             _ => {}
         }

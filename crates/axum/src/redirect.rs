@@ -17,7 +17,7 @@ pub struct LocalPath(Box<str>);
 
 impl LocalPath {
     /// No path is longer than this, in bytes.
-    pub const LONGEST: usize = 2048;
+    pub const MAX_LENGTH: usize = 2048;
 
     /// The path in `text`, if every reader of it stays on this site.
     ///
@@ -25,7 +25,7 @@ impl LocalPath {
     /// stands for a control character, nor at the very beginning for another slash; it does not climb by `..`.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix('/')?;
-        let plain = text.len() <= Self::LONGEST && text.bytes().all(|c| c.is_ascii_graphic() && c != b'\\');
+        let plain = text.len() <= Self::MAX_LENGTH && text.bytes().all(|c| c.is_ascii_graphic() && c != b'\\');
         let path = rest.split(['?', '#']).next().unwrap_or_default();
         let slash = rest.starts_with('/') || escaped(rest).is_some_and(|c| matches!(c, b'/' | b'\\'));
         (plain && !slash && escapes_are_harmless(text) && !path.split('/').any(climbs)).then(|| Self(text.into()))
@@ -198,7 +198,7 @@ mod tests {
         for text in HOSTILE {
             assert_eq!(LocalPath::parse(text), None, "{text:?}");
         }
-        assert_eq!(LocalPath::parse(&format!("/{}", "a".repeat(LocalPath::LONGEST))), None);
+        assert_eq!(LocalPath::parse(&format!("/{}", "a".repeat(LocalPath::MAX_LENGTH))), None);
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub struct PhoneNumber {
 
 impl PhoneNumber {
     /// The fewest digits of a number that is masked rather than hidden.
-    const SHORTEST_SHOWN: usize = 8;
+    const MIN_SHOWN_LENGTH: usize = 8;
 
     /// The number with these digits after the `+`, as people write it, under this calling code; `None` unless the three
     /// are of one number.
@@ -97,7 +97,7 @@ impl PhoneNumber {
     /// The calling code and the last two digits; of a short number, nothing but that there is one.
     fn masked(&self) -> String {
         let digits = self.e164.len().saturating_sub(1);
-        if digits < Self::SHORTEST_SHOWN {
+        if digits < Self::MIN_SHOWN_LENGTH {
             return "***".into();
         }
         let (first, last) = (self.prefix.len().saturating_sub(1), digits.saturating_sub(2));

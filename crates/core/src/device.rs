@@ -143,13 +143,13 @@ pub struct DeviceName(Box<str>);
 
 impl DeviceName {
     /// The most characters a name may have.
-    pub const LONGEST: usize = 64;
+    pub const MAX_LENGTH: usize = 64;
 
     /// The name somebody typed, without blanks around it.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let name = text.trim();
-        let fits = (1..=Self::LONGEST).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-        if fits { Ok(Self(name.into())) } else { Err(Refusal::NameInvalid { longest: Self::LONGEST }) }
+        let fits = (1..=Self::MAX_LENGTH).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        if fits { Ok(Self(name.into())) } else { Err(Refusal::NameInvalid { longest: Self::MAX_LENGTH }) }
     }
 
     /// The name.

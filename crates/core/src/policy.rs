@@ -85,22 +85,22 @@ pub enum PolicyError {
 
 impl Policy {
     /// The longest `login_timeout` that may be set.
-    pub const LONGEST_LOGIN: Duration = Duration::from_hours(12);
+    pub const MAX_LOGIN_TTL: Duration = Duration::from_hours(12);
     /// The longest that a code which was sent may be good.
-    pub const LONGEST_CODE: Duration = Duration::from_mins(10);
+    pub const MAX_CODE_TTL: Duration = Duration::from_mins(10);
     /// The most failures in a row that a cap may allow (NIST SP 800-63B-4 §3.2.2).
-    pub const MOST_FAILURES: u32 = 100;
+    pub const MAX_FAILURES: u32 = 100;
 
     /// Whether the policy can be used. Switching delay and cap off altogether is possible, and for tests.
     pub fn check(&self) -> Result<(), PolicyError> {
-        let login = Duration::from_secs(1)..=Self::LONGEST_LOGIN;
+        let login = Duration::from_secs(1)..=Self::MAX_LOGIN_TTL;
         if self.issuer.trim().is_empty() {
             return Err(PolicyError::NoIssuer);
         }
         if !login.contains(&self.login_timeout) {
             return Err(PolicyError::LoginTimeout);
         }
-        let code = Duration::from_secs(1)..=Self::LONGEST_CODE;
+        let code = Duration::from_secs(1)..=Self::MAX_CODE_TTL;
         if !code.contains(&self.sending.lifetime) {
             return Err(PolicyError::CodeLifetime);
         }
@@ -111,7 +111,7 @@ impl Policy {
         if self.devices_per_user == 0 {
             return Err(PolicyError::NoDevices);
         }
-        if self.throttle.cap.is_some_and(|cap| cap.get() > Self::MOST_FAILURES) {
+        if self.throttle.cap.is_some_and(|cap| cap.get() > Self::MAX_FAILURES) {
             return Err(PolicyError::Cap);
         }
         Ok(())

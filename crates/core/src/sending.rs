@@ -20,7 +20,7 @@ use crate::{
     flow::Purpose,
     method::{
         State,
-        delivered::{MOST_CHALLENGES, Refund, SentCode},
+        delivered::{MAX_CODES, Refund, SentCode},
     },
     otp::{Code, Digits},
     throttle::Standing,
@@ -168,8 +168,8 @@ impl Asker {
     /// So many codes may be good at once when another one is made.
     fn challenges(self) -> usize {
         match self {
-            Self::Owner => MOST_CHALLENGES,
-            Self::Stranger => MOST_CHALLENGES / 2,
+            Self::Owner => MAX_CODES,
+            Self::Stranger => MAX_CODES / 2,
         }
     }
 

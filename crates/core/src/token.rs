@@ -126,15 +126,15 @@ pub struct Scopes(Vec<Box<str>>);
 
 impl Scopes {
     /// The most words there may be.
-    pub const MOST: usize = 32;
+    pub const MAX_COUNT: usize = 32;
     /// The most characters a word may have.
-    pub const LONGEST: usize = 64;
+    pub const MAX_LENGTH: usize = 64;
 
     /// These words, if each is one and there are not too many.
     pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, Refusal> {
         let mut scopes: Vec<Box<str>> = vec![];
         for word in words {
-            let is_word = (1..=Self::LONGEST).contains(&word.len()) && word.bytes().all(is_of_word);
+            let is_word = (1..=Self::MAX_LENGTH).contains(&word.len()) && word.bytes().all(is_of_word);
             if !is_word {
                 return Err(Refusal::ScopeInvalid);
             }
@@ -142,7 +142,7 @@ impl Scopes {
                 scopes.push(word.into());
             }
         }
-        if scopes.len() > Self::MOST { Err(Refusal::ScopeInvalid) } else { Ok(Self(scopes)) }
+        if scopes.len() > Self::MAX_COUNT { Err(Refusal::ScopeInvalid) } else { Ok(Self(scopes)) }
     }
 
     /// The words in a text, with blanks between them.
@@ -224,8 +224,8 @@ mod tests {
         for word in ["a b", "", "\"", "\\", "é", "\n", "a\u{0}"] {
             assert_eq!(Scopes::new([word]), Err(Refusal::ScopeInvalid), "{word:?}");
         }
-        assert_eq!(Scopes::new([&*"a".repeat(Scopes::LONGEST + 1)]), Err(Refusal::ScopeInvalid));
-        let many: Vec<_> = (0..=Scopes::MOST).map(|number| number.to_string()).collect();
+        assert_eq!(Scopes::new([&*"a".repeat(Scopes::MAX_LENGTH + 1)]), Err(Refusal::ScopeInvalid));
+        let many: Vec<_> = (0..=Scopes::MAX_COUNT).map(|number| number.to_string()).collect();
         assert_eq!(Scopes::new(many.iter().map(String::as_str)), Err(Refusal::ScopeInvalid));
     }
 

@@ -177,7 +177,7 @@ fn later() -> Vec<(State, &'static str)> {
         until: NOW,
         refunds: vec![delivered::Refund { budget: "send-cooldown:tag".into(), amount: 1, until: Timestamp::MAX }],
     };
-    sms = sms.with(challenge, delivered::MOST_CHALLENGES, NOW.before(std::time::Duration::from_secs(1))).unwrap();
+    sms = sms.with(challenge, delivered::MAX_CODES, NOW.before(std::time::Duration::from_secs(1))).unwrap();
     let email = delivered::State::new(Address::Email(EmailAddress::parse("ada@example.org").unwrap()));
     let public_id = PublicId::new(&[1, 2, 3, 4, 5, 6]).unwrap();
     let own = yubikey::State::own(public_id, PrivateId::new([7; 6]), YubikeyKey::new([8; 16]));

@@ -45,7 +45,7 @@ use crate::{AttemptToken, BrowserToken, Engine, SessionToken, SignedIn, Stop};
 pub(crate) use address::AddressBudgets;
 pub use client::ClientTokens;
 pub use enrol::Enrolment;
-pub use guess::LONGEST_PASSWORD;
+pub use guess::MAX_PASSWORD_LENGTH;
 pub use login::SignIn;
 pub use manage::MadeCodes;
 pub use send::Spoken;

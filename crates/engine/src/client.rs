@@ -62,7 +62,7 @@ impl Engine {
                 return Ok(Some(client));
             }
         }
-        Err(Fault::busy("remove a client in time", COME_BACK))
+        Err(Fault::busy("remove a client in time", RETRY_AFTER))
     }
 
     /// Gives a client another secret. The tokens that it was given stay.
@@ -80,7 +80,7 @@ impl Engine {
                 return Ok(Rotation::Rotated(secret));
             }
         }
-        Err(Fault::busy("give a client another secret in time", COME_BACK))
+        Err(Fault::busy("give a client another secret in time", RETRY_AFTER))
     }
 
     /// The client of this id, if whoever calls may speak for it: they show its secret, or none where it has none. A secret
@@ -94,4 +94,4 @@ impl Engine {
 }
 
 /// How long one waits before trying again what others were in the way of.
-const COME_BACK: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);

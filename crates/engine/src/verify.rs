@@ -34,7 +34,7 @@ use crate::{
 };
 
 const ROUNDS: u32 = 1000;
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One answer, and what depends on it.
 pub(crate) struct Submission<'a> {
@@ -263,7 +263,7 @@ impl Engine {
     /// The change that ends a run. What is kept of it is kept for as long as a run may ever last: `login_timeout` may be
     /// set to more while it is over, and would make its token good once more.
     pub(crate) fn spend(attempt: &Attempt) -> Change {
-        Change::Attempt(AttemptChange::Close { attempt: attempt.id.clone(), until: attempt.end(Policy::LONGEST_LOGIN) })
+        Change::Attempt(AttemptChange::Close { attempt: attempt.id.clone(), until: attempt.end(Policy::MAX_LOGIN_TTL) })
     }
 
     /// Writes what `changes` makes of a state read afresh, until nothing has moved between reading and writing, and only
@@ -304,7 +304,7 @@ impl Engine {
 
     /// The moments of so many rounds as there is patience for.
     pub(crate) fn rounds(&self) -> Rounds<'_> {
-        Rounds { engine: self, left: ROUNDS, deadline: self.now().after(PATIENCE) }
+        Rounds { engine: self, left: ROUNDS, deadline: self.now().after(TIMEOUT) }
     }
 }
 

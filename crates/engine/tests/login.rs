@@ -392,7 +392,7 @@ async fn t127_a_login_that_is_over_stays_over_when_login_timeout_is_set_to_more(
     world.engine.sign_out(None, Some(&signed_out.token), &RequestContext::default()).await.unwrap();
     let patient = World::built(world.store.clone(), |parts| {
         (parts.users, parts.clock) = (world.users.clone(), world.clock.clone());
-        parts.policy.login_timeout = Policy::LONGEST_LOGIN;
+        parts.policy.login_timeout = Policy::MAX_LOGIN_TTL;
     });
     for seconds in [601, 3600, 10 * 3600] {
         world.pass(seconds);

@@ -21,7 +21,7 @@ use tokio::{io::AsyncWriteExt as _, time};
 use crate::{Texts, message::Wording};
 
 /// How long a program may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// The status that says that an address cannot receive messages.
 const UNREACHABLE: i32 = 65;
 const DOING: &str = "send a message by a program";
@@ -63,7 +63,7 @@ impl Gateway for Command {
     async fn deliver(&self, message: &Message) -> Result<Taken, NotTaken> {
         let failed = |cause: String| NotTaken::Failed(Fault::because(DOING, cause));
         let told = self.wording.json(message, DOING)?;
-        let status = match time::timeout(PATIENCE, self.run(&told)).await {
+        let status = match time::timeout(TIMEOUT, self.run(&told)).await {
             Ok(Ok(status)) => status,
             Ok(Err(error)) => return Err(failed(error.to_string())),
             Err(_) => return Err(failed("it took too long".into())),

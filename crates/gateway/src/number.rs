@@ -8,7 +8,7 @@ use countersign_engine::{core::PhoneNumber, port::PhoneNumberParser};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, enums::Region};
 
 /// No number is longer than this as it is typed, in bytes.
-const LONGEST: usize = 64;
+const MAX_LENGTH: usize = 64;
 
 /// Knows telephone numbers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,7 +34,7 @@ impl Libphonenumber {
 impl PhoneNumberParser for Libphonenumber {
     fn parse(&self, typed: &str) -> Option<PhoneNumber> {
         let typed = typed.trim();
-        if typed.len() > LONGEST {
+        if typed.len() > MAX_LENGTH {
             return None;
         }
         let international = typed.strip_prefix("00").map(|rest| format!("+{rest}"));

@@ -7,7 +7,7 @@ use reqwest::{Client, Response, Url, redirect::Policy};
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
 /// No answer that is read is longer, in bytes.
-const LONGEST: usize = 64 * 1024;
+const MAX_SIZE: usize = 64 * 1024;
 
 /// Not an address that may be asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ pub(crate) async fn body(mut response: Response) -> Result<Vec<u8>, String> {
     let mut body = vec![];
     while let Some(piece) = response.chunk().await.map_err(cause)? {
         body.extend_from_slice(&piece);
-        if body.len() > LONGEST {
+        if body.len() > MAX_SIZE {
             return Err("the answer was too long".into());
         }
     }

@@ -26,7 +26,7 @@ use crate::{Texts, message::words, request::NotAnAddress};
 const USUAL: &str = "https://api.twilio.com";
 const DOING: &str = "send a message by Twilio";
 /// The longest that Twilio may be told to try to bring a text message, in seconds.
-const LONGEST_WAIT: u64 = 36_000;
+const MAX_WAIT: u64 = 36_000;
 
 /// How Twilio is reached, and how it reaches us.
 pub struct TwilioSettings {
@@ -79,7 +79,7 @@ impl Twilio {
         };
         let callback = self.callback(message);
         // A code that is over helps nobody, so Twilio is not to bring it any more.
-        let validity = message.lifetime.as_secs().clamp(1, LONGEST_WAIT).to_string();
+        let validity = message.lifetime.as_secs().clamp(1, MAX_WAIT).to_string();
         let fields = [
             ("To", message.to.expose()),
             sender,

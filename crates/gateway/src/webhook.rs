@@ -25,13 +25,13 @@ use crate::{
     request::{self, NotAnAddress},
 };
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a message is posted at most.
 const TRIES: u32 = 3;
 /// How long to wait before the second try; twice as long before the third.
 const PAUSE: Duration = Duration::from_millis(300);
 /// No reference that is kept is longer, in bytes.
-const LONGEST_REFERENCE: usize = 128;
+const MAX_REFERENCE_LENGTH: usize = 128;
 /// What a service says of an address that cannot receive messages.
 const UNREACHABLE: &str = "unreachable";
 const DOING: &str = "post a message";
@@ -55,7 +55,7 @@ struct Answer {
 impl Answer {
     /// What the service calls the message, if that is a word that can be shown.
     fn reference(self) -> Option<String> {
-        let is_word = |text: &str| text.len() <= LONGEST_REFERENCE && text.chars().all(|c| c.is_ascii_graphic());
+        let is_word = |text: &str| text.len() <= MAX_REFERENCE_LENGTH && text.chars().all(|c| c.is_ascii_graphic());
         self.reference.filter(|text| is_word(text))
     }
 
@@ -74,7 +74,7 @@ impl Webhook {
         texts: Arc<Texts>,
         host: Option<String>,
     ) -> Result<Self, NotAnAddress> {
-        let client = request::client(PATIENCE).map_err(|_| NotAnAddress)?;
+        let client = request::client(TIMEOUT).map_err(|_| NotAnAddress)?;
         Ok(Self { client, url: request::address(url)?, secret, clock, wording: Wording::new(texts, host) })
     }
 

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 use crate::request::{self, NotAnAddress};
 
 /// How long a service may take.
-const PATIENCE: Duration = Duration::from_secs(8);
+const TIMEOUT: Duration = Duration::from_secs(8);
 /// What a key counted and a service tells.
 const COUNTED: [&str; 3] = ["sessioncounter", "sessionuse", "timestamp"];
 
@@ -79,7 +79,7 @@ impl YubicoService {
             return Err(YubicoError::Secret);
         }
         Ok(Self {
-            client: request::client(PATIENCE).map_err(|_| NotAnAddress)?,
+            client: request::client(TIMEOUT).map_err(|_| NotAnAddress)?,
             urls: urls.iter().map(|url| request::address(url)).collect::<Result<_, _>>()?,
             id: client.to_owned(),
             secret,

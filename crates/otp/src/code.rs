@@ -12,7 +12,7 @@ use crate::grouping::is_separator;
 use crate::typed::{Decimal, is_direction_mark};
 
 /// Longer texts are refused unread, in bytes: room for eight digits of any script and a good many wide blanks.
-const LONGEST_TEXT: usize = 64;
+const MAX_TEXT_LENGTH: usize = 64;
 
 /// A one-time code of six to eight decimal digits.
 ///
@@ -34,7 +34,7 @@ impl Code {
     /// underscores. The digits may be those of any script that [`Decimal`] knows, if all of them are of the same one. A text
     /// of more than 64 bytes is malformed.
     pub fn parse(text: &str, digits: Digits) -> Result<Code, MalformedCode> {
-        if text.len() > LONGEST_TEXT {
+        if text.len() > MAX_TEXT_LENGTH {
             return Err(MalformedCode);
         }
         let typed = typed_digits(text)?;
@@ -47,7 +47,7 @@ impl Code {
 
     /// Reads two codes that were typed one after the other, under the same rules.
     pub fn parse_pair(text: &str, digits: Digits) -> Result<(Code, Code), MalformedCode> {
-        if text.len() > 2 * LONGEST_TEXT {
+        if text.len() > 2 * MAX_TEXT_LENGTH {
             return Err(MalformedCode);
         }
         let typed = typed_digits(text)?;

@@ -18,7 +18,7 @@ use crate::modhex;
 use crate::typed::is_direction_mark;
 
 /// Longer texts are refused unread, in bytes: room for 48 letters of any alphabet and a good many blanks.
-const LONGEST_TEXT: usize = 256;
+const MAX_TEXT_LENGTH: usize = 256;
 
 /// What the check sum over a whole block comes to (ISO 13239).
 const RESIDUE: u16 = 0xf0b8;
@@ -43,7 +43,7 @@ impl Token {
     /// direction around a text that was pasted; within it there is none. Some
     /// wrong keyboard layouts are understood: see [`modhex::decode_typed`]. A text of more than 256 bytes is malformed.
     pub fn parse(text: &str) -> Result<Token, MalformedToken> {
-        if text.len() > LONGEST_TEXT {
+        if text.len() > MAX_TEXT_LENGTH {
             return Err(MalformedToken);
         }
         let bytes = modhex::decode_typed(inner(text)).map_err(|_| MalformedToken)?;
@@ -52,7 +52,7 @@ impl Token {
 
     /// The same for a key whose public id is known: where a text has several readings, the one that names this key counts.
     pub fn parse_of(public_id: &PublicId, text: &str) -> Result<Token, MalformedToken> {
-        if text.len() > LONGEST_TEXT {
+        if text.len() > MAX_TEXT_LENGTH {
             return Err(MalformedToken);
         }
         let mut readings = modhex::readings(inner(text)).filter_map(|bytes| Token::of(&bytes));

@@ -252,8 +252,8 @@ fn reason(refusal: &Refusal) -> String {
         }
         Refusal::ScopeInvalid => format!(
             "a scope is a word of 1 to {} visible ASCII characters without quotes and backslashes, and there are at most {}",
-            Scopes::LONGEST,
-            Scopes::MOST
+            Scopes::MAX_LENGTH,
+            Scopes::MAX_COUNT
         ),
         other => format!("refused: {}", other.code()),
     }

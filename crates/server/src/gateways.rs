@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long it may take to find out whether something can be reached.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Gives the parts of an engine whatever is set about reaching people; the words of the messages can be read again.
 pub(crate) fn equip(parts: &mut Parts, config: &Config) -> Result<Arc<Texts>> {
@@ -58,8 +58,8 @@ pub(crate) async fn reached(config: &Config) -> Result<Vec<(String, Result<(), F
 }
 
 async fn in_time(asked: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
-    let late = |_| Err(Fault::because("reach it", format!("no answer within {} s", PATIENCE.as_secs())));
-    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(late)
+    let late = |_| Err(Fault::because("reach it", format!("no answer within {} s", TIMEOUT.as_secs())));
+    tokio::time::timeout(TIMEOUT, asked).await.unwrap_or_else(late)
 }
 
 /// Each channel that somebody is set for.

@@ -28,7 +28,7 @@ use self::patient::Patient;
 /// How long a client may take from one request, or the beginning, to the last header of the next one.
 const HEADERS_WITHIN: Duration = Duration::from_secs(15);
 /// The most that is kept of a request before its headers are whole, in bytes.
-const LONGEST_HEAD: usize = 32 * 1024;
+const MAX_HEAD_SIZE: usize = 32 * 1024;
 /// How long requests, and what follows from them, may go on after the server was told to stop. A second less than the ten
 /// that supervisors give, for the process to end in.
 pub(crate) const LAST_ANSWERS: Duration = Duration::from_secs(9);
@@ -80,7 +80,7 @@ pub(crate) async fn serve(
 
 fn http() -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).max_buf_size(LONGEST_HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).max_buf_size(MAX_HEAD_SIZE);
     http
 }
 

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use self::common::{fold, weight};
 
 /// The most characters a password may have.
-pub(crate) const LONGEST: usize = 1024;
+pub(crate) const MAX_LENGTH: usize = 1024;
 
 /// A password of this many common pieces or fewer is common itself.
 const FEW: usize = 2;
@@ -38,7 +38,7 @@ pub(crate) struct Owner<'a> {
 
 impl Rules {
     /// The least that `shortest` may be set to, for where no password is ever enough by itself.
-    pub(crate) const LEAST: usize = 8;
+    pub(crate) const MIN_LENGTH: usize = 8;
     /// What `shortest` is unless it is set: enough for a password that lets its owner in alone.
     pub(crate) const USUAL: usize = 15;
 
@@ -49,8 +49,8 @@ impl Rules {
         if characters < self.shortest {
             return Err(Refusal::PasswordShort { shortest: self.shortest });
         }
-        if characters > LONGEST {
-            return Err(Refusal::PasswordLong { longest: LONGEST });
+        if characters > MAX_LENGTH {
+            return Err(Refusal::PasswordLong { longest: MAX_LENGTH });
         }
         let folded = Zeroizing::new(fold(password.expose()));
         if weight(&folded, &[]) <= FEW {
@@ -114,8 +114,8 @@ mod tests {
     fn long_ones_are_taken_whole_and_only_absurd_ones_refused() {
         let long = |letters| "vqxnztkbwhrfjmpdgl 39".chars().cycle().take(letters).collect::<String>();
         assert_eq!(verdict(&long(64)), Ok(()));
-        assert_eq!(verdict(&long(LONGEST)), Ok(()));
-        assert_eq!(verdict(&long(LONGEST + 1)), Err(Refusal::PasswordLong { longest: LONGEST }));
+        assert_eq!(verdict(&long(MAX_LENGTH)), Ok(()));
+        assert_eq!(verdict(&long(MAX_LENGTH + 1)), Err(Refusal::PasswordLong { longest: MAX_LENGTH }));
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_shorter_one_will_do_where_it_is_never_enough_alone() {
-        let rules = Rules { shortest: Rules::LEAST, ..rules() };
+        let rules = Rules { shortest: Rules::MIN_LENGTH, ..rules() };
         assert_eq!(rules.check(&"vqxn tkb".into(), ADA), Ok(()));
         assert_eq!(rules.check(&"vqxntkb".into(), ADA), Err(Refusal::PasswordShort { shortest: 8 }));
         assert_eq!(rules.check(&"dragon77".into(), ADA), Err(Refusal::PasswordCommon));

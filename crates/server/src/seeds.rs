@@ -27,9 +27,9 @@ use zeroize::Zeroizing;
 pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
 
 /// A serial number has at most this many bytes.
-const LONGEST_SERIAL: usize = 255;
+const MAX_SERIAL_LENGTH: usize = 255;
 /// An owner has at most this many bytes: a distinguished name tells the way through a whole directory.
-const LONGEST_OWNER: usize = 1024;
+const MAX_OWNER_LENGTH: usize = 1024;
 
 /// The fewest bytes of an HOTP or TOTP key, and the most that any hash takes as they are. RFC 4226 §4 (R6) asks for 16, but older
 /// apps made keys of 10: they are taken, and marked as weak.
@@ -203,12 +203,12 @@ fn oath_key(bytes: &[u8]) -> Result<Key> {
 
 /// A serial number: one line, and not an empty one.
 fn serial(text: &str) -> Option<String> {
-    line(text, LONGEST_SERIAL)
+    line(text, MAX_SERIAL_LENGTH)
 }
 
 /// An owner: one line, and not an empty one.
 fn owner(text: &str) -> Option<String> {
-    line(text, LONGEST_OWNER)
+    line(text, MAX_OWNER_LENGTH)
 }
 
 fn line(text: &str, longest: usize) -> Option<String> {

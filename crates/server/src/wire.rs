@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// How long a request may take in all; a full queue of passwords takes about a second of it.
-const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long to wait before a database that could not be reached is tried again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -183,7 +183,7 @@ fn settings(config: &Config) -> Settings {
         trusted_proxies: config.trusted_proxies.clone(),
         own_templates: home::templates(),
         own_texts: home::texts(),
-        answer_within: Some(LONGEST_REQUEST),
+        answer_within: Some(REQUEST_TIMEOUT),
         deux: config.deux_path.clone().map(|mount| Deux { mount, lenient: config.deux_lenient }),
         ..Settings::new(config.origins())
     }

@@ -189,7 +189,7 @@ impl PostgresStore {
         values: &[Value<'_>],
     ) -> Result<u64, Fault> {
         let connection = self.connections.take(doing).await?;
-        let answer = timeout(PATIENCE, connection.execute(statement, values)).await;
+        let answer = timeout(TIMEOUT, connection.execute(statement, values)).await;
         in_time(doing, connection, answer)?.map_err(|error| fault(doing, error))
     }
 
@@ -200,8 +200,8 @@ impl PostgresStore {
         values: &[Value<'_>],
     ) -> Result<Result<Vec<Row>, tokio_postgres::Error>, Fault> {
         let connection = self.connections.take(doing).await?;
-        let answer = timeout(PATIENCE, connection.query(statement, values)).await;
-        in_time(doing, connection, answer).map_err(|fault| fault.again_after(COME_BACK))
+        let answer = timeout(TIMEOUT, connection.query(statement, values)).await;
+        in_time(doing, connection, answer).map_err(|fault| fault.again_after(RETRY_AFTER))
     }
 
     /// Removes rows by `statement`, which takes these moments and a number of rows, a slice at a time.
@@ -328,6 +328,6 @@ fn in_time<T>(doing: &'static str, connection: Connection, answer: Result<T, Ela
 
 /// How long anything may take, longer than the server's own time-outs: those tell more, but do not count the wait of a
 /// commit for its disk and its standby.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one waits before trying what was too much for the database, or could not reach it.
-const COME_BACK: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);

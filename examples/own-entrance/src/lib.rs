@@ -28,9 +28,9 @@ use tokio::{
 };
 
 /// Nobody says more than this, in bytes, from beginning to end.
-const LONGEST: u64 = 4096;
+const MAX_SIZE: u64 = 4096;
 /// Nobody takes longer than this. The login itself may end earlier: `Policy::login_timeout`.
-const PATIENCE: Duration = Duration::from_mins(10);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Answers whoever connects, for as long as that is possible.
 pub async fn serve(engine: Engine, listener: TcpListener) -> io::Result<()> {
@@ -38,7 +38,7 @@ pub async fn serve(engine: Engine, listener: TcpListener) -> io::Result<()> {
         let (mut stream, peer) = listener.accept().await?;
         let engine = engine.clone();
         // Whoever hangs up, says too much or takes too long has been told nothing that opens anything.
-        tokio::spawn(async move { timeout(PATIENCE, Talk::new(&engine, &mut stream, peer).run()).await });
+        tokio::spawn(async move { timeout(TIMEOUT, Talk::new(&engine, &mut stream, peer).run()).await });
     }
 }
 
@@ -57,7 +57,7 @@ impl<'a> Talk<'a> {
         // A line protocol keeps nothing for the next time, so it takes none of the user's places for browsers.
         let device_cookie = DeviceCookieSupport::Ignored;
         let context = RequestContext { address: Some(peer.ip()), device_cookie, ..RequestContext::default() };
-        Self { engine, lines: BufReader::new(read.take(LONGEST)).lines(), out, context }
+        Self { engine, lines: BufReader::new(read.take(MAX_SIZE)).lines(), out, context }
     }
 
     async fn run(mut self) -> io::Result<()> {

@@ -47,11 +47,11 @@ COMMIT;
 ";
 
 /// Of so many users at most can be signed in here; the others are there to be in the way.
-const MOST_PEOPLE: usize = 20_000;
+const MAX_PEOPLE: usize = 20_000;
 /// People and fillers are added in so many turns, so that their rows lie among each other.
 const SLICES: usize = 20;
 /// More than this nobody does in a second, by one connection and by several.
-const MOST_A_SECOND: [usize; 2] = [2_000, 6_000];
+const MAX_PER_SECOND: [usize; 2] = [2_000, 6_000];
 
 /// A database with so many users.
 struct Town {
@@ -127,7 +127,7 @@ impl Town {
         let hash = place.users.by_canonical_name("demo").await.unwrap().unwrap().password_hash;
         // The one of the hash is not counted.
         cluster.sql(&name, "DELETE FROM app_user").unwrap();
-        let people = users.min(MOST_PEOPLE);
+        let people = users.min(MAX_PEOPLE);
         let mut crowd = Crowd::default();
         for slice in 0..SLICES {
             let part = |all: usize| all * slice / SLICES..all * (slice + 1) / SLICES;
@@ -156,7 +156,7 @@ impl Town {
     }
 
     async fn measure(&mut self, options: &Options, cluster: &Cluster, connections: usize, count: usize) -> Measured {
-        let a_second = MOST_A_SECOND[usize::from(connections > 1)];
+        let a_second = MAX_PER_SECOND[usize::from(connections > 1)];
         let limit = Limit::seconds(options.seconds, a_second.min(self.people / options.seconds.max(1)));
         let people = self.crowd.take(limit.count).await;
         let nodes = nodes(&self.place, count);

@@ -29,7 +29,7 @@ use crate::{binaries::program, owner::Owner};
 /// Who owns everything in a cluster.
 const USER: &str = "countersign";
 /// How long a cluster may take to answer, or to stop.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How a cluster is stopped.
@@ -196,7 +196,7 @@ impl Cluster {
         }
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).current_dir(&self.folder);
         let mut server = command.spawn()?;
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + TIMEOUT;
         while Instant::now() < give_up && server.try_wait()?.is_none() {
             if self.answers()? {
                 self.server = Some(server);
@@ -231,7 +231,7 @@ fn signal(name: &str, processes: &[u32]) -> io::Result<()> {
 
 /// Waits for the end of a process, with patience.
 fn wait(process: &mut Child) -> io::Result<Option<ExitStatus>> {
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = Instant::now() + TIMEOUT;
     while Instant::now() < give_up {
         if let Some(status) = process.try_wait()? {
             return Ok(Some(status));

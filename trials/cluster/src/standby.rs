@@ -2,7 +2,7 @@
 
 use std::{io, thread, time::Instant};
 
-use crate::{Cluster, PATIENCE, PAUSE, new_folder, program};
+use crate::{Cluster, PAUSE, TIMEOUT, new_folder, program};
 
 impl Cluster {
     /// Makes a standby of `primary`, which follows it under this name, and waits until it does. Whether commits wait for
@@ -48,7 +48,7 @@ impl Cluster {
     }
 
     fn wait_until(&self, question: &str, answer: &str) -> io::Result<()> {
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + TIMEOUT;
         loop {
             let said = self.sql("postgres", question)?;
             if said == answer {

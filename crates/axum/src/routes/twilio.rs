@@ -30,7 +30,7 @@ use crate::{Visitor, form, message::Message, site::Paths};
 const SIGNATURE: &str = "x-twilio-signature";
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 /// No name or word of the machine's that is kept is longer, in bytes.
-const LONGEST_WORD: usize = 64;
+const MAX_WORD_LENGTH: usize = 64;
 
 /// Both addresses, at their full paths.
 pub(crate) fn router(paths: &Paths) -> Router {
@@ -70,7 +70,7 @@ impl<'a> Signed<'a> {
 
     /// The same, as it is kept.
     fn word(&self, wanted: &str) -> Option<String> {
-        self.says(wanted).filter(|word| word.len() <= LONGEST_WORD).map(str::to_owned)
+        self.says(wanted).filter(|word| word.len() <= MAX_WORD_LENGTH).map(str::to_owned)
     }
 }
 

@@ -146,8 +146,8 @@ impl BackupCode {
     /// The code somebody typed. Case, blanks and hyphens do not matter; O counts as 0, I and L as 1. Full-width letters, and
     /// digits of other scripts, count as those of ASCII; marks of the writing direction around the text are dropped.
     pub fn parse(text: &str) -> Result<Self, Slip> {
-        const LONGEST: usize = 128;
-        if text.len() > LONGEST {
+        const MAX_LENGTH: usize = 128;
+        if text.len() > MAX_LENGTH {
             return Err(Slip::Malformed);
         }
         let inner = text.trim_matches(|c: char| c.is_whitespace() || is_direction_mark(c));

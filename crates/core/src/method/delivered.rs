@@ -23,7 +23,7 @@ use crate::{
 
 /// So many codes of one device may be good at once, each in a run of its own: twice as many as one cooldown a minute lets be
 /// good for five minutes, because strangers have half of them.
-pub const MOST_CHALLENGES: usize = 10;
+pub const MAX_CODES: usize = 10;
 
 /// The memory of a device that codes are sent to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ pub struct SentCode {
 impl SentCode {
     /// Whether the code is not over, and was not made by a clock that was ahead.
     fn is_good(&self, now: Timestamp) -> bool {
-        self.until > now && self.until.is_credible_end(Policy::LONGEST_CODE, now)
+        self.until > now && self.until.is_credible_end(Policy::MAX_CODE_TTL, now)
     }
 
     /// Whether every sign-in may use the code: it was sent for one, by a clock that was not ahead. In its own attempt the moment of
@@ -150,10 +150,10 @@ impl State {
     }
 
     /// The same device with one challenge more, in the place of an earlier one of the same run; `None` if `most` others, or
-    /// [`MOST_CHALLENGES`], are good at this moment.
+    /// [`MAX_CODES`], are good at this moment.
     pub fn with(mut self, challenge: SentCode, most: usize, now: Timestamp) -> Option<Self> {
         self.challenges.retain(|other| other.attempt != challenge.attempt && other.is_good(now));
-        if self.challenges.len() >= most.min(MOST_CHALLENGES) {
+        if self.challenges.len() >= most.min(MAX_CODES) {
             return None;
         }
         self.challenges.push(challenge);

@@ -13,13 +13,13 @@ use crate::{AttemptId, Envelope, Kind, Secret, throttle::Standing};
 
 /// So many questions of one device may be open in browsers with a device cookie, and as many in all others; the oldest gives
 /// way, and its reply is not taken any more.
-const MOST_ASKED: usize = 8;
+const MAX_OPEN_REQUESTS: usize = 8;
 
 /// Keeps the nonce of a request that is about to be asked.
 pub(crate) fn keep(envelope: &mut Envelope, request: &ValidationRequest, standing: Standing) {
     let is_known = standing != Standing::Unrecognized;
     let asked = if is_known { &mut envelope.asked_by_owner } else { &mut envelope.asked };
-    let surplus = (asked.len().saturating_add(1)).saturating_sub(MOST_ASKED);
+    let surplus = (asked.len().saturating_add(1)).saturating_sub(MAX_OPEN_REQUESTS);
     asked.drain(..surplus);
     asked.push(request.nonce.clone());
 }
@@ -63,9 +63,9 @@ pub enum ValidationResponse {
 /// The nonce of a request about a device that is at this version. The attempt's id is random and never shown, and a
 /// version is asked about once.
 pub(super) fn nonce(attempt: &AttemptId, version: u64) -> String {
-    const LONGEST: usize = 40;
-    const SHORTEST: usize = 16;
+    const MAX_LENGTH: usize = 40;
+    const MIN_LENGTH: usize = 16;
     let text = format!("{attempt}{version:x}");
-    let nonce: String = text.chars().filter(char::is_ascii_alphanumeric).take(LONGEST).collect();
-    format!("{nonce:0<SHORTEST$}").to_ascii_lowercase()
+    let nonce: String = text.chars().filter(char::is_ascii_alphanumeric).take(MAX_LENGTH).collect();
+    format!("{nonce:0<MIN_LENGTH$}").to_ascii_lowercase()
 }

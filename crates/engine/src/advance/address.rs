@@ -12,7 +12,7 @@ use std::{
 
 use countersign_core::{Timestamp, policy::FirstStepRule};
 
-const MOST: usize = 100_000;
+const MAX_COUNT: usize = 100_000;
 
 /// Failed first steps by address.
 #[derive(Debug, Default)]
@@ -29,9 +29,9 @@ impl AddressBudgets {
     pub(crate) fn spend(&self, address: IpAddr, rule: &FirstStepRule, now: Timestamp) -> Result<(), Timestamp> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let network = network(address);
-        if windows.len() >= MOST && !windows.contains_key(&network) {
+        if windows.len() >= MAX_COUNT && !windows.contains_key(&network) {
             windows.retain(|_, window| window.until > now);
-            if windows.len() >= MOST {
+            if windows.len() >= MAX_COUNT {
                 return Ok(());
             }
         }

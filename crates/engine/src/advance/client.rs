@@ -22,7 +22,7 @@ use super::{RequestContext, token::deed};
 use crate::{Engine, Fault, ProgramToken, SignedIn, Stop};
 
 /// When to come back after a lost race that would not end.
-const COME_BACK: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What a client is given.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Engine {
                 return Ok(Some(tokens));
             }
         }
-        Err(Fault::busy("give a client its tokens in time", COME_BACK).into())
+        Err(Fault::busy("give a client its tokens in time", RETRY_AFTER).into())
     }
 
     /// Exchanges a refresh token of this client's; the new access token may open less than the grant allows. The commit
@@ -112,7 +112,7 @@ impl Engine {
                 return Ok(tokens);
             }
         }
-        Err(Fault::busy("exchange a token in time", COME_BACK).into())
+        Err(Fault::busy("exchange a token in time", RETRY_AFTER).into())
     }
 
     /// The condition that the user's set of devices stays what it is now.

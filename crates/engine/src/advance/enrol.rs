@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// How many runs of setup a user may have at once; the oldest gives way.
-const MOST_RUNNING: u32 = 8;
+const MAX_RUNNING: u32 = 8;
 
 /// What is to be set up.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ impl Engine {
             changes.extend([
                 Change::Session(SessionChange::Require(signed_in.session().key.clone())),
                 Change::Device(DeviceChange::Add(device.clone())),
-                Change::Device(DeviceChange::LimitSetups { user: user.clone(), max: MOST_RUNNING }),
+                Change::Device(DeviceChange::LimitSetups { user: user.clone(), max: MAX_RUNNING }),
             ]);
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok(device);
@@ -415,7 +415,7 @@ pub(super) fn joined(user: &User, factors: &Factors<Sealed>, default: DeviceId) 
 /// The setups that are dead, or too many, and go when another begins.
 fn stale(factors: &Factors<Sealed>, timeout: Duration, now: Timestamp) -> Vec<Change> {
     let enrolling: Vec<_> = factors.devices.iter().filter(|device| device.status == Status::Enrolling).collect();
-    let most = usize::try_from(MOST_RUNNING).unwrap_or(usize::MAX);
+    let most = usize::try_from(MAX_RUNNING).unwrap_or(usize::MAX);
     let surplus = enrolling.len().saturating_sub(most.saturating_sub(1));
     let is_over = |device: &Device<Sealed>| device.created.after(timeout) <= now || !device.created.is_credible(now);
     let gone = |(place, device): &(usize, &&Device<Sealed>)| *place < surplus || is_over(device);

@@ -20,7 +20,7 @@ use super::RequestContext;
 use crate::{Engine, Fault, Stop, User, port::Lane};
 
 /// Nothing longer is hashed, in bytes: hashing a novel is a favour to nobody.
-pub const LONGEST_PASSWORD: usize = 4096;
+pub const MAX_PASSWORD_LENGTH: usize = 4096;
 
 /// So many budgets share the failures of all names: few enough to be kept, and enough that two users hardly ever share one.
 const BUCKETS: u32 = 1 << 20;
@@ -94,7 +94,7 @@ impl Engine {
     }
 
     async fn matches(&self, lane: Lane, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
-        if password.expose().len() > LONGEST_PASSWORD {
+        if password.expose().len() > MAX_PASSWORD_LENGTH {
             return Ok(false);
         }
         let matches = self.users().password_matches_in(lane, user, password).await?;

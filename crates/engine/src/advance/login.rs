@@ -22,10 +22,10 @@ use crate::{
 };
 
 /// No user has a longer name than this, in bytes of its one spelling.
-const LONGEST_NAME: usize = 320;
+const MAX_NAME_LENGTH: usize = 320;
 
 /// When to come back after a lost race that would not end.
-const COME_BACK: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What a right password leads to.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Engine {
     ) -> Result<(User, Charge), Stop> {
         let canonical = self.users().canonical(name);
         // One spelling can be longer than the other.
-        let is_name = canonical.len().min(name.len()) <= LONGEST_NAME;
+        let is_name = canonical.len().min(name.len()) <= MAX_NAME_LENGTH;
         let user = if is_name { self.users().by_login(name).await? } else { None };
         let tried = self.try_password(user.as_ref(), &canonical, password, context).await?;
         Ok(user.zip(tried.right()).ok_or(Refusal::CredentialsWrong)?)
@@ -91,7 +91,7 @@ impl Engine {
                 }
             }
         }
-        Err(Fault::busy("let somebody in in time", COME_BACK).into())
+        Err(Fault::busy("let somebody in in time", RETRY_AFTER).into())
     }
 
     /// Asks for a device; where codes are sent to it, one is on its way with the question.

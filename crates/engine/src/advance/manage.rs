@@ -17,7 +17,7 @@ use countersign_core::{
 };
 use zeroize::Zeroizing;
 
-use super::{LONGEST_PASSWORD, PASSWORD_ONLY, RequestContext, event, guess::Tried, token::deed};
+use super::{MAX_PASSWORD_LENGTH, PASSWORD_ONLY, RequestContext, event, guess::Tried, token::deed};
 use crate::{
     AttemptToken, Engine, Fault, NewSession, PreparedPassword, ReplacingCall, SessionToken, SignedIn, Stop, User,
     port::PasswordPlace,
@@ -271,8 +271,8 @@ impl Engine {
                 return repeated;
             }
         }
-        if new.expose().len() > LONGEST_PASSWORD {
-            return Err(Refusal::PasswordLong { longest: LONGEST_PASSWORD }.into());
+        if new.expose().len() > MAX_PASSWORD_LENGTH {
+            return Err(Refusal::PasswordLong { longest: MAX_PASSWORD_LENGTH }.into());
         }
         if current.is_same(new) {
             return Err(Refusal::PasswordSame.into());

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long whoever asked for a code waits for the gateway's word.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 type Permit<'a> = dyn Fn(&Factors<Sealed>, Timestamp) -> Result<DeviceId, Refusal> + Sync + 'a;
 
@@ -199,7 +199,7 @@ impl Engine {
             }
             told
         });
-        match tokio::time::timeout(PATIENCE, carrying).await {
+        match tokio::time::timeout(TIMEOUT, carrying).await {
             Ok(Ok(told)) => told.map_err(Stop::from),
             Ok(Err(_)) => Err(Refusal::SendingFailed.into()),
             // It is still under way, and may arrive.

@@ -26,7 +26,7 @@ use super::RequestContext;
 use crate::{Engine, Fault, NewSession, Stop, User};
 
 /// When to come back after a lost race that would not end.
-const COME_BACK: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What a client says for a device.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +133,7 @@ impl Engine {
                 }
             }
         }
-        Err(Fault::busy("let somebody in in time", COME_BACK).into())
+        Err(Fault::busy("let somebody in in time", RETRY_AFTER).into())
     }
 
     /// The run of such a client's that has a code at this device, if one has that is not over.

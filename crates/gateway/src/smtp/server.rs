@@ -26,9 +26,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long a connection that waited may take to show that it still stands.
 const STANDS: Duration = Duration::from_secs(1);
 /// How long a whole exchange may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 /// So many connections wait for another mail.
-const MOST_WAITING: usize = 4;
+const MAX_WAITING: usize = 4;
 
 /// Where a mail server is, and how it is spoken to.
 pub(super) struct Server {
@@ -52,7 +52,7 @@ pub(super) enum Security {
 
 impl Server {
     pub(super) fn new(host: &str, port: u16, security: Security, login: Option<Credentials>) -> Self {
-        Self { host: host.to_owned(), port, security, login, patience: PATIENCE, waiting: Mutex::default() }
+        Self { host: host.to_owned(), port, security, login, patience: TIMEOUT, waiting: Mutex::default() }
     }
 
     /// Hands a mail over.
@@ -112,7 +112,7 @@ impl Server {
 
     fn keep(&self, connection: AsyncSmtpConnection) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() < MOST_WAITING {
+        if waiting.len() < MAX_WAITING {
             waiting.push(connection);
         }
     }
@@ -201,7 +201,7 @@ mod tests {
         server.send(&mail("eve@example.org")).await.unwrap();
         server.patience = Duration::from_millis(100);
         assert!(matches!(server.send(&mail("ada@example.org")).await, Err(Broken::Late)));
-        server.patience = PATIENCE;
+        server.patience = TIMEOUT;
         at_last.notify_one();
         assert!(matches!(server.send(&mail("bob@example.org")).await, Err(Broken::Refused(_))), "it was not taken");
         server.send(&mail("eve@example.org")).await.unwrap();

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::{DOING, refused};
 use crate::request::{self, NotAnAddress};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Client {
     http: reqwest::Client,
@@ -35,7 +35,7 @@ struct Error {
 impl Client {
     pub(super) fn new(base: &str, account: &str, login: (String, Secret)) -> Result<Self, NotAnAddress> {
         let is_sid = !account.is_empty() && account.bytes().all(|c| c.is_ascii_alphanumeric());
-        let http = request::client(PATIENCE).map_err(|_| NotAnAddress)?;
+        let http = request::client(TIMEOUT).map_err(|_| NotAnAddress)?;
         let base = request::address(base)?;
         if is_sid { Ok(Self { http, base, account: account.to_owned(), login }) } else { Err(NotAnAddress) }
     }

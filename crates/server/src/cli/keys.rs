@@ -25,7 +25,7 @@ use crate::{key_file, wire::Installation};
 /// How many devices are sealed anew in one commit.
 const PAGE: u32 = 100;
 /// How long `rotate` waits for nodes that are about to read their key file.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Args, Debug)]
@@ -218,7 +218,7 @@ async fn wait_for_nodes(installation: &Installation) -> Result<()> {
         let behind = installation.engine.nodes_behind().await?;
         let Some(node) = behind.first() else { return Ok(()) };
         ensure!(
-            watch.elapsed() < PATIENCE,
+            watch.elapsed() < TIMEOUT,
             "{} running nodes seal with another key, the first of them {node}: copy the key file to them, and run this again \
              (one that was stopped is forgotten after a minute)",
             behind.len()

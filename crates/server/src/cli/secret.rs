@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::secret_file::without_byte_order_mark;
 
 /// More than any password or code has, in bytes.
-const LONGEST: u64 = 64 * 1024;
+const MAX_SIZE: u64 = 64 * 1024;
 
 /// Letters that are not taken for one another: 32 of them, so each is worth five bits.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -17,8 +17,8 @@ const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// The first line of the standard input, without a byte order mark.
 pub(super) fn read_line() -> Result<Secret> {
     // Room for the longest line: a buffer that grew would leave copies behind.
-    let mut line = Zeroizing::new(String::with_capacity(usize::try_from(LONGEST).unwrap_or_default()));
-    io::stdin().lock().take(LONGEST).read_line(&mut line).context("could not read the standard input")?;
+    let mut line = Zeroizing::new(String::with_capacity(usize::try_from(MAX_SIZE).unwrap_or_default()));
+    io::stdin().lock().take(MAX_SIZE).read_line(&mut line).context("could not read the standard input")?;
     let secret = without_byte_order_mark(&line);
     let secret = secret.strip_suffix('\n').unwrap_or(secret);
     let secret = secret.strip_suffix('\r').unwrap_or(secret);

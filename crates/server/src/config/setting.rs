@@ -180,14 +180,14 @@ const SETTINGS: &[Setting] = &[
         name: "password_minimum",
         about: "The fewest characters of a new password; under 15 only where a password alone lets nobody in.",
         default: |config| Some(config.password_minimum.to_string()),
-        set: |config, text| number(text, Rules::LEAST, 128).map(|shortest| config.password_minimum = shortest),
+        set: |config, text| number(text, Rules::MIN_LENGTH, 128).map(|shortest| config.password_minimum = shortest),
     },
     Setting {
         name: "login_timeout",
         about: "How long one may take from the password to the second factor, and for a setup; 12h at most.",
         default: |config| Some(show_span(config.policy.login_timeout)),
         set: |config, text| {
-            span(text, SECOND, Policy::LONGEST_LOGIN).map(|timeout| config.policy.login_timeout = timeout)
+            span(text, SECOND, Policy::MAX_LOGIN_TTL).map(|timeout| config.policy.login_timeout = timeout)
         },
     },
     Setting {
@@ -247,7 +247,7 @@ const SETTINGS: &[Setting] = &[
         about: "The number of wrong codes in a row that disables a device; 100 at most.",
         default: |config| config.policy.throttle.cap.map(|cap| cap.to_string()),
         set: |config, text| {
-            number(text, NonZeroU32::MIN, MOST_FAILURES).map(|cap| config.policy.throttle.cap = Some(cap))
+            number(text, NonZeroU32::MIN, MAX_FAILURES).map(|cap| config.policy.throttle.cap = Some(cap))
         },
     },
     Setting {
@@ -298,7 +298,7 @@ const SETTINGS: &[Setting] = &[
 ];
 
 /// More failures in a row than this no authenticator may have (NIST SP 800-63B-4 §3.2.2).
-const MOST_FAILURES: NonZeroU32 = NonZeroU32::MIN.saturating_add(Policy::MOST_FAILURES - 1);
+const MAX_FAILURES: NonZeroU32 = NonZeroU32::MIN.saturating_add(Policy::MAX_FAILURES - 1);
 
 #[cfg(test)]
 mod tests {

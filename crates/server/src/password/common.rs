@@ -28,9 +28,9 @@ const LINES: [&str; 13] = [
 ];
 
 /// The longest piece looked for, in characters.
-const LONGEST_PIECE: usize = 40;
+const MAX_PIECE_LENGTH: usize = 40;
 /// A longer text than this is not made of two pieces; only whether it repeats itself is looked at.
-const LONGEST_TEXT: usize = 2 * LONGEST_PIECE;
+const MAX_TEXT_LENGTH: usize = 2 * MAX_PIECE_LENGTH;
 /// As many digits as people put behind a word: a year, a day and a month.
 const DIGITS: usize = 4;
 
@@ -82,12 +82,12 @@ fn plain(text: &str) -> String {
 pub(super) fn weight(text: &str, context: &[String]) -> usize {
     let text = unit(text);
     let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-    if ends.len() > LONGEST_TEXT {
+    if ends.len() > MAX_TEXT_LENGTH {
         return usize::MAX;
     }
     let mut least: Vec<usize> = vec![0];
     for (letters, end) in ends.iter().enumerate().skip(1) {
-        let starts = letters.saturating_sub(LONGEST_PIECE)..letters;
+        let starts = letters.saturating_sub(MAX_PIECE_LENGTH)..letters;
         let through = starts.filter_map(|start| {
             let piece = text.get(*ends.get(start)?..*end)?;
             Some(least.get(start)?.saturating_add(piece_weight(piece, letters - start, context)?))
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(COMMON.0.len(), all.len(), "an entry stands twice");
         for entry in all {
             assert_eq!(fold(entry), entry);
-            assert!(entry.chars().count() <= LONGEST_PIECE, "{entry}");
+            assert!(entry.chars().count() <= MAX_PIECE_LENGTH, "{entry}");
         }
     }
 

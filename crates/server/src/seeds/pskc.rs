@@ -33,11 +33,11 @@ const TOTP: &str = "urn:ietf:params:xml:ns:keyprov:pskc:totp";
 const YUBIKEY: &str = "http://www.yubico.com/#yubikey-aes";
 
 /// The most elements, texts and comments; a key has about fifty.
-const MOST_NODES: u32 = 2_000_000;
+const MAX_NODES: u32 = 2_000_000;
 
 /// Every seed in `text`. Its lines end in `\n` alone, so that the parser points into it and keeps no copy of a value.
 pub(super) fn read(text: &str, pre_shared: Option<&PreShared>) -> Result<Vec<Seed>> {
-    let options = ParsingOptions { nodes_limit: MOST_NODES, ..ParsingOptions::default() };
+    let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| malformed(text, &error))?;
     let container = document.root_element();
     let is_pskc = is_named(container, "KeyContainer") && container.tag_name().namespace() == Some(NAMESPACE);

@@ -12,9 +12,9 @@ use icu_properties::{
 use unicode_normalization::{UnicodeNormalization as _, char::canonical_combining_class};
 
 /// The most characters of a name, and of each of its spellings, in bytes: the engine looks up no longer ones.
-const LONGEST: (usize, usize) = (150, 320);
+const MAX_LENGTH: (usize, usize) = (150, 320);
 /// The most characters of an address (RFC 5321 §4.5.3.1.3, without the brackets).
-const LONGEST_EMAIL: usize = 254;
+const MAX_EMAIL_LENGTH: usize = 254;
 
 /// The combining class of a virama, after which a joiner changes how a letter looks.
 const VIRAMA: u8 = 9;
@@ -30,7 +30,7 @@ pub(crate) struct UserName(String);
 impl UserName {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let name: String = text.trim().nfc().collect();
-        let (characters, bytes) = LONGEST;
+        let (characters, bytes) = MAX_LENGTH;
         let fits = (1..=characters).contains(&name.chars().count()) && name.len().max(canonical(&name).len()) <= bytes;
         ensure!(fits, "a name has 1 to {characters} characters, in at most {bytes} bytes");
         if let Some(letter) = invisible(&name) {
@@ -121,7 +121,7 @@ pub(crate) fn email(text: &str) -> Result<String> {
     let email = text.trim();
     let (local, domain) = email.rsplit_once('@').unwrap_or_default();
     let plain = !email.contains(|letter: char| letter.is_whitespace() || letter.is_control());
-    let fits = !local.is_empty() && !domain.is_empty() && plain && email.chars().count() <= LONGEST_EMAIL;
+    let fits = !local.is_empty() && !domain.is_empty() && plain && email.chars().count() <= MAX_EMAIL_LENGTH;
     ensure!(fits, "{text:?} is not an e-mail address");
     Ok(email.into())
 }

@@ -19,7 +19,7 @@ use futures_util::future::Either;
 use tokio::time::timeout;
 
 use super::{
-    COME_BACK, PATIENCE,
+    RETRY_AFTER, TIMEOUT,
     error::{PostgresError, fault, is_conflict},
     pipeline::in_order,
     pool::{Connection, Connections},
@@ -55,7 +55,7 @@ async fn write(connections: &Connections, batch: &Batch<Sealed>) -> Result<Recei
 
 /// One statement is a transaction by itself: it comes true, or no row does.
 async fn write_alone(connection: Connection, batch: &Batch<Sealed>, step: &Step<'_>) -> Result<Receipt, Fault> {
-    let Ok(run) = timeout(PATIENCE, connection.execute(step.statement, &step.values)).await else {
+    let Ok(run) = timeout(TIMEOUT, connection.execute(step.statement, &step.values)).await else {
         return Err(in_doubt(connection, "no answer came in time"));
     };
     match run.map(|rows| step.must.verdict(rows)) {
@@ -70,12 +70,12 @@ async fn write_alone(connection: Connection, batch: &Batch<Sealed>, step: &Step<
 }
 
 async fn write_all(connection: Connection, batch: &Batch<Sealed>, steps: &[Step<'_>]) -> Result<Receipt, Fault> {
-    let Ok(sent) = timeout(PATIENCE, send(&connection, steps)).await else {
+    let Ok(sent) = timeout(TIMEOUT, send(&connection, steps)).await else {
         connection.give_up();
-        return Err(Fault::busy(DOING, COME_BACK));
+        return Err(Fault::busy(DOING, RETRY_AFTER));
     };
     match sent {
-        Ok(Verdict::Holds) => match timeout(PATIENCE, connection.batch_execute(COMMIT)).await {
+        Ok(Verdict::Holds) => match timeout(TIMEOUT, connection.batch_execute(COMMIT)).await {
             Ok(Ok(())) => Ok(batch.done()),
             Ok(Err(error)) if is_conflict(&error) => Ok(batch.conflict()),
             Ok(Err(error)) => Err(in_doubt(connection, PostgresError::from(error))),
@@ -129,7 +129,7 @@ async fn overspent(connection: &Connection, batch: &Batch<Sealed>, charge: &Char
 
 /// Takes back what was written. Where that cannot be said to the server, the end of the connection says it.
 async fn undo(connection: Connection) {
-    if !matches!(timeout(PATIENCE, connection.batch_execute(ROLLBACK)).await, Ok(Ok(()))) {
+    if !matches!(timeout(TIMEOUT, connection.batch_execute(ROLLBACK)).await, Ok(Ok(()))) {
         connection.give_up();
     }
 }

@@ -10,7 +10,7 @@ use countersign_engine::Fault;
 use rustls::CertificateError;
 use tokio_postgres::error::{DbError, SqlState};
 
-use super::{COME_BACK, pooler::BY_TRANSACTION};
+use super::{RETRY_AFTER, pooler::BY_TRANSACTION};
 
 /// An error of the database or of the way to it, without any value.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ fn mending(error: &(dyn Error + 'static)) -> Option<&'static str> {
 pub(super) fn fault(doing: &'static str, error: tokio_postgres::Error) -> Fault {
     let heals = is_lost(&error) || is_one_of(&error, &[SqlState::QUERY_CANCELED, SqlState::LOCK_NOT_AVAILABLE]);
     let fault = Fault::because(doing, PostgresError::from(error));
-    if heals { fault.again_after(COME_BACK) } else { fault }
+    if heals { fault.again_after(RETRY_AFTER) } else { fault }
 }
 
 /// The transaction met another and was taken back whole: something had moved.

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_postgres::{Error, NoTls, Row, Statement, types::ToSql};
 
 use super::{
-    COME_BACK, PoolStats, PostgresError, PostgresPlace, connecting::Connecting, durability::Durability,
+    PoolStats, PostgresError, PostgresPlace, RETRY_AFTER, connecting::Connecting, durability::Durability,
     pipeline::in_order, place::Encryption,
 };
 use crate::{
@@ -27,9 +27,9 @@ use crate::{
 };
 
 /// How long a caller waits for a connection that others use.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const MAX_WAIT: Duration = Duration::from_secs(2);
 /// How long it may take to make one, from the first packet to the last check.
-const LONGEST_CONNECT: Duration = Duration::from_secs(4);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// For how long nobody tries to make one after it has failed.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -56,8 +56,8 @@ impl Connections {
         let (at_first, again) = (Arc::clone(&durability), Arc::clone(&durability));
         let pool = Pool::builder(manager)
             .max_size(place.connections())
-            .wait_timeout(Some(LONGEST_WAIT))
-            .create_timeout(Some(LONGEST_CONNECT))
+            .wait_timeout(Some(MAX_WAIT))
+            .create_timeout(Some(CONNECT_TIMEOUT))
             .runtime(Runtime::Tokio1)
             .post_create(Hook::async_fn(move |client, _| {
                 let durability = Arc::clone(&at_first);
@@ -81,7 +81,7 @@ impl Connections {
     pub(super) async fn take(&self, doing: &'static str) -> Result<Connection, Fault> {
         if self.is_away() {
             let away = PostgresError::unreachable("the database was away a moment ago").of_place(&self.place);
-            return Err(Fault::because(doing, away).again_after(COME_BACK));
+            return Err(Fault::because(doing, away).again_after(RETRY_AFTER));
         }
         match self.pool.get().await {
             Ok(object) => {
@@ -93,7 +93,7 @@ impl Connections {
                 if !matches!(error, PoolError::Timeout(TimeoutType::Wait)) {
                     self.note_away();
                 }
-                Err(Fault::because(doing, plain(error).of_place(&self.place)).again_after(COME_BACK))
+                Err(Fault::because(doing, plain(error).of_place(&self.place)).again_after(RETRY_AFTER))
             }
         }
     }

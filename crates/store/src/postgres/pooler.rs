@@ -18,7 +18,7 @@ use crate::{
 pub(super) const BY_TRANSACTION: &str = "a connection pooler in between gives each transaction another session: connect to PostgreSQL itself, or \
                               set pool_mode = session for this database (PgBouncer)";
 /// How long a pooler may take that has no other session to give.
-const LONGEST_WAIT: Duration = Duration::from_secs(3);
+const MAX_WAIT: Duration = Duration::from_secs(3);
 
 /// An error if the server's process behind this connection changes as soon as another connection is in a transaction.
 pub(super) async fn refuse_by_transaction(own: &Client, place: &PostgresPlace) -> Result<(), StoreError> {
@@ -28,7 +28,7 @@ pub(super) async fn refuse_by_transaction(own: &Client, place: &PostgresPlace) -
     let Ok((other, carrier)) = connecting::connect(place).await else { return Ok(()) };
     // A pooler that has given the session back by now gives it to this transaction.
     let after = match other.batch_execute(BEGIN).await {
-        Ok(()) => timeout(LONGEST_WAIT, backend(own)).await.ok().transpose().map_err(asking)?,
+        Ok(()) => timeout(MAX_WAIT, backend(own)).await.ok().transpose().map_err(asking)?,
         // One that pools by statement allows no transaction at all.
         Err(error) if error.as_db_error().is_some() => None,
         Err(error) => return Err(asking(error)),

@@ -47,7 +47,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
 ];
 
 /// How often another process may be in the way of the change to WAL mode, which does not wait by itself.
-const PATIENCE: u32 = 500;
+const MAX_BUSY_RETRIES: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(10);
 
 const READING: &str = "read the schema of the database";
@@ -110,7 +110,7 @@ fn has_ledger(connection: &Connection) -> Result<bool, StoreError> {
 
 /// Switches the database to a write-ahead log, which it keeps from then on.
 fn write_ahead(connection: &Connection) -> Result<(), StoreError> {
-    for _ in 0..PATIENCE {
+    for _ in 0..MAX_BUSY_RETRIES {
         match connection::write_ahead(connection) {
             Err(StoreError::Sqlite { cause, .. }) if cause.is_busy() => {
                 thread::sleep(PAUSE);

@@ -31,8 +31,8 @@ use crate::statements::sqlite::{BEGIN, COMMIT, RELEASE, ROLLBACK, ROLLBACK_TO, S
 /// How many members one transaction takes at most: enough to make the fsync cheap, few enough to answer soon.
 const LARGEST_GROUP: usize = 256;
 /// How many members may wait. Whoever comes later is told to come back, which beats waiting in vain.
-const LONGEST_QUEUE: usize = 10_000;
-const COME_BACK: Duration = Duration::from_secs(1);
+const MAX_QUEUE_LENGTH: usize = 10_000;
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What a member's work came to, and whether to keep what it wrote.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts the thread.
     pub(crate) fn start(place: Place, connection: Connection) -> io::Result<Self> {
-        let (queue, waiting) = mpsc::channel(LONGEST_QUEUE);
+        let (queue, waiting) = mpsc::channel(MAX_QUEUE_LENGTH);
         let counters = Arc::<Counters>::default();
         let thread = Thread { place, connection, waiting, counters: Arc::clone(&counters) };
         let thread = thread::Builder::new().name("countersign-writer".into()).spawn(move || thread.run())?;
@@ -91,7 +91,7 @@ impl Writer {
         let member = Waiting { doing, work: Some(work), result: None, answer };
         let queue = self.queue.as_ref().ok_or_else(|| Fault::new(doing))?;
         queue.try_send(Box::new(member)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Fault::busy(doing, COME_BACK),
+            mpsc::error::TrySendError::Full(_) => Fault::busy(doing, RETRY_AFTER),
             mpsc::error::TrySendError::Closed(_) => Fault::because(doing, "the writer has ended"),
         })?;
         answered.await.unwrap_or_else(|_| Err(Fault::because(doing, "the writer ended before it answered")))
@@ -162,7 +162,7 @@ where
             (Ok(()), None) => Err(Fault::new(self.doing)),
             // What failed by itself has the better story to tell, and may be why the group failed.
             (Err(_), Some(Err(own))) => Err(own),
-            (Err(GroupError::Busy), _) => Err(Fault::busy(self.doing, COME_BACK)),
+            (Err(GroupError::Busy), _) => Err(Fault::busy(self.doing, RETRY_AFTER)),
             (Err(error), _) => Err(Fault::because(self.doing, error.clone())),
         };
         // Whoever asked may have left.

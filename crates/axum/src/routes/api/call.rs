@@ -25,9 +25,9 @@ use crate::{
 };
 
 /// No body is longer than this, in bytes.
-const LONGEST: usize = 16 * 1024;
+const MAX_SIZE: usize = 16 * 1024;
 /// No body takes longer than this to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The header in which a browser's script sends the token that goes with its cookies.
 pub(super) const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -177,7 +177,7 @@ pub(in crate::routes) fn client(visitor: &Visitor, request: &Request) -> Result<
 async fn text(request: Request) -> Result<String, Unread> {
     const JSON: &[u8] = b"application/json";
     let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).map(<[u8]>::to_vec);
-    let body = tokio::time::timeout(PATIENCE, body::to_bytes(request.into_body(), LONGEST)).await;
+    let body = tokio::time::timeout(TIMEOUT, body::to_bytes(request.into_body(), MAX_SIZE)).await;
     let body = body.map_err(|_| Unread::BodySlow)?.map_err(|_| Unread::BodyLong)?;
     let is_json =
         |kind: &[u8]| kind.split(|c| *c == b';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case(JSON);

@@ -23,9 +23,9 @@ use super::told::Wrong;
 use crate::trouble::Unread;
 
 /// No body is longer than this, in bytes.
-const LONGEST: usize = 16 * 1024;
+const MAX_SIZE: usize = 16 * 1024;
 /// No body takes longer than this to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a body says.
 #[derive(Default)]
@@ -42,7 +42,7 @@ impl Fields {
     /// What the body of this request says; one that is empty says nothing.
     pub(super) async fn read(request: Request) -> Result<Self, Unread> {
         let (parts, body) = request.into_parts();
-        let bytes = tokio::time::timeout(PATIENCE, body::to_bytes(body, LONGEST)).await;
+        let bytes = tokio::time::timeout(TIMEOUT, body::to_bytes(body, MAX_SIZE)).await;
         let bytes = bytes.map_err(|_| Unread::BodySlow)?.map_err(|_| Unread::BodyLong)?;
         if bytes.is_empty() {
             return Ok(Self::default());
@@ -235,7 +235,7 @@ mod tests {
             assert_eq!(read(kind, body).await.err(), Some(Unread::BodyBroken), "{kind} {body}");
         }
         assert_eq!(read("text/plain", "a").await.err(), Some(Unread::BodyKind));
-        let long: &'static str = "a".repeat(LONGEST + 1).leak();
+        let long: &'static str = "a".repeat(MAX_SIZE + 1).leak();
         assert_eq!(read(FORM, long).await.err(), Some(Unread::BodyLong));
     }
 }

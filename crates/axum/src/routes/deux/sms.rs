@@ -18,9 +18,9 @@ use super::{
 use crate::trouble::Trouble;
 
 /// The most digits of a number (ITU-T E.164).
-const LONGEST: usize = 15;
+const MAX_LENGTH: usize = 15;
 /// The fewest that such a client sends.
-const SHORTEST: usize = 7;
+const MIN_LENGTH: usize = 7;
 
 /// Where a text about the number stands.
 const NUMBER: Under = Under::List("phone_number");
@@ -55,11 +55,11 @@ pub(super) async fn request(asking: Somebody) -> Response {
 /// What is told of a number that has not the form of one: digits, and nothing else.
 fn malformed(asking: &Somebody, number: &str) -> Option<Response> {
     let wrong = |id| Some(told::bad(&asking.visitor, NUMBER, id));
-    let is_number = number.len() >= SHORTEST && number.bytes().all(|c| c.is_ascii_digit());
+    let is_number = number.len() >= MIN_LENGTH && number.bytes().all(|c| c.is_ascii_digit());
     if !is_number {
         return wrong("refusal-address-invalid");
     }
-    if number.len() > LONGEST { wrong("deux-number-long") } else { None }
+    if number.len() > MAX_LENGTH { wrong("deux-number-long") } else { None }
 }
 
 pub(super) async fn verify(asking: Somebody) -> Response {

@@ -97,7 +97,7 @@ pub(super) async fn show_name(visitor: Visitor, SignedIn(signed_in): SignedIn, P
 async fn ask_name(visitor: &Visitor, id: &DeviceId, name: &str, problem: Option<Problem>) -> Response {
     let context = context! {
         name,
-        longest => DeviceName::LONGEST,
+        longest => DeviceName::MAX_LENGTH,
         action => at(visitor, id, "rename").as_str(),
         form => visitor.tag(Bound::Session),
     };

@@ -208,7 +208,7 @@ async fn reveal(visitor: &Visitor, signed_in: &engine::SignedIn, shown: Shown<'_
             let (answer, to) = (said.beside(view.device.answer), view.typed_address);
             let context = context! {
                 name,
-                longest => DeviceName::LONGEST,
+                longest => DeviceName::MAX_LENGTH,
                 device => device(&DeviceView { answer, to, ..view.device }),
                 change => change.as_str(),
                 replaces => view.replaces.as_ref().map(DeviceName::as_str),

@@ -59,7 +59,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "How long a code is good that was sent; 10m at most.",
         default: |config| Some(show_span(config.policy.sending.lifetime)),
         set: |config, text| {
-            span(text, SECOND, Policy::LONGEST_CODE).map(|lifetime| config.policy.sending.lifetime = lifetime)
+            span(text, SECOND, Policy::MAX_CODE_TTL).map(|lifetime| config.policy.sending.lifetime = lifetime)
         },
     },
     Setting {

@@ -9,7 +9,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use zeroize::Zeroizing;
 
 /// More than there are columns.
-const MOST_VALUES: usize = 32;
+const MAX_VALUES: usize = 32;
 
 /// The lines of a file. Those without a value are passed over.
 pub(super) struct Records<'a> {
@@ -19,7 +19,7 @@ pub(super) struct Records<'a> {
     /// Where the rest begins.
     line: usize,
     cells: Zeroizing<Vec<u8>>,
-    ends: [usize; MOST_VALUES],
+    ends: [usize; MAX_VALUES],
 }
 
 /// One of them: its values in a row, and where each of them ends.
@@ -37,7 +37,7 @@ impl<'a> Records<'a> {
         // No value is longer than the file, so the buffer is never too small.
         let cells = Zeroizing::new(vec![0; text.len()]);
         let reader = ReaderBuilder::new().delimiter(delimiter).build();
-        Self { reader, delimiter, rest: text, line, cells, ends: [0; MOST_VALUES] }
+        Self { reader, delimiter, rest: text, line, cells, ends: [0; MAX_VALUES] }
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Record<'_>>> {
@@ -54,7 +54,7 @@ impl<'a> Records<'a> {
                 ReadRecordResult::Record => return self.record(line, values).map(Some),
                 _ if blank == length => {}
                 ReadRecordResult::InputEmpty => bail!("line {line}: a quotation mark is not closed"),
-                _ => bail!("line {line}: there are more than {MOST_VALUES} values"),
+                _ => bail!("line {line}: there are more than {MAX_VALUES} values"),
             }
         }
         Ok(None)

@@ -26,7 +26,7 @@ const HMAC_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256";
 const PBKDF2: &str = "http://www.rsasecurity.com/rsalabs/pkcs/schemas/pkcs-5v2-0#pbkdf2";
 
 /// The most rounds of PBKDF2: some seconds' worth, and a file shall not keep the machine busy for a day.
-const MOST_ROUNDS: u32 = 10_000_000;
+const MAX_ROUNDS: u32 = 10_000_000;
 
 /// What opens the values of one container.
 pub(super) struct Keys {
@@ -123,8 +123,8 @@ fn derive(derived: Node<'_, '_>, password: &str) -> Result<Zeroizing<Vec<u8>>> {
     let parameters = needed(method, "PBKDF2-params")?;
     let salt = base64(needed(needed(parameters, "Salt")?, "Specified")?)?;
     let rounds = needed(parameters, "IterationCount")?;
-    let count = content(rounds).parse().ok().filter(|count| (1..=MOST_ROUNDS).contains(count));
-    let count = count.ok_or_else(|| wrong(rounds, &format!("this is not 1 to {MOST_ROUNDS} rounds")))?;
+    let count = content(rounds).parse().ok().filter(|count| (1..=MAX_ROUNDS).contains(count));
+    let count = count.ok_or_else(|| wrong(rounds, &format!("this is not 1 to {MAX_ROUNDS} rounds")))?;
     let length = needed(parameters, "KeyLength")?;
     let bytes = content(length).parse().ok().filter(|bytes| [16, 32].contains(bytes));
     let bytes = bytes.ok_or_else(|| wrong(length, "the key made from the password is not of 16 or 32 bytes"))?;

@@ -233,7 +233,7 @@ async fn a_database_that_stays_busy_is_a_fault_that_says_when_to_come_back() {
     writer.write("test", shorter).await.unwrap();
     let lock = Lock::on(&place.path);
     let fault = writer.write("test", |connection| note(connection, 1)).await.unwrap_err();
-    assert_eq!(fault.retry_after(), Some(COME_BACK));
+    assert_eq!(fault.retry_after(), Some(RETRY_AFTER));
     drop(lock);
     writer.write("test", |connection| note(connection, 1)).await.expect("nothing was written before");
 }
@@ -245,12 +245,12 @@ async fn a_queue_that_is_full_takes_no_more() {
     let lock = Lock::on(&place.path);
     let _plug = plug(&writer, 0).await;
     let mut answers = Vec::new();
-    for _ in 0..LONGEST_QUEUE {
+    for _ in 0..MAX_QUEUE_LENGTH {
         answers.push(hand_in(&writer, |_| Ok(Outcome::Undo(()))).await);
     }
-    assert_eq!(writer.stats().waiting, LONGEST_QUEUE);
+    assert_eq!(writer.stats().waiting, MAX_QUEUE_LENGTH);
     let late = writer.write("test", |_| Ok(Outcome::Undo(()))).await.unwrap_err();
-    assert_eq!(late.retry_after(), Some(COME_BACK));
+    assert_eq!(late.retry_after(), Some(RETRY_AFTER));
     drop(lock);
     for answer in answers {
         answer.await.unwrap().unwrap();

@@ -62,7 +62,7 @@ async fn ids(store: &Arc<dyn Store>) -> Vec<String> {
 pub(super) async fn every_column_of_a_client_comes_back(store: Arc<dyn Store>) {
     assert!(all(&store).await.is_empty());
     let text = "Zoë's «телефон» 📱'; DROP TABLE client; --";
-    let longest = "📱".repeat(ClientName::LONGEST);
+    let longest = "📱".repeat(ClientName::MAX_LENGTH);
     let named = |name: &str| Client { name: ClientName::parse(name).expect("a name"), ..client(name) };
     let secret = |byte| ClientKind::Confidential { secret: ClientSecretHash::new([byte; 32]) };
     let clients = [

@@ -41,7 +41,7 @@ pub(super) async fn a_user_nobody_knows_has_an_empty_account(store: Arc<dyn Stor
 /// Devices that between them hold every extreme of every column.
 fn devices() -> Vec<Device<Sealed>> {
     let mut devices = Vec::new();
-    let longest = "📱".repeat(DeviceName::LONGEST);
+    let longest = "📱".repeat(DeviceName::MAX_LENGTH);
     for (number, name) in TEXTS.into_iter().chain([longest.as_str()]).enumerate() {
         let mut device = device(&format!("{number} {name}"), &ada());
         device.name = DeviceName::parse(name).expect("a name");
