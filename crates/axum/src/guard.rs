@@ -139,12 +139,12 @@ impl Visitor {
         if proved.verified_within(span, now) {
             return Ok(Ok(caller.clone()));
         }
-        Ok(Err(match self.engine().surest(caller.user()).await? {
+        Ok(Err(match self.engine().strongest(caller.user()).await? {
             None => Unmet::NoFactor,
             Some(level) if level < Level::Aal2 => Unmet::NoneCounts,
             Some(strongest) => {
                 let level = below(Level::Aal2, strongest);
-                if proved.proved_within(span, now) { Unmet::Weakly(level) } else { Unmet::Unverified(level) }
+                if proved.proved_within(span, now) { Unmet::TooWeak(level) } else { Unmet::Unverified(level) }
             }
         }))
     }
@@ -175,7 +175,7 @@ impl Visitor {
             Unmet::SignedOut if self.cookies().session.is_some() => (&paths.login, Some(Why::SessionEnded), None),
             Unmet::SignedOut | Unmet::Scope(_) => (&paths.login, None, None),
             Unmet::Unverified(level) => (&paths.verify, None, level),
-            Unmet::Weakly(level) => (&paths.verify, Some(Why::Weakly), level),
+            Unmet::TooWeak(level) => (&paths.verify, Some(Why::TooWeak), level),
             Unmet::NoneCounts => (&paths.setup, Some(Why::NoneCounts), None),
             Unmet::NoFactor => (&paths.setup, Some(Why::Required), None),
         };
@@ -189,12 +189,12 @@ impl Visitor {
         let (recent, now) = (self.engine().policy().recent, self.engine().now());
         let signed_in = self.signed_in().await.ok().flatten();
         let strongest = match signed_in.filter(|_| level.is_some()) {
-            Some(signed_in) => self.engine().surest(signed_in.user()).await.ok().flatten(),
+            Some(signed_in) => self.engine().strongest(signed_in.user()).await.ok().flatten(),
             None => None,
         };
         let level = level.zip(strongest).and_then(|(level, strongest)| below(level, strongest));
-        let weakly = signed_in.is_some_and(|signed_in| signed_in.session().proved_within(recent, now));
-        self.way(if weakly { Unmet::Weakly(level) } else { Unmet::Unverified(level) }, Some(here))
+        let too_weak = signed_in.is_some_and(|signed_in| signed_in.session().proved_within(recent, now));
+        self.way(if too_weak { Unmet::TooWeak(level) } else { Unmet::Unverified(level) }, Some(here))
     }
 
     /// A page that says no, and where to go from here.
@@ -237,7 +237,7 @@ enum Unmet {
     /// the user's strongest.
     Unverified(Option<Level>),
     /// A second factor was proved, and counts too little; there is another, of this level or, without one, the strongest.
-    Weakly(Option<Level>),
+    TooWeak(Option<Level>),
     /// There is no second factor that counts enough.
     NoneCounts,
     /// There is no second factor to prove.
@@ -251,7 +251,7 @@ impl Unmet {
         match self {
             Self::SignedOut => Refusal::SignInNeeded,
             Self::Replaced => Refusal::SessionReplaced,
-            Self::Unverified(_) | Self::Weakly(_) | Self::NoneCounts => Refusal::VerificationNeeded,
+            Self::Unverified(_) | Self::TooWeak(_) | Self::NoneCounts => Refusal::VerificationNeeded,
             Self::NoFactor => Refusal::NotEnabled,
             Self::Scope(_) => Refusal::ScopeInsufficient,
         }

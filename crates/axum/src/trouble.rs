@@ -281,15 +281,15 @@ impl Visitor {
         response
     }
 
-    /// The same trouble, asking for no surer proof than the user's devices can give: where the rules ask for a device, the
-    /// surest one meets them.
+    /// The same trouble, asking for no stronger proof than the user's devices can give: where the rules ask for a device, the
+    /// strongest one meets them.
     pub(crate) async fn within_reach(&self, trouble: Trouble) -> Result<Trouble, Fault> {
         let Trouble::Refused(refusal @ Refusal::VerificationNeeded) = trouble else { return Ok(trouble) };
-        let surest = match self.signed_in().await? {
-            Some(signed_in) => self.engine().surest(signed_in.user()).await?,
+        let strongest = match self.signed_in().await? {
+            Some(signed_in) => self.engine().strongest(signed_in.user()).await?,
             None => None,
         };
-        Ok(match surest {
+        Ok(match strongest {
             Some(level) => Trouble::Unmet(refusal, Needed::device(level, self.engine().policy().recent)),
             None => refusal.into(),
         })

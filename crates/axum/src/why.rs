@@ -57,8 +57,8 @@ pub(crate) enum Why {
     Required,
     /// The page they wanted needs a second factor that counts, and none of theirs does.
     NoneCounts,
-    /// What they wanted needs a surer proof than the one they gave.
-    Weakly,
+    /// What they wanted needs a stronger proof than the one they gave.
+    TooWeak,
     /// The run they were in is over.
     Over,
     /// They have signed out.
@@ -94,7 +94,7 @@ impl Why {
         Self::Recent,
         Self::Required,
         Self::NoneCounts,
-        Self::Weakly,
+        Self::TooWeak,
         Self::Over,
         Self::SignedOut,
         Self::SessionEnded,
@@ -128,7 +128,7 @@ impl Why {
             Self::Recent => "recent",
             Self::Required => "required",
             Self::NoneCounts => "none-counts",
-            Self::Weakly => "weakly",
+            Self::TooWeak => "too-weak",
             Self::Over => "over",
             Self::SignedOut => "signed-out",
             Self::SessionEnded => "session-ended",
@@ -155,7 +155,7 @@ impl Why {
         match self {
             Self::Recent | Self::SignedOut | Self::SessionEnded => &["login.html"],
             Self::Required | Self::NoneCounts => SETUP,
-            Self::Weakly => &["verify.html"],
+            Self::TooWeak => &["verify.html"],
             Self::Over => &["login.html", "verify.html", "methods.html", "setup.html"],
             Self::Disabled
             | Self::Removed

@@ -21,7 +21,7 @@ impl<S> Factors<S> {
         self.binding().next().is_some()
     }
 
-    /// The level of the surest of the devices that bind: whoever changes factors has to be as sure.
+    /// The level of the strongest of the devices that bind: whoever changes factors has to be as sure.
     pub fn level(&self, methods: &Methods) -> Level {
         self.binding().map(|device| methods.level(&device.kind)).max().unwrap_or(Level::Aal1)
     }

@@ -1,7 +1,7 @@
 //! Tokens: what a program shows in place of a person.
 //!
 //! A token's row is found by the hash of the token, like a session's, and like a session it carries the user's credential
-//! stamp, the level that was reached and when. It is never surer or fresher than the session in which it was made, it ends
+//! stamp, the level that was reached and when. It is never stronger or fresher than the session in which it was made, it ends
 //! at a fixed moment, and it opens only what its scopes name. It is no session: nothing about an account is changed by it.
 
 use std::time::Duration;

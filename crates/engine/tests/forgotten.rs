@@ -41,7 +41,7 @@ async fn t113_the_session_that_makes_them_goes_on_under_another_token_and_ends_w
     let renewed = made.renewed.unwrap();
     assert!(ada.session(before.token()).await.is_none(), "the old token opens nothing");
     let after = ada.session(renewed.token()).await.unwrap();
-    assert_eq!(after.session().proved(), before.signed_in().session().proved(), "no surer and no fresher");
+    assert_eq!(after.session().proved(), before.signed_in().session().proved(), "no stronger and no fresher");
     ada.makes_backup_codes(&by_app).await;
     assert!(ada.session(renewed.token()).await.is_none(), "the new codes vouch for it, and have ended");
 }

@@ -5,7 +5,7 @@
 why-recent = What you asked for needs a fresh sign-in.
 why-required = The page you asked for is open only to those who have a second factor. Set one up to go on; it takes two minutes.
 why-none-counts = What you have set up counts too little for the page you asked for. Set up another way to go on, such as an authenticator app or a key.
-why-weakly = What you have just proved counts too little for that. Answer with another of your devices.
+why-too-weak = What you have just proved counts too little for that. Answer with another of your devices.
 why-over = That took too long, or was finished or given up already. Please start again.
 why-signed-out = You are signed out.
 why-session-ended = Your session has ended. Sign in again.

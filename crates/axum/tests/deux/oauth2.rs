@@ -388,7 +388,7 @@ async fn r103_the_session_document_tells_how_sure_a_client_s_token_is() {
     assert_eq!(session["auth_time"], proved, "a refresh proves nothing");
 }
 
-/// A client may do what its user may, and goes on afterwards, no surer than it was.
+/// A client may do what its user may, and goes on afterwards, no stronger than it was.
 #[tokio::test]
 async fn a_client_switches_it_on_and_off_and_goes_on() {
     let site = Site::new();

@@ -95,7 +95,7 @@ fn first_strong<'a, 'b, S>(
 }
 
 /// The device that is asked where the proof has to be as sure as the user's devices can give it.
-pub fn surest<'a, S>(factors: &'a Factors<S>, methods: &Methods) -> Result<&'a Device<S>, Refusal> {
+pub fn strongest<'a, S>(factors: &'a Factors<S>, methods: &Methods) -> Result<&'a Device<S>, Refusal> {
     asked(factors, None, Required { level: None, methods })
 }
 

@@ -31,5 +31,5 @@
 //!
 //! A program that does not meet a demand is answered 401 with a problem document (RFC 9457) and a challenge that says which
 //! level is asked for and how fresh it has to be (RFC 9470): `acr_values` is `aal2` or `phishing-resistant`, and at the API
-//! `aal1` where the user has nothing surer than a mailbox; `max_age` is in seconds. `POST /api/v1/step-up` is the way to
+//! `aal1` where the user has nothing stronger than a mailbox; `max_age` is in seconds. `POST /api/v1/step-up` is the way to
 //! meet it; the same request then succeeds.

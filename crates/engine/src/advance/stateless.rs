@@ -206,7 +206,7 @@ fn with_proof(own: &Session, device: &DeviceId, method: &Kind, now: Timestamp) -
     Session { device, method, verified: Some(now), last_seen: now, ..own.clone() }
 }
 
-/// The end of every token but those of this session, which go on with it, and are no surer than it is.
+/// The end of every token but those of this session, which go on with it, and are no stronger than it is.
 fn others_tokens(own: &Session) -> Change {
     Change::Token(TokenChange::RevokeAllExcept { user: own.user.clone(), family: FamilyId::new(own.key.as_str()) })
 }

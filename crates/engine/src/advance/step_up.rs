@@ -20,9 +20,9 @@ use crate::{
 };
 
 impl Engine {
-    /// How sure we are of this user once they have proved the surest of their devices; `None` if they have no second
+    /// How sure we are of this user once they have proved the strongest of their devices; `None` if they have no second
     /// factor.
-    pub async fn surest(&self, user: &User) -> Result<Option<Level>, Fault> {
+    pub async fn strongest(&self, user: &User) -> Result<Option<Level>, Fault> {
         let factors = self.store().factors(&user.id).await?;
         Ok(factors.enabled().then(|| factors.level(self.methods())))
     }

@@ -1,6 +1,6 @@
 //! Personal tokens: made, shown once, listed and ended by their owner.
 //!
-//! Only a session that has just proved a second factor makes one, and no token is surer or fresher than that session was.
+//! Only a session that has just proved a second factor makes one, and no token is stronger or fresher than that session was.
 //! Making one names the version of the user's set of devices, so a token never outlives the device that vouched for it, and
 //! how many there may be, so those that are made at once are no more than that.
 //!

@@ -10,7 +10,7 @@ use crate::{Fault, User};
 /// Is told of grants and events. Runs inside the request, so it should be quick.
 #[async_trait]
 pub trait Observer: Debug + Send + Sync {
-    /// Somebody is about to be let in, or to become surer: by a sign-in, a step-up or a setup. A fault here, or a panic,
+    /// Somebody is about to be let in, or to become stronger: by a sign-in, a step-up or a setup. A fault here, or a panic,
     /// stops that, and no session comes to be. May be asked more than once for one grant, and a grant that was asked
     /// about may still lose a race and not come true.
     async fn before_session(&self, _user: &User, _session: &Session) -> Result<(), Fault> {

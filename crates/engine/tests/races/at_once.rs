@@ -182,7 +182,7 @@ async fn removal_against(course: &Course, on: bool) {
     assert_eq!(course.rows.tokens(&ada.user.id).await.unwrap(), [], "{on}");
 }
 
-/// Switching off against a refresh of the same grant: what comes of it is no surer than the grant is by then.
+/// Switching off against a refresh of the same grant: what comes of it is no stronger than the grant is by then.
 #[tokio::test]
 async fn no_token_is_surer_than_a_grant_that_was_lowered_meanwhile() {
     for course in Course::careful().await {

@@ -22,8 +22,8 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
         Ok(factors) => factors,
         Err(fault) => return visitor.fault(&fault),
     };
-    let surest = match visitor.engine().surest(signed_in.user()).await {
-        Ok(surest) => surest,
+    let strongest = match visitor.engine().strongest(signed_in.user()).await {
+        Ok(strongest) => strongest,
         Err(fault) => return visitor.fault(&fault),
     };
     let several = devices.iter().filter(|device| device.status == Status::Active).count() > 1;
@@ -33,7 +33,7 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
         enabled,
         devices => devices.iter().map(device).collect::<Vec<_>>(),
         several,
-        none_counts => surest.is_some_and(|surest| surest < Level::Aal2),
+        none_counts => strongest.is_some_and(|strongest| strongest < Level::Aal2),
         left,
         few => left.unwrap_or(0) <= FEW,
         form => visitor.tag(Bound::Session),

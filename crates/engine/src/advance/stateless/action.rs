@@ -121,7 +121,7 @@ impl Engine {
         let scope = Scope { purpose: Purpose::StepUp, session: Some(&own.key) };
         let now = self.now();
         self.may_step_up(own, now)?;
-        let device = answering(submitted, step_up::surest(factors, self.methods())?, factors)?;
+        let device = answering(submitted, step_up::strongest(factors, self.methods())?, factors)?;
         if self.methods().level(&device.kind) < factors.level(self.methods()) {
             return Err(Refusal::VerificationNeeded.into());
         }
