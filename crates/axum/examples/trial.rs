@@ -8,7 +8,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use axum::{Router, response::Response, routing::get};
 use countersign_axum::{Countersign, MaybeSignedIn, Origins, Settings, Verified, Visitor, context};
 use countersign_engine::{
-    Engine, Fault, Keyring, OsRandom, Parts, PreparedPassword, Stop, User, Users,
+    Engine, Error, Fault, Keyring, OsRandom, Parts, PreparedPassword, User, Users,
     core::{Kind, Refusal, Secret, UserId, sending::EmailRule},
     memory::MemoryStore,
     port::{Gateway, Message, NotTaken, Taken},
@@ -45,7 +45,7 @@ impl Users for Trial {
         Ok(user.is_some() && password.expose() == "trial")
     }
 
-    async fn prepare_password(&self, _: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
+    async fn prepare_password(&self, _: &User, password: &Secret) -> Result<PreparedPassword, Error> {
         match password.expose().chars().count() {
             ..15 => Err(Refusal::PasswordShort { shortest: 15 }.into()),
             _ => Err(Refusal::PasswordElsewhere.into()),

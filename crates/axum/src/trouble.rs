@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use countersign_engine::{
-    Fault, Stop,
+    Error, Fault,
     core::{Level, Refusal},
 };
 use fluent_bundle::FluentArgs;
@@ -192,11 +192,11 @@ impl From<Fault> for Trouble {
     }
 }
 
-impl From<Stop> for Trouble {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Refused(refusal) => refusal.into(),
-            Stop::Faulted(fault) => fault.into(),
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::Faulted(fault) => fault.into(),
         }
     }
 }

@@ -40,7 +40,7 @@ use countersign_core::{
     view::{ChallengeView, Looking},
 };
 
-use crate::{AttemptToken, BrowserToken, Engine, SessionToken, SignedIn, Stop};
+use crate::{AttemptToken, BrowserToken, Engine, Error, SessionToken, SignedIn};
 
 pub(crate) use address::AddressBudgets;
 pub use client::ClientTokens;
@@ -133,7 +133,7 @@ impl Engine {
     }
 
     /// The run that `token` carries, if it is of this purpose, began in this session, and is still alive.
-    async fn resume(&self, signed_in: &SignedIn, token: &AttemptToken, purpose: Purpose) -> Result<Attempt, Stop> {
+    async fn resume(&self, signed_in: &SignedIn, token: &AttemptToken, purpose: Purpose) -> Result<Attempt, Error> {
         let attempt = self.open_attempt(token, purpose).ok_or(Refusal::AttemptOver)?;
         let attempt = self.followed(signed_in, attempt).await?;
         let timeout = self.policy().login_timeout;

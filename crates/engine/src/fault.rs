@@ -1,16 +1,16 @@
 //! Faults: we could not decide.
 //!
 //! A [`Fault`] carries its cause for the log and shows none of it to a stranger. It is never a "no" and never a "yes".
-//! [`Stop`] is what a flow returns instead of an outcome, and keeps the two words for failure apart.
+//! [`Error`] is what a flow returns instead of an outcome, and keeps the two words for failure apart.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use countersign_core::Refusal;
 
 /// We could not decide. The answer to a stranger is "unavailable" and an incident number.
 pub struct Fault {
     doing: &'static str,
-    cause: Option<Box<dyn Error + Send + Sync>>,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     retry_after: Option<Duration>,
 }
 
@@ -21,7 +21,7 @@ impl Fault {
     }
 
     /// A fault met while `doing` something. The cause must hold no secret.
-    pub fn because(doing: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn because(doing: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { doing, cause: Some(cause.into()), retry_after: None }
     }
 
@@ -45,7 +45,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "could not {}", self.doing)?;
-        let mut cause = self.cause.as_deref().map(|cause| cause as &dyn Error);
+        let mut cause = self.cause.as_deref().map(|cause| cause as &dyn std::error::Error);
         while let Some(error) = cause {
             write!(f, ": {error}")?;
             cause = error.source();
@@ -60,24 +60,24 @@ impl fmt::Debug for Fault {
     }
 }
 
-impl Error for Fault {}
+impl std::error::Error for Fault {}
 
 /// Why a flow gives nothing: we said no, or we could not say.
 #[derive(Debug)]
-pub enum Stop {
+pub enum Error {
     /// We decided no; the user may be told.
     Refused(Refusal),
     /// We could not decide.
     Faulted(Fault),
 }
 
-impl From<Refusal> for Stop {
+impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<Fault> for Stop {
+impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         Self::Faulted(fault)
     }

@@ -34,7 +34,7 @@ pub use client::Rotation;
 pub use countersign_core as core;
 pub use engine::{Engine, Parts};
 pub use failure_streak::FailureStreak;
-pub use fault::{Fault, Stop};
+pub use fault::{Error, Fault};
 pub use ip_rate::IpRateLimit;
 pub use keyring::{KeyId, Keyring, KeyringError, NotAKeyId, SealingKey};
 pub use keys::{Keeping, Resealed, Seals};

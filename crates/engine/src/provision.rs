@@ -12,7 +12,7 @@ use countersign_core::{
     provision::{self, Provisioned},
 };
 
-use crate::{Engine, Fault, Stop, TwoFactorStatus, User, session::ends_all, verify::Precondition};
+use crate::{Engine, Error, Fault, TwoFactorStatus, User, session::ends_all, verify::Precondition};
 
 /// A token that is to be given to a user. It counts at once.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl Engine {
         user: &User,
         device: &DeviceId,
         valid_until: Option<Timestamp>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         self.settle(user, Precondition::Staff, |factors, _| {
             let row = factors.device(device).ok_or(Refusal::DeviceUnknown)?.clone();
             let mut device = self.open_device_of(&factors.account, row)?;
@@ -62,7 +62,7 @@ impl Engine {
 
     /// Gives a token to a user, in the place of the row that it has already, whoever's that is. Returns the other user who had
     /// it. A token that nobody has is given as by [`add_device`](Engine::add_device).
-    pub async fn take_over_device(&self, user: &User, token: &NewToken) -> Result<Option<PreviousOwner>, Stop> {
+    pub async fn take_over_device(&self, user: &User, token: &NewToken) -> Result<Option<PreviousOwner>, Error> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             let Some(row) = self.store().device(&token.id).await? else {

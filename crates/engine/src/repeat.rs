@@ -17,7 +17,7 @@ use countersign_core::{
 };
 
 use crate::{
-    AttemptToken, Engine, Fault, NewSession, SessionToken, SignedIn, Stop, User,
+    AttemptToken, Engine, Error, Fault, NewSession, SessionToken, SignedIn, User,
     advance::RequestContext,
     keyring::{Comparison, Given},
 };
@@ -109,7 +109,7 @@ impl Engine {
         replaced: &SessionToken,
         call: ReplacingCall<'_>,
         context: &RequestContext,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         let Some(call) = self.call_in(replaced, call) else {
             let is_replaced = self.is_replaced(replaced).await?;
             return Err(if is_replaced { Refusal::SessionReplaced } else { Refusal::SignInNeeded }.into());
@@ -201,12 +201,12 @@ impl Engine {
     /// own earlier result.
     pub(crate) async fn or_repeated(
         &self,
-        outcome: Result<NewSession, Stop>,
+        outcome: Result<NewSession, Error>,
         call: Option<&Call<'_>>,
         context: &RequestContext,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         match (outcome, call) {
-            (Err(Stop::Refused(refusal)), Some(call)) if is_of_one_that_is_gone(&refusal) => {
+            (Err(Error::Refused(refusal)), Some(call)) if is_of_one_that_is_gone(&refusal) => {
                 self.repeated_session(call, context, refusal).await
             }
             (outcome, _) => outcome,
@@ -218,7 +218,7 @@ impl Engine {
         call: &Call<'_>,
         context: &RequestContext,
         otherwise: Refusal,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         let Repeated { token, session, user } = self.repeated(call, context, otherwise).await?;
         // No device cookie: the first result gave one, or the browser has one already.
         Ok(NewSession::new(token, session, &user, None))
@@ -231,11 +231,11 @@ impl Engine {
         call: &Call<'_>,
         context: &RequestContext,
         otherwise: Refusal,
-    ) -> Result<Repeated, Stop> {
+    ) -> Result<Repeated, Error> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             let Some((session, user)) = self.successor(&call.of, now).await? else { return Err(otherwise.into()) };
-            let over = || Stop::from(call.over(&otherwise));
+            let over = || Error::from(call.over(&otherwise));
             let kept = session.repeat.as_ref().filter(|repeat| repeat.call == call.name);
             let Some(SealedResult(sealed)) = kept.and_then(|repeat| repeat.sealed.as_ref()) else { return Err(over()) };
             if context.session.as_ref().is_some_and(|shown| shown.key() == session.key) {

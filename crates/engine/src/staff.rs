@@ -19,7 +19,7 @@ use countersign_core::{
     view::DeviceView,
 };
 
-use crate::{Engine, Fault, Stop, User, port::Retention, session::ends_all, verify::Precondition};
+use crate::{Engine, Error, Fault, User, port::Retention, session::ends_all, verify::Precondition};
 
 /// What the names of budgets begin with that go on with a user's id: wrong passwords, and codes that were sent.
 const BUDGETS_OF_USER: [&str; 3] = ["password/user/", "send-user:", "send-user-ceiling:"];
@@ -41,7 +41,7 @@ impl Engine {
     }
 
     /// Removes every device of this user, confirmed or not, and ends every session and every token.
-    pub async fn disable_two_factor(&self, user: &User) -> Result<(), Stop> {
+    pub async fn disable_two_factor(&self, user: &User) -> Result<(), Error> {
         self.settle(user, Precondition::Staff, |factors, now| {
             let mut changes = vec![
                 Change::Account(AccountChange::BumpFactorSet {
@@ -59,7 +59,7 @@ impl Engine {
     }
 
     /// Adds one backup code, this one or a random one, for a user who is locked out, and tells it.
-    pub async fn add_backup_code(&self, user: &User, name: DeviceName, code: Option<&Secret>) -> Result<Secret, Stop> {
+    pub async fn add_backup_code(&self, user: &User, name: DeviceName, code: Option<&Secret>) -> Result<Secret, Error> {
         let code = match code {
             Some(text) => BackupCode::parse(text.expose()).map_err(|slip| match slip {
                 Slip::Malformed => Refusal::CodeMalformed,
@@ -103,7 +103,7 @@ impl Engine {
         kind: &Kind,
         name: DeviceName,
         document: serde_json::Value,
-    ) -> Result<DeviceId, Stop> {
+    ) -> Result<DeviceId, Error> {
         if self.methods().foreign(kind).is_none() {
             return Err(Refusal::MethodUnknown.into());
         }
@@ -121,7 +121,7 @@ impl Engine {
         kind: &Kind,
         name: DeviceName,
         state: Envelope,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         let fresh = self.new_device(&user.id, kind.clone(), name, Status::Active, state.state.clone());
         let device = Device { id: id.clone(), state, ..fresh };
         self.settle(user, Precondition::Staff, |factors, now| {

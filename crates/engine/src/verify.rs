@@ -26,7 +26,7 @@ use countersign_core::{
 };
 
 use crate::{
-    BrowserToken, Engine, Fault, SessionToken, Stop, User,
+    BrowserToken, Engine, Error, Fault, SessionToken, User,
     advance::RequestContext,
     device_cookie::{Browser, Remembered},
     port::Answered,
@@ -89,11 +89,11 @@ struct Trace {
 }
 
 impl Engine {
-    pub(crate) async fn verify(&self, submission: Submission<'_>) -> Result<Proven, Stop> {
+    pub(crate) async fn verify(&self, submission: Submission<'_>) -> Result<Proven, Error> {
         let mut trace = Trace::default();
         let (repeat, context) = (submission.repeat, submission.context);
         let mut decided = self.decide(submission, &mut trace).await;
-        if let (Err(Stop::Refused(refusal)), Some((call, _))) = (&decided, repeat)
+        if let (Err(Error::Refused(refusal)), Some((call, _))) = (&decided, repeat)
             && repeat::is_of_one_that_is_gone(refusal)
         {
             match self.repeated(call, context, refusal.clone()).await {
@@ -101,19 +101,19 @@ impl Engine {
                 Ok(Repeated { token, session, .. }) => {
                     return Ok(Proven { session, browser: None, repeated: Some(token) });
                 }
-                Err(stop) => decided = Err(stop),
+                Err(error) => decided = Err(error),
             }
         }
         let refusal = match &decided {
             Ok(_) => None,
-            Err(Stop::Refused(refusal)) => Some(refusal),
-            Err(Stop::Faulted(_)) => return decided,
+            Err(Error::Refused(refusal)) => Some(refusal),
+            Err(Error::Faulted(_)) => return decided,
         };
         self.observer().answered(&Answered { method: trace.method.as_ref(), refusal, rounds: trace.rounds });
         decided
     }
 
-    async fn decide(&self, submission: Submission<'_>, trace: &mut Trace) -> Result<Proven, Stop> {
+    async fn decide(&self, submission: Submission<'_>, trace: &mut Trace) -> Result<Proven, Error> {
         let Submission { user, attempt, answer, context, stage, permit, repeat, on_success } = submission;
         let browser = self.browser(user, context).await?;
         let standing = standing(attempt, stage, &browser);
@@ -226,7 +226,7 @@ impl Engine {
     }
 
     /// Refuses a run that is over, or whose session is; returns that session.
-    pub(crate) async fn is_alive(&self, attempt: &Attempt) -> Result<Option<Session>, Stop> {
+    pub(crate) async fn is_alive(&self, attempt: &Attempt) -> Result<Option<Session>, Error> {
         self.is_unspent(attempt).await?;
         match &attempt.session {
             Some(key) => self.open_session(key).await.map(Some),
@@ -234,24 +234,24 @@ impl Engine {
         }
     }
 
-    async fn is_unspent(&self, attempt: &Attempt) -> Result<(), Stop> {
+    async fn is_unspent(&self, attempt: &Attempt) -> Result<(), Error> {
         if self.store().attempt_spent(&attempt.id).await? { Err(Refusal::AttemptOver.into()) } else { Ok(()) }
     }
 
     /// The session of this key; refuses one that was ended.
-    async fn open_session(&self, key: &SessionKey) -> Result<Session, Stop> {
+    async fn open_session(&self, key: &SessionKey) -> Result<Session, Error> {
         Ok(self.store().session(key).await?.ok_or(Refusal::SignInNeeded)?)
     }
 
     /// Refuses a session that was ended, or has proved less by now than when it was read.
-    pub(crate) async fn stands(&self, session: &Session) -> Result<(), Stop> {
+    pub(crate) async fn stands(&self, session: &Session) -> Result<(), Error> {
         let row = self.store().session(&session.key).await?;
         let stands = row.is_some_and(|row| row.proved() == session.proved());
         if stands { Ok(()) } else { Err(Refusal::SignInNeeded.into()) }
     }
 
     /// Refuses a user whose credentials have changed, or who was deactivated, since they were read.
-    async fn credentials_stand(&self, user: &User) -> Result<(), Stop> {
+    async fn credentials_stand(&self, user: &User) -> Result<(), Error> {
         let current = self.users().by_id(&user.id).await?;
         if current.is_some_and(|current| current.holds(&user.stamp)) {
             Ok(())
@@ -272,8 +272,8 @@ impl Engine {
         &self,
         user: &User,
         ground: Precondition<'_>,
-        changes: impl Fn(Factors<Sealed>, Timestamp) -> Result<(Vec<Change>, T), Stop>,
-    ) -> Result<T, Stop> {
+        changes: impl Fn(Factors<Sealed>, Timestamp) -> Result<(Vec<Change>, T), Error>,
+    ) -> Result<T, Error> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             // Before the session: whatever lowers one moves these, too.

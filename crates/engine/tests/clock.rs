@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
-    NewSession, Stop,
+    Error, NewSession,
     advance::{Enrolment, LoginChallenge, NewToken, RequestContext, SignIn},
     core::{DeviceName, Kind, Refusal, Scopes, Timestamp, flow::Purpose, time::CLOCK_TOLERANCE},
     memory::MemoryStore,
@@ -17,14 +17,14 @@ fn from(new_session: &NewSession) -> RequestContext {
 }
 
 /// The right password; the device that is asked.
-async fn is_asked(world: &World, ada: &Person, context: &RequestContext) -> Result<LoginChallenge, Stop> {
+async fn is_asked(world: &World, ada: &Person, context: &RequestContext) -> Result<LoginChallenge, Error> {
     match world.engine.sign_in("ada", &ada.password.as_str().into(), context).await? {
         SignIn::Pending(challenge) => Ok(challenge),
         SignIn::Complete(_) => panic!("there is no second factor"),
     }
 }
 
-async fn answers(world: &World, ada: &Person, answer: &str, context: &RequestContext) -> Result<NewSession, Stop> {
+async fn answers(world: &World, ada: &Person, answer: &str, context: &RequestContext) -> Result<NewSession, Error> {
     let asked = is_asked(world, ada, context).await?;
     let device = asked.view.device.id.clone();
     world.engine.answer(&asked.token, &device, &answer.into(), context).await.map(|(new_session, _)| new_session)

@@ -11,7 +11,7 @@ use std::{
 };
 
 use countersign_engine::{
-    BrowserToken, NewSession, Stop,
+    BrowserToken, Error, NewSession,
     advance::{LoginChallenge, RequestContext, SignIn},
     core::{Refusal, Secret, Status, flow::Purpose},
     memory::MemoryStore,
@@ -23,14 +23,14 @@ fn from(browser: Option<&BrowserToken>) -> RequestContext {
 }
 
 /// Gives the right password.
-async fn is_asked(world: &World, person: &Person, context: &RequestContext) -> Result<LoginChallenge, Stop> {
+async fn is_asked(world: &World, person: &Person, context: &RequestContext) -> Result<LoginChallenge, Error> {
     match world.engine.sign_in(&person.user.name, &person.password.as_str().into(), context).await? {
         SignIn::Pending(challenge) => Ok(challenge),
         SignIn::Complete(_) => panic!("there is no second factor"),
     }
 }
 
-async fn signs_in(world: &World, person: &Person, answer: &str, context: &RequestContext) -> Result<NewSession, Stop> {
+async fn signs_in(world: &World, person: &Person, answer: &str, context: &RequestContext) -> Result<NewSession, Error> {
     let asked = is_asked(world, person, context).await?;
     let answered = world.engine.answer(&asked.token, &asked.view.device.id, &answer.into(), context).await;
     answered.map(|(new_session, _)| new_session)
@@ -390,7 +390,7 @@ async fn parallel_guesses_share_the_budget_of_guesses_in_a_row() {
         })
         .await;
         assert!(outcomes.iter().all(Result::is_err), "the right one came when the budget was used up");
-        let wrong = |outcome: &&Result<_, Stop>| matches!(outcome, Err(Stop::Refused(Refusal::CredentialsWrong)));
+        let wrong = |outcome: &&Result<_, Error>| matches!(outcome, Err(Error::Refused(Refusal::CredentialsWrong)));
         assert_eq!(outcomes.iter().filter(wrong).count(), if round == 0 { 20 } else { 0 });
         assert_eq!(looked_at.load(Ordering::SeqCst), 20);
     }

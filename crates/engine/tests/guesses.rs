@@ -13,7 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Fault, Keyring, OsRandom, Stop, User, Users,
+    Error, Fault, Keyring, OsRandom, User, Users,
     advance::RequestContext,
     core::{Refusal, Secret, UserId},
     memory::MemoryStore,
@@ -126,10 +126,10 @@ async fn t114_while_nothing_can_be_written_no_password_is_looked_at() {
     assert!(world.engine.ready().await.is_err(), "a node that can write nothing is not ready");
     for (name, password) in [("ada", "wrong"), ("ada", &*ada.password), ("nobody", "wrong")] {
         let outcome = world.engine.sign_in(name, &password.into(), &RequestContext::default()).await;
-        assert!(matches!(outcome, Err(Stop::Faulted(_))), "{name}: {outcome:?}");
+        assert!(matches!(outcome, Err(Error::Faulted(_))), "{name}: {outcome:?}");
         let changed =
             world.engine.change_password(&signed_in, &password.into(), &"new".into(), &RequestContext::default()).await;
-        assert!(matches!(changed, Err(Stop::Faulted(_))), "{name}: {changed:?}");
+        assert!(matches!(changed, Err(Error::Faulted(_))), "{name}: {changed:?}");
     }
     assert_eq!(looked_at.load(Ordering::SeqCst), looks, "a password was looked at, and its charge was not written");
     disk.hook().set_read_only(false);
@@ -151,7 +151,7 @@ async fn an_outage_is_not_charged_to_an_ip_address() {
     let signs_in = async || world.engine.sign_in("ada", &ada.password.as_str().into(), &context).await;
     disk.hook().set_read_only(true);
     for _ in 0..20 {
-        assert!(matches!(signs_in().await, Err(Stop::Faulted(_))));
+        assert!(matches!(signs_in().await, Err(Error::Faulted(_))));
     }
     disk.hook().set_read_only(false);
     signs_in().await.unwrap();

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
-    Keeping, KeyId, Keyring, LIVE_FOR, Stop, Store,
+    Error, Keeping, KeyId, Keyring, LIVE_FOR, Store,
     core::{Change, DeviceChange, Factors, Sealed, UserId},
     memory::MemoryStore,
 };
@@ -115,7 +115,7 @@ async fn a_state_is_sealed_anew_while_its_owner_signs_in() {
     let outcomes = outcomes.await;
     turning.await.unwrap();
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 16, "each code once: {outcomes:?}");
-    assert!(outcomes.iter().all(|outcome| !matches!(outcome, Err(Stop::Faulted(_)))), "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| !matches!(outcome, Err(Error::Faulted(_)))), "{outcomes:?}");
     reseal(&world).await;
     assert_eq!(world.engine.count_seals().await.unwrap().by_key.keys().collect::<Vec<_>>(), [&id(&new)]);
 }
@@ -149,7 +149,7 @@ async fn whoever_loses_the_race_for_a_row_reads_it_again() {
     first.pass(61);
     let again =
         second.engine.answer(&challenge.token, &challenge.view.device.id, &code.as_str().into(), &context).await;
-    assert!(matches!(again, Err(Stop::Refused(_))), "{again:?}");
+    assert!(matches!(again, Err(Error::Refused(_))), "{again:?}");
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn a_key_that_is_lost_is_a_fault_and_lets_nobody_in() {
     ada.sets_up().await;
     let challenge = ada.is_asked().await;
     world.engine.replace_keys(ring(&[&new]));
-    assert!(matches!(ada.enters_password().await, Err(Stop::Faulted(_))), "the password is not enough");
+    assert!(matches!(ada.enters_password().await, Err(Error::Faulted(_))), "the password is not enough");
     let answer = ada.answers(&challenge.token, &challenge.view.device.id, &ada.code()).await;
     assert!(answer.is_err());
     let before = states(&world, &ada).await;

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Fault, Observer, Stop, User,
+    Error, Fault, Observer, User,
     advance::{RequestContext, SignIn},
     core::{Kind, Level, Policy, Refusal, Secret, Session, Timestamp},
     memory::MemoryStore,
@@ -277,7 +277,7 @@ async fn t5_a_failing_hook_lets_nobody_in() {
     let before = sessions().await;
     hook.0.store(1, std::sync::atomic::Ordering::SeqCst);
     let outcome = ada.answers(&challenge.token, &challenge.view.device.id, &ada.code()).await;
-    assert!(matches!(outcome, Err(Stop::Faulted(_))));
+    assert!(matches!(outcome, Err(Error::Faulted(_))));
     hook.0.store(2, std::sync::atomic::Ordering::SeqCst);
     let (engine, run) = (world.engine.clone(), challenge.token.clone());
     let (device, code) = (challenge.view.device.id.clone(), ada.code());

@@ -287,7 +287,7 @@ async fn staff_take_factors_away_and_hand_out_one_code_and_both_hold_at_once() {
 #[tokio::test]
 async fn exchanged_states_fail_closed() {
     use countersign_engine::{
-        Stop,
+        Error,
         core::{Batch, Change},
     };
     let world = World::new();
@@ -309,7 +309,7 @@ async fn exchanged_states_fail_closed() {
     for (person, run) in devices.into_iter().zip(&runs) {
         for code in [ada.code(), bob.code()] {
             let outcome = person.answers(&run.token, &run.view.device.id, &code).await;
-            assert!(matches!(outcome, Err(Stop::Faulted(_))), "{outcome:?}");
+            assert!(matches!(outcome, Err(Error::Faulted(_))), "{outcome:?}");
         }
     }
 }

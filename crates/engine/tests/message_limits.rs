@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use countersign_engine::{
-    BrowserToken, Stop,
+    BrowserToken, Error,
     advance::{Enrolment, LoginChallenge, RequestContext, SignIn},
     core::{DeviceName, Kind, Policy, Refusal, sending::EmailRule},
     memory::MemoryStore,
@@ -214,7 +214,7 @@ async fn t107_a_device_cookie_is_worth_nothing_at_an_address_that_is_not_proved(
         world.pass(60);
         match world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &context).await {
             Ok(_) => sent += 1,
-            Err(Stop::Refused(refused)) => assert!(too_soon_or_limited(&refused), "{refused:?}"),
+            Err(Error::Refused(refused)) => assert!(too_soon_or_limited(&refused), "{refused:?}"),
             Err(fault) => panic!("{fault:?}"),
         }
         assert_eq!(signs_in(&world, &ada, Some(&home)).await.err(), None, "at the same moment");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Fault, PreparedPassword, Stop, User, Users,
+    Error, Fault, PreparedPassword, User, Users,
     advance::{RequestContext, SignIn},
     core::{EventKind, Refusal, Secret, UserId},
     memory::MemoryStore,
@@ -29,7 +29,7 @@ enum Break {
 }
 
 /// What came of a change of the password that breaks off there: the outcome, the world, and whose it was.
-async fn changes(at: Break) -> (Result<(), Stop>, World, Person) {
+async fn changes(at: Break) -> (Result<(), Error>, World, Person) {
     let ready = World::new();
     let ada = ready.user("ada");
     let own = ada.signs_in_with_password().await;
@@ -71,7 +71,7 @@ async fn recorded(world: &World, ada: &Person) -> bool {
 #[tokio::test]
 async fn t106_a_host_that_breaks_off_leaves_the_old_password_and_no_session() {
     let (changed, world, ada) = changes(Break::Down).await;
-    assert!(matches!(changed, Err(Stop::Faulted(_))), "{changed:?}");
+    assert!(matches!(changed, Err(Error::Faulted(_))), "{changed:?}");
     let stamp = world.users.by_id(&ada.user.id).await.unwrap().unwrap().stamp;
     let sessions = world.store.sessions(&ada.user.id).await.unwrap();
     assert!(sessions.iter().all(|session| session.stamp != stamp), "no session opens: {sessions:?}");
@@ -118,7 +118,7 @@ async fn a_store_without_users_keeps_no_password_and_ends_no_session() {
             self.0.password_matches(user, password).await
         }
 
-        async fn prepare_password(&self, _: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
+        async fn prepare_password(&self, _: &User, password: &Secret) -> Result<PreparedPassword, Error> {
             Ok(PreparedPassword::in_store(password.clone(), "another stamp"))
         }
     }
@@ -134,7 +134,7 @@ async fn a_store_without_users_keeps_no_password_and_ends_no_session() {
     };
     let changed =
         world.engine.change_password(new_session.signed_in(), &password, &NEW.into(), &RequestContext::default()).await;
-    assert!(matches!(changed, Err(Stop::Faulted(_))), "{changed:?}");
+    assert!(matches!(changed, Err(Error::Faulted(_))), "{changed:?}");
     assert!(world.engine.session(new_session.token()).await.unwrap().is_some());
     assert_eq!(world.store.sessions(&user.id).await.unwrap().len(), 1);
 }

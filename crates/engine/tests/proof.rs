@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use countersign_engine::{
-    AttemptToken, NewSession, SignedIn, Stop,
+    AttemptToken, Error, NewSession, SignedIn,
     advance::{Enrolment, RequestContext, SignIn},
     core::{DeviceName, Kind, Level, Refusal, Status, flow::Purpose},
     memory::MemoryStore,
@@ -25,7 +25,7 @@ async fn is_open(world: &World, signed_in: &SignedIn) -> bool {
     world.store.session(&signed_in.session().key).await.unwrap().is_some()
 }
 
-async fn confirms(world: &World, signed_in: &SignedIn, run: &AttemptToken, app: &SoftApp) -> Result<NewSession, Stop> {
+async fn confirms(world: &World, signed_in: &SignedIn, run: &AttemptToken, app: &SoftApp) -> Result<NewSession, Error> {
     world.engine.confirm_enrolment(signed_in, run, &app.code_at(world.now()).into(), &request_context()).await
 }
 
@@ -44,7 +44,10 @@ async fn t37_a_setup_survives_the_step_ups_of_its_own_session_and_belongs_to_no_
     for _ in 0..2 {
         let before = own.clone();
         own = steps_up(&world, &ada, &own).await.signed_in().clone();
-        assert!(matches!(confirms(&world, &before, &run, &app).await, Err(Stop::Refused(_))), "that session has ended");
+        assert!(
+            matches!(confirms(&world, &before, &run, &app).await, Err(Error::Refused(_))),
+            "that session has ended"
+        );
         world.pass(30);
     }
     let renewed = steps_up(&world, &ada, elsewhere.signed_in()).await;

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use countersign_engine::{
-    AttemptToken, NewSession, SignedIn, Stop,
+    AttemptToken, Error, NewSession, SignedIn,
     advance::{LoginChallenge, RequestContext, SignIn},
     core::{DeviceName, Kind, Level, Secret, SessionKey, Timestamp, flow::Purpose},
 };
@@ -137,8 +137,8 @@ impl Play {
                 assert!(right && !self.apps.is_empty());
                 self.runs.push(challenge);
             }
-            Err(Stop::Refused(_)) => {}
-            Err(Stop::Faulted(fault)) => panic!("{fault}"),
+            Err(Error::Refused(_)) => {}
+            Err(Error::Faulted(fault)) => panic!("{fault}"),
         }
     }
 
@@ -169,11 +169,11 @@ impl Play {
     }
 
     /// The witness's word on a second factor that was taken.
-    fn explain(&mut self, outcome: Result<NewSession, Stop>, with: With, attempt: &AttemptToken, answer: &str) {
+    fn explain(&mut self, outcome: Result<NewSession, Error>, with: With, attempt: &AttemptToken, answer: &str) {
         let new_session = match outcome {
             Ok(new_session) => new_session,
-            Err(Stop::Refused(_)) => return,
-            Err(Stop::Faulted(fault)) => panic!("{fault}"),
+            Err(Error::Refused(_)) => return,
+            Err(Error::Faulted(fault)) => panic!("{fault}"),
         };
         assert_eq!(new_session.signed_in().level(), Level::Aal2);
         let (key, now) = (new_session.signed_in().session().key.clone(), self.world.now());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use countersign_engine::{
-    AttemptToken, SignedIn, Stop,
+    AttemptToken, Error, SignedIn,
     advance::{Enrolment, RequestContext},
     core::{DeviceId, DeviceName, Kind, Refusal, flow::Purpose, sending::EmailRule, view::DeviceView},
     memory::MemoryStore,
@@ -28,7 +28,7 @@ async fn default(world: &World, signed_in: &SignedIn) -> Option<DeviceId> {
 }
 
 /// Confirms an app that is being set up.
-async fn confirms(world: &World, person: &Person, signed_in: &SignedIn, run: &AttemptToken) -> Result<SignedIn, Stop> {
+async fn confirms(world: &World, person: &Person, signed_in: &SignedIn, run: &AttemptToken) -> Result<SignedIn, Error> {
     let key = world.engine.setup(signed_in, run).await?.key.unwrap();
     let app = SoftApp::with_key(key.text.expose());
     let code = app.code_at(world.now());
@@ -43,7 +43,7 @@ async fn adds(world: &World, person: &Person, signed_in: &SignedIn, name: &str) 
     confirms(world, person, signed_in, &run).await.unwrap()
 }
 
-async fn removes(world: &World, signed_in: &SignedIn, device: &DeviceId) -> Result<(), Stop> {
+async fn removes(world: &World, signed_in: &SignedIn, device: &DeviceId) -> Result<(), Error> {
     let run = world.engine.begin(signed_in, Purpose::RemoveDevice).await?;
     world.engine.remove_device(signed_in, &run, device, &request_context()).await
 }

@@ -4,7 +4,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use countersign_engine::{
-    AttemptToken, Engine, NewSession, SignedIn, Stop,
+    AttemptToken, Engine, Error, NewSession, SignedIn,
     advance::{Enrolment, LoginChallenge, RequestContext, SignIn},
     core::{
         DeliveryStatus, DeviceName, Kind, Level, Refusal,
@@ -21,7 +21,7 @@ fn world() -> World {
     World::with_every_method(Arc::new(MemoryStore::default()))
 }
 
-async fn begins(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> Result<AttemptToken, Stop> {
+async fn begins(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> Result<AttemptToken, Error> {
     let enrolment = Enrolment { kind, name: DeviceName::parse("Phone").unwrap(), to: Some(to.into()) };
     world.engine.begin_enrolment(signed_in, enrolment, &RequestContext::default()).await
 }
@@ -42,7 +42,7 @@ async fn with_sms(world: &World, name: &str) -> Person {
     person
 }
 
-async fn answers(engine: &Engine, challenge: &LoginChallenge, code: &str) -> Result<NewSession, Stop> {
+async fn answers(engine: &Engine, challenge: &LoginChallenge, code: &str) -> Result<NewSession, Error> {
     let context = RequestContext::default();
     engine
         .answer(&challenge.token, &challenge.view.device.id, &code.into(), &context)
@@ -201,8 +201,8 @@ async fn sending_to_a_prefix_stops_where_nothing_comes_back_and_nobody_elsewhere
         let signed_in = mallory.signs_in_with_password().await;
         match begins(&world, &signed_in, Kind::SMS, &format!("+99{number:09}")).await {
             Ok(_) => sent += 1,
-            Err(stop) => {
-                let Stop::Refused(Refusal::SendingLimited { .. }) = stop else { panic!("{stop:?}") };
+            Err(error) => {
+                let Error::Refused(Refusal::SendingLimited { .. }) = error else { panic!("{error:?}") };
             }
         }
     }

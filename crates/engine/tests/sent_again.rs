@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use countersign_engine::{
-    NewSession, SignedIn, Stop,
+    Error, NewSession, SignedIn,
     advance::{Enrolment, LoginChallenge, RequestContext, Stateless, Submitted},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, view::AnswerForm},
     memory::MemoryStore,
@@ -38,7 +38,7 @@ async fn with_sms(world: &World) -> (Person, SignedIn) {
     (ada, signed_in)
 }
 
-async fn answers(world: &World, asked: &LoginChallenge, code: &str) -> Result<NewSession, Stop> {
+async fn answers(world: &World, asked: &LoginChallenge, code: &str) -> Result<NewSession, Error> {
     let device = &asked.view.device.id;
     world
         .engine

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use countersign_engine::{
-    NewSession, SignedIn, Stop,
+    Error, NewSession, SignedIn,
     advance::{Enrolment, LoginChallenge, RequestContext},
     core::{DeviceName, Kind, Refusal, method::validation::ValidationResponse, view::AnswerForm},
     memory::MemoryStore,
@@ -15,7 +15,7 @@ fn world() -> World {
     World::with_every_method(Arc::new(MemoryStore::default()))
 }
 
-async fn confirms(world: &World, signed_in: &SignedIn, typed: &str) -> Result<NewSession, Stop> {
+async fn confirms(world: &World, signed_in: &SignedIn, typed: &str) -> Result<NewSession, Error> {
     let enrolment = Enrolment { kind: Kind::YUBIKEY, name: DeviceName::parse("Key").unwrap(), to: None };
     let run = world.engine.begin_enrolment(signed_in, enrolment, &RequestContext::default()).await.unwrap();
     let setup = world.engine.setup(signed_in, &run).await.unwrap();
@@ -29,7 +29,7 @@ async fn with_key(world: &World) -> (Person, SoftYubikey) {
     (ada, key)
 }
 
-async fn answers(world: &World, challenge: &LoginChallenge, typed: &str) -> Result<NewSession, Stop> {
+async fn answers(world: &World, challenge: &LoginChallenge, typed: &str) -> Result<NewSession, Error> {
     let device = &challenge.view.device.id;
     let answered = world.engine.answer(&challenge.token, device, &typed.into(), &RequestContext::default()).await;
     answered.map(|(new_session, _)| new_session)

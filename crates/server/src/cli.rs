@@ -36,7 +36,7 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 use countersign_engine::{
-    Stop,
+    Error,
     core::{Refusal, Scopes},
 };
 use countersign_store::UserRow;
@@ -224,10 +224,10 @@ async fn one_of(users: &BuiltInUsers, name: &str) -> Result<UserRow> {
 }
 
 /// Why the engine or the users gave nothing, for whoever runs the command.
-fn told(stop: Stop) -> anyhow::Error {
-    match stop {
-        Stop::Faulted(fault) => fault.into(),
-        Stop::Refused(refusal) => anyhow!(reason(&refusal)),
+fn told(error: Error) -> anyhow::Error {
+    match error {
+        Error::Faulted(fault) => fault.into(),
+        Error::Refused(refusal) => anyhow!(reason(&refusal)),
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Clock, Fault, Lane, PreparedPassword, Random, Stop, User, Users,
+    Clock, Error, Fault, Lane, PreparedPassword, Random, User, Users,
     core::{Refusal, Secret, UserId},
 };
 use countersign_store::{Activity, Insertion, NewPassword, UserRow, UserTable};
@@ -71,7 +71,7 @@ impl BuiltInUsers {
     }
 
     /// Adds a user whose password keeps the rules.
-    pub(crate) async fn add(&self, new: NewUser) -> Result<Added, Stop> {
+    pub(crate) async fn add(&self, new: NewUser) -> Result<Added, Error> {
         let owner = Owner { name: new.name.as_str(), email: new.email.as_deref() };
         self.rules.check(&new.password, owner)?;
         let now = self.clock.now();
@@ -99,13 +99,13 @@ impl BuiltInUsers {
     }
 
     /// Sets a new password that keeps the rules; everything that rested on the old one ends.
-    pub(crate) async fn renew_password(&self, user: &UserRow, password: &Secret) -> Result<UserRow, Stop> {
+    pub(crate) async fn renew_password(&self, user: &UserRow, password: &Secret) -> Result<UserRow, Error> {
         let new = self.new_password(user, password).await?;
         Ok(self.table.set_password(&user.id, &user.stamp, new).await?.ok_or(Refusal::AttemptOver)?)
     }
 
     /// A new password that keeps the rules, hashed, with the stamp that goes with it.
-    async fn new_password(&self, user: &UserRow, password: &Secret) -> Result<NewPassword, Stop> {
+    async fn new_password(&self, user: &UserRow, password: &Secret) -> Result<NewPassword, Error> {
         self.rules.check(password, Owner { name: &user.name, email: user.email.as_deref() })?;
         if self.has_password(user, password).await? {
             return Err(Refusal::PasswordSame.into());
@@ -194,7 +194,7 @@ impl Users for BuiltInUsers {
         Some(self.rules.shortest)
     }
 
-    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
+    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Error> {
         let row = self.table.by_id(&user.id).await?.ok_or_else(|| Fault::new("find the user"))?;
         if row.stamp != user.stamp {
             return Err(Refusal::SignInNeeded.into());

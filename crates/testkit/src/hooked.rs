@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Fault, Lane, PreparedPassword, Stop, User, Users,
+    Error, Fault, Lane, PreparedPassword, User, Users,
     core::{Secret, UserId},
 };
 
@@ -100,7 +100,7 @@ impl Users for HookedUsers {
         self.users.min_password_length()
     }
 
-    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
+    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Error> {
         (self.hook)(UsersCall::PreparePassword).await?;
         self.users.prepare_password(user, password).await
     }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Fault, PreparedPassword, Stop, User, Users,
+    Error, Fault, PreparedPassword, User, Users,
     core::{Secret, UserId},
 };
 
@@ -98,7 +98,7 @@ impl Users for TestUsers {
         Ok(entry.is_some_and(|entry| entry.password.expose() == password.expose()))
     }
 
-    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
+    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Error> {
         let mut table = self.table();
         let entry = table.entry(&user.id).ok_or_else(|| Fault::new("find the user"))?;
         Ok(PreparedPassword::new(password.clone(), entry.next_stamp()))

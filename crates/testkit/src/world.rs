@@ -6,7 +6,7 @@ use std::{
 };
 
 use countersign_engine::{
-    AttemptToken, Clock, Engine, Keyring, NewSession, Parts, SessionToken, SignedIn, Stop, Store, User,
+    AttemptToken, Clock, Engine, Error, Keyring, NewSession, Parts, SessionToken, SignedIn, Store, User,
     advance::{Enrolment, LoginChallenge, RequestContext, SignIn},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, Timestamp, flow::Purpose, sending::EmailRule},
     memory::MemoryStore,
@@ -118,7 +118,7 @@ pub struct Person {
 
 impl Person {
     /// Gives the right password.
-    pub async fn enters_password(&self) -> Result<SignIn, Stop> {
+    pub async fn enters_password(&self) -> Result<SignIn, Error> {
         self.world.engine.sign_in(&self.user.name, &Secret::new(&*self.password), &RequestContext::default()).await
     }
 
@@ -139,13 +139,13 @@ impl Person {
     }
 
     /// Signs in with the password and this answer to the device that is asked.
-    pub async fn signs_in(&self, answer: &str) -> Result<NewSession, Stop> {
+    pub async fn signs_in(&self, answer: &str) -> Result<NewSession, Error> {
         let challenge = self.is_asked().await;
         self.answers(&challenge.token, &challenge.view.device.id, answer).await
     }
 
     /// Signs in with the password and a backup code.
-    pub async fn signs_in_with_backup_code(&self, code: &str) -> Result<NewSession, Stop> {
+    pub async fn signs_in_with_backup_code(&self, code: &str) -> Result<NewSession, Error> {
         let challenge = self.is_asked().await;
         let asked = [&challenge.view.device].into_iter().chain(&challenge.view.others);
         let codes = asked.into_iter().find(|device| device.kind == Kind::BACKUP_CODES).expect("there are backup codes");
@@ -153,15 +153,15 @@ impl Person {
     }
 
     /// Answers a device in a login that is under way.
-    pub async fn answers(&self, run: &AttemptToken, device: &DeviceId, answer: &str) -> Result<NewSession, Stop> {
+    pub async fn answers(&self, run: &AttemptToken, device: &DeviceId, answer: &str) -> Result<NewSession, Error> {
         let (new_session, _) =
             self.world.engine.answer(run, device, &answer.into(), &RequestContext::default()).await?;
         Ok(new_session)
     }
 
     /// Begins to set up an authenticator app.
-    pub async fn begins_setup(&self, signed_in: &SignedIn) -> Result<(AttemptToken, SoftApp), Stop> {
-        let name = DeviceName::parse("Phone").map_err(Stop::from)?;
+    pub async fn begins_setup(&self, signed_in: &SignedIn) -> Result<(AttemptToken, SoftApp), Error> {
+        let name = DeviceName::parse("Phone").map_err(Error::from)?;
         let enrolment = Enrolment { kind: Kind::TOTP, name, to: None };
         let run = self.world.engine.begin_enrolment(signed_in, enrolment, &RequestContext::default()).await?;
         let view = self.world.engine.setup(signed_in, &run).await?;
@@ -222,9 +222,9 @@ impl Person {
 }
 
 /// The refusal in an outcome that must be one.
-pub fn refusal<T: std::fmt::Debug>(outcome: Result<T, Stop>) -> Refusal {
+pub fn refusal<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Refusal {
     match outcome {
-        Err(Stop::Refused(refusal)) => refusal,
+        Err(Error::Refused(refusal)) => refusal,
         other => panic!("not a refusal: {other:?}"),
     }
 }

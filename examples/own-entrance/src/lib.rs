@@ -14,7 +14,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use countersign::engine::{
-    Engine, NewSession, Stop,
+    Engine, Error, NewSession,
     advance::{DeviceCookieSupport, LoginChallenge, RequestContext, SignIn},
     core::Secret,
 };
@@ -66,7 +66,7 @@ impl<'a> Talk<'a> {
         match self.engine.sign_in(&name, &Secret::new(password), &self.context).await {
             Ok(SignIn::Complete(new_session)) => self.say(&let_in(&new_session)).await,
             Ok(SignIn::Pending(owed)) => self.second_step(&owed).await,
-            Err(stop) => self.say(&self.stopped(&stop)).await,
+            Err(error) => self.say(&self.stopped(&error)).await,
         }
     }
 
@@ -77,20 +77,20 @@ impl<'a> Talk<'a> {
         while let Some(answer) = self.lines.next_line().await? {
             match self.engine.answer(token, &view.device.id, &Secret::new(answer), &self.context).await {
                 Ok((new_session, _)) => return self.say(&let_in(&new_session)).await,
-                Err(stop) => self.say(&self.stopped(&stop)).await?,
+                Err(error) => self.say(&self.stopped(&error)).await?,
             }
         }
         Ok(())
     }
 
     /// A refusal is ours and has a code. A fault is neither yes nor no; its cause is for the log alone.
-    fn stopped(&self, stop: &Stop) -> String {
-        match stop {
-            Stop::Refused(refusal) => match refusal.retry_after(self.engine.now()) {
+    fn stopped(&self, error: &Error) -> String {
+        match error {
+            Error::Refused(refusal) => match refusal.retry_after(self.engine.now()) {
                 Some(wait) => format!("NO {} {}", refusal.code(), wait.as_millis().div_ceil(1000)),
                 None => format!("NO {}", refusal.code()),
             },
-            Stop::Faulted(fault) => {
+            Error::Faulted(fault) => {
                 let incident = self.engine.new_id::<()>();
                 tracing::error!(%incident, cause = %fault, "a login could not be decided");
                 format!("FAULT {incident}")

@@ -19,7 +19,7 @@ use axum::{
     routing::{any, get, post},
 };
 use countersign_engine::{
-    NewSession, ReplacingCall, SessionToken, Stop,
+    Error, NewSession, ReplacingCall, SessionToken,
     core::{DeviceId, Kind, Level, Refusal, Timestamp, view::AnswerForm},
 };
 use serde::Deserialize;
@@ -206,16 +206,16 @@ fn led(refusal: &Refusal, there: impl IntoResponse) -> Response {
 
 impl Visitor {
     /// Answers for a flow that gives nothing: leads to what is owed first, or says no, or that we could not say.
-    async fn stopped(&self, stop: Stop, here: &LocalPath) -> Response {
+    async fn stopped(&self, error: Error, here: &LocalPath) -> Response {
         let paths = &self.site().paths;
-        match stop {
-            Stop::Faulted(fault) => self.fault(&fault),
-            Stop::Refused(refusal @ Refusal::VerificationNeeded) => led(&refusal, self.to_proof(here, None).await),
-            Stop::Refused(refusal @ (Refusal::SignInNeeded | Refusal::PasswordNeeded)) => {
+        match error {
+            Error::Faulted(fault) => self.fault(&fault),
+            Error::Refused(refusal @ Refusal::VerificationNeeded) => led(&refusal, self.to_proof(here, None).await),
+            Error::Refused(refusal @ (Refusal::SignInNeeded | Refusal::PasswordNeeded)) => {
                 led(&refusal, to_password(&paths.login, &refusal, Some(here)))
             }
-            Stop::Refused(refusal @ Refusal::NotEnabled) => self.refused(refusal.into(), &paths.setup).await,
-            Stop::Refused(refusal) => self.refused(refusal.into(), here).await,
+            Error::Refused(refusal @ Refusal::NotEnabled) => self.refused(refusal.into(), &paths.setup).await,
+            Error::Refused(refusal) => self.refused(refusal.into(), here).await,
         }
     }
 
@@ -225,7 +225,7 @@ impl Visitor {
         match self.engine().repeat(old, call, &self.request_context()).await {
             Ok(new_session) if matches!(call, ReplacingCall::StepUp { .. }) => self.renewed(&new_session, there),
             Ok(new_session) => self.granted(&new_session, there),
-            Err(stop) => self.stopped(stop, &there.there).await,
+            Err(error) => self.stopped(error, &there.there).await,
         }
     }
 
@@ -279,9 +279,9 @@ fn give(response: &mut Response, cookie: HeaderValue) {
 }
 
 /// A refusal that is told at the form it came from; anything else ends there.
-fn told(stop: Stop) -> Result<Problem, Stop> {
-    match stop {
-        Stop::Refused(
+fn told(error: Error) -> Result<Problem, Error> {
+    match error {
+        Error::Refused(
             Refusal::AttemptOver
             | Refusal::VerificationNeeded
             | Refusal::SignInNeeded
@@ -289,7 +289,7 @@ fn told(stop: Stop) -> Result<Problem, Stop> {
             | Refusal::SessionReplaced
             | Refusal::NotEnabled,
         )
-        | Stop::Faulted(_) => Err(stop),
-        Stop::Refused(refusal) => Ok(refusal.into()),
+        | Error::Faulted(_) => Err(error),
+        Error::Refused(refusal) => Ok(refusal.into()),
     }
 }

@@ -18,7 +18,7 @@ use axum::{
     routing::{get, post},
 };
 use countersign_engine::{
-    CallToken, Fault, Stop,
+    CallToken, Error, Fault,
     core::{DeliveryId, delivery::Note},
     port::VoiceCallbacks,
 };
@@ -105,8 +105,8 @@ async fn said(
     };
     match said {
         Ok(words) => words,
-        Err(Stop::Refused(_)) => app.goodbye(&engine.policy().issuer, language),
-        Err(Stop::Faulted(fault)) => Err(fault),
+        Err(Error::Refused(_)) => app.goodbye(&engine.policy().issuer, language),
+        Err(Error::Faulted(fault)) => Err(fault),
     }
 }
 

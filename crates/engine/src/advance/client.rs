@@ -19,7 +19,7 @@ use countersign_core::{
 };
 
 use super::{RequestContext, token::deed};
-use crate::{Engine, Fault, ProgramToken, SignedIn, Stop};
+use crate::{Engine, Error, Fault, ProgramToken, SignedIn};
 
 /// When to come back after a lost race that would not end.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ impl Engine {
         signed_in: &SignedIn,
         scopes: Scopes,
         context: &RequestContext,
-    ) -> Result<Option<ClientTokens>, Stop> {
+    ) -> Result<Option<ClientTokens>, Error> {
         let session = signed_in.session();
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
@@ -80,7 +80,7 @@ impl Engine {
         refresh: &Secret,
         narrowed: Option<&Scopes>,
         context: &RequestContext,
-    ) -> Result<ClientTokens, Stop> {
+    ) -> Result<ClientTokens, Error> {
         let shown = ProgramToken::parse(refresh.expose()).ok_or(Refusal::TokenUnknown)?;
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {

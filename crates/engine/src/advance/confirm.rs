@@ -9,7 +9,7 @@ use countersign_core::{
 
 use super::{PASSWORD_ONLY, RequestContext, token::deed};
 use crate::{
-    Engine, NewSession, SignedIn, Stop,
+    Engine, Error, NewSession, SignedIn,
     session::{self, SessionParams},
     verify::Precondition,
 };
@@ -22,7 +22,7 @@ impl Engine {
         signed_in: &SignedIn,
         password: &Secret,
         context: &RequestContext,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         let user = signed_in.user();
         manage::may_confirm_password(&self.store().factors(&user.id).await?)?;
         self.stands(signed_in.session()).await?;
@@ -41,7 +41,7 @@ impl Engine {
         signed_in: &SignedIn,
         charge: &Charge,
         context: &RequestContext,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
         let remembered = self.remember(user, None, context).await?;

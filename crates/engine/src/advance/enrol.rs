@@ -31,7 +31,7 @@ use super::{
     proved,
 };
 use crate::{
-    AttemptToken, Engine, Fault, NewSession, ReplacingCall, SignedIn, Stop, User,
+    AttemptToken, Engine, Error, Fault, NewSession, ReplacingCall, SignedIn, User,
     session::{self, SessionParams},
     verify::{OnSuccess, Precondition, Proven, Submission},
 };
@@ -52,14 +52,14 @@ pub struct Enrolment {
 
 impl Engine {
     /// The methods that this session may set up now, in the order in which they are offered.
-    pub async fn enrollable(&self, signed_in: &SignedIn) -> Result<Vec<Kind>, Stop> {
+    pub async fn enrollable(&self, signed_in: &SignedIn) -> Result<Vec<Kind>, Error> {
         let factors = self.store().factors(&signed_in.user().id).await?;
         self.may_change(signed_in.session(), &factors, self.now())?;
         Ok(self.joining(&factors))
     }
 
     /// The methods that this session may set up now in the place of this device.
-    pub async fn enrollable_instead(&self, signed_in: &SignedIn, replaced: &DeviceId) -> Result<Vec<Kind>, Stop> {
+    pub async fn enrollable_instead(&self, signed_in: &SignedIn, replaced: &DeviceId) -> Result<Vec<Kind>, Error> {
         let factors = self.store().factors(&signed_in.user().id).await?;
         self.may_change(signed_in.session(), &factors, self.now())?;
         manage::replaceable(&factors, replaced)?;
@@ -83,7 +83,7 @@ impl Engine {
         signed_in: &SignedIn,
         enrolment: Enrolment,
         context: &RequestContext,
-    ) -> Result<AttemptToken, Stop> {
+    ) -> Result<AttemptToken, Error> {
         let attempt = self.attempt(signed_in, Purpose::Enrol, self.now());
         Ok(self.seal_attempt(&self.begin_setup(signed_in, attempt, enrolment, context).await?)?)
     }
@@ -97,7 +97,7 @@ impl Engine {
         replaced: &DeviceId,
         enrolment: Enrolment,
         context: &RequestContext,
-    ) -> Result<AttemptToken, Stop> {
+    ) -> Result<AttemptToken, Error> {
         let attempt = self.attempt(signed_in, Purpose::Enrol, self.now());
         let attempt = Attempt { replaces: Some(replaced.clone()), ..attempt };
         Ok(self.seal_attempt(&self.begin_setup(signed_in, attempt, enrolment, context).await?)?)
@@ -110,7 +110,7 @@ impl Engine {
         attempt: Attempt,
         enrolment: Enrolment,
         context: &RequestContext,
-    ) -> Result<Attempt, Stop> {
+    ) -> Result<Attempt, Error> {
         let device = self.begin_device(signed_in, enrolment, attempt.replaces.as_ref()).await?;
         let attempt = Attempt { device: Some(device.id.clone()), ..attempt };
         if device.kind.is_delivered() {
@@ -125,7 +125,7 @@ impl Engine {
         signed_in: &SignedIn,
         enrolment: Enrolment,
         replaced: Option<&DeviceId>,
-    ) -> Result<Device, Stop> {
+    ) -> Result<Device, Error> {
         let Enrolment { kind, name, to } = enrolment;
         let user = &signed_in.user().id;
         let mut fresh = None;
@@ -188,7 +188,7 @@ impl Engine {
     }
 
     /// Shows the running setup: of an app, the key and the address behind the QR code; of an address, what was sent.
-    pub async fn setup(&self, signed_in: &SignedIn, token: &AttemptToken) -> Result<SetupView, Stop> {
+    pub async fn setup(&self, signed_in: &SignedIn, token: &AttemptToken) -> Result<SetupView, Error> {
         let attempt = self.resume(signed_in, token, Purpose::Enrol).await?;
         let now = self.now();
         let factors = self.store().factors(&signed_in.user().id).await?;
@@ -214,7 +214,7 @@ impl Engine {
         signed_in: &SignedIn,
         token: &AttemptToken,
         name: &DeviceName,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         let attempt = self.resume(signed_in, token, Purpose::Enrol).await?;
         let Some(id) = attempt.device else { return Ok(()) };
         let is_running = |device: &Device<Sealed>| device.status == Status::Enrolling && device.name != *name;
@@ -260,11 +260,11 @@ impl Engine {
         token: &AttemptToken,
         answer: &Secret,
         context: &RequestContext,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         let call = self.call_of(signed_in, ReplacingCall::ConfirmEnrolment { attempt: token, answer });
         let attempt = match self.resume(signed_in, token, Purpose::Enrol).await {
             Ok(attempt) => attempt,
-            Err(stop) => return self.or_repeated(Err(stop), call.as_ref(), context).await,
+            Err(error) => return self.or_repeated(Err(error), call.as_ref(), context).await,
         };
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();
@@ -312,8 +312,8 @@ impl Engine {
     pub async fn abandon_enrolment(&self, signed_in: &SignedIn, token: &AttemptToken) -> Result<(), Fault> {
         let attempt = match self.resume(signed_in, token, Purpose::Enrol).await {
             Ok(attempt) => attempt,
-            Err(Stop::Refused(_)) => return Ok(()),
-            Err(Stop::Faulted(fault)) => return Err(fault),
+            Err(Error::Refused(_)) => return Ok(()),
+            Err(Error::Faulted(fault)) => return Err(fault),
         };
         let abandoned =
             self.settle(signed_in.user(), Precondition::Run(&attempt, signed_in.session()), |factors, _| {
@@ -325,8 +325,8 @@ impl Engine {
                 Ok((running.map(removal).into_iter().collect(), ()))
             });
         match abandoned.await {
-            Ok(()) | Err(Stop::Refused(_)) => Ok(()),
-            Err(Stop::Faulted(fault)) => Err(fault),
+            Ok(()) | Err(Error::Refused(_)) => Ok(()),
+            Err(Error::Faulted(fault)) => Err(fault),
         }
     }
 }

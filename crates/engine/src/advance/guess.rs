@@ -17,7 +17,7 @@ use countersign_core::{Batch, BrowserId, BudgetChange, Change, Refusal, Secret, 
 use sha2::{Digest as _, Sha256};
 
 use super::RequestContext;
-use crate::{Engine, Fault, Stop, User, port::Lane};
+use crate::{Engine, Error, Fault, User, port::Lane};
 
 /// Nothing longer is hashed, in bytes: hashing a novel is a favour to nobody.
 pub const MAX_PASSWORD_LENGTH: usize = 4096;
@@ -50,7 +50,7 @@ impl Engine {
         canonical: &str,
         password: &Secret,
         context: &RequestContext,
-    ) -> Result<Tried, Stop> {
+    ) -> Result<Tried, Error> {
         let browser = match user {
             Some(user) => self.browser(user, context).await?.id().cloned(),
             None => None,
@@ -102,7 +102,7 @@ impl Engine {
     }
 
     /// Charges one guess, before it is looked at.
-    async fn charge(&self, key: String) -> Result<Charge, Stop> {
+    async fn charge(&self, key: String) -> Result<Charge, Error> {
         let at = self.now();
         match self.commit(&Batch::new(vec![self.guess(key.clone(), at)])).await?.written() {
             Written::Done => Ok(Charge { budget: key, until: at.after(self.policy().first_step.window) }),

@@ -15,7 +15,7 @@ use countersign_core::{
 
 use super::{LoginChallenge, PASSWORD_ONLY, RequestContext, event, proved};
 use crate::{
-    AttemptToken, Engine, Fault, NewSession, SignedIn, Stop, User,
+    AttemptToken, Engine, Error, Fault, NewSession, SignedIn, User,
     repeat::Call,
     session::{self, SessionParams},
     verify::{OnSuccess, Proven, Submission},
@@ -38,7 +38,7 @@ pub enum SignIn {
 
 impl Engine {
     /// The first step: a name and a password.
-    pub async fn sign_in(&self, name: &str, password: &Secret, context: &RequestContext) -> Result<SignIn, Stop> {
+    pub async fn sign_in(&self, name: &str, password: &Secret, context: &RequestContext) -> Result<SignIn, Error> {
         let (user, charge) = self.first_step(name, password, context).await?;
         let outcome = self.after_password(&user, &charge, context).await;
         if outcome.is_err() {
@@ -53,7 +53,7 @@ impl Engine {
         name: &str,
         password: &Secret,
         context: &RequestContext,
-    ) -> Result<(User, Charge), Stop> {
+    ) -> Result<(User, Charge), Error> {
         let canonical = self.users().canonical(name);
         // One spelling can be longer than the other.
         let is_name = canonical.len().min(name.len()) <= MAX_NAME_LENGTH;
@@ -63,7 +63,7 @@ impl Engine {
     }
 
     /// What a user who has proved the password gets: a session, or the question for a device.
-    async fn after_password(&self, user: &User, charge: &Charge, context: &RequestContext) -> Result<SignIn, Stop> {
+    async fn after_password(&self, user: &User, charge: &Charge, context: &RequestContext) -> Result<SignIn, Error> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             let factors = self.open_factors(&user.id).await?;
@@ -102,12 +102,12 @@ impl Engine {
         device: &Device,
         factors: &Factors,
         context: &RequestContext,
-    ) -> Result<SignIn, Stop> {
+    ) -> Result<SignIn, Error> {
         let token = self.seal_attempt(attempt)?;
         if device.kind.is_delivered() {
             let unsent = match self.send_at_login(user, attempt, &device.id, context).await {
                 Ok(()) => None,
-                Err(Stop::Refused(refusal)) => Some(refusal),
+                Err(Error::Refused(refusal)) => Some(refusal),
                 Err(fault) => return Err(fault),
             };
             let challenge = self.challenge(&token, Some(&device.id), context).await?;
@@ -129,7 +129,7 @@ impl Engine {
         factors: u64,
         context: &RequestContext,
         now: Timestamp,
-    ) -> Result<Option<NewSession>, Stop> {
+    ) -> Result<Option<NewSession>, Error> {
         let token = self.draw_token();
         let terms =
             SessionParams { user, level: PASSWORD_ONLY, device: None, method: None, signed_in: now, verified: None };
@@ -158,7 +158,7 @@ impl Engine {
         token: &AttemptToken,
         choice: Option<&DeviceId>,
         context: &RequestContext,
-    ) -> Result<LoginChallenge, Stop> {
+    ) -> Result<LoginChallenge, Error> {
         let (attempt, user) = self.pending(token).await?;
         if self.store().attempt_spent(&attempt.id).await? {
             return Err(Refusal::AttemptOver.into());
@@ -182,13 +182,13 @@ impl Engine {
         choice: &DeviceId,
         answer: &Secret,
         context: &RequestContext,
-    ) -> Result<(NewSession, Option<String>), Stop> {
+    ) -> Result<(NewSession, Option<String>), Error> {
         let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptOver)?;
         let call = Call::login(token, &attempt, choice, answer);
         let new_session = match self.user_of(&attempt).await {
             Ok(user) => self.second_step(&user, &attempt, choice, answer, context, Some(&call)).await?,
             // What was completed just before its time was over may be repeated a little later.
-            Err(stop) => self.or_repeated(Err(stop), Some(&call), context).await?,
+            Err(error) => self.or_repeated(Err(error), Some(&call), context).await?,
         };
         Ok((new_session, attempt.next))
     }
@@ -202,7 +202,7 @@ impl Engine {
         answer: &Secret,
         context: &RequestContext,
         call: Option<&Call<'_>>,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         let token = self.draw_token();
         let Proven { session, browser, repeated } = self
             .verify(Submission {
@@ -267,14 +267,14 @@ impl Engine {
     }
 
     /// The run that `token` carries and the user it is for, if both are alive.
-    pub(super) async fn pending(&self, token: &AttemptToken) -> Result<(Attempt, User), Stop> {
+    pub(super) async fn pending(&self, token: &AttemptToken) -> Result<(Attempt, User), Error> {
         let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptOver)?;
         let user = self.user_of(&attempt).await?;
         Ok((attempt, user))
     }
 
     /// The user that a login attempt is for, if both are alive.
-    async fn user_of(&self, attempt: &Attempt) -> Result<User, Stop> {
+    async fn user_of(&self, attempt: &Attempt) -> Result<User, Error> {
         let user = self.users().by_id(&attempt.user).await?.filter(|user| user.active).ok_or(Refusal::AttemptOver)?;
         attempt.check(self.now(), self.policy().login_timeout, &user.stamp, None)?;
         Ok(user)

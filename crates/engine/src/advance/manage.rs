@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::{MAX_PASSWORD_LENGTH, PASSWORD_ONLY, RequestContext, event, guess::Tried, token::deed};
 use crate::{
-    AttemptToken, Engine, Fault, NewSession, PreparedPassword, ReplacingCall, SessionToken, SignedIn, Stop, User,
+    AttemptToken, Engine, Error, Fault, NewSession, PreparedPassword, ReplacingCall, SessionToken, SignedIn, User,
     port::PasswordPlace,
     repeat::Call,
     session::{self, SessionParams},
@@ -34,13 +34,13 @@ impl Engine {
     }
 
     /// Whether this session may change something about devices that exist, now.
-    pub async fn may_manage(&self, signed_in: &SignedIn) -> Result<(), Stop> {
+    pub async fn may_manage(&self, signed_in: &SignedIn) -> Result<(), Error> {
         let factors = self.store().factors(&signed_in.user().id).await?;
         Ok(self.may_use(signed_in.session(), &factors, self.now())?)
     }
 
     /// Begins the form of a deed on factors that exist. Refused where the deed itself would be.
-    pub async fn begin(&self, signed_in: &SignedIn, purpose: Purpose) -> Result<AttemptToken, Stop> {
+    pub async fn begin(&self, signed_in: &SignedIn, purpose: Purpose) -> Result<AttemptToken, Error> {
         let now = self.now();
         let factors = self.store().factors(&signed_in.user().id).await?;
         self.may_use(signed_in.session(), &factors, now)?;
@@ -56,7 +56,7 @@ impl Engine {
         token: &AttemptToken,
         name: DeviceName,
         context: &RequestContext,
-    ) -> Result<MadeCodes, Stop> {
+    ) -> Result<MadeCodes, Error> {
         let attempt = self.resume(signed_in, token, Purpose::BackupCodes).await?;
         let (user, own) = (signed_in.user(), signed_in.session());
         let codes: Vec<BackupCode> = (0..backup_codes::COUNT).map(|_| self.draw_backup_code()).collect();
@@ -88,7 +88,7 @@ impl Engine {
     }
 
     /// Has this device asked first from now on.
-    pub async fn prefer(&self, signed_in: &SignedIn, device: &DeviceId) -> Result<(), Stop> {
+    pub async fn prefer(&self, signed_in: &SignedIn, device: &DeviceId) -> Result<(), Error> {
         let user = signed_in.user();
         self.settle(user, Precondition::Session(signed_in.session()), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
@@ -113,7 +113,7 @@ impl Engine {
         device: &DeviceId,
         name: DeviceName,
         context: &RequestContext,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         let user = signed_in.user();
         self.settle(user, Precondition::Session(signed_in.session()), |factors, now| {
             self.may_use(signed_in.session(), &factors, now)?;
@@ -138,7 +138,7 @@ impl Engine {
         token: &AttemptToken,
         device: &DeviceId,
         context: &RequestContext,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         let attempt = self.resume(signed_in, token, Purpose::RemoveDevice).await?;
         let (user, own) = (signed_in.user(), signed_in.session());
         self.settle(user, Precondition::Run(&attempt, own), |factors, now| {
@@ -168,18 +168,18 @@ impl Engine {
         signed_in: &SignedIn,
         token: &AttemptToken,
         context: &RequestContext,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         let call = self.call_of(signed_in, ReplacingCall::Disable { attempt: Some(token) });
         let disabled = self.disable_in(signed_in, token, call.as_ref(), context).await;
         self.or_repeated(disabled, call.as_ref(), context).await
     }
 
     /// [`Engine::disable`] for clients that show no form first.
-    pub async fn disable_now(&self, signed_in: &SignedIn, context: &RequestContext) -> Result<NewSession, Stop> {
+    pub async fn disable_now(&self, signed_in: &SignedIn, context: &RequestContext) -> Result<NewSession, Error> {
         let call = self.call_of(signed_in, ReplacingCall::Disable { attempt: None });
         let disabled = match self.begin(signed_in, Purpose::Disable).await {
             Ok(token) => self.disable_in(signed_in, &token, call.as_ref(), context).await,
-            Err(stop) => Err(stop),
+            Err(error) => Err(error),
         };
         self.or_repeated(disabled, call.as_ref(), context).await
     }
@@ -190,7 +190,7 @@ impl Engine {
         token: &AttemptToken,
         call: Option<&Call<'_>>,
         context: &RequestContext,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         let attempt = self.resume(signed_in, token, Purpose::Disable).await?;
         let user = signed_in.user();
         let token = self.draw_token();
@@ -223,7 +223,7 @@ impl Engine {
     }
 
     /// Whether this session may change its user's password.
-    pub async fn may_change_password(&self, signed_in: &SignedIn) -> Result<(), Stop> {
+    pub async fn may_change_password(&self, signed_in: &SignedIn) -> Result<(), Error> {
         let factors = self.store().factors(&signed_in.user().id).await?;
         manage::may_change_password(signed_in.session(), &factors, self.methods())?;
         self.stands(signed_in.session()).await
@@ -243,7 +243,7 @@ impl Engine {
         current: &Secret,
         new: &Secret,
         context: &RequestContext,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         let call = self.call_of(signed_in, ReplacingCall::ChangePassword { current, new });
         let changed = self.change_password_in(signed_in, current, new, call.as_ref(), context).await;
         self.or_repeated(changed, call.as_ref(), context).await
@@ -256,7 +256,7 @@ impl Engine {
         new: &Secret,
         call: Option<&Call<'_>>,
         context: &RequestContext,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         self.may_change_password(signed_in).await?;
         let (user, old) = (signed_in.user(), signed_in.session());
         match self.try_password(Some(user), &user.name, current, context).await? {

@@ -19,7 +19,7 @@ use countersign_core::{
 
 use super::{LoginChallenge, RequestContext, login::owed_exactly, step_up::asked_exactly};
 use crate::{
-    AttemptToken, Engine, Fault, SignedIn, Stop, User,
+    AttemptToken, Engine, Error, Fault, SignedIn, User,
     port::{Gateway, Message, NotTaken, Taken},
     verify::standing,
 };
@@ -47,7 +47,7 @@ impl Engine {
         token: &AttemptToken,
         choice: &DeviceId,
         context: &RequestContext,
-    ) -> Result<LoginChallenge, Stop> {
+    ) -> Result<LoginChallenge, Error> {
         let (attempt, user) = self.pending(token).await?;
         self.send_at_login(&user, &attempt, choice, context).await?;
         self.challenge(token, Some(choice), context).await
@@ -59,7 +59,7 @@ impl Engine {
         attempt: &Attempt,
         choice: &DeviceId,
         context: &RequestContext,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         let permit = |factors: &Factors<Sealed>, _| owed_exactly(factors, choice);
         self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, context }).await
     }
@@ -71,7 +71,7 @@ impl Engine {
         token: &AttemptToken,
         choice: &DeviceId,
         context: &RequestContext,
-    ) -> Result<LoginChallenge, Stop> {
+    ) -> Result<LoginChallenge, Error> {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
         self.send_at_step_up(signed_in.user(), &attempt, choice, context).await?;
         self.step_up_challenge(signed_in, token, Some(choice)).await
@@ -83,7 +83,7 @@ impl Engine {
         attempt: &Attempt,
         choice: &DeviceId,
         context: &RequestContext,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         let permit = |factors: &Factors<Sealed>, _| asked_exactly(factors, choice, self.required(attempt));
         self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, context }).await
     }
@@ -94,7 +94,7 @@ impl Engine {
         signed_in: &SignedIn,
         token: &AttemptToken,
         context: &RequestContext,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         let attempt = self.resume(signed_in, token, Purpose::Enrol).await?;
         self.send_to_new(signed_in, &attempt, context).await
     }
@@ -104,7 +104,7 @@ impl Engine {
         signed_in: &SignedIn,
         attempt: &Attempt,
         context: &RequestContext,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         let permit = |factors: &Factors<Sealed>, now| {
             self.may_change(signed_in.session(), factors, now)?;
             attempt.device.clone().ok_or(Refusal::AttemptOver)
@@ -113,7 +113,7 @@ impl Engine {
         self.send_code(Asking { user, attempt, stage, permit: &permit, context }).await
     }
 
-    async fn send_code(&self, asking: Asking<'_>) -> Result<(), Stop> {
+    async fn send_code(&self, asking: Asking<'_>) -> Result<(), Error> {
         let Asking { user, attempt, stage, permit, context } = asking;
         let browser = self.browser(user, context).await?;
         let standing = standing(attempt, stage, &browser);
@@ -185,7 +185,7 @@ impl Engine {
     }
 
     /// Hands the message over, apart from whoever asked for it, who hears of it if it is soon.
-    async fn carry(&self, gateway: Arc<dyn Gateway>, device: DeviceId, message: Message) -> Result<(), Stop> {
+    async fn carry(&self, gateway: Arc<dyn Gateway>, device: DeviceId, message: Message) -> Result<(), Error> {
         let (engine, delivery) = (self.clone(), message.delivery.clone());
         let carrying = self.deliveries().spawn(async move {
             // A gateway that panics takes its own task along and nothing else.
@@ -200,7 +200,7 @@ impl Engine {
             told
         });
         match tokio::time::timeout(TIMEOUT, carrying).await {
-            Ok(Ok(told)) => told.map_err(Stop::from),
+            Ok(Ok(told)) => told.map_err(Error::from),
             Ok(Err(_)) => Err(Refusal::SendingFailed.into()),
             // It is still under way, and may arrive.
             Err(_) => Ok(()),
@@ -272,12 +272,12 @@ pub struct Spoken {
 
 impl Engine {
     /// Who calls, for the first words of a call; refused unless its code is still good.
-    pub async fn greet_call(&self, call: &crate::CallToken) -> Result<String, Stop> {
+    pub async fn greet_call(&self, call: &crate::CallToken) -> Result<String, Error> {
         self.called(call).await.map(|_| self.policy().issuer.clone())
     }
 
     /// The digits of a call, once: whoever has them read out has used the call up.
-    pub async fn speak_call(&self, call: &crate::CallToken) -> Result<Spoken, Stop> {
+    pub async fn speak_call(&self, call: &crate::CallToken) -> Result<Spoken, Error> {
         let challenge = self.called(call).await?;
         let spoken = AttemptId::new(format!("call:{}", challenge.delivery));
         let spend = Change::Attempt(AttemptChange::Close { attempt: spoken, until: challenge.until });
@@ -289,7 +289,7 @@ impl Engine {
         }
     }
 
-    async fn called(&self, call: &crate::CallToken) -> Result<delivered::SentCode, Stop> {
+    async fn called(&self, call: &crate::CallToken) -> Result<delivered::SentCode, Error> {
         let (device, delivery) = self.open_call(call).ok_or(Refusal::AttemptOver)?;
         let device = self.store().device(&device).await?.ok_or(Refusal::AttemptOver)?;
         let device = self.open_device(device)?;

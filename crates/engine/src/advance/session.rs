@@ -8,11 +8,11 @@ use countersign_core::{
 };
 
 use super::{RequestContext, token::deed};
-use crate::{Engine, SignedIn, Stop, verify::Precondition};
+use crate::{Engine, Error, SignedIn, verify::Precondition};
 
 impl Engine {
     /// The user's running sessions, the one used last first.
-    pub async fn sessions(&self, signed_in: &SignedIn) -> Result<Vec<SessionView>, Stop> {
+    pub async fn sessions(&self, signed_in: &SignedIn) -> Result<Vec<SessionView>, Error> {
         let (here, lifetimes) = (&signed_in.session().key, &self.policy().lifetimes);
         let sessions = self.running_sessions(signed_in).await?;
         Ok(sessions.iter().map(|session| SessionView::new(session, here, lifetimes)).collect())
@@ -24,7 +24,7 @@ impl Engine {
         signed_in: &SignedIn,
         ended: &SessionKey,
         context: &RequestContext,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         let known = self.running_sessions(signed_in).await?.into_iter().any(|session| session.key == *ended);
         let (user, session) = (signed_in.user(), signed_in.session());
         let done = self.settle(user, Precondition::Session(session), |factors, now| {
@@ -42,7 +42,7 @@ impl Engine {
     }
 
     /// Ends every session of the user's but this one, also those that are being opened.
-    pub async fn end_other_sessions(&self, signed_in: &SignedIn, context: &RequestContext) -> Result<(), Stop> {
+    pub async fn end_other_sessions(&self, signed_in: &SignedIn, context: &RequestContext) -> Result<(), Error> {
         let (user, session) = (signed_in.user(), signed_in.session());
         let done = self.settle(user, Precondition::Session(session), |factors, now| {
             self.may_change(session, &factors, now)?;
@@ -60,7 +60,7 @@ impl Engine {
         done.await
     }
 
-    async fn running_sessions(&self, signed_in: &SignedIn) -> Result<Vec<Session>, Stop> {
+    async fn running_sessions(&self, signed_in: &SignedIn) -> Result<Vec<Session>, Error> {
         let (user, now) = (signed_in.user(), self.now());
         let mut sessions = self.store().sessions(&user.id).await?;
         sessions.retain(|session| session.stamp == user.stamp && self.policy().lifetimes.allow(session, now));

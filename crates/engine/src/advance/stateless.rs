@@ -23,7 +23,7 @@ use countersign_core::{
 
 pub use self::action::Proof;
 use super::RequestContext;
-use crate::{Engine, Fault, NewSession, Stop, User};
+use crate::{Engine, Error, Fault, NewSession, User};
 
 /// When to come back after a lost race that would not end.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -81,7 +81,7 @@ impl Engine {
         password: &Secret,
         submitted: Submitted<'_>,
         context: &RequestContext,
-    ) -> Result<Stateless<NewSession>, Stop> {
+    ) -> Result<Stateless<NewSession>, Error> {
         let (user, charge) = &self.first_step(name, password, context).await?;
         let outcome = self.after_password_stateless(user, charge, submitted, context).await;
         // Such a client gives the password again with every request, so a request that opens nothing gives its charge back.
@@ -97,7 +97,7 @@ impl Engine {
         charge: &Charge,
         submitted: Submitted<'_>,
         context: &RequestContext,
-    ) -> Result<Stateless<NewSession>, Stop> {
+    ) -> Result<Stateless<NewSession>, Error> {
         const PLACE: Scope<'_> = Scope { purpose: Purpose::Login, session: None };
         let charged = |attempt| Attempt { charge: Some(charge.clone()), ..attempt };
         let mut rounds = self.rounds();
@@ -174,15 +174,15 @@ fn answering<'a>(submitted: Submitted<'_>, first: &'a Device, factors: &'a Facto
 }
 
 /// A device that is asked, after a code was sent to it, or not; where an earlier one is good in this attempt, that one will do.
-fn asked(device: &Device, sent: Result<(), Stop>, attempt: &Attempt, now: Timestamp) -> Result<Prompt, Stop> {
+fn asked(device: &Device, sent: Result<(), Error>, attempt: &Attempt, now: Timestamp) -> Result<Prompt, Error> {
     let unsent = match sent {
         Ok(()) => None,
-        Err(Stop::Refused(Refusal::SendingTooSoon { .. } | Refusal::SendingLimited { .. }))
+        Err(Error::Refused(Refusal::SendingTooSoon { .. } | Refusal::SendingLimited { .. }))
             if has_code(device, attempt, now) =>
         {
             None
         }
-        Err(Stop::Refused(refusal)) => Some(refusal),
+        Err(Error::Refused(refusal)) => Some(refusal),
         Err(fault) => return Err(fault),
     };
     Ok(Prompt { kind: device.kind.clone(), unsent })

@@ -14,7 +14,7 @@ use countersign_core::{
 
 use super::{LoginChallenge, RequestContext, proved};
 use crate::{
-    AttemptToken, Engine, Fault, NewSession, ReplacingCall, SignedIn, Stop, User,
+    AttemptToken, Engine, Error, Fault, NewSession, ReplacingCall, SignedIn, User,
     session::{self, SessionParams},
     verify::{OnSuccess, Proven, Submission},
 };
@@ -28,7 +28,11 @@ impl Engine {
     }
 
     /// Asks for a device, the one chosen if it is this user's, or else the first of the strongest.
-    pub async fn begin_step_up(&self, signed_in: &SignedIn, choice: Option<&DeviceId>) -> Result<LoginChallenge, Stop> {
+    pub async fn begin_step_up(
+        &self,
+        signed_in: &SignedIn,
+        choice: Option<&DeviceId>,
+    ) -> Result<LoginChallenge, Error> {
         self.start_step_up(signed_in, choice, None).await
     }
 
@@ -39,7 +43,7 @@ impl Engine {
         level: Level,
         signed_in: &SignedIn,
         choice: Option<&DeviceId>,
-    ) -> Result<LoginChallenge, Stop> {
+    ) -> Result<LoginChallenge, Error> {
         self.start_step_up(signed_in, choice, Some(level)).await
     }
 
@@ -48,7 +52,7 @@ impl Engine {
         signed_in: &SignedIn,
         choice: Option<&DeviceId>,
         level: Option<Level>,
-    ) -> Result<LoginChallenge, Stop> {
+    ) -> Result<LoginChallenge, Error> {
         let now = self.now();
         let factors = self.open_factors(&signed_in.user().id).await?;
         step_up::can_renew(signed_in.session(), &factors, self.methods())?;
@@ -92,7 +96,7 @@ impl Engine {
         signed_in: &SignedIn,
         token: &AttemptToken,
         choice: Option<&DeviceId>,
-    ) -> Result<LoginChallenge, Stop> {
+    ) -> Result<LoginChallenge, Error> {
         let attempt = self.resume(signed_in, token, Purpose::StepUp).await?;
         let factors = self.open_factors(&signed_in.user().id).await?;
         Ok(self.step_up_view(token.clone(), &attempt, &factors, choice)?)
@@ -107,11 +111,11 @@ impl Engine {
         choice: &DeviceId,
         answer: &Secret,
         context: &RequestContext,
-    ) -> Result<NewSession, Stop> {
+    ) -> Result<NewSession, Error> {
         let call = self.call_of(signed_in, ReplacingCall::StepUp { attempt: token, device: choice, answer });
         let attempt = match self.resume(signed_in, token, Purpose::StepUp).await {
             Ok(attempt) => attempt,
-            Err(stop) => return self.or_repeated(Err(stop), call.as_ref(), context).await,
+            Err(error) => return self.or_repeated(Err(error), call.as_ref(), context).await,
         };
         let (user, old) = (signed_in.user(), signed_in.session());
         let token = self.draw_token();

@@ -20,7 +20,7 @@ use countersign_core::{
 };
 
 use super::RequestContext;
-use crate::{Engine, Fault, ProgramToken, SignedIn, Stop, verify::Precondition};
+use crate::{Engine, Error, Fault, ProgramToken, SignedIn, verify::Precondition};
 
 /// A token that is to be made.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct NewToken {
 
 impl Engine {
     /// The user's tokens, the last one made first.
-    pub async fn tokens(&self, signed_in: &SignedIn) -> Result<Vec<TokenView>, Stop> {
+    pub async fn tokens(&self, signed_in: &SignedIn) -> Result<Vec<TokenView>, Error> {
         Ok(self.running_tokens(signed_in, self.now()).await?.iter().map(TokenView::new).collect())
     }
 
@@ -45,7 +45,7 @@ impl Engine {
         signed_in: &SignedIn,
         new: NewToken,
         context: &RequestContext,
-    ) -> Result<(ProgramToken, TokenView), Stop> {
+    ) -> Result<(ProgramToken, TokenView), Error> {
         let (user, session, rule) = (signed_in.user(), signed_in.session(), self.policy().tokens);
         let (token, id) = (ProgramToken::draw(self.random()), self.new_id());
         let mut rounds = self.rounds();
@@ -97,7 +97,12 @@ impl Engine {
     }
 
     /// Ends one of the user's tokens.
-    pub async fn end_token(&self, signed_in: &SignedIn, token: &TokenId, context: &RequestContext) -> Result<(), Stop> {
+    pub async fn end_token(
+        &self,
+        signed_in: &SignedIn,
+        token: &TokenId,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
         let known = self.running_tokens(signed_in, self.now()).await?.into_iter().any(|running| running.id == *token);
         let (user, session) = (signed_in.user(), signed_in.session());
         let ended = self.settle(user, Precondition::Session(session), |factors, now| {
@@ -111,7 +116,7 @@ impl Engine {
         ended.await
     }
 
-    async fn running_tokens(&self, signed_in: &SignedIn, now: Timestamp) -> Result<Vec<Token>, Stop> {
+    async fn running_tokens(&self, signed_in: &SignedIn, now: Timestamp) -> Result<Vec<Token>, Error> {
         let user = signed_in.user();
         let is_running =
             |token: &Token| token.kind == TokenKind::Personal && token.stamp == user.stamp && token.is_running(now);

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use countersign_core::{Refusal, Secret, UserId};
 
-use crate::{Fault, Stop};
+use crate::{Error, Fault};
 
 /// A user, as the host knows them.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,7 +73,7 @@ pub trait Users: Debug + Send + Sync {
 
     /// Checks a new password against the host's rules and hashes it. Writes nothing: the engine decides afterwards whether
     /// the password may still be changed. Refuses with a reason; by default because passwords are kept elsewhere.
-    async fn prepare_password(&self, _user: &User, _password: &Secret) -> Result<PreparedPassword, Stop> {
+    async fn prepare_password(&self, _user: &User, _password: &Secret) -> Result<PreparedPassword, Error> {
         Err(Refusal::PasswordElsewhere.into())
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cluster::Fresh;
 use countersign_engine::{
-    Parts, Stop, Store,
+    Error, Parts, Store,
     core::{AccountChange, Change, DeviceChange, Kind, Refusal, Sealed, throttle::ThrottleRule},
     memory::MemoryStore,
 };
@@ -21,13 +21,13 @@ pub(crate) struct Tally {
     pub(crate) refused: Vec<Refusal>,
 }
 
-pub(crate) fn tally<T>(outcomes: Vec<Result<T, Stop>>) -> Tally {
+pub(crate) fn tally<T>(outcomes: Vec<Result<T, Error>>) -> Tally {
     let mut tally = Tally::default();
     for outcome in outcomes {
         match outcome {
             Ok(_) => tally.accepted += 1,
-            Err(Stop::Refused(refusal)) => tally.refused.push(refusal),
-            Err(Stop::Faulted(fault)) => panic!("a race ends in a fault: {fault}"),
+            Err(Error::Refused(refusal)) => tally.refused.push(refusal),
+            Err(Error::Faulted(fault)) => panic!("a race ends in a fault: {fault}"),
         }
     }
     tally

@@ -14,7 +14,7 @@ mod step_up;
 mod vouched;
 
 use countersign_engine::{
-    Stop,
+    Error,
     advance::RequestContext,
     core::{Change, DeviceChange, EventKind, Level, Refusal, SessionChange, flow::Purpose, throttle::ThrottleRule},
 };
@@ -111,7 +111,7 @@ async fn count_with_the_throttle_on(course: &Course) {
     assert_eq!(counted, 1, "all had read the same, and one of them was counted");
     let right = ada.is_asked().await;
     let refused = ada.answers(&right.token, &device, &ada.code()).await;
-    assert!(matches!(refused, Err(Stop::Refused(Refusal::DeviceLocked { .. }))), "the right code after the limit");
+    assert!(matches!(refused, Err(Error::Refused(Refusal::DeviceLocked { .. }))), "the right code after the limit");
 }
 
 /// Two sessions that each have only a password finish the setup of a "first" device at once.

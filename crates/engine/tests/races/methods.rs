@@ -1,7 +1,7 @@
 //! The races of every further method: codes that are sent, tokens that count, keys that type. One table, methods by rules.
 
 use countersign_engine::{
-    AttemptToken, NewSession, Stop,
+    AttemptToken, Error, NewSession,
     advance::{Enrolment, RequestContext},
     core::{
         DeviceId, DeviceName, Kind, Refusal, Secret, method::validation::ValidationResponse, throttle::ThrottleRule,
@@ -86,7 +86,7 @@ impl Ready {
         (tally(outcomes), device.throttle.failures)
     }
 
-    async fn answers(&self, answer: &str) -> Result<NewSession, Stop> {
+    async fn answers(&self, answer: &str) -> Result<NewSession, Error> {
         let (run, device) = &self.runs[0];
         self.ada.answers(run, device, answer).await
     }
@@ -159,11 +159,11 @@ async fn t15_an_answer_is_good_once_by_every_method() {
             let new_session = ready.answers(&ready.right).await.unwrap();
             assert!(ready.ada.session(new_session.token()).await.is_some());
             let again = ready.answers(&ready.right).await;
-            assert!(matches!(again, Err(Stop::Refused(Refusal::AttemptOver))), "{}: {again:?}", raced.kind);
+            assert!(matches!(again, Err(Error::Refused(Refusal::AttemptOver))), "{}: {again:?}", raced.kind);
             for pause in [0, 60, 600] {
                 ready.world.pass(pause);
                 let elsewhere = ready.ada.signs_in(&ready.right).await;
-                let Err(Stop::Refused(refusal)) = elsewhere else { panic!("{}: {elsewhere:?}", raced.kind) };
+                let Err(Error::Refused(refusal)) = elsewhere else { panic!("{}: {elsewhere:?}", raced.kind) };
                 let expected = [Refusal::CodeUsed, Refusal::CodeWrong, Refusal::NothingSent];
                 let locked = matches!(refusal, Refusal::DeviceLocked { .. });
                 assert!(locked || expected.contains(&refusal), "{}: {refusal:?}", raced.kind);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign_engine::{
-    Fault, PreparedPassword, Stop, User, Users,
+    Error, Fault, PreparedPassword, User, Users,
     advance::RequestContext,
     core::{Change, Level, Refusal, Sealed, Secret, SessionChange, UserId},
 };
@@ -54,7 +54,7 @@ impl Users for InTable {
         Ok(self.0.by_id(&user.id).await?.is_some_and(|row| row.password_hash.is_same(password)))
     }
 
-    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
+    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Error> {
         Ok(PreparedPassword::in_store(password.clone(), format!("{}+", user.stamp)))
     }
 }
@@ -138,10 +138,10 @@ async fn change_against(course: &Course, table: Option<&UserTable>, rival: Rival
             let ended_again = matches!(rival, Rival::ConfirmsTheFirstDevice);
             assert!(renewed.is_some() || ended_again, "{what}: the new session opens");
         }
-        Err(Stop::Refused(Refusal::SignInNeeded | Refusal::VerificationNeeded)) => {
+        Err(Error::Refused(Refusal::SignInNeeded | Refusal::VerificationNeeded)) => {
             assert_eq!(holds, (true, false), "{what}: the password was changed, and that was refused");
         }
-        Err(stop) => panic!("{what}: {stop:?}"),
+        Err(error) => panic!("{what}: {error:?}"),
     }
     no_weak_session_is_left(course, &*users, &ada).await;
     outcome.is_ok()
@@ -200,7 +200,7 @@ async fn t106_a_stamp_that_has_moved_is_no_change_in_the_table_either() {
         table.set_password(&ada.user.id, &ada.user.stamp, elsewhere).await.unwrap().unwrap();
         let current = "set elsewhere".into();
         let changed = world.engine.change_password(&own, &current, &NEW.into(), &RequestContext::default()).await;
-        assert!(matches!(changed, Err(Stop::Refused(Refusal::SignInNeeded))), "{changed:?}");
+        assert!(matches!(changed, Err(Error::Refused(Refusal::SignInNeeded))), "{changed:?}");
         let row = table.by_id(&ada.user.id).await.unwrap().unwrap();
         assert_eq!((row.password_hash.expose(), row.stamp.as_str()), ("set elsewhere", "moved"));
         assert_eq!(course.rows.sessions(&ada.user.id).await.unwrap().len(), 1, "nothing was written");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_engine::{
-    NewSession, Stop,
+    Error, NewSession,
     advance::RequestContext,
     core::{Change, EventKind, Refusal, Sealed, Secret, SessionChange, flow::Purpose},
 };
@@ -11,7 +11,7 @@ use countersign_testkit::{all_at_once, rounds};
 
 use crate::course::{Course, RACERS, tally, writes_a_device};
 
-fn tokens(outcomes: Vec<Result<NewSession, Stop>>) -> BTreeSet<String> {
+fn tokens(outcomes: Vec<Result<NewSession, Error>>) -> BTreeSet<String> {
     outcomes.into_iter().map(|outcome| outcome.unwrap().token().expose().to_owned()).collect()
 }
 
@@ -99,7 +99,7 @@ async fn t163_once_a_request_was_served_nothing_is_repeated() {
         for (after_use, repeated) in outcomes {
             match repeated {
                 Ok(is_same) => assert!(is_same && !after_use, "a token in use was delivered again"),
-                Err(Stop::Refused(Refusal::AttemptOver)) => {}
+                Err(Error::Refused(Refusal::AttemptOver)) => {}
                 other => panic!("{other:?}"),
             }
         }

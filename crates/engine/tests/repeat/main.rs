@@ -7,7 +7,7 @@ mod property;
 mod replaced;
 
 use countersign_engine::{
-    AttemptToken, NewSession, Stop,
+    AttemptToken, Error, NewSession,
     advance::RequestContext,
     core::{DeviceId, EventKind, Refusal},
 };
@@ -22,7 +22,7 @@ async fn asked(world: &World) -> (Person, AttemptToken, DeviceId) {
     (ada, token, device)
 }
 
-fn token(outcome: Result<NewSession, Stop>) -> String {
+fn token(outcome: Result<NewSession, Error>) -> String {
     outcome.unwrap().token().expose().to_owned()
 }
 
@@ -38,8 +38,8 @@ async fn latest(world: &World, ada: &Person) -> EventKind {
     world.store.events(&ada.user.id, 1).await.unwrap()[0].kind
 }
 
-fn is_over(outcome: &Result<NewSession, Stop>) -> bool {
-    matches!(outcome, Err(Stop::Refused(Refusal::AttemptOver)))
+fn is_over(outcome: &Result<NewSession, Error>) -> bool {
+    matches!(outcome, Err(Error::Refused(Refusal::AttemptOver)))
 }
 
 fn here() -> RequestContext {

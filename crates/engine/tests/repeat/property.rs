@@ -2,7 +2,7 @@
 //! engine keeps books of them.
 
 use countersign_engine::{
-    AttemptToken, NewSession, Stop,
+    AttemptToken, Error, NewSession,
     core::{DeviceId, Refusal},
 };
 use countersign_testkit::{Person, World, rounds};
@@ -160,7 +160,7 @@ impl Play {
                 assert_eq!(new_session.token().expose(), done.new_session.token().expose(), "there is one session");
                 assert_eq!(after, before, "a repeated call writes nothing");
             }
-            Err(Stop::Refused(refusal)) => {
+            Err(Error::Refused(refusal)) => {
                 assert_eq!(refusal, Refusal::AttemptOver);
                 assert!(!is_open || answer != done.answer, "a form that was sent twice ended in starting again");
                 let (events, sessions, failures) = before;
@@ -168,7 +168,7 @@ impl Play {
                 assert_eq!(after, counted, "a different answer counts once: {is_open}");
                 done.closed |= is_open;
             }
-            Err(Stop::Faulted(fault)) => panic!("{fault}"),
+            Err(Error::Faulted(fault)) => panic!("{fault}"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Calls that replace their session, sent twice: the replaced token may repeat that one call and nothing else.
 
 use countersign_engine::{
-    AttemptToken, NewSession, ReplacingCall, SessionToken, SignedIn, Stop,
+    AttemptToken, Error, NewSession, ReplacingCall, SessionToken, SignedIn,
     advance::SignIn,
     core::{DeviceId, EventKind, Refusal, Secret, flow::Purpose, flow::step_up::SessionFailures},
 };
@@ -52,7 +52,7 @@ impl Sent {
         }
     }
 
-    async fn make(&self, world: &World, signed_in: &SignedIn) -> Result<NewSession, Stop> {
+    async fn make(&self, world: &World, signed_in: &SignedIn) -> Result<NewSession, Error> {
         let (engine, context) = (&world.engine, here());
         match self.kind {
             Kind::StepUp => engine.step_up(signed_in, &self.run, &self.device, &self.answer, &context).await,
@@ -107,7 +107,7 @@ async fn made(kind: Kind) -> Made {
 }
 
 impl Made {
-    async fn repeats(&self) -> Result<NewSession, Stop> {
+    async fn repeats(&self) -> Result<NewSession, Error> {
         self.world.engine.repeat(&self.old, self.call.call(), &here()).await
     }
 }
@@ -229,7 +229,7 @@ async fn refused_passwords(made: &Made) -> u32 {
         .engine
         .sign_in("ada", &"wrong".into(), &here())
         .await
-        .is_err_and(|stop| matches!(stop, Stop::Refused(Refusal::CredentialsWrong)))
+        .is_err_and(|error| matches!(error, Error::Refused(Refusal::CredentialsWrong)))
     {
         left += 1;
     }

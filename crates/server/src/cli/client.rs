@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use countersign_engine::{
-    ClientSecret, Engine, Rotation, Stop,
+    ClientSecret, Engine, Error, Rotation,
     core::{Client, ClientId, ClientName, ClientType, Scopes},
 };
 use serde::Serialize;
@@ -100,7 +100,7 @@ pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
 }
 
 async fn add(engine: &Engine, Add { name, public, scopes, form }: Add) -> Result<()> {
-    let refused = |refusal| told(Stop::Refused(refusal));
+    let refused = |refusal| told(Error::Refused(refusal));
     let name = ClientName::parse(&name).map_err(refused)?;
     let scopes = Scopes::new(scopes.iter().map(String::as_str)).map_err(refused)?;
     let client_type = if public { ClientType::Public } else { ClientType::Confidential };

@@ -30,7 +30,7 @@ use std::{pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 use countersign_engine::{
-    PreparedPassword, Stop, User, Users,
+    Error, PreparedPassword, User, Users,
     core::{Refusal, Secret, UserId},
 };
 
@@ -346,9 +346,9 @@ async fn matches(host: &Arc<dyn Host>, user: Option<&User>, password: &str) -> b
 async fn prepare(host: &Arc<dyn Host>, user: &User, password: &str) -> Result<Option<PreparedPassword>, Refusal> {
     match host.users().prepare_password(user, &password.into()).await {
         Ok(prepared) => Ok(Some(prepared)),
-        Err(Stop::Refused(Refusal::PasswordElsewhere)) => Ok(None),
-        Err(Stop::Refused(refusal)) => Err(refusal),
-        Err(Stop::Faulted(fault)) => panic!("a password can be prepared: {fault}"),
+        Err(Error::Refused(Refusal::PasswordElsewhere)) => Ok(None),
+        Err(Error::Refused(refusal)) => Err(refusal),
+        Err(Error::Faulted(fault)) => panic!("a password can be prepared: {fault}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The user's devices: listed, called something else, asked first, removed.
 
 use countersign_engine::{
-    Stop,
+    Error,
     core::{DeviceId, DeviceName, Refusal, flow::Purpose},
 };
 use serde::Deserialize;
@@ -19,8 +19,8 @@ pub(super) async fn list(call: Call) -> Result<Reply<FactorsDocument>, Trouble> 
     let view = call.engine().factors(&signed_in).await?;
     let methods = match call.engine().enrollable(&signed_in).await {
         Ok(methods) => Some(methods.iter().map(ToString::to_string).collect()),
-        Err(Stop::Refused(Refusal::VerificationNeeded | Refusal::PasswordNeeded)) => None,
-        Err(stop) => return Err(stop.into()),
+        Err(Error::Refused(Refusal::VerificationNeeded | Refusal::PasswordNeeded)) => None,
+        Err(error) => return Err(error.into()),
     };
     Ok(FactorsDocument::of(&view, methods).into())
 }

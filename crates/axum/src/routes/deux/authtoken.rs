@@ -2,7 +2,7 @@
 
 use axum::{http::StatusCode, response::Response};
 use countersign_engine::{
-    NewSession, SignedIn, Stop,
+    Error, NewSession, SignedIn,
     advance::{Proof, Stateless, Submitted},
     core::Refusal,
 };
@@ -29,10 +29,10 @@ pub(super) async fn login(asking: Anybody) -> Response {
     {
         Ok(Stateless::Done(new_session)) => match expected(&asking, &new_session, submitted).await {
             Ok(_) => told::document(StatusCode::OK, &json!({ "token": new_session.token().expose() })),
-            Err(stop) => told::stopped(visitor, stop, Under::NO_FIELD),
+            Err(error) => told::stopped(visitor, error, Under::NO_FIELD),
         },
         Ok(Stateless::Owed(asked)) => told::required(visitor, &asked, Under::NO_FIELD),
-        Err(stop) => told::unproved(visitor, stop, submitted, Under::NO_FIELD),
+        Err(error) => told::unproved(visitor, error, submitted, Under::NO_FIELD),
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn expected(
     asking: &Anybody,
     new_session: &NewSession,
     submitted: Submitted<'_>,
-) -> Result<SignedIn, Stop> {
+) -> Result<SignedIn, Error> {
     let signed_in = new_session.signed_in();
     if !(matches!(submitted, Submitted::BackupCode(_)) && asking.visitor.site().spares_old_clients()) {
         return Ok(signed_in.clone());
@@ -49,7 +49,7 @@ pub(super) async fn expected(
     match asking.engine().disable_stateless(signed_in, Proof::Spared, &asking.request_context()).await {
         Ok(Stateless::Done(signed_in)) => Ok(signed_in),
         // Nobody is asked, or was: the code meant nothing.
-        Ok(Stateless::Owed(_)) | Err(Stop::Refused(Refusal::NotEnabled)) => Ok(signed_in.clone()),
-        Err(stop) => Err(stop),
+        Ok(Stateless::Owed(_)) | Err(Error::Refused(Refusal::NotEnabled)) => Ok(signed_in.clone()),
+        Err(error) => Err(error),
     }
 }

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use countersign_engine::{
-    Stop,
+    Error as EngineError,
     advance::{ClientTokens, Stateless},
     core::{Client, ClientId, Refusal, Scopes, Secret},
 };
@@ -145,9 +145,9 @@ async fn refresh(asking: &Anybody, client: &Client) -> Result<Response, Response
     let narrowed = wanted(asking).map_err(IntoResponse::into_response)?;
     match asking.engine().exchange(client, token, narrowed.as_ref(), &asking.request_context()).await {
         Ok(given) => Ok(tokens(&given)),
-        Err(Stop::Refused(Refusal::ScopeInvalid)) => Err(Error::InvalidScope.into_response()),
-        Err(Stop::Refused(_)) => Err(Error::InvalidGrant.into_response()),
-        Err(Stop::Faulted(fault)) => Err(Trouble::from(fault).into_response()),
+        Err(EngineError::Refused(Refusal::ScopeInvalid)) => Err(Error::InvalidScope.into_response()),
+        Err(EngineError::Refused(_)) => Err(Error::InvalidGrant.into_response()),
+        Err(EngineError::Faulted(fault)) => Err(Trouble::from(fault).into_response()),
     }
 }
 

@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use countersign_engine::{
-    Stop,
+    Error,
     advance::Stateless,
     core::{DeviceName, Refusal},
 };
@@ -54,7 +54,7 @@ pub(super) async fn make(asking: Somebody) -> Response {
             told::document(StatusCode::OK, &json!({ CODE: code }))
         }
         Ok(Stateless::Owed(asked)) => told::owed(visitor, &asked, Under::Detail),
-        Err(Stop::Refused(refusal @ Refusal::NotEnabled)) => told::refused(visitor, &refusal, Under::Text(CODE)),
-        Err(stop) => told::unproved(visitor, stop, submitted, Under::Detail),
+        Err(Error::Refused(refusal @ Refusal::NotEnabled)) => told::refused(visitor, &refusal, Under::Text(CODE)),
+        Err(error) => told::unproved(visitor, error, submitted, Under::Detail),
     }
 }

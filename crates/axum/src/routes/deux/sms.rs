@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use countersign_engine::{
-    Stop,
+    Error,
     advance::Enrolment,
     core::{DeviceName, Kind, Refusal, Secret},
 };
@@ -47,8 +47,8 @@ pub(super) async fn request(asking: Somebody) -> Response {
     let enrolment = Enrolment { kind: Kind::SMS, name, to };
     match asking.engine().begin_enrolment_stateless(signed_in, enrolment, &asking.request_context()).await {
         Ok(()) => told::document(StatusCode::OK, &json!({ "enabled": false, "phone_number": number })),
-        Err(Stop::Refused(refusal @ Refusal::AddressInvalid)) => told::refused(visitor, &refusal, NUMBER),
-        Err(stop) => told::stopped(visitor, stop, Under::Detail),
+        Err(Error::Refused(refusal @ Refusal::AddressInvalid)) => told::refused(visitor, &refusal, NUMBER),
+        Err(error) => told::stopped(visitor, error, Under::Detail),
     }
 }
 
@@ -78,8 +78,8 @@ pub(super) async fn verify(asking: Somebody) -> Response {
             Ok(status) => told::document(StatusCode::OK, &status),
             Err(fault) => Trouble::from(fault).into_response(),
         },
-        Err(Stop::Refused(Refusal::FactorsChanged)) => told::bad(visitor, Under::Details, "deux-already-enabled"),
-        Err(stop) => told::stopped(visitor, stop, CODE),
+        Err(Error::Refused(Refusal::FactorsChanged)) => told::bad(visitor, Under::Details, "deux-already-enabled"),
+        Err(error) => told::stopped(visitor, error, CODE),
     }
 }
 

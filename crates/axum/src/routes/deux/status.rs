@@ -33,7 +33,7 @@ pub(super) async fn disable(asking: Somebody) -> Response {
     match asking.engine().disable_stateless(signed_in, asking.proof(submitted), &asking.request_context()).await {
         Ok(Stateless::Done(_)) => StatusCode::NO_CONTENT.into_response(),
         Ok(Stateless::Owed(asked)) => told::owed(visitor, &asked, Under::Detail),
-        Err(stop) => told::unproved(visitor, stop, submitted, Under::Detail),
+        Err(error) => told::unproved(visitor, error, submitted, Under::Detail),
     }
 }
 

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use countersign_engine::{
-    Stop,
+    Error,
     advance::{Prompt, Submitted},
     core::Refusal,
 };
@@ -107,23 +107,23 @@ pub(super) fn unclear(visitor: &Visitor, submitted: &SubmittedWrong, under: Unde
 }
 
 /// We said no, or could not decide.
-pub(super) fn stopped(visitor: &Visitor, stop: Stop, under: Under) -> Response {
-    match stop {
-        Stop::Refused(refusal) => refused(visitor, &refusal, under),
-        Stop::Faulted(fault) => Trouble::from(fault).into_response(),
+pub(super) fn stopped(visitor: &Visitor, error: Error, under: Under) -> Response {
+    match error {
+        Error::Refused(refusal) => refused(visitor, &refusal, under),
+        Error::Faulted(fault) => Trouble::from(fault).into_response(),
     }
 }
 
 /// The same, of an answer to a device: a wrong backup code has a text of its own.
-pub(super) fn unproved(visitor: &Visitor, stop: Stop, submitted: Submitted<'_>, under: Under) -> Response {
+pub(super) fn unproved(visitor: &Visitor, error: Error, submitted: Submitted<'_>, under: Under) -> Response {
     let is_code = |refusal: &Refusal| {
         matches!(refusal, Refusal::CodeWrong | Refusal::CodeMalformed | Refusal::CodeMistyped | Refusal::DeviceUnknown)
     };
-    match (stop, submitted) {
-        (Stop::Refused(refusal), Submitted::BackupCode(_)) if is_code(&refusal) => {
+    match (error, submitted) {
+        (Error::Refused(refusal), Submitted::BackupCode(_)) if is_code(&refusal) => {
             counted(bad(visitor, under, "deux-backup-code-wrong"), &refusal)
         }
-        (stop, _) => stopped(visitor, stop, under),
+        (error, _) => stopped(visitor, error, under),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
-    AttemptToken, Stop,
+    AttemptToken, Error,
     core::{DeviceName, Kind, Refusal, flow::Purpose},
 };
 use fluent_bundle::FluentArgs;
@@ -42,8 +42,8 @@ async fn offer(
     // Whoever has yet to prove a device may see the number, and is led to prove it when they want more.
     let run = match visitor.engine().begin(signed_in, Purpose::BackupCodes).await {
         Ok(run) => Some(run),
-        Err(Stop::Refused(Refusal::VerificationNeeded)) => None,
-        Err(stop) => return visitor.stopped(stop, &here).await,
+        Err(Error::Refused(Refusal::VerificationNeeded)) => None,
+        Err(error) => return visitor.stopped(error, &here).await,
     };
     let context = context! {
         left,
@@ -109,10 +109,10 @@ pub(super) async fn make(SignedIn(signed_in): SignedIn, Form { visitor, fields }
             }
             response
         }
-        Err(Stop::Refused(Refusal::AttemptOver)) => Message::CodesMade.show(&visitor).await,
-        Err(stop) => match told(stop) {
+        Err(Error::Refused(Refusal::AttemptOver)) => Message::CodesMade.show(&visitor).await,
+        Err(error) => match told(error) {
             Ok(problem) => offer(&visitor, &signed_in, next.as_ref(), Some(problem)).await,
-            Err(stop) => visitor.stopped(stop, &here).await,
+            Err(error) => visitor.stopped(error, &here).await,
         },
     }
     .into_response()

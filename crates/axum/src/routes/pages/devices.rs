@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
-    self as engine, AttemptToken, Stop,
+    self as engine, AttemptToken, Error,
     core::{DeviceId, DeviceName, Refusal, flow::Purpose},
 };
 use minijinja::context;
@@ -40,7 +40,7 @@ async fn ask(visitor: &Visitor, signed_in: &engine::SignedIn, id: &DeviceId, pro
             };
             Page::new("remove.html", context).problem(problem).show(visitor).await
         }
-        Err(stop) => visitor.stopped(stop, &removal(visitor, id)).await,
+        Err(error) => visitor.stopped(error, &removal(visitor, id)).await,
     }
 }
 
@@ -72,9 +72,9 @@ pub(super) async fn remove(
     let (id, run) = (DeviceId::new(id), AttemptToken::new(fields.run));
     match visitor.engine().remove_device(&signed_in, &run, &id, &visitor.request_context()).await {
         Ok(()) => because(&visitor.site().paths.account, Why::Removed, None).into_response(),
-        Err(stop) => match told(stop) {
+        Err(error) => match told(error) {
             Ok(problem) => ask(&visitor, &signed_in, &id, Some(problem)).await,
-            Err(stop) => visitor.stopped(stop, &removal(&visitor, &id)).await,
+            Err(error) => visitor.stopped(error, &removal(&visitor, &id)).await,
         },
     }
 }
@@ -90,7 +90,7 @@ pub(super) async fn show_name(visitor: Visitor, SignedIn(signed_in): SignedIn, P
     // Before a name is typed that would be lost on the way to a proof.
     match visitor.engine().may_manage(&signed_in).await {
         Ok(()) => ask_name(&visitor, &id, known.name.as_str(), None).await,
-        Err(stop) => visitor.stopped(stop, &at(&visitor, &id, "rename")).await,
+        Err(error) => visitor.stopped(error, &at(&visitor, &id, "rename")).await,
     }
 }
 
@@ -125,11 +125,11 @@ pub(super) async fn rename(
     };
     match renamed {
         Ok(()) => because(&visitor.site().paths.account, Why::Renamed, None).into_response(),
-        Err(Stop::Refused(refusal @ Refusal::NameInvalid { .. })) => {
+        Err(Error::Refused(refusal @ Refusal::NameInvalid { .. })) => {
             ask_name(&visitor, &id, &fields.name, Some(refusal.into())).await
         }
-        Err(Stop::Refused(Refusal::DeviceUnknown)) => Message::NotFound.show(&visitor).await,
-        Err(stop) => visitor.stopped(stop, &at(&visitor, &id, "rename")).await,
+        Err(Error::Refused(Refusal::DeviceUnknown)) => Message::NotFound.show(&visitor).await,
+        Err(error) => visitor.stopped(error, &at(&visitor, &id, "rename")).await,
     }
 }
 
@@ -148,6 +148,6 @@ pub(super) async fn prefer(
     let account = &visitor.site().paths.account;
     match visitor.engine().prefer(&signed_in, &DeviceId::new(id)).await {
         Ok(()) => because(account, Why::Preferred, None).into_response(),
-        Err(stop) => visitor.stopped(stop, account).await,
+        Err(error) => visitor.stopped(error, account).await,
     }
 }

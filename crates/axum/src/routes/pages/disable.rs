@@ -26,7 +26,7 @@ async fn ask(visitor: &Visitor, signed_in: &engine::SignedIn, problem: Option<Pr
             let context = context! { run => run.expose(), form => visitor.tag(Bound::Session) };
             Page::new("disable.html", context).problem(problem).show(visitor).await
         }
-        Err(stop) => visitor.stopped(stop, &visitor.site().paths.disable).await,
+        Err(error) => visitor.stopped(error, &visitor.site().paths.disable).await,
     }
 }
 
@@ -56,9 +56,9 @@ pub(super) async fn disable(acting: Acting, Form { visitor, fields }: Form<Disab
     let paths = &visitor.site().paths;
     match visitor.engine().disable(&signed_in, &AttemptToken::new(fields.run), &visitor.request_context()).await {
         Ok(new_session) => visitor.granted(&new_session, because(&paths.account, Why::Disabled, None)),
-        Err(stop) => match told(stop) {
+        Err(error) => match told(error) {
             Ok(problem) => ask(&visitor, &signed_in, Some(problem)).await,
-            Err(stop) => visitor.stopped(stop, &paths.disable).await,
+            Err(error) => visitor.stopped(error, &paths.disable).await,
         },
     }
 }

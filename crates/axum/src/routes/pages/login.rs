@@ -17,7 +17,7 @@
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
-    Stop,
+    Error,
     advance::{LoginChallenge, RequestContext, SignIn},
     core::{DeviceId, Kind, Refusal, Secret, Session, repeat::call, view::PromptView},
 };
@@ -110,8 +110,8 @@ pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Resp
             };
             visitor.running(Name::Pending, challenge.token.expose(), challenge.until, there)
         }
-        Err(Stop::Faulted(fault)) => visitor.fault(&fault),
-        Err(Stop::Refused(refusal)) => {
+        Err(Error::Faulted(fault)) => visitor.fault(&fault),
+        Err(Error::Refused(refusal)) => {
             let again = again == "yes"
                 && matches!(visitor.signed_in().await, Ok(Some(signed_in)) if signed_in.user().name == name);
             let asking = Asking { name: &name, again, next: next.as_ref() };
@@ -150,7 +150,7 @@ async fn ask(visitor: &Visitor, choice: Option<&DeviceId>, next: Option<&LocalPa
             };
             Page::new("second_factor.html", context).problem(said.problem).show(visitor).await
         }
-        Err(stop) => ended(visitor, stop, next).await,
+        Err(error) => ended(visitor, error, next).await,
     }
 }
 
@@ -189,9 +189,9 @@ pub(super) async fn answer(Form { visitor, fields }: Form<Answer>) -> Response {
             let next = next.or_else(|| sealed.and_then(|sealed| site.next(&sealed)));
             visitor.granted(&new_session, arrival(site, new_session.signed_in().session(), next.as_ref()))
         }
-        Err(stop) => match told(stop) {
+        Err(error) => match told(error) {
             Ok(problem) => ask(&visitor, Some(&device), next.as_ref(), problem.into()).await,
-            Err(stop) => ended(&visitor, stop, next.as_ref()).await,
+            Err(error) => ended(&visitor, error, next.as_ref()).await,
         },
     }
 }
@@ -219,22 +219,22 @@ pub(super) async fn send(Form { visitor, fields }: Form<Send>) -> Response {
                 [("device", Some(challenge.view.device.id.as_str())), ("next", next.as_ref().map(LocalPath::as_str))];
             paths.second_factor.with(&asked).into_response()
         }
-        Err(stop) => match told(stop) {
+        Err(error) => match told(error) {
             Ok(problem) => ask(&visitor, Some(&device), next.as_ref(), problem.into()).await,
-            Err(stop) => ended(&visitor, stop, next.as_ref()).await,
+            Err(error) => ended(&visitor, error, next.as_ref()).await,
         },
     }
 }
 
 /// A run that is over, or that nothing can be answered in, leads back to the start.
-async fn ended(visitor: &Visitor, stop: Stop, next: Option<&LocalPath>) -> Response {
+async fn ended(visitor: &Visitor, error: Error, next: Option<&LocalPath>) -> Response {
     let login = &visitor.site().paths.login;
-    match stop {
-        Stop::Faulted(fault) => visitor.fault(&fault),
-        Stop::Refused(refusal @ Refusal::AttemptOver) => {
+    match error {
+        Error::Faulted(fault) => visitor.fault(&fault),
+        Error::Refused(refusal @ Refusal::AttemptOver) => {
             visitor.over(Name::Pending, led(&refusal, because(login, Why::Over, next)))
         }
-        Stop::Refused(refusal) => visitor.over(Name::Pending, visitor.refused(refusal.into(), login).await),
+        Error::Refused(refusal) => visitor.over(Name::Pending, visitor.refused(refusal.into(), login).await),
     }
 }
 

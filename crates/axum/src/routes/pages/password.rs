@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use countersign_engine::{
-    ReplacingCall, Stop,
+    Error, ReplacingCall,
     core::{Level, Refusal, Secret},
 };
 use minijinja::context;
@@ -22,18 +22,18 @@ use crate::{
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     match visitor.engine().may_change_password(&signed_in).await {
         Ok(()) => ask(&visitor, &signed_in, None).await,
-        Err(stop) => ended(&visitor, stop).await,
+        Err(error) => ended(&visitor, error).await,
     }
 }
 
 /// Two factors are enough to change the password, also where the user could prove more.
-async fn ended(visitor: &Visitor, stop: Stop) -> Response {
+async fn ended(visitor: &Visitor, error: Error) -> Response {
     let here = &visitor.site().paths.password;
-    match stop {
-        Stop::Refused(refusal @ Refusal::VerificationNeeded) => {
+    match error {
+        Error::Refused(refusal @ Refusal::VerificationNeeded) => {
             led(&refusal, visitor.to_proof(here, Some(Level::Aal2)).await)
         }
-        stop => visitor.stopped(stop, here).await,
+        error => visitor.stopped(error, here).await,
     }
 }
 
@@ -76,9 +76,9 @@ pub(super) async fn change(acting: Acting, Form { visitor, fields }: Form<Change
     let paths = &visitor.site().paths;
     match visitor.engine().change_password(&signed_in, &current, &new, &visitor.request_context()).await {
         Ok(new_session) => visitor.granted(&new_session, because(&paths.account, Why::PasswordChanged, None)),
-        Err(stop) => match told(stop) {
+        Err(error) => match told(error) {
             Ok(problem) => ask(&visitor, &signed_in, Some(problem)).await,
-            Err(stop) => ended(&visitor, stop).await,
+            Err(error) => ended(&visitor, error).await,
         },
     }
 }

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use countersign_engine::{
-    Fault, Stop,
+    Error, Fault,
     core::{Secret, view::SetupView},
 };
 use qrcode::{Color, EcLevel, QrCode, render::svg};
@@ -39,8 +39,8 @@ async fn serve(
     let Some(run) = &visitor.cookies().setup else { return Message::NotFound.show(visitor).await };
     let uri = match visitor.engine().setup(signed_in, run).await {
         Ok(SetupView { key: Some(key), .. }) => key.uri,
-        Ok(_) | Err(Stop::Refused(_)) => return Message::NotFound.show(visitor).await,
-        Err(Stop::Faulted(fault)) => return visitor.fault(&fault),
+        Ok(_) | Err(Error::Refused(_)) => return Message::NotFound.show(visitor).await,
+        Err(Error::Faulted(fault)) => return visitor.fault(&fault),
     };
     match encode(&uri).and_then(|code| draw(&code)) {
         Ok(image) => ([(CONTENT_TYPE, kind)], image).into_response(),

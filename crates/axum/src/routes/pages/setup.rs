@@ -16,7 +16,7 @@
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
-    self as engine, AttemptToken, ReplacingCall, Stop,
+    self as engine, AttemptToken, Error, ReplacingCall,
     advance::Enrolment,
     core::{
         DeviceId, DeviceName, Kind, Refusal, Secret,
@@ -68,7 +68,7 @@ async fn offer(
     visitor: &Visitor,
     signed_in: &engine::SignedIn,
     replace: Option<&DeviceId>,
-) -> Result<(Vec<Kind>, Option<DeviceView>), Stop> {
+) -> Result<(Vec<Kind>, Option<DeviceView>), Error> {
     let engine = visitor.engine();
     let Some(replace) = replace else { return Ok((engine.enrollable(signed_in).await?, None)) };
     let methods = engine.enrollable_instead(signed_in, replace).await?;
@@ -86,12 +86,12 @@ async fn introduce(
     let Typed { method, to, replace } = typed;
     let (methods, replaced) = match offer(visitor, signed_in, replace).await {
         Ok(offered) => offered,
-        Err(Stop::Refused(refusal @ Refusal::DeviceUnknown)) => {
+        Err(Error::Refused(refusal @ Refusal::DeviceUnknown)) => {
             return visitor.refused(refusal.into(), &visitor.site().paths.account).await;
         }
-        Err(stop) => {
+        Err(error) => {
             let here = visitor.here().unwrap_or_else(|| way(visitor, next, replace));
-            return visitor.stopped(stop, &here).await;
+            return visitor.stopped(error, &here).await;
         }
     };
     let only = if let [only] = &*methods { Some(only) } else { None };
@@ -160,12 +160,12 @@ pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields 
             let until = engine.now().after(engine.policy().login_timeout);
             visitor.running(Name::Setup, run.expose(), until, on(&paths.confirm, next.as_ref()))
         }
-        Err(stop) => match told(stop) {
+        Err(error) => match told(error) {
             Ok(problem) => {
                 let typed = Typed { method: Some(&method), to: Some(&to), replace: replace.as_ref() };
                 introduce(&visitor, &signed_in, typed, next.as_ref(), problem.into()).await
             }
-            Err(stop) => visitor.stopped(stop, &way(&visitor, next.as_ref(), replace.as_ref())).await,
+            Err(error) => visitor.stopped(error, &way(&visitor, next.as_ref(), replace.as_ref())).await,
         },
     }
 }
@@ -219,7 +219,7 @@ async fn reveal(visitor: &Visitor, signed_in: &engine::SignedIn, shown: Shown<'_
             };
             Page::new("confirm.html", context).problem(said.problem).show(visitor).await
         }
-        Err(stop) => ended(visitor, stop, next).await,
+        Err(error) => ended(visitor, error, next).await,
     }
 }
 
@@ -251,17 +251,17 @@ pub(super) async fn confirm(acting: Acting, Form { visitor, fields }: Form<Proof
         }
     };
     let shown = Shown { name: fields.name.as_deref(), next: next.as_ref() };
-    if let Err(stop) = give_name(&visitor, &signed_in, run, shown.name).await {
-        return match stop {
-            Stop::Faulted(fault) => visitor.fault(&fault),
-            Stop::Refused(refusal) => reveal(&visitor, &signed_in, shown, Problem::from(refusal).into()).await,
+    if let Err(error) = give_name(&visitor, &signed_in, run, shown.name).await {
+        return match error {
+            Error::Faulted(fault) => visitor.fault(&fault),
+            Error::Refused(refusal) => reveal(&visitor, &signed_in, shown, Problem::from(refusal).into()).await,
         };
     }
     match visitor.engine().confirm_enrolment(&signed_in, run, &fields.code, &visitor.request_context()).await {
         Ok(new_session) => visitor.granted(&new_session, on(&paths.complete, next.as_ref())),
-        Err(stop) => match told(stop) {
+        Err(error) => match told(error) {
             Ok(problem) => reveal(&visitor, &signed_in, shown, problem.into()).await,
-            Err(stop) => ended(&visitor, stop, next.as_ref()).await,
+            Err(error) => ended(&visitor, error, next.as_ref()).await,
         },
     }
 }
@@ -273,10 +273,10 @@ async fn give_name(
     signed_in: &engine::SignedIn,
     run: &AttemptToken,
     name: Option<&str>,
-) -> Result<(), Stop> {
+) -> Result<(), Error> {
     let Some(name) = name else { return Ok(()) };
     match visitor.engine().name_enrolment(signed_in, run, &DeviceName::parse(name)?).await {
-        Ok(()) | Err(Stop::Refused(_)) => Ok(()),
+        Ok(()) | Err(Error::Refused(_)) => Ok(()),
         Err(fault) => Err(fault),
     }
 }
@@ -298,25 +298,25 @@ pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }
     let Some(run) = &visitor.cookies().setup else { return on(&paths.setup, next.as_ref()).into_response() };
     match visitor.engine().send_enrolment(&signed_in, run, &visitor.request_context()).await {
         Ok(()) => on(&paths.confirm, next.as_ref()).into_response(),
-        Err(stop) => match told(stop) {
+        Err(error) => match told(error) {
             Ok(problem) => {
                 let shown = Shown { name: None, next: next.as_ref() };
                 reveal(&visitor, &signed_in, shown, problem.into()).await
             }
-            Err(stop) => ended(&visitor, stop, next.as_ref()).await,
+            Err(error) => ended(&visitor, error, next.as_ref()).await,
         },
     }
 }
 
 /// A setup that is over leads back to its beginning.
-async fn ended(visitor: &Visitor, stop: Stop, next: Option<&LocalPath>) -> Response {
+async fn ended(visitor: &Visitor, error: Error, next: Option<&LocalPath>) -> Response {
     let setup = &visitor.site().paths.setup;
-    match stop {
-        Stop::Refused(refusal @ Refusal::AttemptOver) => {
+    match error {
+        Error::Refused(refusal @ Refusal::AttemptOver) => {
             visitor.over(Name::Setup, led(&refusal, because(setup, Why::Over, next)))
         }
         // The setup is still there after the proof that is asked for.
-        stop => visitor.stopped(stop, &on(&visitor.site().paths.confirm, next)).await,
+        error => visitor.stopped(error, &on(&visitor.site().paths.confirm, next)).await,
     }
 }
 
@@ -362,8 +362,8 @@ pub(super) async fn complete(visitor: Visitor, SignedIn(signed_in): SignedIn) ->
         Some(1..) => None,
         Some(0) | None => match visitor.engine().begin(&signed_in, Purpose::BackupCodes).await {
             Ok(run) => Some(run),
-            Err(Stop::Refused(_)) => None,
-            Err(Stop::Faulted(fault)) => return visitor.fault(&fault),
+            Err(Error::Refused(_)) => None,
+            Err(Error::Faulted(fault)) => return visitor.fault(&fault),
         },
     };
     let context = context! {

@@ -5,7 +5,7 @@
 
 use axum::response::Response;
 use countersign_engine::{
-    self as engine, AttemptToken, ReplacingCall, Stop,
+    self as engine, AttemptToken, Error, ReplacingCall,
     advance::LoginChallenge,
     core::{DeviceId, Level, Refusal, Secret, repeat::call, view::PromptView},
 };
@@ -29,7 +29,7 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
     let required = level.unwrap_or(STRONGEST);
     match visitor.engine().begin_step_up_to(required, &signed_in, device.as_ref()).await {
         Ok(challenge) => ask(&visitor, challenge, &target, Said::default()).await,
-        Err(stop) => ended(&visitor, stop, &target).await,
+        Err(error) => ended(&visitor, error, &target).await,
     }
 }
 
@@ -74,15 +74,15 @@ async fn ask_again(
     visitor: &Visitor,
     signed_in: &engine::SignedIn,
     Asking { run, device, target }: Asking<'_>,
-    stop: Stop,
+    error: Error,
 ) -> Response {
-    let problem = match told(stop) {
+    let problem = match told(error) {
         Ok(problem) => problem,
-        Err(stop) => return ended(visitor, stop, target).await,
+        Err(error) => return ended(visitor, error, target).await,
     };
     match visitor.engine().step_up_challenge(signed_in, run, Some(device)).await {
         Ok(challenge) => ask(visitor, challenge, target, problem.into()).await,
-        Err(stop) => ended(visitor, stop, target).await,
+        Err(error) => ended(visitor, error, target).await,
     }
 }
 
@@ -95,14 +95,14 @@ struct Asking<'a> {
 }
 
 /// A run that is over, or that nothing can be answered in, leads to where another begins.
-async fn ended(visitor: &Visitor, stop: Stop, target: &Target) -> Response {
+async fn ended(visitor: &Visitor, error: Error, target: &Target) -> Response {
     let (paths, next) = (&visitor.site().paths, target.next.as_ref());
-    match stop {
-        Stop::Refused(refusal @ Refusal::AttemptOver) => led(&refusal, target.again(&paths.verify)),
-        Stop::Refused(refusal @ (Refusal::SignInNeeded | Refusal::PasswordNeeded)) => {
+    match error {
+        Error::Refused(refusal @ Refusal::AttemptOver) => led(&refusal, target.again(&paths.verify)),
+        Error::Refused(refusal @ (Refusal::SignInNeeded | Refusal::PasswordNeeded)) => {
             led(&refusal, to_password(&paths.login, &refusal, next))
         }
-        stop => visitor.stopped(stop, next.unwrap_or(&paths.account)).await,
+        error => visitor.stopped(error, next.unwrap_or(&paths.account)).await,
     }
 }
 
@@ -139,9 +139,9 @@ pub(super) async fn answer(acting: Acting, Form { visitor, fields }: Form<Answer
         Ok(new_session) => {
             visitor.renewed(&new_session, target.next.unwrap_or_else(|| visitor.site().paths.account.clone()))
         }
-        Err(stop) => {
+        Err(error) => {
             let asking = Asking { run: &run, device: &device, target: &target };
-            ask_again(&visitor, &signed_in, asking, stop).await
+            ask_again(&visitor, &signed_in, asking, error).await
         }
     }
 }
@@ -166,9 +166,9 @@ pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }
     let (run, device) = (AttemptToken::new(fields.run), DeviceId::new(fields.device));
     match visitor.engine().send_step_up(&signed_in, &run, &device, &visitor.request_context()).await {
         Ok(challenge) => ask(&visitor, challenge, &target, Said::default()).await,
-        Err(stop) => {
+        Err(error) => {
             let asking = Asking { run: &run, device: &device, target: &target };
-            ask_again(&visitor, &signed_in, asking, stop).await
+            ask_again(&visitor, &signed_in, asking, error).await
         }
     }
 }

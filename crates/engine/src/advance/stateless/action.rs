@@ -12,7 +12,7 @@ use countersign_core::{
 
 use super::{Scope, Stateless, Submitted, answering, asked, lowered, others_tokens, with_proof};
 use crate::{
-    Engine, SignedIn, Stop,
+    Engine, Error, SignedIn,
     advance::{
         RequestContext,
         manage::{codes_replaced, is_verified_by_codes, switched_off},
@@ -41,7 +41,7 @@ impl Engine {
         signed_in: &SignedIn,
         proof: Proof<'_>,
         context: &RequestContext,
-    ) -> Result<Stateless<SignedIn>, Stop> {
+    ) -> Result<Stateless<SignedIn>, Error> {
         let leave = match self.leave(signed_in, proof, context).await? {
             Stateless::Done(leave) => leave,
             Stateless::Owed(asked) => return Ok(Stateless::Owed(asked)),
@@ -68,7 +68,7 @@ impl Engine {
         proof: Proof<'_>,
         name: DeviceName,
         context: &RequestContext,
-    ) -> Result<Stateless<Secret>, Stop> {
+    ) -> Result<Stateless<Secret>, Error> {
         let leave = match self.leave(signed_in, proof, context).await? {
             Stateless::Done(leave) => leave,
             Stateless::Owed(asked) => return Ok(Stateless::Owed(asked)),
@@ -99,7 +99,7 @@ impl Engine {
         signed_in: &SignedIn,
         proof: Proof<'_>,
         context: &RequestContext,
-    ) -> Result<Stateless<Authorization>, Stop> {
+    ) -> Result<Stateless<Authorization>, Error> {
         let Proof::Owed(submitted) = proof else { return Ok(Stateless::Done(Authorization::Spared)) };
         let factors = self.open_factors(&signed_in.user().id).await?;
         match self.may_use_in_place(signed_in.session(), &factors, self.now()) {
@@ -116,7 +116,7 @@ impl Engine {
         factors: &Factors,
         submitted: Submitted<'_>,
         context: &RequestContext,
-    ) -> Result<Stateless<Authorization>, Stop> {
+    ) -> Result<Stateless<Authorization>, Error> {
         let (user, own) = (signed_in.user(), signed_in.session());
         let scope = Scope { purpose: Purpose::StepUp, session: Some(&own.key) };
         let now = self.now();

@@ -10,7 +10,7 @@ use countersign_core::{
 
 use super::{Scope, lowered, others_tokens, with_proof};
 use crate::{
-    Engine, Fault, SignedIn, Stop,
+    Engine, Error, Fault, SignedIn,
     advance::{Enrolment, RequestContext, enrol::joined, proved},
     verify::{OnSuccess, Submission},
 };
@@ -22,7 +22,7 @@ impl Engine {
         signed_in: &SignedIn,
         enrolment: Enrolment,
         context: &RequestContext,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         let scope = Scope { purpose: Purpose::Enrol, session: Some(&signed_in.session().key) };
         let attempt = self.run(signed_in.user(), scope, None, self.now());
         self.begin_setup(signed_in, attempt, enrolment, context).await.map(drop)
@@ -44,7 +44,7 @@ impl Engine {
         kind: &Kind,
         answer: &Secret,
         context: &RequestContext,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Error> {
         let (user, own) = (signed_in.user(), signed_in.session());
         let scope = Scope { purpose: Purpose::Enrol, session: Some(&own.key) };
         let factors = self.open_factors(&user.id).await?;

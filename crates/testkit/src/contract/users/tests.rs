@@ -87,7 +87,7 @@ impl Users for Careless {
         }
     }
 
-    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Stop> {
+    async fn prepare_password(&self, user: &User, password: &Secret) -> Result<PreparedPassword, Error> {
         if self.slip == Slip::StoresTooEarly {
             self.inner.set_password(&user.id, password.expose());
         }
