@@ -37,15 +37,15 @@ async fn stores() -> Vec<(Arc<dyn Store>, Option<TempDir>, Option<Fresh>)> {
 
 /// Room for the passwords of all racers, who stay charged until the second factor.
 fn make_room(parts: &mut Parts) {
-    parts.policy.first_step.per_account = 1_000_000;
-    parts.policy.first_step.rate_per_ip = 0;
+    parts.config.first_step.per_account = 1_000_000;
+    parts.config.first_step.rate_per_ip = 0;
 }
 
 /// A world on each of them, with the throttle as given.
 async fn worlds(throttle: ThrottleRule) -> Vec<(World, Option<TempDir>, Option<Fresh>)> {
     let world = |store| {
         World::built(store, |parts| {
-            parts.policy.throttle = throttle;
+            parts.config.throttle = throttle;
             make_room(parts);
         })
     };

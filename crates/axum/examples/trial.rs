@@ -70,14 +70,14 @@ impl Gateway for Printed {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keyring = Keyring::parse(&Keyring::new_line(1, &OsRandom))?;
     let mut parts = Parts::new(Arc::new(MemoryStore::default()), Arc::new(Trial), keyring);
-    parts.policy.issuer = "Trial".into();
+    parts.config.issuer = "Trial".into();
     for channel in [Kind::SMS, Kind::CALL, Kind::EMAIL] {
         parts.gateways.insert(channel, Arc::new(Printed));
     }
     parts.validator = Some(Arc::new(TestValidator::default()));
-    parts.policy.sending.email = EmailRule::Alone;
-    parts.policy.sending.cooldown = Duration::from_secs(5);
-    parts.policy.offered = Kind::OURS.into_iter().filter(|kind| !kind.is_fallback()).collect();
+    parts.config.sending.email = EmailRule::Alone;
+    parts.config.sending.cooldown = Duration::from_secs(5);
+    parts.config.offered = Kind::OURS.into_iter().filter(|kind| !kind.is_fallback()).collect();
     let engine = Engine::new(parts)?;
     let home = "{% extends \"base.html\" %}{% block title %}Trial{% endblock %}\
                 {% block main %}<p><a href=\"{{ paths.account }}\">Account</a> <a href=\"/secret\">Secret</a></p>{% endblock %}";

@@ -108,7 +108,7 @@ impl Templates {
         let (language, direction) = (texts.language(), texts.direction());
         environment.add_global(
             "site",
-            context! { name => engine.policy().issuer.as_str(), home => home.as_str(), language, direction },
+            context! { name => engine.config().issuer.as_str(), home => home.as_str(), language, direction },
         );
         environment.add_global("paths", addresses(paths));
         environment.add_global("assets", assets.addresses().map(named).collect::<BTreeMap<_, _>>());

@@ -102,17 +102,17 @@ impl Engine {
         attempt: Option<&'a Attempt>,
         now: Timestamp,
     ) -> Looking<'a> {
-        Looking { rule: &self.policy().throttle, standing, attempt, digits: self.policy().sending.digits, now }
+        Looking { rule: &self.config().throttle, standing, attempt, digits: self.config().sending.digits, now }
     }
 
     /// Whether this session may change these factors now.
     fn may_change<S>(&self, session: &Session, factors: &Factors<S>, now: Timestamp) -> Result<(), Refusal> {
-        flow::manage::may_change(session, factors, self.policy(), self.methods(), now)
+        flow::manage::may_change(session, factors, self.config(), self.methods(), now)
     }
 
     /// Whether this session may act on factors that must exist, now.
     fn may_use<S>(&self, session: &Session, factors: &Factors<S>, now: Timestamp) -> Result<(), Refusal> {
-        flow::manage::may_use(session, factors, self.policy(), self.methods(), now)
+        flow::manage::may_use(session, factors, self.config(), self.methods(), now)
     }
 
     /// Begins a run of a flow inside a session.
@@ -136,7 +136,7 @@ impl Engine {
     async fn resume(&self, signed_in: &SignedIn, token: &AttemptToken, purpose: Purpose) -> Result<Attempt, Error> {
         let attempt = self.open_attempt(token, purpose).ok_or(Refusal::AttemptOver)?;
         let attempt = self.followed(signed_in, attempt).await?;
-        let timeout = self.policy().login_timeout;
+        let timeout = self.config().login_timeout;
         attempt.check(self.now(), timeout, &signed_in.user().stamp, Some(&signed_in.session().key))?;
         if self.store().attempt_spent(&attempt.id).await? {
             return Err(Refusal::AttemptOver.into());

@@ -108,11 +108,11 @@ impl Engine {
     }
 
     fn is_wanted(&self, context: &RequestContext) -> bool {
-        context.device_cookie == DeviceCookieSupport::Kept && !self.policy().known_browser.is_zero()
+        context.device_cookie == DeviceCookieSupport::Kept && !self.config().known_browser.is_zero()
     }
 
     fn validity<'a>(&self, user: &'a User) -> Validity<'a> {
-        Validity { stamp: &user.stamp, lifetime: self.policy().known_browser, now: self.now() }
+        Validity { stamp: &user.stamp, lifetime: self.config().known_browser, now: self.now() }
     }
 
     /// The id that the browser shows for this user.
@@ -121,7 +121,7 @@ impl Engine {
     }
 
     fn open_cookies(&self, context: &RequestContext) -> Option<DeviceCookies> {
-        if self.policy().known_browser.is_zero() {
+        if self.config().known_browser.is_zero() {
             return None;
         }
         let sealed = BASE64URL_NOPAD.decode(context.browser.as_ref()?.expose().as_bytes()).ok()?;

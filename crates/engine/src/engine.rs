@@ -7,7 +7,7 @@ use std::{
 };
 
 use countersign_core::{
-    Kind, PhoneNumber, Policy, PolicyError, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod,
+    Config, ConfigError, Kind, PhoneNumber, Timestamp, id::Id, method::Methods, method::foreign::ForeignMethod,
 };
 use tokio_util::task::TaskTracker;
 
@@ -40,7 +40,7 @@ pub struct Parts {
     /// The keys to begin with.
     pub keyring: Keyring,
     /// What the installation asks for.
-    pub policy: Policy,
+    pub config: Config,
     /// The host's own methods.
     pub foreign: Vec<Arc<dyn ForeignMethod>>,
     /// Who brings messages to people, by channel. Where there is nobody, the channel's method is not offered.
@@ -65,7 +65,7 @@ impl Parts {
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
             observer: Arc::new(NoopObserver),
-            policy: Policy::default(),
+            config: Config::default(),
             foreign: vec![],
             gateways: BTreeMap::new(),
             voice_callbacks: None,
@@ -102,9 +102,9 @@ pub(crate) struct Ring {
 
 impl Engine {
     /// An engine made of these parts, if their policy can be used.
-    pub fn new(parts: Parts) -> Result<Self, PolicyError> {
-        parts.policy.check()?;
-        let Policy { totp, hotp, .. } = parts.policy;
+    pub fn new(parts: Parts) -> Result<Self, ConfigError> {
+        parts.config.check()?;
+        let Config { totp, hotp, .. } = parts.config;
         let methods = Methods { totp, hotp, foreign: parts.foreign.clone() };
         let ring = Ring { keys: Arc::new(parts.keyring.clone()), sealing_since: parts.clock.now() };
         let (addresses, ring) = (AddressBudgets::default(), RwLock::new(ring));
@@ -119,8 +119,8 @@ impl Engine {
     }
 
     /// What the installation asks for.
-    pub fn policy(&self) -> &Policy {
-        &self.inner.parts.policy
+    pub fn config(&self) -> &Config {
+        &self.inner.parts.config
     }
 
     /// The moment it is.

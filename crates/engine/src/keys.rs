@@ -223,7 +223,7 @@ impl Engine {
         if key == self.sealing_key() {
             return Ok(Some(Keeping::Seals));
         }
-        let (id, now, timeout) = (key.to_string(), self.now(), self.policy().login_timeout);
+        let (id, now, timeout) = (key.to_string(), self.now(), self.config().login_timeout);
         let mut pending = None;
         // Nodes first: one that seals with it may seal a state at any moment.
         for node in self.nodes().await? {

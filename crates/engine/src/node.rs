@@ -156,6 +156,6 @@ impl Engine {
 
     /// How long reports are kept: at least for as long as a login may rest on a key that their node sealed with.
     pub(crate) fn nodes_kept(&self) -> Duration {
-        KEPT.max(self.policy().login_timeout.saturating_add(LIVE_FOR.saturating_mul(2)))
+        KEPT.max(self.config().login_timeout.saturating_add(LIVE_FOR.saturating_mul(2)))
     }
 }

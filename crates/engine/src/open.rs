@@ -50,7 +50,7 @@ impl Engine {
 
     /// The same row with its state open, as it has to be judged in this account.
     pub(crate) fn open_device_of(&self, account: &Account, device: Device<Sealed>) -> Result<Device, Fault> {
-        let rules = Rules { totp: self.policy().totp, code_lifetime: self.policy().sending.lifetime };
+        let rules = Rules { totp: self.config().totp, code_lifetime: self.config().sending.lifetime };
         self.open_device(device).map(|device| restored::caught_up(device, account.restored, rules, self.now()))
     }
 

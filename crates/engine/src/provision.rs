@@ -82,7 +82,7 @@ impl Engine {
                 left = Some(PreviousOwner { user: row.user.clone(), two_factor });
                 self.factors_of(&user.id).await?
             };
-            manage::room(&own, self.policy())?;
+            manage::room(&own, self.config())?;
             changes
                 .push(Change::Device(DeviceChange::Remove { device: row.id.clone(), expected_version: row.version }));
             changes.extend(given(self.taken_over(user, token, &row), &own, now));

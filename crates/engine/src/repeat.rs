@@ -265,7 +265,7 @@ impl Engine {
         let is_running = |session: &Session| {
             session.repeat.as_ref().is_some_and(|repeat| repeat.is_recent(now))
                 && session.is_credible(now)
-                && self.policy().lifetimes.allow(session, now)
+                && self.config().lifetimes.allow(session, now)
         };
         let Some(session) = self.store().session_after(of).await?.filter(is_running) else { return Ok(None) };
         let user = self.users().by_id(&session.user).await?.filter(|user| user.holds(&session.stamp));
@@ -314,7 +314,7 @@ impl Engine {
         let Some(asked) = factors.device(device).cloned() else { return Ok(vec![]) };
         let asked = self.open_device_of(&factors.account, asked)?;
         let failures = self.failures_in(Some(session), standing).await?;
-        let rule = &self.policy().throttle;
+        let rule = &self.config().throttle;
         let case = Case {
             device: &asked,
             account: &factors.account,

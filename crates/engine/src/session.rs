@@ -128,7 +128,7 @@ impl Engine {
             self.end_incredible(Change::Session(SessionChange::End(key.clone()))).await;
             return Ok(None);
         }
-        if !user.holds(&session.stamp) || !self.policy().lifetimes.allow(&session, now) {
+        if !user.holds(&session.stamp) || !self.config().lifetimes.allow(&session, now) {
             return Ok(None);
         }
         if session.is_unused() {

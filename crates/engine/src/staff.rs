@@ -125,7 +125,7 @@ impl Engine {
         let fresh = self.new_device(&user.id, kind.clone(), name, Status::Active, state.state.clone());
         let device = Device { id: id.clone(), state, ..fresh };
         self.settle(user, Precondition::Staff, |factors, now| {
-            manage::room(&factors, self.policy())?;
+            manage::room(&factors, self.config())?;
             let preferred = Some(factors.default_with(&device.id, None));
             let mut confirmed = Event::new(now, user.id.clone(), EventKind::DeviceConfirmed);
             confirmed.device = Some(device.id.clone());
@@ -215,13 +215,13 @@ impl Engine {
     /// that are gone, and events that are older than they are kept. Returns the number of rows gone.
     pub async fn purge(&self) -> Result<u64, Fault> {
         let now = self.now();
-        let policy = self.policy();
-        let longest = policy.lifetimes.aal1.idle.max(policy.lifetimes.aal2.idle);
+        let config = self.config();
+        let longest = config.lifetimes.aal1.idle.max(config.lifetimes.aal2.idle);
         let retention = Retention {
             now,
             sessions_before: now.before(longest),
-            enrolments_before: now.before(policy.login_timeout),
-            events_before: policy.keep_events.map(|span| now.before(span)),
+            enrolments_before: now.before(config.login_timeout),
+            events_before: config.keep_events.map(|span| now.before(span)),
             nodes_before: now.before(self.nodes_kept()),
             credible_until: now.after(CLOCK_TOLERANCE),
         };

@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use countersign_core::{
-    AttemptChange, Batch, Case, Change, DeviceCookieChange, DeviceId, Factors, Kind, Policy, Refusal, Sealed, Secret,
+    AttemptChange, Batch, Case, Change, Config, DeviceCookieChange, DeviceId, Factors, Kind, Refusal, Sealed, Secret,
     Session, SessionChange, SessionKey, Settled, Status, Timestamp, Written,
     admission::Admission,
     flow::{Attempt, Charge, step_up::SessionFailures},
@@ -136,9 +136,9 @@ impl Engine {
                 attempt: &attempt.id,
                 purpose: attempt.purpose,
                 admission: Admission {
-                    rule: &self.policy().throttle,
+                    rule: &self.config().throttle,
                     standing,
-                    another_disabled: factors.another_disabled(&device.id, &self.policy().throttle),
+                    another_disabled: factors.another_disabled(&device.id, &self.config().throttle),
                 },
                 session: failures,
                 methods: self.methods(),
@@ -198,7 +198,7 @@ impl Engine {
         };
         let budget = self.store().budget(&SessionFailures::budget(session)).await?;
         let failures = budget.map_or(0, |budget| budget.spent);
-        Ok(Some(SessionFailures { session, failures, window: self.policy().lifetimes.longest() }))
+        Ok(Some(SessionFailures { session, failures, window: self.config().lifetimes.longest() }))
     }
 
     /// What the browser keeps once this device was proved, where `changes` come true with the proof.
@@ -263,7 +263,7 @@ impl Engine {
     /// The change that ends a run. What is kept of it is kept for as long as a run may ever last: `login_timeout` may be
     /// set to more while it is over, and would make its token good once more.
     pub(crate) fn spend(attempt: &Attempt) -> Change {
-        Change::Attempt(AttemptChange::Close { attempt: attempt.id.clone(), until: attempt.end(Policy::MAX_LOGIN_TTL) })
+        Change::Attempt(AttemptChange::Close { attempt: attempt.id.clone(), until: attempt.end(Config::MAX_LOGIN_TTL) })
     }
 
     /// Writes what `changes` makes of a state read afresh, until nothing has moved between reading and writing, and only

@@ -196,9 +196,9 @@ async fn a_key_is_kept_for_as_long_as_anything_rests_on_it() {
     engine.report(&node).await.unwrap();
     assert!(elsewhere.nodes_behind().await.unwrap().is_empty());
     assert!(engine.nodes_without(id(&new)).await.unwrap().is_empty());
-    let until = world.now().after(engine.policy().login_timeout);
+    let until = world.now().after(engine.config().login_timeout);
     assert_eq!(elsewhere.keeping(id(&old)).await.unwrap(), Some(Keeping::Pending { until }));
-    world.pass(engine.policy().login_timeout.as_secs());
+    world.pass(engine.config().login_timeout.as_secs());
     assert_eq!(elsewhere.keeping(id(&old)).await.unwrap(), Some(Keeping::Needed { states: 1 }));
     reseal(&world).await;
     assert_eq!(elsewhere.keeping(id(&old)).await.unwrap(), None);
@@ -212,7 +212,7 @@ async fn a_node_that_died_may_have_sealed_until_the_end() {
     world.engine.report(&world.engine.start_node("1.0.0")).await.unwrap();
     let died = world.now();
     world.engine.replace_keys(ring(&[&new, &old]));
-    let timeout = world.engine.policy().login_timeout;
+    let timeout = world.engine.config().login_timeout;
     world.clock.pass(LIVE_FOR + Duration::from_secs(1));
     let until = died.after(LIVE_FOR).after(timeout);
     assert_eq!(world.engine.keeping(id(&old)).await.unwrap(), Some(Keeping::Pending { until }));
@@ -243,7 +243,7 @@ async fn one_node_at_a_time_forgets_what_is_over() {
 #[tokio::test]
 async fn events_are_kept_for_as_long_as_the_policy_says() {
     for (keep_events, left) in [(None, 1), (Some(Duration::from_hours(48)), 0)] {
-        let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.keep_events = keep_events);
+        let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.config.keep_events = keep_events);
         let ada = world.user("ada");
         ada.signs_in_with_password().await;
         let events = async || world.store.events(&UserId::new(ada.user.id.as_str()), 9).await.unwrap().len();

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use countersign_engine::{
     Error, Fault, Observer, User,
     advance::{RequestContext, SignIn},
-    core::{Kind, Level, Policy, Refusal, Secret, Session, Timestamp},
+    core::{Config, Kind, Level, Refusal, Secret, Session, Timestamp},
     memory::MemoryStore,
 };
 use countersign_store::SqliteStore;
@@ -231,7 +231,7 @@ async fn wrong_unknown_and_deactivated_are_refused_alike_and_share_the_budget() 
 /// address.
 #[tokio::test]
 async fn t27_an_own_success_resets_nobody_else_s_budget() {
-    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.first_step.per_address = 30);
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.config.first_step.per_address = 30);
     let (mallory, _ada) = (world.user("mallory"), world.user("ada"));
     let looked_at = async |ip: [u8; 4], names: &[&str]| {
         let context = RequestContext { address: Some(IpAddr::from(ip)), ..RequestContext::default() };
@@ -392,7 +392,7 @@ async fn t127_a_login_that_is_over_stays_over_when_login_timeout_is_set_to_more(
     world.engine.sign_out(None, Some(&signed_out.token), &RequestContext::default()).await.unwrap();
     let patient = World::built(world.store.clone(), |parts| {
         (parts.users, parts.clock) = (world.users.clone(), world.clock.clone());
-        parts.policy.login_timeout = Policy::MAX_LOGIN_TTL;
+        parts.config.login_timeout = Config::MAX_LOGIN_TTL;
     });
     for seconds in [601, 3600, 10 * 3600] {
         world.pass(seconds);

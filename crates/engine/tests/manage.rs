@@ -334,7 +334,7 @@ async fn what_happened_is_written_down() {
 #[tokio::test]
 async fn a_setup_at_its_cap_is_over_and_switches_nothing_on() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| {
-        parts.policy.throttle.cap = std::num::NonZeroU32::new(3);
+        parts.config.throttle.cap = std::num::NonZeroU32::new(3);
     });
     let ada = world.user("ada");
     let signed_in = ada.signs_in_with_password().await;
@@ -465,7 +465,7 @@ async fn a_host_s_own_method_counts_like_ours() {
 
 #[tokio::test]
 async fn t120_a_user_has_no_more_devices_than_there_may_be() {
-    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.devices_per_user = 2);
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.config.devices_per_user = 2);
     let ada = world.user("ada");
     let first = ada.sets_up().await;
     ada.makes_backup_codes(&first).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use countersign_engine::{
     BrowserToken, Error,
     advance::{Enrolment, LoginChallenge, RequestContext, SignIn},
-    core::{DeviceName, Kind, Policy, Refusal, sending::EmailRule},
+    core::{Config, DeviceName, Kind, Refusal, sending::EmailRule},
     memory::MemoryStore,
 };
 use countersign_testkit::{Outbox, Person, World, refusal};
@@ -14,14 +14,14 @@ use countersign_testkit::{Outbox, Person, World, refusal};
 const NUMBER: &str = "+31 6 12345658";
 const MAILBOX: &str = "ada@example.org";
 
-fn world(policy: impl FnOnce(&mut Policy)) -> World {
+fn world(config: impl FnOnce(&mut Config)) -> World {
     let outbox = Arc::new(Outbox::default());
     let world = World::built(Arc::new(MemoryStore::default()), |parts| {
         for channel in [Kind::SMS, Kind::EMAIL] {
             parts.gateways.insert(channel, outbox.clone());
         }
-        parts.policy.sending.email = EmailRule::Alone;
-        policy(&mut parts.policy);
+        parts.config.sending.email = EmailRule::Alone;
+        config(&mut parts.config);
     });
     World { outbox, ..world }
 }
@@ -140,15 +140,15 @@ async fn t108_an_owner_who_types_every_code_back_gets_the_twentieth() {
 /// What is verified is given back to user and address up to a ceiling, and to region and money not at all.
 #[tokio::test]
 async fn t107_codes_that_are_typed_back_without_end_meet_a_ceiling() {
-    type Change = fn(&mut Policy);
+    type Change = fn(&mut Config);
     let limits: [(Change, usize); 4] = [
         (|_| {}, 50),
-        (|policy| policy.sending.per_user_ceiling = 30, 30),
-        (|policy| policy.sending.per_region = 25, 25),
+        (|config| config.sending.per_user_ceiling = 30, 30),
+        (|config| config.sending.per_region = 25, 25),
         (
-            |policy| {
-                policy.sending.prices.usual = 100;
-                policy.sending.spend = Some(2200);
+            |config| {
+                config.sending.prices.usual = 100;
+                config.sending.spend = Some(2200);
             },
             22,
         ),
@@ -169,8 +169,8 @@ async fn t107_codes_that_are_typed_back_without_end_meet_a_ceiling() {
 /// So many codes may be good at once: where nothing else limits them, strangers fill half of the places.
 #[tokio::test]
 async fn t107_strangers_leave_places_for_codes_that_are_good_at_once() {
-    let world = world(|policy| {
-        let sending = &mut policy.sending;
+    let world = world(|config| {
+        let sending = &mut config.sending;
         sending.cooldown = std::time::Duration::ZERO;
         for limit in [
             &mut sending.per_user,

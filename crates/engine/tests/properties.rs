@@ -302,7 +302,7 @@ impl Play {
     async fn is_alive(&self, session: &SignedIn) -> bool {
         let row = self.world.store.session(&session.session().key).await.unwrap();
         let user = self.ada_now().await;
-        row.is_some_and(|row| self.world.engine.policy().lifetimes.allow(&row, self.world.now()) && row.stamp == user)
+        row.is_some_and(|row| self.world.engine.config().lifetimes.allow(&row, self.world.now()) && row.stamp == user)
     }
 
     async fn ada_now(&self) -> String {

@@ -68,7 +68,7 @@ async fn when_the_default_device_is_removed_the_next_one_is_the_default() {
 
 #[tokio::test]
 async fn t158_the_only_device_is_replaced_in_one_commit_and_takes_its_sessions_along() {
-    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.policy.devices_per_user = 1);
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.config.devices_per_user = 1);
     let ada = world.user("ada");
     let mine = ada.sets_up().await;
     let other = ada.signs_in(&ada.code()).await.unwrap();
@@ -108,7 +108,7 @@ async fn the_replacement_of_the_default_is_the_default_and_of_another_one_is_not
 #[tokio::test]
 async fn a_device_is_replaced_only_by_one_that_may_be_there_without_it() {
     let world = World::with_every_method_built(Arc::new(MemoryStore::default()), |parts| {
-        parts.policy.sending.email = EmailRule::Beside;
+        parts.config.sending.email = EmailRule::Beside;
     });
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
@@ -137,7 +137,7 @@ async fn a_device_is_replaced_only_by_one_that_may_be_there_without_it() {
 #[tokio::test]
 async fn a_mailbox_that_replaces_a_device_still_has_another_one_beside_it_when_it_is_confirmed() {
     let world = World::with_every_method_built(Arc::new(MemoryStore::default()), |parts| {
-        parts.policy.sending.email = EmailRule::Beside;
+        parts.config.sending.email = EmailRule::Beside;
     });
     let ada = world.user("ada");
     let first = ada.sets_up().await;

@@ -51,8 +51,8 @@ impl Archive {
             for channel in [Kind::SMS, Kind::CALL, Kind::EMAIL] {
                 parts.gateways.insert(channel, self.world.outbox.clone());
             }
-            parts.policy.offered.clone_from(&self.world.engine.policy().offered);
-            parts.policy.sending = self.world.engine.policy().sending.clone();
+            parts.config.offered.clone_from(&self.world.engine.config().offered);
+            parts.config.sending = self.world.engine.config().sending.clone();
         });
         let (clock, outbox) = (self.world.clock.clone(), self.world.outbox.clone());
         World { clock, outbox, ..world }

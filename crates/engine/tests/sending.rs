@@ -236,7 +236,7 @@ async fn to_a_device_that_would_not_listen_nothing_is_sent() {
     let outbox = Arc::new(Outbox::default());
     let world = World::built(Arc::new(MemoryStore::default()), |parts| {
         parts.gateways.insert(Kind::SMS, outbox.clone());
-        parts.policy.throttle = ThrottleRule { cap: NonZeroU32::new(1), ..ThrottleRule::OFF };
+        parts.config.throttle = ThrottleRule { cap: NonZeroU32::new(1), ..ThrottleRule::OFF };
     });
     let world = World { outbox: outbox.clone(), ..world };
     let ada = world.user("ada");

@@ -109,7 +109,7 @@ async fn a_token_ends_at_its_time_and_says_when_it_was_used() {
 #[tokio::test]
 async fn a_token_has_a_limit_in_life_and_in_number() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| {
-        parts.policy.tokens = TokenRule { longest: Duration::from_hours(1), most: 2, ..TokenRule::default() };
+        parts.config.tokens = TokenRule { longest: Duration::from_hours(1), most: 2, ..TokenRule::default() };
     });
     let signed_in = world.user("ada").sets_up().await;
     for seconds in [0, 3601] {

@@ -17,7 +17,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread, time::Durat
 
 use anyhow::{Context as _, Result, ensure};
 use countersign_axum::{Network, Origin, Origins};
-use countersign_engine::core::Policy;
+use countersign_engine::core::Config as CoreConfig;
 use countersign_store::{Database, Opened, StoreError};
 
 use self::gateways::Gateways;
@@ -62,7 +62,7 @@ pub(crate) struct Config {
     /// Whether the configuration file holds a password, in a URL, and is no secret file.
     pub(crate) has_readable_password: bool,
     /// What the rules read; its issuer is the name of the site.
-    pub(crate) policy: Policy,
+    pub(crate) core: CoreConfig,
 }
 
 /// Where browsers reach the site.
@@ -119,7 +119,7 @@ impl Default for Config {
             deux_path: None,
             deux_lenient: false,
             has_readable_password: false,
-            policy: Policy { issuer: "Countersign".into(), ..Policy::default() },
+            core: CoreConfig { issuer: "Countersign".into(), ..CoreConfig::default() },
         }
     }
 }
@@ -197,7 +197,7 @@ impl Config {
 
     /// What is asked of new passwords.
     pub(crate) fn password_rules(&self) -> Rules {
-        Rules { shortest: self.password_minimum, site: self.policy.issuer.clone() }
+        Rules { shortest: self.password_minimum, site: self.core.issuer.clone() }
     }
 
     /// Where browsers reach the site.

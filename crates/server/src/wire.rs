@@ -62,7 +62,7 @@ impl Installation {
         let users = users_of(users, config);
         let gauges = gauges(&engine, &users);
         let mut parts = Parts::new(store, Arc::new(users.clone()), keyring);
-        parts.policy = config.policy.clone();
+        parts.config = config.core.clone();
         parts.session_lookup = Some(Arc::new(users.table.clone()));
         let message_texts = gateways::equip(&mut parts, config).context("could not use the settings")?;
         if config.metrics_bind.is_some() {

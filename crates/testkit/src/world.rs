@@ -55,8 +55,8 @@ impl World {
                 parts.gateways.insert(channel, outbox.clone());
             }
             parts.validator = Some(validator.clone());
-            parts.policy.sending.email = EmailRule::Alone;
-            parts.policy.offered = vec![Kind::TOTP, Kind::HOTP, Kind::SMS, Kind::CALL, Kind::EMAIL, Kind::YUBIKEY];
+            parts.config.sending.email = EmailRule::Alone;
+            parts.config.offered = vec![Kind::TOTP, Kind::HOTP, Kind::SMS, Kind::CALL, Kind::EMAIL, Kind::YUBIKEY];
             change(parts);
         });
         Self { outbox, validator, ..world }
@@ -69,11 +69,11 @@ impl World {
         let random = Arc::new(SeededRandom::new(1));
         let keyring = Keyring::parse(&Keyring::new_line(1, &*random)).expect("a new line is a keyring");
         let mut parts = Parts { clock: clock.clone(), random, ..Parts::new(store, users.clone(), keyring) };
-        parts.policy.issuer = "Countersign".into();
+        parts.config.issuer = "Countersign".into();
         change(&mut parts);
         Self {
             store: parts.store.clone(),
-            engine: Engine::new(parts).expect("a policy that can be used"),
+            engine: Engine::new(parts).expect("a config that can be used"),
             clock,
             users,
             outbox: Arc::default(),

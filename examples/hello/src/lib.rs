@@ -28,7 +28,7 @@ pub fn app(people: People, folder: &Path, port: u16) -> anyhow::Result<(Router, 
     SqliteStore::migrate(&database)?;
     let store = SqliteStore::open(&database)?;
     let mut parts = Parts::new(Arc::new(store), Arc::new(people), keyring(&folder.join("key"))?);
-    parts.policy.issuer = "Hello".into();
+    parts.config.issuer = "Hello".into();
     let engine = Engine::new(parts)?;
     let settings =
         Settings { mount: "/sign-in".into(), home: "/vault".into(), ..Settings::new(Origins::Loopback { port }) };

@@ -29,7 +29,7 @@ use tokio::{
 
 /// Nobody says more than this, in bytes, from beginning to end.
 const MAX_SIZE: u64 = 4096;
-/// Nobody takes longer than this. The login itself may end earlier: `Policy::login_timeout`.
+/// Nobody takes longer than this. The login itself may end earlier: `Config::login_timeout`.
 const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Answers whoever connects, for as long as that is possible.

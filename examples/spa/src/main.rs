@@ -11,7 +11,7 @@ async fn main() -> anyhow::Result<()> {
     let ada = Ada::with("correct horse battery")?;
     let keyring = Keyring::parse(&Keyring::new_line(1, &OsRandom))?;
     let mut parts = Parts::new(Arc::new(MemoryStore::default()), Arc::new(ada), keyring);
-    parts.policy.issuer = "The vault".into();
+    parts.config.issuer = "The vault".into();
     parts.gateways.insert(Kind::SMS, Arc::new(Terminal));
     let app = app(Engine::new(parts)?, 3000)?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;

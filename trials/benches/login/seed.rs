@@ -112,7 +112,7 @@ fn user(row: UserRow) -> User {
 pub(crate) fn engine(place: &Place, clock: Arc<dyn Clock>) -> Engine {
     let keyring = Keyring::parse(&fs::read_to_string(&place.key).unwrap()).unwrap();
     let mut parts = Parts::new(place.store.clone(), Arc::new(Everybody(place.users.clone())), keyring);
-    parts.policy.issuer = "Bench".into();
+    parts.config.issuer = "Bench".into();
     Engine::new(Parts { clock, ..parts }).unwrap()
 }
 

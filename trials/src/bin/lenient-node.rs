@@ -23,10 +23,10 @@ async fn main() {
     users.add(&name, &password);
     let keyring = Keyring::parse(&fs::read_to_string(key_file).unwrap()).unwrap();
     let mut parts = Parts::new(Arc::new(store), Arc::new(users), keyring);
-    parts.policy.issuer = "Lenient".into();
-    parts.policy.throttle = ThrottleRule::OFF;
-    parts.policy.first_step.per_account = u32::MAX;
-    parts.policy.first_step.rate_per_ip = 0;
+    parts.config.issuer = "Lenient".into();
+    parts.config.throttle = ThrottleRule::OFF;
+    parts.config.first_step.per_account = u32::MAX;
+    parts.config.first_step.rate_per_ip = 0;
     let settings = Settings::new(Origins::Public(public_url.parse().unwrap()));
     let pages = Countersign::new(Engine::new(parts).unwrap(), settings).unwrap().routes();
     let app = Router::new().route("/healthz", get(async || StatusCode::NO_CONTENT)).merge(pages);

@@ -105,7 +105,7 @@ async fn said(
     };
     match said {
         Ok(words) => words,
-        Err(Error::Refused(_)) => app.goodbye(&engine.policy().issuer, language),
+        Err(Error::Refused(_)) => app.goodbye(&engine.config().issuer, language),
         Err(Error::Faulted(fault)) => Err(fault),
     }
 }

@@ -50,8 +50,8 @@ async fn t8_a_member_nobody_asked_for_decides_nothing() {
     // No limit refuses an answer before it is checked.
     let site = Site::built(
         |parts| {
-            parts.policy.throttle = ThrottleRule::OFF;
-            let limits = &mut parts.policy.first_step;
+            parts.config.throttle = ThrottleRule::OFF;
+            let limits = &mut parts.config.first_step;
             (limits.per_account, limits.per_address) = (u32::MAX, u32::MAX);
         },
         |_| {},

@@ -121,8 +121,8 @@ async fn the_description_for_people_needs_nothing_from_elsewhere() {
     let page = browser.get("/api/v1/reference").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
-    let policy = page.headers["content-security-policy"].to_str().unwrap();
-    assert!(policy.starts_with("default-src 'none'") && !policy.contains("script"), "{policy}");
+    let config = page.headers["content-security-config"].to_str().unwrap();
+    assert!(config.starts_with("default-src 'none'") && !config.contains("script"), "{config}");
     assert!(!page.says("<script") && !page.says("://"), "{}", page.body);
     for said in ["POST &#x2f;api&#x2f;v1&#x2f;login&#x2f;answer", "attempt-over", "csrf-token", "DeviceDocument"] {
         assert!(page.says(said), "{said}: {}", page.body);

@@ -112,7 +112,7 @@ fn every_route_is_in_the_inventory_and_every_line_of_it_is_a_route() {
         for channel in [Kind::SMS, Kind::CALL, Kind::EMAIL] {
             parts.gateways.insert(channel, outbox.clone());
         }
-        parts.policy.sending.email = EmailRule::Alone;
+        parts.config.sending.email = EmailRule::Alone;
         parts.voice_callbacks = Some(Arc::new(Machine));
     });
     let settings = Settings { deux: Some(Deux::default()), ..Settings::new(Origins::Loopback { port: 8000 }) };
@@ -265,9 +265,9 @@ fn patient() -> Site {
     Site::built(
         |parts| {
             parts.voice_callbacks = Some(Arc::new(Machine));
-            parts.policy.throttle = ThrottleRule::OFF;
-            parts.policy.first_step.per_account = u32::MAX;
-            parts.policy.first_step.per_address = u32::MAX;
+            parts.config.throttle = ThrottleRule::OFF;
+            parts.config.first_step.per_account = u32::MAX;
+            parts.config.first_step.per_address = u32::MAX;
         },
         // The weakest that it may be.
         |settings| settings.deux = Some(Deux { lenient: true, ..Deux::default() }),
@@ -326,7 +326,7 @@ async fn t9_no_path_opens_for_a_user_who_was_deactivated_meanwhile() {
 async fn t9_no_path_opens_for_a_user_whose_every_device_is_disabled() {
     for path in inventory().keys() {
         let site = Site::built(
-            |parts| parts.policy.throttle = ThrottleRule { cap: NonZeroU32::new(1), ..ThrottleRule::OFF },
+            |parts| parts.config.throttle = ThrottleRule { cap: NonZeroU32::new(1), ..ThrottleRule::OFF },
             |_| {},
         );
         let ada = signed_out(&site).await;

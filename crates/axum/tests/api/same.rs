@@ -354,7 +354,7 @@ async fn t10_every_deed_on_factors_is_refused_to_a_session_that_proved_too_littl
 /// T133: there is one setting, so the name in an authenticator app is the one that the person has seen on the page.
 #[tokio::test]
 async fn t133_pages_and_authenticator_apps_show_one_name() {
-    let site = Site::built(|parts| parts.policy.issuer = "Analytical Engines".into(), |_| {});
+    let site = Site::built(|parts| parts.config.issuer = "Analytical Engines".into(), |_| {});
     let page = site.browser().get("/account/login").await;
     assert!(page.says("Analytical Engines</title>"), "{}", page.body);
     let ada = site.newcomer("ada").await;

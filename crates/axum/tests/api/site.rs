@@ -36,9 +36,9 @@ impl Site {
             for channel in [Kind::SMS, Kind::CALL, Kind::EMAIL] {
                 made.gateways.insert(channel, carried.clone());
             }
-            made.policy.sending.email = EmailRule::Alone;
+            made.config.sending.email = EmailRule::Alone;
             // Time stands still, so everything comes within the same ten seconds.
-            made.policy.first_step.rate_per_ip = 0;
+            made.config.first_step.rate_per_ip = 0;
             parts(made);
         });
         let deux = Some(Deux::default());

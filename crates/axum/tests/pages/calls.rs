@@ -59,7 +59,7 @@ async fn calling() -> (Site, Message) {
     let world = World::built(Arc::new(MemoryStore::default()), move |parts| {
         parts.gateways.insert(Kind::CALL, carried);
         parts.voice_callbacks = Some(Arc::new(Machine));
-        parts.policy.offered = vec![Kind::TOTP, Kind::CALL];
+        parts.config.offered = vec![Kind::TOTP, Kind::CALL];
     });
     let world = World { outbox, ..world };
     let origin = "https://id.example.org".parse().unwrap();

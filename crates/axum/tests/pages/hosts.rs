@@ -27,7 +27,7 @@ async fn a_request_for_another_site_gets_nothing() {
             let expected =
                 if path == "/account/nothing" && status == StatusCode::OK { StatusCode::NOT_FOUND } else { status };
             assert_eq!(page.status, expected, "{host:?} {path}");
-            assert!(page.headers.contains_key("content-security-policy"));
+            assert!(page.headers.contains_key("content-security-config"));
             assert!(
                 !page.says("evil")
                     && !page.headers.values().any(|value| value.as_bytes().windows(4).any(|part| part == b"evil"))
@@ -185,7 +185,7 @@ async fn no_next_leaves_the_site_at_any_door() {
 /// T30: forged forwarding headers from a peer that is not listed change nothing.
 #[tokio::test]
 async fn t30_failures_count_against_the_peer_and_not_against_what_it_says() {
-    let site = Site::built(|parts| parts.policy.first_step.per_address = 3, |_| {});
+    let site = Site::built(|parts| parts.config.first_step.per_address = 3, |_| {});
     let mut browser = site.browser();
     let form = browser.get("/account/login").await.form_with("password");
     let mut statuses = vec![];
@@ -195,7 +195,7 @@ async fn t30_failures_count_against_the_peer_and_not_against_what_it_says() {
     }
     assert_eq!(statuses, [422, 422, 422, 429, 429]);
     let proxied = Site::built(
-        |parts| parts.policy.first_step.per_address = 1,
+        |parts| parts.config.first_step.per_address = 1,
         |settings| settings.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()],
     );
     let mut browser = proxied.browser();

@@ -39,7 +39,7 @@ fn is_harmless(path: &str, page: &Page) {
 #[tokio::test]
 async fn t40_no_name_is_anything_but_a_name() {
     for hostile in HOSTILE {
-        let site = Site::built(|parts| parts.policy.issuer = hostile.replace(|c: char| c > '\u{2000}', ""), |_| {});
+        let site = Site::built(|parts| parts.config.issuer = hostile.replace(|c: char| c > '\u{2000}', ""), |_| {});
         let mut guest = site.newcomer(&hostile.to_lowercase()).await;
         let page = guest.browser.get("/account/two-factor/setup").await;
         is_harmless("setup", &page);

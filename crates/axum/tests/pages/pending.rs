@@ -150,7 +150,7 @@ async fn a_login_times_out_and_says_so() {
 
 #[tokio::test]
 async fn a_user_whose_every_device_is_disabled_is_told_and_not_let_in() {
-    let site = Site::built(|parts| parts.policy.throttle.cap = std::num::NonZeroU32::new(2), |_| {});
+    let site = Site::built(|parts| parts.config.throttle.cap = std::num::NonZeroU32::new(2), |_| {});
     let mut ada = site.halfway("ada").await;
     let wrong = ada.person.wrong_code();
     ada.answers(&wrong).await;

@@ -6,7 +6,7 @@
 //! it rests on, and whoever acts on it commits that version.
 
 use crate::{
-    Device, DeviceId, Factors, Kind, Level, Policy, Refusal, Session, Status, Timestamp, method::Methods,
+    Config, Device, DeviceId, Factors, Kind, Level, Refusal, Session, Status, Timestamp, method::Methods,
     sending::EmailRule,
 };
 
@@ -14,29 +14,29 @@ use crate::{
 pub fn may_change<S>(
     session: &Session,
     factors: &Factors<S>,
-    policy: &Policy,
+    config: &Config,
     methods: &Methods,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     if factors.enabled() {
-        let surely = session.level >= factors.level(methods) && session.proved_within(policy.recent, now);
+        let surely = session.level >= factors.level(methods) && session.proved_within(config.recent, now);
         return if surely { Ok(()) } else { Err(Refusal::VerificationNeeded) };
     }
-    if session.signed_in_within(policy.recent, now) { Ok(()) } else { Err(Refusal::PasswordNeeded) }
+    if session.signed_in_within(config.recent, now) { Ok(()) } else { Err(Refusal::PasswordNeeded) }
 }
 
 /// Whether this session may act on factors that must exist: making backup codes, removing, disabling.
 pub fn may_use<S>(
     session: &Session,
     factors: &Factors<S>,
-    policy: &Policy,
+    config: &Config,
     methods: &Methods,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     if !factors.enabled() {
         return Err(Refusal::NotEnabled);
     }
-    may_change(session, factors, policy, methods, now)
+    may_change(session, factors, config, methods, now)
 }
 
 /// The same for a session whose token cannot be replaced when it proves a device, and whose level therefore stays: it may act on
@@ -44,42 +44,42 @@ pub fn may_use<S>(
 pub fn may_use_in_place<S>(
     session: &Session,
     factors: &Factors<S>,
-    policy: &Policy,
+    config: &Config,
     methods: &Methods,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let usable = may_use(session, factors, policy, methods, now);
+    let usable = may_use(session, factors, config, methods, now);
     let by = session.device.as_ref().and_then(|device| factors.device(device)).filter(|device| device.is_active());
     let is_enough = by.is_some_and(|device| methods.level(&device.kind) >= factors.level(methods));
     match usable {
-        Err(Refusal::VerificationNeeded) if is_enough && session.proved_within(policy.recent, now) => Ok(()),
+        Err(Refusal::VerificationNeeded) if is_enough && session.proved_within(config.recent, now) => Ok(()),
         usable => usable,
     }
 }
 
 /// Whether a device of this kind may join these factors: a mailbox, where it may not be the only one, needs one that counts.
-pub fn may_join<S>(kind: &Kind, factors: &Factors<S>, policy: &Policy) -> bool {
+pub fn may_join<S>(kind: &Kind, factors: &Factors<S>, config: &Config) -> bool {
     *kind != Kind::EMAIL
-        || match policy.sending.email {
+        || match config.sending.email {
             EmailRule::Off => false,
             EmailRule::Alone => true,
             EmailRule::Beside => {
-                factors.devices.iter().any(|device| device.is_active() && stands_alone(&device.kind, policy))
+                factors.devices.iter().any(|device| device.is_active() && stands_alone(&device.kind, config))
             }
         }
 }
 
 /// Whether one device more may be confirmed beside these. Devices that failures have disabled count; those that are not proved
 /// yet and backup codes do not: the codes are one set, and the way back in.
-pub fn room<S>(factors: &Factors<S>, policy: &Policy) -> Result<(), Refusal> {
+pub fn room<S>(factors: &Factors<S>, config: &Config) -> Result<(), Refusal> {
     let count = u32::try_from(factors.devices.iter().filter(|device| is_set_up(device)).count()).unwrap_or(u32::MAX);
-    let most = policy.devices_per_user;
+    let most = config.devices_per_user;
     if count < most { Ok(()) } else { Err(Refusal::TooManyDevices { most }) }
 }
 
 /// Whether a device of this kind may be a user's only one.
-fn stands_alone(kind: &Kind, policy: &Policy) -> bool {
-    !kind.is_fallback() && (*kind != Kind::EMAIL || policy.sending.email == EmailRule::Alone)
+fn stands_alone(kind: &Kind, config: &Config) -> bool {
+    !kind.is_fallback() && (*kind != Kind::EMAIL || config.sending.email == EmailRule::Alone)
 }
 
 /// The confirmed device of this id that another one may take the place of. Backup codes are renewed, not replaced.
@@ -93,15 +93,15 @@ fn is_set_up<S>(device: &Device<S>) -> bool {
 }
 
 /// Whether this device may go: not if it is the last one that keeps two-factor authentication on.
-pub fn may_remove<S>(factors: &Factors<S>, device: &DeviceId, policy: &Policy) -> Result<(), Refusal> {
+pub fn may_remove<S>(factors: &Factors<S>, device: &DeviceId, config: &Config) -> Result<(), Refusal> {
     let known = factors.device(device).filter(|device| device.status != Status::Enrolling);
     let known = known.ok_or(Refusal::DeviceUnknown)?;
     let others = factors.devices.iter().filter(|other| is_set_up(other) && other.id != known.id).count();
     let another = factors
         .devices
         .iter()
-        .any(|other| other.is_active() && stands_alone(&other.kind, policy) && other.id != known.id);
-    if another || !stands_alone(&known.kind, policy) { Ok(()) } else { Err(Refusal::LastDevice { others }) }
+        .any(|other| other.is_active() && stands_alone(&other.kind, config) && other.id != known.id);
+    if another || !stands_alone(&known.kind, config) { Ok(()) } else { Err(Refusal::LastDevice { others }) }
 }
 
 /// Whether the password, proved again in a session, is all that its user can prove. A user with a second factor proves that.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Check;
 use crate::{
-    Address, AttemptId, BudgetChange, Change, DeliveryChange, DeliveryId, Policy, Secret, Timestamp,
+    Address, AttemptId, BudgetChange, Change, Config, DeliveryChange, DeliveryId, Secret, Timestamp,
     flow::Purpose,
     mark::{Mark, Marks},
     otp::{Code, Digits},
@@ -61,7 +61,7 @@ pub struct SentCode {
 impl SentCode {
     /// Whether the code is not over, and was not made by a clock that was ahead.
     fn is_good(&self, now: Timestamp) -> bool {
-        self.until > now && self.until.is_credible_end(Policy::MAX_CODE_TTL, now)
+        self.until > now && self.until.is_credible_end(Config::MAX_CODE_TTL, now)
     }
 
     /// Whether every sign-in may use the code: it was sent for one, by a clock that was not ahead. In its own attempt the moment of

@@ -6,7 +6,7 @@
 //! files. The folder is read once, when the [`Countersign`](crate::Countersign) is made; what does not parse is an error
 //! there and then.
 //!
-//! Every template finds `site` (`name`, which is [`Policy::issuer`](crate::engine::core::Policy::issuer), `home`, `language`,
+//! Every template finds `site` (`name`, which is [`Config::issuer`](crate::engine::core::Config::issuer), `home`, `language`,
 //! `direction`), `paths` (the address of each page), `assets` (the address of each file), `user` (`name`, `level`, and
 //! `sign_out` for the form that signs out; nothing when nobody is signed in), `problem` and `why`. Everything is escaped; what
 //! a person has typed goes through the filter `typed`, which keeps a name from turning the page around. `moment` and

@@ -10,7 +10,7 @@
 //! | `countersign-notice` | a word of a fixed list: what the next page says once, such as that a password was changed | that page, or 10 minutes |
 //!
 //! By https each name begins with `__Host-` and the cookie is `Secure`; all are `HttpOnly`. The server keeps the limits, not
-//! the browser; they are in [`Policy`](crate::engine::core::Policy). A session has a new id after every proof: after signing
+//! the browser; they are in [`Config`](crate::engine::core::Config). A session has a new id after every proof: after signing
 //! in, after proving a device again, after setting one up, after a change of password, and after new backup codes if the old
 //! ones had verified it. It ends by signing out, by a change of password anywhere, when its user is deactivated, when
 //! two-factor authentication is switched on or off elsewhere, when the device or the backup codes that had verified it are

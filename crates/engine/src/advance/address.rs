@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use countersign_core::{Timestamp, policy::FirstStepRule};
+use countersign_core::{Timestamp, config::FirstStepRule};
 
 const MAX_COUNT: usize = 100_000;
 

@@ -146,9 +146,9 @@ impl Engine {
         now: Timestamp,
     ) -> (ClientTokens, Vec<Change>) {
         let (access, refresh) = (ProgramToken::draw(self.random()), ProgramToken::draw(self.random()));
-        let lifetimes = &self.policy().lifetimes;
+        let lifetimes = &self.config().lifetimes;
         let used = Session { last_seen: now, ..session.clone() };
-        let expires = now.after(self.policy().tokens.access).min(lifetimes.end(&used));
+        let expires = now.after(self.config().tokens.access).min(lifetimes.end(&used));
         let end = session.created.after(lifetimes.of(session.level).absolute);
         let row = |token: &ProgramToken, kind, scopes: &Scopes, expires| Token {
             id: TokenId::clone(&self.new_id()),

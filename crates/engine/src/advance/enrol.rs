@@ -68,12 +68,12 @@ impl Engine {
 
     /// The methods that are set up here and may join these factors.
     fn joining(&self, factors: &Factors<Sealed>) -> Vec<Kind> {
-        let offered = self.policy().offered.iter().filter(|kind| match kind {
+        let offered = self.config().offered.iter().filter(|kind| match kind {
             kind if kind.is_delivered() => self.gateway(kind).is_some(),
             kind if **kind == Kind::YUBIKEY => self.validator().is_some(),
             kind => [Kind::TOTP, Kind::HOTP].contains(kind),
         });
-        offered.filter(|kind| manage::may_join(kind, factors, self.policy())).cloned().collect()
+        offered.filter(|kind| manage::may_join(kind, factors, self.config())).cloned().collect()
     }
 
     /// Begins: draws a secret, or takes an address and sends the first code there, and writes a device that counts for
@@ -140,7 +140,7 @@ impl Engine {
             if !self.joining(&staying).contains(&kind) {
                 return Err(Refusal::MethodUnknown.into());
             }
-            manage::room(&staying, self.policy())?;
+            manage::room(&staying, self.config())?;
             self.stands(signed_in.session()).await?;
             let device = if let Some(device) = fresh.take() {
                 device
@@ -150,7 +150,7 @@ impl Engine {
                 device.state.setup_session = Some(signed_in.session().key.clone());
                 device
             };
-            let mut changes = stale(&factors, self.policy().login_timeout, now);
+            let mut changes = stale(&factors, self.config().login_timeout, now);
             changes.extend([
                 Change::Session(SessionChange::Require(signed_in.session().key.clone())),
                 Change::Device(DeviceChange::Add(device.clone())),
@@ -203,7 +203,7 @@ impl Engine {
             device: DeviceView::new(&device, &factors, looking),
             typed_address: SetupView::typed_address(&device),
             replaces: replaced.map(|device| device.name.clone()),
-            until: attempt.end(self.policy().login_timeout),
+            until: attempt.end(self.config().login_timeout),
         })
     }
 
@@ -236,7 +236,7 @@ impl Engine {
 
     /// What an app has to be given to become this device.
     fn setup_key(&self, device: &Device, account: &str) -> Option<SetupKey> {
-        let issuer = &self.policy().issuer;
+        let issuer = &self.config().issuer;
         let (key, uri) = match &device.state.state {
             State::Totp(state) => {
                 let uri = Otpauth { key: &state.key, totp: state.totp(), issuer, account, image: None };
@@ -278,10 +278,10 @@ impl Engine {
                 permit: &|factors, now| {
                     self.may_change(old, factors, now)?;
                     let staying = staying(factors, attempt.replaces.as_ref());
-                    manage::room(&staying, self.policy())?;
+                    manage::room(&staying, self.config())?;
                     let id = attempt.device.as_ref().ok_or(Refusal::AttemptOver)?;
                     // Asked again: the device that a mailbox was to stand beside may be gone.
-                    if factors.device(id).is_some_and(|new| !manage::may_join(&new.kind, &staying, self.policy())) {
+                    if factors.device(id).is_some_and(|new| !manage::may_join(&new.kind, &staying, self.config())) {
                         return Err(Refusal::MethodUnknown);
                     }
                     Ok(id.clone())

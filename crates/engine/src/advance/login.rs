@@ -117,7 +117,7 @@ impl Engine {
         let standing = self.browser(user, context).await?.standing();
         let looking = self.looking(standing, Some(attempt), attempt.started);
         let view = ChallengeView::at_login(device, factors, looking);
-        let (until, next) = (attempt.end(self.policy().login_timeout), attempt.next.clone());
+        let (until, next) = (attempt.end(self.config().login_timeout), attempt.next.clone());
         Ok(SignIn::Pending(LoginChallenge { token, view, until, next, unsent: None }))
     }
 
@@ -171,7 +171,7 @@ impl Engine {
         let standing = self.browser(&user, context).await?.standing();
         let looking = self.looking(standing, Some(&attempt), self.now());
         let view = ChallengeView::at_login(device, &factors, looking);
-        let until = attempt.end(self.policy().login_timeout);
+        let until = attempt.end(self.config().login_timeout);
         Ok(LoginChallenge { token: token.clone(), view, until, next: attempt.next, unsent: None })
     }
 
@@ -276,7 +276,7 @@ impl Engine {
     /// The user that a login attempt is for, if both are alive.
     async fn user_of(&self, attempt: &Attempt) -> Result<User, Error> {
         let user = self.users().by_id(&attempt.user).await?.filter(|user| user.active).ok_or(Refusal::AttemptOver)?;
-        attempt.check(self.now(), self.policy().login_timeout, &user.stamp, None)?;
+        attempt.check(self.now(), self.config().login_timeout, &user.stamp, None)?;
         Ok(user)
     }
 }

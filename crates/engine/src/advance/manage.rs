@@ -143,7 +143,7 @@ impl Engine {
         let (user, own) = (signed_in.user(), signed_in.session());
         self.settle(user, Precondition::Run(&attempt, own), |factors, now| {
             self.may_use(own, &factors, now)?;
-            manage::may_remove(&self.usable(&factors, device, now)?, device, self.policy())?;
+            manage::may_remove(&self.usable(&factors, device, now)?, device, self.config())?;
             let known = factors.device(device).ok_or(Refusal::DeviceUnknown)?;
             let removed = removed(known, event(EventKind::DeviceRemoved, &attempt, context, now));
             let preferred = factors.default_without(device);

@@ -134,15 +134,15 @@ impl Engine {
                 device: &device,
                 attempt: &attempt.id,
                 purpose: attempt.purpose,
-                rule: &self.policy().sending,
+                rule: &self.config().sending,
                 admission: Admission {
-                    rule: &self.policy().throttle,
+                    rule: &self.config().throttle,
                     standing,
-                    another_disabled: factors.another_disabled(&device.id, &self.policy().throttle),
+                    another_disabled: factors.another_disabled(&device.id, &self.config().throttle),
                 },
                 address_tag: &tag,
             };
-            let code = Code::draw(self.draw(), self.policy().sending.digits);
+            let code = Code::draw(self.draw(), self.config().sending.digits);
             let Posted { mut changes, device, challenge } = sending::send(case, code, self.new_id(), now)?;
             changes.extend(attempt.session.clone().map(SessionChange::Require).map(Change::Session));
             match self.commit(&Batch::new(changes)).await?.written() {
@@ -176,9 +176,9 @@ impl Engine {
             to: state.to.clone(),
             code: Secret::new(challenge.code.as_str()),
             until: challenge.until,
-            lifetime: self.policy().sending.lifetime,
-            minutes: self.policy().sending.lifetime.as_secs().div_ceil(60),
-            site: self.policy().issuer.clone(),
+            lifetime: self.config().sending.lifetime,
+            minutes: self.config().sending.lifetime.as_secs().div_ceil(60),
+            site: self.config().issuer.clone(),
             language: context.language.clone(),
             call,
         })
@@ -273,7 +273,7 @@ pub struct Spoken {
 impl Engine {
     /// Who calls, for the first words of a call; refused unless its code is still good.
     pub async fn greet_call(&self, call: &crate::CallToken) -> Result<String, Error> {
-        self.called(call).await.map(|_| self.policy().issuer.clone())
+        self.called(call).await.map(|_| self.config().issuer.clone())
     }
 
     /// The digits of a call, once: whoever has them read out has used the call up.
@@ -283,7 +283,7 @@ impl Engine {
         let spend = Change::Attempt(AttemptChange::Close { attempt: spoken, until: challenge.until });
         match self.commit(&Batch::new(vec![spend])).await?.written() {
             Written::Done => {
-                Ok(Spoken { code: Secret::new(challenge.code.as_str()), site: self.policy().issuer.clone() })
+                Ok(Spoken { code: Secret::new(challenge.code.as_str()), site: self.config().issuer.clone() })
             }
             _ => Err(Refusal::AttemptOver.into()),
         }

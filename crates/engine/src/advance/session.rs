@@ -13,7 +13,7 @@ use crate::{Engine, Error, SignedIn, verify::Precondition};
 impl Engine {
     /// The user's running sessions, the one used last first.
     pub async fn sessions(&self, signed_in: &SignedIn) -> Result<Vec<SessionView>, Error> {
-        let (here, lifetimes) = (&signed_in.session().key, &self.policy().lifetimes);
+        let (here, lifetimes) = (&signed_in.session().key, &self.config().lifetimes);
         let sessions = self.running_sessions(signed_in).await?;
         Ok(sessions.iter().map(|session| SessionView::new(session, here, lifetimes)).collect())
     }
@@ -63,7 +63,7 @@ impl Engine {
     async fn running_sessions(&self, signed_in: &SignedIn) -> Result<Vec<Session>, Error> {
         let (user, now) = (signed_in.user(), self.now());
         let mut sessions = self.store().sessions(&user.id).await?;
-        sessions.retain(|session| session.stamp == user.stamp && self.policy().lifetimes.allow(session, now));
+        sessions.retain(|session| session.stamp == user.stamp && self.config().lifetimes.allow(session, now));
         Ok(sessions)
     }
 }

@@ -75,7 +75,7 @@ impl Engine {
         let looking = self.looking(Standing::InSession, Some(attempt), self.now());
         let mut view = ChallengeView::in_session(device, factors, looking);
         view.others.retain(|other| factors.device(&other.id).is_some_and(|other| required.includes(other, factors)));
-        let until = attempt.end(self.policy().login_timeout);
+        let until = attempt.end(self.config().login_timeout);
         Ok(LoginChallenge { token, view, until, next: None, unsent: None })
     }
 
@@ -86,7 +86,7 @@ impl Engine {
 
     /// Refuses a session that has lasted so long that what came of it would be over.
     pub(super) fn may_step_up(&self, session: &Session, now: Timestamp) -> Result<(), Refusal> {
-        let end = session.signed_in.after(self.policy().lifetimes.aal2.absolute);
+        let end = session.signed_in.after(self.config().lifetimes.aal2.absolute);
         if now < end { Ok(()) } else { Err(Refusal::SignInNeeded) }
     }
 

@@ -46,7 +46,7 @@ impl Engine {
         new: NewToken,
         context: &RequestContext,
     ) -> Result<(ProgramToken, TokenView), Error> {
-        let (user, session, rule) = (signed_in.user(), signed_in.session(), self.policy().tokens);
+        let (user, session, rule) = (signed_in.user(), signed_in.session(), self.config().tokens);
         let (token, id) = (ProgramToken::draw(self.random()), self.new_id());
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {

@@ -126,15 +126,15 @@ impl Course {
                 parts.gateways.insert(channel, world.outbox.clone());
             }
             parts.validator = Some(world.validator.clone());
-            parts.policy.offered.clone_from(&world.engine.policy().offered);
-            parts.policy.first_step = world.engine.policy().first_step;
-            parts.policy.devices_per_user = world.engine.policy().devices_per_user;
-            parts.policy.throttle = throttle;
+            parts.config.offered.clone_from(&world.engine.config().offered);
+            parts.config.first_step = world.engine.config().first_step;
+            parts.config.devices_per_user = world.engine.config().devices_per_user;
+            parts.config.throttle = throttle;
         })
     }
 }
 
 /// Racers give the right password as often as they are many, and finish later, or never.
 pub(crate) fn in_earnest(parts: &mut Parts) {
-    parts.policy.first_step.per_account = 1000;
+    parts.config.first_step.per_account = 1000;
 }

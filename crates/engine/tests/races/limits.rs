@@ -75,7 +75,7 @@ async fn t120_of_64_setups_begun_at_once_eight_run() {
 #[tokio::test]
 async fn t120_of_two_last_devices_confirmed_at_once_one_joins() {
     for course in Course::careful().await {
-        let world = World::built(course.rows.clone(), |parts| parts.policy.devices_per_user = 2);
+        let world = World::built(course.rows.clone(), |parts| parts.config.devices_per_user = 2);
         let ada = world.user("ada");
         ada.sets_up().await;
         let mut setups = vec![];

@@ -128,8 +128,8 @@ async fn t107_of_63_codes_a_stranger_asks_for_at_once_some_are_sent_and_the_owne
             parts.users = world.users.clone();
             parts.clock = world.clock.clone();
             parts.gateways.insert(Kind::SMS, world.outbox.clone());
-            parts.policy.throttle = ThrottleRule::OFF;
-            parts.policy.sending.cooldown = Duration::ZERO;
+            parts.config.throttle = ThrottleRule::OFF;
+            parts.config.sending.cooldown = Duration::ZERO;
         });
         let engine = gated.engine.clone();
         let outcomes = all_at_once(RACERS, move |number| {

@@ -189,8 +189,8 @@ proptest! {
         runtime.block_on(async {
             let world = World::built(std::sync::Arc::new(countersign_engine::memory::MemoryStore::default()), |parts| {
                 // Delays would keep failures from being counted, and passwords from being looked at.
-                parts.policy.throttle = countersign_engine::core::throttle::ThrottleRule::OFF;
-                parts.policy.first_step.per_account = 1000;
+                parts.config.throttle = countersign_engine::core::throttle::ThrottleRule::OFF;
+                parts.config.first_step.per_account = 1000;
             });
             let ada = world.user("ada");
             ada.sets_up().await;

@@ -91,7 +91,7 @@ fn everything() -> Config {
     let mut config = Config::default();
     let log = Some(Carrier::Log);
     config.gateways = Gateways { sms: log, call: log, email: log, allow_log: true, ..Gateways::default() };
-    config.policy.sending.email = EmailRule::Beside;
+    config.core.sending.email = EmailRule::Beside;
     config
 }
 

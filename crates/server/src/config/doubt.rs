@@ -80,11 +80,11 @@ impl Config {
                  127.0.0.1, or let a firewall keep everybody away but the one that collects them",
             ),
             (
-                self.policy.throttle.factor.is_zero(),
+                self.core.throttle.factor.is_zero(),
                 "throttle_factor is 0: nothing slows down whoever guesses codes; set it to 1s",
             ),
             (
-                self.policy.throttle.ceiling.is_zero() && !self.policy.throttle.factor.is_zero(),
+                self.core.throttle.ceiling.is_zero() && !self.core.throttle.factor.is_zero(),
                 "throttle_ceiling is 0: throttle_factor does nothing, and nothing slows down whoever guesses codes; set it to \
                  15m",
             ),
@@ -96,7 +96,7 @@ impl Config {
     }
 
     fn email_doubts(&self) -> Vec<&'static str> {
-        let off = self.policy.sending.email == EmailRule::Off;
+        let off = self.core.sending.email == EmailRule::Off;
         that_hold([
             (
                 off && self.gateways.email.is_some(),
@@ -116,8 +116,8 @@ impl Config {
         let gateways = &self.gateways;
         let uses = |carrier| [gateways.sms, gateways.call, gateways.email].contains(&Some(carrier));
         let (twilio, smtp, webhook) = (&gateways.twilio, &gateways.smtp, &gateways.webhook);
-        let explicit = self.policy.offered != Self::default().policy.offered;
-        let offers = |kind: Kind| explicit && self.policy.offered.contains(&kind);
+        let explicit = self.core.offered != Self::default().core.offered;
+        let offers = |kind: Kind| explicit && self.core.offered.contains(&kind);
         that_hold([
             (
                 [&twilio.account, &twilio.api_key, &twilio.from, &twilio.messaging_service, &twilio.url]
@@ -164,7 +164,7 @@ impl Config {
                 "methods has call, and call_gateway is not set: nobody can set it up; set call_gateway, or take call out",
             ),
             (
-                offers(Kind::EMAIL) && self.policy.sending.email == EmailRule::Off,
+                offers(Kind::EMAIL) && self.core.sending.email == EmailRule::Off,
                 "methods has email, and email_codes is off: nobody can set it up; set email_codes to beside or alone, or take \
                  email out",
             ),
@@ -176,7 +176,7 @@ impl Config {
     }
 
     fn price_doubts(&self) -> Vec<&'static str> {
-        let sending = &self.policy.sending;
+        let sending = &self.core.sending;
         let priced = sending.prices.usual > 0 || !sending.prices.by_region.is_empty();
         that_hold([
             (
@@ -208,7 +208,7 @@ impl Config {
     }
 
     fn session_doubts(&self) -> Vec<&'static str> {
-        let lifetimes = &self.policy.lifetimes;
+        let lifetimes = &self.core.lifetimes;
         that_hold([
             (
                 lifetimes.aal1.idle > lifetimes.aal1.absolute,

@@ -9,7 +9,7 @@ use std::{num::NonZeroU32, num::NonZeroUsize, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use countersign_axum::LocalPath;
-use countersign_engine::core::{Policy, method::totp::TotpRule};
+use countersign_engine::core::{Config as CoreConfig, method::totp::TotpRule};
 use countersign_store::Database;
 
 use super::{
@@ -113,12 +113,12 @@ const SETTINGS: &[Setting] = &[
     Setting {
         name: "site_name",
         about: "What the site is called, on its pages and in authenticator apps.",
-        default: |config| Some(config.policy.issuer.clone()),
+        default: |config| Some(config.core.issuer.clone()),
         set: |config, text| {
             let name = text.trim();
             let fits = (1..=64).contains(&name.chars().count()) && !name.contains(|c: char| c.is_control() || c == ':');
             ensure!(fits, "it has to be 1 to 64 characters, without a colon");
-            config.policy.issuer = name.into();
+            config.core.issuer = name.into();
             Ok(())
         },
     },
@@ -185,120 +185,118 @@ const SETTINGS: &[Setting] = &[
     Setting {
         name: "login_timeout",
         about: "How long one may take from the password to the second factor, and for a setup; 12h at most.",
-        default: |config| Some(show_span(config.policy.login_timeout)),
+        default: |config| Some(show_span(config.core.login_timeout)),
         set: |config, text| {
-            span(text, SECOND, Policy::MAX_LOGIN_TTL).map(|timeout| config.policy.login_timeout = timeout)
+            span(text, SECOND, CoreConfig::MAX_LOGIN_TTL).map(|timeout| config.core.login_timeout = timeout)
         },
     },
     Setting {
         name: "recent",
         about: "How long after a proof one may change factors without another one.",
-        default: |config| Some(show_span(config.policy.recent)),
-        set: |config, text| span(text, SECOND, DAY).map(|recent| config.policy.recent = recent),
+        default: |config| Some(show_span(config.core.recent)),
+        set: |config, text| span(text, SECOND, DAY).map(|recent| config.core.recent = recent),
     },
     Setting {
         name: "one_factor_session_idle",
         about: "How long a session with one factor lives without being used.",
-        default: |config| Some(show_span(config.policy.lifetimes.aal1.idle)),
-        set: |config, text| span(text, SECOND, YEAR).map(|idle| config.policy.lifetimes.aal1.idle = idle),
+        default: |config| Some(show_span(config.core.lifetimes.aal1.idle)),
+        set: |config, text| span(text, SECOND, YEAR).map(|idle| config.core.lifetimes.aal1.idle = idle),
     },
     Setting {
         name: "one_factor_session",
         about: "How long a session with one factor lives in all.",
-        default: |config| Some(show_span(config.policy.lifetimes.aal1.absolute)),
-        set: |config, text| span(text, SECOND, YEAR).map(|whole| config.policy.lifetimes.aal1.absolute = whole),
+        default: |config| Some(show_span(config.core.lifetimes.aal1.absolute)),
+        set: |config, text| span(text, SECOND, YEAR).map(|whole| config.core.lifetimes.aal1.absolute = whole),
     },
     Setting {
         name: "two_factor_session_idle",
         about: "How long a session with two factors lives without being used; NIST SP 800-63B-4 recommends 1h.",
-        default: |config| Some(show_span(config.policy.lifetimes.aal2.idle)),
-        set: |config, text| span(text, SECOND, YEAR).map(|idle| config.policy.lifetimes.aal2.idle = idle),
+        default: |config| Some(show_span(config.core.lifetimes.aal2.idle)),
+        set: |config, text| span(text, SECOND, YEAR).map(|idle| config.core.lifetimes.aal2.idle = idle),
     },
     Setting {
         name: "two_factor_session",
         about: "How long a session with two factors lives in all.",
-        default: |config| Some(show_span(config.policy.lifetimes.aal2.absolute)),
-        set: |config, text| span(text, SECOND, YEAR).map(|whole| config.policy.lifetimes.aal2.absolute = whole),
+        default: |config| Some(show_span(config.core.lifetimes.aal2.absolute)),
+        set: |config, text| span(text, SECOND, YEAR).map(|whole| config.core.lifetimes.aal2.absolute = whole),
     },
     Setting {
         name: "event_retention",
         about: "How long the events of a user are kept; 0 for ever.",
-        default: |config| config.policy.keep_events.map(show_span),
+        default: |config| config.core.keep_events.map(show_span),
         set: |config, text| {
             let kept = span(text, Duration::ZERO, YEAR.saturating_mul(100))?;
-            config.policy.keep_events = (!kept.is_zero()).then_some(kept);
+            config.core.keep_events = (!kept.is_zero()).then_some(kept);
             Ok(())
         },
     },
     Setting {
         name: "throttle_factor",
         about: "How long a device is locked after its first wrong code; it doubles with each one. 0 switches it off.",
-        default: |config| Some(show_span(config.policy.throttle.factor)),
-        set: |config, text| span(text, Duration::ZERO, DAY).map(|factor| config.policy.throttle.factor = factor),
+        default: |config| Some(show_span(config.core.throttle.factor)),
+        set: |config, text| span(text, Duration::ZERO, DAY).map(|factor| config.core.throttle.factor = factor),
     },
     Setting {
         name: "throttle_ceiling",
         about: "The longest that a device is locked.",
-        default: |config| Some(show_span(config.policy.throttle.ceiling)),
-        set: |config, text| span(text, Duration::ZERO, DAY).map(|ceiling| config.policy.throttle.ceiling = ceiling),
+        default: |config| Some(show_span(config.core.throttle.ceiling)),
+        set: |config, text| span(text, Duration::ZERO, DAY).map(|ceiling| config.core.throttle.ceiling = ceiling),
     },
     Setting {
         name: "throttle_cap",
         about: "The number of wrong codes in a row that disables a device; 100 at most.",
-        default: |config| config.policy.throttle.cap.map(|cap| cap.to_string()),
-        set: |config, text| {
-            number(text, NonZeroU32::MIN, MAX_FAILURES).map(|cap| config.policy.throttle.cap = Some(cap))
-        },
+        default: |config| config.core.throttle.cap.map(|cap| cap.to_string()),
+        set: |config, text| number(text, NonZeroU32::MIN, MAX_FAILURES).map(|cap| config.core.throttle.cap = Some(cap)),
     },
     Setting {
         name: "totp_strict",
         about: "Whether codes of a clock ahead of ours are refused, and no drift of clocks is learned.",
         default: |_| Some("false".into()),
         set: |config, text| {
-            config.policy.totp = if value::switch(text)? { TotpRule::STRICT } else { TotpRule::default() };
+            config.core.totp = if value::switch(text)? { TotpRule::STRICT } else { TotpRule::default() };
             Ok(())
         },
     },
     Setting {
         name: "devices_per_user",
         about: "How many devices a user may have, backup codes apart.",
-        default: |config| Some(config.policy.devices_per_user.to_string()),
-        set: |config, text| number(text, 1, 1_000).map(|most| config.policy.devices_per_user = most),
+        default: |config| Some(config.core.devices_per_user.to_string()),
+        set: |config, text| number(text, 1, 1_000).map(|most| config.core.devices_per_user = most),
     },
     Setting {
         name: "first_step_per_account",
         about: "How many wrong passwords an account may have in a window.",
-        default: |config| Some(config.policy.first_step.per_account.to_string()),
-        set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.first_step.per_account = most),
+        default: |config| Some(config.core.first_step.per_account.to_string()),
+        set: |config, text| number(text, 1, 1_000_000).map(|most| config.core.first_step.per_account = most),
     },
     Setting {
         name: "first_step_per_address",
         about: "How many wrong passwords may come from an address in a window.",
-        default: |config| Some(config.policy.first_step.per_address.to_string()),
-        set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.first_step.per_address = most),
+        default: |config| Some(config.core.first_step.per_address.to_string()),
+        set: |config, text| number(text, 1, 1_000_000).map(|most| config.core.first_step.per_address = most),
     },
     Setting {
         name: "password_rate_per_ip",
         about: "How many passwords may come from one IP in ten seconds, right ones included; 0: any number.",
-        default: |config| Some(config.policy.first_step.rate_per_ip.to_string()),
-        set: |config, text| number(text, 0, 1_000_000).map(|rate| config.policy.first_step.rate_per_ip = rate),
+        default: |config| Some(config.core.first_step.rate_per_ip.to_string()),
+        set: |config, text| number(text, 0, 1_000_000).map(|rate| config.core.first_step.rate_per_ip = rate),
     },
     Setting {
         name: "first_step_window",
         about: "How long that window is.",
-        default: |config| Some(show_span(config.policy.first_step.window)),
-        set: |config, text| span(text, SECOND, DAY).map(|window| config.policy.first_step.window = window),
+        default: |config| Some(show_span(config.core.first_step.window)),
+        set: |config, text| span(text, SECOND, DAY).map(|window| config.core.first_step.window = window),
     },
     Setting {
         name: "known_browser",
         about: "How long after a sign-in a browser's failures are counted apart from strangers'; 0 switches it off.",
-        default: |config| Some(show_span(config.policy.known_browser)),
-        set: |config, text| span(text, Duration::ZERO, YEAR).map(|known| config.policy.known_browser = known),
+        default: |config| Some(show_span(config.core.known_browser)),
+        set: |config, text| span(text, Duration::ZERO, YEAR).map(|known| config.core.known_browser = known),
     },
 ];
 
 /// More failures in a row than this no authenticator may have (NIST SP 800-63B-4 §3.2.2).
-const MAX_FAILURES: NonZeroU32 = NonZeroU32::MIN.saturating_add(Policy::MAX_FAILURES - 1);
+const MAX_FAILURES: NonZeroU32 = NonZeroU32::MIN.saturating_add(CoreConfig::MAX_FAILURES - 1);
 
 #[cfg(test)]
 mod tests {

@@ -69,7 +69,7 @@ impl SessionDocument {
     pub(super) fn of_session(signed_in: &SignedIn, engine: &Engine) -> Self {
         let (user, session) = (signed_in.user(), signed_in.session());
         let user = UserDocument { id: user.id.to_string(), name: user.name.clone() };
-        Self::new(user, "session", &session.proved(), engine.policy().lifetimes.end(session))
+        Self::new(user, "session", &session.proved(), engine.config().lifetimes.end(session))
     }
 
     fn new(user: UserDocument, kind: &'static str, proved: &Proved, end: Timestamp) -> Self {

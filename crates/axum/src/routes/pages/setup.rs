@@ -157,7 +157,7 @@ pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields 
             if let Err(fault) = abandon(&visitor, &signed_in).await {
                 return visitor.fault(&fault);
             }
-            let until = engine.now().after(engine.policy().login_timeout);
+            let until = engine.now().after(engine.config().login_timeout);
             visitor.running(Name::Setup, run.expose(), until, on(&paths.confirm, next.as_ref()))
         }
         Err(error) => match told(error) {

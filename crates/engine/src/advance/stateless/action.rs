@@ -173,7 +173,7 @@ impl Engine {
     }
 
     fn may_use_in_place<S>(&self, own: &Session, factors: &Factors<S>, now: Timestamp) -> Result<(), Refusal> {
-        manage::may_use_in_place(own, factors, self.policy(), self.methods(), now)
+        manage::may_use_in_place(own, factors, self.config(), self.methods(), now)
     }
 }
 

@@ -46,6 +46,6 @@ fn missing(kind: &Kind, setting: &str, config: &Config) -> Option<String> {
     if carrier.is_none() {
         return Some(format!("set {setting}"));
     }
-    let off = *kind == Kind::EMAIL && config.policy.sending.email == EmailRule::Off;
+    let off = *kind == Kind::EMAIL && config.core.sending.email == EmailRule::Off;
     off.then(|| "set email_codes to beside or alone".into())
 }

@@ -19,16 +19,16 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "token_longest",
         about: "The longest life of a personal token, and its usual one.",
-        default: |config| Some(show_span(config.policy.tokens.longest)),
+        default: |config| Some(show_span(config.core.tokens.longest)),
         set: |config, text| {
-            span(text, SECOND, YEAR.saturating_mul(10)).map(|longest| config.policy.tokens.longest = longest)
+            span(text, SECOND, YEAR.saturating_mul(10)).map(|longest| config.core.tokens.longest = longest)
         },
     },
     Setting {
         name: "token_most",
         about: "How many personal tokens a user may have at once.",
-        default: |config| Some(config.policy.tokens.most.to_string()),
-        set: |config, text| number(text, 1, 10_000).map(|most| config.policy.tokens.most = most),
+        default: |config| Some(config.core.tokens.most.to_string()),
+        set: |config, text| number(text, 1, 10_000).map(|most| config.core.tokens.most = most),
     },
 ];
 

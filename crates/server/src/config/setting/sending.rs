@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use countersign_engine::core::{
-    Kind, Policy,
+    Config as CoreConfig, Kind,
     otp::Digits,
     sending::{EmailRule, Prices},
 };
@@ -20,9 +20,9 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "methods",
         about: "The methods that users may set up on their own, in the order in which they are offered: totp, hotp, sms, \
                 call, email, yubikey.",
-        default: |config| Some(words(&config.policy.offered)),
+        default: |config| Some(words(&config.core.offered)),
         set: |config, text| {
-            config.policy.offered = methods(text)?;
+            config.core.offered = methods(text)?;
             Ok(())
         },
     },
@@ -32,7 +32,7 @@ pub(super) const SETTINGS: &[Setting] = &[
                 less than two factors.",
         default: |_| Some("off".into()),
         set: |config, text| {
-            config.policy.sending.email = match text.trim() {
+            config.core.sending.email = match text.trim() {
                 "off" => EmailRule::Off,
                 "beside" => EmailRule::Beside,
                 "alone" => EmailRule::Alone,
@@ -44,9 +44,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "code_digits",
         about: "How many digits a code has that is sent: 6 or 8.",
-        default: |config| Some(config.policy.sending.digits.count().to_string()),
+        default: |config| Some(config.core.sending.digits.count().to_string()),
         set: |config, text| {
-            config.policy.sending.digits = match text.trim() {
+            config.core.sending.digits = match text.trim() {
                 "6" => Digits::SIX,
                 "8" => Digits::EIGHT,
                 _ => bail!("it has to be 6 or 8"),
@@ -57,66 +57,66 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "code_lifetime",
         about: "How long a code is good that was sent; 10m at most.",
-        default: |config| Some(show_span(config.policy.sending.lifetime)),
+        default: |config| Some(show_span(config.core.sending.lifetime)),
         set: |config, text| {
-            span(text, SECOND, Policy::MAX_CODE_TTL).map(|lifetime| config.policy.sending.lifetime = lifetime)
+            span(text, SECOND, CoreConfig::MAX_CODE_TTL).map(|lifetime| config.core.sending.lifetime = lifetime)
         },
     },
     Setting {
         name: "code_cooldown",
         about: "The shortest time between two codes to one address; 0 switches it off.",
-        default: |config| Some(show_span(config.policy.sending.cooldown)),
-        set: |config, text| span(text, Duration::ZERO, DAY).map(|cooldown| config.policy.sending.cooldown = cooldown),
+        default: |config| Some(show_span(config.core.sending.cooldown)),
+        set: |config, text| span(text, Duration::ZERO, DAY).map(|cooldown| config.core.sending.cooldown = cooldown),
     },
     Setting {
         name: "codes_per_user",
         about: "How many codes a user may be sent in a day, not counting those that were verified. Half of them are kept for \
                 browsers with a device cookie.",
-        default: |config| Some(config.policy.sending.per_user.to_string()),
-        set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.sending.per_user = most),
+        default: |config| Some(config.core.sending.per_user.to_string()),
+        set: |config, text| number(text, 1, 1_000_000).map(|most| config.core.sending.per_user = most),
     },
     Setting {
         name: "codes_per_user_ceiling",
         about: "How many codes a user may be sent in a day in all; at least codes_per_user.",
-        default: |config| Some(config.policy.sending.per_user_ceiling.to_string()),
-        set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.sending.per_user_ceiling = most),
+        default: |config| Some(config.core.sending.per_user_ceiling.to_string()),
+        set: |config, text| number(text, 1, 1_000_000).map(|most| config.core.sending.per_user_ceiling = most),
     },
     Setting {
         name: "codes_per_address",
         about: "How many codes a telephone number or a mailbox may be sent in a day, not counting those that were verified. \
                 Half of them are kept for browsers with a device cookie.",
-        default: |config| Some(config.policy.sending.per_address.to_string()),
-        set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.sending.per_address = most),
+        default: |config| Some(config.core.sending.per_address.to_string()),
+        set: |config, text| number(text, 1, 1_000_000).map(|most| config.core.sending.per_address = most),
     },
     Setting {
         name: "codes_per_address_ceiling",
         about: "How many codes a telephone number or a mailbox may be sent in a day in all; at least codes_per_address.",
-        default: |config| Some(config.policy.sending.per_address_ceiling.to_string()),
-        set: |config, text| number(text, 1, 1_000_000).map(|most| config.policy.sending.per_address_ceiling = most),
+        default: |config| Some(config.core.sending.per_address_ceiling.to_string()),
+        set: |config, text| number(text, 1, 1_000_000).map(|most| config.core.sending.per_address_ceiling = most),
     },
     Setting {
         name: "codes_per_region",
         about: "How many codes a country's calling code, or a mail domain, may be sent in a day.",
-        default: |config| Some(config.policy.sending.per_region.to_string()),
-        set: |config, text| number(text, 1, 1_000_000_000).map(|most| config.policy.sending.per_region = most),
+        default: |config| Some(config.core.sending.per_region.to_string()),
+        set: |config, text| number(text, 1, 1_000_000_000).map(|most| config.core.sending.per_region = most),
     },
     Setting {
         name: "code_breaker",
         about: "How many codes may be sent to a region that do not come back, before no more are sent there.",
-        default: |config| Some(config.policy.sending.breaker.allowance.to_string()),
-        set: |config, text| number(text, 1, 1_000_000_000).map(|most| config.policy.sending.breaker.allowance = most),
+        default: |config| Some(config.core.sending.breaker.allowance.to_string()),
+        set: |config, text| number(text, 1, 1_000_000_000).map(|most| config.core.sending.breaker.allowance = most),
     },
     Setting {
         name: "code_breaker_makes_good",
         about: "How many codes that did not come back are made good for by one that did.",
-        default: |config| Some(config.policy.sending.breaker.makes_good.to_string()),
-        set: |config, text| number(text, 0, 1000).map(|most| config.policy.sending.breaker.makes_good = most),
+        default: |config| Some(config.core.sending.breaker.makes_good.to_string()),
+        set: |config, text| number(text, 0, 1000).map(|most| config.core.sending.breaker.makes_good = most),
     },
     Setting {
         name: "code_breaker_window",
         about: "How long after its first code a breaker begins anew.",
-        default: |config| Some(show_span(config.policy.sending.breaker.window)),
-        set: |config, text| span(text, SECOND, DAY).map(|window| config.policy.sending.breaker.window = window),
+        default: |config| Some(show_span(config.core.sending.breaker.window)),
+        set: |config, text| span(text, SECOND, DAY).map(|window| config.core.sending.breaker.window = window),
     },
     Setting {
         name: "code_spend",
@@ -124,27 +124,27 @@ pub(super) const SETTINGS: &[Setting] = &[
         default: |_| Some("0".into()),
         set: |config, text| {
             let spend = money(text)?;
-            config.policy.sending.spend = (spend > 0).then_some(spend);
+            config.core.sending.spend = (spend > 0).then_some(spend);
             Ok(())
         },
     },
     Setting {
         name: "code_price",
         about: "What a text message or a call costs, to the thousandth.",
-        default: |config| Some(show_money(config.policy.sending.prices.usual)),
-        set: |config, text| money(text).map(|price| config.policy.sending.prices.usual = price),
+        default: |config| Some(show_money(config.core.sending.prices.usual)),
+        set: |config, text| money(text).map(|price| config.core.sending.prices.usual = price),
     },
     Setting {
         name: "code_prices",
         about: "What it costs in particular countries, as in +31=0.08, +1=0.01.",
-        default: |config| Some(show_prices(&config.policy.sending.prices)),
-        set: |config, text| prices(text).map(|prices| config.policy.sending.prices.by_region = prices),
+        default: |config| Some(show_prices(&config.core.sending.prices)),
+        set: |config, text| prices(text).map(|prices| config.core.sending.prices.by_region = prices),
     },
     Setting {
         name: "hotp_look_ahead",
         about: "How many presses of a counting token that nobody typed are passed over.",
-        default: |config| Some(config.policy.hotp.look_ahead.to_string()),
-        set: |config, text| number(text, 0, 50).map(|ahead| config.policy.hotp.look_ahead = ahead),
+        default: |config| Some(config.core.hotp.look_ahead.to_string()),
+        set: |config, text| number(text, 0, 50).map(|ahead| config.core.hotp.look_ahead = ahead),
     },
 ];
 

@@ -13,7 +13,7 @@ use crate::{
 
 /// What an installation asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Policy {
+pub struct Config {
     /// The name of this site: on pages, in messages and in authenticator apps. It has no default, and must not be empty.
     pub issuer: String,
     /// How long one may take from the password to the second factor, and from start to end of a setup.
@@ -62,7 +62,7 @@ pub struct FirstStepRule {
 /// Why a policy cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PolicyError {
+pub enum ConfigError {
     /// Authenticator apps would show codes without saying what for.
     #[error("the site has no name: set `issuer`, which authenticator apps, pages and messages show")]
     NoIssuer,
@@ -83,7 +83,7 @@ pub enum PolicyError {
     Cap,
 }
 
-impl Policy {
+impl Config {
     /// The longest `login_timeout` that may be set.
     pub const MAX_LOGIN_TTL: Duration = Duration::from_hours(12);
     /// The longest that a code which was sent may be good.
@@ -92,33 +92,33 @@ impl Policy {
     pub const MAX_FAILURES: u32 = 100;
 
     /// Whether the policy can be used. Switching delay and cap off altogether is possible, and for tests.
-    pub fn check(&self) -> Result<(), PolicyError> {
+    pub fn check(&self) -> Result<(), ConfigError> {
         let login = Duration::from_secs(1)..=Self::MAX_LOGIN_TTL;
         if self.issuer.trim().is_empty() {
-            return Err(PolicyError::NoIssuer);
+            return Err(ConfigError::NoIssuer);
         }
         if !login.contains(&self.login_timeout) {
-            return Err(PolicyError::LoginTimeout);
+            return Err(ConfigError::LoginTimeout);
         }
         let code = Duration::from_secs(1)..=Self::MAX_CODE_TTL;
         if !code.contains(&self.sending.lifetime) {
-            return Err(PolicyError::CodeLifetime);
+            return Err(ConfigError::CodeLifetime);
         }
         let SendingRule { per_user, per_user_ceiling, per_address, per_address_ceiling, .. } = self.sending;
         if per_user_ceiling < per_user || per_address_ceiling < per_address {
-            return Err(PolicyError::CodeCeiling);
+            return Err(ConfigError::CodeCeiling);
         }
         if self.devices_per_user == 0 {
-            return Err(PolicyError::NoDevices);
+            return Err(ConfigError::NoDevices);
         }
         if self.throttle.cap.is_some_and(|cap| cap.get() > Self::MAX_FAILURES) {
-            return Err(PolicyError::Cap);
+            return Err(ConfigError::Cap);
         }
         Ok(())
     }
 }
 
-impl Default for Policy {
+impl Default for Config {
     /// Ten minutes for a login and for "recent", 400 days for events; everything else as its own type says.
     fn default() -> Self {
         Self {
@@ -153,22 +153,22 @@ mod tests {
 
     #[test]
     fn t133_the_default_can_be_used_once_it_is_named_and_what_breaks_a_limit_cannot() {
-        let default = Policy { issuer: "Site".into(), ..Policy::default() };
-        assert_eq!(Policy::default().check(), Err(PolicyError::NoIssuer), "T133: a site is named by its host");
+        let default = Config { issuer: "Site".into(), ..Config::default() };
+        assert_eq!(Config::default().check(), Err(ConfigError::NoIssuer), "T133: a site is named by its host");
         assert_eq!(default.check(), Ok(()));
-        let off = Policy { throttle: ThrottleRule::OFF, ..default.clone() };
+        let off = Config { throttle: ThrottleRule::OFF, ..default.clone() };
         assert_eq!(off.check(), Ok(()));
         let cap = ThrottleRule { cap: NonZeroU32::new(101), ..default.throttle };
         let low = SendingRule { per_address_ceiling: 9, ..SendingRule::default() };
-        for (policy, error) in [
-            (Policy { sending: low, ..default.clone() }, PolicyError::CodeCeiling),
-            (Policy { issuer: " ".into(), ..default.clone() }, PolicyError::NoIssuer),
-            (Policy { login_timeout: Duration::ZERO, ..default.clone() }, PolicyError::LoginTimeout),
-            (Policy { login_timeout: Duration::from_secs(43_201), ..default.clone() }, PolicyError::LoginTimeout),
-            (Policy { devices_per_user: 0, ..default.clone() }, PolicyError::NoDevices),
-            (Policy { throttle: cap, ..default.clone() }, PolicyError::Cap),
+        for (config, error) in [
+            (Config { sending: low, ..default.clone() }, ConfigError::CodeCeiling),
+            (Config { issuer: " ".into(), ..default.clone() }, ConfigError::NoIssuer),
+            (Config { login_timeout: Duration::ZERO, ..default.clone() }, ConfigError::LoginTimeout),
+            (Config { login_timeout: Duration::from_secs(43_201), ..default.clone() }, ConfigError::LoginTimeout),
+            (Config { devices_per_user: 0, ..default.clone() }, ConfigError::NoDevices),
+            (Config { throttle: cap, ..default.clone() }, ConfigError::Cap),
         ] {
-            assert_eq!(policy.check(), Err(error));
+            assert_eq!(config.check(), Err(error));
         }
     }
 }
