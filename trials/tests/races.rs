@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use countersign_engine::{
     Parts, Store,
-    advance::{Enrolment, RequestContext},
     core::{DeviceName, Kind, throttle::ThrottleRule},
+    flow::{Enrolment, RequestContext},
     memory::MemoryStore,
 };
 use countersign_store::{PostgresPlace, PostgresStore, SqliteStore};

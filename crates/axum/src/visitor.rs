@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderValue, Method, Uri, header::ACCEPT, request::Parts},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{self as engine, BearerToken, Engine, Fault, SessionToken, advance::RequestContext};
+use countersign_engine::{self as engine, BearerToken, Engine, Fault, SessionToken, flow::RequestContext};
 use tokio::sync::OnceCell;
 
 use crate::{

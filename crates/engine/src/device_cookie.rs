@@ -13,7 +13,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 use crate::{
     BrowserToken, Engine, Fault, User,
-    advance::{DeviceCookieSupport, RequestContext},
+    flow::{DeviceCookieSupport, RequestContext},
     keyring::Use,
 };
 

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     Clock, IpRateLimit, Keyring, Observer, OsRandom, Random, Store, SystemClock, Users,
-    advance::AddressBudgets,
+    flow::AddressBudgets,
     port::{
         AcceptAnyNumber, Gateway, NoopObserver, PhoneNumberParser, SeparateReads, SessionLookup, Validator,
         VoiceCallbacks,

@@ -1,16 +1,16 @@
 //! The deed: what the rules of `countersign-core` decide, done against the world.
 //!
 //! The world is reached through ports only: a store, the host's users, a clock, chance, an observer. Every answer of every
-//! entrance takes the one path in `verify.rs`; every flow runs through a file below `advance.rs`. What fails on our side is
+//! entrance takes the one path in `verify.rs`; every flow runs through a file below `flow.rs`. What fails on our side is
 //! a [`Fault`], never a refusal and never an "allow".
 
-pub mod advance;
 mod bearer;
 mod client;
 mod device_cookie;
 mod engine;
 mod failure_streak;
 mod fault;
+pub mod flow;
 mod ip_rate;
 mod keyring;
 mod keys;

@@ -18,7 +18,7 @@ use countersign_core::{
 
 use crate::{
     AttemptToken, Engine, Error, Fault, NewSession, SessionToken, SignedIn, User,
-    advance::RequestContext,
+    flow::RequestContext,
     keyring::{Comparison, Given},
 };
 

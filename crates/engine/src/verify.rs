@@ -27,8 +27,8 @@ use countersign_core::{
 
 use crate::{
     BrowserToken, Engine, Error, Fault, SessionToken, User,
-    advance::RequestContext,
     device_cookie::{Browser, Remembered},
+    flow::RequestContext,
     port::Answered,
     repeat::{self, Call, Repeated},
 };

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use countersign_engine::{
     ClientSecret, Rotation,
-    advance::RequestContext,
     core::{
         Change, Client, ClientChange, ClientId, ClientName, ClientType, Scopes, Secret, Token, TokenChange, TokenId,
         TokenKey, TokenKind,
     },
+    flow::RequestContext,
     memory::MemoryStore,
 };
 use countersign_testkit::{Failing, Fails, Gate, World, all_at_once, contract::store::batch};

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Error, NewSession,
-    advance::{Enrolment, LoginChallenge, NewToken, RequestContext, SignIn},
     core::{DeviceName, Kind, Refusal, Scopes, Timestamp, flow::Purpose, time::CLOCK_TOLERANCE},
+    flow::{Enrolment, LoginChallenge, NewToken, RequestContext, SignIn},
     memory::MemoryStore,
 };
 use countersign_testkit::{Person, World, refusal, rounds};

@@ -12,8 +12,8 @@ use std::{
 
 use countersign_engine::{
     BrowserToken, Error, NewSession,
-    advance::{LoginChallenge, RequestContext, SignIn},
     core::{Refusal, Secret, Status, flow::Purpose},
+    flow::{LoginChallenge, RequestContext, SignIn},
     memory::MemoryStore,
 };
 use countersign_testkit::{HookedUsers, Person, World, all_at_once, refusal};

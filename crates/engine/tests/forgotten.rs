@@ -3,8 +3,8 @@
 
 use countersign_engine::{
     BearerToken,
-    advance::{NewToken, Proof, RequestContext, SignIn, Stateless, Submitted},
     core::{ClientName, ClientType, DeviceName, Kind, Level, Scopes, flow::Purpose},
+    flow::{NewToken, Proof, RequestContext, SignIn, Stateless, Submitted},
 };
 use countersign_testkit::{World, refusal};
 

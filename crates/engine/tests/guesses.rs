@@ -14,8 +14,8 @@ use std::{
 use async_trait::async_trait;
 use countersign_engine::{
     Error, Fault, Keyring, OsRandom, User, Users,
-    advance::RequestContext,
     core::{Refusal, Secret, UserId},
+    flow::RequestContext,
     memory::MemoryStore,
 };
 use countersign_store::SqliteStore;

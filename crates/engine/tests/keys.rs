@@ -138,7 +138,7 @@ async fn whoever_loses_the_race_for_a_row_reads_it_again() {
     let challenge = ada.is_asked().await;
     let (engine, code) = (second.engine.clone(), ada.code());
     let resealing = tokio::spawn(async move { engine.reseal(None, 10).await });
-    let context = countersign_engine::advance::RequestContext::default();
+    let context = countersign_engine::flow::RequestContext::default();
     let answered =
         second.engine.answer(&challenge.token, &challenge.view.device.id, &code.as_str().into(), &context).await;
     answered.expect("the login goes on");

@@ -6,8 +6,8 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use countersign_engine::{
     Error, Fault, Observer, User,
-    advance::{RequestContext, SignIn},
     core::{Config, Kind, Level, Refusal, Secret, Session, Timestamp},
+    flow::{RequestContext, SignIn},
     memory::MemoryStore,
 };
 use countersign_store::SqliteStore;

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     NewSession, NewToken, PreviousOwner, Store, TwoFactorStatus,
-    advance::{RequestContext, SignIn},
     core::{
         Change, DeviceChange, DeviceId, DeviceName, Envelope, EventKind, Kind, Level, Refusal, Sealed, Secret,
         Timestamp,
@@ -18,6 +17,7 @@ use countersign_engine::{
         },
         otp::Key,
     },
+    flow::{RequestContext, SignIn},
     memory::MemoryStore,
 };
 use countersign_testkit::{Gate, Person, World, refusal};

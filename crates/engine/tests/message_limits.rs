@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use countersign_engine::{
     BrowserToken, Error,
-    advance::{Enrolment, LoginChallenge, RequestContext, SignIn},
     core::{Config, DeviceName, Kind, Refusal, sending::EmailRule},
+    flow::{Enrolment, LoginChallenge, RequestContext, SignIn},
     memory::MemoryStore,
 };
 use countersign_testkit::{Outbox, Person, World, refusal};

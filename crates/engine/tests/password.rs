@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use countersign_engine::{
     Error, Fault, PreparedPassword, User, Users,
-    advance::{RequestContext, SignIn},
     core::{EventKind, Refusal, Secret, UserId},
+    flow::{RequestContext, SignIn},
     memory::MemoryStore,
 };
 use countersign_testkit::{HookedUsers, Person, TestUsers, UsersCall, World, refusal};

@@ -3,11 +3,11 @@
 
 use countersign_engine::{
     BrowserToken,
-    advance::{LoginChallenge, RequestContext, SignIn},
     core::{
         DeviceName,
         view::{AnswerForm, PromptView},
     },
+    flow::{LoginChallenge, RequestContext, SignIn},
 };
 use countersign_testkit::{Person, World};
 

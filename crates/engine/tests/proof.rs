@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use countersign_engine::{
     AttemptToken, Error, NewSession, SignedIn,
-    advance::{Enrolment, RequestContext, SignIn},
     core::{DeviceName, Kind, Level, Refusal, Status, flow::Purpose},
+    flow::{Enrolment, RequestContext, SignIn},
     memory::MemoryStore,
 };
 use countersign_testkit::{Person, SoftApp, World, refusal};

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use countersign_engine::{
     AttemptToken, Error, NewSession, SignedIn,
-    advance::{LoginChallenge, RequestContext, SignIn},
     core::{DeviceName, Kind, Level, Secret, SessionKey, Timestamp, flow::Purpose},
+    flow::{LoginChallenge, RequestContext, SignIn},
 };
 use countersign_testkit::{Person, SoftApp, World, rounds};
 use proptest::prelude::*;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use countersign_engine::{
     AttemptToken, Error, SignedIn,
-    advance::{Enrolment, RequestContext},
     core::{DeviceId, DeviceName, Kind, Refusal, flow::Purpose, sending::EmailRule, view::DeviceView},
+    flow::{Enrolment, RequestContext},
     memory::MemoryStore,
 };
 use countersign_testkit::{Person, SoftApp, World, refusal};

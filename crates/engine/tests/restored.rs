@@ -5,8 +5,8 @@ use std::{path::PathBuf, sync::Arc};
 
 use countersign_engine::{
     Store,
-    advance::{Enrolment, NewToken, RequestContext, SignIn, Stateless, Submitted},
     core::{DeviceName, Kind, Refusal, Scopes, Secret, Timestamp},
+    flow::{Enrolment, NewToken, RequestContext, SignIn, Stateless, Submitted},
     restored,
 };
 use countersign_store::{Existing, SqliteStore};

@@ -5,12 +5,12 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use countersign_engine::{
     AttemptToken, Engine, Error, NewSession, SignedIn,
-    advance::{Enrolment, LoginChallenge, RequestContext, SignIn},
     core::{
         DeliveryStatus, DeviceName, Kind, Level, Refusal,
         throttle::ThrottleRule,
         view::{AnswerForm, PromptView},
     },
+    flow::{Enrolment, LoginChallenge, RequestContext, SignIn},
     memory::MemoryStore,
 };
 use countersign_testkit::{Behaviour, Outbox, Person, World, other_code, refusal};

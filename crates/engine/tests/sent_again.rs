@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use countersign_engine::{
     Error, NewSession, SignedIn,
-    advance::{Enrolment, LoginChallenge, RequestContext, Stateless, Submitted},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, view::AnswerForm},
+    flow::{Enrolment, LoginChallenge, RequestContext, Stateless, Submitted},
     memory::MemoryStore,
     restored,
 };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use countersign_engine::{
     SignedIn,
-    advance::{Enrolment, Proof, RequestContext, Stateless, Submitted},
     core::{DeviceName, Kind, Level, Refusal, Secret},
+    flow::{Enrolment, Proof, RequestContext, Stateless, Submitted},
     memory::MemoryStore,
 };
 use countersign_testkit::{World, refusal};

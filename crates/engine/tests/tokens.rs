@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     BearerToken, Caller, ProgramToken, SignedIn,
-    advance::{NewToken, RequestContext},
     core::{
         DeviceId, DeviceName, EventKind, Kind, Level, Refusal, Scopes, Session, Timestamp, TokenId, flow::Purpose,
         token::TokenRule,
     },
+    flow::{NewToken, RequestContext},
     memory::MemoryStore,
 };
 use countersign_testkit::{Person, World, refusal};

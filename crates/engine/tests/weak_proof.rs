@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use countersign_engine::{
     SignedIn,
-    advance::{Enrolment, RequestContext},
     core::{DeviceId, DeviceName, Kind, Level, Refusal, flow::Purpose},
+    flow::{Enrolment, RequestContext},
     memory::MemoryStore,
 };
 use countersign_testkit::{Person, World, refusal};

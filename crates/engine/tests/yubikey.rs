@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use countersign_engine::{
     Error, NewSession, SignedIn,
-    advance::{Enrolment, LoginChallenge, RequestContext},
     core::{DeviceName, Kind, Refusal, method::validation::ValidationResponse, view::AnswerForm},
+    flow::{Enrolment, LoginChallenge, RequestContext},
     memory::MemoryStore,
 };
 use countersign_testkit::{Person, SoftYubikey, World, refusal};

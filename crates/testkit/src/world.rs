@@ -7,8 +7,8 @@ use std::{
 
 use countersign_engine::{
     AttemptToken, Clock, Engine, Error, Keyring, NewSession, Parts, SessionToken, SignedIn, Store, User,
-    advance::{Enrolment, LoginChallenge, RequestContext, SignIn},
     core::{DeviceId, DeviceName, Kind, Refusal, Secret, Timestamp, flow::Purpose, sending::EmailRule},
+    flow::{Enrolment, LoginChallenge, RequestContext, SignIn},
     memory::MemoryStore,
 };
 

@@ -15,8 +15,8 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use countersign::engine::{
     Engine, Error, NewSession,
-    advance::{DeviceCookieSupport, LoginChallenge, RequestContext, SignIn},
     core::Secret,
+    flow::{DeviceCookieSupport, LoginChallenge, RequestContext, SignIn},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use countersign::engine::{
-    advance::{Enrolment, RequestContext},
     core::{DeliveryStatus, DeviceName, Kind, Refusal},
+    flow::{Enrolment, RequestContext},
     memory::MemoryStore,
 };
 use countersign_testkit::{World, refusal};

@@ -17,8 +17,8 @@ use std::{
 
 use countersign_engine::{
     Clock, SystemClock,
-    advance::{RequestContext, SignIn},
     core::Secret,
+    flow::{RequestContext, SignIn},
 };
 use countersign_testkit::StillClock;
 use serde_json::json;

@@ -9,8 +9,8 @@ use std::{collections::VecDeque, fs, path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use countersign_engine::{
     AttemptToken, Clock, Engine, Fault, Keyring, Parts, Store, SystemClock, User, Users,
-    advance::{Enrolment, NewToken, RequestContext, SignIn},
     core::{DeviceId, DeviceName, Kind, Scopes, Secret, Timestamp, UserId},
+    flow::{Enrolment, NewToken, RequestContext, SignIn},
 };
 use countersign_store::{Database, Insertion, UserRow, UserTable};
 use countersign_testkit::{SoftApp, StillClock};

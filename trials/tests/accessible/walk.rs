@@ -1,6 +1,6 @@
 //! The flows, one after the other: what goes well in each, and what goes wrong. Each page that is come to is looked at.
 
-use countersign_engine::{Stop, advance::RequestContext, core::Refusal};
+use countersign_engine::{Stop, core::Refusal, flow::RequestContext};
 use countersign_testkit::{Behaviour, SoftApp, SoftToken, SoftYubikey, other_code};
 
 use crate::tour::{HOME, LOGIN, SECOND_FACTOR, SETUP, Tour, VERIFY};

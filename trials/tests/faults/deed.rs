@@ -1,6 +1,6 @@
 //! What people do by sending one form, and what they look at; and everything up to there.
 
-use countersign_engine::advance::RequestContext;
+use countersign_engine::flow::RequestContext;
 use countersign_testkit::{Browser, Form, Page, Person, SoftApp, World};
 use trials::{Site, Walk};
 

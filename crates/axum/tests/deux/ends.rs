@@ -2,8 +2,8 @@
 
 use countersign_engine::{
     SignedIn,
-    advance::RequestContext,
     core::{Kind, Level, client::ClientType, flow::Purpose},
+    flow::RequestContext,
 };
 use countersign_testkit::Person;
 use serde_json::json;

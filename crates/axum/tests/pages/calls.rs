@@ -9,8 +9,8 @@ use axum::{
 use countersign_axum::Origins;
 use countersign_engine::{
     Fault,
-    advance::{Enrolment, RequestContext},
     core::{DeliveryStatus, DeviceName, Kind, Secret, UserId},
+    flow::{Enrolment, RequestContext},
     memory::MemoryStore,
     port::{Message, VoiceCallbacks},
 };

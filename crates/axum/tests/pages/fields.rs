@@ -2,8 +2,8 @@
 
 use countersign_engine::{
     SessionToken,
-    advance::{Enrolment, RequestContext},
     core::{DeviceName, Kind},
+    flow::{Enrolment, RequestContext},
 };
 
 use crate::site::{SESSION, Site};

@@ -3,8 +3,8 @@
 use axum::http::StatusCode;
 use countersign_engine::{
     SignedIn,
-    advance::{Enrolment, RequestContext},
     core::{DeviceName, Kind, Secret, method::validation::ValidationResponse},
+    flow::{Enrolment, RequestContext},
 };
 use countersign_testkit::{Behaviour, Page, SoftToken, SoftYubikey, other_code};
 

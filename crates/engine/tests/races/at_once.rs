@@ -2,12 +2,12 @@
 
 use countersign_engine::{
     BearerToken, SignedIn,
-    advance::{Enrolment, Proof, RequestContext, Stateless, Submitted},
     core::{
         AccountChange, AttemptChange, Change, Client, ClientChange, DeviceName, EventKind, Kind, Level, Refusal,
         Scopes, Sealed, Secret, SessionChange,
         client::{ClientName, ClientType},
     },
+    flow::{Enrolment, Proof, RequestContext, Stateless, Submitted},
 };
 use countersign_testkit::{Person, World, all_at_once};
 

@@ -9,8 +9,8 @@ use std::{
 };
 
 use countersign_engine::{
-    advance::{Enrolment, NewToken, RequestContext},
     core::{BudgetChange, Change, DeviceChange, DeviceName, Kind, Refusal, Scopes, Status, TokenChange},
+    flow::{Enrolment, NewToken, RequestContext},
 };
 use countersign_testkit::{Gate, HookedUsers, World, all_at_once};
 

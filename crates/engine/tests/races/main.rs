@@ -15,8 +15,8 @@ mod vouched;
 
 use countersign_engine::{
     Error,
-    advance::RequestContext,
     core::{Change, DeviceChange, EventKind, Level, Refusal, SessionChange, flow::Purpose, throttle::ThrottleRule},
+    flow::RequestContext,
 };
 use countersign_testkit::{Person, all_at_once, rounds};
 

@@ -2,10 +2,10 @@
 
 use countersign_engine::{
     AttemptToken, Error, NewSession,
-    advance::{Enrolment, RequestContext},
     core::{
         DeviceId, DeviceName, Kind, Refusal, Secret, method::validation::ValidationResponse, throttle::ThrottleRule,
     },
+    flow::{Enrolment, RequestContext},
 };
 use countersign_testkit::{Person, SoftToken, SoftYubikey, World, all_at_once, other_code};
 

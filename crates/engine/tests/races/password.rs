@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use countersign_engine::{
     Error, Fault, PreparedPassword, User, Users,
-    advance::RequestContext,
     core::{Change, Level, Refusal, Sealed, Secret, SessionChange, UserId},
+    flow::RequestContext,
 };
 use countersign_store::{Insertion, NewPassword, UserRow, UserTable};
 use countersign_testkit::{Gate, Person, SeededRandom, World};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use countersign_engine::{
     Error, NewSession,
-    advance::RequestContext,
     core::{Change, EventKind, Refusal, Sealed, Secret, SessionChange, flow::Purpose},
+    flow::RequestContext,
 };
 use countersign_testkit::{all_at_once, rounds};
 

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Store,
-    advance::{Enrolment, RequestContext, SignIn},
     core::{AttemptChange, Change, DeliveryChange, DeviceName, Kind, Refusal, Sealed, throttle::ThrottleRule},
+    flow::{Enrolment, RequestContext, SignIn},
 };
 use countersign_testkit::{Careless, Gate, World, all_at_once};
 

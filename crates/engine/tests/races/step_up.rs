@@ -2,8 +2,8 @@
 
 use countersign_engine::{
     SignedIn,
-    advance::RequestContext,
     core::{EventKind, Refusal, Secret, flow::step_up::MAX_FAILURES},
+    flow::RequestContext,
     memory::MemoryStore,
 };
 use countersign_testkit::{Gate, Person, World, all_at_once, refusal};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use countersign_engine::{
     Observer, SignedIn,
-    advance::RequestContext,
     core::{
         AccountChange, Change, ClientName, ClientType, DeviceChange, DeviceName, Event, EventKind, Scopes, Sealed,
         TokenChange, flow::Purpose,
     },
+    flow::RequestContext,
     memory::MemoryStore,
     port::hooked::Hooked,
 };

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_engine::{
     Error, KeyId, Keyring, OsRandom,
-    advance::{DeviceCookieSupport, RequestContext},
     core::{EventKind, Refusal, Timestamp, repeat::REPEAT_WINDOW, time::CLOCK_TOLERANCE},
+    flow::{DeviceCookieSupport, RequestContext},
     memory::MemoryStore,
 };
 use countersign_testkit::{Failing, World, refusal};

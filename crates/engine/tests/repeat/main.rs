@@ -8,8 +8,8 @@ mod replaced;
 
 use countersign_engine::{
     AttemptToken, Error, NewSession,
-    advance::RequestContext,
     core::{DeviceId, EventKind, Refusal},
+    flow::RequestContext,
 };
 use countersign_testkit::{Person, World};
 

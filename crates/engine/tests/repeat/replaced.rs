@@ -2,8 +2,8 @@
 
 use countersign_engine::{
     AttemptToken, Error, NewSession, ReplacingCall, SessionToken, SignedIn,
-    advance::SignIn,
     core::{DeviceId, EventKind, Refusal, Secret, flow::Purpose, flow::step_up::SessionFailures},
+    flow::SignIn,
 };
 use countersign_testkit::{Person, World, refusal};
 

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderName, HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use countersign_engine::{self as engine, AttemptToken, BrowserToken, advance::RequestContext, core::Refusal};
+use countersign_engine::{self as engine, AttemptToken, BrowserToken, core::Refusal, flow::RequestContext};
 use serde::de::DeserializeOwned;
 
 use super::operation::Shape;

@@ -2,11 +2,11 @@
 
 use countersign_engine::{
     Caller, Engine, SignedIn,
-    advance::LoginChallenge,
     core::{
         DeviceId, Proved, Timestamp,
         view::{AnswerForm, DeviceView, FactorsView, PromptView},
     },
+    flow::LoginChallenge,
 };
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -5,8 +5,8 @@
 
 use countersign_engine::{
     AttemptToken, Error,
-    advance::{LoginChallenge, SignIn},
     core::{DeviceId, Refusal, Secret},
+    flow::{LoginChallenge, SignIn},
 };
 use serde::Deserialize;
 use utoipa::ToSchema;

@@ -2,8 +2,8 @@
 
 use countersign_engine::{
     AttemptToken, ReplacingCall, SignedIn,
-    advance::Enrolment,
     core::{DeviceName, Kind, Secret},
+    flow::Enrolment,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;

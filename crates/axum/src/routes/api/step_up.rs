@@ -2,8 +2,8 @@
 
 use countersign_engine::{
     AttemptToken, ReplacingCall,
-    advance::LoginChallenge,
     core::{DeviceId, Secret},
+    flow::LoginChallenge,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use countersign_engine::{
-    advance::NewToken,
     core::{DeviceName, Scopes, Timestamp, TokenId, view::TokenView},
+    flow::NewToken,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -3,8 +3,8 @@
 use axum::{http::StatusCode, response::Response};
 use countersign_engine::{
     Error, NewSession, SignedIn,
-    advance::{Proof, Stateless, Submitted},
     core::Refusal,
+    flow::{Proof, Stateless, Submitted},
 };
 use serde_json::json;
 

@@ -10,8 +10,8 @@ use axum::{
     http::{HeaderValue, header::CONTENT_TYPE},
 };
 use countersign_engine::{
-    advance::Submitted,
     core::{Scopes, Secret},
+    flow::Submitted,
 };
 use serde::{
     Deserialize, Deserializer,

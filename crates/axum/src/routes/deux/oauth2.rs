@@ -11,8 +11,8 @@ use axum::{
 };
 use countersign_engine::{
     Error as EngineError,
-    advance::{ClientTokens, Stateless},
     core::{Client, ClientId, Refusal, Scopes, Secret},
+    flow::{ClientTokens, Stateless},
 };
 use data_encoding::BASE64;
 use serde_json::json;

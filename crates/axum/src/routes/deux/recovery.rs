@@ -7,8 +7,8 @@ use axum::{
 };
 use countersign_engine::{
     Error,
-    advance::Stateless,
     core::{DeviceName, Refusal},
+    flow::Stateless,
 };
 use serde_json::json;
 

@@ -10,8 +10,8 @@ use axum::{
 };
 use countersign_engine::{
     Caller, Engine, SignedIn,
-    advance::{DeviceCookieSupport, RequestContext},
     core::Secret,
+    flow::{DeviceCookieSupport, RequestContext},
 };
 use serde::Deserialize;
 

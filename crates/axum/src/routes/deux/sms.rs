@@ -6,8 +6,8 @@ use axum::{
 };
 use countersign_engine::{
     Error,
-    advance::Enrolment,
     core::{DeviceName, Kind, Refusal, Secret},
+    flow::Enrolment,
 };
 use serde_json::json;
 

@@ -6,8 +6,8 @@ use axum::{
 };
 use countersign_engine::{
     Fault,
-    advance::{Proof, Stateless, Submitted},
     core::{Kind, Status},
+    flow::{Proof, Stateless, Submitted},
 };
 use serde_json::{Map, Value};
 

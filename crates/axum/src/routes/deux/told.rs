@@ -10,8 +10,8 @@ use axum::{
 };
 use countersign_engine::{
     Error,
-    advance::{Prompt, Submitted},
     core::Refusal,
+    flow::{Prompt, Submitted},
 };
 use fluent_bundle::FluentArgs;
 use serde_json::{Map, Value, json};

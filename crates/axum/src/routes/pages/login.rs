@@ -18,8 +18,8 @@
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
     Error,
-    advance::{LoginChallenge, RequestContext, SignIn},
     core::{DeviceId, Kind, Refusal, Secret, Session, repeat::call, view::PromptView},
+    flow::{LoginChallenge, RequestContext, SignIn},
 };
 use minijinja::context;
 use serde::Deserialize;

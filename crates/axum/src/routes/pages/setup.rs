@@ -17,13 +17,13 @@
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
     self as engine, AttemptToken, Error, ReplacingCall,
-    advance::Enrolment,
     core::{
         DeviceId, DeviceName, Kind, Refusal, Secret,
         flow::Purpose,
         repeat::call,
         view::{AnswerForm, DeviceView},
     },
+    flow::Enrolment,
 };
 use fluent_bundle::FluentArgs;
 use minijinja::{Value, context};

@@ -6,8 +6,8 @@
 use axum::response::Response;
 use countersign_engine::{
     self as engine, AttemptToken, Error, ReplacingCall,
-    advance::LoginChallenge,
     core::{DeviceId, Level, Refusal, Secret, repeat::call, view::PromptView},
+    flow::LoginChallenge,
 };
 use minijinja::context;
 use serde::Deserialize;

@@ -11,7 +11,7 @@ use countersign_core::{
 use super::{Scope, lowered, others_tokens, with_proof};
 use crate::{
     Engine, Error, Fault, SignedIn,
-    advance::{Enrolment, RequestContext, enrol::joined, proved},
+    flow::{Enrolment, RequestContext, enrol::joined, proved},
     verify::{OnSuccess, Submission},
 };
 

@@ -13,7 +13,7 @@ use countersign_core::{
 use super::{Scope, Stateless, Submitted, answering, asked, lowered, others_tokens, with_proof};
 use crate::{
     Engine, Error, SignedIn,
-    advance::{
+    flow::{
         RequestContext,
         manage::{codes_replaced, is_verified_by_codes, switched_off},
         proved,
