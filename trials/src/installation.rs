@@ -14,7 +14,7 @@ use crate::{Server, program};
 /// Settings for many browsers that sign the same users in at once, all from one IP: each stays charged for its password until
 /// the second factor is accepted. How many passwords strangers may try is a trial of its own.
 const ROOM: [(&str, &str); 2] =
-    [("COUNTERSIGN_PASSWORD_RATE_PER_IP", "0"), ("COUNTERSIGN_FIRST_STEP_PER_ACCOUNT", "1000000")];
+    [("COUNTERSIGN_PASSWORD_RATE_PER_IP", "0"), ("COUNTERSIGN_PASSWORD_ATTEMPTS_PER_ACCOUNT", "1000000")];
 
 /// A key file and a database that is made ready.
 #[derive(Clone, Debug)]

@@ -126,8 +126,8 @@ async fn r82_nobody_is_told_apart_at_any_entrance_by_what_is_said_or_by_how_long
     told(&installation, &["user", "deactivate", "leaver", "--json"]);
     // Nobody is to be told that there were too many.
     let wide = [
-        ("first_step_per_account", "1000000"),
-        ("first_step_per_address", "1000000"),
+        ("password_attempts_per_account", "1000000"),
+        ("password_attempts_per_ip", "1000000"),
         ("password_rate_per_ip", "0"),
         ("deux_path", "/mfa"),
     ];

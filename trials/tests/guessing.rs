@@ -30,7 +30,7 @@ const LOGOUT: &str = "/account/logout";
 const SECOND_FACTOR: &str = "/account/login/second-factor";
 const SESSION: &str = "countersign=";
 const PENDING: &str = "countersign-pending";
-const KNOWN: &str = "countersign-browser";
+const KNOWN: &str = "countersign-device";
 
 /// Two nodes behind a proxy, and our own machine for another one: so a browser says itself where it comes from.
 struct Place {
@@ -53,7 +53,7 @@ impl Place {
         let node = || {
             installation.node(
                 &front.url(),
-                &[("trusted_proxies", &proxies), ("first_step_per_account", "20")],
+                &[("trusted_proxies", &proxies), ("password_attempts_per_account", "20")],
                 Clock::Right,
             )
         };

@@ -272,7 +272,7 @@ async fn a_login_begun_at_one_node_is_finished_at_the_other() {
 /// T30: the proxy says who is asking, and is believed; whoever goes past it says so in vain.
 #[tokio::test]
 async fn t30_only_the_listed_proxy_says_who_is_asking() {
-    let pair = Pair::with(&[("first_step_per_address", "3")], Clock::Right);
+    let pair = Pair::with(&[("password_attempts_per_ip", "3")], Clock::Right);
     let guesses = async |browser: &Browser<Socket>| {
         let mut statuses = vec![];
         for number in 0..5 {
@@ -297,7 +297,7 @@ async fn t30_only_the_listed_proxy_says_who_is_asking() {
 #[tokio::test]
 async fn t29_two_addresses_of_one_network_share_a_budget() {
     let proxies = format!("{PROXY},127.0.0.1");
-    let pair = Pair::with(&[("trusted_proxies", &proxies), ("first_step_per_address", "2")], Clock::Right);
+    let pair = Pair::with(&[("trusted_proxies", &proxies), ("password_attempts_per_ip", "2")], Clock::Right);
     for (number, (client, status)) in [
         ("2001:db8::1", 422),
         ("2001:0db8:0:0:ffff::1", 422),

@@ -19,7 +19,7 @@ use trials::{
 
 const PEOPLE: usize = 12;
 const PASSWORD: &str = "umbrella marmalade kiosk";
-const DEVICE_COOKIE: &str = "countersign-browser";
+const DEVICE_COOKIE: &str = "countersign-device";
 /// The longest that anybody waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The same while the database stands still: a node gives up after so long, and says so.

@@ -37,8 +37,8 @@ async fn stores() -> Vec<(Arc<dyn Store>, Option<TempDir>, Option<Fresh>)> {
 
 /// Room for the passwords of all racers, who stay charged until the second factor.
 fn make_room(parts: &mut Parts) {
-    parts.config.first_step.per_account = 1_000_000;
-    parts.config.first_step.rate_per_ip = 0;
+    parts.config.password_attempts.per_account = 1_000_000;
+    parts.config.password_attempts.rate_per_ip = 0;
 }
 
 /// A world on each of them, with the throttle as given.

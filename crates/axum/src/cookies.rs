@@ -9,7 +9,7 @@
 //! | `countersign` | the session's token | the browser closes; the server decides | links from elsewhere too |
 //! | `countersign-pending` | a login between its two steps, sealed | the login times out | this site's own requests |
 //! | `countersign-setup` | a running setup of a device, sealed | the setup times out | this site's own requests |
-//! | `countersign-browser` | who has signed in here before, sealed; opens nothing | 90 days, or what is set | this site's own requests |
+//! | `countersign-device` | who has signed in here before, sealed; opens nothing | 90 days, or what is set | this site's own requests |
 //! | `countersign-form` | a random value that binds forms of nobody in particular | the browser closes | links from elsewhere too |
 //! | `countersign-notice` | a code word of a closed list: what the next page has to say | its page shows it, or 10 minutes | links from elsewhere too |
 
@@ -70,8 +70,8 @@ impl Names {
             (Name::Pending, false) => "countersign-pending",
             (Name::Setup, true) => "__Host-countersign-setup",
             (Name::Setup, false) => "countersign-setup",
-            (Name::Browser, true) => "__Host-countersign-browser",
-            (Name::Browser, false) => "countersign-browser",
+            (Name::Browser, true) => "__Host-countersign-device",
+            (Name::Browser, false) => "countersign-device",
             (Name::Nonce, true) => "__Host-countersign-form",
             (Name::Nonce, false) => "countersign-form",
             (Name::Notice, true) => "__Host-countersign-notice",

@@ -186,7 +186,7 @@ impl Visitor {
     /// The way to a fresh proof, and back here, where the page there asks for this level or, without one, for the strongest
     /// that the user can prove. A proof that is fresh already was not strong enough.
     pub(crate) async fn to_proof(&self, here: &LocalPath, level: Option<Level>) -> Way {
-        let (recent, now) = (self.engine().config().recent, self.engine().now());
+        let (recent, now) = (self.engine().config().reauthentication_window, self.engine().now());
         let signed_in = self.signed_in().await.ok().flatten();
         let strongest = match signed_in.filter(|_| level.is_some()) {
             Some(signed_in) => self.engine().strongest(signed_in.user()).await.ok().flatten(),

@@ -290,7 +290,9 @@ impl Visitor {
             None => None,
         };
         Ok(match strongest {
-            Some(level) => Trouble::Unmet(refusal, Needed::device(level, self.engine().config().recent)),
+            Some(level) => {
+                Trouble::Unmet(refusal, Needed::device(level, self.engine().config().reauthentication_window))
+            }
             None => refusal.into(),
         })
     }
@@ -328,7 +330,7 @@ impl Visitor {
 
     /// What has to be proved before the same request succeeds, if that is what the refusal says.
     fn needed(&self, refusal: &Refusal) -> Option<Needed> {
-        let recent = self.engine().config().recent;
+        let recent = self.engine().config().reauthentication_window;
         match refusal {
             Refusal::VerificationNeeded => Some(Needed::second_factor(recent)),
             Refusal::SignInNeeded | Refusal::SessionReplaced if self.shows_bearer() => Some(Needed::AnotherToken),

@@ -19,7 +19,7 @@ pub struct Config {
     /// How long one may take from the password to the second factor, and from start to end of a setup.
     pub login_timeout: Duration,
     /// How long after proving a password or a device one may change factors without proving it again.
-    pub recent: Duration,
+    pub reauthentication_window: Duration,
     /// How long sessions live.
     pub lifetimes: Lifetimes,
     /// How long events are kept; for ever if nothing is given.
@@ -38,16 +38,16 @@ pub struct Config {
     /// How many confirmed devices a user may have, backup codes apart. At least 1.
     pub devices_per_user: u32,
     /// How many failed first steps an account, and an address, may have in a window.
-    pub first_step: FirstStepRule,
+    pub password_attempts: PasswordAttemptRule,
     /// How long after a complete sign-in a browser is one that its user is known by; zero: never.
-    pub known_browser: Duration,
+    pub device_cookie_lifetime: Duration,
     /// How long tokens live, and how many there may be.
     pub tokens: TokenRule,
 }
 
 /// The budget of failed first steps. A browser that its user is known by has one of its own, as large.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FirstStepRule {
+pub struct PasswordAttemptRule {
     /// Failures that one account may have in a window.
     pub per_account: u32,
     /// Failures that one address may have in a window; IPv6 addresses count by /64.
@@ -124,7 +124,7 @@ impl Default for Config {
         Self {
             issuer: String::new(),
             login_timeout: Duration::from_mins(10),
-            recent: Duration::from_mins(10),
+            reauthentication_window: Duration::from_mins(10),
             lifetimes: Lifetimes::default(),
             keep_events: Some(Duration::from_hours(24 * 400)),
             throttle: ThrottleRule::default(),
@@ -133,13 +133,13 @@ impl Default for Config {
             sending: SendingRule::default(),
             offered: vec![Kind::TOTP, Kind::SMS, Kind::CALL, Kind::EMAIL, Kind::YUBIKEY],
             devices_per_user: 20,
-            first_step: FirstStepRule {
+            password_attempts: PasswordAttemptRule {
                 per_account: 20,
                 per_address: 200,
                 window: Duration::from_mins(15),
                 rate_per_ip: 120,
             },
-            known_browser: Duration::from_hours(90 * 24),
+            device_cookie_lifetime: Duration::from_hours(90 * 24),
             tokens: TokenRule::default(),
         }
     }

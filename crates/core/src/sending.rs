@@ -65,7 +65,7 @@ pub struct Breaker {
     /// So many codes may be out that did not come back.
     pub allowance: u32,
     /// So many codes that did not come back are made good for by one that did, besides itself.
-    pub makes_good: u32,
+    pub credit: u32,
     /// How long after its first charge it is empty again.
     pub window: Duration,
 }
@@ -106,7 +106,7 @@ impl Default for SendingRule {
             per_address: 10,
             per_address_ceiling: 50,
             per_region: 500,
-            breaker: Breaker { allowance: 50, makes_good: 2, window: Duration::from_hours(1) },
+            breaker: Breaker { allowance: 50, credit: 2, window: Duration::from_hours(1) },
             spend: None,
             prices: Prices::default(),
             email: EmailRule::Off,
@@ -271,7 +271,7 @@ fn charges(case: &Sending<'_>, region: &str, price: u32) -> Vec<Charge> {
             amount: 1,
             limit: rule.breaker.allowance,
             window: rule.breaker.window,
-            back: rule.breaker.makes_good.saturating_add(1),
+            back: rule.breaker.credit.saturating_add(1),
         },
     ];
     if !rule.cooldown.is_zero() {

@@ -100,7 +100,7 @@ impl Engine {
         let Some(changes) = remember(rows, &done, self.validity(user)) else { return Remembered::default() };
         let cookies = self.open_cookies(context).unwrap_or_default().with(&user.id, id);
         let token = serde_json::to_vec(&cookies).ok().filter(|plain| plain.len() <= MAX_BYTES).and_then(|plain| {
-            let sealed = self.keyring().seal(Use::KnownBrowser, &[], &plain, self.random())?;
+            let sealed = self.keyring().seal(Use::DeviceCookie, &[], &plain, self.random())?;
             Some(BrowserToken::new(BASE64URL_NOPAD.encode(&sealed)))
         });
         // A row that no browser can show would only take a place.
@@ -108,11 +108,11 @@ impl Engine {
     }
 
     fn is_wanted(&self, context: &RequestContext) -> bool {
-        context.device_cookie == DeviceCookieSupport::Kept && !self.config().known_browser.is_zero()
+        context.device_cookie == DeviceCookieSupport::Kept && !self.config().device_cookie_lifetime.is_zero()
     }
 
     fn validity<'a>(&self, user: &'a User) -> Validity<'a> {
-        Validity { stamp: &user.stamp, lifetime: self.config().known_browser, now: self.now() }
+        Validity { stamp: &user.stamp, lifetime: self.config().device_cookie_lifetime, now: self.now() }
     }
 
     /// The id that the browser shows for this user.
@@ -121,11 +121,11 @@ impl Engine {
     }
 
     fn open_cookies(&self, context: &RequestContext) -> Option<DeviceCookies> {
-        if self.config().known_browser.is_zero() {
+        if self.config().device_cookie_lifetime.is_zero() {
             return None;
         }
         let sealed = BASE64URL_NOPAD.decode(context.browser.as_ref()?.expose().as_bytes()).ok()?;
-        let plain = self.keyring().open(Use::KnownBrowser, &[], &sealed)?;
+        let plain = self.keyring().open(Use::DeviceCookie, &[], &sealed)?;
         serde_json::from_slice(&plain).ok()
     }
 }

@@ -37,7 +37,7 @@ pub(crate) enum Use {
     /// A run of a flow, in a browser's hands.
     Attempt,
     /// A browser's name, in its own hands.
-    KnownBrowser,
+    DeviceCookie,
     /// The name of a call, in the gateway's hands.
     Call,
 }
@@ -48,7 +48,7 @@ pub struct SealingKey {
     id: KeyId,
     device_state: XChaCha20Poly1305,
     attempt: XChaCha20Poly1305,
-    known_browser: XChaCha20Poly1305,
+    device_cookie: XChaCha20Poly1305,
     call: XChaCha20Poly1305,
     forms: Hmac<Sha256>,
     /// Half of what a repeatable result is sealed with: the client holds the other half.
@@ -66,7 +66,7 @@ impl SealingKey {
             id,
             device_state: cipher("device state")?,
             attempt: cipher("attempt")?,
-            known_browser: cipher("known browser")?,
+            device_cookie: cipher("known browser")?,
             call: cipher("call")?,
             repeat: child(&parent, "repeat")?,
             forms: <Hmac<Sha256> as hmac::KeyInit>::new((&*child::<BLOCK>(&parent, "forms")?).into()),
@@ -212,7 +212,7 @@ impl SealingKey {
         match used {
             Use::DeviceState => &self.device_state,
             Use::Attempt => &self.attempt,
-            Use::KnownBrowser => &self.known_browser,
+            Use::DeviceCookie => &self.device_cookie,
             Use::Call => &self.call,
         }
     }

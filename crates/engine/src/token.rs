@@ -2,7 +2,7 @@
 //!
 //! A [`SessionToken`] is 256 random bits, and so is a [`ProgramToken`] or a [`ClientSecret`] after its prefix; the store
 //! knows only their hashes. An [`AttemptToken`] is a sealed [`Attempt`](countersign_core::flow::Attempt), a
-//! [`BrowserToken`] a sealed [`KnownBrowser`](countersign_core::KnownBrowser), a [`CallToken`] the sealed name of a call.
+//! [`BrowserToken`] a sealed device cookie, a [`CallToken`] the sealed name of a call.
 //! None prints, none compares.
 
 use std::fmt;

@@ -154,7 +154,7 @@ async fn a_known_browser_waits_for_its_own_failures() {
 /// D4: whoever sits behind the same address as the owner, or in the same /64, uses up nothing that the owner's browser needs.
 #[tokio::test]
 async fn a_known_browser_is_apart_from_strangers_at_its_own_address() {
-    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.config.first_step.per_address = 3);
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.config.password_attempts.per_address = 3);
     let ada = world.user("ada");
     ada.sets_up().await;
     let home =
@@ -225,7 +225,8 @@ async fn a_browser_is_known_to_those_who_signed_in_there_and_nobody_else() {
 
 #[tokio::test]
 async fn where_browsers_are_not_to_be_known_none_is() {
-    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.config.known_browser = Duration::ZERO);
+    let world =
+        World::built(Arc::new(MemoryStore::default()), |parts| parts.config.device_cookie_lifetime = Duration::ZERO);
     let ada = world.user("ada");
     ada.sets_up().await;
     let new_session = signs_in(&world, &ada, &ada.code(), &RequestContext::default()).await.unwrap();

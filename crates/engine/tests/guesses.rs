@@ -143,8 +143,8 @@ async fn t114_while_nothing_can_be_written_no_password_is_looked_at() {
 async fn an_outage_is_not_charged_to_an_ip_address() {
     let disk = Failing::before(Arc::new(MemoryStore::default()));
     let world = World::built(disk.clone(), |parts| {
-        parts.config.first_step.per_address = 10;
-        parts.config.first_step.rate_per_ip = 0;
+        parts.config.password_attempts.per_address = 10;
+        parts.config.password_attempts.rate_per_ip = 0;
     });
     let ada = world.user("ada");
     let context = RequestContext { address: Some(IpAddr::from([192, 0, 2, 1])), ..RequestContext::default() };

@@ -231,7 +231,7 @@ async fn wrong_unknown_and_deactivated_are_refused_alike_and_share_the_budget() 
 /// address.
 #[tokio::test]
 async fn t27_an_own_success_resets_nobody_else_s_budget() {
-    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.config.first_step.per_address = 30);
+    let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.config.password_attempts.per_address = 30);
     let (mallory, _ada) = (world.user("mallory"), world.user("ada"));
     let looked_at = async |ip: [u8; 4], names: &[&str]| {
         let context = RequestContext { address: Some(IpAddr::from(ip)), ..RequestContext::default() };

@@ -89,7 +89,7 @@ where
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         if let Some(browser) = &self.browser {
-            request = request.header("countersign-browser", browser);
+            request = request.header("countersign-device", browser);
         }
         let mut request = request.body(body).expect("a well-formed request");
         request.headers_mut().extend(self.headers.clone());

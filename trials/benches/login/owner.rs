@@ -59,7 +59,8 @@ pub(crate) async fn bench(options: &Options, strangers: usize) {
         browsers.extend(browsers_of(place, &someone, count).await);
     }
     let rival = browsers.split_off(3 * OWNERS);
-    let settings = [("COUNTERSIGN_FIRST_STEP_PER_ACCOUNT", "1000000"), ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1")];
+    let settings =
+        [("COUNTERSIGN_PASSWORD_ATTEMPTS_PER_ACCOUNT", "1000000"), ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1")];
     let node = Arc::new(serve_with(&place.url, &place.key, &settings));
     let mut owners = browsers.chunks(OWNERS);
     tell("nobody else", sign_in(&node, owners.next().unwrap()).await);
@@ -94,7 +95,7 @@ async fn browsers_of(place: &Place, someone: &Arc<Someone>, count: usize) -> Vec
         let code = Secret::new(someone.app.code_at(now));
         let (new_session, _) = engine.answer(&challenge.token, &someone.device, &code, &context).await.unwrap();
         let device_cookie =
-            format!("countersign-browser={}", new_session.browser().expect("the browser is known").expose());
+            format!("countersign-device={}", new_session.browser().expect("the browser is known").expose());
         browsers.push(Browser { someone: someone.clone(), device_cookie });
     }
     browsers
@@ -160,7 +161,7 @@ fn right_passwords(address: String, Browser { someone, device_cookie }: Browser)
     Box::new(move |_| {
         let body = json!({ "name": someone.name, "password": trials::PASSWORD });
         let (_, token) = device_cookie.split_once('=').expect("a cookie has a value");
-        ask_from(&address, "/login", &body, &format!("Countersign-Browser: {token}\r\n"))
+        ask_from(&address, "/login", &body, &format!("Countersign-Device: {token}\r\n"))
     })
 }
 

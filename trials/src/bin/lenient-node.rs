@@ -25,8 +25,8 @@ async fn main() {
     let mut parts = Parts::new(Arc::new(store), Arc::new(users), keyring);
     parts.config.issuer = "Lenient".into();
     parts.config.throttle = ThrottleRule::OFF;
-    parts.config.first_step.per_account = u32::MAX;
-    parts.config.first_step.rate_per_ip = 0;
+    parts.config.password_attempts.per_account = u32::MAX;
+    parts.config.password_attempts.rate_per_ip = 0;
     let settings = Settings::new(Origins::Public(public_url.parse().unwrap()));
     let pages = Countersign::new(Engine::new(parts).unwrap(), settings).unwrap().routes();
     let app = Router::new().route("/healthz", get(async || StatusCode::NO_CONTENT)).merge(pages);

@@ -33,7 +33,7 @@ impl Tour {
         let store = Failing::before(Arc::new(MemoryStore::default()));
         let world = World::with_every_method_built(store.clone(), |parts| {
             parts.config.throttle.cap = NonZeroU32::new(5);
-            parts.config.first_step.rate_per_ip = 0;
+            parts.config.password_attempts.rate_per_ip = 0;
         });
         let password = world.user("ada").password;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

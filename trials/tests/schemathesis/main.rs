@@ -39,8 +39,8 @@ const IN_CHAINS: [&str; 4] = ["--phases", "stateful", "--max-time", "40"];
 
 /// As many wrong passwords, codes and messages as a run comes to.
 const SETTINGS: [(&str, &str); 13] = [
-    ("first_step_per_account", "1000000"),
-    ("first_step_per_address", "1000000"),
+    ("password_attempts_per_account", "1000000"),
+    ("password_attempts_per_ip", "1000000"),
     ("password_rate_per_ip", "0"),
     ("throttle_factor", "0"),
     ("code_cooldown", "0"),

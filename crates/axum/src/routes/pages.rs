@@ -253,7 +253,7 @@ impl Visitor {
         let names = self.site().names;
         give(response, names.give(Name::Session, new_session.token().expose(), None));
         if let Some(browser) = new_session.browser() {
-            let lasting = self.engine().config().known_browser;
+            let lasting = self.engine().config().device_cookie_lifetime;
             give(response, names.give(Name::Browser, browser.expose(), Some(lasting)));
         }
     }

@@ -69,7 +69,7 @@ async fn t25_whatever_looks_at_a_password_shares_one_budget() {
     let form = owner.get("/account/login/second-factor").await.form_with("code");
     owner.submit(&form, "", &[("code", &ada.person.code())]).await;
     // So has a browser with a device cookie.
-    owner.cookies.remove("countersign-browser");
+    owner.cookies.remove("countersign-device");
     let stranger = site.program();
     let name = ClientName::parse("App").unwrap();
     let (app, _) = site.world.engine.add_client(name, ClientType::Public, Scopes::default()).await.unwrap();

@@ -62,7 +62,7 @@ async fn a_script_signs_in_with_cookies_and_never_sees_what_opens_the_session() 
     let (status, opened) = script.post("/api/v1/login/answer", &answer).await;
     assert_eq!(status, StatusCode::OK, "{opened}");
     assert!(opened["token"].is_null() && opened["browser"].is_null());
-    assert!(script.browser.cookies.contains_key("countersign-browser"));
+    assert!(script.browser.cookies.contains_key("countersign-device"));
     assert!(!script.browser.cookies.contains_key("countersign-pending"));
     assert_eq!(script.get("/api/v1/session").await["user"]["name"], "ada");
     assert_eq!(script.browser.get("/who").await.body, "ada");

@@ -266,8 +266,8 @@ fn patient() -> Site {
         |parts| {
             parts.voice_callbacks = Some(Arc::new(Machine));
             parts.config.throttle = ThrottleRule::OFF;
-            parts.config.first_step.per_account = u32::MAX;
-            parts.config.first_step.per_address = u32::MAX;
+            parts.config.password_attempts.per_account = u32::MAX;
+            parts.config.password_attempts.per_address = u32::MAX;
         },
         // The weakest that it may be.
         |settings| settings.deux = Some(Deux { lenient: true, ..Deux::default() }),

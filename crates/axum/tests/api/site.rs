@@ -38,7 +38,7 @@ impl Site {
             }
             made.config.sending.email = EmailRule::Alone;
             // Time stands still, so everything comes within the same ten seconds.
-            made.config.first_step.rate_per_ip = 0;
+            made.config.password_attempts.rate_per_ip = 0;
             parts(made);
         });
         let deux = Some(Deux::default());

@@ -278,7 +278,7 @@ async fn t8_a_field_nobody_asked_for_decides_nothing() {
     let site = Site::built(
         |parts| {
             parts.config.throttle = ThrottleRule::OFF;
-            let limits = &mut parts.config.first_step;
+            let limits = &mut parts.config.password_attempts;
             (limits.per_account, limits.per_address, limits.rate_per_ip) = (u32::MAX, u32::MAX, 0);
         },
         |_| {},

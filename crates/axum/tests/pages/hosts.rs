@@ -185,7 +185,7 @@ async fn no_next_leaves_the_site_at_any_door() {
 /// T30: forged forwarding headers from a peer that is not listed change nothing.
 #[tokio::test]
 async fn t30_failures_count_against_the_peer_and_not_against_what_it_says() {
-    let site = Site::built(|parts| parts.config.first_step.per_address = 3, |_| {});
+    let site = Site::built(|parts| parts.config.password_attempts.per_address = 3, |_| {});
     let mut browser = site.browser();
     let form = browser.get("/account/login").await.form_with("password");
     let mut statuses = vec![];
@@ -195,7 +195,7 @@ async fn t30_failures_count_against_the_peer_and_not_against_what_it_says() {
     }
     assert_eq!(statuses, [422, 422, 422, 429, 429]);
     let proxied = Site::built(
-        |parts| parts.config.first_step.per_address = 1,
+        |parts| parts.config.password_attempts.per_address = 1,
         |settings| settings.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()],
     );
     let mut browser = proxied.browser();

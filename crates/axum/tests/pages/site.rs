@@ -22,7 +22,7 @@ pub(crate) const PENDING: &str = "countersign-pending";
 pub(crate) const SETUP: &str = "countersign-setup";
 pub(crate) const NONCE: &str = "countersign-form";
 pub(crate) const NOTICE: &str = "countersign-notice";
-pub(crate) const BROWSER: &str = "countersign-browser";
+pub(crate) const BROWSER: &str = "countersign-device";
 
 pub(crate) struct Site {
     pub(crate) world: World,

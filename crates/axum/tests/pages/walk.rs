@@ -199,7 +199,7 @@ async fn a_locked_user_is_told_until_when() {
 
 #[tokio::test]
 async fn a_password_of_any_length_is_a_wrong_one_and_counts_as_one() {
-    let site = Site::built(|parts| parts.config.first_step.per_account = 3, |_| {});
+    let site = Site::built(|parts| parts.config.password_attempts.per_account = 3, |_| {});
     let mut ada = site.guest("ada");
     let form = ada.browser.get("/account/login").await.form_with("password");
     for status in [422, 422, 422, 429] {

@@ -19,10 +19,11 @@ pub fn may_change<S>(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     if factors.enabled() {
-        let surely = session.level >= factors.level(methods) && session.proved_within(config.recent, now);
+        let surely =
+            session.level >= factors.level(methods) && session.proved_within(config.reauthentication_window, now);
         return if surely { Ok(()) } else { Err(Refusal::VerificationNeeded) };
     }
-    if session.signed_in_within(config.recent, now) { Ok(()) } else { Err(Refusal::PasswordNeeded) }
+    if session.signed_in_within(config.reauthentication_window, now) { Ok(()) } else { Err(Refusal::PasswordNeeded) }
 }
 
 /// Whether this session may act on factors that must exist: making backup codes, removing, disabling.
@@ -52,7 +53,9 @@ pub fn may_use_in_place<S>(
     let by = session.device.as_ref().and_then(|device| factors.device(device)).filter(|device| device.is_active());
     let is_enough = by.is_some_and(|device| methods.level(&device.kind) >= factors.level(methods));
     match usable {
-        Err(Refusal::VerificationNeeded) if is_enough && session.proved_within(config.recent, now) => Ok(()),
+        Err(Refusal::VerificationNeeded) if is_enough && session.proved_within(config.reauthentication_window, now) => {
+            Ok(())
+        }
         usable => usable,
     }
 }

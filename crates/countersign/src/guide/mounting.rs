@@ -31,7 +31,7 @@
 //! IP addresses are recorded in events and limit how many passwords one network may try. For that the server has to pass on the
 //! peer of a connection: serve with `into_make_service_with_connect_info::<SocketAddr>()`. Without it these limits are off, and
 //! one warning in the log says so. Behind a proxy that hides the clients' addresses, set
-//! [`FirstStepRule::rate_per_ip`](crate::engine::core::policy::FirstStepRule::rate_per_ip) to 0, or all sign-ins share one
+//! [`PasswordAttemptRule::rate_per_ip`](crate::engine::core::policy::PasswordAttemptRule::rate_per_ip) to 0, or all sign-ins share one
 //! rate.
 //!
 //! # What is logged

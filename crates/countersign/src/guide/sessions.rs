@@ -5,7 +5,7 @@
 //! | `countersign` | 256 random bits; the store has their hash | one factor: idle 7 days, 30 days in all; two factors: idle 10 hours, 24 hours in all |
 //! | `countersign-pending` | a login between its two steps, sealed | 10 minutes after the password |
 //! | `countersign-setup` | a running setup of a device, sealed | 10 minutes after its beginning |
-//! | `countersign-browser` | the device cookie: random ids of users who have signed in here, sealed; it opens nothing | 90 days after the last sign-in |
+//! | `countersign-device` | the device cookie: random ids of users who have signed in here, sealed; it opens nothing | 90 days after the last sign-in |
 //! | `countersign-form` | binds the forms of whoever is not signed in | the browser closes |
 //! | `countersign-notice` | a word of a fixed list: what the next page says once, such as that a password was changed | that page, or 10 minutes |
 //!

@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use countersign_core::{Timestamp, config::FirstStepRule};
+use countersign_core::{Timestamp, config::PasswordAttemptRule};
 
 const MAX_COUNT: usize = 100_000;
 
@@ -26,7 +26,7 @@ struct Window {
 
 impl AddressBudgets {
     /// Charges one try, or says until when there is none left.
-    pub(crate) fn spend(&self, address: IpAddr, rule: &FirstStepRule, now: Timestamp) -> Result<(), Timestamp> {
+    pub(crate) fn spend(&self, address: IpAddr, rule: &PasswordAttemptRule, now: Timestamp) -> Result<(), Timestamp> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let network = network(address);
         if windows.len() >= MAX_COUNT && !windows.contains_key(&network) {
@@ -73,8 +73,8 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1000);
-    const RULE: FirstStepRule =
-        FirstStepRule { per_account: 0, per_address: 2, window: Duration::from_mins(1), rate_per_ip: 0 };
+    const RULE: PasswordAttemptRule =
+        PasswordAttemptRule { per_account: 0, per_address: 2, window: Duration::from_mins(1), rate_per_ip: 0 };
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()

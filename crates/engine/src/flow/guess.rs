@@ -60,9 +60,9 @@ impl Engine {
         let now = self.now();
         if let Some(ip) = ip {
             self.password_rates()
-                .enter(ip, self.config().first_step.rate_per_ip, now)
+                .enter(ip, self.config().password_attempts.rate_per_ip, now)
                 .map_err(|until| Refusal::TooManyRequests { until })?;
-            let spent = self.addresses().spend(ip, &self.config().first_step, now);
+            let spent = self.addresses().spend(ip, &self.config().password_attempts, now);
             spent.map_err(|until| Refusal::TooManyFailures { until })?;
         }
         let charged = self.charge(self.budget_of(user, canonical, browser.as_ref())).await;
@@ -105,7 +105,7 @@ impl Engine {
     async fn charge(&self, key: String) -> Result<Charge, Error> {
         let at = self.now();
         match self.commit(&Batch::new(vec![self.guess(key.clone(), at)])).await?.written() {
-            Written::Done => Ok(Charge { budget: key, until: at.after(self.config().first_step.window) }),
+            Written::Done => Ok(Charge { budget: key, until: at.after(self.config().password_attempts.window) }),
             Written::Overspent { until, .. } => Err(Refusal::TooManyFailures { until: *until }.into()),
             Written::Conflict => Err(Fault::new("charge a budget").into()),
         }
@@ -140,7 +140,7 @@ impl Engine {
 
     /// The change that charges one guess.
     fn guess(&self, key: String, at: Timestamp) -> Change {
-        let rule = &self.config().first_step;
+        let rule = &self.config().password_attempts;
         Change::Budget(BudgetChange::Charge { key, amount: 1, limit: rule.per_account, at, window: rule.window })
     }
 

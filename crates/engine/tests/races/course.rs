@@ -127,7 +127,7 @@ impl Course {
             }
             parts.validator = Some(world.validator.clone());
             parts.config.offered.clone_from(&world.engine.config().offered);
-            parts.config.first_step = world.engine.config().first_step;
+            parts.config.password_attempts = world.engine.config().password_attempts;
             parts.config.devices_per_user = world.engine.config().devices_per_user;
             parts.config.throttle = throttle;
         })
@@ -136,5 +136,5 @@ impl Course {
 
 /// Racers give the right password as often as they are many, and finish later, or never.
 pub(crate) fn in_earnest(parts: &mut Parts) {
-    parts.config.first_step.per_account = 1000;
+    parts.config.password_attempts.per_account = 1000;
 }

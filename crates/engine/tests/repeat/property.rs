@@ -190,7 +190,7 @@ proptest! {
             let world = World::built(std::sync::Arc::new(countersign_engine::memory::MemoryStore::default()), |parts| {
                 // Delays would keep failures from being counted, and passwords from being looked at.
                 parts.config.throttle = countersign_engine::core::throttle::ThrottleRule::OFF;
-                parts.config.first_step.per_account = 1000;
+                parts.config.password_attempts.per_account = 1000;
             });
             let ada = world.user("ada");
             ada.sets_up().await;

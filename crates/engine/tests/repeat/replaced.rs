@@ -222,7 +222,7 @@ async fn t164_a_different_answer_ends_it_and_counts_as_a_failure() {
 
 /// How many wrong passwords of the user's are charged by now.
 async fn refused_passwords(made: &Made) -> u32 {
-    let rule = made.world.engine.config().first_step;
+    let rule = made.world.engine.config().password_attempts;
     let mut left = 0;
     while made
         .world

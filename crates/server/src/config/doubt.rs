@@ -85,7 +85,7 @@ impl Config {
             ),
             (
                 self.core.throttle.ceiling.is_zero() && !self.core.throttle.factor.is_zero(),
-                "throttle_ceiling is 0: throttle_factor does nothing, and nothing slows down whoever guesses codes; set it to \
+                "max_throttle_delay is 0: throttle_factor does nothing, and nothing slows down whoever guesses codes; set it to \
                  15m",
             ),
             (
@@ -181,11 +181,11 @@ impl Config {
         that_hold([
             (
                 sending.spend.is_some() && !priced,
-                "code_spend does nothing: every message costs 0; set code_price or code_prices",
+                "code_daily_budget does nothing: every message costs 0; set code_price or code_prices",
             ),
             (
                 sending.spend.is_none() && priced,
-                "code_price and code_prices do nothing: code_spend is 0, so messages may cost any sum; set code_spend, or \
+                "code_price and code_prices do nothing: code_daily_budget is 0, so messages may cost any sum; set code_daily_budget, or \
                  remove them",
             ),
         ])

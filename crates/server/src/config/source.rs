@@ -221,7 +221,7 @@ mod tests {
     fn a_file_says_what_is_wrong_and_where() {
         for (text, error) in [
             ("bimd = 1", "unknown setting bimd: did you mean bind?"),
-            ("[throttle]\nfactor = 1", "unknown setting throttle: did you mean throttle_cap?"),
+            ("[throttle]\nfactor = 1", "unknown setting throttle: did you mean max_consecutive_failures?"),
             ("recent = 1.5", "recent has to be a text, a number, true, false or a list"),
             ("log = \"info\"\nbind = ", "line 2: string values must be quoted, expected literal string"),
         ] {

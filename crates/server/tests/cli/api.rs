@@ -17,8 +17,11 @@ fn program(server: &Server) -> Program<Socket> {
 #[tokio::test]
 async fn the_api_is_where_it_is_set_and_makes_as_many_tokens_as_are_set() {
     let house = House::of(&["ada"]);
-    let settings =
-        [("COUNTERSIGN_API_PATH", "/v2/api"), ("COUNTERSIGN_TOKEN_LONGEST", "1d"), ("COUNTERSIGN_TOKEN_MOST", "1")];
+    let settings = [
+        ("COUNTERSIGN_API_PATH", "/v2/api"),
+        ("COUNTERSIGN_PERSONAL_TOKEN_MAX_LIFETIME", "1d"),
+        ("COUNTERSIGN_PERSONAL_TOKENS_PER_USER", "1"),
+    ];
     let server = house.serves_with("serve --bind 127.0.0.1:0", &settings);
     let mut ada = program(&server);
     ada.opens("/v2/api/login", &json!({ "name": "ada", "password": PASSWORD })).await;

@@ -99,8 +99,11 @@ fn what_is_in_effect_is_shown_with_its_source() {
         "c.toml",
         "site_name = \"Analytical Engine\"\nrecent = \"5m\"\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]",
     );
-    let environment =
-        [("COUNTERSIGN_RECENT", "6m"), ("COUNTERSIGN_KEY_FILE", "other.key"), ("COUNTERSIGN_CONFIG", "c.toml")];
+    let environment = [
+        ("COUNTERSIGN_REAUTHENTICATION_WINDOW", "6m"),
+        ("COUNTERSIGN_KEY_FILE", "other.key"),
+        ("COUNTERSIGN_CONFIG", "c.toml"),
+    ];
     let shown = house.run_in(&environment, "config show --json --key-file countersign.key").json();
     for (name, value, source) in [
         ("site_name", "Analytical Engine", "c.toml"),
@@ -108,11 +111,11 @@ fn what_is_in_effect_is_shown_with_its_source() {
         ("key_file", "countersign.key", "the command line"),
         ("trusted_proxies", "10.0.0.0/8,::1", "c.toml"),
         ("login_timeout", "10m", "the default"),
-        ("throttle_cap", "100", "the default"),
+        ("max_consecutive_failures", "100", "the default"),
         ("password_minimum", "15", "the default"),
         ("api_path", "/api/v1", "the default"),
-        ("token_longest", "365d", "the default"),
-        ("token_most", "50", "the default"),
+        ("personal_token_max_lifetime", "365d", "the default"),
+        ("personal_tokens_per_user", "50", "the default"),
     ] {
         let setting = shown.as_array().unwrap().iter().find(|setting| setting["name"] == name).unwrap();
         assert_eq!((setting["value"].as_str().unwrap(), setting["source"].as_str().unwrap()), (value, source));
@@ -197,7 +200,7 @@ fn settings_that_do_nothing_are_told_at_the_start_and_by_the_doctor() {
         (&["EMAIL_GATEWAY=log", "ALLOW_LOG_GATEWAY=true"][..], "email_gateway is set, and email_codes is off"),
         (&["EMAIL_CODES=alone"], "email_codes is on, and email_gateway is not set"),
         (&["EMAIL_CODES=beside"], "set email_gateway, or set email_codes to off"),
-        (&["THROTTLE_CEILING=0s"], "throttle_ceiling is 0"),
+        (&["MAX_THROTTLE_DELAY=0s"], "max_throttle_delay is 0"),
         (&["TWILIO_ACCOUNT=AC1"], "settings of Twilio do nothing"),
         (&["SMTP_URL=smtps://mail.example.org"], "email_gateway is not smtp"),
         (&["WEBHOOK_SECRET_FILE=secret"], "no gateway is webhook"),
@@ -208,7 +211,7 @@ fn settings_that_do_nothing_are_told_at_the_start_and_by_the_doctor() {
         (&["METHODS=totp,call"], "methods has call, and call_gateway is not set"),
         (&["METHODS=email"], "methods has email, and email_codes is off"),
         (&["DEUX_LENIENT=true"], "deux_lenient does nothing without deux_path"),
-        (&["CODE_SPEND=10"], "code_spend does nothing: every message costs 0"),
+        (&["CODE_DAILY_BUDGET=10"], "code_daily_budget does nothing: every message costs 0"),
         (&["CODE_PRICE=0.1"], "code_price and code_prices do nothing"),
         (&["DATABASE_CA_FILE=secret"], "the database is a SQLite file"),
         (&["TWO_FACTOR_SESSION=30m"], "two_factor_session_idle does nothing"),
@@ -222,9 +225,9 @@ fn settings_that_do_nothing_are_told_at_the_start_and_by_the_doctor() {
         let doctor = house.run_in_place("doctor", &settings);
         assert!(doctor.out.contains(&format!("warn  settings: {}", doubts[0])), "{names:?}: {doctor:?}");
     }
-    let settings = [("COUNTERSIGN_EMAIL_CODES", "alone"), ("COUNTERSIGN_THROTTLE_CEILING", "0")];
+    let settings = [("COUNTERSIGN_EMAIL_CODES", "alone"), ("COUNTERSIGN_MAX_THROTTLE_DELAY", "0")];
     let server = house.serves_with("serve --bind 127.0.0.1:0", &settings);
-    for told in ["email_codes is on, and email_gateway is not set", "throttle_ceiling is 0"] {
+    for told in ["email_codes is on, and email_gateway is not set", "max_throttle_delay is 0"] {
         assert!(server.wait_for(told).contains("WARN"), "{}", server.log());
     }
 }

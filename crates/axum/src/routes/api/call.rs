@@ -34,7 +34,7 @@ pub(super) const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token
 
 /// The header in which a program says that it is known from an earlier sign-in, so that failures of others do not count
 /// against it.
-pub(super) const BROWSER_HEADER: HeaderName = HeaderName::from_static("countersign-browser");
+pub(super) const BROWSER_HEADER: HeaderName = HeaderName::from_static("countersign-device");
 
 /// Who holds what was given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -96,7 +96,7 @@ pub(super) struct Opened {
     /// What opens it: shown as `Authorization: Bearer`. A browser has it in a cookie instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) token: Option<String>,
-    /// What to send along from now on in the header `Countersign-Browser`, so that failures of others do not count against
+    /// What to send along from now on in the header `Countersign-Device`, so that failures of others do not count against
     /// this program. It opens nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) browser: Option<String>,

@@ -150,7 +150,7 @@ fn headers() -> Value {
 /// The header by which a program is known.
 fn known() -> Value {
     json!({
-        "name": "Countersign-Browser",
+        "name": "Countersign-Device",
         "in": "header",
         "required": false,
         "description": "What an earlier sign-in gave in `browser`: failures of others do not count against this program.",

@@ -118,7 +118,7 @@ impl<T> Call<T> {
         let (names, cookies) = (self.visitor.site().names, self.visitor.cookies());
         let mut reply = reply.giving(names.give(Name::Session, new_session.token().expose(), None));
         if let Some(browser) = new_session.browser() {
-            let lasting = self.engine().config().known_browser;
+            let lasting = self.engine().config().device_cookie_lifetime;
             reply = reply.giving(names.give(Name::Browser, browser.expose(), Some(lasting)));
         }
         if cookies.pending.is_some() {

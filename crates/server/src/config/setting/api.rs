@@ -17,7 +17,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, text| place(text).map(|place| config.api = place),
     },
     Setting {
-        name: "token_longest",
+        name: "personal_token_max_lifetime",
         about: "The longest life of a personal token, and its usual one.",
         default: |config| Some(show_span(config.core.tokens.longest)),
         set: |config, text| {
@@ -25,7 +25,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
-        name: "token_most",
+        name: "personal_tokens_per_user",
         about: "How many personal tokens a user may have at once.",
         default: |config| Some(config.core.tokens.most.to_string()),
         set: |config, text| number(text, 1, 10_000).map(|most| config.core.tokens.most = most),

@@ -107,10 +107,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, text| number(text, 1, 1_000_000_000).map(|most| config.core.sending.breaker.allowance = most),
     },
     Setting {
-        name: "code_breaker_makes_good",
+        name: "code_breaker_credit",
         about: "How many codes that did not come back are made good for by one that did.",
-        default: |config| Some(config.core.sending.breaker.makes_good.to_string()),
-        set: |config, text| number(text, 0, 1000).map(|most| config.core.sending.breaker.makes_good = most),
+        default: |config| Some(config.core.sending.breaker.credit.to_string()),
+        set: |config, text| number(text, 0, 1000).map(|most| config.core.sending.breaker.credit = most),
     },
     Setting {
         name: "code_breaker_window",
@@ -119,7 +119,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, text| span(text, SECOND, DAY).map(|window| config.core.sending.breaker.window = window),
     },
     Setting {
-        name: "code_spend",
+        name: "code_daily_budget",
         about: "What all messages of a day may cost together, in the currency of the prices; 0 for any sum.",
         default: |_| Some("0".into()),
         set: |config, text| {
