@@ -48,7 +48,7 @@ impl Users for Trial {
     async fn prepare_password(&self, _: &User, password: &Secret) -> Result<PreparedPassword, Error> {
         match password.expose().chars().count() {
             ..15 => Err(Refusal::PasswordShort { shortest: 15 }.into()),
-            _ => Err(Refusal::PasswordElsewhere.into()),
+            _ => Err(Refusal::PasswordManagedExternally.into()),
         }
     }
 }

@@ -57,17 +57,17 @@ impl Problem {
             Refusal::SignInNeeded | Refusal::PasswordNeeded | Refusal::SessionReplaced => StatusCode::UNAUTHORIZED,
             Refusal::DeviceDisabled
             | Refusal::DeviceExpired
-            | Refusal::BrowserUnknown
+            | Refusal::UnrecognizedBrowser
             | Refusal::VerificationNeeded
             | Refusal::NotEnabled
             | Refusal::LastDevice { .. }
             | Refusal::TooManyDevices { .. }
-            | Refusal::PasswordElsewhere
-            | Refusal::TokensMany { .. }
+            | Refusal::PasswordManagedExternally
+            | Refusal::TooManyTokens { .. }
             | Refusal::ScopeInsufficient => StatusCode::FORBIDDEN,
             Refusal::SessionUnknown | Refusal::TokenUnknown => StatusCode::NOT_FOUND,
             Refusal::FactorsChanged => StatusCode::CONFLICT,
-            Refusal::AttemptOver => StatusCode::GONE,
+            Refusal::AttemptExpired => StatusCode::GONE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }
@@ -87,10 +87,10 @@ impl Problem {
             | Refusal::CodeWrong
             | Refusal::CodeUsed
             | Refusal::ClockSetBack
-            | Refusal::NothingSent
+            | Refusal::NoCodeSent
             | Refusal::MethodUnavailable => Some("code"),
             Refusal::AddressInvalid | Refusal::AddressUnreachable => Some("to"),
-            Refusal::CredentialsWrong | Refusal::NameInvalid { .. } => Some("name"),
+            Refusal::InvalidCredentials | Refusal::NameInvalid { .. } => Some("name"),
             Refusal::PasswordWrong => Some("current"),
             Refusal::PasswordShort { .. }
             | Refusal::PasswordLong { .. }
@@ -120,7 +120,7 @@ impl Problem {
             Refusal::DeviceLocked { failures, .. } => args.set("failures", *failures),
             Refusal::NameInvalid { longest } | Refusal::PasswordLong { longest } => args.set("longest", *longest),
             Refusal::PasswordShort { shortest } => args.set("shortest", *shortest),
-            Refusal::TokensMany { most } | Refusal::TooManyDevices { most } => args.set("most", *most),
+            Refusal::TooManyTokens { most } | Refusal::TooManyDevices { most } => args.set("most", *most),
             Refusal::LastDevice { others } => args.set("others", *others),
             Refusal::ScopeInvalid => args.set("most", Scopes::MAX_COUNT),
             Refusal::LifetimeInvalid { longest } => args.set("days", longest.as_secs() / DAY),

@@ -21,7 +21,7 @@ pub struct Admission<'a> {
 }
 
 impl Admission<'_> {
-    /// Refuses where the device takes no answer now: [`Refusal::DeviceLocked`] or [`Refusal::BrowserUnknown`].
+    /// Refuses where the device takes no answer now: [`Refusal::DeviceLocked`] or [`Refusal::UnrecognizedBrowser`].
     pub fn check<S>(&self, device: &Device<S>, now: Timestamp) -> Result<(), Refusal> {
         if let Some(until) = self.rule.locked_until(&device.throttle, self.standing, now) {
             let failures = device.throttle.streak(self.standing).map_or(0, |streak| streak.failures);
@@ -29,7 +29,7 @@ impl Admission<'_> {
         }
         let is_stranger = self.standing == Standing::Unrecognized && device.status == Status::Active;
         let is_next = self.disables(device, device.throttle.failures.saturating_add(1));
-        if is_stranger && self.another_disabled && is_next { Err(Refusal::BrowserUnknown) } else { Ok(()) }
+        if is_stranger && self.another_disabled && is_next { Err(Refusal::UnrecognizedBrowser) } else { Ok(()) }
     }
 
     /// Whether so many failures in a row disable the device. Backup codes are slowed down but never disabled: a limit is

@@ -122,13 +122,13 @@ impl Attempt {
             && now < self.end(timeout)
             && self.stamp == stamp
             && self.session.as_ref() == session;
-        if alive { Ok(()) } else { Err(Refusal::AttemptOver) }
+        if alive { Ok(()) } else { Err(Refusal::AttemptExpired) }
     }
 
     /// Refuses a run that began before the database was restored: whether it was finished since the backup is not known.
     pub fn check_restored(&self, restored: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
         let over = restored::believed(restored, now).is_some_and(|restored| self.started <= restored);
-        if over { Err(Refusal::AttemptOver) } else { Ok(()) }
+        if over { Err(Refusal::AttemptExpired) } else { Ok(()) }
     }
 }
 

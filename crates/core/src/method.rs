@@ -69,7 +69,7 @@ pub enum Check {
     /// It carries a check character that does not fit: a slip, which costs nothing.
     Mistyped,
     /// There is nothing to compare it with: no code was sent, or the one that was is over. It costs nothing.
-    NothingSent,
+    NoCodeSent,
     /// It is wrong.
     Wrong,
     /// Somebody else knows.

@@ -11,7 +11,7 @@ use crate::Timestamp;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
     /// No such user, a wrong password or a deactivated user: never which.
-    CredentialsWrong,
+    InvalidCredentials,
     /// Too many failed first steps for this account or from this address.
     TooManyFailures {
         /// When the next try will be looked at.
@@ -34,7 +34,7 @@ pub enum Refusal {
     /// was consumed stays consumed.
     ClockSetBack,
     /// No code was sent in this run of the flow, or the one that was is over; nothing was counted.
-    NothingSent,
+    NoCodeSent,
     /// A code was sent to this address a moment ago.
     SendingTooSoon {
         /// When the next one will be sent.
@@ -66,11 +66,11 @@ pub enum Refusal {
     DeviceExpired,
     /// Failures have disabled another device of the user's, and would disable this one too: it listens only in a browser that
     /// its owner is known by.
-    BrowserUnknown,
+    UnrecognizedBrowser,
     /// The user has no such device, or none that counts.
     DeviceUnknown,
     /// The run of the flow is over: finished, timed out, signed out, or the credentials have changed since.
-    AttemptOver,
+    AttemptExpired,
     /// The set of devices has changed meanwhile.
     FactorsChanged,
     /// A recent proof of a device is owed first.
@@ -123,13 +123,13 @@ pub enum Refusal {
     /// The two entries of the new password differ.
     PasswordsDiffer,
     /// Passwords are kept elsewhere and cannot be changed here.
-    PasswordElsewhere,
+    PasswordManagedExternally,
     /// The user has no such session, or it has ended.
     SessionUnknown,
     /// The user has no such token, or it has ended.
     TokenUnknown,
     /// The user has as many tokens as one may have.
-    TokensMany {
+    TooManyTokens {
         /// How many that is.
         most: u32,
     },
@@ -149,7 +149,7 @@ impl Refusal {
     pub const ALL: [Self; 45] = {
         const NEVER: Timestamp = Timestamp::from_millis(0);
         [
-            Self::CredentialsWrong,
+            Self::InvalidCredentials,
             Self::TooManyFailures { until: NEVER },
             Self::TooManyRequests { until: NEVER },
             Self::CodeMalformed,
@@ -157,7 +157,7 @@ impl Refusal {
             Self::CodeWrong,
             Self::CodeUsed,
             Self::ClockSetBack,
-            Self::NothingSent,
+            Self::NoCodeSent,
             Self::SendingTooSoon { until: NEVER },
             Self::SendingLimited { until: NEVER },
             Self::SendingFailed,
@@ -167,9 +167,9 @@ impl Refusal {
             Self::DeviceLocked { until: NEVER, failures: 1 },
             Self::DeviceDisabled,
             Self::DeviceExpired,
-            Self::BrowserUnknown,
+            Self::UnrecognizedBrowser,
             Self::DeviceUnknown,
-            Self::AttemptOver,
+            Self::AttemptExpired,
             Self::FactorsChanged,
             Self::VerificationNeeded,
             Self::SignInNeeded,
@@ -187,10 +187,10 @@ impl Refusal {
             Self::PasswordPersonal,
             Self::PasswordSame,
             Self::PasswordsDiffer,
-            Self::PasswordElsewhere,
+            Self::PasswordManagedExternally,
             Self::SessionUnknown,
             Self::TokenUnknown,
-            Self::TokensMany { most: 50 },
+            Self::TooManyTokens { most: 50 },
             Self::ScopeInvalid,
             Self::LifetimeInvalid { longest: Duration::from_hours(365 * 24) },
             Self::ScopeInsufficient,
@@ -200,7 +200,7 @@ impl Refusal {
     /// The stable code, for texts and for clients.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::CredentialsWrong => "credentials-wrong",
+            Self::InvalidCredentials => "invalid-credentials",
             Self::TooManyFailures { .. } => "too-many-failures",
             Self::TooManyRequests { .. } => "too-many-requests",
             Self::CodeMalformed => "code-malformed",
@@ -208,7 +208,7 @@ impl Refusal {
             Self::CodeWrong => "code-wrong",
             Self::CodeUsed => "code-used",
             Self::ClockSetBack => "clock-set-back",
-            Self::NothingSent => "nothing-sent",
+            Self::NoCodeSent => "no-code-sent",
             Self::SendingTooSoon { .. } => "sending-too-soon",
             Self::SendingLimited { .. } => "sending-limited",
             Self::SendingFailed => "sending-failed",
@@ -218,9 +218,9 @@ impl Refusal {
             Self::DeviceLocked { .. } => "device-locked",
             Self::DeviceDisabled => "device-disabled",
             Self::DeviceExpired => "device-expired",
-            Self::BrowserUnknown => "browser-unknown",
+            Self::UnrecognizedBrowser => "unrecognized-browser",
             Self::DeviceUnknown => "device-unknown",
-            Self::AttemptOver => "attempt-over",
+            Self::AttemptExpired => "attempt-expired",
             Self::FactorsChanged => "factors-changed",
             Self::VerificationNeeded => "verification-needed",
             Self::SignInNeeded => "sign-in-needed",
@@ -238,10 +238,10 @@ impl Refusal {
             Self::PasswordPersonal => "password-personal",
             Self::PasswordSame => "password-same",
             Self::PasswordsDiffer => "passwords-differ",
-            Self::PasswordElsewhere => "password-elsewhere",
+            Self::PasswordManagedExternally => "password-managed-externally",
             Self::SessionUnknown => "session-unknown",
             Self::TokenUnknown => "token-unknown",
-            Self::TokensMany { .. } => "tokens-many",
+            Self::TooManyTokens { .. } => "too-many-tokens",
             Self::ScopeInvalid => "scope-invalid",
             Self::LifetimeInvalid { .. } => "lifetime-invalid",
             Self::ScopeInsufficient => "scope-insufficient",

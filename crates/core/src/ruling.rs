@@ -67,7 +67,7 @@ pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
         Check::Unknown => Ruling::refused(Refusal::MethodUnknown, vec![]),
         Check::Malformed => Ruling::refused(Refusal::CodeMalformed, vec![]),
         Check::Mistyped => Ruling::refused(Refusal::CodeMistyped, vec![]),
-        Check::NothingSent => Ruling::refused(Refusal::NothingSent, vec![]),
+        Check::NoCodeSent => Ruling::refused(Refusal::NoCodeSent, vec![]),
         Check::Wrong => wrong(&case, failed(&case, now), case.session.map(|session| session.charge(now)), now),
         Check::Ask(request) => ask(&case, request, now),
         // Nothing is written: whoever repeats a code for ever is to cost no row and no sync.
@@ -88,7 +88,7 @@ pub fn judge_response(
     let mut device = next_version(case.device);
     let was_open = validation::close(&mut device.state, request);
     if device.status != case.stage || !was_open {
-        return Ruling::refused(Refusal::AttemptOver, vec![]);
+        return Ruling::refused(Refusal::AttemptExpired, vec![]);
     }
     if *reply == ValidationResponse::Wrong {
         return wrong(&case, device, None, now);
@@ -172,7 +172,7 @@ fn wrong(case: &Case<'_>, mut device: Device, charge: Option<Change>, now: Times
     if case.stage == Status::Enrolling {
         // A device that was never proved binds nobody: it goes, and its setup with it.
         let removal = Change::Device(DeviceChange::Remove { device: device.id, expected_version: case.device.version });
-        return Ruling::refused(Refusal::AttemptOver, vec![refused, removal]);
+        return Ruling::refused(Refusal::AttemptExpired, vec![refused, removal]);
     }
     device.status = Status::Disabled;
     let disabled = Change::Event(EventChange::Record(event(case, EventKind::DeviceDisabled, now)));

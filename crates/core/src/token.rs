@@ -207,7 +207,7 @@ impl TokenRule {
     /// Whether one more may be made beside so many that run.
     pub fn room(&self, running: usize) -> Result<(), Refusal> {
         let most = usize::try_from(self.most).unwrap_or(usize::MAX);
-        if running < most { Ok(()) } else { Err(Refusal::TokensMany { most: self.most }) }
+        if running < most { Ok(()) } else { Err(Refusal::TooManyTokens { most: self.most }) }
     }
 }
 

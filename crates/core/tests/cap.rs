@@ -166,11 +166,11 @@ fn a_question_about_the_last_failure_keeps_strangers_from_the_next_device() {
         assert_eq!(play.does(Deed::Answer(KEY), Unrecognized), None, "the service is asked");
     }
     assert_eq!(play.factors.account.factors, 1, "whoever judges another device at this moment has to judge again");
-    assert_eq!(play.does(Deed::Answer(APP), Unrecognized), Some(Refusal::BrowserUnknown));
-    for refused in [Refusal::DeviceDisabled, Refusal::AttemptOver] {
+    assert_eq!(play.does(Deed::Answer(APP), Unrecognized), Some(Refusal::UnrecognizedBrowser));
+    for refused in [Refusal::DeviceDisabled, Refusal::AttemptExpired] {
         assert_eq!(play.does(Deed::Reply, Unrecognized), Some(refused));
     }
-    assert_eq!(play.does(Deed::Answer(APP), Unrecognized), Some(Refusal::BrowserUnknown));
+    assert_eq!(play.does(Deed::Answer(APP), Unrecognized), Some(Refusal::UnrecognizedBrowser));
     assert_eq!(play.does(Deed::Answer(APP), Recognized), Some(Refusal::DeviceDisabled), "the owner may do so");
     assert_eq!(
         play.does(Deed::Answer(CODES), Unrecognized),

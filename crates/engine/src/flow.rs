@@ -134,12 +134,12 @@ impl Engine {
 
     /// The run that `token` carries, if it is of this purpose, began in this session, and is still alive.
     async fn resume(&self, signed_in: &SignedIn, token: &AttemptToken, purpose: Purpose) -> Result<Attempt, Error> {
-        let attempt = self.open_attempt(token, purpose).ok_or(Refusal::AttemptOver)?;
+        let attempt = self.open_attempt(token, purpose).ok_or(Refusal::AttemptExpired)?;
         let attempt = self.followed(signed_in, attempt).await?;
         let timeout = self.config().login_timeout;
         attempt.check(self.now(), timeout, &signed_in.user().stamp, Some(&signed_in.session().key))?;
         if self.store().attempt_spent(&attempt.id).await? {
-            return Err(Refusal::AttemptOver.into());
+            return Err(Refusal::AttemptExpired.into());
         }
         Ok(attempt)
     }

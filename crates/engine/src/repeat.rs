@@ -343,5 +343,8 @@ impl Call<'_> {
 /// Whether this refusal may mean that the call was made before: its attempt or its session is gone, or what it changes is
 /// as it would be.
 pub(crate) fn is_of_one_that_is_gone(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::AttemptOver | Refusal::SignInNeeded | Refusal::VerificationNeeded | Refusal::NotEnabled)
+    matches!(
+        refusal,
+        Refusal::AttemptExpired | Refusal::SignInNeeded | Refusal::VerificationNeeded | Refusal::NotEnabled
+    )
 }

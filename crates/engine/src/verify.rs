@@ -235,7 +235,7 @@ impl Engine {
     }
 
     async fn is_unspent(&self, attempt: &Attempt) -> Result<(), Error> {
-        if self.store().attempt_spent(&attempt.id).await? { Err(Refusal::AttemptOver.into()) } else { Ok(()) }
+        if self.store().attempt_spent(&attempt.id).await? { Err(Refusal::AttemptExpired.into()) } else { Ok(()) }
     }
 
     /// The session of this key; refuses one that was ended.

@@ -158,10 +158,10 @@ proptest! {
                 return;
             }
             let device = asked.view.device.id.clone();
-            assert_eq!(refusal(ada.answers(&asked.token, &device, &code).await), Refusal::AttemptOver);
+            assert_eq!(refusal(ada.answers(&asked.token, &device, &code).await), Refusal::AttemptExpired);
             let again = is_asked(&world, &ada, &RequestContext::default()).await.unwrap();
             assert!(matches!(again.unsent, Some(Refusal::SendingTooSoon { .. })), "the cooldown begins anew: {again:?}");
-            assert_eq!(refusal(ada.answers(&again.token, &device, &code).await), Refusal::NothingSent);
+            assert_eq!(refusal(ada.answers(&again.token, &device, &code).await), Refusal::NoCodeSent);
         });
     }
 
@@ -195,15 +195,15 @@ proptest! {
             let bearer = countersign_engine::BearerToken::parse(token.expose()).unwrap();
             assert!(world.engine.bearer(&bearer).await.unwrap().is_none());
             let device = pending.view.device.id.clone();
-            assert_eq!(refusal(ada.answers(&pending.token, &device, "000000").await), Refusal::AttemptOver);
-            assert_eq!(finishes().await, [Refusal::AttemptOver, Refusal::AttemptOver]);
+            assert_eq!(refusal(ada.answers(&pending.token, &device, "000000").await), Refusal::AttemptExpired);
+            assert_eq!(finishes().await, [Refusal::AttemptExpired, Refusal::AttemptExpired]);
             assert!(ada.session(new_session.token()).await.is_none());
             world.pass(later);
             assert!(ada.session(new_session.token()).await.is_none(), "it is over for good");
             assert!(world.engine.bearer(&bearer).await.unwrap().is_none(), "and so is the token");
             // Once its moment has come the run itself is believed, but not the session that it belongs to.
             let late = finishes().await;
-            let is_over = |refusal: &Refusal| matches!(refusal, Refusal::AttemptOver | Refusal::SignInNeeded);
+            let is_over = |refusal: &Refusal| matches!(refusal, Refusal::AttemptExpired | Refusal::SignInNeeded);
             assert!(late.iter().all(is_over), "{late:?}");
         });
     }

@@ -56,7 +56,7 @@ async fn t22_strangers_without_the_password_never_keep_the_owner_out() {
         let address = IpAddr::V4(Ipv4Addr::from_bits(0xc633_6400 + guess % 1000));
         let context = RequestContext { address: Some(address), ..RequestContext::default() };
         let refused = refusal(world.engine.sign_in("ada", &format!("guess {guess}").as_str().into(), &context).await);
-        looked_at += usize::from(refused == Refusal::CredentialsWrong);
+        looked_at += usize::from(refused == Refusal::InvalidCredentials);
         if guess % 1000 == 999 {
             signs_in(&world, &ada, &ada.code(), &from(Some(&home))).await.unwrap();
             world.pass(30);
@@ -164,12 +164,12 @@ async fn a_known_browser_is_apart_from_strangers_at_its_own_address() {
         let guess =
             async |name, context: &RequestContext| refusal(world.engine.sign_in(name, &"wrong".into(), context).await);
         for _ in 0..3 {
-            assert_eq!(guess("nobody", &at(stranger, None)).await, Refusal::CredentialsWrong);
+            assert_eq!(guess("nobody", &at(stranger, None)).await, Refusal::InvalidCredentials);
         }
         for _ in 0..20 {
             assert_eq!(
                 guess("ada", &at(owner, Some(&home))).await,
-                Refusal::CredentialsWrong,
+                Refusal::InvalidCredentials,
                 "looked at all the same"
             );
         }
@@ -180,7 +180,7 @@ async fn a_known_browser_is_apart_from_strangers_at_its_own_address() {
         world.pass(15 * 60);
         for _ in 0..3 {
             assert!(is_asked(&world, &ada, &at(owner, Some(&home))).await.is_ok());
-            assert_eq!(guess("nobody", &at(stranger, None)).await, Refusal::CredentialsWrong);
+            assert_eq!(guess("nobody", &at(stranger, None)).await, Refusal::InvalidCredentials);
         }
         let refused = guess("nobody", &at(stranger, None)).await;
         assert!(matches!(refused, Refusal::TooManyFailures { .. }), "the owner's sign-ins give strangers nothing back");
@@ -312,7 +312,7 @@ async fn t105_a_change_of_password_ends_every_device_cookie_but_its_own() {
     for guess in 0..120 {
         let context = from(Some(&browsers[guess % browsers.len()]));
         let refused = refusal(world.engine.sign_in("ada", &"wrong".into(), &context).await);
-        looked_at += usize::from(refused == Refusal::CredentialsWrong);
+        looked_at += usize::from(refused == Refusal::InvalidCredentials);
     }
     assert_eq!(looked_at, 20, "the budget of strangers");
     let own = from(changed.browser());
@@ -391,7 +391,7 @@ async fn parallel_guesses_share_the_budget_of_guesses_in_a_row() {
         })
         .await;
         assert!(outcomes.iter().all(Result::is_err), "the right one came when the budget was used up");
-        let wrong = |outcome: &&Result<_, Error>| matches!(outcome, Err(Error::Refused(Refusal::CredentialsWrong)));
+        let wrong = |outcome: &&Result<_, Error>| matches!(outcome, Err(Error::Refused(Refusal::InvalidCredentials)));
         assert_eq!(outcomes.iter().filter(wrong).count(), if round == 0 { 20 } else { 0 });
         assert_eq!(looked_at.load(Ordering::SeqCst), 20);
     }

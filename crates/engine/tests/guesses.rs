@@ -61,14 +61,14 @@ async fn t28_all_spellings_of_one_identity_share_one_budget() {
         ["andré", " André\t", "ANDRE\u{301}", "andre\u{301}", "\u{a0}andré"],
     ] {
         for (_, spelling) in (0..20).zip(spellings.iter().cycle()) {
-            assert_eq!(guess(&world, spelling).await, Refusal::CredentialsWrong, "{spelling:?}");
+            assert_eq!(guess(&world, spelling).await, Refusal::InvalidCredentials, "{spelling:?}");
         }
         for spelling in spellings {
             let refused = guess(&world, spelling).await;
             assert!(matches!(refused, Refusal::TooManyFailures { .. }), "{spelling:?}: {refused:?}");
         }
     }
-    assert_eq!(guess(&world, "zoe").await, Refusal::CredentialsWrong, "another name is another one");
+    assert_eq!(guess(&world, "zoe").await, Refusal::InvalidCredentials, "another name is another one");
 }
 
 /// Or a name would tell whether somebody has it, by what is counted when the keys change, or at a node with other ones.
@@ -86,7 +86,7 @@ async fn no_budget_begins_anew_with_other_keys_whoever_has_the_name() {
     for name in ["ada", "nobody"] {
         for round in 0..20 {
             let node = if round % 2 == 0 { &world } else { &other_node };
-            assert_eq!(guess(node, name).await, Refusal::CredentialsWrong, "{name} {round}");
+            assert_eq!(guess(node, name).await, Refusal::InvalidCredentials, "{name} {round}");
         }
         assert!(matches!(guess(&other_node, name).await, Refusal::TooManyFailures { .. }), "{name}, at another node");
     }
@@ -104,7 +104,7 @@ async fn t122_a_day_allows_as_many_wrong_passwords_as_we_say() {
     let mut looked_at = 0;
     for _ in 0..96 {
         for _ in 0..25 {
-            looked_at += usize::from(guess(&world, "ada").await == Refusal::CredentialsWrong);
+            looked_at += usize::from(guess(&world, "ada").await == Refusal::InvalidCredentials);
         }
         world.pass(15 * 60);
     }
@@ -188,7 +188,7 @@ async fn t116_guesses_fill_a_bounded_number_of_rows_that_do_not_tell_which_names
     world.user("ada");
     let nobodies: Vec<_> = (0..200).map(|number| format!("nobody-{number}")).collect();
     for name in nobodies.iter().map(String::as_str).chain(["ada"]) {
-        assert_eq!(guess(&world, name).await, Refusal::CredentialsWrong);
+        assert_eq!(guess(&world, name).await, Refusal::InvalidCredentials);
     }
     let database = rusqlite::Connection::open(&file).unwrap();
     let mut rows = database.prepare("SELECT key, spent FROM budget").unwrap();
@@ -210,7 +210,7 @@ async fn t116_a_name_that_shares_the_row_of_another_does_not_tell_whether_that_o
         let world = World::new();
         world.user(exists);
         for _ in 0..20 {
-            assert_eq!(guess(&world, guessed).await, Refusal::CredentialsWrong);
+            assert_eq!(guess(&world, guessed).await, Refusal::InvalidCredentials);
         }
         for name in ["ada", &*twin] {
             let refused = guess(&world, name).await;

@@ -179,12 +179,12 @@ async fn t6_a_pending_login_dies_with_its_credentials() {
     ];
     let out = ada.is_asked().await;
     world.engine.sign_out(None, Some(&out.token), &RequestContext::default()).await.unwrap();
-    assert_eq!(refusal(ada.answers(&out.token, &out.view.device.id, &ada.code()).await), Refusal::AttemptOver);
+    assert_eq!(refusal(ada.answers(&out.token, &out.view.device.id, &ada.code()).await), Refusal::AttemptExpired);
     for (how, kill) in kills {
         let pending = ada.is_asked().await;
         kill();
         let refused = refusal(ada.answers(&pending.token, &pending.view.device.id, &ada.code()).await);
-        assert_eq!(refused, Refusal::AttemptOver, "{how}");
+        assert_eq!(refused, Refusal::AttemptExpired, "{how}");
     }
 }
 
@@ -195,14 +195,14 @@ async fn a_pending_login_times_out_and_finishes_once() {
     ada.sets_up().await;
     let late = ada.is_asked().await;
     world.pass(600);
-    assert_eq!(refusal(ada.answers(&late.token, &late.view.device.id, &ada.code()).await), Refusal::AttemptOver);
+    assert_eq!(refusal(ada.answers(&late.token, &late.view.device.id, &ada.code()).await), Refusal::AttemptExpired);
     let once = ada.is_asked().await;
     ada.answers(&once.token, &once.view.device.id, &ada.code()).await.unwrap();
     world.pass(30);
-    assert_eq!(refusal(ada.answers(&once.token, &once.view.device.id, &ada.code()).await), Refusal::AttemptOver);
+    assert_eq!(refusal(ada.answers(&once.token, &once.view.device.id, &ada.code()).await), Refusal::AttemptExpired);
     assert_eq!(
         refusal(world.engine.challenge(&once.token, None, &RequestContext::default()).await),
-        Refusal::AttemptOver
+        Refusal::AttemptExpired
     );
 }
 
@@ -218,7 +218,7 @@ async fn wrong_unknown_and_deactivated_are_refused_alike_and_share_the_budget() 
         for round in 0..21 {
             let refused = refusal(world.engine.sign_in(name, &Secret::new(password), &RequestContext::default()).await);
             let expected = round < 20;
-            assert_eq!(refused == Refusal::CredentialsWrong, expected, "{name} {round} {refused:?}");
+            assert_eq!(refused == Refusal::InvalidCredentials, expected, "{name} {round} {refused:?}");
             assert_eq!(matches!(refused, Refusal::TooManyFailures { .. }), !expected);
         }
     }
@@ -239,7 +239,7 @@ async fn t27_an_own_success_resets_nobody_else_s_budget() {
         for name in names.iter().cycle().take(45) {
             let own = world.engine.sign_in("mallory", &mallory.password.as_str().into(), &context).await;
             let refused = refusal(world.engine.sign_in(name, &"wrong".into(), &context).await);
-            if refused == Refusal::CredentialsWrong {
+            if refused == Refusal::InvalidCredentials {
                 own.unwrap();
                 count += 1;
             }
@@ -401,7 +401,7 @@ async fn t127_a_login_that_is_over_stays_over_when_login_timeout_is_set_to_more(
             let device = &over.view.device.id;
             let answered =
                 patient.engine.answer(&over.token, device, &ada.code().into(), &RequestContext::default()).await;
-            assert_eq!(refusal(answered), Refusal::AttemptOver);
+            assert_eq!(refusal(answered), Refusal::AttemptExpired);
         }
     }
 }

@@ -100,7 +100,7 @@ async fn t38_an_abandoned_setup_changes_nothing() {
     ada.signs_in(&ada.code()).await.unwrap();
     let refused =
         world.engine.confirm_enrolment(&signed_in, &run, &new.code_at(world.now()).into(), &request_context()).await;
-    assert_eq!(refusal(refused), Refusal::AttemptOver);
+    assert_eq!(refusal(refused), Refusal::AttemptExpired);
 }
 
 /// T37: a run begun in one session is useless in another and for another user.
@@ -112,10 +112,10 @@ async fn t37_a_run_belongs_to_its_session() {
     let stranger = bob.signs_in_with_password().await;
     let (run, app) = ada.begins_setup(&mine).await.unwrap();
     for other in [&elsewhere, &stranger] {
-        assert_eq!(refusal(world.engine.setup(other, &run).await), Refusal::AttemptOver);
+        assert_eq!(refusal(world.engine.setup(other, &run).await), Refusal::AttemptExpired);
         let refused =
             world.engine.confirm_enrolment(other, &run, &app.code_at(world.now()).into(), &request_context()).await;
-        assert_eq!(refusal(refused), Refusal::AttemptOver);
+        assert_eq!(refusal(refused), Refusal::AttemptExpired);
     }
 }
 
@@ -131,10 +131,10 @@ async fn t37_a_step_up_belongs_to_its_session() {
     let device = &step_up.view.device.id;
     for other in [elsewhere.signed_in(), &stranger] {
         let shown = world.engine.step_up_challenge(other, &step_up.token, None).await;
-        assert_eq!(refusal(shown), Refusal::AttemptOver);
+        assert_eq!(refusal(shown), Refusal::AttemptExpired);
         for code in [ada.code(), bob.code()] {
             let refused = world.engine.step_up(other, &step_up.token, device, &code.into(), &request_context()).await;
-            assert_eq!(refusal(refused), Refusal::AttemptOver);
+            assert_eq!(refusal(refused), Refusal::AttemptExpired);
         }
     }
     world.engine.step_up(&mine, &step_up.token, device, &ada.code().into(), &request_context()).await.unwrap();
@@ -179,7 +179,7 @@ async fn backup_codes_are_made_once_a_form_and_end_the_old_ones() {
     let run = world.engine.begin(&signed_in, Purpose::BackupCodes).await.unwrap();
     let first = world.engine.make_backup_codes(&signed_in, &run, name(), &request_context()).await.unwrap();
     let again = world.engine.make_backup_codes(&signed_in, &run, name(), &request_context()).await;
-    assert_eq!(refusal(again), Refusal::AttemptOver);
+    assert_eq!(refusal(again), Refusal::AttemptExpired);
     let second = ada.makes_backup_codes(&signed_in).await;
     let old = first.codes[0].expose();
     assert_eq!(refusal(ada.signs_in_with_backup_code(old).await), Refusal::CodeWrong);
@@ -251,7 +251,7 @@ async fn changing_the_password_asks_for_it_and_ends_everything_else() {
     assert!(ada.session(new_session.token()).await.is_some() && ada.session(other.token()).await.is_none());
     world.pass(30);
     let refused = ada.answers(&pending.token, &pending.view.device.id, &ada.code()).await;
-    assert_eq!(refusal(refused), Refusal::AttemptOver);
+    assert_eq!(refusal(refused), Refusal::AttemptExpired);
     // One of the twenty was wrong before, and one sign-in stopped half way.
     for _ in 0..18 {
         let refused = world
@@ -343,7 +343,7 @@ async fn a_setup_at_its_cap_is_over_and_switches_nothing_on() {
         world.pass(10);
         refusal(world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &request_context()).await)
     };
-    for expected in [Refusal::CodeWrong, Refusal::CodeWrong, Refusal::AttemptOver] {
+    for expected in [Refusal::CodeWrong, Refusal::CodeWrong, Refusal::AttemptExpired] {
         assert_eq!(confirm(app.wrong_code_at(world.now())).await, expected);
     }
     assert!(matches!(ada.enters_password().await, Ok(SignIn::Complete(_))), "the password is still enough");

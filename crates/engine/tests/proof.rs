@@ -53,14 +53,14 @@ async fn t37_a_setup_survives_the_step_ups_of_its_own_session_and_belongs_to_no_
     let renewed = steps_up(&world, &ada, elsewhere.signed_in()).await;
     let bob = world.user("bob").signs_in_with_password().await;
     for other in [renewed.signed_in(), &bob] {
-        assert_eq!(refusal(world.engine.setup(other, &run).await), Refusal::AttemptOver);
-        assert_eq!(refusal(confirms(&world, other, &run, &app).await), Refusal::AttemptOver);
+        assert_eq!(refusal(world.engine.setup(other, &run).await), Refusal::AttemptExpired);
+        assert_eq!(refusal(confirms(&world, other, &run, &app).await), Refusal::AttemptExpired);
     }
     assert!(world.engine.setup(&own, &run).await.unwrap().key.is_some());
     confirms(&world, &own, &run, &app).await.unwrap();
     // The same answer would have the same result for a minute.
     world.pass(60);
-    assert_eq!(refusal(confirms(&world, &own, &run, &app).await), Refusal::AttemptOver);
+    assert_eq!(refusal(confirms(&world, &own, &run, &app).await), Refusal::AttemptExpired);
     let devices = world.store.factors(&ada.user.id).await.unwrap().devices;
     assert!(devices.len() == 2 && devices.iter().all(|device| device.status == Status::Active));
 }
@@ -165,7 +165,7 @@ async fn t37_a_setup_ends_with_the_session_that_was_signed_out_of() {
     else {
         panic!("nothing more is owed")
     };
-    assert_eq!(refusal(confirms(&world, new_session.signed_in(), &run, &app).await), Refusal::AttemptOver);
+    assert_eq!(refusal(confirms(&world, new_session.signed_in(), &run, &app).await), Refusal::AttemptExpired);
 }
 
 /// T25: a wrong password costs what it costs at the sign-in, and the session stays what it is.

@@ -119,9 +119,15 @@ async fn t119_sessions_tokens_and_logins_from_before_the_restore_are_over() {
     restored.pass(90);
     let answered =
         engine.answer(&pending.token, &device, &ada.code().as_str().into(), &RequestContext::default()).await;
-    assert_eq!(refusal(answered), Refusal::AttemptOver, "it was finished once, and the backup does not know");
-    assert_eq!(refusal(engine.challenge(&pending.token, None, &RequestContext::default()).await), Refusal::AttemptOver);
-    assert_eq!(refusal(engine.send(&pending.token, &device, &RequestContext::default()).await), Refusal::AttemptOver);
+    assert_eq!(refusal(answered), Refusal::AttemptExpired, "it was finished once, and the backup does not know");
+    assert_eq!(
+        refusal(engine.challenge(&pending.token, None, &RequestContext::default()).await),
+        Refusal::AttemptExpired
+    );
+    assert_eq!(
+        refusal(engine.send(&pending.token, &device, &RequestContext::default()).await),
+        Refusal::AttemptExpired
+    );
 }
 
 /// A code that was sent belongs to its run; where a client keeps nothing, the run is found by the code.
@@ -147,7 +153,7 @@ async fn t119_a_code_that_was_sent_before_the_restore_is_over() {
     let restored = archive.restores();
     restored.pass(61);
     let again = restored.engine.sign_in_stateless("ada", &password, Submitted::Code(&sent), &context).await;
-    assert_eq!(refusal(again), Refusal::NothingSent);
+    assert_eq!(refusal(again), Refusal::NoCodeSent);
     let owed = restored.engine.sign_in_stateless("ada", &password, Submitted::Nothing, &context).await.unwrap();
     assert!(matches!(owed, Stateless::Owed(_)));
     let sent = Secret::from(restored.outbox.code());
@@ -186,7 +192,7 @@ async fn t119_a_restore_that_was_noted_afterwards_does_the_same() {
     assert!(world.store.session(&signed_in.session().key).await.unwrap().is_none());
     assert_eq!(refusal(ada.signs_in(&code).await), Refusal::CodeUsed, "it may have been used");
     let device = &pending.view.device.id;
-    assert_eq!(refusal(ada.answers(&pending.token, device, &code).await), Refusal::AttemptOver);
+    assert_eq!(refusal(ada.answers(&pending.token, device, &code).await), Refusal::AttemptExpired);
     world.pass(59);
     ada.signs_in(&ada.code()).await.unwrap();
 }

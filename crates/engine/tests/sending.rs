@@ -68,7 +68,7 @@ async fn a_code_comes_with_the_question_and_opens_the_door_once() {
     let code = world.outbox.code();
     assert_eq!(world.outbox.last().to.expose(), "+31612345658");
     answers(&world.engine, &challenge, &format!("{} {}", &code[..3], &code[3..])).await.unwrap();
-    assert_eq!(refusal(answers(&world.engine, &challenge, &code).await), Refusal::AttemptOver);
+    assert_eq!(refusal(answers(&world.engine, &challenge, &code).await), Refusal::AttemptExpired);
     world.pass(60);
     assert_eq!(refusal(answers(&world.engine, &ada.is_asked().await, &code).await), Refusal::CodeWrong);
     let deliveries = world.engine.sent_to(&ada.user.id, 10).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_wrong_code_sends_none_and_a_late_one_costs_nothing() {
     assert_eq!(refusal(answers(&world.engine, &challenge, &other_code(&code)).await), Refusal::CodeWrong);
     assert_eq!(world.outbox.count(), sent);
     world.pass(300);
-    assert_eq!(refusal(answers(&world.engine, &challenge, &code).await), Refusal::NothingSent);
+    assert_eq!(refusal(answers(&world.engine, &challenge, &code).await), Refusal::NoCodeSent);
     let shown = world.engine.challenge(&challenge.token, None, &RequestContext::default()).await.unwrap();
     assert_eq!((failures(&world, &ada).await, is_sent(&shown.view.device)), (1, false));
 }
@@ -251,7 +251,7 @@ async fn to_a_device_that_would_not_listen_nothing_is_sent() {
         let Ok(SignIn::Pending(challenge)) = asked else { panic!("{asked:?}") };
         challenge.unsent
     };
-    assert_eq!((asks(None).await, outbox.count()), (Some(Refusal::BrowserUnknown), sent));
+    assert_eq!((asks(None).await, outbox.count()), (Some(Refusal::UnrecognizedBrowser), sent));
     assert_eq!((asks(known).await, outbox.count()), (None, sent + 1));
 }
 
@@ -265,8 +265,8 @@ async fn a_call_is_read_out_once() {
     let call = message.call.unwrap();
     assert_eq!(world.engine.greet_call(&call).await.unwrap(), "Countersign");
     assert_eq!(world.engine.speak_call(&call).await.unwrap().code.expose(), message.code.expose());
-    assert_eq!(refusal(world.engine.speak_call(&call).await), Refusal::AttemptOver);
-    assert_eq!(refusal(world.engine.greet_call(&call).await), Refusal::AttemptOver);
+    assert_eq!(refusal(world.engine.speak_call(&call).await), Refusal::AttemptExpired);
+    assert_eq!(refusal(world.engine.greet_call(&call).await), Refusal::AttemptExpired);
     world.pass(60);
     world
         .engine
@@ -279,5 +279,5 @@ async fn a_call_is_read_out_once() {
         .unwrap_err();
     let late = world.outbox.last().call.unwrap();
     world.pass(300);
-    assert_eq!(refusal(world.engine.speak_call(&late).await), Refusal::AttemptOver);
+    assert_eq!(refusal(world.engine.speak_call(&late).await), Refusal::AttemptExpired);
 }

@@ -115,7 +115,7 @@ async fn t171_a_shared_code_is_good_once_and_in_its_time() {
     world.pass(1);
     let fourth = ada.is_asked().await;
     world.pass(299);
-    assert_eq!(refusal(answers(&world, &fourth, &next).await), Refusal::NothingSent);
+    assert_eq!(refusal(answers(&world, &fourth, &next).await), Refusal::NoCodeSent);
     let shown = world.engine.challenge(&fourth.token, None, &request_context()).await.unwrap();
     assert_eq!(good_until(&shown), None);
 }
@@ -132,7 +132,7 @@ async fn t171_a_code_serves_the_purpose_that_it_was_sent_for() {
     assert_eq!(good_until(&step_up), None);
     let step =
         async |code: &str| engine.step_up(&signed_in, &step_up.token, &device, &code.into(), &request_context()).await;
-    assert_eq!(refusal(step(&code).await), Refusal::NothingSent);
+    assert_eq!(refusal(step(&code).await), Refusal::NoCodeSent);
     // A step-up's code and a setup's code, to the same number, at the sign-in.
     world.pass(300);
     engine.send_step_up(&signed_in, &step_up.token, &device, &request_context()).await.unwrap();
@@ -142,7 +142,7 @@ async fn t171_a_code_serves_the_purpose_that_it_was_sent_for() {
     world.outbox.behaves(Behaviour::Takes);
     assert_eq!(asked.unsent, Some(Refusal::SendingFailed));
     assert_eq!(good_until(&asked), None);
-    assert_eq!(refusal(answers(&world, &asked, &of_step_up).await), Refusal::NothingSent);
+    assert_eq!(refusal(answers(&world, &asked, &of_step_up).await), Refusal::NoCodeSent);
     step(&of_step_up).await.unwrap();
 }
 
@@ -157,7 +157,7 @@ async fn t171_a_code_is_good_for_the_device_that_it_was_sent_to() {
     let again = ada.is_asked().await;
     let other: &DeviceId = &again.view.others[0].id;
     let refused = world.engine.answer(&again.token, other, &code.as_str().into(), &request_context()).await;
-    assert_eq!(refusal(refused.map(|_| ())), Refusal::NothingSent);
+    assert_eq!(refusal(refused.map(|_| ())), Refusal::NoCodeSent);
     let shown = world.engine.challenge(&again.token, Some(other), &request_context()).await.unwrap();
     assert_eq!(good_until(&shown), None);
     answers(&world, &first, &code).await.unwrap();
@@ -199,5 +199,5 @@ async fn t119_a_code_from_before_a_restore_is_not_shared() {
     world.pass(1);
     let again = ada.is_asked().await;
     assert_eq!(good_until(&again), None);
-    assert_eq!(refusal(answers(&world, &again, &code).await), Refusal::NothingSent);
+    assert_eq!(refusal(answers(&world, &again, &code).await), Refusal::NoCodeSent);
 }

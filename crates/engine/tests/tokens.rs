@@ -120,7 +120,7 @@ async fn a_token_has_a_limit_in_life_and_in_number() {
     makes(&world, &signed_in).await;
     makes(&world, &signed_in).await;
     let third = world.engine.make_token(&signed_in, script(), &RequestContext::default()).await;
-    assert_eq!(refusal(third), Refusal::TokensMany { most: 2 });
+    assert_eq!(refusal(third), Refusal::TooManyTokens { most: 2 });
     let first = world.engine.tokens(&signed_in).await.unwrap()[0].id.clone();
     world.engine.end_token(&signed_in, &first, &RequestContext::default()).await.unwrap();
     makes(&world, &signed_in).await;

@@ -101,7 +101,7 @@ impl BuiltInUsers {
     /// Sets a new password that keeps the rules; everything that rested on the old one ends.
     pub(crate) async fn renew_password(&self, user: &UserRow, password: &Secret) -> Result<UserRow, Error> {
         let new = self.new_password(user, password).await?;
-        Ok(self.table.set_password(&user.id, &user.stamp, new).await?.ok_or(Refusal::AttemptOver)?)
+        Ok(self.table.set_password(&user.id, &user.stamp, new).await?.ok_or(Refusal::AttemptExpired)?)
     }
 
     /// A new password that keeps the rules, hashed, with the stamp that goes with it.

@@ -3,7 +3,7 @@
 //! ```text
 //! they say                      we say
 //! ada
-//! correct horse battery         ASK totp                 or OK aal1 TOKEN, or NO credentials-wrong
+//! correct horse battery         ASK totp                 or OK aal1 TOKEN, or NO invalid-credentials
 //! 123456                        OK aal2 TOKEN            or NO code-wrong, and the next line is looked at
 //! ```
 //!

@@ -65,8 +65,8 @@ impl Caller {
 async fn a_password_is_enough_for_whoever_has_no_second_factor() {
     let world = World::new();
     let (ada, entrance) = (world.user("ada"), entrance(&world).await);
-    assert_eq!(Caller::at(entrance).await.gives("ada", "a guess").await, "NO credentials-wrong");
-    assert_eq!(Caller::at(entrance).await.gives("nobody", "a guess").await, "NO credentials-wrong");
+    assert_eq!(Caller::at(entrance).await.gives("ada", "a guess").await, "NO invalid-credentials");
+    assert_eq!(Caller::at(entrance).await.gives("nobody", "a guess").await, "NO invalid-credentials");
     let answer = Caller::at(entrance).await.gives(" Ada", &ada.password).await;
     let mut program = Program::at(site(&world), HOST);
     program.token = answer.strip_prefix("OK aal1 ").map(str::to_owned);
@@ -95,7 +95,7 @@ async fn a_code_is_asked_for_and_judged_as_at_every_other_entrance() {
     assert_eq!(replay.gives("ada", &ada.password).await, "ASK totp");
     assert_eq!(replay.answers(&code).await, "NO code-used");
     world.pass(600);
-    assert_eq!(replay.answers(&ada.code()).await, "NO attempt-over");
+    assert_eq!(replay.answers(&ada.code()).await, "NO attempt-expired");
 }
 
 /// T14: what was used at one entrance is refused at the others.

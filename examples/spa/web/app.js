@@ -193,7 +193,7 @@ async function prove(words, path, run, owed) {
       }
       owed = await send("POST", `${path}/${deed}`, { ...run, device }); // "send" or "challenge"
     } catch (wrong) {
-      problem = told(wrong, "attempt-over");
+      problem = told(wrong, "attempt-expired");
       if (["device-disabled", "device-expired", "device-unknown"].includes(wrong.code)) owed = await send("POST", `${path}/challenge`, run);
     }
   }
@@ -291,7 +291,7 @@ async function confirm(setup) {
       }
       setup = await sendProved("POST", `${API}/devices/setup/send`, run);
     } catch (wrong) {
-      problem = told(wrong, "attempt-over");
+      problem = told(wrong, "attempt-expired");
     }
   }
 }

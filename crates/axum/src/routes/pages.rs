@@ -282,7 +282,7 @@ fn give(response: &mut Response, cookie: HeaderValue) {
 fn told(error: Error) -> Result<Problem, Error> {
     match error {
         Error::Refused(
-            Refusal::AttemptOver
+            Refusal::AttemptExpired
             | Refusal::VerificationNeeded
             | Refusal::SignInNeeded
             | Refusal::PasswordNeeded

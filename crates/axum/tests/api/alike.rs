@@ -50,7 +50,7 @@ async fn r82_an_unknown_user_a_wrong_password_and_a_deactivated_user_are_answere
         let mut first = None;
         for (name, password) in asks {
             let answer = stranger.post("/api/v1/login", &json!({ "name": name, "password": password })).await;
-            assert_eq!(answer.code(), if guess < 20 { "credentials-wrong" } else { "too-many-failures" }, "{name}");
+            assert_eq!(answer.code(), if guess < 20 { "invalid-credentials" } else { "too-many-failures" }, "{name}");
             let seen = seen(&answer);
             assert_eq!(&seen, first.get_or_insert_with(|| seen.clone()), "{name} at guess {guess}");
         }
@@ -97,7 +97,7 @@ async fn t25_whatever_looks_at_a_password_shares_one_budget() {
                 refusal(&page).to_owned()
             }
         };
-        assert!(["credentials-wrong", "password-wrong"].contains(&&*code), "{guess}: {code}");
+        assert!(["invalid-credentials", "password-wrong"].contains(&&*code), "{guess}: {code}");
     }
     let right = json!({ "name": "ada", "password": ada.person.password });
     assert_eq!(stranger.post("/api/v1/login", &right).await.code(), "too-many-failures");

@@ -30,9 +30,9 @@ async fn what_cannot_be_read_is_said_to_be_and_changes_nothing() {
         (r#"{"name":1,"password":"x"}"#, 422, "body-members"),
         (r#"{"name":"a","name":"b","password":"x"}"#, 422, "body-members"),
         (r#"{"name":"a\u0000","password":"x"}"#, 400, "body-broken"),
-        (r#"{"name":"a","password":"x"} "#, 422, "credentials-wrong"),
+        (r#"{"name":"a","password":"x"} "#, 422, "invalid-credentials"),
         (r#"{"name":"a","password":"x"} x"#, 400, "body-broken"),
-        (r#"{"name":"a","password":"x","more":{"of":["it"]}}"#, 422, "credentials-wrong"),
+        (r#"{"name":"a","password":"x","more":{"of":["it"]}}"#, 422, "invalid-credentials"),
         (&long, 413, "body-long"),
     ] {
         let told = program.send(Method::POST, "/api/v1/login", body.to_owned()).await;
@@ -71,7 +71,7 @@ async fn t8_a_member_nobody_asked_for_decides_nothing() {
             assert_eq!(told.code(), "code-wrong", "{wish}: {value}");
             let wrong_password = json!({ "name": "ada", "password": "a guess" });
             let told = stranger.post("/api/v1/login", &extended(wrong_password)).await;
-            assert_eq!(told.code(), "credentials-wrong", "{wish}: {value}");
+            assert_eq!(told.code(), "invalid-credentials", "{wish}: {value}");
             let right_password = json!({ "name": "ada", "password": right });
             let told = stranger.post("/api/v1/login", &extended(right_password)).await;
             assert_eq!((&told.body["status"], &told.body["opened"]), (&json!("pending"), &Value::Null), "{told:?}");

@@ -124,7 +124,7 @@ async fn the_description_for_people_needs_nothing_from_elsewhere() {
     let config = page.headers["content-security-config"].to_str().unwrap();
     assert!(config.starts_with("default-src 'none'") && !config.contains("script"), "{config}");
     assert!(!page.says("<script") && !page.says("://"), "{}", page.body);
-    for said in ["POST &#x2f;api&#x2f;v1&#x2f;login&#x2f;answer", "attempt-over", "csrf-token", "DeviceDocument"] {
+    for said in ["POST &#x2f;api&#x2f;v1&#x2f;login&#x2f;answer", "attempt-expired", "csrf-token", "DeviceDocument"] {
         assert!(page.says(said), "{said}: {}", page.body);
     }
     assert!(!page.says("`"), "code is marked as such: {}", page.body);

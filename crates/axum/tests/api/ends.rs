@@ -67,7 +67,7 @@ async fn a_login_under_way_ends_with_the_session_that_signs_out() {
     ada.program.post(LOGOUT, &json!({ "login": pending["login"] })).await;
     let code = ada.person.code();
     ada.program.token = None;
-    assert_eq!(ada.program.answers(&pending, &code).await.code(), "attempt-over");
+    assert_eq!(ada.program.answers(&pending, &code).await.code(), "attempt-expired");
 }
 
 /// The fifth wrong answer ends the session: that is told as of any token that has ended, and not as a proof that is owed.

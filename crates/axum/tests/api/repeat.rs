@@ -46,7 +46,7 @@ async fn t162_login_answer_may_be_repeated() {
     program.token = first.body["token"].as_str().map(str::to_owned);
     assert_eq!(program.get("/who").await.body, "ada");
     let late = ada.program.post("/api/v1/login/answer", &answer).await;
-    assert_eq!((late.status, late.code()), (StatusCode::GONE, "attempt-over"));
+    assert_eq!((late.status, late.code()), (StatusCode::GONE, "attempt-expired"));
 }
 
 /// T166: the old token is good for that one call, and for nothing else.

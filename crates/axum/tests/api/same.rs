@@ -223,7 +223,7 @@ async fn played(entrance: &str) -> (Vec<(&'static str, Came)>, String) {
     // One was wrong, and one sign-in stopped half way.
     for guess in 1..19 {
         let last = again.gives_password("ada", &format!("guess {guess}")).await;
-        assert_eq!(last, refused("credentials-wrong"), "guess {guess}");
+        assert_eq!(last, refused("invalid-credentials"), "guess {guess}");
     }
     came.push(("the right password, without budget", again.gives_password("ada", &ada.password).await));
 
@@ -250,8 +250,8 @@ async fn the_same_scenario_comes_to_the_same_at_the_pages_and_at_the_api() {
     assert_eq!(
         told,
         [
-            "a name that nobody has: Refused(\"credentials-wrong\")",
-            "a wrong password: Refused(\"credentials-wrong\")",
+            "a name that nobody has: Refused(\"invalid-credentials\")",
+            "a wrong password: Refused(\"invalid-credentials\")",
             "the right password: Asked",
             "no code at all: Refused(\"code-malformed\")",
             "a wrong code: Refused(\"code-wrong\")",
@@ -261,7 +261,7 @@ async fn the_same_scenario_comes_to_the_same_at_the_pages_and_at_the_api() {
             "the last device: Refused(\"last-device\")",
             "the password again: Asked",
             "the code again: Refused(\"code-used\")",
-            "the run too late: Refused(\"attempt-over\")",
+            "the run too late: Refused(\"attempt-expired\")",
             "backup codes too late: Refused(\"verification-needed\")",
             "the right password, without budget: Refused(\"too-many-failures\")",
         ]

@@ -117,7 +117,7 @@ async fn a_setup_is_shown_again_and_given_up() {
     assert_eq!(again.body, setup, "the key stays the same");
     assert_eq!(ada.program.post("/api/v1/devices/setup/cancel", &run).await.status, StatusCode::NO_CONTENT);
     let over = ada.program.post("/api/v1/devices/setup", &run).await;
-    assert_eq!((over.status, over.code()), (StatusCode::GONE, "attempt-over"));
+    assert_eq!((over.status, over.code()), (StatusCode::GONE, "attempt-expired"));
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn a_login_that_was_given_up_is_over() {
     let run = json!({ "login": pending["login"] });
     assert_eq!(ada.program.post("/api/v1/login/cancel", &run).await.status, StatusCode::NO_CONTENT);
     let code = ada.person.code();
-    assert_eq!(ada.program.answers(&pending, &code).await.code(), "attempt-over");
+    assert_eq!(ada.program.answers(&pending, &code).await.code(), "attempt-expired");
 }
 
 /// D4 for programs: what a sign-in gave in `browser` keeps strangers' failures away.

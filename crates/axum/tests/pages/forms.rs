@@ -297,7 +297,7 @@ async fn t8_a_field_nobody_asked_for_decides_nothing() {
             assert_eq!(refusal(&page), "code-wrong", "{wish}={value}");
             assert!(page.status.is_client_error() && !gives_a_session(&page), "{wish}={value}");
             let page = stranger.clone().submit(&with(&wrong_password, wish, Some(value)), "", &[]).await;
-            assert_eq!(refusal(&page), "credentials-wrong", "{wish}={value}");
+            assert_eq!(refusal(&page), "invalid-credentials", "{wish}={value}");
             assert!(page.status.is_client_error() && !gives_a_session(&page), "{wish}={value}");
             let page = stranger.clone().submit(&with(&right_password, wish, Some(value)), "", &[]).await;
             assert_eq!(page.location().as_deref(), Some("/account/login/second-factor"), "{wish}={value}");

@@ -176,7 +176,7 @@ pub(super) fn check(state: &State, asked: Asked<'_>, answer: &Secret, now: Times
     let typed = |digits| Code::parse(answer.expose(), digits).ok();
     let Some(challenge) = state.compared(asked, now) else {
         let is_code = [Digits::SIX, Digits::EIGHT].into_iter().any(|digits| typed(digits).is_some());
-        return if is_code { Check::NothingSent } else { Check::Malformed };
+        return if is_code { Check::NoCodeSent } else { Check::Malformed };
     };
     let Some(code) = typed(challenge.code.digits()) else { return Check::Malformed };
     if !bool::from(code.matches(&challenge.code)) {

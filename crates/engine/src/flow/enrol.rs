@@ -194,7 +194,7 @@ impl Engine {
         let factors = self.store().factors(&signed_in.user().id).await?;
         self.may_change(signed_in.session(), &factors, now)?;
         let device = attempt.device.as_ref().and_then(|id| factors.device(id).cloned());
-        let device = device.filter(|device| device.status == Status::Enrolling).ok_or(Refusal::AttemptOver)?;
+        let device = device.filter(|device| device.status == Status::Enrolling).ok_or(Refusal::AttemptExpired)?;
         let replaced = attempt.replaces.as_ref().and_then(|id| factors.device(id));
         let device = self.open_device_of(&factors.account, device)?;
         let looking = self.looking(Standing::Unrecognized, Some(&attempt), now);
@@ -279,7 +279,7 @@ impl Engine {
                     self.may_change(old, factors, now)?;
                     let staying = staying(factors, attempt.replaces.as_ref());
                     manage::room(&staying, self.config())?;
-                    let id = attempt.device.as_ref().ok_or(Refusal::AttemptOver)?;
+                    let id = attempt.device.as_ref().ok_or(Refusal::AttemptExpired)?;
                     // Asked again: the device that a mailbox was to stand beside may be gone.
                     if factors.device(id).is_some_and(|new| !manage::may_join(&new.kind, &staying, self.config())) {
                         return Err(Refusal::MethodUnknown);

@@ -59,7 +59,7 @@ impl Engine {
         let is_name = canonical.len().min(name.len()) <= MAX_NAME_LENGTH;
         let user = if is_name { self.users().by_login(name).await? } else { None };
         let tried = self.try_password(user.as_ref(), &canonical, password, context).await?;
-        Ok(user.zip(tried.right()).ok_or(Refusal::CredentialsWrong)?)
+        Ok(user.zip(tried.right()).ok_or(Refusal::InvalidCredentials)?)
     }
 
     /// What a user who has proved the password gets: a session, or the question for a device.
@@ -161,12 +161,12 @@ impl Engine {
     ) -> Result<LoginChallenge, Error> {
         let (attempt, user) = self.pending(token).await?;
         if self.store().attempt_spent(&attempt.id).await? {
-            return Err(Refusal::AttemptOver.into());
+            return Err(Refusal::AttemptExpired.into());
         }
         let factors = self.open_factors(&user.id).await?;
         attempt.check_restored(factors.account.restored, self.now())?;
         let login::Owed::Device(device) = login::owed(&factors, choice)? else {
-            return Err(Refusal::AttemptOver.into());
+            return Err(Refusal::AttemptExpired.into());
         };
         let standing = self.browser(&user, context).await?.standing();
         let looking = self.looking(standing, Some(&attempt), self.now());
@@ -183,7 +183,7 @@ impl Engine {
         answer: &Secret,
         context: &RequestContext,
     ) -> Result<(NewSession, Option<String>), Error> {
-        let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptOver)?;
+        let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptExpired)?;
         let call = Call::login(token, &attempt, choice, answer);
         let new_session = match self.user_of(&attempt).await {
             Ok(user) => self.second_step(&user, &attempt, choice, answer, context, Some(&call)).await?,
@@ -268,14 +268,15 @@ impl Engine {
 
     /// The run that `token` carries and the user it is for, if both are alive.
     pub(super) async fn pending(&self, token: &AttemptToken) -> Result<(Attempt, User), Error> {
-        let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptOver)?;
+        let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptExpired)?;
         let user = self.user_of(&attempt).await?;
         Ok((attempt, user))
     }
 
     /// The user that a login attempt is for, if both are alive.
     async fn user_of(&self, attempt: &Attempt) -> Result<User, Error> {
-        let user = self.users().by_id(&attempt.user).await?.filter(|user| user.active).ok_or(Refusal::AttemptOver)?;
+        let user =
+            self.users().by_id(&attempt.user).await?.filter(|user| user.active).ok_or(Refusal::AttemptExpired)?;
         attempt.check(self.now(), self.config().login_timeout, &user.stamp, None)?;
         Ok(user)
     }
@@ -283,7 +284,7 @@ impl Engine {
 
 /// The device that was chosen, if this user may answer with it: an answer is never tried on another device.
 pub(super) fn owed_exactly<S>(factors: &Factors<S>, choice: &DeviceId) -> Result<DeviceId, Refusal> {
-    let login::Owed::Device(_) = login::owed(factors, Some(choice))? else { return Err(Refusal::AttemptOver) };
+    let login::Owed::Device(_) = login::owed(factors, Some(choice))? else { return Err(Refusal::AttemptExpired) };
     factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
 }
 

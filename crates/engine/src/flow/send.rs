@@ -107,7 +107,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let permit = |factors: &Factors<Sealed>, now| {
             self.may_change(signed_in.session(), factors, now)?;
-            attempt.device.clone().ok_or(Refusal::AttemptOver)
+            attempt.device.clone().ok_or(Refusal::AttemptExpired)
         };
         let (user, stage) = (signed_in.user(), Status::Enrolling);
         self.send_code(Asking { user, attempt, stage, permit: &permit, context }).await
@@ -285,19 +285,19 @@ impl Engine {
             Written::Done => {
                 Ok(Spoken { code: Secret::new(challenge.code.as_str()), site: self.config().issuer.clone() })
             }
-            _ => Err(Refusal::AttemptOver.into()),
+            _ => Err(Refusal::AttemptExpired.into()),
         }
     }
 
     async fn called(&self, call: &crate::CallToken) -> Result<delivered::SentCode, Error> {
-        let (device, delivery) = self.open_call(call).ok_or(Refusal::AttemptOver)?;
-        let device = self.store().device(&device).await?.ok_or(Refusal::AttemptOver)?;
+        let (device, delivery) = self.open_call(call).ok_or(Refusal::AttemptExpired)?;
+        let device = self.store().device(&device).await?.ok_or(Refusal::AttemptExpired)?;
         let device = self.open_device(device)?;
-        let State::Delivered(state) = &device.state.state else { return Err(Refusal::AttemptOver.into()) };
-        let challenge = state.carried_by(&delivery, self.now()).cloned().ok_or(Refusal::AttemptOver)?;
+        let State::Delivered(state) = &device.state.state else { return Err(Refusal::AttemptExpired.into()) };
+        let challenge = state.carried_by(&delivery, self.now()).cloned().ok_or(Refusal::AttemptExpired)?;
         let spoken = AttemptId::new(format!("call:{delivery}"));
         if self.store().attempt_spent(&spoken).await? {
-            return Err(Refusal::AttemptOver.into());
+            return Err(Refusal::AttemptExpired.into());
         }
         Ok(challenge)
     }

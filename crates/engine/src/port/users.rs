@@ -74,7 +74,7 @@ pub trait Users: Debug + Send + Sync {
     /// Checks a new password against the host's rules and hashes it. Writes nothing: the engine decides afterwards whether
     /// the password may still be changed. Refuses with a reason; by default because passwords are kept elsewhere.
     async fn prepare_password(&self, _user: &User, _password: &Secret) -> Result<PreparedPassword, Error> {
-        Err(Refusal::PasswordElsewhere.into())
+        Err(Refusal::PasswordManagedExternally.into())
     }
 
     /// The fewest characters of a new password, if there is such a rule: told before one is typed. It decides nothing.

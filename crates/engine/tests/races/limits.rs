@@ -36,7 +36,7 @@ async fn t120_of_64_tokens_made_at_once_there_are_as_many_as_there_may_be() {
     for course in Course::careful().await {
         let (tally, made) = make_tokens_at_once(&course).await;
         assert_eq!((tally.accepted, made), (50, 50));
-        assert_eq!(tally.refused, vec![Refusal::TokensMany { most: 50 }; RACERS - 50], "the limit is named");
+        assert_eq!(tally.refused, vec![Refusal::TooManyTokens { most: 50 }; RACERS - 50], "the limit is named");
     }
     for course in Course::careless().await {
         let (_, made) = make_tokens_at_once(&course).await;
@@ -120,7 +120,7 @@ async fn t115_of_36_passwords_guessed_at_two_nodes_at_once_20_are_looked_at() {
         })
         .await;
         let refused = tally(outcomes).refused;
-        let wrong = refused.iter().filter(|refusal| **refusal == Refusal::CredentialsWrong).count();
+        let wrong = refused.iter().filter(|refusal| **refusal == Refusal::InvalidCredentials).count();
         let many = refused.iter().filter(|refusal| matches!(refusal, Refusal::TooManyFailures { .. })).count();
         assert_eq!((wrong, many, looked_at.load(Ordering::SeqCst)), (20, 16, 20));
     }

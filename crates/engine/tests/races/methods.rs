@@ -103,7 +103,7 @@ async fn one_of_64_simultaneous_answers_is_accepted_by_every_method() {
             assert_eq!((tally.accepted, tally.refused.len()), (accepted, RACERS - accepted), "{}", raced.kind);
             // A service is asked about so many answers at a time and no more; the rest are over, and stay charged.
             let second = |refusal: &Refusal| match refusal {
-                Refusal::AttemptOver => raced.is_asked_about,
+                Refusal::AttemptExpired => raced.is_asked_about,
                 Refusal::CodeUsed => true,
                 _ => false,
             };
@@ -159,12 +159,12 @@ async fn t15_an_answer_is_good_once_by_every_method() {
             let new_session = ready.answers(&ready.right).await.unwrap();
             assert!(ready.ada.session(new_session.token()).await.is_some());
             let again = ready.answers(&ready.right).await;
-            assert!(matches!(again, Err(Error::Refused(Refusal::AttemptOver))), "{}: {again:?}", raced.kind);
+            assert!(matches!(again, Err(Error::Refused(Refusal::AttemptExpired))), "{}: {again:?}", raced.kind);
             for pause in [0, 60, 600] {
                 ready.world.pass(pause);
                 let elsewhere = ready.ada.signs_in(&ready.right).await;
                 let Err(Error::Refused(refusal)) = elsewhere else { panic!("{}: {elsewhere:?}", raced.kind) };
-                let expected = [Refusal::CodeUsed, Refusal::CodeWrong, Refusal::NothingSent];
+                let expected = [Refusal::CodeUsed, Refusal::CodeWrong, Refusal::NoCodeSent];
                 let locked = matches!(refusal, Refusal::DeviceLocked { .. });
                 assert!(locked || expected.contains(&refusal), "{}: {refusal:?}", raced.kind);
             }
@@ -199,7 +199,7 @@ async fn every_one_of_64_answers_that_a_service_finds_wrong_is_counted() {
             ready.world.validator.says(Some(ValidationResponse::Wrong));
             let (tally, failures) = ready.race(&course, &ready.right, ThrottleRule::OFF).await;
             assert_eq!((tally.accepted, failures), (0, 64), "{tally:?}");
-            let wrong = |refusal: &Refusal| matches!(refusal, Refusal::CodeWrong | Refusal::AttemptOver);
+            let wrong = |refusal: &Refusal| matches!(refusal, Refusal::CodeWrong | Refusal::AttemptExpired);
             assert!(tally.refused.iter().all(wrong), "{tally:?}");
         }
     }

@@ -65,7 +65,7 @@ async fn t164_of_64_different_answers_one_ends_it_and_is_counted() {
             async move { engine.answer(&run, &device, &answer, &RequestContext::default()).await }
         })
         .await;
-        assert_eq!(tally(outcomes).refused, vec![Refusal::AttemptOver; RACERS]);
+        assert_eq!(tally(outcomes).refused, vec![Refusal::AttemptExpired; RACERS]);
         let failures = course.rows.device(&device).await.unwrap().unwrap().throttle.failures;
         assert_eq!(failures, 1);
         assert!(ada.answers(&asked.token, &device, &code).await.is_err());
@@ -99,7 +99,7 @@ async fn t163_once_a_request_was_served_nothing_is_repeated() {
         for (after_use, repeated) in outcomes {
             match repeated {
                 Ok(is_same) => assert!(is_same && !after_use, "a token in use was delivered again"),
-                Err(Error::Refused(Refusal::AttemptOver)) => {}
+                Err(Error::Refused(Refusal::AttemptExpired)) => {}
                 other => panic!("{other:?}"),
             }
         }

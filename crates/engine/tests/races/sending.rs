@@ -94,7 +94,7 @@ async fn of_64_who_fetch_the_digits_of_a_call_one_gets_them() {
             async move { engine.speak_call(&call).await }
         })
         .await;
-        let expected = Tally { accepted: 1, refused: vec![Refusal::AttemptOver; RACERS - 1] };
+        let expected = Tally { accepted: 1, refused: vec![Refusal::AttemptExpired; RACERS - 1] };
         assert_eq!(tally(outcomes), expected);
     }
 }

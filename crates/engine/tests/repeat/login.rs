@@ -79,7 +79,7 @@ async fn t163_a_request_with_the_new_token_repeats_nothing() {
     let new_session = ada.answers(&run, &device, &code).await.unwrap();
     let context = RequestContext { session: Some(new_session.token().clone()), ..here() };
     let repeated = world.engine.answer(&run, &device, &code.as_str().into(), &context).await;
-    assert!(matches!(repeated, Err(Error::Refused(Refusal::AttemptOver))));
+    assert!(matches!(repeated, Err(Error::Refused(Refusal::AttemptExpired))));
 }
 
 /// T164: whoever has the attempt's token has one guess, and it is counted.

@@ -39,7 +39,7 @@ async fn latest(world: &World, ada: &Person) -> EventKind {
 }
 
 fn is_over(outcome: &Result<NewSession, Error>) -> bool {
-    matches!(outcome, Err(Error::Refused(Refusal::AttemptOver)))
+    matches!(outcome, Err(Error::Refused(Refusal::AttemptExpired)))
 }
 
 fn here() -> RequestContext {

@@ -161,7 +161,7 @@ impl Play {
                 assert_eq!(after, before, "a repeated call writes nothing");
             }
             Err(Error::Refused(refusal)) => {
-                assert_eq!(refusal, Refusal::AttemptOver);
+                assert_eq!(refusal, Refusal::AttemptExpired);
                 assert!(!is_open || answer != done.answer, "a form that was sent twice ended in starting again");
                 let (events, sessions, failures) = before;
                 let counted = if is_open { (events + 1, sessions, failures + 1) } else { before };

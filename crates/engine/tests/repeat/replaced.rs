@@ -229,7 +229,7 @@ async fn refused_passwords(made: &Made) -> u32 {
         .engine
         .sign_in("ada", &"wrong".into(), &here())
         .await
-        .is_err_and(|error| matches!(error, Error::Refused(Refusal::CredentialsWrong)))
+        .is_err_and(|error| matches!(error, Error::Refused(Refusal::InvalidCredentials)))
     {
         left += 1;
     }

@@ -52,15 +52,15 @@ fn is_of_an_answer(refusal: &Refusal) -> bool {
         | Refusal::CodeWrong
         | Refusal::CodeUsed
         | Refusal::ClockSetBack
-        | Refusal::NothingSent
+        | Refusal::NoCodeSent
         | Refusal::MethodUnavailable
         | Refusal::MethodUnknown
         | Refusal::DeviceLocked { .. }
         | Refusal::DeviceDisabled
         | Refusal::DeviceExpired
         | Refusal::DeviceUnknown
-        | Refusal::BrowserUnknown
-        | Refusal::AttemptOver
+        | Refusal::UnrecognizedBrowser
+        | Refusal::AttemptExpired
         | Refusal::TooManyFailures { .. }
         | Refusal::TooManyDevices { .. }
         | Refusal::NotEnabled
@@ -68,7 +68,7 @@ fn is_of_an_answer(refusal: &Refusal) -> bool {
         | Refusal::PasswordNeeded
         | Refusal::SignInNeeded
         | Refusal::SessionReplaced => true,
-        Refusal::CredentialsWrong
+        Refusal::InvalidCredentials
         | Refusal::TooManyRequests { .. }
         | Refusal::SendingTooSoon { .. }
         | Refusal::SendingLimited { .. }
@@ -85,10 +85,10 @@ fn is_of_an_answer(refusal: &Refusal) -> bool {
         | Refusal::PasswordPersonal
         | Refusal::PasswordSame
         | Refusal::PasswordsDiffer
-        | Refusal::PasswordElsewhere
+        | Refusal::PasswordManagedExternally
         | Refusal::SessionUnknown
         | Refusal::TokenUnknown
-        | Refusal::TokensMany { .. }
+        | Refusal::TooManyTokens { .. }
         | Refusal::ScopeInvalid
         | Refusal::LifetimeInvalid { .. }
         | Refusal::ScopeInsufficient => false,

@@ -35,7 +35,7 @@ async fn the_api_is_where_it_is_set_and_makes_as_many_tokens_as_are_set() {
     assert_eq!(made.status, StatusCode::CREATED);
     let moment = |name: &str| made.body["made"][name].as_i64().unwrap();
     assert_eq!(moment("expires_at") - moment("created_at"), 86_400);
-    assert_eq!(ada.post("/v2/api/tokens", &json!({ "name": "another" })).await.code(), "tokens-many");
+    assert_eq!(ada.post("/v2/api/tokens", &json!({ "name": "another" })).await.code(), "too-many-tokens");
     assert_eq!(ada.get("/api/v1/session").await.status, StatusCode::NOT_FOUND);
 }
 

@@ -241,7 +241,7 @@ impl Subject<'_> {
             address: None,
         };
         for answer in [&self.wrong, &self.right.answer(0, moment)] {
-            free(judge(case, answer, moment), &Refusal::BrowserUnknown);
+            free(judge(case, answer, moment), &Refusal::UnrecognizedBrowser);
         }
         let at_home = judge(
             Case { admission: Admission { standing: Standing::Recognized, ..stranger }, ..case },
@@ -274,7 +274,7 @@ impl Subject<'_> {
         let ruling = self.judged(&device, &self.wrong, moment, Status::Enrolling);
         let goes = |change: &Change| matches!(change, Change::Device(DeviceChange::Remove { expected_version: seen, .. }) if *seen >= device.version);
         assert!(ruling.batch().changes().iter().any(goes), "a device that was never proved binds nobody");
-        free(ruling, &Refusal::AttemptOver);
+        free(ruling, &Refusal::AttemptExpired);
     }
 
     fn counts_only_in_its_stage(&self) {

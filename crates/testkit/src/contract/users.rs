@@ -346,7 +346,7 @@ async fn matches(host: &Arc<dyn Host>, user: Option<&User>, password: &str) -> b
 async fn prepare(host: &Arc<dyn Host>, user: &User, password: &str) -> Result<Option<PreparedPassword>, Refusal> {
     match host.users().prepare_password(user, &password.into()).await {
         Ok(prepared) => Ok(Some(prepared)),
-        Err(Error::Refused(Refusal::PasswordElsewhere)) => Ok(None),
+        Err(Error::Refused(Refusal::PasswordManagedExternally)) => Ok(None),
         Err(Error::Refused(refusal)) => Err(refusal),
         Err(Error::Faulted(fault)) => panic!("a password can be prepared: {fault}"),
     }

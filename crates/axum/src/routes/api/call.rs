@@ -118,7 +118,7 @@ impl<T> Call<T> {
     /// The run of a login: as the program holds it, or as the browser's cookie does.
     pub(super) fn login(&self, held: Option<&String>) -> Result<AttemptToken, Refusal> {
         let kept = || self.visitor.cookies().pending.clone().filter(|_| self.client == Client::Browser);
-        held.map(|token| AttemptToken::new(token.as_str())).or_else(kept).ok_or(Refusal::AttemptOver)
+        held.map(|token| AttemptToken::new(token.as_str())).or_else(kept).ok_or(Refusal::AttemptExpired)
     }
 
     /// What the engine is told of the request.

@@ -134,7 +134,7 @@ impl LoginRun {
 }
 
 pub(super) async fn cancel(call: Call<LoginRun>) -> Result<Reply<()>, Trouble> {
-    let run = LoginRun::of(&call).ok_or(Error::Refused(Refusal::AttemptOver))?;
+    let run = LoginRun::of(&call).ok_or(Error::Refused(Refusal::AttemptExpired))?;
     call.engine().sign_out(None, Some(&run), &call.request_context()).await?;
     Ok(match call.client {
         Client::Browser => Reply::from(()).giving(call.visitor.site().names.take(Name::Pending)),

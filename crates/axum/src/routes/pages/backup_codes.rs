@@ -109,7 +109,7 @@ pub(super) async fn make(SignedIn(signed_in): SignedIn, Form { visitor, fields }
             }
             response
         }
-        Err(Error::Refused(Refusal::AttemptOver)) => Message::CodesMade.show(&visitor).await,
+        Err(Error::Refused(Refusal::AttemptExpired)) => Message::CodesMade.show(&visitor).await,
         Err(error) => match told(error) {
             Ok(problem) => offer(&visitor, &signed_in, next.as_ref(), Some(problem)).await,
             Err(error) => visitor.stopped(error, &here).await,

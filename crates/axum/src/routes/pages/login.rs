@@ -231,7 +231,7 @@ async fn ended(visitor: &Visitor, error: Error, next: Option<&LocalPath>) -> Res
     let login = &visitor.site().paths.login;
     match error {
         Error::Faulted(fault) => visitor.fault(&fault),
-        Error::Refused(refusal @ Refusal::AttemptOver) => {
+        Error::Refused(refusal @ Refusal::AttemptExpired) => {
             visitor.over(Name::Pending, led(&refusal, because(login, Why::Over, next)))
         }
         Error::Refused(refusal) => visitor.over(Name::Pending, visitor.refused(refusal.into(), login).await),

@@ -312,7 +312,7 @@ pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }
 async fn ended(visitor: &Visitor, error: Error, next: Option<&LocalPath>) -> Response {
     let setup = &visitor.site().paths.setup;
     match error {
-        Error::Refused(refusal @ Refusal::AttemptOver) => {
+        Error::Refused(refusal @ Refusal::AttemptExpired) => {
             visitor.over(Name::Setup, led(&refusal, because(setup, Why::Over, next)))
         }
         // The setup is still there after the proof that is asked for.

@@ -98,7 +98,7 @@ struct Asking<'a> {
 async fn ended(visitor: &Visitor, error: Error, target: &Target) -> Response {
     let (paths, next) = (&visitor.site().paths, target.next.as_ref());
     match error {
-        Error::Refused(refusal @ Refusal::AttemptOver) => led(&refusal, target.again(&paths.verify)),
+        Error::Refused(refusal @ Refusal::AttemptExpired) => led(&refusal, target.again(&paths.verify)),
         Error::Refused(refusal @ (Refusal::SignInNeeded | Refusal::PasswordNeeded)) => {
             led(&refusal, to_password(&paths.login, &refusal, next))
         }

@@ -48,7 +48,7 @@ impl Engine {
         let (user, own) = (signed_in.user(), signed_in.session());
         let scope = Scope { purpose: Purpose::Enrol, session: Some(&own.key) };
         let factors = self.open_factors(&user.id).await?;
-        let (device, run) = self.enrolling(signed_in, &factors, kind).await?.ok_or(Refusal::NothingSent)?;
+        let (device, run) = self.enrolling(signed_in, &factors, kind).await?.ok_or(Refusal::NoCodeSent)?;
         let attempt = Attempt { device: Some(device.id.clone()), ..self.run(user, scope, Some(run), self.now()) };
         self.verify(Submission {
             user,
