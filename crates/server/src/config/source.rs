@@ -15,6 +15,21 @@ const PREFIX: &str = "COUNTERSIGN_";
 /// Names the file; the command line takes it, and it is no setting.
 const CONFIG: &str = "COUNTERSIGN_CONFIG";
 
+/// Settings that had another name before: that name, and the one that they have now.
+const RENAMED: [(&str, &str); 11] = [
+    ("recent", "reauthentication_window"),
+    ("first_step_per_account", "password_attempts_per_account"),
+    ("first_step_per_address", "password_attempts_per_ip"),
+    ("first_step_window", "password_attempt_window"),
+    ("known_browser", "device_cookie_lifetime"),
+    ("token_longest", "personal_token_max_lifetime"),
+    ("token_most", "personal_tokens_per_user"),
+    ("throttle_cap", "max_consecutive_failures"),
+    ("throttle_ceiling", "max_throttle_delay"),
+    ("code_spend", "code_daily_budget"),
+    ("code_breaker_makes_good", "code_breaker_credit"),
+];
+
 /// How alike two names have to be for one to be offered for the other: 0 for nothing in common, 1 for the same.
 const ALIKE: f64 = 0.7;
 
@@ -94,8 +109,7 @@ fn known(environment: Vec<(String, String)>) -> Result<BTreeMap<String, String>>
         if is_setting(&name) && variable == in_environment(&name) {
             return Ok((name, text));
         }
-        let hint = nearest(&name).map(|near| format!(": did you mean {}?", in_environment(near)));
-        bail!("unknown setting {variable} in the environment{}", hint.unwrap_or_else(see_all))
+        bail!("unknown setting {variable} in the environment{}", hint(&name, in_environment))
     });
     settings.collect()
 }
@@ -110,8 +124,7 @@ fn parse_file(text: &str) -> Result<BTreeMap<String, String>> {
     let table: toml::Table = toml::from_str(text).map_err(|error| in_one_line(&error, text))?;
     let settings = table.into_iter().map(|(name, value)| {
         if !is_setting(&name) {
-            let hint = nearest(&name).map(|near| format!(": did you mean {near}?"));
-            bail!("unknown setting {name}{}", hint.unwrap_or_else(see_all));
+            bail!("unknown setting {name}{}", hint(&name, str::to_owned));
         }
         let text = plain(value).with_context(|| format!("{name} has to be a text, a number, true, false or a list"))?;
         Ok((name, text))
@@ -156,8 +169,15 @@ fn nearest(name: &str) -> Option<&'static str> {
     near.filter(|(alike, _)| *alike >= ALIKE).map(|(_, name)| name)
 }
 
-fn see_all() -> String {
-    ": `countersign config show` lists the settings there are".into()
+/// What may have been meant by a name that no setting has, as it is written in this source.
+fn hint(name: &str, written: impl Fn(&str) -> String) -> String {
+    if let Some((_, now)) = RENAMED.iter().find(|(before, _)| *before == name) {
+        return format!(": it is called {} now", written(now));
+    }
+    match nearest(name) {
+        Some(near) => format!(": did you mean {}?", written(near)),
+        None => ": `countersign config show` lists the settings there are".into(),
+    }
 }
 
 #[cfg(test)]
@@ -167,6 +187,18 @@ mod tests {
     fn environment(pairs: &[(&str, &str)]) -> Result<Sources> {
         let pairs = pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
         Sources::read(BTreeMap::new(), pairs, None)
+    }
+
+    #[test]
+    fn a_setting_by_its_earlier_name_is_told_the_name_that_it_has_now() {
+        for (before, now) in RENAMED {
+            assert!(is_setting(now) && !is_setting(before), "{before}");
+            let error = parse_file(&format!("{before} = 1")).unwrap_err().to_string();
+            assert_eq!(error, format!("unknown setting {before}: it is called {now} now"));
+        }
+        let error = environment(&[("COUNTERSIGN_RECENT", "5m")]).unwrap_err().to_string();
+        let now = "COUNTERSIGN_REAUTHENTICATION_WINDOW";
+        assert_eq!(error, format!("unknown setting COUNTERSIGN_RECENT in the environment: it is called {now} now"));
     }
 
     #[test]
@@ -221,7 +253,7 @@ mod tests {
     fn a_file_says_what_is_wrong_and_where() {
         for (text, error) in [
             ("bimd = 1", "unknown setting bimd: did you mean bind?"),
-            ("[throttle]\nfactor = 1", "unknown setting throttle: did you mean max_consecutive_failures?"),
+            ("[throttle]\nfactor = 1", "unknown setting throttle: did you mean throttle_factor?"),
             ("recent = 1.5", "recent has to be a text, a number, true, false or a list"),
             ("log = \"info\"\nbind = ", "line 2: string values must be quoted, expected literal string"),
         ] {
