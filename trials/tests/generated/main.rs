@@ -19,7 +19,7 @@ fn a_generated_client_signs_in_sets_up_steps_up_and_is_signed_out() {
     let installation = Installation::on(&database, folder.path());
     installation.adds("ada", PASSWORD);
     // Proofs grow old while one looks on.
-    let server = installation.lone_node(&[("recent", "3s")]);
+    let server = installation.lone_node(&[("reauthentication_window", "3s")]);
     generates(&server, folder.path());
     let mut python = python();
     python.args(["-c", CLIENT, &format!("http://{}/api/v1", server.address), "ada", PASSWORD]);

@@ -207,7 +207,7 @@ mod tests {
             file: BTreeMap::from([
                 ("bind".into(), "3".into()),
                 ("log".into(), "3".into()),
-                ("recent".into(), "3".into()),
+                ("reauthentication_window".into(), "3".into()),
             ]),
             environment: BTreeMap::from([("bind".into(), "2".into()), ("log".into(), "2".into())]),
             flags: BTreeMap::from([("bind", "1".into())]),
@@ -216,7 +216,7 @@ mod tests {
         };
         assert_eq!(both.look_up("bind"), Some(("1", Source::Flag)));
         assert_eq!(both.look_up("log"), Some(("2", Source::Environment)));
-        assert_eq!(both.look_up("recent"), Some(("3", Source::File("c.toml".into()))));
+        assert_eq!(both.look_up("reauthentication_window"), Some(("3", Source::File("c.toml".into()))));
         assert_eq!(both.look_up("key_file"), None);
     }
 
@@ -254,7 +254,7 @@ mod tests {
         for (text, error) in [
             ("bimd = 1", "unknown setting bimd: did you mean bind?"),
             ("[throttle]\nfactor = 1", "unknown setting throttle: did you mean throttle_factor?"),
-            ("recent = 1.5", "recent has to be a text, a number, true, false or a list"),
+            ("reauthentication_window = 1.5", "reauthentication_window has to be a text, a number, true, false or a list"),
             ("log = \"info\"\nbind = ", "line 2: string values must be quoted, expected literal string"),
         ] {
             assert_eq!(parse_file(text).unwrap_err().to_string(), error);

@@ -97,7 +97,7 @@ fn what_is_in_effect_is_shown_with_its_source() {
     let house = House::founded();
     house.write(
         "c.toml",
-        "site_name = \"Analytical Engine\"\nrecent = \"5m\"\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]",
+        "site_name = \"Analytical Engine\"\nreauthentication_window = \"5m\"\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]",
     );
     let environment = [
         ("COUNTERSIGN_REAUTHENTICATION_WINDOW", "6m"),
@@ -107,7 +107,7 @@ fn what_is_in_effect_is_shown_with_its_source() {
     let shown = house.run_in(&environment, "config show --json --key-file countersign.key").json();
     for (name, value, source) in [
         ("site_name", "Analytical Engine", "c.toml"),
-        ("recent", "6m", "the environment"),
+        ("reauthentication_window", "6m", "the environment"),
         ("key_file", "countersign.key", "the command line"),
         ("trusted_proxies", "10.0.0.0/8,::1", "c.toml"),
         ("login_timeout", "10m", "the default"),
@@ -121,7 +121,7 @@ fn what_is_in_effect_is_shown_with_its_source() {
         assert_eq!((setting["value"].as_str().unwrap(), setting["source"].as_str().unwrap()), (value, source));
     }
     let text = house.run_in(&environment, "config show").succeeds().to_owned();
-    assert!(text.contains("\nrecent = \"6m\" # the environment\n"), "{text}");
+    assert!(text.contains("\nreauthentication_window = \"6m\" # the environment\n"), "{text}");
     assert!(text.contains("\n# public_url is not set\n"), "{text}");
     house.write("shown.toml", &text);
     let again = house.run_in(&[], "config show --config shown.toml --json").json();
