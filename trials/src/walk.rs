@@ -63,7 +63,7 @@ where
     }
 
     async fn makes_backup_codes(&mut self) -> Vec<String> {
-        let form = self.get(BACKUP_CODES).await.form_with("run");
+        let form = self.get(BACKUP_CODES).await.form_with("attempt");
         let page = self.submit(&form, BACKUP_CODES, &[]).await;
         let codes = page.body.split("<li><code>").skip(1);
         codes.filter_map(|rest| rest.split_once("</code>")).map(|(code, _)| code.to_owned()).collect()

@@ -50,8 +50,8 @@ const PATHS: [&str; 32] = [
 ];
 const METHODS: [&str; 10] = ["GET", "POST", "POST", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"];
 const FIELDS: [&str; 15] = [
-    "name", "password", "code", "device", "form", "next", "method", "run", "sure", "current", "new", "again", "skip",
-    "verified", "to",
+    "name", "password", "code", "device", "form", "next", "method", "attempt", "sure", "current", "new", "again",
+    "skip", "verified", "to",
 ];
 
 /// One request, from mostly right to not even HTTP.

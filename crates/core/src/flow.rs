@@ -141,8 +141,8 @@ mod tests {
     fn a_run_is_alive_in_its_time_under_its_stamp_and_in_its_session() {
         const NOON: Timestamp = Timestamp::from_seconds(43_200);
         let timeout = Duration::from_mins(10);
-        let run = Attempt {
-            id: AttemptId::new("run"),
+        let attempt = Attempt {
+            id: AttemptId::new("attempt"),
             purpose: Purpose::StepUp,
             user: UserId::new("ada"),
             stamp: "stamp".into(),
@@ -155,7 +155,7 @@ mod tests {
             replaces: None,
         };
         let (here, elsewhere) = (SessionKey::new("session"), SessionKey::new("other"));
-        let alive = |now, stamp, session| run.check(now, timeout, stamp, session).is_ok();
+        let alive = |now, stamp, session| attempt.check(now, timeout, stamp, session).is_ok();
         assert!(alive(NOON, "stamp", Some(&here)));
         assert!(alive(NOON.before(CLOCK_TOLERANCE), "stamp", Some(&here)));
         assert!(!alive(NOON.before(CLOCK_TOLERANCE * 2), "stamp", Some(&here)));

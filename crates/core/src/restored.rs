@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn t119_codes_that_were_sent_before_are_over() {
-        let attempt = AttemptId::new("run");
+        let attempt = AttemptId::new("attempt");
         let good = |sent: u64, restored: Option<u64>, now: u64| {
             let at = |seconds| NOON.after(Duration::from_secs(seconds));
             let challenge = delivered::SentCode {

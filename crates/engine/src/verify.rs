@@ -278,7 +278,7 @@ impl Engine {
         while let Some(now) = rounds.next() {
             // Before the session: whatever lowers one moves these, too.
             let factors = self.factors_of(&user.id).await?;
-            if let Precondition::Run(attempt, _) = ground {
+            if let Precondition::Attempt(attempt, _) = ground {
                 self.is_unspent(attempt).await?;
             }
             for session in ground.sessions() {
@@ -288,7 +288,7 @@ impl Engine {
                 self.credentials_stand(user).await?;
             }
             let (mut changes, outcome) = changes(factors, now)?;
-            if let Precondition::Run(attempt, _) = ground {
+            if let Precondition::Attempt(attempt, _) = ground {
                 changes.push(Self::spend(attempt));
             }
             changes
@@ -320,14 +320,14 @@ pub(crate) enum Precondition<'a> {
     /// A session, and another that was opened for this deed and no longer than it.
     Proof { own: &'a Session, passing: &'a Session },
     /// A run, which ends with the deed, and its session.
-    Run(&'a Attempt, &'a Session),
+    Attempt(&'a Attempt, &'a Session),
 }
 
 impl<'a> Precondition<'a> {
     fn sessions(self) -> impl Iterator<Item = &'a Session> {
         let (own, passing) = match self {
             Self::Staff => (None, None),
-            Self::Session(own) | Self::Credentials(own) | Self::Run(_, own) => (Some(own), None),
+            Self::Session(own) | Self::Credentials(own) | Self::Attempt(_, own) => (Some(own), None),
             Self::Proof { own, passing } => (Some(own), Some(passing)),
         };
         own.into_iter().chain(passing)

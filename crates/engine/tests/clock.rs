@@ -65,8 +65,8 @@ async fn leap_with_sms(ahead: Duration) -> (World, Person, Timestamp) {
     let (signed_in, context) = (ada.signs_in_with_password().await, RequestContext::default());
     let phone =
         Enrolment { kind: Kind::SMS, name: DeviceName::parse("Phone").unwrap(), to: Some("+31 6 12345658".into()) };
-    let run = world.engine.begin_enrolment(&signed_in, phone, &context).await.unwrap();
-    world.engine.confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &context).await.unwrap();
+    let attempt = world.engine.begin_enrolment(&signed_in, phone, &context).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &attempt, &world.outbox.code().into(), &context).await.unwrap();
     world.pass(24 * 3600);
     let right = world.now();
     world.clock.set(right.after(ahead));

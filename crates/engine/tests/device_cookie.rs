@@ -101,10 +101,11 @@ async fn a_stranger_with_the_password_brings_one_device_to_its_cap_and_the_owner
 async fn whoever_has_the_password_takes_one_device_of_many() {
     let (world, ada, home) = ada_at_home().await;
     let signed_in = signs_in(&world, &ada, &ada.code(), &from(Some(&home))).await.unwrap().signed_in().clone();
-    let (run, second) = ada.begins_setup(&signed_in).await.unwrap();
+    let (attempt, second) = ada.begins_setup(&signed_in).await.unwrap();
     world.pass(30);
     let code = second.code_at(world.now());
-    let new_session = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &from(Some(&home))).await.unwrap();
+    let new_session =
+        world.engine.confirm_enrolment(&signed_in, &attempt, &code.into(), &from(Some(&home))).await.unwrap();
     let codes = ada.makes_backup_codes(new_session.signed_in()).await;
     let is_disabled = |device: &&countersign_engine::core::Device<_>| device.status == Status::Disabled;
     for _ in 0..400 {
@@ -263,9 +264,9 @@ async fn t105_whoever_signed_in_before_the_first_device_is_a_stranger_to_it() {
     let browsers = signs_in_in_many_browsers(&world, &ada, 210).await;
     assert_eq!(browsers.len(), 16, "a user's browsers are bounded");
     let signed_in = ada.sets_up().await;
-    let (run, second) = ada.begins_setup(&signed_in).await.unwrap();
+    let (attempt, second) = ada.begins_setup(&signed_in).await.unwrap();
     let code = second.code_at(world.now());
-    let mine = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &from(None)).await.unwrap();
+    let mine = world.engine.confirm_enrolment(&signed_in, &attempt, &code.into(), &from(None)).await.unwrap();
     let home = mine.browser().unwrap().clone();
     world.pass(30);
     let mut judged = 0;
@@ -329,8 +330,8 @@ async fn t105_a_reset_a_removal_of_all_devices_and_another_stamp_end_device_cook
             "reset by staff" => world.engine.disable_two_factor(&ada.user).await.unwrap(),
             "removal by the owner" => {
                 let new_session = ada.signs_in(&ada.code()).await.unwrap();
-                let run = world.engine.begin(new_session.signed_in(), Purpose::Disable).await.unwrap();
-                world.engine.disable(new_session.signed_in(), &run, &RequestContext::default()).await.unwrap();
+                let attempt = world.engine.begin(new_session.signed_in(), Purpose::Disable).await.unwrap();
+                world.engine.disable(new_session.signed_in(), &attempt, &RequestContext::default()).await.unwrap();
             }
             _ => world.users.change(&ada.user.id, |user| user.stamp = "another".into()),
         }

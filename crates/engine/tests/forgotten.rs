@@ -20,8 +20,8 @@ async fn t113_new_backup_codes_end_every_other_session_that_the_old_ones_vouched
     let codes = ada.makes_backup_codes(&own).await;
     let by_app = ada.signs_in(&ada.code()).await.unwrap();
     let by_code = ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
-    let run = world.engine.begin(&own, Purpose::BackupCodes).await.unwrap();
-    let made = world.engine.make_backup_codes(&own, &run, name(), &RequestContext::default()).await.unwrap();
+    let attempt = world.engine.begin(&own, Purpose::BackupCodes).await.unwrap();
+    let made = world.engine.make_backup_codes(&own, &attempt, name(), &RequestContext::default()).await.unwrap();
     assert!(made.renewed.is_none(), "no code had vouched for this session");
     assert!(ada.session(by_code.token()).await.is_none() && ada.session(by_app.token()).await.is_some());
     assert!(world.engine.factors(&own).await.is_ok());
@@ -35,9 +35,9 @@ async fn t113_the_session_that_makes_them_goes_on_under_another_token_and_ends_w
     let codes = ada.makes_backup_codes(&by_app).await;
     let before = ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
     world.pass(60);
-    let run = world.engine.begin(before.signed_in(), Purpose::BackupCodes).await.unwrap();
+    let attempt = world.engine.begin(before.signed_in(), Purpose::BackupCodes).await.unwrap();
     let made =
-        world.engine.make_backup_codes(before.signed_in(), &run, name(), &RequestContext::default()).await.unwrap();
+        world.engine.make_backup_codes(before.signed_in(), &attempt, name(), &RequestContext::default()).await.unwrap();
     let renewed = made.renewed.unwrap();
     assert!(ada.session(before.token()).await.is_none(), "the old token opens nothing");
     let after = ada.session(renewed.token()).await.unwrap();

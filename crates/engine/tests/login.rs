@@ -52,9 +52,13 @@ async fn the_enrolment_code_is_used_up() {
     let world = World::new();
     let ada = world.user("ada");
     let signed_in = ada.signs_in_with_password().await;
-    let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
+    let (attempt, app) = ada.begins_setup(&signed_in).await.unwrap();
     let code = app.code_at(world.now());
-    world.engine.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &RequestContext::default()).await.unwrap();
+    world
+        .engine
+        .confirm_enrolment(&signed_in, &attempt, &code.as_str().into(), &RequestContext::default())
+        .await
+        .unwrap();
     assert_eq!(refusal(ada.signs_in(&code).await), Refusal::CodeUsed);
 }
 
@@ -128,10 +132,10 @@ async fn a_code_is_tried_on_the_chosen_device_only() {
     let world = World::new();
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
-    let (run, tablet) = ada.begins_setup(&signed_in).await.unwrap();
+    let (attempt, tablet) = ada.begins_setup(&signed_in).await.unwrap();
     let code = tablet.code_at(world.now());
     let new_session =
-        world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &RequestContext::default()).await.unwrap();
+        world.engine.confirm_enrolment(&signed_in, &attempt, &code.into(), &RequestContext::default()).await.unwrap();
     let old_codes = ada.makes_backup_codes(new_session.signed_in()).await;
     let codes = ada.makes_backup_codes(new_session.signed_in()).await;
     world.pass(30);
@@ -153,15 +157,15 @@ async fn a_code_is_tried_on_the_chosen_device_only() {
         (&second, ada.code(), Refusal::CodeWrong, [1, 1, 0]),
         (&backup, old_codes[0].clone(), Refusal::CodeWrong, [1, 1, 1]),
     ] {
-        let run = ada.is_asked().await.token;
-        assert_eq!(refusal(ada.answers(&run, device, &answer).await), refused, "{answer}");
+        let attempt = ada.is_asked().await.token;
+        assert_eq!(refusal(ada.answers(&attempt, device, &answer).await), refused, "{answer}");
         assert_eq!(failures().await, counted, "{answer}");
     }
     world.pass(30);
     ada.signs_in(&ada.code()).await.unwrap();
     assert_eq!(failures().await, [0, 1, 1]);
-    let run = ada.is_asked().await.token;
-    ada.answers(&run, &second, &tablet.code_at(world.now())).await.unwrap();
+    let attempt = ada.is_asked().await.token;
+    ada.answers(&attempt, &second, &tablet.code_at(world.now())).await.unwrap();
     assert_eq!(failures().await, [0, 0, 1]);
     ada.signs_in_with_backup_code(&codes[0]).await.unwrap();
     assert_eq!(failures().await, [0, 0, 0]);
@@ -279,10 +283,10 @@ async fn t5_a_failing_hook_lets_nobody_in() {
     let outcome = ada.answers(&challenge.token, &challenge.view.device.id, &ada.code()).await;
     assert!(matches!(outcome, Err(Error::Faulted(_))));
     hook.0.store(2, std::sync::atomic::Ordering::SeqCst);
-    let (engine, run) = (world.engine.clone(), challenge.token.clone());
+    let (engine, attempt) = (world.engine.clone(), challenge.token.clone());
     let (device, code) = (challenge.view.device.id.clone(), ada.code());
     let task =
-        tokio::spawn(async move { engine.answer(&run, &device, &code.into(), &RequestContext::default()).await });
+        tokio::spawn(async move { engine.answer(&attempt, &device, &code.into(), &RequestContext::default()).await });
     assert!(task.await.unwrap_err().is_panic());
     assert_eq!(sessions().await, before);
     hook.0.store(0, std::sync::atomic::Ordering::SeqCst);
@@ -298,13 +302,13 @@ async fn t26_a_counted_failure_stays_counted() {
     let world = World::on(Arc::new(SqliteStore::open(&file).unwrap()));
     let ada = world.user("ada");
     ada.sets_up().await;
-    let run = ada.is_asked().await;
-    let (engine, device, code) = (world.engine.clone(), run.view.device.id.clone(), ada.wrong_code());
+    let attempt = ada.is_asked().await;
+    let (engine, device, code) = (world.engine.clone(), attempt.view.device.id.clone(), ada.wrong_code());
 
     // The disk is taken, so the commit waits; meanwhile the client goes away and its task is dropped.
     let taken = rusqlite::Connection::open(&file).unwrap();
     taken.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let (pending, asked) = (run.token.clone(), device.clone());
+    let (pending, asked) = (attempt.token.clone(), device.clone());
     let answering =
         tokio::spawn(async move { engine.answer(&pending, &asked, &code.into(), &RequestContext::default()).await });
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -324,7 +328,7 @@ async fn t26_a_counted_failure_stays_counted() {
     world.pass(10);
     let (engine, asked, code) = (world.engine.clone(), device.clone(), ada.wrong_code());
     let broken = tokio::spawn(async move {
-        let _ = engine.answer(&run.token, &asked, &code.into(), &RequestContext::default()).await;
+        let _ = engine.answer(&attempt.token, &asked, &code.into(), &RequestContext::default()).await;
         panic!("the handler breaks off")
     });
     assert!(broken.await.unwrap_err().is_panic());

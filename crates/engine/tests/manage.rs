@@ -32,10 +32,10 @@ async fn a_password_only_session_never_adds_a_second_factor_where_one_exists() {
     let world = World::new();
     let ada = world.user("ada");
     let (old, other) = (ada.signs_in_with_password().await, ada.signs_in_with_password().await);
-    let (run, app) = ada.begins_setup(&old).await.unwrap();
+    let (attempt, app) = ada.begins_setup(&old).await.unwrap();
     let (begun, rival) = ada.begins_setup(&other).await.unwrap();
     let code = app.code_at(world.now());
-    world.engine.confirm_enrolment(&old, &run, &code.as_str().into(), &request_context()).await.unwrap();
+    world.engine.confirm_enrolment(&old, &attempt, &code.as_str().into(), &request_context()).await.unwrap();
     let code = rival.code_at(world.now());
     let refused = world.engine.confirm_enrolment(&other, &begun, &code.as_str().into(), &request_context()).await;
     assert_eq!(refusal(refused), Refusal::SignInNeeded, "the session has ended with the first device");
@@ -53,11 +53,11 @@ async fn the_first_device_gives_a_new_session_and_ends_the_others() {
     let ada = world.user("ada");
     let Ok(SignIn::Complete(other)) = ada.enters_password().await else { panic!("not let in") };
     let Ok(SignIn::Complete(mine)) = ada.enters_password().await else { panic!("not let in") };
-    let (run, app) = ada.begins_setup(mine.signed_in()).await.unwrap();
+    let (attempt, app) = ada.begins_setup(mine.signed_in()).await.unwrap();
     let code = app.code_at(world.now());
     let new_session = world
         .engine
-        .confirm_enrolment(mine.signed_in(), &run, &code.as_str().into(), &request_context())
+        .confirm_enrolment(mine.signed_in(), &attempt, &code.as_str().into(), &request_context())
         .await
         .unwrap();
     assert_eq!(new_session.signed_in().level(), Level::Aal2);
@@ -93,13 +93,15 @@ async fn t38_an_abandoned_setup_changes_nothing() {
     let world = World::new();
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
-    let (run, new) = ada.begins_setup(&signed_in).await.unwrap();
+    let (attempt, new) = ada.begins_setup(&signed_in).await.unwrap();
     assert_eq!(refusal(ada.signs_in(&new.code_at(world.now())).await), Refusal::CodeWrong);
-    world.engine.abandon_enrolment(&signed_in, &run).await.unwrap();
+    world.engine.abandon_enrolment(&signed_in, &attempt).await.unwrap();
     world.pass(60);
     ada.signs_in(&ada.code()).await.unwrap();
-    let refused =
-        world.engine.confirm_enrolment(&signed_in, &run, &new.code_at(world.now()).into(), &request_context()).await;
+    let refused = world
+        .engine
+        .confirm_enrolment(&signed_in, &attempt, &new.code_at(world.now()).into(), &request_context())
+        .await;
     assert_eq!(refusal(refused), Refusal::AttemptExpired);
 }
 
@@ -110,11 +112,11 @@ async fn t37_a_run_belongs_to_its_session() {
     let (ada, bob) = (world.user("ada"), world.user("bob"));
     let (mine, elsewhere) = (ada.signs_in_with_password().await, ada.signs_in_with_password().await);
     let stranger = bob.signs_in_with_password().await;
-    let (run, app) = ada.begins_setup(&mine).await.unwrap();
+    let (attempt, app) = ada.begins_setup(&mine).await.unwrap();
     for other in [&elsewhere, &stranger] {
-        assert_eq!(refusal(world.engine.setup(other, &run).await), Refusal::AttemptExpired);
+        assert_eq!(refusal(world.engine.setup(other, &attempt).await), Refusal::AttemptExpired);
         let refused =
-            world.engine.confirm_enrolment(other, &run, &app.code_at(world.now()).into(), &request_context()).await;
+            world.engine.confirm_enrolment(other, &attempt, &app.code_at(world.now()).into(), &request_context()).await;
         assert_eq!(refusal(refused), Refusal::AttemptExpired);
     }
 }
@@ -145,16 +147,16 @@ async fn a_setup_keeps_its_key_over_wrong_codes_and_reloads() {
     let world = World::new();
     let ada = world.user("ada");
     let signed_in = ada.signs_in_with_password().await;
-    let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
-    let key = world.engine.setup(&signed_in, &run).await.unwrap().key.unwrap();
+    let (attempt, app) = ada.begins_setup(&signed_in).await.unwrap();
+    let key = world.engine.setup(&signed_in, &attempt).await.unwrap().key.unwrap();
     let wrong = app.wrong_code_at(world.now());
-    let refused = world.engine.confirm_enrolment(&signed_in, &run, &wrong.into(), &request_context()).await;
+    let refused = world.engine.confirm_enrolment(&signed_in, &attempt, &wrong.into(), &request_context()).await;
     assert_eq!(refusal(refused), Refusal::CodeWrong);
-    let again = world.engine.setup(&signed_in, &run).await.unwrap().key.unwrap();
+    let again = world.engine.setup(&signed_in, &attempt).await.unwrap().key.unwrap();
     assert_eq!(again.text.expose(), key.text.expose());
     world.pass(1);
     let code = app.code_at(world.now());
-    world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &request_context()).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &attempt, &code.into(), &request_context()).await.unwrap();
 }
 
 /// T33: a new key has 160 bits, told in bits, as it is stored.
@@ -163,8 +165,8 @@ async fn t33_a_new_key_has_160_bits() {
     let world = World::new();
     let ada = world.user("ada");
     let signed_in = ada.signs_in_with_password().await;
-    let (run, _) = ada.begins_setup(&signed_in).await.unwrap();
-    let view = world.engine.setup(&signed_in, &run).await.unwrap();
+    let (attempt, _) = ada.begins_setup(&signed_in).await.unwrap();
+    let view = world.engine.setup(&signed_in, &attempt).await.unwrap();
     let key = countersign_engine::core::otp::Key::from_base32(view.key.unwrap().text.expose()).unwrap();
     assert_eq!(key.bits(), 160);
 }
@@ -176,9 +178,9 @@ async fn backup_codes_are_made_once_a_form_and_end_the_old_ones() {
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
     let name = || DeviceName::parse("Codes").unwrap();
-    let run = world.engine.begin(&signed_in, Purpose::BackupCodes).await.unwrap();
-    let first = world.engine.make_backup_codes(&signed_in, &run, name(), &request_context()).await.unwrap();
-    let again = world.engine.make_backup_codes(&signed_in, &run, name(), &request_context()).await;
+    let attempt = world.engine.begin(&signed_in, Purpose::BackupCodes).await.unwrap();
+    let first = world.engine.make_backup_codes(&signed_in, &attempt, name(), &request_context()).await.unwrap();
+    let again = world.engine.make_backup_codes(&signed_in, &attempt, name(), &request_context()).await;
     assert_eq!(refusal(again), Refusal::AttemptExpired);
     let second = ada.makes_backup_codes(&signed_in).await;
     let old = first.codes[0].expose();
@@ -203,8 +205,8 @@ async fn disabling_removes_every_device_and_ends_every_other_session() {
     ada.makes_backup_codes(&signed_in).await;
     ada.begins_setup(&signed_in).await.unwrap();
     let other = ada.signs_in(&ada.code()).await.unwrap();
-    let run = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
-    let new_session = world.engine.disable(&signed_in, &run, &request_context()).await.unwrap();
+    let attempt = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
+    let new_session = world.engine.disable(&signed_in, &attempt, &request_context()).await.unwrap();
     assert_eq!(new_session.signed_in().level(), Level::Aal1);
     assert!(world.store.factors(&ada.user.id).await.unwrap().devices.is_empty(), "confirmed or not");
     assert!(ada.session(new_session.token()).await.is_some() && ada.session(other.token()).await.is_none());
@@ -216,17 +218,18 @@ async fn a_device_can_be_preferred_and_removed_but_the_last_one_stays() {
     let world = World::new();
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
-    let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
+    let (attempt, app) = ada.begins_setup(&signed_in).await.unwrap();
     let code = app.code_at(world.now());
-    let signed_in = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &request_context()).await.unwrap();
+    let signed_in =
+        world.engine.confirm_enrolment(&signed_in, &attempt, &code.into(), &request_context()).await.unwrap();
     let signed_in = signed_in.signed_in();
     let devices = world.engine.factors(signed_in).await.unwrap().devices;
     assert_eq!(devices.iter().map(|device| device.preferred).collect::<Vec<_>>(), [true, false]);
     world.engine.prefer(signed_in, &devices[1].id).await.unwrap();
     assert_eq!(ada.is_asked().await.view.device.id, devices[1].id);
     let remove = async |device| {
-        let run = world.engine.begin(signed_in, Purpose::RemoveDevice).await.unwrap();
-        world.engine.remove_device(signed_in, &run, device, &request_context()).await
+        let attempt = world.engine.begin(signed_in, Purpose::RemoveDevice).await.unwrap();
+        world.engine.remove_device(signed_in, &attempt, device, &request_context()).await
     };
     remove(&devices[1].id).await.unwrap();
     assert_eq!(ada.is_asked().await.view.device.id, devices[0].id);
@@ -306,9 +309,9 @@ async fn exchanged_states_fail_closed() {
         let batch = batch.with_changes(vec![Change::Device(DeviceChange::Update(row.with_state(state)))]);
         world.store.commit(batch).await.unwrap();
     }
-    for (person, run) in devices.into_iter().zip(&runs) {
+    for (person, attempt) in devices.into_iter().zip(&runs) {
         for code in [ada.code(), bob.code()] {
-            let outcome = person.answers(&run.token, &run.view.device.id, &code).await;
+            let outcome = person.answers(&attempt.token, &attempt.view.device.id, &code).await;
             assert!(matches!(outcome, Err(Error::Faulted(_))), "{outcome:?}");
         }
     }
@@ -338,10 +341,10 @@ async fn a_setup_at_its_cap_is_over_and_switches_nothing_on() {
     });
     let ada = world.user("ada");
     let signed_in = ada.signs_in_with_password().await;
-    let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
+    let (attempt, app) = ada.begins_setup(&signed_in).await.unwrap();
     let confirm = async |code: String| {
         world.pass(10);
-        refusal(world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &request_context()).await)
+        refusal(world.engine.confirm_enrolment(&signed_in, &attempt, &code.into(), &request_context()).await)
     };
     for expected in [Refusal::CodeWrong, Refusal::CodeWrong, Refusal::AttemptExpired] {
         assert_eq!(confirm(app.wrong_code_at(world.now())).await, expected);
@@ -396,12 +399,12 @@ async fn a_removed_device_leaves_no_session_behind() {
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
     let stolen = ada.signs_in(&ada.code()).await.unwrap();
-    let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
+    let (attempt, app) = ada.begins_setup(&signed_in).await.unwrap();
     let code = app.code_at(world.now());
-    let mine = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &request_context()).await.unwrap();
+    let mine = world.engine.confirm_enrolment(&signed_in, &attempt, &code.into(), &request_context()).await.unwrap();
     let lost = stolen.signed_in().session().device.clone().unwrap();
-    let run = world.engine.begin(mine.signed_in(), Purpose::RemoveDevice).await.unwrap();
-    world.engine.remove_device(mine.signed_in(), &run, &lost, &request_context()).await.unwrap();
+    let attempt = world.engine.begin(mine.signed_in(), Purpose::RemoveDevice).await.unwrap();
+    world.engine.remove_device(mine.signed_in(), &attempt, &lost, &request_context()).await.unwrap();
     assert!(ada.session(stolen.token()).await.is_none() && ada.session(mine.token()).await.is_some());
 }
 
@@ -450,16 +453,16 @@ async fn a_host_s_own_method_counts_like_ours() {
     let ours = world.engine.add_foreign_device(&ada.user, &Kind::TOTP, name, document).await;
     assert_eq!(refusal(ours), Refusal::MethodUnknown);
 
-    let run = ada.is_asked().await;
+    let attempt = ada.is_asked().await;
     let without = World::built(rows, |parts| {
         parts.users = world.users.clone();
         parts.clock = world.clock.clone();
     });
-    let lost = without.engine.answer(&run.token, &device, &"a candle".into(), &request_context()).await;
+    let lost = without.engine.answer(&attempt.token, &device, &"a candle".into(), &request_context()).await;
     assert_eq!(refusal(lost.map(|_| ())), Refusal::MethodUnknown);
-    assert_eq!(refusal(ada.answers(&run.token, &device, "a torch").await), Refusal::CodeWrong);
+    assert_eq!(refusal(ada.answers(&attempt.token, &device, "a torch").await), Refusal::CodeWrong);
     world.pass(1);
-    ada.answers(&run.token, &device, "a candle").await.unwrap();
+    ada.answers(&attempt.token, &device, "a candle").await.unwrap();
     assert_eq!(refusal(ada.signs_in("a candle").await), Refusal::CodeUsed);
 }
 
@@ -469,10 +472,10 @@ async fn t120_a_user_has_no_more_devices_than_there_may_be() {
     let ada = world.user("ada");
     let first = ada.sets_up().await;
     ada.makes_backup_codes(&first).await;
-    let (run, app) = ada.begins_setup(&first).await.unwrap();
+    let (attempt, app) = ada.begins_setup(&first).await.unwrap();
     let code = app.code_at(world.now());
     let new_session =
-        world.engine.confirm_enrolment(&first, &run, &code.as_str().into(), &request_context()).await.unwrap();
+        world.engine.confirm_enrolment(&first, &attempt, &code.as_str().into(), &request_context()).await.unwrap();
     let own = new_session.signed_in();
     let full = Refusal::TooManyDevices { most: 2 };
     assert_eq!(refusal(ada.begins_setup(own).await), full, "backup codes do not count");
@@ -493,8 +496,8 @@ async fn t151_a_code_counts_once_while_a_token_changes_hands() {
         let world = World::new();
         let (ada, bob) = (world.user("ada"), world.user("bob"));
         assert_eq!(world.engine.take_over_device(&ada.user, &token).await.unwrap(), None, "nobody had it");
-        let run = ada.is_asked().await.token;
-        let answering = ada.answers(&run, &token.id, "755224");
+        let attempt = ada.is_asked().await.token;
+        let answering = ada.answers(&attempt, &token.id, "755224");
         let taking = world.engine.take_over_device(&bob.user, &token);
         let (answered, handed_over) = if moves_first {
             let (handed_over, answered) = tokio::join!(taking, answering);
@@ -504,8 +507,8 @@ async fn t151_a_code_counts_once_while_a_token_changes_hands() {
         };
         let previous = PreviousOwner { user: ada.user.id.clone(), two_factor: TwoFactorStatus::Disabled };
         assert_eq!(handed_over.unwrap(), Some(previous));
-        let run = bob.is_asked().await.token;
-        let repeated = bob.answers(&run, &token.id, "755224").await;
+        let attempt = bob.is_asked().await.token;
+        let repeated = bob.answers(&attempt, &token.id, "755224").await;
         assert!(answered.is_ok() != repeated.is_ok(), "{answered:?} {repeated:?}");
         assert!(world.store.factors(&ada.user.id).await.unwrap().devices.is_empty());
     }
@@ -520,7 +523,7 @@ async fn t151_an_answer_that_was_judged_before_a_token_moved_opens_nothing_after
         let ready = World::on(rows.clone());
         let (ada, bob) = (ready.user("ada"), ready.user("bob"));
         ready.engine.take_over_device(&ada.user, &token).await.unwrap();
-        let run = ada.is_asked().await.token;
+        let attempt = ada.is_asked().await.token;
         let touches =
             |change: &Change<Sealed>| matches!(change, Change::Device(DeviceChange::Update(_) | DeviceChange::Add(_)));
         let world = World::built(Gate::before(rows, 2, touches), |parts| {
@@ -529,7 +532,7 @@ async fn t151_an_answer_that_was_judged_before_a_token_moved_opens_nothing_after
         });
         let (engine, device) = (world.engine.clone(), token.id.clone());
         let answering =
-            tokio::spawn(async move { engine.answer(&run, &device, &"755224".into(), &request_context()).await });
+            tokio::spawn(async move { engine.answer(&attempt, &device, &"755224".into(), &request_context()).await });
         world.engine.take_over_device(&bob.user, &token).await.unwrap();
         if let Ok((new_session, _)) = answering.await.unwrap() {
             assert!(ada.session(new_session.token()).await.is_none(), "ended by the move");
@@ -549,9 +552,13 @@ fn token(key: &[u8; 20]) -> NewToken {
 async fn takes_token_and_app(world: &World, person: &Person, token: &NewToken) -> NewSession {
     world.engine.take_over_device(&person.user, token).await.unwrap();
     let first = person.answers(&person.is_asked().await.token, &token.id, "755224").await.unwrap();
-    let (run, app) = person.begins_setup(first.signed_in()).await.unwrap();
+    let (attempt, app) = person.begins_setup(first.signed_in()).await.unwrap();
     let code = app.code_at(world.now());
-    world.engine.confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &request_context()).await.unwrap()
+    world
+        .engine
+        .confirm_enrolment(first.signed_in(), &attempt, &code.as_str().into(), &request_context())
+        .await
+        .unwrap()
 }
 
 /// The default device goes to another user: the next one takes its place, and the sessions that it verified end.
@@ -592,13 +599,13 @@ async fn t152_an_expired_token_is_not_what_a_user_is_left_with() {
     let mut token = token(b"12345678901234567890");
     token.state.valid_until = Some(world.now().after(Duration::from_secs(20)));
     world.engine.take_over_device(&ada.user, &token).await.unwrap();
-    let run = ada.is_asked().await.token;
-    let first = ada.answers(&run, &token.id, "755224").await.unwrap();
-    let (run, app) = ada.begins_setup(first.signed_in()).await.unwrap();
+    let attempt = ada.is_asked().await.token;
+    let first = ada.answers(&attempt, &token.id, "755224").await.unwrap();
+    let (attempt, app) = ada.begins_setup(first.signed_in()).await.unwrap();
     let code = app.code_at(world.now());
     let new_session = world
         .engine
-        .confirm_enrolment(first.signed_in(), &run, &code.as_str().into(), &request_context())
+        .confirm_enrolment(first.signed_in(), &attempt, &code.as_str().into(), &request_context())
         .await
         .unwrap();
     let own = new_session.signed_in();

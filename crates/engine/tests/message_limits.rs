@@ -63,8 +63,8 @@ async fn signs_in(world: &World, person: &Person, browser: Option<&BrowserToken>
 async fn ada_at_home(world: &World) -> (Person, BrowserToken) {
     let (ada, context) = (world.user("ada"), RequestContext::default());
     let signed_in = ada.signs_in_with_password().await;
-    let run = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &context).await.unwrap();
-    world.engine.confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &context).await.unwrap();
+    let attempt = world.engine.begin_enrolment(&signed_in, phone(Kind::SMS, NUMBER), &context).await.unwrap();
+    world.engine.confirm_enrolment(&signed_in, &attempt, &world.outbox.code().into(), &context).await.unwrap();
     let home = signs_in(world, &ada, None).await.unwrap();
     (ada, home)
 }
@@ -85,10 +85,10 @@ async fn t107_the_owner_always_gets_a_code_while_a_stranger_asks_all_day() {
         answered.unwrap().0.signed_in().clone()
     };
     let mail = phone(Kind::EMAIL, MAILBOX);
-    let run = world.engine.begin_enrolment(&signed_in, mail, &RequestContext::default()).await.unwrap();
+    let attempt = world.engine.begin_enrolment(&signed_in, mail, &RequestContext::default()).await.unwrap();
     world
         .engine
-        .confirm_enrolment(&signed_in, &run, &world.outbox.code().into(), &RequestContext::default())
+        .confirm_enrolment(&signed_in, &attempt, &world.outbox.code().into(), &RequestContext::default())
         .await
         .unwrap();
     let (before, mut owner_sent) = (world.outbox.count(), 0);

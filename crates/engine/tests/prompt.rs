@@ -64,10 +64,10 @@ async fn t125_names_are_shown_where_two_devices_are_alike_without_them() {
     let world = World::new();
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;
-    let (run, second) = ada.begins_setup(&signed_in).await.unwrap();
+    let (attempt, second) = ada.begins_setup(&signed_in).await.unwrap();
     let code = second.code_at(world.now());
     let new_session =
-        world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &RequestContext::default()).await.unwrap();
+        world.engine.confirm_enrolment(&signed_in, &attempt, &code.into(), &RequestContext::default()).await.unwrap();
     ada.makes_backup_codes(new_session.signed_in()).await;
     let stranger = is_asked(&world, &ada, None).await;
     let names: Vec<_> = shown(&stranger).map(|device| (device.kind.as_str(), name(device))).collect();

@@ -17,16 +17,21 @@ fn request_context() -> RequestContext {
 
 async fn steps_up(world: &World, person: &Person, signed_in: &SignedIn) -> NewSession {
     let challenge = world.engine.begin_step_up(signed_in, None).await.unwrap();
-    let (run, device) = (challenge.token, challenge.view.device.id);
-    world.engine.step_up(signed_in, &run, &device, &person.code().into(), &request_context()).await.unwrap()
+    let (attempt, device) = (challenge.token, challenge.view.device.id);
+    world.engine.step_up(signed_in, &attempt, &device, &person.code().into(), &request_context()).await.unwrap()
 }
 
 async fn is_open(world: &World, signed_in: &SignedIn) -> bool {
     world.store.session(&signed_in.session().key).await.unwrap().is_some()
 }
 
-async fn confirms(world: &World, signed_in: &SignedIn, run: &AttemptToken, app: &SoftApp) -> Result<NewSession, Error> {
-    world.engine.confirm_enrolment(signed_in, run, &app.code_at(world.now()).into(), &request_context()).await
+async fn confirms(
+    world: &World,
+    signed_in: &SignedIn,
+    attempt: &AttemptToken,
+    app: &SoftApp,
+) -> Result<NewSession, Error> {
+    world.engine.confirm_enrolment(signed_in, attempt, &app.code_at(world.now()).into(), &request_context()).await
 }
 
 /// T37: it goes on in the session that a step-up opens, again after another one, and in no other session.
@@ -38,14 +43,14 @@ async fn t37_a_setup_survives_the_step_ups_of_its_own_session_and_belongs_to_no_
     world.pass(30);
     let elsewhere = ada.signs_in(&ada.code()).await.unwrap();
     world.pass(300);
-    let (run, app) = ada.begins_setup(&own).await.unwrap();
+    let (attempt, app) = ada.begins_setup(&own).await.unwrap();
     world.pass(301);
-    assert_eq!(refusal(confirms(&world, &own, &run, &app).await), Refusal::VerificationNeeded);
+    assert_eq!(refusal(confirms(&world, &own, &attempt, &app).await), Refusal::VerificationNeeded);
     for _ in 0..2 {
         let before = own.clone();
         own = steps_up(&world, &ada, &own).await.signed_in().clone();
         assert!(
-            matches!(confirms(&world, &before, &run, &app).await, Err(Error::Refused(_))),
+            matches!(confirms(&world, &before, &attempt, &app).await, Err(Error::Refused(_))),
             "that session has ended"
         );
         world.pass(30);
@@ -53,14 +58,14 @@ async fn t37_a_setup_survives_the_step_ups_of_its_own_session_and_belongs_to_no_
     let renewed = steps_up(&world, &ada, elsewhere.signed_in()).await;
     let bob = world.user("bob").signs_in_with_password().await;
     for other in [renewed.signed_in(), &bob] {
-        assert_eq!(refusal(world.engine.setup(other, &run).await), Refusal::AttemptExpired);
-        assert_eq!(refusal(confirms(&world, other, &run, &app).await), Refusal::AttemptExpired);
+        assert_eq!(refusal(world.engine.setup(other, &attempt).await), Refusal::AttemptExpired);
+        assert_eq!(refusal(confirms(&world, other, &attempt, &app).await), Refusal::AttemptExpired);
     }
-    assert!(world.engine.setup(&own, &run).await.unwrap().key.is_some());
-    confirms(&world, &own, &run, &app).await.unwrap();
+    assert!(world.engine.setup(&own, &attempt).await.unwrap().key.is_some());
+    confirms(&world, &own, &attempt, &app).await.unwrap();
     // The same answer would have the same result for a minute.
     world.pass(60);
-    assert_eq!(refusal(confirms(&world, &own, &run, &app).await), Refusal::AttemptExpired);
+    assert_eq!(refusal(confirms(&world, &own, &attempt, &app).await), Refusal::AttemptExpired);
     let devices = world.store.factors(&ada.user.id).await.unwrap().devices;
     assert!(devices.len() == 2 && devices.iter().all(|device| device.status == Status::Active));
 }
@@ -74,11 +79,11 @@ async fn the_code_of_a_setup_is_good_after_a_step_up() {
     world.pass(500);
     let phone =
         Enrolment { kind: Kind::SMS, name: DeviceName::parse("Phone").unwrap(), to: Some("+31612345658".into()) };
-    let run = world.engine.begin_enrolment(&own, phone, &request_context()).await.unwrap();
+    let attempt = world.engine.begin_enrolment(&own, phone, &request_context()).await.unwrap();
     world.pass(101);
     let own = steps_up(&world, &ada, &own).await;
     let code = world.outbox.code().into();
-    world.engine.confirm_enrolment(own.signed_in(), &run, &code, &request_context()).await.unwrap();
+    world.engine.confirm_enrolment(own.signed_in(), &attempt, &code, &request_context()).await.unwrap();
 }
 
 /// Other proofs and deeds that replace a session take its setups along, too.
@@ -125,9 +130,9 @@ async fn a_password_that_is_proved_again_in_a_session_lets_its_setup_go_on() {
     let ada = world.user("ada");
     let own = ada.signs_in_with_password().await;
     world.pass(500);
-    let (run, app) = ada.begins_setup(&own).await.unwrap();
+    let (attempt, app) = ada.begins_setup(&own).await.unwrap();
     world.pass(101);
-    assert_eq!(refusal(confirms(&world, &own, &run, &app).await), Refusal::PasswordNeeded);
+    assert_eq!(refusal(confirms(&world, &own, &attempt, &app).await), Refusal::PasswordNeeded);
     let password = ada.password.as_str().into();
     let new_session = world.engine.confirm_password(&own, &password, &request_context()).await.unwrap();
     assert!(!is_open(&world, &own).await, "the new session replaces it");
@@ -135,12 +140,12 @@ async fn a_password_that_is_proved_again_in_a_session_lets_its_setup_go_on() {
         (new_session.signed_in().level(), new_session.signed_in().session().signed_in),
         (Level::Aal1, world.now())
     );
-    confirms(&world, new_session.signed_in(), &run, &app).await.unwrap();
+    confirms(&world, new_session.signed_in(), &attempt, &app).await.unwrap();
     // The same by signing in where the old session is sent along, as a browser does.
     let bob = world.user("bob");
     let SignIn::Complete(own) = bob.enters_password().await.unwrap() else { panic!("nothing more is owed") };
     world.pass(500);
-    let (run, app) = bob.begins_setup(own.signed_in()).await.unwrap();
+    let (attempt, app) = bob.begins_setup(own.signed_in()).await.unwrap();
     world.pass(101);
     let shown = RequestContext { session: Some(own.token().clone()), ..request_context() };
     let SignIn::Complete(new_session) =
@@ -148,7 +153,7 @@ async fn a_password_that_is_proved_again_in_a_session_lets_its_setup_go_on() {
     else {
         panic!("nothing more is owed")
     };
-    confirms(&world, new_session.signed_in(), &run, &app).await.unwrap();
+    confirms(&world, new_session.signed_in(), &attempt, &app).await.unwrap();
 }
 
 /// T37: what was signed out of goes on nowhere, whoever still has the token.
@@ -157,7 +162,7 @@ async fn t37_a_setup_ends_with_the_session_that_was_signed_out_of() {
     let world = World::new();
     let ada = world.user("ada");
     let SignIn::Complete(own) = ada.enters_password().await.unwrap() else { panic!("nothing more is owed") };
-    let (run, app) = ada.begins_setup(own.signed_in()).await.unwrap();
+    let (attempt, app) = ada.begins_setup(own.signed_in()).await.unwrap();
     world.engine.sign_out(Some(own.signed_in()), None, &request_context()).await.unwrap();
     let shown = RequestContext { session: Some(own.token().clone()), ..request_context() };
     let SignIn::Complete(new_session) =
@@ -165,7 +170,7 @@ async fn t37_a_setup_ends_with_the_session_that_was_signed_out_of() {
     else {
         panic!("nothing more is owed")
     };
-    assert_eq!(refusal(confirms(&world, new_session.signed_in(), &run, &app).await), Refusal::AttemptExpired);
+    assert_eq!(refusal(confirms(&world, new_session.signed_in(), &attempt, &app).await), Refusal::AttemptExpired);
 }
 
 /// T25: a wrong password costs what it costs at the sign-in, and the session stays what it is.

@@ -18,14 +18,14 @@ use proptest::prelude::*;
 #[derive(Clone, Copy, Debug)]
 enum Input {
     Password { right: bool },
-    Answer { run: usize, with: With },
+    Answer { attempt: usize, with: With },
     StepUp { session: usize, with: With },
     BeginSetup { session: usize },
     Confirm { setup: usize, session: usize, right: bool },
     MakeCodes { session: usize },
     Disable { session: usize },
     ChangePassword { session: usize, right: bool },
-    SignOut { session: usize, run: usize },
+    SignOut { session: usize, attempt: usize },
     StaffDisable,
     Wait { seconds: u64 },
 }
@@ -44,7 +44,7 @@ fn input() -> impl Strategy<Value = Input> {
     let one = 0..6_usize;
     prop_oneof![
         4 => prop::bool::weighted(0.8).prop_map(|right| Input::Password { right }),
-        6 => (one.clone(), with()).prop_map(|(run, with)| Input::Answer { run, with }),
+        6 => (one.clone(), with()).prop_map(|(attempt, with)| Input::Answer { attempt, with }),
         2 => (one.clone(), with()).prop_map(|(session, with)| Input::StepUp { session, with }),
         3 => one.clone().prop_map(|session| Input::BeginSetup { session }),
         3 => (one.clone(), one.clone(), prop::bool::weighted(0.8))
@@ -52,7 +52,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => one.clone().prop_map(|session| Input::MakeCodes { session }),
         1 => one.clone().prop_map(|session| Input::Disable { session }),
         1 => (one.clone(), any::<bool>()).prop_map(|(session, right)| Input::ChangePassword { session, right }),
-        1 => (one.clone(), one).prop_map(|(session, run)| Input::SignOut { session, run }),
+        1 => (one.clone(), one).prop_map(|(session, attempt)| Input::SignOut { session, attempt }),
         1 => Just(Input::StaffDisable),
         4 => prop_oneof![Just(1), Just(30), Just(31), Just(599), Just(601), Just(3600)]
             .prop_map(|seconds| Input::Wait { seconds }),
@@ -102,18 +102,18 @@ impl Play {
     async fn take(&mut self, input: Input) {
         match input {
             Input::Password { right } => self.gives_password(right).await,
-            Input::Answer { run, with } => self.answers(run, with).await,
+            Input::Answer { attempt, with } => self.answers(attempt, with).await,
             Input::StepUp { session, with } => self.steps_up(session, with).await,
             Input::BeginSetup { session } => self.begins_setup(session).await,
             Input::Confirm { setup, session, right } => self.confirms(setup, session, right).await,
             Input::MakeCodes { session } => self.makes_codes(session).await,
             Input::Disable { session } => self.disables(session).await,
             Input::ChangePassword { session, right } => self.changes_password(session, right).await,
-            Input::SignOut { session, run } => {
-                let (session, run) = (pick(&self.sessions, session), pick(&self.runs, run));
+            Input::SignOut { session, attempt } => {
+                let (session, attempt) = (pick(&self.sessions, session), pick(&self.runs, attempt));
                 self.world
                     .engine
-                    .sign_out(session, run.map(|run| &run.token), &RequestContext::default())
+                    .sign_out(session, attempt.map(|attempt| &attempt.token), &RequestContext::default())
                     .await
                     .unwrap();
             }
@@ -142,9 +142,9 @@ impl Play {
         }
     }
 
-    async fn answers(&mut self, run: usize, with: With) {
-        let Some(run) = pick(&self.runs, run) else { return };
-        let (token, asked) = (run.token.clone(), device(run, with, &self.bobs));
+    async fn answers(&mut self, attempt: usize, with: With) {
+        let Some(attempt) = pick(&self.runs, attempt) else { return };
+        let (token, asked) = (attempt.token.clone(), device(attempt, with, &self.bobs));
         let Some(device) = asked else { return };
         let answer = self.answer(with);
         let outcome =
@@ -157,15 +157,15 @@ impl Play {
         if !self.is_alive(&session).await {
             return;
         }
-        let Ok(run) = self.world.engine.begin_step_up(&session, None).await else { return };
-        let Some(device) = device(&run, with, &self.bobs) else { return };
+        let Ok(attempt) = self.world.engine.begin_step_up(&session, None).await else { return };
+        let Some(device) = device(&attempt, with, &self.bobs) else { return };
         let answer = self.answer(with);
         let outcome = self
             .world
             .engine
-            .step_up(&session, &run.token, &device, &answer.as_str().into(), &RequestContext::default())
+            .step_up(&session, &attempt.token, &device, &answer.as_str().into(), &RequestContext::default())
             .await;
-        self.explain(outcome, with, &run.token, &answer);
+        self.explain(outcome, with, &attempt.token, &answer);
     }
 
     /// The witness's word on a second factor that was taken.
@@ -228,7 +228,7 @@ impl Play {
 
     async fn confirms(&mut self, setup: usize, session: usize, right: bool) {
         let Some(session) = pick(&self.sessions, session).cloned() else { return };
-        let Some((run, app)) = pick(&self.setups, setup).cloned() else { return };
+        let Some((attempt, app)) = pick(&self.setups, setup).cloned() else { return };
         if !self.is_alive(&session).await {
             return;
         }
@@ -236,7 +236,7 @@ impl Play {
         let outcome = self
             .world
             .engine
-            .confirm_enrolment(&session, &run, &code.as_str().into(), &RequestContext::default())
+            .confirm_enrolment(&session, &attempt, &code.as_str().into(), &RequestContext::default())
             .await;
         if let Ok(new_session) = outcome {
             assert!(right && self.may_change(&session), "a factor was added without the proofs that are owed");
@@ -251,9 +251,11 @@ impl Play {
         if !self.is_alive(&session).await {
             return;
         }
-        let Ok(run) = self.world.engine.begin(&session, Purpose::BackupCodes).await else { return };
+        let Ok(attempt) = self.world.engine.begin(&session, Purpose::BackupCodes).await else { return };
         let name = DeviceName::parse("Codes").unwrap();
-        if let Ok(made) = self.world.engine.make_backup_codes(&session, &run, name, &RequestContext::default()).await {
+        if let Ok(made) =
+            self.world.engine.make_backup_codes(&session, &attempt, name, &RequestContext::default()).await
+        {
             assert!(!self.apps.is_empty() && self.may_change(&session));
             self.sessions.extend(made.renewed.map(|new_session| new_session.signed_in().clone()));
             self.codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
@@ -265,8 +267,8 @@ impl Play {
         if !self.is_alive(&session).await {
             return;
         }
-        let Ok(run) = self.world.engine.begin(&session, Purpose::Disable).await else { return };
-        if let Ok(new_session) = self.world.engine.disable(&session, &run, &RequestContext::default()).await {
+        let Ok(attempt) = self.world.engine.begin(&session, Purpose::Disable).await else { return };
+        if let Ok(new_session) = self.world.engine.disable(&session, &attempt, &RequestContext::default()).await {
             assert!(!self.apps.is_empty() && self.may_change(&session));
             assert_eq!(new_session.signed_in().level(), Level::Aal1);
             self.forget_factors();
@@ -333,11 +335,11 @@ impl Play {
 }
 
 fn device(
-    run: &LoginChallenge,
+    attempt: &LoginChallenge,
     with: With,
     bob: &countersign_engine::core::DeviceId,
 ) -> Option<countersign_engine::core::DeviceId> {
-    let devices: Vec<_> = [&run.view.device].into_iter().chain(&run.view.others).collect();
+    let devices: Vec<_> = [&attempt.view.device].into_iter().chain(&attempt.view.others).collect();
     let kind = if matches!(with, With::BackupCode(_)) { Kind::BACKUP_CODES } else { Kind::TOTP };
     match with {
         With::OtherDevice => Some(bob.clone()),
@@ -378,9 +380,9 @@ fn scripts_do_get_somewhere() {
         Input::MakeCodes { session: 0 },
         Input::Wait { seconds: 31 },
         Input::Password { right: true },
-        Input::Answer { run: 0, with: With::RightCode },
+        Input::Answer { attempt: 0, with: With::RightCode },
         Input::Password { right: true },
-        Input::Answer { run: 0, with: With::BackupCode(3) },
+        Input::Answer { attempt: 0, with: With::BackupCode(3) },
         Input::Disable { session: 0 },
     ];
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

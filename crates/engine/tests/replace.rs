@@ -28,24 +28,29 @@ async fn default(world: &World, signed_in: &SignedIn) -> Option<DeviceId> {
 }
 
 /// Confirms an app that is being set up.
-async fn confirms(world: &World, person: &Person, signed_in: &SignedIn, run: &AttemptToken) -> Result<SignedIn, Error> {
-    let key = world.engine.setup(signed_in, run).await?.key.unwrap();
+async fn confirms(
+    world: &World,
+    person: &Person,
+    signed_in: &SignedIn,
+    attempt: &AttemptToken,
+) -> Result<SignedIn, Error> {
+    let key = world.engine.setup(signed_in, attempt).await?.key.unwrap();
     let app = SoftApp::with_key(key.text.expose());
     let code = app.code_at(world.now());
-    let new_session = world.engine.confirm_enrolment(signed_in, run, &code.into(), &request_context()).await?;
+    let new_session = world.engine.confirm_enrolment(signed_in, attempt, &code.into(), &request_context()).await?;
     person.takes(app);
     world.pass(30);
     Ok(new_session.signed_in().clone())
 }
 
 async fn adds(world: &World, person: &Person, signed_in: &SignedIn, name: &str) -> SignedIn {
-    let run = world.engine.begin_enrolment(signed_in, app(name), &request_context()).await.unwrap();
-    confirms(world, person, signed_in, &run).await.unwrap()
+    let attempt = world.engine.begin_enrolment(signed_in, app(name), &request_context()).await.unwrap();
+    confirms(world, person, signed_in, &attempt).await.unwrap()
 }
 
 async fn removes(world: &World, signed_in: &SignedIn, device: &DeviceId) -> Result<(), Error> {
-    let run = world.engine.begin(signed_in, Purpose::RemoveDevice).await?;
-    world.engine.remove_device(signed_in, &run, device, &request_context()).await
+    let attempt = world.engine.begin(signed_in, Purpose::RemoveDevice).await?;
+    world.engine.remove_device(signed_in, &attempt, device, &request_context()).await
 }
 
 #[tokio::test]
@@ -76,11 +81,11 @@ async fn t158_the_only_device_is_replaced_in_one_commit_and_takes_its_sessions_a
     let add = world.engine.begin_enrolment(&mine, app("New"), &request_context()).await;
     assert_eq!(refusal(add), Refusal::TooManyDevices { most: 1 });
     assert_eq!(world.engine.enrollable_instead(&mine, &old).await.unwrap(), [Kind::TOTP]);
-    let run = world.engine.begin_replacement(&mine, &old, app("New"), &request_context()).await.unwrap();
-    assert_eq!(world.engine.setup(&mine, &run).await.unwrap().replaces.unwrap().as_str(), "Phone");
+    let attempt = world.engine.begin_replacement(&mine, &old, app("New"), &request_context()).await.unwrap();
+    assert_eq!(world.engine.setup(&mine, &attempt).await.unwrap().replaces.unwrap().as_str(), "Phone");
     assert!(ada.session(other.token()).await.is_some(), "until then nothing has changed");
     world.pass(30);
-    let signed_in = confirms(&world, &ada, &mine, &run).await.unwrap();
+    let signed_in = confirms(&world, &ada, &mine, &attempt).await.unwrap();
     let left = devices(&world, &signed_in).await;
     assert_eq!(left.iter().map(|device| device.name.as_str()).collect::<Vec<_>>(), ["New"]);
     assert!(left[0].preferred, "it takes the place of the default");
@@ -97,9 +102,9 @@ async fn the_replacement_of_the_default_is_the_default_and_of_another_one_is_not
     for (place, is_default) in [(0, true), (0, false)] {
         let replaced = devices(&world, &signed_in).await[place].clone();
         assert_eq!(replaced.preferred, is_default, "{place}");
-        let run =
+        let attempt =
             world.engine.begin_replacement(&signed_in, &replaced.id, app("New"), &request_context()).await.unwrap();
-        signed_in = confirms(&world, &ada, &signed_in, &run).await.unwrap();
+        signed_in = confirms(&world, &ada, &signed_in, &attempt).await.unwrap();
         let new = signed_in.session().device.clone();
         assert_eq!(default(&world, &signed_in).await == new, is_default);
     }
@@ -126,9 +131,10 @@ async fn a_device_is_replaced_only_by_one_that_may_be_there_without_it() {
     let refused = world.engine.begin_replacement(&signed_in, &unknown, app("New"), &request_context()).await;
     assert_eq!(refusal(refused), Refusal::DeviceUnknown);
     // With a mailbox beside it, the app is not the only device, and cannot go all the same.
-    let run = world.engine.begin_enrolment(&signed_in, mail(), &request_context()).await.unwrap();
+    let attempt = world.engine.begin_enrolment(&signed_in, mail(), &request_context()).await.unwrap();
     let code = world.outbox.code();
-    let new_session = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &request_context()).await.unwrap();
+    let new_session =
+        world.engine.confirm_enrolment(&signed_in, &attempt, &code.into(), &request_context()).await.unwrap();
     let refused = removes(&world, new_session.signed_in(), &app_id).await;
     assert_eq!(refusal(refused), Refusal::LastDevice { others: 1 });
 }
@@ -146,10 +152,10 @@ async fn a_mailbox_that_replaces_a_device_still_has_another_one_beside_it_when_i
     let second = signed_in.session().device.clone().unwrap();
     let mail =
         Enrolment { kind: Kind::EMAIL, name: DeviceName::parse("Mail").unwrap(), to: Some("ada@example.org".into()) };
-    let run = world.engine.begin_replacement(&signed_in, &app_id, mail, &request_context()).await.unwrap();
+    let attempt = world.engine.begin_replacement(&signed_in, &app_id, mail, &request_context()).await.unwrap();
     let code = world.outbox.code();
     removes(&world, &signed_in, &second).await.unwrap();
-    let refused = world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &request_context()).await;
+    let refused = world.engine.confirm_enrolment(&signed_in, &attempt, &code.into(), &request_context()).await;
     assert_eq!(refusal(refused), Refusal::MethodUnknown);
     assert_eq!(devices(&world, &signed_in).await[0].id, app_id, "the app stays");
 }
@@ -161,9 +167,9 @@ async fn a_device_that_was_removed_meanwhile_is_not_missed() {
     let first = ada.sets_up().await;
     let signed_in = adds(&world, &ada, &first, "Second").await;
     let ids: Vec<_> = devices(&world, &signed_in).await.into_iter().map(|device| device.id).collect();
-    let run = world.engine.begin_replacement(&signed_in, &ids[0], app("New"), &request_context()).await.unwrap();
+    let attempt = world.engine.begin_replacement(&signed_in, &ids[0], app("New"), &request_context()).await.unwrap();
     removes(&world, &signed_in, &ids[0]).await.unwrap();
-    let signed_in = confirms(&world, &ada, &signed_in, &run).await.unwrap();
+    let signed_in = confirms(&world, &ada, &signed_in, &attempt).await.unwrap();
     let names: Vec<_> = devices(&world, &signed_in).await.into_iter().map(|device| device.name.to_string()).collect();
     assert_eq!(names, ["Second", "New"]);
 }

@@ -139,9 +139,9 @@ async fn t119_a_code_that_was_sent_before_the_restore_is_over() {
     let signed_in = ada.signs_in_with_password().await;
     let name = DeviceName::parse("Phone").unwrap();
     let enrolment = Enrolment { kind: Kind::SMS, name, to: Some("+31 6 12345658".into()) };
-    let run = archive.world.engine.begin_enrolment(&signed_in, enrolment, &context).await.unwrap();
+    let attempt = archive.world.engine.begin_enrolment(&signed_in, enrolment, &context).await.unwrap();
     let code = archive.world.outbox.code().into();
-    archive.world.engine.confirm_enrolment(&signed_in, &run, &code, &context).await.unwrap();
+    archive.world.engine.confirm_enrolment(&signed_in, &attempt, &code, &context).await.unwrap();
     archive.world.pass(60);
     let owed = archive.world.engine.sign_in_stateless("ada", &password, Submitted::Nothing, &context).await.unwrap();
     assert!(matches!(owed, Stateless::Owed(_)));

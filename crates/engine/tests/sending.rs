@@ -27,10 +27,10 @@ async fn begins(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> Re
 }
 
 async fn sets_up(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> SignedIn {
-    let run = begins(world, signed_in, kind, to).await.unwrap();
+    let attempt = begins(world, signed_in, kind, to).await.unwrap();
     let code = world.outbox.code();
     let new_session =
-        world.engine.confirm_enrolment(signed_in, &run, &code.into(), &RequestContext::default()).await.unwrap();
+        world.engine.confirm_enrolment(signed_in, &attempt, &code.into(), &RequestContext::default()).await.unwrap();
     world.pass(60);
     new_session.signed_in().clone()
 }

@@ -25,9 +25,9 @@ fn request_context() -> RequestContext {
 /// Sets a device up to which codes are sent, and lets the cooldown pass.
 async fn adds(world: &World, signed_in: &SignedIn, kind: Kind, to: &str) -> SignedIn {
     let enrolment = Enrolment { kind, name: DeviceName::parse("Phone").unwrap(), to: Some(to.into()) };
-    let run = world.engine.begin_enrolment(signed_in, enrolment, &request_context()).await.unwrap();
+    let attempt = world.engine.begin_enrolment(signed_in, enrolment, &request_context()).await.unwrap();
     let code = world.outbox.code().into();
-    let new_session = world.engine.confirm_enrolment(signed_in, &run, &code, &request_context()).await.unwrap();
+    let new_session = world.engine.confirm_enrolment(signed_in, &attempt, &code, &request_context()).await.unwrap();
     world.pass(60);
     new_session.signed_in().clone()
 }

@@ -191,8 +191,8 @@ async fn t36_r107_switching_off_ends_every_token() {
         if staff {
             world.engine.disable_two_factor(&ada.user).await.unwrap();
         } else {
-            let run = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
-            world.engine.disable(&signed_in, &run, &RequestContext::default()).await.unwrap();
+            let attempt = world.engine.begin(&signed_in, Purpose::Disable).await.unwrap();
+            world.engine.disable(&signed_in, &attempt, &RequestContext::default()).await.unwrap();
         }
         assert!(!opens(&world, &token).await);
     }
@@ -205,15 +205,15 @@ async fn t36_r107_a_token_goes_with_the_device_that_vouched_for_it_and_stays_wit
     let first = ada.sets_up().await;
     let by_phone = makes(&world, &first).await;
     // A second device vouches for the session that set it up.
-    let (run, app) = ada.begins_setup(&first).await.unwrap();
+    let (attempt, app) = ada.begins_setup(&first).await.unwrap();
     let code = app.code_at(world.now());
     let context = RequestContext::default();
-    let second = world.engine.confirm_enrolment(&first, &run, &code.as_str().into(), &context).await.unwrap();
+    let second = world.engine.confirm_enrolment(&first, &attempt, &code.as_str().into(), &context).await.unwrap();
     let second = second.signed_in().clone();
     let by_tablet = makes(&world, &second).await;
     let phone = first.session().device.clone().unwrap();
-    let run = world.engine.begin(&second, Purpose::RemoveDevice).await.unwrap();
-    world.engine.remove_device(&second, &run, &phone, &context).await.unwrap();
+    let attempt = world.engine.begin(&second, Purpose::RemoveDevice).await.unwrap();
+    world.engine.remove_device(&second, &attempt, &phone, &context).await.unwrap();
     assert!(!opens(&world, &by_phone).await && opens(&world, &by_tablet).await);
 }
 

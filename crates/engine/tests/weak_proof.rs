@@ -47,9 +47,15 @@ async fn t155_confirming_a_mailbox_leaves_the_session_as_it_was() {
 }
 
 async fn confirmed(world: &World, signed_in: &SignedIn) -> SignedIn {
-    let run = world.engine.begin_enrolment(signed_in, mailbox(), &request_context()).await.unwrap();
+    let attempt = world.engine.begin_enrolment(signed_in, mailbox(), &request_context()).await.unwrap();
     let code = world.outbox.code();
-    world.engine.confirm_enrolment(signed_in, &run, &code.into(), &request_context()).await.unwrap().signed_in().clone()
+    world
+        .engine
+        .confirm_enrolment(signed_in, &attempt, &code.into(), &request_context())
+        .await
+        .unwrap()
+        .signed_in()
+        .clone()
 }
 
 #[tokio::test]
@@ -95,8 +101,8 @@ async fn t155_a_session_whose_device_is_gone_is_not_renewed_by_a_weaker_one() {
     let world = world();
     let (_, signed_in, _) = with_app_and_mailbox(&world).await;
     let app = signed_in.session().device.clone().unwrap();
-    let run = world.engine.begin(&signed_in, Purpose::RemoveDevice).await.unwrap();
-    world.engine.remove_device(&signed_in, &run, &app, &request_context()).await.unwrap();
+    let attempt = world.engine.begin(&signed_in, Purpose::RemoveDevice).await.unwrap();
+    world.engine.remove_device(&signed_in, &attempt, &app, &request_context()).await.unwrap();
     let refused = world.engine.begin_step_up(&signed_in, None).await;
     assert_eq!(refusal(refused), Refusal::SignInNeeded, "a code by mail would lead to the same page again");
 }

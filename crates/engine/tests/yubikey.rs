@@ -17,10 +17,10 @@ fn world() -> World {
 
 async fn confirms(world: &World, signed_in: &SignedIn, typed: &str) -> Result<NewSession, Error> {
     let enrolment = Enrolment { kind: Kind::YUBIKEY, name: DeviceName::parse("Key").unwrap(), to: None };
-    let run = world.engine.begin_enrolment(signed_in, enrolment, &RequestContext::default()).await.unwrap();
-    let setup = world.engine.setup(signed_in, &run).await.unwrap();
+    let attempt = world.engine.begin_enrolment(signed_in, enrolment, &RequestContext::default()).await.unwrap();
+    let setup = world.engine.setup(signed_in, &attempt).await.unwrap();
     assert!(setup.key.is_none() && setup.device.answer == AnswerForm::Press);
-    world.engine.confirm_enrolment(signed_in, &run, &typed.into(), &RequestContext::default()).await
+    world.engine.confirm_enrolment(signed_in, &attempt, &typed.into(), &RequestContext::default()).await
 }
 
 async fn with_key(world: &World) -> (Person, SoftYubikey) {

@@ -153,9 +153,9 @@ impl Person {
     }
 
     /// Answers a device in a login that is under way.
-    pub async fn answers(&self, run: &AttemptToken, device: &DeviceId, answer: &str) -> Result<NewSession, Error> {
+    pub async fn answers(&self, attempt: &AttemptToken, device: &DeviceId, answer: &str) -> Result<NewSession, Error> {
         let (new_session, _) =
-            self.world.engine.answer(run, device, &answer.into(), &RequestContext::default()).await?;
+            self.world.engine.answer(attempt, device, &answer.into(), &RequestContext::default()).await?;
         Ok(new_session)
     }
 
@@ -163,21 +163,21 @@ impl Person {
     pub async fn begins_setup(&self, signed_in: &SignedIn) -> Result<(AttemptToken, SoftApp), Error> {
         let name = DeviceName::parse("Phone").map_err(Error::from)?;
         let enrolment = Enrolment { kind: Kind::TOTP, name, to: None };
-        let run = self.world.engine.begin_enrolment(signed_in, enrolment, &RequestContext::default()).await?;
-        let view = self.world.engine.setup(signed_in, &run).await?;
+        let attempt = self.world.engine.begin_enrolment(signed_in, enrolment, &RequestContext::default()).await?;
+        let view = self.world.engine.setup(signed_in, &attempt).await?;
         let key = view.key.expect("an app is given a key");
-        Ok((run, SoftApp::with_key(key.text.expose())))
+        Ok((attempt, SoftApp::with_key(key.text.expose())))
     }
 
     /// Sets up an authenticator app, and lets a step pass so that its next code is fresh.
     pub async fn sets_up(&self) -> SignedIn {
         let signed_in = self.signs_in_with_password().await;
-        let (run, app) = self.begins_setup(&signed_in).await.expect("setup begins");
+        let (attempt, app) = self.begins_setup(&signed_in).await.expect("setup begins");
         let code = app.code_at(self.world.now());
         let new_session = self
             .world
             .engine
-            .confirm_enrolment(&signed_in, &run, &code.as_str().into(), &RequestContext::default())
+            .confirm_enrolment(&signed_in, &attempt, &code.as_str().into(), &RequestContext::default())
             .await;
         let new_session = new_session.expect("setup ends");
         self.takes(app);
@@ -193,10 +193,12 @@ impl Person {
     /// Makes backup codes.
     pub async fn makes_backup_codes(&self, signed_in: &SignedIn) -> Vec<String> {
         let engine = &self.world.engine;
-        let run = engine.begin(signed_in, Purpose::BackupCodes).await.expect("the form is shown");
+        let attempt = engine.begin(signed_in, Purpose::BackupCodes).await.expect("the form is shown");
         let name = DeviceName::parse("Backup codes").expect("a good name");
-        let made =
-            engine.make_backup_codes(signed_in, &run, name, &RequestContext::default()).await.expect("codes are made");
+        let made = engine
+            .make_backup_codes(signed_in, &attempt, name, &RequestContext::default())
+            .await
+            .expect("codes are made");
         made.codes.iter().map(|code| code.expose().to_owned()).collect()
     }
 

@@ -21,7 +21,7 @@ async fn nobody_changes_the_api_unnoticed() {
     let kept: Value = serde_json::from_str(&fs::read_to_string(KEPT).unwrap()).unwrap();
     assert!(
         answer.body == kept,
-        "the API is not what docs/openapi.json says: run this test with BLESS=1 and look at it"
+        "the API is not what docs/openapi.json says: attempt this test with BLESS=1 and look at it"
     );
 }
 

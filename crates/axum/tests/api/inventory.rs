@@ -222,7 +222,7 @@ impl<'a> Driver<'a> {
                     ("password", &self.person.password),
                     ("code", &self.code),
                     ("device", device),
-                    ("run", &self.login),
+                    ("attempt", &self.login),
                     ("sure", "yes"),
                     ("method", "totp"),
                     ("current", &self.person.password),

@@ -105,10 +105,10 @@ impl Actor {
         match self {
             Pages { browser, .. } => {
                 let page = browser.get("/account/two-factor/backup-codes").await;
-                if !page.says("name=\"run\"") {
+                if !page.says("name=\"attempt\"") {
                     return Came::Refused("verification-needed".into());
                 }
-                let page = browser.submit(&page.form_with("run"), "/account/two-factor/backup-codes", &[]).await;
+                let page = browser.submit(&page.form_with("attempt"), "/account/two-factor/backup-codes", &[]).await;
                 if page.says("<li><code>") { Came::Done } else { of_page(&page) }
             }
             Api { program, .. } => {
@@ -127,7 +127,7 @@ impl Actor {
                 if page.location().is_some_and(|way| way.starts_with("/account/verify")) {
                     return Came::Refused("verification-needed".into());
                 }
-                of_page(&browser.submit(&page.form_with("run"), &at, &[]).await)
+                of_page(&browser.submit(&page.form_with("attempt"), &at, &[]).await)
             }
             Api { program, .. } => {
                 let answer = program.delete(&format!("/api/v1/devices/{device}")).await;
@@ -218,7 +218,7 @@ async fn played(entrance: &str) -> (Vec<(&'static str, Came)>, String) {
     came.push(("the password again", again.gives_password("ada", &ada.password).await));
     came.push(("the code again", again.answers(&code).await));
     site.world.pass(601);
-    came.push(("the run too late", again.answers(&ada.code()).await));
+    came.push(("the attempt too late", again.answers(&ada.code()).await));
     came.push(("backup codes too late", actor.makes_backup_codes().await));
     // One was wrong, and one sign-in stopped half way.
     for guess in 1..19 {
@@ -261,7 +261,7 @@ async fn the_same_scenario_comes_to_the_same_at_the_pages_and_at_the_api() {
             "the last device: Refused(\"last-device\")",
             "the password again: Asked",
             "the code again: Refused(\"code-used\")",
-            "the run too late: Refused(\"attempt-expired\")",
+            "the attempt too late: Refused(\"attempt-expired\")",
             "backup codes too late: Refused(\"verification-needed\")",
             "the right password, without budget: Refused(\"too-many-failures\")",
         ]

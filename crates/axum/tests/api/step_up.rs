@@ -56,9 +56,9 @@ async fn a_setup_goes_on_after_the_proof_that_its_401_asks_for() {
     let mut ada = site.newcomer("ada").await;
     // The password, where there is nothing else to prove.
     site.world.pass(500);
-    let (run, app) = begins(&ada).await;
+    let (attempt, app) = begins(&ada).await;
     site.world.pass(101);
-    let proof = json!({ "setup": run, "code": app.code_at(site.world.now()) });
+    let proof = json!({ "setup": attempt, "code": app.code_at(site.world.now()) });
     let refused = ada.program.post("/api/v1/devices/setup/confirm", &proof).await;
     assert_eq!((refused.status, refused.code()), (StatusCode::UNAUTHORIZED, "password-needed"));
     let none = ada.program.post("/api/v1/step-up", &json!({})).await;
@@ -71,9 +71,9 @@ async fn a_setup_goes_on_after_the_proof_that_its_401_asks_for() {
     ada.person.takes(app);
     // A device, where there is one.
     site.world.pass(500);
-    let (run, app) = begins(&ada).await;
+    let (attempt, app) = begins(&ada).await;
     site.world.pass(101);
-    let proof = json!({ "setup": run, "code": app.code_at(site.world.now()) });
+    let proof = json!({ "setup": attempt, "code": app.code_at(site.world.now()) });
     let refused = ada.program.post("/api/v1/devices/setup/confirm", &proof).await;
     assert_eq!((refused.status, refused.code()), (StatusCode::UNAUTHORIZED, "verification-needed"));
     let refused = ada.program.post("/api/v1/password/confirm", &json!({ "current": ada.person.password })).await;
@@ -83,7 +83,7 @@ async fn a_setup_goes_on_after_the_proof_that_its_401_asks_for() {
         "step_up": pending["step_up"], "device": pending["asked"]["id"], "code": ada.person.code(),
     });
     ada.program.opens("/api/v1/step-up/answer", &answer).await;
-    assert_eq!(ada.program.post("/api/v1/devices/setup", &json!({ "setup": run })).await.status, StatusCode::OK);
+    assert_eq!(ada.program.post("/api/v1/devices/setup", &json!({ "setup": attempt })).await.status, StatusCode::OK);
     let opened = ada.program.opens("/api/v1/devices/setup/confirm", &proof).await;
     assert_eq!(opened.status, StatusCode::OK, "{opened:?}");
 }
@@ -108,9 +108,9 @@ async fn whoever_has_a_mailbox_alone_is_asked_for_the_level_that_it_reaches() {
     let challenge = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal1\", max_age=\"600\"";
     assert_eq!((refused.code(), refused.challenge()), ("verification-needed", challenge));
     let asked = ada.program.post("/api/v1/step-up", &json!({})).await.body;
-    let (run, device) = (&asked["step_up"], &asked["asked"]["id"]);
-    ada.program.post("/api/v1/step-up/send", &json!({ "step_up": run, "device": device })).await;
-    let answer = json!({ "step_up": run, "device": device, "code": site.outbox.code() });
+    let (attempt, device) = (&asked["step_up"], &asked["asked"]["id"]);
+    ada.program.post("/api/v1/step-up/send", &json!({ "step_up": attempt, "device": device })).await;
+    let answer = json!({ "step_up": attempt, "device": device, "code": site.outbox.code() });
     let opened = ada.program.opens("/api/v1/step-up/answer", &answer).await;
     assert_eq!(opened.body["session"]["acr"], "aal1");
     assert_eq!(ada.program.post("/api/v1/backup-codes", &json!({})).await.status, StatusCode::OK);

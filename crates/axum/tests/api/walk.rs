@@ -112,11 +112,11 @@ async fn a_setup_is_shown_again_and_given_up() {
     let site = Site::new();
     let ada = site.newcomer("ada").await;
     let setup = ada.program.post("/api/v1/devices", &json!({ "method": "totp", "name": "Phone" })).await.body;
-    let run = json!({ "setup": setup["setup"] });
-    let again = ada.program.post("/api/v1/devices/setup", &run).await;
+    let attempt = json!({ "setup": setup["setup"] });
+    let again = ada.program.post("/api/v1/devices/setup", &attempt).await;
     assert_eq!(again.body, setup, "the key stays the same");
-    assert_eq!(ada.program.post("/api/v1/devices/setup/cancel", &run).await.status, StatusCode::NO_CONTENT);
-    let over = ada.program.post("/api/v1/devices/setup", &run).await;
+    assert_eq!(ada.program.post("/api/v1/devices/setup/cancel", &attempt).await.status, StatusCode::NO_CONTENT);
+    let over = ada.program.post("/api/v1/devices/setup", &attempt).await;
     assert_eq!((over.status, over.code()), (StatusCode::GONE, "attempt-expired"));
 }
 
@@ -124,8 +124,8 @@ async fn a_setup_is_shown_again_and_given_up() {
 async fn a_login_that_was_given_up_is_over() {
     let site = Site::new();
     let (mut ada, pending) = site.halfway("ada").await;
-    let run = json!({ "login": pending["login"] });
-    assert_eq!(ada.program.post("/api/v1/login/cancel", &run).await.status, StatusCode::NO_CONTENT);
+    let attempt = json!({ "login": pending["login"] });
+    assert_eq!(ada.program.post("/api/v1/login/cancel", &attempt).await.status, StatusCode::NO_CONTENT);
     let code = ada.person.code();
     assert_eq!(ada.program.answers(&pending, &code).await.code(), "attempt-expired");
 }

@@ -142,11 +142,11 @@ async fn r107_a_client_s_tokens_end_with_the_device_that_verified_them_and_with_
         if let Some(kind) = &removed {
             let devices = site.devices(&ada.user.id).await;
             let device = devices.iter().find(|device| device.kind == *kind).unwrap();
-            let run = engine.begin(&signed_in, Purpose::RemoveDevice).await.unwrap();
-            engine.remove_device(&signed_in, &run, &device.id, &context).await.unwrap();
+            let attempt = engine.begin(&signed_in, Purpose::RemoveDevice).await.unwrap();
+            engine.remove_device(&signed_in, &attempt, &device.id, &context).await.unwrap();
         } else {
-            let run = engine.begin(&signed_in, Purpose::Disable).await.unwrap();
-            engine.disable(&signed_in, &run, &context).await.unwrap();
+            let attempt = engine.begin(&signed_in, Purpose::Disable).await.unwrap();
+            engine.disable(&signed_in, &attempt, &context).await.unwrap();
         }
         let shown = showing(&site, &given).get("/mfa/").await;
         let refreshed = app.refreshes(&site, &given.body["refresh_token"], json!({})).await;
@@ -159,9 +159,9 @@ async fn r107_a_client_s_tokens_end_with_the_device_that_verified_them_and_with_
 async fn sets_up_an_app(site: &Site, person: &Person) -> SignedIn {
     let (engine, login) = (&site.world.engine, person.is_asked().await);
     let grant = person.answers(&login.token, &login.view.device.id, &site.outbox.code()).await.unwrap();
-    let (run, app) = person.begins_setup(grant.signed_in()).await.unwrap();
+    let (attempt, app) = person.begins_setup(grant.signed_in()).await.unwrap();
     let code = app.code_at(site.world.now());
     let confirmed =
-        engine.confirm_enrolment(grant.signed_in(), &run, &code.into(), &RequestContext::default()).await.unwrap();
+        engine.confirm_enrolment(grant.signed_in(), &attempt, &code.into(), &RequestContext::default()).await.unwrap();
     confirmed.signed_in().clone()
 }

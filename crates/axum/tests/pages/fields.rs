@@ -56,9 +56,9 @@ async fn a_mailbox_is_not_offered_where_it_would_not_be_enough() {
     let signed_in = signed_in.await.unwrap().unwrap();
     let name = DeviceName::parse("Mail").unwrap();
     let enrolment = Enrolment { kind: Kind::EMAIL, name, to: Some("ada@example.org".into()) };
-    let run = site.world.engine.begin_enrolment(&signed_in, enrolment, &RequestContext::default()).await.unwrap();
+    let attempt = site.world.engine.begin_enrolment(&signed_in, enrolment, &RequestContext::default()).await.unwrap();
     let code = site.world.outbox.code();
-    site.world.engine.confirm_enrolment(&signed_in, &run, &code.into(), &RequestContext::default()).await.unwrap();
+    site.world.engine.confirm_enrolment(&signed_in, &attempt, &code.into(), &RequestContext::default()).await.unwrap();
     ada.browser = site.browser();
     ada.signs_in("").await;
     let code = ada.person.code();

@@ -65,7 +65,7 @@ async fn form_of(site: &Site, name: &str, user: &str) -> (Guest, Form) {
         }
         "codes" => {
             let mut guest = site.member(user).await;
-            let form = guest.browser.get("/account/two-factor/backup-codes").await.form_with("run");
+            let form = guest.browser.get("/account/two-factor/backup-codes").await.form_with("attempt");
             (guest, form)
         }
         "password" => {
@@ -76,7 +76,7 @@ async fn form_of(site: &Site, name: &str, user: &str) -> (Guest, Form) {
         }
         "disable" => {
             let mut guest = site.member(user).await;
-            let form = guest.browser.get("/account/two-factor/disable").await.form_with("run");
+            let form = guest.browser.get("/account/two-factor/disable").await.form_with("attempt");
             (guest, filled(form, &[("sure", "yes")]))
         }
         "verify" => {

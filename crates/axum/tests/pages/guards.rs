@@ -114,7 +114,7 @@ async fn deeds_on_factors_ask_for_a_fresh_proof_first() {
     }
     let page = ada.browser.get("/account/two-factor/backup-codes").await;
     assert!(page.says("10 backup codes are left") && page.says("Prove it is you first"), "{}", page.body);
-    assert!(!page.forms().iter().any(|form| form.fields.iter().any(|(name, _)| name == "run")));
+    assert!(!page.forms().iter().any(|form| form.fields.iter().any(|(name, _)| name == "attempt")));
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ async fn only_a_page_that_has_something_for_it_runs_the_script() {
         assert_eq!(runs(&ada.browser.get(path).await), scripted, "{path}");
     }
     let page = ada.browser.get("/account/two-factor/backup-codes").await;
-    let page = ada.browser.submit(&page.form_with("run"), "", &[]).await;
+    let page = ada.browser.submit(&page.form_with("attempt"), "", &[]).await;
     is_careful("made", &page);
     assert!(page.headers["content-security-config"].to_str().unwrap().contains("script-src 'self'"));
     let script = page.body.split("<script src=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#x2f;", "/");
@@ -156,11 +156,11 @@ async fn cookies_are_as_narrow_as_they_can_be() {
                 cookie.contains("; HttpOnly") && cookie.contains("; Path=/") && !cookie.contains("Domain"),
                 "{cookie}"
             );
-            let run = cookie.contains(PENDING) || cookie.contains(SETUP);
+            let attempt = cookie.contains(PENDING) || cookie.contains(SETUP);
             let known = cookie.contains(BROWSER);
-            assert!(cookie.contains(if run || known { "SameSite=Strict" } else { "SameSite=Lax" }), "{cookie}");
+            assert!(cookie.contains(if attempt || known { "SameSite=Strict" } else { "SameSite=Lax" }), "{cookie}");
             assert_eq!(cookie.contains("Max-Age=7776000"), known, "{cookie}");
-            assert_eq!(cookie.contains("Max-Age=600"), run, "{cookie}");
+            assert_eq!(cookie.contains("Max-Age=600"), attempt, "{cookie}");
         }
         assert_eq!(page.headers.contains_key("strict-transport-security"), https);
     }

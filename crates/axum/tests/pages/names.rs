@@ -70,7 +70,7 @@ async fn t40_no_name_is_anything_but_a_name() {
             is_harmless(path, &guest.browser.get(path).await);
         }
         let page = guest.browser.get("/account/two-factor/backup-codes").await;
-        is_harmless("made", &guest.browser.submit(&page.form_with("run"), "", &[]).await);
+        is_harmless("made", &guest.browser.submit(&page.form_with("attempt"), "", &[]).await);
         guest.browser = site.browser();
         let page = guest.browser.get("/account/login").await;
         let wrong =

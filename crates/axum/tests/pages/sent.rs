@@ -27,13 +27,15 @@ async fn adds(site: &Site, signed_in: &SignedIn, kind: Kind, to: &str) -> Signed
     let (engine, context) = (&site.world.engine, RequestContext::default());
     let name = DeviceName::parse(&format!("My {kind}")).unwrap();
     let enrolment = Enrolment { kind: kind.clone(), name, to: Some(to.into()) };
-    let run = engine.begin_enrolment(signed_in, enrolment, &context).await.unwrap();
+    let attempt = engine.begin_enrolment(signed_in, enrolment, &context).await.unwrap();
     let answer = match &kind {
-        kind if *kind == Kind::HOTP => token(&engine.setup(signed_in, &run).await.unwrap().key.unwrap().text).press(),
+        kind if *kind == Kind::HOTP => {
+            token(&engine.setup(signed_in, &attempt).await.unwrap().key.unwrap().text).press()
+        }
         kind if *kind == Kind::YUBIKEY => SoftYubikey::new(1).types(0),
         _ => site.world.outbox.code(),
     };
-    let new_session = engine.confirm_enrolment(signed_in, &run, &answer.into(), &context).await.unwrap();
+    let new_session = engine.confirm_enrolment(signed_in, &attempt, &answer.into(), &context).await.unwrap();
     site.world.pass(60);
     new_session.signed_in().clone()
 }
@@ -149,7 +151,7 @@ async fn whoever_is_sent_no_code_is_told_why_and_has_ways_on() {
     let page = ada.browser.submit(&page.form_to(SEND), "", &[]).await;
     let page = ada.browser.follow(page).await;
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
-    assert_eq!(page.location().as_deref(), Some("/secret"), "where one wanted to go is in the sealed run");
+    assert_eq!(page.location().as_deref(), Some("/secret"), "where one wanted to go is in the sealed attempt");
 }
 
 #[tokio::test]
@@ -271,7 +273,7 @@ async fn stepping_up_sends_a_code_by_the_button_and_keeps_its_run() {
     let page = ada.browser.submit(&sends, "", &[]).await;
     assert_eq!((page.status, site.world.outbox.count()), (StatusCode::OK, sent + 1));
     let (code, form) = (site.world.outbox.code(), page.form_with("code"));
-    assert!(form.fields.contains(&sends.fields[1]), "the run is the same: {:?}", form.fields);
+    assert!(form.fields.contains(&sends.fields[1]), "the attempt is the same: {:?}", form.fields);
     let wrong = ada.browser.submit(&form, "", &[("code", &other_code(&code))]).await;
     assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.says("That code is wrong"), "{}", wrong.body);
     let soon = ada.browser.submit(&wrong.form_to("/account/verify/send"), "", &[]).await;

@@ -148,7 +148,7 @@ impl Guest {
     /// Makes backup codes and reads them.
     pub(crate) async fn makes_backup_codes(&mut self) -> Vec<String> {
         let page = self.browser.get("/account/two-factor/backup-codes").await;
-        let page = self.browser.submit(&page.form_with("run"), "", &[]).await;
+        let page = self.browser.submit(&page.form_with("attempt"), "", &[]).await;
         codes(&page)
     }
 }

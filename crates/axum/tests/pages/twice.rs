@@ -99,7 +99,7 @@ async fn t166_a_step_up_a_password_and_switching_off_are_sent_twice() {
     for (page, field, there) in [
         ("/account/verify?next=%2Fsecret", "code", "/secret"),
         ("/account/password", "current", "/account/two-factor"),
-        ("/account/two-factor/disable", "run", "/account/two-factor"),
+        ("/account/two-factor/disable", "attempt", "/account/two-factor"),
     ] {
         site.world.pass(30);
         let form = ada.browser.get(page).await.form_with(field);

@@ -35,7 +35,7 @@ async fn a_person_sets_up_uses_and_gives_up_a_second_factor() {
 
     // Backup codes are shown once.
     let page = ada.browser.get("/account/two-factor/backup-codes").await;
-    let form = page.form_with("run");
+    let form = page.form_with("attempt");
     let made = ada.browser.submit(&form, "", &[]).await;
     let list = codes(&made);
     assert_eq!((made.status, list.len()), (StatusCode::OK, 10));
@@ -62,7 +62,7 @@ async fn a_person_sets_up_uses_and_gives_up_a_second_factor() {
     site.world.pass(30);
     let code = ada.person.code();
     let page = ada.answers(&code).await;
-    assert_eq!(page.location().as_deref(), Some("/secret?a=b"), "where one wanted to go is in the sealed run, too");
+    assert_eq!(page.location().as_deref(), Some("/secret?a=b"), "where one wanted to go is in the sealed attempt, too");
     assert_eq!(ada.browser.get("/secret").await.body, "secret");
     let (mut elsewhere, used) = (site.browser(), code);
     std::mem::swap(&mut ada.browser, &mut elsewhere);
@@ -83,9 +83,9 @@ async fn a_person_sets_up_uses_and_gives_up_a_second_factor() {
 
     // Switching off needs an express word, and ends every other session.
     let page = ada.browser.get("/account/two-factor/disable").await;
-    let unsure = ada.browser.submit(&page.form_with("run"), "", &[]).await;
+    let unsure = ada.browser.submit(&page.form_with("attempt"), "", &[]).await;
     assert!(unsure.status == StatusCode::UNPROCESSABLE_ENTITY && unsure.says("role=\"alert\""));
-    let page = ada.browser.submit(&unsure.form_with("run"), "", &[("sure", "yes")]).await;
+    let page = ada.browser.submit(&unsure.form_with("attempt"), "", &[("sure", "yes")]).await;
     assert!(ada.browser.follow(page).await.says("Two-factor authentication is off"));
     assert!(elsewhere.get("/who").await.status.is_redirection(), "the other session is over");
     ada.browser = site.browser();
@@ -242,7 +242,7 @@ async fn t113_a_browser_is_given_the_session_that_goes_on_after_new_backup_codes
     let by_code = ada.person.signs_in_with_backup_code(&codes[0]).await.unwrap();
     ada.browser.cookies.insert(SESSION.into(), by_code.token().expose().into());
     let page = ada.browser.get("/account/two-factor/backup-codes").await;
-    let page = ada.browser.submit(&page.form_with("run"), "", &[]).await;
+    let page = ada.browser.submit(&page.form_with("attempt"), "", &[]).await;
     assert!(page.says("ada") && page.body.contains("<li><code>"), "{}", page.body);
     assert_ne!(ada.browser.cookies[SESSION], by_code.token().expose());
     assert_eq!(ada.browser.get("/secret").await.body, "secret");

@@ -17,7 +17,7 @@ pub fn name(purpose: Purpose, session: Option<&SessionKey>, fresh: &AttemptId) -
 pub fn running(device: &Device, purpose: Purpose, session: Option<&SessionKey>, now: Timestamp) -> Vec<AttemptId> {
     let State::Delivered(state) = &device.state.state else { return vec![] };
     let beginning = beginning(purpose, session);
-    state.runs(now).filter(|run| run.as_str().starts_with(&beginning)).cloned().collect()
+    state.attempts(now).filter(|attempt| attempt.as_str().starts_with(&beginning)).cloned().collect()
 }
 
 fn beginning(purpose: Purpose, session: Option<&SessionKey>) -> String {

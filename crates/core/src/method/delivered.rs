@@ -127,7 +127,7 @@ impl State {
     }
 
     /// The runs that have a code which is not over, the last one first.
-    pub fn runs(&self, now: Timestamp) -> impl Iterator<Item = &AttemptId> {
+    pub fn attempts(&self, now: Timestamp) -> impl Iterator<Item = &AttemptId> {
         self.challenges.iter().rev().filter(move |challenge| challenge.is_good(now)).map(|challenge| &challenge.attempt)
     }
 

@@ -316,7 +316,7 @@ impl Engine {
             Err(Error::Faulted(fault)) => return Err(fault),
         };
         let abandoned =
-            self.settle(signed_in.user(), Precondition::Run(&attempt, signed_in.session()), |factors, _| {
+            self.settle(signed_in.user(), Precondition::Attempt(&attempt, signed_in.session()), |factors, _| {
                 let device = attempt.device.as_ref().and_then(|id| factors.device(id));
                 let running = device.filter(|device| device.status == Status::Enrolling);
                 let removal = |device: &Device<Sealed>| {

@@ -63,7 +63,7 @@ impl Engine {
         let set = self.backup_code_device(&user.id, name, &codes);
         let token = self.draw_token();
         let renewed = self
-            .settle(user, Precondition::Run(&attempt, own), |factors, now| {
+            .settle(user, Precondition::Attempt(&attempt, own), |factors, now| {
                 self.may_use(own, &factors, now)?;
                 let mut changes = codes_replaced(user, &factors, &set, None, now);
                 let renewed = is_verified_by_codes(own, &factors).then(|| {
@@ -141,7 +141,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let attempt = self.resume(signed_in, token, Purpose::RemoveDevice).await?;
         let (user, own) = (signed_in.user(), signed_in.session());
-        self.settle(user, Precondition::Run(&attempt, own), |factors, now| {
+        self.settle(user, Precondition::Attempt(&attempt, own), |factors, now| {
             self.may_use(own, &factors, now)?;
             manage::may_remove(&self.usable(&factors, device, now)?, device, self.config())?;
             let known = factors.device(device).ok_or(Refusal::DeviceUnknown)?;
@@ -198,7 +198,7 @@ impl Engine {
         // Every device cookie ends with the devices; this browser goes on with one that has proved the password.
         let remembered = self.remembered(user, None, context, &[]);
         let session = self
-            .settle(user, Precondition::Run(&attempt, signed_in.session()), |factors, now| {
+            .settle(user, Precondition::Attempt(&attempt, signed_in.session()), |factors, now| {
                 self.may_use(old, &factors, now)?;
                 let terms = SessionParams {
                     user,

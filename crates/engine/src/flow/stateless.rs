@@ -105,7 +105,7 @@ impl Engine {
             let factors = self.open_factors(&user.id).await?;
             match login::owed(&factors, None)? {
                 login::Owed::Nothing { factors } => {
-                    let attempt = charged(self.run(user, PLACE, None, now));
+                    let attempt = charged(self.new_attempt(user, PLACE, None, now));
                     if let Some(new_session) =
                         self.sign_in_without_factor(user, &attempt, factors, context, now).await?
                     {
@@ -116,7 +116,7 @@ impl Engine {
                     let device = answering(submitted, first, &factors)?;
                     let Some(answer) = submitted.answer() else {
                         let running = self.running(device, PLACE).await?;
-                        let attempt = charged(self.run(user, PLACE, running, now));
+                        let attempt = charged(self.new_attempt(user, PLACE, running, now));
                         let sent = if device.kind.is_delivered() {
                             self.send_at_login(user, &attempt, &device.id, context).await
                         } else {
@@ -125,7 +125,7 @@ impl Engine {
                         return asked(device, sent, &attempt, now).map(Stateless::Owed);
                     };
                     // A new attempt, in which the last code that was sent for a sign-in is good, at whatever front end.
-                    let attempt = charged(self.run(user, PLACE, None, now));
+                    let attempt = charged(self.new_attempt(user, PLACE, None, now));
                     return self
                         .second_step(user, &attempt, &device.id, answer, context, None)
                         .await
@@ -138,16 +138,16 @@ impl Engine {
 
     /// The run of such a client's that has a code at this device, if one has that is not over.
     async fn running(&self, device: &Device, scope: Scope<'_>) -> Result<Option<AttemptId>, Fault> {
-        for run in stateless::running(device, scope.purpose, scope.session, self.now()) {
-            if !self.store().attempt_spent(&run).await? {
-                return Ok(Some(run));
+        for attempt in stateless::running(device, scope.purpose, scope.session, self.now()) {
+            if !self.store().attempt_spent(&attempt).await? {
+                return Ok(Some(attempt));
             }
         }
         Ok(None)
     }
 
     /// That run, or a new one.
-    fn run(&self, user: &User, scope: Scope<'_>, running: Option<AttemptId>, now: Timestamp) -> Attempt {
+    fn new_attempt(&self, user: &User, scope: Scope<'_>, running: Option<AttemptId>, now: Timestamp) -> Attempt {
         let Scope { purpose, session } = scope;
         Attempt {
             id: running.unwrap_or_else(|| stateless::name(purpose, session, &self.new_id())),

@@ -81,15 +81,15 @@ async fn t120_of_two_last_devices_confirmed_at_once_one_joins() {
         let mut setups = vec![];
         for _ in 0..2 {
             let signed_in = ada.signs_in(&ada.code()).await.unwrap().signed_in().clone();
-            let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
-            setups.push((signed_in, run, app));
+            let (attempt, app) = ada.begins_setup(&signed_in).await.unwrap();
+            setups.push((signed_in, attempt, app));
             world.pass(30);
         }
         let (engine, now) = (course.gated(&world, 2, moves_factors).engine, world.now());
         let outcomes = all_at_once(2, move |number| {
-            let (engine, (signed_in, run, app)) = (engine.clone(), setups[number].clone());
+            let (engine, (signed_in, attempt, app)) = (engine.clone(), setups[number].clone());
             let code = app.code_at(now).as_str().into();
-            async move { engine.confirm_enrolment(&signed_in, &run, &code, &RequestContext::default()).await }
+            async move { engine.confirm_enrolment(&signed_in, &attempt, &code, &RequestContext::default()).await }
         })
         .await;
         let expected = Tally { accepted: 1, refused: vec![Refusal::TooManyDevices { most: 2 }] };

@@ -43,8 +43,8 @@ async fn answer_at_once(course: &Course, backup: bool, wrong: bool) -> (Tally, u
     let gated = course.gated(&world, RACERS, writes_a_device);
     let engine = gated.engine.clone();
     let outcomes = all_at_once(RACERS, move |number| {
-        let (engine, (run, device), answer) = (engine.clone(), runs[number].clone(), answer.clone());
-        async move { engine.answer(&run, &device, &answer.as_str().into(), &RequestContext::default()).await }
+        let (engine, (attempt, device), answer) = (engine.clone(), runs[number].clone(), answer.clone());
+        async move { engine.answer(&attempt, &device, &answer.as_str().into(), &RequestContext::default()).await }
     })
     .await;
     let device = course.rows.device(&asked).await.unwrap().unwrap();
@@ -99,8 +99,9 @@ async fn count_with_the_throttle_on(course: &Course) {
     let gated = course.gated_with(&world, RACERS, writes_a_device, ThrottleRule::default());
     let (engine, wrong, asked) = (gated.engine.clone(), ada.wrong_code(), device.clone());
     let outcomes = all_at_once(RACERS, move |number| {
-        let (engine, run, wrong, device) = (engine.clone(), runs[number].token.clone(), wrong.clone(), asked.clone());
-        async move { engine.answer(&run, &device, &wrong.as_str().into(), &RequestContext::default()).await }
+        let (engine, attempt, wrong, device) =
+            (engine.clone(), runs[number].token.clone(), wrong.clone(), asked.clone());
+        async move { engine.answer(&attempt, &device, &wrong.as_str().into(), &RequestContext::default()).await }
     })
     .await;
     let tally = tally(outcomes);
@@ -121,18 +122,17 @@ async fn two_first_setups(course: &Course) -> (Tally, usize) {
     let mut setups = vec![];
     for _ in 0..2 {
         let signed_in = ada.signs_in_with_password().await;
-        let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
-        setups.push((signed_in, run, app.code_at(world.now())));
+        let (attempt, app) = ada.begins_setup(&signed_in).await.unwrap();
+        setups.push((signed_in, attempt, app.code_at(world.now())));
     }
     let engine = course.gated(&world, 2, moves_factors).engine;
-    let outcomes =
-        all_at_once(2, move |number| {
-            let (engine, (signed_in, run, code)) = (engine.clone(), setups[number].clone());
-            async move {
-                engine.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &RequestContext::default()).await
-            }
-        })
-        .await;
+    let outcomes = all_at_once(2, move |number| {
+        let (engine, (signed_in, attempt, code)) = (engine.clone(), setups[number].clone());
+        async move {
+            engine.confirm_enrolment(&signed_in, &attempt, &code.as_str().into(), &RequestContext::default()).await
+        }
+    })
+    .await;
     let factors = course.rows.factors(&ada.user.id).await.unwrap();
     (tally(outcomes), factors.devices.iter().filter(|device| device.is_active()).count())
 }
@@ -197,9 +197,9 @@ async fn make_two_sets(course: &Course) {
     }
     let engine = course.gated(&world, 2, moves_factors).engine;
     let outcomes = all_at_once(2, move |number| {
-        let (engine, signed_in, run) = (engine.clone(), signed_in.clone(), runs[number].clone());
+        let (engine, signed_in, attempt) = (engine.clone(), signed_in.clone(), runs[number].clone());
         let name = countersign_engine::core::DeviceName::parse("Codes").unwrap();
-        async move { engine.make_backup_codes(&signed_in, &run, name, &RequestContext::default()).await }
+        async move { engine.make_backup_codes(&signed_in, &attempt, name, &RequestContext::default()).await }
     })
     .await;
     let sets: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
@@ -216,13 +216,13 @@ async fn a_password_only_session_never_outlives_the_first_device() {
         let world = course.ready();
         let ada = world.user("ada");
         let signed_in = ada.signs_in_with_password().await;
-        let (run, app) = ada.begins_setup(&signed_in).await.unwrap();
+        let (attempt, app) = ada.begins_setup(&signed_in).await.unwrap();
         let code = app.code_at(world.now());
         let engine =
             course.gated(&world, 2, |change| matches!(change, Change::Session(SessionChange::Create(_)))).engine;
         let confirming = engine.clone();
         let confirm = tokio::spawn(async move {
-            confirming.confirm_enrolment(&signed_in, &run, &code.as_str().into(), &RequestContext::default()).await
+            confirming.confirm_enrolment(&signed_in, &attempt, &code.as_str().into(), &RequestContext::default()).await
         });
         let login = engine.sign_in("ada", &ada.password.as_str().into(), &RequestContext::default()).await.unwrap();
         confirm.await.unwrap().unwrap();
@@ -239,10 +239,10 @@ async fn no_session_outlives_the_device_that_verified_it() {
         let ada = world.user("ada");
         let first = ada.sets_up().await;
         let lost = first.session().device.clone().unwrap();
-        let (run, app) = ada.begins_setup(&first).await.unwrap();
+        let (attempt, app) = ada.begins_setup(&first).await.unwrap();
         let code = app.code_at(world.now()).into();
         let new_session =
-            world.engine.confirm_enrolment(&first, &run, &code, &RequestContext::default()).await.unwrap();
+            world.engine.confirm_enrolment(&first, &attempt, &code, &RequestContext::default()).await.unwrap();
         let own = new_session.signed_in().clone();
         let login = ada.is_asked().await;
         let removal = world.engine.begin(&own, Purpose::RemoveDevice).await.unwrap();

@@ -49,21 +49,21 @@ impl Raced {
         let signed_in = ada.signs_in_with_password().await;
         let name = DeviceName::parse("Device").unwrap();
         let enrolment = Enrolment { kind: self.kind.clone(), name, to: Some(self.to.into()) };
-        let run = world.engine.begin_enrolment(&signed_in, enrolment, &context).await.unwrap();
-        let key = world.engine.setup(&signed_in, &run).await.unwrap().key;
+        let attempt = world.engine.begin_enrolment(&signed_in, enrolment, &context).await.unwrap();
+        let key = world.engine.setup(&signed_in, &attempt).await.unwrap().key;
         let token = key.map(|key| SoftToken::with_key(key.text.expose()));
         let answer = |number: u64| match &token {
             Some(token) => token.shows(number),
             None if self.kind == Kind::YUBIKEY => SoftYubikey::new(1).types(number),
             None => world.outbox.code(),
         };
-        world.engine.confirm_enrolment(&signed_in, &run, &answer(0).into(), &context).await.unwrap();
+        world.engine.confirm_enrolment(&signed_in, &attempt, &answer(0).into(), &context).await.unwrap();
         world.pass(60);
         let first = ada.is_asked().await;
         let mut runs = vec![(first.token, first.view.device.id); RACERS];
         if !self.in_one_run {
-            for run in &mut runs {
-                run.0 = ada.is_asked().await.token;
+            for attempt in &mut runs {
+                attempt.0 = ada.is_asked().await.token;
             }
         }
         let right = answer(1);
@@ -78,8 +78,8 @@ impl Ready {
         let engine = course.gated_with(&self.world, RACERS, writes_a_device, throttle).engine;
         let (runs, answer) = (self.runs.clone(), Secret::new(answer));
         let outcomes = all_at_once(RACERS, move |number| {
-            let (engine, (run, device), answer) = (engine.clone(), runs[number].clone(), answer.clone());
-            async move { engine.answer(&run, &device, &answer, &RequestContext::default()).await }
+            let (engine, (attempt, device), answer) = (engine.clone(), runs[number].clone(), answer.clone());
+            async move { engine.answer(&attempt, &device, &answer, &RequestContext::default()).await }
         })
         .await;
         let device = course.rows.device(&self.runs[0].1).await.unwrap().unwrap();
@@ -87,8 +87,8 @@ impl Ready {
     }
 
     async fn answers(&self, answer: &str) -> Result<NewSession, Error> {
-        let (run, device) = &self.runs[0];
-        self.ada.answers(run, device, answer).await
+        let (attempt, device) = &self.runs[0];
+        self.ada.answers(attempt, device, answer).await
     }
 }
 

@@ -27,10 +27,10 @@ async fn t162_64_submissions_of_one_form_open_one_session_and_all_get_it() {
         let engine = course.gated(&world, RACERS, writes_a_device).engine;
         let before = course.rows.sessions(&ada.user.id).await.unwrap().len();
         let outcomes = all_at_once(RACERS, move |_| {
-            let (engine, run, device, code) = (engine.clone(), asked.token.clone(), device.clone(), code.clone());
+            let (engine, attempt, device, code) = (engine.clone(), asked.token.clone(), device.clone(), code.clone());
             async move {
                 engine
-                    .answer(&run, &device, &code.into(), &RequestContext::default())
+                    .answer(&attempt, &device, &code.into(), &RequestContext::default())
                     .await
                     .map(|(new_session, _)| new_session)
             }
@@ -58,11 +58,11 @@ async fn t164_of_64_different_answers_one_ends_it_and_is_counted() {
         let closes: fn(&Change<Sealed>) -> bool =
             |change| matches!(change, Change::Session(SessionChange::CloseRepeat(_)));
         let engine = course.gated(&world, RACERS, closes).engine;
-        let (run, asked_device) = (asked.token.clone(), device.clone());
+        let (attempt, asked_device) = (asked.token.clone(), device.clone());
         let outcomes = all_at_once(RACERS, move |number| {
-            let (engine, run, device) = (engine.clone(), run.clone(), asked_device.clone());
+            let (engine, attempt, device) = (engine.clone(), attempt.clone(), asked_device.clone());
             let answer = Secret::new(format!("wrong {number}"));
-            async move { engine.answer(&run, &device, &answer, &RequestContext::default()).await }
+            async move { engine.answer(&attempt, &device, &answer, &RequestContext::default()).await }
         })
         .await;
         assert_eq!(tally(outcomes).refused, vec![Refusal::AttemptExpired; RACERS]);
@@ -84,14 +84,14 @@ async fn t163_once_a_request_was_served_nothing_is_repeated() {
         let device = asked.view.device.id.clone();
         let token = ada.answers(&asked.token, &device, &code).await.unwrap().token().clone();
         let outcomes = all_at_once(16, |number| {
-            let (engine, token, run) = (world.engine.clone(), token.clone(), asked.token.clone());
+            let (engine, token, attempt) = (world.engine.clone(), token.clone(), asked.token.clone());
             let (device, code) = (device.clone(), Secret::from(code.as_str()));
             async move {
                 if number % 2 == 0 {
                     assert!(engine.session(&token).await.unwrap().is_some());
                 }
                 let after_use = number % 2 == 0;
-                let repeated = engine.answer(&run, &device, &code, &RequestContext::default()).await;
+                let repeated = engine.answer(&attempt, &device, &code, &RequestContext::default()).await;
                 (after_use, repeated.map(|(new_session, _)| new_session.token().expose() == token.expose()))
             }
         })
@@ -129,11 +129,11 @@ async fn t166_of_16_calls_that_replace_their_session_all_get_the_same_one() {
             let engine = course.gated(&world, 16, opens).engine;
             let outcomes = all_at_once(16, move |_| {
                 let (engine, was, context) = (engine.clone(), was.clone(), RequestContext::default());
-                let (run, setup, off, device) = (step.token.clone(), setup.clone(), off.clone(), device.clone());
+                let (attempt, setup, off, device) = (step.token.clone(), setup.clone(), off.clone(), device.clone());
                 let (code, new_code, password) = (code.clone(), new_code.clone(), password.clone());
                 async move {
                     match kind {
-                        "step-up" => engine.step_up(&was, &run, &device, &code, &context).await,
+                        "step-up" => engine.step_up(&was, &attempt, &device, &code, &context).await,
                         "setup" => engine.confirm_enrolment(&was, &setup, &new_code, &context).await,
                         "password" => {
                             engine.change_password(&was, &password, &"a new long password".into(), &context).await

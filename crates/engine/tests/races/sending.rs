@@ -40,8 +40,8 @@ async fn ask_at_once(course: &Course) -> (Tally, usize) {
     let before = world.outbox.count();
     let engine = course.gated(&world, RACERS, adds_a_delivery).engine;
     let outcomes = all_at_once(RACERS, move |number| {
-        let (engine, (run, device)) = (engine.clone(), runs[number].clone());
-        async move { engine.send(&run, &device, &RequestContext::default()).await }
+        let (engine, (attempt, device)) = (engine.clone(), runs[number].clone());
+        async move { engine.send(&attempt, &device, &RequestContext::default()).await }
     })
     .await;
     (tally(outcomes), world.outbox.count() - before)
@@ -133,11 +133,11 @@ async fn t107_of_63_codes_a_stranger_asks_for_at_once_some_are_sent_and_the_owne
         });
         let engine = gated.engine.clone();
         let outcomes = all_at_once(RACERS, move |number| {
-            let (engine, run, device) = (engine.clone(), runs[number].clone(), device.clone());
+            let (engine, attempt, device) = (engine.clone(), runs[number].clone(), device.clone());
             let browser = home.clone().filter(|_| number == 0);
             async move {
                 engine
-                    .send(&run, &device, &RequestContext { browser, ..RequestContext::default() })
+                    .send(&attempt, &device, &RequestContext { browser, ..RequestContext::default() })
                     .await
                     .map(|_| number)
             }
@@ -173,8 +173,8 @@ async fn t171_of_64_sign_ins_that_answer_with_one_code_at_once_one_succeeds() {
         assert_eq!(world.outbox.count(), before + 1);
         let (engine, code) = (course.gated(&world, RACERS, writes_a_device).engine, world.outbox.code());
         let outcomes = all_at_once(RACERS, move |number| {
-            let (engine, (run, device), code) = (engine.clone(), runs[number].clone(), code.clone());
-            async move { engine.answer(&run, &device, &code.into(), &RequestContext::default()).await }
+            let (engine, (attempt, device), code) = (engine.clone(), runs[number].clone(), code.clone());
+            async move { engine.answer(&attempt, &device, &code.into(), &RequestContext::default()).await }
         })
         .await;
         let expected = Tally { accepted: 1, refused: vec![Refusal::CodeUsed; RACERS - 1] };

@@ -83,12 +83,15 @@ async fn t121_answers_that_run_beside_each_other_are_as_few() {
         parts.clock = ready.clock.clone();
     });
     let step = world.engine.begin_step_up(stolen.signed_in(), None).await.unwrap();
-    let outcomes = all_at_once(MANY, |_| {
-        let (engine, session, run) = (world.engine.clone(), stolen.signed_in().clone(), step.token.clone());
-        let (device, answer) = (step.view.device.id.clone(), ada.wrong_code());
-        async move { refusal(engine.step_up(&session, &run, &device, &answer.into(), &RequestContext::default()).await) }
-    })
-    .await;
+    let outcomes =
+        all_at_once(MANY, |_| {
+            let (engine, session, attempt) = (world.engine.clone(), stolen.signed_in().clone(), step.token.clone());
+            let (device, answer) = (step.view.device.id.clone(), ada.wrong_code());
+            async move {
+                refusal(engine.step_up(&session, &attempt, &device, &answer.into(), &RequestContext::default()).await)
+            }
+        })
+        .await;
     let wrong = outcomes.iter().filter(|refusal| **refusal == Refusal::CodeWrong).count();
     assert_eq!(wrong, MAX_FAILURES as usize - 1, "{outcomes:?}");
     assert!(ada.session(stolen.token()).await.is_none());

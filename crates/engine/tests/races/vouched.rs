@@ -33,7 +33,7 @@ async fn t112_no_token_outlives_the_backup_codes_that_vouched_for_it_by_being_ex
             let context = RequestContext::default();
             let given =
                 world.engine.give_tokens(&client, by_code.signed_in(), scopes, &context).await.unwrap().unwrap();
-            let run = world.engine.begin(&own, Purpose::BackupCodes).await.unwrap();
+            let attempt = world.engine.begin(&own, Purpose::BackupCodes).await.unwrap();
             let meets = |change: &Change<Sealed>| {
                 matches!(
                     change,
@@ -43,7 +43,7 @@ async fn t112_no_token_outlives_the_backup_codes_that_vouched_for_it_by_being_ex
             let engine = course.gated(&world, 2, meets).engine;
             let (refresh, codes_name) = (given.refresh.expose().into(), DeviceName::parse("Codes").unwrap());
             let refreshing = engine.exchange(&client, &refresh, None, &context);
-            let makes = engine.make_backup_codes(&own, &run, codes_name, &context);
+            let makes = engine.make_backup_codes(&own, &attempt, codes_name, &context);
             // The one that arrives last at the gate goes through it first.
             let (exchanged, made) = if exchange_first {
                 let (made, exchanged) = tokio::join!(makes, refreshing);
@@ -108,8 +108,8 @@ async fn t128_a_removed_device_ends_the_sessions_that_were_late_in_the_same_comm
 }
 
 async fn confirms_another(world: &World, ada: &countersign_testkit::Person, first: &SignedIn) -> SignedIn {
-    let (run, app) = ada.begins_setup(first).await.unwrap();
+    let (attempt, app) = ada.begins_setup(first).await.unwrap();
     let code = app.code_at(world.now()).into();
-    let new_session = world.engine.confirm_enrolment(first, &run, &code, &RequestContext::default()).await.unwrap();
+    let new_session = world.engine.confirm_enrolment(first, &attempt, &code, &RequestContext::default()).await.unwrap();
     new_session.signed_in().clone()
 }

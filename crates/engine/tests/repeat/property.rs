@@ -62,7 +62,7 @@ fn input() -> impl Strategy<Value = Input> {
 
 /// A login, as the witness knows it.
 struct Login {
-    run: AttemptToken,
+    attempt: AttemptToken,
     device: DeviceId,
     cancelled: bool,
     done: Option<Done>,
@@ -89,8 +89,8 @@ impl Play {
         match input {
             Input::Password => {
                 let challenge = self.ada.is_asked().await;
-                let (run, device) = (challenge.token, challenge.view.device.id);
-                self.logins.push(Login { run, device, cancelled: false, done: None });
+                let (attempt, device) = (challenge.token, challenge.view.device.id);
+                self.logins.push(Login { attempt, device, cancelled: false, done: None });
             }
             Input::Answer { login, with } => self.answers(login, with).await,
             Input::Use { login } => {
@@ -107,12 +107,12 @@ impl Play {
             }
             Input::Cancel { login } => {
                 let Some(login) = self.login(login) else { return };
-                let run = login.run.clone();
+                let attempt = login.attempt.clone();
                 match login.done.as_mut() {
                     None => login.cancelled = true,
                     Some(done) => done.ended |= !done.closed,
                 }
-                self.world.engine.sign_out(None, Some(&run), &here()).await.unwrap();
+                self.world.engine.sign_out(None, Some(&attempt), &here()).await.unwrap();
             }
             Input::StaffEndSessions => {
                 self.logins.iter_mut().filter_map(|login| login.done.as_mut()).for_each(|done| done.ended = true);
@@ -141,8 +141,8 @@ impl Play {
             With::Same => same.unwrap_or(code),
             With::Wrong => wrong,
         };
-        let (run, device) = (login.run.clone(), login.device.clone());
-        let outcome = self.ada.answers(&run, &device, &answer).await;
+        let (attempt, device) = (login.attempt.clone(), login.device.clone());
+        let outcome = self.ada.answers(&attempt, &device, &answer).await;
         let after = rows(&self.world, &self.ada).await;
         let Some(login) = self.login(number) else { return };
         let cancelled = login.cancelled;

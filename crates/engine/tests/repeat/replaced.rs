@@ -35,7 +35,7 @@ const KINDS: [Kind; 5] = [Kind::StepUp, Kind::Setup, Kind::Password, Kind::Disab
 #[derive(Clone)]
 struct Sent {
     kind: Kind,
-    run: AttemptToken,
+    attempt: AttemptToken,
     device: DeviceId,
     answer: Secret,
     new: Secret,
@@ -44,10 +44,12 @@ struct Sent {
 impl Sent {
     fn call(&self) -> ReplacingCall<'_> {
         match self.kind {
-            Kind::StepUp => ReplacingCall::StepUp { attempt: &self.run, device: &self.device, answer: &self.answer },
-            Kind::Setup => ReplacingCall::ConfirmEnrolment { attempt: &self.run, answer: &self.answer },
+            Kind::StepUp => {
+                ReplacingCall::StepUp { attempt: &self.attempt, device: &self.device, answer: &self.answer }
+            }
+            Kind::Setup => ReplacingCall::ConfirmEnrolment { attempt: &self.attempt, answer: &self.answer },
             Kind::Password => ReplacingCall::ChangePassword { current: &self.answer, new: &self.new },
-            Kind::Disable => ReplacingCall::Disable { attempt: Some(&self.run) },
+            Kind::Disable => ReplacingCall::Disable { attempt: Some(&self.attempt) },
             Kind::DisableNow => ReplacingCall::Disable { attempt: None },
         }
     }
@@ -55,10 +57,10 @@ impl Sent {
     async fn make(&self, world: &World, signed_in: &SignedIn) -> Result<NewSession, Error> {
         let (engine, context) = (&world.engine, here());
         match self.kind {
-            Kind::StepUp => engine.step_up(signed_in, &self.run, &self.device, &self.answer, &context).await,
-            Kind::Setup => engine.confirm_enrolment(signed_in, &self.run, &self.answer, &context).await,
+            Kind::StepUp => engine.step_up(signed_in, &self.attempt, &self.device, &self.answer, &context).await,
+            Kind::Setup => engine.confirm_enrolment(signed_in, &self.attempt, &self.answer, &context).await,
             Kind::Password => engine.change_password(signed_in, &self.answer, &self.new, &context).await,
-            Kind::Disable => engine.disable(signed_in, &self.run, &context).await,
+            Kind::Disable => engine.disable(signed_in, &self.attempt, &context).await,
             Kind::DisableNow => engine.disable_now(signed_in, &context).await,
         }
     }
@@ -78,9 +80,9 @@ async fn signs_in(world: &World, ada: &Person) -> (SessionToken, SignedIn) {
 /// The call, not made yet.
 async fn prepared(world: &World, ada: &Person, was: &SignedIn, kind: Kind) -> Sent {
     let engine = &world.engine;
-    let blank = |run: AttemptToken, answer: String| {
+    let blank = |attempt: AttemptToken, answer: String| {
         let device = was.session().device.clone().unwrap_or_else(|| DeviceId::new("none"));
-        Sent { kind, run, device, answer: answer.into(), new: "a new long password".into() }
+        Sent { kind, attempt, device, answer: answer.into(), new: "a new long password".into() }
     };
     match kind {
         Kind::StepUp => {
@@ -88,8 +90,8 @@ async fn prepared(world: &World, ada: &Person, was: &SignedIn, kind: Kind) -> Se
             Sent { device: step.view.device.id, ..blank(step.token, ada.code()) }
         }
         Kind::Setup => {
-            let (run, app) = ada.begins_setup(was).await.unwrap();
-            blank(run, app.code_at(world.now()))
+            let (attempt, app) = ada.begins_setup(was).await.unwrap();
+            blank(attempt, app.code_at(world.now()))
         }
         Kind::Password => blank(AttemptToken::new("none"), ada.password.clone()),
         Kind::Disable | Kind::DisableNow => blank(engine.begin(was, Purpose::Disable).await.unwrap(), String::new()),

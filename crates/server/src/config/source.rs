@@ -254,7 +254,10 @@ mod tests {
         for (text, error) in [
             ("bimd = 1", "unknown setting bimd: did you mean bind?"),
             ("[throttle]\nfactor = 1", "unknown setting throttle: did you mean throttle_factor?"),
-            ("reauthentication_window = 1.5", "reauthentication_window has to be a text, a number, true, false or a list"),
+            (
+                "reauthentication_window = 1.5",
+                "reauthentication_window has to be a text, a number, true, false or a list",
+            ),
             ("log = \"info\"\nbind = ", "line 2: string values must be quoted, expected literal string"),
         ] {
             assert_eq!(parse_file(text).unwrap_err().to_string(), error);

@@ -118,7 +118,7 @@ impl Person {
 
     /// Makes ten backup codes, in a session that is verified.
     pub(crate) async fn makes_backup_codes(&mut self) -> Vec<String> {
-        let form = self.browser.get("/account/two-factor/backup-codes").await.form_with("run");
+        let form = self.browser.get("/account/two-factor/backup-codes").await.form_with("attempt");
         let page = self.browser.submit(&form, "", &[]).await;
         let codes = page.body.split("<li><code>").skip(1).filter_map(|rest| rest.split_once("</code>"));
         codes.map(|(code, _)| code.to_owned()).collect()

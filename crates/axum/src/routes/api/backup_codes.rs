@@ -8,10 +8,12 @@ use crate::trouble::Trouble;
 
 pub(super) async fn make(call: Call) -> Result<Reply<CodesDocument>, Trouble> {
     let signed_in = call.signed_in().await?;
-    let run = call.engine().begin(&signed_in, Purpose::BackupCodes).await?;
+    let attempt = call.engine().begin(&signed_in, Purpose::BackupCodes).await?;
     let name = call.visitor.site().templates().texts().say("device-name-backup-codes", &FluentArgs::new());
-    let made =
-        call.engine().make_backup_codes(&signed_in, &run, DeviceName::parse(&name)?, &call.request_context()).await?;
+    let made = call
+        .engine()
+        .make_backup_codes(&signed_in, &attempt, DeviceName::parse(&name)?, &call.request_context())
+        .await?;
     let codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
     Ok(match &made.renewed {
         Some(new_session) => call.granted(new_session).saying(|opened| CodesDocument { codes, opened: Some(opened) }),

@@ -49,8 +49,8 @@ pub(super) async fn prefer(call: Call) -> Result<Reply<()>, Trouble> {
 
 pub(super) async fn remove(call: Call) -> Result<Reply<()>, Trouble> {
     let signed_in = call.signed_in().await?;
-    let run = call.engine().begin(&signed_in, Purpose::RemoveDevice).await?;
+    let attempt = call.engine().begin(&signed_in, Purpose::RemoveDevice).await?;
     let device = DeviceId::new(call.part.as_str());
-    call.engine().remove_device(&signed_in, &run, &device, &call.request_context()).await?;
+    call.engine().remove_device(&signed_in, &attempt, &device, &call.request_context()).await?;
     Ok(().into())
 }

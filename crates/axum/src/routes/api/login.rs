@@ -71,9 +71,9 @@ impl Members for LoginChoice {}
 
 pub(super) async fn challenge(call: Call<LoginChoice>) -> Result<Reply<Pending>, Trouble> {
     let LoginChoice { login, device } = &call.body;
-    let run = call.login(login.as_ref())?;
+    let attempt = call.login(login.as_ref())?;
     let choice = choice(device.as_ref());
-    Ok(pending(&call, &call.engine().challenge(&run, choice.as_ref(), &call.request_context()).await?))
+    Ok(pending(&call, &call.engine().challenge(&attempt, choice.as_ref(), &call.request_context()).await?))
 }
 
 /// A login under way, and a device that a code is to be sent to.
@@ -89,9 +89,9 @@ impl Members for LoginSend {}
 
 pub(super) async fn send(call: Call<LoginSend>) -> Result<Reply<Pending>, Trouble> {
     let LoginSend { login, device } = &call.body;
-    let run = call.login(login.as_ref())?;
+    let attempt = call.login(login.as_ref())?;
     let device = DeviceId::new(device.as_str());
-    Ok(pending(&call, &call.engine().send(&run, &device, &call.request_context()).await?))
+    Ok(pending(&call, &call.engine().send(&attempt, &device, &call.request_context()).await?))
 }
 
 /// A login under way, and an answer.
@@ -111,31 +111,31 @@ impl Members for LoginAnswer {}
 
 pub(super) async fn answer(call: Call<LoginAnswer>) -> Result<Reply<Opened>, Trouble> {
     let LoginAnswer { login, device, code } = &call.body;
-    let run = call.login(login.as_ref())?;
+    let attempt = call.login(login.as_ref())?;
     let device = DeviceId::new(device.as_str());
-    let (new_session, _) = call.engine().answer(&run, &device, code, &call.request_context()).await?;
+    let (new_session, _) = call.engine().answer(&attempt, &device, code, &call.request_context()).await?;
     Ok(call.granted(&new_session))
 }
 
 /// A login under way.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct LoginRun {
+pub(super) struct LoginAttempt {
     /// The run, if it is not in a cookie.
     login: Option<String>,
 }
 
-impl Members for LoginRun {}
+impl Members for LoginAttempt {}
 
-impl LoginRun {
+impl LoginAttempt {
     /// The run that the request brings, if it brings one.
     pub(super) fn of(call: &Call<Self>) -> Option<AttemptToken> {
         call.login(call.body.login.as_ref()).ok()
     }
 }
 
-pub(super) async fn cancel(call: Call<LoginRun>) -> Result<Reply<()>, Trouble> {
-    let run = LoginRun::of(&call).ok_or(Error::Refused(Refusal::AttemptExpired))?;
-    call.engine().sign_out(None, Some(&run), &call.request_context()).await?;
+pub(super) async fn cancel(call: Call<LoginAttempt>) -> Result<Reply<()>, Trouble> {
+    let attempt = LoginAttempt::of(&call).ok_or(Error::Refused(Refusal::AttemptExpired))?;
+    call.engine().sign_out(None, Some(&attempt), &call.request_context()).await?;
     Ok(match call.client {
         Client::Browser => Reply::from(()).giving(call.visitor.site().names.take(Name::Pending)),
         Client::Program => ().into(),

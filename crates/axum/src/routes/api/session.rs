@@ -3,7 +3,7 @@
 use super::{
     call::{CSRF_HEADER, Call, Client},
     document::{CsrfDocument, SessionDocument},
-    login::LoginRun,
+    login::LoginAttempt,
     reply::Reply,
 };
 use crate::{cookies::Name, csrf::Bound, trouble::Trouble};
@@ -20,10 +20,10 @@ pub(super) async fn csrf(call: Call) -> Result<Reply<CsrfDocument>, Trouble> {
     Ok(CsrfDocument { csrf, header: CSRF_HEADER.to_string() }.into())
 }
 
-pub(super) async fn sign_out(call: Call<LoginRun>) -> Result<Reply<()>, Trouble> {
+pub(super) async fn sign_out(call: Call<LoginAttempt>) -> Result<Reply<()>, Trouble> {
     let signed_in = call.signed_in().await?;
-    let run = LoginRun::of(&call);
-    call.engine().sign_out(Some(&signed_in), run.as_ref(), &call.request_context()).await?;
+    let attempt = LoginAttempt::of(&call);
+    call.engine().sign_out(Some(&signed_in), attempt.as_ref(), &call.request_context()).await?;
     let mut reply = Reply::from(());
     if call.client == Client::Browser {
         let (names, cookies) = (call.visitor.site().names, call.visitor.cookies());

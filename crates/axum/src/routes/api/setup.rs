@@ -32,14 +32,18 @@ pub(super) async fn begin(call: Call<SetupBegin>) -> Result<Reply<SetupDocument>
     let signed_in = call.signed_in().await?;
     let SetupBegin { method, name, to } = &call.body;
     let enrolment = Enrolment { kind: Kind::new(method.clone()), name: DeviceName::parse(name)?, to: to.clone() };
-    let run = call.engine().begin_enrolment(&signed_in, enrolment, &call.request_context()).await?;
-    shown(&call, &signed_in, &run).await
+    let attempt = call.engine().begin_enrolment(&signed_in, enrolment, &call.request_context()).await?;
+    shown(&call, &signed_in, &attempt).await
 }
 
-async fn shown<T>(call: &Call<T>, signed_in: &SignedIn, run: &AttemptToken) -> Result<Reply<SetupDocument>, Trouble> {
-    let view = call.engine().setup(signed_in, run).await?;
+async fn shown<T>(
+    call: &Call<T>,
+    signed_in: &SignedIn,
+    attempt: &AttemptToken,
+) -> Result<Reply<SetupDocument>, Trouble> {
+    let view = call.engine().setup(signed_in, attempt).await?;
     let document = SetupDocument {
-        setup: run.expose().to_owned(),
+        setup: attempt.expose().to_owned(),
         expires_at: view.until.as_seconds(),
         device: (&view.device).into(),
         key: view.key.as_ref().map(|key| key.text.expose().to_owned()),
@@ -70,9 +74,9 @@ pub(super) async fn show(call: Call<SetupRun>) -> Result<Reply<SetupDocument>, T
 
 pub(super) async fn send(call: Call<SetupRun>) -> Result<Reply<SetupDocument>, Trouble> {
     let signed_in = call.signed_in().await?;
-    let run = call.body.run();
-    call.engine().send_enrolment(&signed_in, &run, &call.request_context()).await?;
-    shown(&call, &signed_in, &run).await
+    let attempt = call.body.run();
+    call.engine().send_enrolment(&signed_in, &attempt, &call.request_context()).await?;
+    shown(&call, &signed_in, &attempt).await
 }
 
 /// A setup under way, and the proof of its device.
@@ -90,11 +94,11 @@ impl Members for SetupProof {}
 
 pub(super) async fn confirm(call: Call<SetupProof>) -> Result<Reply<Opened>, Trouble> {
     let SetupProof { setup, code } = &call.body;
-    let (run, request_context) = (AttemptToken::new(setup.as_str()), call.request_context());
+    let (attempt, request_context) = (AttemptToken::new(setup.as_str()), call.request_context());
     let new_session = match call.acting().await? {
-        Acting::Now(signed_in) => call.engine().confirm_enrolment(&signed_in, &run, code, &request_context).await?,
+        Acting::Now(signed_in) => call.engine().confirm_enrolment(&signed_in, &attempt, code, &request_context).await?,
         Acting::Replaced(old) => {
-            let repeated = ReplacingCall::ConfirmEnrolment { attempt: &run, answer: code };
+            let repeated = ReplacingCall::ConfirmEnrolment { attempt: &attempt, answer: code };
             call.engine().repeat(&old, repeated, &request_context).await?
         }
     };

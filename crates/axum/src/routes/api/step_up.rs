@@ -49,8 +49,8 @@ impl Members for StepUpChoice {}
 
 pub(super) async fn challenge(call: Call<StepUpChoice>) -> Result<Reply<Pending>, Trouble> {
     let signed_in = call.signed_in().await?;
-    let (run, choice) = (AttemptToken::new(call.body.step_up.as_str()), choice(call.body.device.as_ref()));
-    let asked = call.engine().step_up_challenge(&signed_in, &run, choice.as_ref()).await?;
+    let (attempt, choice) = (AttemptToken::new(call.body.step_up.as_str()), choice(call.body.device.as_ref()));
+    let asked = call.engine().step_up_challenge(&signed_in, &attempt, choice.as_ref()).await?;
     Ok(pending(&call, &asked))
 }
 
@@ -67,8 +67,8 @@ impl Members for StepUpSend {}
 
 pub(super) async fn send(call: Call<StepUpSend>) -> Result<Reply<Pending>, Trouble> {
     let signed_in = call.signed_in().await?;
-    let (run, device) = (AttemptToken::new(call.body.step_up.as_str()), DeviceId::new(call.body.device.as_str()));
-    let asked = call.engine().send_step_up(&signed_in, &run, &device, &call.request_context()).await?;
+    let (attempt, device) = (AttemptToken::new(call.body.step_up.as_str()), DeviceId::new(call.body.device.as_str()));
+    let asked = call.engine().send_step_up(&signed_in, &attempt, &device, &call.request_context()).await?;
     Ok(pending(&call, &asked))
 }
 
@@ -89,12 +89,12 @@ impl Members for StepUpAnswer {}
 
 pub(super) async fn answer(call: Call<StepUpAnswer>) -> Result<Reply<Opened>, Trouble> {
     let StepUpAnswer { step_up, device, code } = &call.body;
-    let (run, device, request_context) =
+    let (attempt, device, request_context) =
         (AttemptToken::new(step_up.as_str()), DeviceId::new(device.as_str()), call.request_context());
     let new_session = match call.acting().await? {
-        Acting::Now(signed_in) => call.engine().step_up(&signed_in, &run, &device, code, &request_context).await?,
+        Acting::Now(signed_in) => call.engine().step_up(&signed_in, &attempt, &device, code, &request_context).await?,
         Acting::Replaced(old) => {
-            let repeated = ReplacingCall::StepUp { attempt: &run, device: &device, answer: code };
+            let repeated = ReplacingCall::StepUp { attempt: &attempt, device: &device, answer: code };
             call.engine().repeat(&old, repeated, &request_context).await?
         }
     };

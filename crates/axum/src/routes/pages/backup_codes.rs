@@ -40,15 +40,15 @@ async fn offer(
         Err(fault) => return visitor.fault(&fault),
     };
     // Whoever has yet to prove a device may see the number, and is led to prove it when they want more.
-    let run = match visitor.engine().begin(signed_in, Purpose::BackupCodes).await {
-        Ok(run) => Some(run),
+    let attempt = match visitor.engine().begin(signed_in, Purpose::BackupCodes).await {
+        Ok(attempt) => Some(attempt),
         Err(Error::Refused(Refusal::VerificationNeeded)) => None,
         Err(error) => return visitor.stopped(error, &here).await,
     };
     let context = context! {
         left,
         devices,
-        run => run.as_ref().map(AttemptToken::expose),
+        attempt => attempt.as_ref().map(AttemptToken::expose),
         verify => on(&visitor.site().paths.verify, Some(&here)).as_str(),
         next => next.map(LocalPath::as_str),
         form => visitor.tag(Bound::Session),
@@ -78,7 +78,7 @@ pub(super) async fn used(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
 
 #[derive(Deserialize)]
 pub(super) struct Make {
-    run: String,
+    attempt: String,
     #[serde(default)]
     next: String,
 }
@@ -90,10 +90,10 @@ impl Posted for Make {
 pub(super) async fn make(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Make>) -> Response {
     let next = visitor.site().next(&fields.next);
     let here = on(&visitor.site().paths.backup_codes, next.as_ref());
-    let run = AttemptToken::new(fields.run);
+    let attempt = AttemptToken::new(fields.attempt);
     let name = visitor.site().templates().texts().say("device-name-backup-codes", &FluentArgs::new());
     let made = match DeviceName::parse(&name) {
-        Ok(name) => visitor.engine().make_backup_codes(&signed_in, &run, name, &visitor.request_context()).await,
+        Ok(name) => visitor.engine().make_backup_codes(&signed_in, &attempt, name, &visitor.request_context()).await,
         Err(refusal) => Err(refusal.into()),
     };
     match made {

@@ -31,11 +31,11 @@ async fn ask(visitor: &Visitor, signed_in: &engine::SignedIn, id: &DeviceId, pro
     };
     let Some(known) = known else { return Message::NotFound.show(visitor).await };
     match visitor.engine().begin(signed_in, Purpose::RemoveDevice).await {
-        Ok(run) => {
+        Ok(attempt) => {
             let context = context! {
                 device => device(&known),
                 action => removal(visitor, id).as_str(),
-                run => run.expose(),
+                attempt => attempt.expose(),
                 form => visitor.tag(Bound::Session),
             };
             Page::new("remove.html", context).problem(problem).show(visitor).await
@@ -57,7 +57,7 @@ fn at(visitor: &Visitor, id: &DeviceId, action: &str) -> LocalPath {
 
 #[derive(Deserialize)]
 pub(super) struct Remove {
-    run: String,
+    attempt: String,
 }
 
 impl Posted for Remove {
@@ -69,8 +69,8 @@ pub(super) async fn remove(
     Part(id): Part,
     Form { visitor, fields }: Form<Remove>,
 ) -> Response {
-    let (id, run) = (DeviceId::new(id), AttemptToken::new(fields.run));
-    match visitor.engine().remove_device(&signed_in, &run, &id, &visitor.request_context()).await {
+    let (id, attempt) = (DeviceId::new(id), AttemptToken::new(fields.attempt));
+    match visitor.engine().remove_device(&signed_in, &attempt, &id, &visitor.request_context()).await {
         Ok(()) => because(&visitor.site().paths.account, Why::Removed, None).into_response(),
         Err(error) => match told(error) {
             Ok(problem) => ask(&visitor, &signed_in, &id, Some(problem)).await,

@@ -22,8 +22,8 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
 
 async fn ask(visitor: &Visitor, signed_in: &engine::SignedIn, problem: Option<Problem>) -> Response {
     match visitor.engine().begin(signed_in, Purpose::Disable).await {
-        Ok(run) => {
-            let context = context! { run => run.expose(), form => visitor.tag(Bound::Session) };
+        Ok(attempt) => {
+            let context = context! { attempt => attempt.expose(), form => visitor.tag(Bound::Session) };
             Page::new("disable.html", context).problem(problem).show(visitor).await
         }
         Err(error) => visitor.stopped(error, &visitor.site().paths.disable).await,
@@ -32,7 +32,7 @@ async fn ask(visitor: &Visitor, signed_in: &engine::SignedIn, problem: Option<Pr
 
 #[derive(Deserialize)]
 pub(super) struct Disable {
-    run: String,
+    attempt: String,
     #[serde(default)]
     sure: String,
 }
@@ -46,7 +46,7 @@ pub(super) async fn disable(acting: Acting, Form { visitor, fields }: Form<Disab
         Acting::Now(signed_in) => signed_in,
         Acting::Replaced(old) => {
             let there = because(&visitor.site().paths.account, Why::Disabled, None);
-            let attempt = AttemptToken::new(fields.run);
+            let attempt = AttemptToken::new(fields.attempt);
             return visitor.repeated(&old, ReplacingCall::Disable { attempt: Some(&attempt) }, there).await;
         }
     };
@@ -54,7 +54,7 @@ pub(super) async fn disable(acting: Acting, Form { visitor, fields }: Form<Disab
         return ask(&visitor, &signed_in, Some(Problem::NotSure)).await;
     }
     let paths = &visitor.site().paths;
-    match visitor.engine().disable(&signed_in, &AttemptToken::new(fields.run), &visitor.request_context()).await {
+    match visitor.engine().disable(&signed_in, &AttemptToken::new(fields.attempt), &visitor.request_context()).await {
         Ok(new_session) => visitor.granted(&new_session, because(&paths.account, Why::Disabled, None)),
         Err(error) => match told(error) {
             Ok(problem) => ask(&visitor, &signed_in, Some(problem)).await,

@@ -36,8 +36,8 @@ async fn serve(
     kind: HeaderValue,
     draw: impl Fn(&QrCode) -> Result<Vec<u8>, Fault>,
 ) -> Response {
-    let Some(run) = &visitor.cookies().setup else { return Message::NotFound.show(visitor).await };
-    let uri = match visitor.engine().setup(signed_in, run).await {
+    let Some(attempt) = &visitor.cookies().setup else { return Message::NotFound.show(visitor).await };
+    let uri = match visitor.engine().setup(signed_in, attempt).await {
         Ok(SetupView { key: Some(key), .. }) => key.uri,
         Ok(_) | Err(Error::Refused(_)) => return Message::NotFound.show(visitor).await,
         Err(Error::Faulted(fault)) => return visitor.fault(&fault),

@@ -153,12 +153,12 @@ pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields 
         Err(refusal) => Err(refusal.into()),
     };
     match begun {
-        Ok(run) => {
+        Ok(attempt) => {
             if let Err(fault) = abandon(&visitor, &signed_in).await {
                 return visitor.fault(&fault);
             }
             let until = engine.now().after(engine.config().login_timeout);
-            visitor.running(Name::Setup, run.expose(), until, on(&paths.confirm, next.as_ref()))
+            visitor.running(Name::Setup, attempt.expose(), until, on(&paths.confirm, next.as_ref()))
         }
         Err(error) => match told(error) {
             Ok(problem) => {
@@ -199,8 +199,8 @@ struct Shown<'a> {
 async fn reveal(visitor: &Visitor, signed_in: &engine::SignedIn, shown: Shown<'_>, said: Said) -> Response {
     let Shown { name, next } = shown;
     let setup = &visitor.site().paths.setup;
-    let Some(run) = &visitor.cookies().setup else { return on(setup, next).into_response() };
-    match visitor.engine().setup(signed_in, run).await {
+    let Some(attempt) = &visitor.cookies().setup else { return on(setup, next).into_response() };
+    match visitor.engine().setup(signed_in, attempt).await {
         Ok(view) => {
             let change = [("method", Some(view.device.kind.as_str())), ("next", next.map(LocalPath::as_str))];
             let change = setup.with(&change);
@@ -242,22 +242,22 @@ impl Posted for Proof {
 pub(super) async fn confirm(acting: Acting, Form { visitor, fields }: Form<Proof>) -> Response {
     let next = visitor.site().next(&fields.next);
     let paths = &visitor.site().paths;
-    let Some(run) = &visitor.cookies().setup else { return on(&paths.setup, next.as_ref()).into_response() };
+    let Some(attempt) = &visitor.cookies().setup else { return on(&paths.setup, next.as_ref()).into_response() };
     let signed_in = match acting {
         Acting::Now(signed_in) => signed_in,
         Acting::Replaced(old) => {
-            let call = ReplacingCall::ConfirmEnrolment { attempt: run, answer: &fields.code };
+            let call = ReplacingCall::ConfirmEnrolment { attempt: attempt, answer: &fields.code };
             return visitor.repeated(&old, call, on(&paths.complete, next.as_ref())).await;
         }
     };
     let shown = Shown { name: fields.name.as_deref(), next: next.as_ref() };
-    if let Err(error) = give_name(&visitor, &signed_in, run, shown.name).await {
+    if let Err(error) = give_name(&visitor, &signed_in, attempt, shown.name).await {
         return match error {
             Error::Faulted(fault) => visitor.fault(&fault),
             Error::Refused(refusal) => reveal(&visitor, &signed_in, shown, Problem::from(refusal).into()).await,
         };
     }
-    match visitor.engine().confirm_enrolment(&signed_in, run, &fields.code, &visitor.request_context()).await {
+    match visitor.engine().confirm_enrolment(&signed_in, attempt, &fields.code, &visitor.request_context()).await {
         Ok(new_session) => visitor.granted(&new_session, on(&paths.complete, next.as_ref())),
         Err(error) => match told(error) {
             Ok(problem) => reveal(&visitor, &signed_in, shown, problem.into()).await,
@@ -271,11 +271,11 @@ pub(super) async fn confirm(acting: Acting, Form { visitor, fields }: Form<Proof
 async fn give_name(
     visitor: &Visitor,
     signed_in: &engine::SignedIn,
-    run: &AttemptToken,
+    attempt: &AttemptToken,
     name: Option<&str>,
 ) -> Result<(), Error> {
     let Some(name) = name else { return Ok(()) };
-    match visitor.engine().name_enrolment(signed_in, run, &DeviceName::parse(name)?).await {
+    match visitor.engine().name_enrolment(signed_in, attempt, &DeviceName::parse(name)?).await {
         Ok(()) | Err(Error::Refused(_)) => Ok(()),
         Err(fault) => Err(fault),
     }
@@ -295,8 +295,8 @@ impl Posted for Send {
 pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Send>) -> Response {
     let next = visitor.site().next(&fields.next);
     let paths = &visitor.site().paths;
-    let Some(run) = &visitor.cookies().setup else { return on(&paths.setup, next.as_ref()).into_response() };
-    match visitor.engine().send_enrolment(&signed_in, run, &visitor.request_context()).await {
+    let Some(attempt) = &visitor.cookies().setup else { return on(&paths.setup, next.as_ref()).into_response() };
+    match visitor.engine().send_enrolment(&signed_in, attempt, &visitor.request_context()).await {
         Ok(()) => on(&paths.confirm, next.as_ref()).into_response(),
         Err(error) => match told(error) {
             Ok(problem) => {
@@ -337,7 +337,7 @@ pub(super) async fn cancel(SignedIn(signed_in): SignedIn, Form { visitor, .. }: 
 
 async fn abandon(visitor: &Visitor, signed_in: &engine::SignedIn) -> Result<(), engine::Fault> {
     match &visitor.cookies().setup {
-        Some(run) => visitor.engine().abandon_enrolment(signed_in, run).await,
+        Some(attempt) => visitor.engine().abandon_enrolment(signed_in, attempt).await,
         None => Ok(()),
     }
 }
@@ -358,17 +358,17 @@ pub(super) async fn complete(visitor: Visitor, SignedIn(signed_in): SignedIn) ->
     let there = next.as_ref().unwrap_or(&visitor.site().home);
     // Without a code left, backup codes are a part of the setup: the form that makes them is on this page. A session that may
     // make none, because its device counts too little, is led to where it can.
-    let run = match left {
+    let attempt = match left {
         Some(1..) => None,
         Some(0) | None => match visitor.engine().begin(&signed_in, Purpose::BackupCodes).await {
-            Ok(run) => Some(run),
+            Ok(attempt) => Some(attempt),
             Err(Error::Refused(_)) => None,
             Err(Error::Faulted(fault)) => return visitor.fault(&fault),
         },
     };
     let context = context! {
         left,
-        run => run.as_ref().map(AttemptToken::expose),
+        attempt => attempt.as_ref().map(AttemptToken::expose),
         there => there.as_str(),
         backup_codes => on(&visitor.site().paths.backup_codes, Some(there)).as_str(),
         form => visitor.tag(Bound::Session),

@@ -61,7 +61,7 @@ async fn ask(visitor: &Visitor, challenge: LoginChallenge, target: &Target, said
     let context = context! {
         device => prompt(&PromptView { answer: said.beside(view.device.answer), ..view.device }),
         others => view.others.iter().map(prompt).collect::<Vec<_>>(),
-        run => token.expose(),
+        attempt => token.expose(),
         next => target.next.as_ref().map(LocalPath::as_str),
         level => target.level.map(Level::as_str),
         form => visitor.tag(Bound::Session),
@@ -73,14 +73,14 @@ async fn ask(visitor: &Visitor, challenge: LoginChallenge, target: &Target, said
 async fn ask_again(
     visitor: &Visitor,
     signed_in: &engine::SignedIn,
-    Asking { run, device, target }: Asking<'_>,
+    Asking { attempt, device, target }: Asking<'_>,
     error: Error,
 ) -> Response {
     let problem = match told(error) {
         Ok(problem) => problem,
         Err(error) => return ended(visitor, error, target).await,
     };
-    match visitor.engine().step_up_challenge(signed_in, run, Some(device)).await {
+    match visitor.engine().step_up_challenge(signed_in, attempt, Some(device)).await {
         Ok(challenge) => ask(visitor, challenge, target, problem.into()).await,
         Err(error) => ended(visitor, error, target).await,
     }
@@ -89,7 +89,7 @@ async fn ask_again(
 /// What was asked before.
 #[derive(Clone, Copy)]
 struct Asking<'a> {
-    run: &'a AttemptToken,
+    attempt: &'a AttemptToken,
     device: &'a DeviceId,
     target: &'a Target,
 }
@@ -108,7 +108,7 @@ async fn ended(visitor: &Visitor, error: Error, target: &Target) -> Response {
 
 #[derive(Deserialize)]
 pub(super) struct Answer {
-    run: String,
+    attempt: String,
     device: String,
     #[serde(deserialize_with = "secret")]
     code: Secret,
@@ -126,21 +126,21 @@ impl Posted for Answer {
 
 pub(super) async fn answer(acting: Acting, Form { visitor, fields }: Form<Answer>) -> Response {
     let target = Target::of(&visitor, &fields.next, &fields.level);
-    let (run, device) = (AttemptToken::new(fields.run), DeviceId::new(fields.device));
+    let (attempt, device) = (AttemptToken::new(fields.attempt), DeviceId::new(fields.device));
     let signed_in = match acting {
         Acting::Now(signed_in) => signed_in,
         Acting::Replaced(old) => {
             let there = target.next.unwrap_or_else(|| visitor.site().paths.account.clone());
-            let call = ReplacingCall::StepUp { attempt: &run, device: &device, answer: &fields.code };
+            let call = ReplacingCall::StepUp { attempt: &attempt, device: &device, answer: &fields.code };
             return visitor.repeated(&old, call, there).await;
         }
     };
-    match visitor.engine().step_up(&signed_in, &run, &device, &fields.code, &visitor.request_context()).await {
+    match visitor.engine().step_up(&signed_in, &attempt, &device, &fields.code, &visitor.request_context()).await {
         Ok(new_session) => {
             visitor.renewed(&new_session, target.next.unwrap_or_else(|| visitor.site().paths.account.clone()))
         }
         Err(error) => {
-            let asking = Asking { run: &run, device: &device, target: &target };
+            let asking = Asking { attempt: &attempt, device: &device, target: &target };
             ask_again(&visitor, &signed_in, asking, error).await
         }
     }
@@ -148,7 +148,7 @@ pub(super) async fn answer(acting: Acting, Form { visitor, fields }: Form<Answer
 
 #[derive(Deserialize)]
 pub(super) struct Send {
-    run: String,
+    attempt: String,
     device: String,
     #[serde(default)]
     next: String,
@@ -163,11 +163,11 @@ impl Posted for Send {
 /// Sends a code to a device, and asks for it in the same run, whose token is on no other page.
 pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Send>) -> Response {
     let target = Target::of(&visitor, &fields.next, &fields.level);
-    let (run, device) = (AttemptToken::new(fields.run), DeviceId::new(fields.device));
-    match visitor.engine().send_step_up(&signed_in, &run, &device, &visitor.request_context()).await {
+    let (attempt, device) = (AttemptToken::new(fields.attempt), DeviceId::new(fields.device));
+    match visitor.engine().send_step_up(&signed_in, &attempt, &device, &visitor.request_context()).await {
         Ok(challenge) => ask(&visitor, challenge, &target, Said::default()).await,
         Err(error) => {
-            let asking = Asking { run: &run, device: &device, target: &target };
+            let asking = Asking { attempt: &attempt, device: &device, target: &target };
             ask_again(&visitor, &signed_in, asking, error).await
         }
     }

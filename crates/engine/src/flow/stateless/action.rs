@@ -126,7 +126,7 @@ impl Engine {
             return Err(Refusal::VerificationNeeded.into());
         }
         let running = self.running(device, scope).await?;
-        let attempt = self.run(user, scope, running, now);
+        let attempt = self.new_attempt(user, scope, running, now);
         let Some(answer) = submitted.answer() else {
             let sent = if device.kind.is_delivered() {
                 self.send_at_step_up(user, &attempt, &device.id, context).await

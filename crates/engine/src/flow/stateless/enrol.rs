@@ -24,7 +24,7 @@ impl Engine {
         context: &RequestContext,
     ) -> Result<(), Error> {
         let scope = Scope { purpose: Purpose::Enrol, session: Some(&signed_in.session().key) };
-        let attempt = self.run(signed_in.user(), scope, None, self.now());
+        let attempt = self.new_attempt(signed_in.user(), scope, None, self.now());
         self.begin_setup(signed_in, attempt, enrolment, context).await.map(drop)
     }
 
@@ -48,8 +48,9 @@ impl Engine {
         let (user, own) = (signed_in.user(), signed_in.session());
         let scope = Scope { purpose: Purpose::Enrol, session: Some(&own.key) };
         let factors = self.open_factors(&user.id).await?;
-        let (device, run) = self.enrolling(signed_in, &factors, kind).await?.ok_or(Refusal::NoCodeSent)?;
-        let attempt = Attempt { device: Some(device.id.clone()), ..self.run(user, scope, Some(run), self.now()) };
+        let (device, attempt) = self.enrolling(signed_in, &factors, kind).await?.ok_or(Refusal::NoCodeSent)?;
+        let attempt =
+            Attempt { device: Some(device.id.clone()), ..self.new_attempt(user, scope, Some(attempt), self.now()) };
         self.verify(Submission {
             user,
             attempt: &attempt,
@@ -96,8 +97,8 @@ impl Engine {
         let scope = Scope { purpose: Purpose::Enrol, session: Some(&signed_in.session().key) };
         let is_it = |device: &&Device| device.status == Status::Enrolling && device.kind == *kind;
         for device in factors.devices.iter().rev().filter(is_it) {
-            if let Some(run) = self.running(device, scope).await? {
-                return Ok(Some((device, run)));
+            if let Some(attempt) = self.running(device, scope).await? {
+                return Ok(Some((device, attempt)));
             }
         }
         Ok(None)
