@@ -347,16 +347,16 @@ impl Service<Request<String>> for Watched {
 }
 
 /// Does the same with all that was prepared at once, as close together as threads can be.
-pub fn at_once<P: Send, T: Send>(prepared: Vec<P>, deed: impl Fn(P) -> T + Sync) -> Vec<T> {
+pub fn at_once<P: Send, T: Send>(prepared: Vec<P>, action: impl Fn(P) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(prepared.len());
     thread::scope(|scope| {
         let threads: Vec<_> = prepared
             .into_iter()
             .map(|one| {
-                let (barrier, deed) = (&barrier, &deed);
+                let (barrier, action) = (&barrier, &action);
                 scope.spawn(move || {
                     barrier.wait();
-                    deed(one)
+                    action(one)
                 })
             })
             .collect();

@@ -2,7 +2,7 @@
 //!
 //! Some rules are about a user's set of devices rather than about one device. Whoever changes the set, and whoever rests
 //! a decision on it ("this user has no second factor"), names the `factors` version in the same commit, so two such
-//! deeds cannot both come true.
+//! actions cannot both come true.
 
 use crate::{DeviceId, Timestamp, UserId};
 

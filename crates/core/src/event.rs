@@ -1,7 +1,7 @@
 //! What is written down about a user, for the user and for the operator.
 //!
-//! An event holds no secret: no code, no token, no part of one. It is committed together with the deed it tells of, so
-//! there is no deed without its event and no event without its deed.
+//! An event holds no secret: no code, no token, no part of one. It is committed together with the action it tells of, so
+//! there is no action without its event and no event without its action.
 
 use std::net::IpAddr;
 

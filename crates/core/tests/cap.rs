@@ -31,13 +31,13 @@ const CODES: usize = 2;
 
 /// What a stranger does next.
 #[derive(Clone, Copy, Debug)]
-enum Deed {
+enum Action {
     Answer(usize),
     /// The service says that the answer for the key which it was first asked about is wrong.
     Reply,
 }
 
-const DEEDS: [Deed; 4] = [Deed::Answer(APP), Deed::Answer(KEY), Deed::Answer(CODES), Deed::Reply];
+const ACTIONS: [Action; 4] = [Action::Answer(APP), Action::Answer(KEY), Action::Answer(CODES), Action::Reply];
 
 /// The devices of one user, and what the service has not said yet.
 #[derive(Clone)]
@@ -60,9 +60,9 @@ impl Play {
     }
 
     /// Does it; what came of it, if anything did.
-    fn does(&mut self, deed: Deed, standing: Standing) -> Option<Refusal> {
-        let place = if let Deed::Answer(place) = deed { place } else { KEY };
-        let reply = if let Deed::Answer(_) = deed { None } else { Some(self.open.pop()?) };
+    fn does(&mut self, action: Action, standing: Standing) -> Option<Refusal> {
+        let place = if let Action::Answer(place) = action { place } else { KEY };
+        let reply = if let Action::Answer(_) = action { None } else { Some(self.open.pop()?) };
         let throttle = ThrottleRule { factor: Duration::ZERO, ceiling: Duration::ZERO, cap: NonZeroU32::new(CAP) };
         let (device, attempt) = (self.factors.devices[place].clone(), AttemptId::new("attempt-of-the-stranger"));
         let (account, methods) = (self.factors.account.clone(), Methods::default());
@@ -85,7 +85,7 @@ impl Play {
             Some(question) => judge_response(case, &question, &ValidationResponse::Wrong, NOW),
             None => judge(case, &wrong_answer(place).into(), NOW),
         };
-        let is_answer = matches!(deed, Deed::Answer(_));
+        let is_answer = matches!(action, Action::Answer(_));
         self.looked_at[place] += u32::from(is_answer && !ruling.batch().is_empty());
         self.write(ruling, place)
     }
@@ -146,11 +146,11 @@ fn stored(batch: &Batch) -> Batch<Sealed> {
 #[test]
 fn in_no_order_does_a_stranger_take_a_second_device_or_look_beyond_the_cap() {
     const STEPS: u32 = 7;
-    for number in 0..DEEDS.len().pow(STEPS) {
-        let script: Vec<_> = (0..STEPS).map(|step| DEEDS[number / DEEDS.len().pow(step) % DEEDS.len()]).collect();
+    for number in 0..ACTIONS.len().pow(STEPS) {
+        let script: Vec<_> = (0..STEPS).map(|step| ACTIONS[number / ACTIONS.len().pow(step) % ACTIONS.len()]).collect();
         let mut play = Play::new();
-        for deed in &script {
-            play.does(*deed, Unrecognized);
+        for action in &script {
+            play.does(*action, Unrecognized);
         }
         assert!(play.disabled().len() <= 1 && play.disabled() != [&Kind::BACKUP_CODES], "{script:?}");
         assert!(play.looked_at[APP] <= CAP, "{script:?}");
@@ -161,19 +161,19 @@ fn in_no_order_does_a_stranger_take_a_second_device_or_look_beyond_the_cap() {
 #[test]
 fn a_question_about_the_last_failure_keeps_strangers_from_the_next_device() {
     let mut play = Play::new();
-    assert_eq!(play.does(Deed::Answer(APP), Unrecognized), Some(Refusal::CodeWrong));
+    assert_eq!(play.does(Action::Answer(APP), Unrecognized), Some(Refusal::CodeWrong));
     for _ in 0..2 {
-        assert_eq!(play.does(Deed::Answer(KEY), Unrecognized), None, "the service is asked");
+        assert_eq!(play.does(Action::Answer(KEY), Unrecognized), None, "the service is asked");
     }
     assert_eq!(play.factors.account.factors, 1, "whoever judges another device at this moment has to judge again");
-    assert_eq!(play.does(Deed::Answer(APP), Unrecognized), Some(Refusal::UnrecognizedBrowser));
+    assert_eq!(play.does(Action::Answer(APP), Unrecognized), Some(Refusal::UnrecognizedBrowser));
     for refused in [Refusal::DeviceDisabled, Refusal::AttemptExpired] {
-        assert_eq!(play.does(Deed::Reply, Unrecognized), Some(refused));
+        assert_eq!(play.does(Action::Reply, Unrecognized), Some(refused));
     }
-    assert_eq!(play.does(Deed::Answer(APP), Unrecognized), Some(Refusal::UnrecognizedBrowser));
-    assert_eq!(play.does(Deed::Answer(APP), Recognized), Some(Refusal::DeviceDisabled), "the owner may do so");
+    assert_eq!(play.does(Action::Answer(APP), Unrecognized), Some(Refusal::UnrecognizedBrowser));
+    assert_eq!(play.does(Action::Answer(APP), Recognized), Some(Refusal::DeviceDisabled), "the owner may do so");
     assert_eq!(
-        play.does(Deed::Answer(CODES), Unrecognized),
+        play.does(Action::Answer(CODES), Unrecognized),
         Some(Refusal::CodeWrong),
         "and backup codes are looked at"
     );

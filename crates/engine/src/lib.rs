@@ -1,4 +1,4 @@
-//! The deed: what the rules of `countersign-core` decide, done against the world.
+//! The action: what the rules of `countersign-core` decide, done against the world.
 //!
 //! The world is reached through ports only: a store, the host's users, a clock, chance, an observer. Every answer of every
 //! entrance takes the one path in `verify.rs`; every flow runs through a file below `flow.rs`. What fails on our side is

@@ -308,7 +308,7 @@ impl Engine {
     }
 }
 
-/// What a deed rests on, and dies with.
+/// What a action rests on, and dies with.
 #[derive(Clone, Copy)]
 pub(crate) enum Precondition<'a> {
     /// Nothing: staff do it.
@@ -317,9 +317,9 @@ pub(crate) enum Precondition<'a> {
     Session(&'a Session),
     /// A session, and the credentials that its user had when they were read.
     Credentials(&'a Session),
-    /// A session, and another that was opened for this deed and no longer than it.
+    /// A session, and another that was opened for this action and no longer than it.
     Proof { own: &'a Session, passing: &'a Session },
-    /// A run, which ends with the deed, and its session.
+    /// A run, which ends with the action, and its session.
     Attempt(&'a Attempt, &'a Session),
 }
 

@@ -86,7 +86,7 @@ async fn the_code_of_a_setup_is_good_after_a_step_up() {
     world.engine.confirm_enrolment(own.signed_in(), &attempt, &code, &request_context()).await.unwrap();
 }
 
-/// Other proofs and deeds that replace a session take its setups along, too.
+/// Other proofs and actions that replace a session take its setups along, too.
 #[tokio::test]
 async fn a_setup_survives_another_setup_and_new_backup_codes() {
     let world = World::new();

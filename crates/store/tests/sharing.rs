@@ -237,7 +237,7 @@ async fn after_a_torture_the_file_is_sound() {
         assert_eq!(u64::try_from(events(&handles[1], user.as_str()).await).unwrap(), factors);
         written += usize::try_from(factors).unwrap();
     }
-    assert_eq!(written, done, "every deed that was answered, and no other");
+    assert_eq!(written, done, "every action that was answered, and no other");
     assert_eq!(handles[0].integrity_check().unwrap(), Vec::<String>::new());
     drop(handles);
     assert_eq!(Arc::new(opened(&path)).integrity_check().unwrap(), Vec::<String>::new());

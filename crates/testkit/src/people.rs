@@ -51,8 +51,8 @@ impl TestUsers {
     }
 
     /// Does something to a user, as a host application would behind Countersign's back.
-    pub fn change(&self, id: &UserId, deed: impl FnOnce(&mut User)) {
-        deed(&mut self.table().entry(id).expect("the user is here").user);
+    pub fn change(&self, id: &UserId, action: impl FnOnce(&mut User)) {
+        action(&mut self.table().entry(id).expect("the user is here").user);
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -2,11 +2,11 @@
 //!
 //! Each call of the port fails in turn, before and after it took effect; and on both databases each kind of write to each
 //! table fails in turn, before and after the row was changed, and on PostgreSQL when all of it is committed. Whatever fails:
-//! the answer is a fault and never a session, what was written is all of the deed or nothing of it, and afterwards the
+//! the answer is a fault and never a session, what was written is all of the action or nothing of it, and afterwards the
 //! person gets on.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a trial fails by panicking")]
 
-mod deed;
+mod action;
 
 use std::{fmt::Write as _, path::Path, sync::Arc};
 
@@ -16,7 +16,7 @@ use countersign_testkit::{Failing, Fails, Page, Person, World};
 use http::StatusCode;
 use trials::Fresh;
 
-use crate::deed::{DEEDS, Deed, LOOKS, NEW_PASSWORD, Ready};
+use crate::action::{ACTIONS, Action, LOOKS, NEW_PASSWORD, Ready};
 
 /// Everything that a store shows of a person, as text that can be compared. Budgets are not in it: a guess stays charged
 /// whatever fails after it.
@@ -43,28 +43,28 @@ fn gives_a_session(page: &Page) -> bool {
 }
 
 /// A world of its own, alike every time, in which calls can fail.
-async fn ready(deed: Deed) -> (Arc<dyn Store>, Arc<Hooked<Failing>>, Ready) {
+async fn ready(action: Action) -> (Arc<dyn Store>, Arc<Hooked<Failing>>, Ready) {
     let rows: Arc<dyn Store> = Arc::new(MemoryStore::default());
     let failing = Failing::before(rows.clone());
-    let ready = deed.ready(&World::on(failing.clone()), "ada").await;
+    let ready = action.ready(&World::on(failing.clone()), "ada").await;
     (rows, failing, ready)
 }
 
 #[tokio::test]
 async fn whichever_call_fails_the_answer_is_a_fault_and_nothing_is_half_done() {
-    for deed in DEEDS.into_iter().chain(LOOKS) {
-        let (rows, failing, clean) = ready(deed).await;
+    for action in ACTIONS.into_iter().chain(LOOKS) {
+        let (rows, failing, clean) = ready(action).await;
         let before = picture(&*rows, &clean.person).await;
         failing.hook().arm(None);
         let done = clean.act().await;
         let calls = failing.hook().calls();
         let after = picture(&*rows, &clean.person).await;
-        let works = done.status.is_success() || done.status.is_redirection() || deed.is_a_guess();
-        assert!(works && calls > 0, "{deed:?} does not work: {} {}", done.status, done.body);
+        let works = done.status.is_success() || done.status.is_redirection() || action.is_a_guess();
+        assert!(works && calls > 0, "{action:?} does not work: {} {}", done.status, done.body);
         for (number, fails) in (0..calls).flat_map(|number| [Fails::Before, Fails::After].map(|fails| (number, fails)))
         {
-            let what = format!("{deed:?}, call {number} of {calls} failing {fails:?}");
-            let (rows, failing, ready) = ready(deed).await;
+            let what = format!("{action:?}, call {number} of {calls} failing {fails:?}");
+            let (rows, failing, ready) = ready(action).await;
             assert_eq!(picture(&*rows, &ready.person).await, before, "{what}: worlds are not alike");
             failing.hook().arm(Some((number, fails)));
             let page = ready.act().await;
@@ -72,9 +72,9 @@ async fn whichever_call_fails_the_answer_is_a_fault_and_nothing_is_half_done() {
             let left = picture(&*rows, &ready.person).await;
             // A host writes the password after the commit that ends the sessions, and the event comes last.
             let before_the_host =
-                deed == Deed::ChangePassword && left.rows == after.rows && left.events == before.events;
+                action == Action::ChangePassword && left.rows == after.rows && left.events == before.events;
             assert!(left == before || left == after || before_the_host, "{what}: half of it was done");
-            if deed == Deed::ChangePassword && page.status == done.status {
+            if action == Action::ChangePassword && page.status == done.status {
                 // The calls whose failure the user is not told: the charge given back, and the event.
                 assert!(left.rows == after.rows, "{what}: not everything was done");
                 assert!(ready.has_password(NEW_PASSWORD).await, "{what}: the new password does not count");
@@ -122,7 +122,7 @@ trait Breakable {
     fn mend(&self, table: &str);
 }
 
-/// What a deed must leave as it was when it fails. `budget` is not in it: a guess stays charged whatever fails after it.
+/// What a action must leave as it was when it fails. `budget` is not in it: a guess stays charged whatever fails after it.
 const TABLES: [&str; 5] = ["account", "device", "session", "spent_attempt", "event"];
 
 struct OnSqlite(rusqlite::Connection);
@@ -198,11 +198,11 @@ async fn every_write_fails(store: Arc<dyn Store>, database: &dyn Breakable) {
     let world = World::on(store);
     let when = |write| database.moments().iter().map(move |when| (write, *when));
     let writes: Vec<_> = WRITES.into_iter().flat_map(when).enumerate().collect();
-    for deed in DEEDS {
+    for action in ACTIONS {
         let mut faults = 0;
         for (number, ((table, write), when)) in &writes {
-            let what = format!("{deed:?}, {when} {write} on {table}");
-            let ready = deed.ready(&world, &format!("{deed:?}-{number}").to_lowercase()).await;
+            let what = format!("{action:?}, {when} {write} on {table}");
+            let ready = action.ready(&world, &format!("{action:?}-{number}").to_lowercase()).await;
             let before = database.everything();
             database.break_at(table, write, when);
             let page = ready.act().await;
@@ -215,12 +215,12 @@ async fn every_write_fails(store: Arc<dyn Store>, database: &dyn Breakable) {
                 assert!(!page.status.is_server_error(), "{what}: mended, and yet: {}", page.body);
             } else {
                 // A password, right or wrong, writes a charge alone where it does not sign in.
-                let charge_alone = matches!(deed, Deed::GivePassword | Deed::GuessPassword);
+                let charge_alone = matches!(action, Action::GivePassword | Action::GuessPassword);
                 let done = charge_alone || database.everything() != before;
                 assert!(done, "{what}: it says that it was done, and nothing was");
             }
         }
-        assert!(faults > 0, "{deed:?}: no write failed");
+        assert!(faults > 0, "{action:?}: no write failed");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The JSON API: the same deeds as the pages, for front ends, mobile applications and other servers.
+//! The JSON API: the same actions as the pages, for front ends, mobile applications and other servers.
 //!
 //! A program signs in, is told as data what is owed next, and holds what it is given: the token of its session, and the
 //! sealed token of a run. A browser's script may leave these to cookies, if it sends the token that shows that a page of

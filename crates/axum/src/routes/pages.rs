@@ -38,7 +38,7 @@ use crate::{
 /// Every page, at its full path.
 pub(crate) fn router(paths: &Paths) -> Router {
     let at = LocalPath::as_str;
-    let device = |deed: &str| format!("{}/{{id}}/{deed}", paths.devices);
+    let device = |action: &str| format!("{}/{{id}}/{action}", paths.devices);
     Router::new()
         .route_with_slash(at(&paths.mount), get(account::lead))
         .route_with_slash(at(&paths.login), get(login::show).post(login::sign_in))

@@ -18,7 +18,7 @@ use countersign_core::{
     TokenKind, UserId, Written,
 };
 
-use super::{RequestContext, token::deed};
+use super::{RequestContext, token::in_session};
 use crate::{Engine, Error, Fault, ProgramToken, SignedIn};
 
 /// When to come back after a lost race that would not end.
@@ -62,7 +62,7 @@ impl Engine {
                 factors,
                 Change::Client(ClientChange::Require(client.id.clone())),
                 Change::Session(SessionChange::Require(session.key.clone())),
-                Change::Event(EventChange::Record(deed(EventKind::TokenMade, signed_in, context, now))),
+                Change::Event(EventChange::Record(in_session(EventKind::TokenMade, signed_in, context, now))),
             ]);
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok(Some(tokens));

@@ -7,7 +7,7 @@ use countersign_core::{
     AccountChange, Change, EventChange, EventKind, Refusal, Secret, SessionChange, flow::Charge, flow::manage,
 };
 
-use super::{PASSWORD_ONLY, RequestContext, token::deed};
+use super::{PASSWORD_ONLY, RequestContext, token::in_session};
 use crate::{
     Engine, Error, NewSession, SignedIn,
     session::{self, SessionParams},
@@ -65,7 +65,7 @@ impl Engine {
                     }),
                     Change::Session(SessionChange::End(old.key.clone())),
                     Change::Session(SessionChange::Create(session.clone())),
-                    Change::Event(EventChange::Record(deed(EventKind::SignedIn, signed_in, context, now))),
+                    Change::Event(EventChange::Record(in_session(EventKind::SignedIn, signed_in, context, now))),
                     charge.refund(),
                 ];
                 changes.extend(self.setups_follow(&factors, None, &old.key, &session.key));

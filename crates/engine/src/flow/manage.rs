@@ -1,6 +1,6 @@
 //! What a signed-in user does with their factors and their password.
 //!
-//! Every deed that takes something away is a run of its own, begun when its form is shown and spent in its own commit: a
+//! Every action that takes something away is a run of its own, begun when its form is shown and spent in its own commit: a
 //! form sent twice, or an answer page reloaded, does nothing the second time and shows no code again.
 
 use countersign_core::{
@@ -17,7 +17,7 @@ use countersign_core::{
 };
 use zeroize::Zeroizing;
 
-use super::{MAX_PASSWORD_LENGTH, PASSWORD_ONLY, RequestContext, event, guess::Tried, token::deed};
+use super::{MAX_PASSWORD_LENGTH, PASSWORD_ONLY, RequestContext, event, guess::Tried, token::in_session};
 use crate::{
     AttemptToken, Engine, Error, Fault, NewSession, PreparedPassword, ReplacingCall, SessionToken, SignedIn, User,
     port::PasswordPlace,
@@ -39,7 +39,7 @@ impl Engine {
         Ok(self.may_use(signed_in.session(), &factors, self.now())?)
     }
 
-    /// Begins the form of a deed on factors that exist. Refused where the deed itself would be.
+    /// Begins the form of a action on factors that exist. Refused where the action itself would be.
     pub async fn begin(&self, signed_in: &SignedIn, purpose: Purpose) -> Result<AttemptToken, Error> {
         let now = self.now();
         let factors = self.store().factors(&signed_in.user().id).await?;
@@ -122,7 +122,7 @@ impl Engine {
             let mut known = self.open_device_of(&factors.account, known)?;
             known.name = name.clone();
             known.version = known.version.saturating_add(1);
-            let mut renamed = deed(EventKind::DeviceRenamed, signed_in, context, now);
+            let mut renamed = in_session(EventKind::DeviceRenamed, signed_in, context, now);
             renamed.device = Some(known.id.clone());
             renamed.method = Some(known.kind.clone());
             Ok((vec![Change::Device(DeviceChange::Update(known)), Change::Event(EventChange::Record(renamed))], ()))
@@ -282,7 +282,7 @@ impl Engine {
         let token = self.draw_token();
         let remembered = self.remember(&upcoming, old.device.as_ref(), context).await?;
         let record =
-            |now| Change::Event(EventChange::Record(deed(EventKind::PasswordChanged, signed_in, context, now)));
+            |now| Change::Event(EventChange::Record(in_session(EventKind::PasswordChanged, signed_in, context, now)));
         let session = self
             .settle(user, Precondition::Credentials(old), |factors, now| {
                 // Asked again, now that the hashing is over: a second factor may have come meanwhile.

@@ -7,7 +7,7 @@ use countersign_core::{
     AccountChange, Change, EventChange, EventKind, Refusal, Session, SessionChange, SessionKey, view::SessionView,
 };
 
-use super::{RequestContext, token::deed};
+use super::{RequestContext, token::in_session};
 use crate::{Engine, Error, SignedIn, verify::Precondition};
 
 impl Engine {
@@ -32,7 +32,7 @@ impl Engine {
             if !known {
                 return Err(Refusal::SessionUnknown.into());
             }
-            let event = deed(EventKind::SessionEnded, signed_in, context, now);
+            let event = in_session(EventKind::SessionEnded, signed_in, context, now);
             Ok((
                 vec![Change::Session(SessionChange::End(ended.clone())), Change::Event(EventChange::Record(event))],
                 (),
@@ -53,7 +53,7 @@ impl Engine {
                 }),
                 Change::Session(SessionChange::EndAll { user: user.id.clone() }),
                 Change::Session(SessionChange::Create(Session { last_seen: now, ..session.clone() })),
-                Change::Event(EventChange::Record(deed(EventKind::SessionEnded, signed_in, context, now))),
+                Change::Event(EventChange::Record(in_session(EventKind::SessionEnded, signed_in, context, now))),
             ];
             Ok((changes, ()))
         });

@@ -5,9 +5,9 @@
 //! sign-in, the last code that was sent for a sign-in is good, whichever front end sent it. The
 //! rules are those of every other client, and so are the throttle, the budgets and the marks.
 //!
-//! A deed that ends what was opened before spares the client's own session and tokens, at the first level, because there is
+//! A action that ends what was opened before spares the client's own session and tokens, at the first level, because there is
 //! no way to hand it others. The session keeps which device was proved in it and when, so that nobody is asked for another code
-//! a moment later; that counts for these deeds alone.
+//! a moment later; that counts for these actions alone.
 
 mod action;
 mod enrol;

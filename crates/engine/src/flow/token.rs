@@ -87,7 +87,7 @@ impl Engine {
                     at: now,
                     max: rule.most,
                 }),
-                Change::Event(EventChange::Record(deed(EventKind::TokenMade, signed_in, context, now))),
+                Change::Event(EventChange::Record(in_session(EventKind::TokenMade, signed_in, context, now))),
             ];
             if *self.commit(&Batch::new(changes)).await?.written() == Written::Done {
                 return Ok((token, TokenView::new(&made)));
@@ -110,7 +110,7 @@ impl Engine {
             if !known {
                 return Err(Refusal::TokenUnknown.into());
             }
-            let ended = deed(EventKind::TokenEnded, signed_in, context, now);
+            let ended = in_session(EventKind::TokenEnded, signed_in, context, now);
             Ok((vec![Change::Token(TokenChange::Revoke(token.clone())), Change::Event(EventChange::Record(ended))], ()))
         });
         ended.await
@@ -126,7 +126,7 @@ impl Engine {
     }
 }
 
-/// An event of a deed that is no run.
-pub(super) fn deed(kind: EventKind, signed_in: &SignedIn, context: &RequestContext, now: Timestamp) -> Event {
+/// An event of a action that is no run.
+pub(super) fn in_session(kind: EventKind, signed_in: &SignedIn, context: &RequestContext, now: Timestamp) -> Event {
     Event { address: context.address, ..Event::new(now, signed_in.user().id.clone(), kind) }
 }

@@ -105,17 +105,17 @@ async fn of_16_who_exchange_one_refresh_token_one_gets_tokens_and_the_grant_is_o
     }
 }
 
-/// Signing out against a deed that was proved a moment before, whichever arrives first.
+/// Signing out against a action that was proved a moment before, whichever arrives first.
 #[tokio::test]
 async fn no_proof_brings_a_session_back_that_was_signed_out() {
-    for deed in [EventKind::TwoFactorDisabled, EventKind::BackupCodesMade] {
+    for action in [EventKind::TwoFactorDisabled, EventKind::BackupCodesMade] {
         for course in Course::careful().await {
-            sign_out_against(&course, deed).await;
+            sign_out_against(&course, action).await;
         }
     }
 }
 
-async fn sign_out_against(course: &Course, deed: EventKind) {
+async fn sign_out_against(course: &Course, action: EventKind) {
     let world = World::with_every_method(course.rows.clone());
     let (ada, signed_in) = has_a_phone(&world).await;
     let context = RequestContext::default();
@@ -128,7 +128,7 @@ async fn sign_out_against(course: &Course, deed: EventKind) {
     let engine = course.gated(&world, 2, ends).engine;
     let does = async {
         let proof = Proof::Owed(Submitted::Code(&code));
-        if deed == EventKind::TwoFactorDisabled {
+        if action == EventKind::TwoFactorDisabled {
             let _ = engine.disable_stateless(&signed_in, proof, &context).await;
         } else {
             let name = DeviceName::parse("Codes").unwrap();
@@ -138,9 +138,9 @@ async fn sign_out_against(course: &Course, deed: EventKind) {
     let signs_out = async { engine.sign_out(Some(&signed_in), None, &context).await.unwrap() };
     // The one that arrives last at the gate goes through it first.
     tokio::join!(does, signs_out);
-    assert!(course.rows.session(&signed_in.session().key).await.unwrap().is_none(), "{deed:?} brought it back");
+    assert!(course.rows.session(&signed_in.session().key).await.unwrap().is_none(), "{action:?} brought it back");
     let events = course.rows.events(&ada.user.id, 1).await.unwrap();
-    assert_eq!(events[0].kind, EventKind::SignedOut, "{deed:?} came true after the sign-out");
+    assert_eq!(events[0].kind, EventKind::SignedOut, "{action:?} came true after the sign-out");
 }
 
 /// A client is removed while its user switches it on, or off: what was told to spare the client spares no token of it.

@@ -262,21 +262,21 @@ async fn no_session_outlives_the_device_that_verified_it() {
     }
 }
 
-/// Signing out against a deed of the same session, whichever arrives first: what was signed out does nothing afterwards.
+/// Signing out against a action of the same session, whichever arrives first: what was signed out does nothing afterwards.
 #[tokio::test]
 async fn no_deed_comes_true_after_its_session_was_signed_out() {
-    for deed in [EventKind::Verified, EventKind::TwoFactorDisabled] {
+    for action in [EventKind::Verified, EventKind::TwoFactorDisabled] {
         for out_first in [true, false] {
             for course in Course::careful().await {
-                sign_out_against(&course, deed, out_first).await;
+                sign_out_against(&course, action, out_first).await;
             }
         }
     }
 }
 
-async fn sign_out_against(course: &Course, deed: EventKind, out_first: bool) {
+async fn sign_out_against(course: &Course, action: EventKind, out_first: bool) {
     let world = course.ready();
-    let ada = world.user(deed.as_str());
+    let ada = world.user(action.as_str());
     ada.sets_up().await;
     let signed_in = ada.signs_in(&ada.code()).await.unwrap().signed_in().clone();
     world.pass(30);
@@ -291,7 +291,7 @@ async fn sign_out_against(course: &Course, deed: EventKind, out_first: bool) {
     let signs_out = async move { out.sign_out(Some(&session), None, &RequestContext::default()).await.unwrap() };
     let does = async move {
         let (device, context) = (&step.view.device.id, RequestContext::default());
-        let _ = match deed {
+        let _ = match action {
             EventKind::Verified => engine.step_up(&signed_in, &step.token, device, &code.into(), &context).await,
             _ => engine.disable(&signed_in, &off, &context).await,
         };
@@ -304,5 +304,5 @@ async fn sign_out_against(course: &Course, deed: EventKind, out_first: bool) {
     }
     let events = course.rows.events(&ada.user.id, 2).await.unwrap();
     let latest: Vec<_> = events.iter().map(|event| event.kind).collect();
-    assert_eq!(latest.first(), Some(&EventKind::SignedOut), "{deed:?} came true after the sign-out: {latest:?}");
+    assert_eq!(latest.first(), Some(&EventKind::SignedOut), "{action:?} came true after the sign-out: {latest:?}");
 }

@@ -111,7 +111,7 @@ async fn change_against(course: &Course, table: Option<&UserTable>, rival: Rival
     let gated = gated(course, &world, users.clone());
     let (engine, context, current) = (&gated.engine, RequestContext::default(), Secret::new(&*ada.password));
     let new = NEW.into();
-    let deed = engine.change_password(&own, &current, &new, &context);
+    let action = engine.change_password(&own, &current, &new, &context);
     let rivals = async {
         match rival {
             Rival::SignsOut => engine.sign_out(Some(&own), None, &context).await.unwrap(),
@@ -125,8 +125,8 @@ async fn change_against(course: &Course, table: Option<&UserTable>, rival: Rival
     };
     // The one that arrives last at the gate goes through it first.
     let outcome = match first {
-        First::Rival => tokio::join!(deed, rivals).0,
-        First::Password => tokio::join!(rivals, deed).1,
+        First::Rival => tokio::join!(action, rivals).0,
+        First::Password => tokio::join!(rivals, action).1,
     };
     let what = format!("{rival:?}, {first:?} first: {outcome:?}");
     let is_old = users.password_matches(Some(&ada.user), &current).await.unwrap();

@@ -16,11 +16,11 @@ pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
     #[command(subcommand)]
-    deed: Deed,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Command {
     /// Add one code, which is printed once
     Add(Add),
 }
@@ -36,7 +36,7 @@ struct Add {
     form: Form,
 }
 
-pub(super) async fn run(Arguments { settings, deed: Deed::Add(arguments) }: Arguments) -> Result<()> {
+pub(super) async fn run(Arguments { settings, command: Command::Add(arguments) }: Arguments) -> Result<()> {
     let Add { name, code_stdin, form } = arguments;
     let installation = Installation::open(&settings.config()?).await?;
     let user = seen(one_of(&installation.users, &name).await?);

@@ -20,11 +20,11 @@ pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
     #[command(subcommand)]
-    deed: Deed,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Command {
     /// Register a client, with a secret that is printed once
     Add(Add),
     /// List every client
@@ -81,11 +81,11 @@ struct Rotated {
     secret: String,
 }
 
-pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
+pub(super) async fn run(Arguments { settings, command }: Arguments) -> Result<()> {
     let config = settings.config()?;
     let engine = Installation::open(&config).await?.engine;
-    match deed {
-        Deed::Add(arguments) => {
+    match command {
+        Command::Add(arguments) => {
             add(&engine, arguments).await?;
             if config.deux_path.is_none() {
                 // The standard output may be data.
@@ -93,9 +93,9 @@ pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
             }
             Ok(())
         }
-        Deed::List { form } => list(&engine, form).await,
-        Deed::Remove(One { id, form }) => remove(&engine, &id, form).await,
-        Deed::RotateSecret(One { id, form }) => rotate_secret(&engine, &id, form).await,
+        Command::List { form } => list(&engine, form).await,
+        Command::Remove(One { id, form }) => remove(&engine, &id, form).await,
+        Command::RotateSecret(One { id, form }) => rotate_secret(&engine, &id, form).await,
     }
 }
 

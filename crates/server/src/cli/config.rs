@@ -15,11 +15,11 @@ pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
     #[command(subcommand)]
-    deed: Deed,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Command {
     /// Do everything `serve` does before it listens
     Check {
         #[command(flatten)]
@@ -32,11 +32,11 @@ enum Deed {
     },
 }
 
-pub(super) async fn run(Arguments { settings, deed }: &Arguments) -> Result<()> {
+pub(super) async fn run(Arguments { settings, command }: &Arguments) -> Result<()> {
     let sources = settings.sources()?;
     let config = Config::from(&sources)?;
-    match deed {
-        Deed::Check { form } => {
+    match command {
+        Command::Check { form } => {
             config.refuse_plain_http()?;
             let installation = Installation::open(&config).await?;
             refuse_other_keys(&installation.engine).await?;
@@ -45,7 +45,7 @@ pub(super) async fn run(Arguments { settings, deed }: &Arguments) -> Result<()> 
             let lines = ["the server would start with these settings"].into_iter().chain(doubts.iter().copied());
             form.print(&json!({ "ok": true, "doubts": doubts }), lines.collect::<Vec<_>>().join("\n"))
         }
-        Deed::Show { form } => show(&Config::show(&sources), *form),
+        Command::Show { form } => show(&Config::show(&sources), *form),
     }
 }
 

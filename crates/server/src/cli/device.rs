@@ -15,11 +15,11 @@ pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
     #[command(subcommand)]
-    deed: Deed,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Command {
     /// Show what a user answers with
     List(One),
     /// Show the latest codes that were sent to a user, and what became of them
@@ -47,12 +47,12 @@ struct Latest {
     form: Form,
 }
 
-pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
+pub(super) async fn run(Arguments { settings, command }: Arguments) -> Result<()> {
     let installation = Installation::open(&settings.config()?).await?;
-    match deed {
-        Deed::List(arguments) => list(&installation, arguments).await,
-        Deed::Deliveries(arguments) => deliveries(&installation, arguments).await,
-        Deed::Import(arguments) => import::run(&installation, arguments).await,
+    match command {
+        Command::List(arguments) => list(&installation, arguments).await,
+        Command::Deliveries(arguments) => deliveries(&installation, arguments).await,
+        Command::Import(arguments) => import::run(&installation, arguments).await,
     }
 }
 

@@ -33,11 +33,11 @@ pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
     #[command(subcommand)]
-    deed: Deed,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Command {
     /// Make a key file, or add a key to one: the new key opens, and does not seal yet
     New {
         /// Where; the key file of the settings, if it is left out
@@ -76,19 +76,19 @@ enum Deed {
     },
 }
 
-pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
-    match deed {
-        Deed::New { file, form } => {
+pub(super) async fn run(Arguments { settings, command }: Arguments) -> Result<()> {
+    match command {
+        Command::New { file, form } => {
             let file = match file {
                 Some(file) => file,
                 None => settings.config()?.key_file()?.clone(),
             };
             new(&file, form)
         }
-        Deed::List { form } => list(&settings, form).await,
-        Deed::Promote { key, force, form } => promote(&settings, key, force, form).await,
-        Deed::Rotate { form } => rotate(&settings, form).await,
-        Deed::Remove { key, form } => remove(&settings, key, form).await,
+        Command::List { form } => list(&settings, form).await,
+        Command::Promote { key, force, form } => promote(&settings, key, force, form).await,
+        Command::Rotate { form } => rotate(&settings, form).await,
+        Command::Remove { key, form } => remove(&settings, key, form).await,
     }
 }
 

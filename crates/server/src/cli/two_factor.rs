@@ -16,11 +16,11 @@ pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
     #[command(subcommand)]
-    deed: Deed,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Command {
     /// Say whether these users' second factors are on
     Status(Several),
     /// Remove every device of these users, and end their sessions
@@ -42,11 +42,11 @@ struct Status {
     two_factor: &'static str,
 }
 
-pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
+pub(super) async fn run(Arguments { settings, command }: Arguments) -> Result<()> {
     let installation = Installation::open(&settings.config()?).await?;
-    let (Deed::Status(Several { names, form }) | Deed::Disable(Several { names, form })) = &deed;
+    let (Command::Status(Several { names, form }) | Command::Disable(Several { names, form })) = &command;
     let users = all_of(&installation.users, names).await?;
-    if let Deed::Disable(_) = deed {
+    if let Command::Disable(_) = command {
         for user in &users {
             installation.engine.disable_two_factor(&seen(user.clone())).await.map_err(told)?;
         }

@@ -17,11 +17,11 @@ pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
     #[command(subcommand)]
-    deed: Deed,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Command {
     /// Add a user, with a random password that is printed once
     Add(Add),
     /// List every user
@@ -97,16 +97,16 @@ struct Shown {
     password: Option<String>,
 }
 
-pub(super) async fn run(Arguments { settings, deed }: Arguments) -> Result<()> {
+pub(super) async fn run(Arguments { settings, command }: Arguments) -> Result<()> {
     let config = settings.config()?;
     let users = || wire::users(&config);
-    match deed {
-        Deed::Add(arguments) => add(&users().await?, arguments).await,
-        Deed::List { form } => list(&users().await?, form).await,
-        Deed::Show(One { name, form }) => show(&Installation::open(&config).await?, &name, form).await,
-        Deed::SetPassword(arguments) => set_password(&users().await?, arguments).await,
-        Deed::Deactivate(arguments) => deactivate(&users().await?, arguments).await,
-        Deed::Activate(arguments) => activate(&users().await?, arguments).await,
+    match command {
+        Command::Add(arguments) => add(&users().await?, arguments).await,
+        Command::List { form } => list(&users().await?, form).await,
+        Command::Show(One { name, form }) => show(&Installation::open(&config).await?, &name, form).await,
+        Command::SetPassword(arguments) => set_password(&users().await?, arguments).await,
+        Command::Deactivate(arguments) => deactivate(&users().await?, arguments).await,
+        Command::Activate(arguments) => activate(&users().await?, arguments).await,
     }
 }
 

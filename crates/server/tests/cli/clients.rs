@@ -110,11 +110,11 @@ fn what_is_no_name_and_no_scope_is_refused_and_registers_nothing() {
 fn an_unknown_client_is_an_error_and_a_public_one_has_no_secret() {
     let house = House::founded();
     let app = field(&house.run_in_place("client add App --public --json", &PATH).json(), "id");
-    for deed in ["remove", "rotate-secret"] {
+    for action in ["remove", "rotate-secret"] {
         // A name is no id.
-        let told = house.run(&format!("client {deed} App"));
+        let told = house.run(&format!("client {action} App"));
         let reason = "there is no client \"App\": `countersign client list` shows them by their ids";
-        assert_eq!(told.fails(), reason, "{deed}");
+        assert_eq!(told.fails(), reason, "{action}");
     }
     let told = house.run(&format!("client rotate-secret {app}"));
     assert_eq!(told.fails(), format!("client \"{app}\" is public: it has no secret"));

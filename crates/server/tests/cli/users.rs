@@ -210,11 +210,11 @@ fn what_is_no_name_and_no_address_is_refused() {
 #[test]
 fn an_unknown_user_is_an_error() {
     let house = House::founded();
-    for deed in
+    for action in
         ["user show", "user set-password", "user deactivate", "user activate", "two-factor status", "backup-codes add"]
     {
-        let told = house.run(&format!("{deed} nobody"));
-        assert_eq!(told.fails(), "there is no user \"nobody\": `countersign user list` shows who there is", "{deed}");
+        let told = house.run(&format!("{action} nobody"));
+        assert_eq!(told.fails(), "there is no user \"nobody\": `countersign user list` shows who there is", "{action}");
     }
 }
 

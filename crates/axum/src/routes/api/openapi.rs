@@ -1,4 +1,4 @@
-//! The description of the API (OpenAPI 3.1), made from the table of its deeds and the types of what goes in and out.
+//! The description of the API (OpenAPI 3.1), made from the table of its actions and the types of what goes in and out.
 //!
 //! It is kept in the repository as `docs/openapi.json`; a test compares, so that nobody changes the API unnoticed.
 

@@ -1,4 +1,4 @@
-//! One line of the table: where a deed is, who may ask for it, and what goes in and out, by its types.
+//! One line of the table: where a action is, who may ask for it, and what goes in and out, by its types.
 
 use axum::{
     http::{Method, StatusCode},
@@ -46,7 +46,7 @@ impl Gate {
     }
 }
 
-/// One deed of the API.
+/// One action of the API.
 pub(super) struct Operation {
     pub(super) method: Method,
     pub(super) path: &'static str,

@@ -1,7 +1,7 @@
 //! Deeds on factors, for clients that keep nothing.
 //!
 //! A proof opens a session that lasts no longer than the request. The client's own keeps its level, and remembers the proof for
-//! the next deed; a backup code proves one deed and no other. Old clients that know of no proof may be spared it; that is for
+//! the next action; a backup code proves one action and no other. Old clients that know of no proof may be spared it; that is for
 //! their installation to say.
 
 use countersign_core::{
@@ -18,13 +18,13 @@ use crate::{
         manage::{codes_replaced, is_verified_by_codes, switched_off},
         proved,
         step_up::asked_exactly,
-        token::deed,
+        token::in_session,
     },
     session::{self, SessionParams},
     verify::{OnSuccess, Precondition, Proven, Submission},
 };
 
-/// What lets a deed on factors be done.
+/// What lets a action on factors be done.
 #[derive(Clone, Copy, Debug)]
 pub enum Proof<'a> {
     /// What the session has proved a moment ago, or what is said now.
@@ -54,7 +54,7 @@ impl Engine {
             changes.extend([
                 others_tokens(own),
                 Change::Session(SessionChange::Create(session.clone())),
-                Change::Event(EventChange::Record(deed(EventKind::TwoFactorDisabled, signed_in, context, now))),
+                Change::Event(EventChange::Record(in_session(EventKind::TwoFactorDisabled, signed_in, context, now))),
             ]);
             Ok((changes, session))
         });
@@ -86,14 +86,19 @@ impl Engine {
                 let moves = [SessionChange::End(own.key.clone()), SessionChange::Create(renewed)];
                 changes.extend(moves.map(Change::Session));
             }
-            changes.push(Change::Event(EventChange::Record(deed(EventKind::BackupCodesMade, signed_in, context, now))));
+            changes.push(Change::Event(EventChange::Record(in_session(
+                EventKind::BackupCodesMade,
+                signed_in,
+                context,
+                now,
+            ))));
             Ok((changes, ()))
         });
         made.await?;
         Ok(Stateless::Done(code.text()))
     }
 
-    /// What a deed of this session's may rest on.
+    /// What a action of this session's may rest on.
     async fn leave(
         &self,
         signed_in: &SignedIn,
@@ -109,7 +114,7 @@ impl Engine {
         }
     }
 
-    /// Proves a device for one deed.
+    /// Proves a device for one action.
     async fn prove(
         &self,
         signed_in: &SignedIn,
@@ -156,7 +161,7 @@ impl Engine {
         Ok(Stateless::Done(Authorization::Passing(Box::new(session))))
     }
 
-    /// Whether a deed may be done with this leave.
+    /// Whether a action may be done with this leave.
     fn allows<S>(
         &self,
         leave: &Authorization,
@@ -177,11 +182,11 @@ impl Engine {
     }
 }
 
-/// What a deed rests on.
+/// What a action rests on.
 enum Authorization {
     /// What the client's own session has proved.
     Own,
-    /// A session that was opened for this deed.
+    /// A session that was opened for this action.
     Passing(Box<Session>),
     /// Nothing.
     Spared,

@@ -21,7 +21,7 @@ pub(crate) const NEW_PASSWORD: &str = "another long password";
 
 /// What somebody does by sending one form, or looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Deed {
+pub(crate) enum Action {
     SignInWithoutFactor,
     GuessPassword,
     GivePassword,
@@ -47,28 +47,28 @@ pub(crate) enum Deed {
 }
 
 /// Forms that are sent.
-pub(crate) const DEEDS: [Deed; 16] = [
-    Deed::SignInWithoutFactor,
-    Deed::GuessPassword,
-    Deed::GivePassword,
-    Deed::StartOver,
-    Deed::Answer,
-    Deed::AnswerWrong,
-    Deed::BeginSetup,
-    Deed::CancelSetup,
-    Deed::ConfirmSetup,
-    Deed::MakeBackupCodes,
-    Deed::Prefer,
-    Deed::Remove,
-    Deed::Verify,
-    Deed::ChangePassword,
-    Deed::Disable,
-    Deed::SignOut,
+pub(crate) const ACTIONS: [Action; 16] = [
+    Action::SignInWithoutFactor,
+    Action::GuessPassword,
+    Action::GivePassword,
+    Action::StartOver,
+    Action::Answer,
+    Action::AnswerWrong,
+    Action::BeginSetup,
+    Action::CancelSetup,
+    Action::ConfirmSetup,
+    Action::MakeBackupCodes,
+    Action::Prefer,
+    Action::Remove,
+    Action::Verify,
+    Action::ChangePassword,
+    Action::Disable,
+    Action::SignOut,
 ];
 
 /// Pages that are opened.
-pub(crate) const LOOKS: [Deed; 6] =
-    [Deed::SeeChallenge, Deed::SeeKey, Deed::SeeQr, Deed::SeeAccount, Deed::SeeRemoval, Deed::SeeGuarded];
+pub(crate) const LOOKS: [Action; 6] =
+    [Action::SeeChallenge, Action::SeeKey, Action::SeeQr, Action::SeeAccount, Action::SeeRemoval, Action::SeeGuarded];
 
 /// A form filled in, or a page about to be opened, with the browser that shows it.
 pub(crate) struct Ready {
@@ -111,7 +111,7 @@ enum Stage {
     SignedIn,
 }
 
-impl Deed {
+impl Action {
     /// Whether it is a wrong answer, and refused.
     pub(crate) fn is_a_guess(self) -> bool {
         matches!(self, Self::GuessPassword | Self::AnswerWrong)
@@ -131,7 +131,7 @@ impl Deed {
         match self {
             Self::SignInWithoutFactor | Self::GuessPassword | Self::BeginSetup => 0,
             Self::Prefer | Self::Remove | Self::SeeRemoval => 2,
-            deed if deed.stage() == Stage::SettingUp => 0,
+            action if action.stage() == Stage::SettingUp => 0,
             _ => 1,
         }
     }
