@@ -1,6 +1,6 @@
 //! The flows, one after the other: what goes well in each, and what goes wrong. Each page that is come to is looked at.
 
-use countersign_engine::{Stop, core::Refusal, flow::RequestContext};
+use countersign_engine::{Error, core::Refusal, flow::RequestContext};
 use countersign_testkit::{Behaviour, SoftApp, SoftToken, SoftYubikey, other_code};
 
 use crate::tour::{HOME, LOGIN, SECOND_FACTOR, SETUP, Tour, VERIFY};
@@ -24,7 +24,7 @@ pub(crate) async fn knocks(tour: &mut Tour) {
     tour.world.user("eve");
     for _ in 0..1000 {
         let refused = tour.world.engine.sign_in("eve", &"not the password".into(), &RequestContext::default()).await;
-        if matches!(refused, Err(Stop::Refused(Refusal::TooManyFailures { .. }))) {
+        if matches!(refused, Err(Error::Refused(Refusal::TooManyFailures { .. }))) {
             break;
         }
     }
