@@ -6,7 +6,8 @@ use std::{collections::BTreeSet, fs};
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/paths.md");
 
 /// What answers GET and is no page for people, each with the reason.
-const NO_PAGES: [(&str, &str); 14] = [
+const NO_PAGES: [(&str, &str); 15] = [
+    ("/.well-known/change-password", "leads to the password page"),
     ("/account", "leads to the account page"),
     ("/account/static/{file}", "the style sheet, the script and the icon, which pages bring with them"),
     ("/account/two-factor/qr.svg", "a picture that is on a page"),
