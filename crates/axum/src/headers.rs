@@ -31,8 +31,8 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const DENY: HeaderValue = HeaderValue::from_static("DENY");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const TWO_YEARS: HeaderValue = HeaderValue::from_static("max-age=63072000");
-const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-config");
-const RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-config");
+const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Adds what is not there yet. Referrers stay within the site; "none" would also take away the `Origin` of forms.
 pub(crate) fn harden(headers: &mut HeaderMap, https: bool) {

@@ -38,7 +38,7 @@ pub async fn note(store: &dyn Store, at: Timestamp) -> Result<(), Fault> {
             return Ok(());
         }
     }
-    Err(Fault::because(DOING, "servers are running: error every one of them first"))
+    Err(Fault::because(DOING, "servers are running: stop every one of them first"))
 }
 
 /// When the database was last restored, if that was noted.

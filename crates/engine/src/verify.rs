@@ -308,7 +308,7 @@ impl Engine {
     }
 }
 
-/// What a action rests on, and dies with.
+/// What an action rests on, and dies with.
 #[derive(Clone, Copy)]
 pub(crate) enum Precondition<'a> {
     /// Nothing: staff do it.

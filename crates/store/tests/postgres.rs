@@ -257,7 +257,7 @@ async fn two_who_end_the_same_tokens_never_wait_for_each_other_for_ever() {
     };
     for end in [
         Change::Token(TokenChange::RevokeAll { user: user.clone() }),
-        Change::Token(TokenChange::RevokeAllExcept { user: user.clone(), family: FamilyId::new("new_session") }),
+        Change::Token(TokenChange::RevokeAllExcept { user: user.clone(), family: FamilyId::new("grant") }),
         Change::Token(TokenChange::RevokeVerifiedBy {
             user: user.clone(),
             device: DeviceId::new("phone"),

@@ -122,7 +122,7 @@ trait Breakable {
     fn mend(&self, table: &str);
 }
 
-/// What a action must leave as it was when it fails. `budget` is not in it: a guess stays charged whatever fails after it.
+/// What an action must leave as it was when it fails. `budget` is not in it: a guess stays charged whatever fails after it.
 const TABLES: [&str; 5] = ["account", "device", "session", "spent_attempt", "event"];
 
 struct OnSqlite(rusqlite::Connection);

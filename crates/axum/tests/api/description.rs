@@ -21,7 +21,7 @@ async fn nobody_changes_the_api_unnoticed() {
     let kept: Value = serde_json::from_str(&fs::read_to_string(KEPT).unwrap()).unwrap();
     assert!(
         answer.body == kept,
-        "the API is not what docs/openapi.json says: attempt this test with BLESS=1 and look at it"
+        "the API is not what docs/openapi.json says: run this test with BLESS=1 and look at it"
     );
 }
 
@@ -121,7 +121,7 @@ async fn the_description_for_people_needs_nothing_from_elsewhere() {
     let page = browser.get("/api/v1/reference").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
-    let config = page.headers["content-security-config"].to_str().unwrap();
+    let config = page.headers["content-security-policy"].to_str().unwrap();
     assert!(config.starts_with("default-src 'none'") && !config.contains("script"), "{config}");
     assert!(!page.says("<script") && !page.says("://"), "{}", page.body);
     for said in ["POST &#x2f;api&#x2f;v1&#x2f;login&#x2f;answer", "attempt-expired", "csrf-token", "DeviceDocument"] {

@@ -31,7 +31,7 @@ const PAGES: &[&str] = &[
 ];
 
 fn is_careful(path: &str, page: &Page) {
-    let csp = page.headers["content-security-config"].to_str().unwrap();
+    let csp = page.headers["content-security-policy"].to_str().unwrap();
     assert!(csp.starts_with("default-src 'none';") && csp.contains("frame-ancestors 'none'"), "{path}: {csp}");
     assert!(!csp.contains("unsafe") && !csp.contains('*'), "{path}: {csp}");
     for (name, value) in [
@@ -39,7 +39,7 @@ fn is_careful(path: &str, page: &Page) {
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "same-origin"),
-        ("cross-origin-opener-config", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
     ] {
         assert_eq!(page.headers.get(name).unwrap(), value, "{path}: {name}");
     }
@@ -70,7 +70,7 @@ async fn only_a_page_that_has_something_for_it_runs_the_script() {
     let site = Site::new();
     let mut ada = site.member("ada").await;
     let runs = |page: &countersign_testkit::Page| {
-        let allowed = page.headers["content-security-config"].to_str().unwrap().contains("script-src");
+        let allowed = page.headers["content-security-policy"].to_str().unwrap().contains("script-src");
         assert_eq!(page.body.contains("<script"), allowed, "{}", page.body);
         allowed
     };
@@ -89,7 +89,7 @@ async fn only_a_page_that_has_something_for_it_runs_the_script() {
     let page = ada.browser.get("/account/two-factor/backup-codes").await;
     let page = ada.browser.submit(&page.form_with("attempt"), "", &[]).await;
     is_careful("made", &page);
-    assert!(page.headers["content-security-config"].to_str().unwrap().contains("script-src 'self'"));
+    assert!(page.headers["content-security-policy"].to_str().unwrap().contains("script-src 'self'"));
     let script = page.body.split("<script src=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#x2f;", "/");
     let script = ada.browser.get(&script).await;
     assert_eq!(

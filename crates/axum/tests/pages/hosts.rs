@@ -27,7 +27,7 @@ async fn a_request_for_another_site_gets_nothing() {
             let expected =
                 if path == "/account/nothing" && status == StatusCode::OK { StatusCode::NOT_FOUND } else { status };
             assert_eq!(page.status, expected, "{host:?} {path}");
-            assert!(page.headers.contains_key("content-security-config"));
+            assert!(page.headers.contains_key("content-security-policy"));
             assert!(
                 !page.says("evil")
                     && !page.headers.values().any(|value| value.as_bytes().windows(4).any(|part| part == b"evil"))

@@ -99,7 +99,7 @@ async fn the_well_known_address_leads_to_the_password_page() {
     let site = Site::built(|_| {}, |settings| settings.mount = "/sign-in".into());
     let page = site.browser().get("/.well-known/change-password").await;
     assert_eq!((page.status, page.location().as_deref()), (StatusCode::SEE_OTHER, Some("/sign-in/password")));
-    assert!(page.headers.contains_key("content-security-config"), "it is within the layer");
+    assert!(page.headers.contains_key("content-security-policy"), "it is within the layer");
     let page =
         site.browser().get("/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200").await;
     assert_eq!(page.status, StatusCode::NOT_FOUND);

@@ -39,7 +39,7 @@ impl Engine {
         Ok(self.may_use(signed_in.session(), &factors, self.now())?)
     }
 
-    /// Begins the form of a action on factors that exist. Refused where the action itself would be.
+    /// Begins the form of an action on factors that exist. Refused where the action itself would be.
     pub async fn begin(&self, signed_in: &SignedIn, purpose: Purpose) -> Result<AttemptToken, Error> {
         let now = self.now();
         let factors = self.store().factors(&signed_in.user().id).await?;

@@ -126,7 +126,7 @@ impl Engine {
     }
 }
 
-/// An event of a action that is no run.
+/// An event of an action that is no run.
 pub(super) fn in_session(kind: EventKind, signed_in: &SignedIn, context: &RequestContext, now: Timestamp) -> Event {
     Event { address: context.address, ..Event::new(now, signed_in.user().id.clone(), kind) }
 }

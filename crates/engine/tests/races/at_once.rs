@@ -105,7 +105,7 @@ async fn of_16_who_exchange_one_refresh_token_one_gets_tokens_and_the_grant_is_o
     }
 }
 
-/// Signing out against a action that was proved a moment before, whichever arrives first.
+/// Signing out against an action that was proved a moment before, whichever arrives first.
 #[tokio::test]
 async fn no_proof_brings_a_session_back_that_was_signed_out() {
     for action in [EventKind::TwoFactorDisabled, EventKind::BackupCodesMade] {

@@ -262,7 +262,7 @@ async fn no_session_outlives_the_device_that_verified_it() {
     }
 }
 
-/// Signing out against a action of the same session, whichever arrives first: what was signed out does nothing afterwards.
+/// Signing out against an action of the same session, whichever arrives first: what was signed out does nothing afterwards.
 #[tokio::test]
 async fn no_deed_comes_true_after_its_session_was_signed_out() {
     for action in [EventKind::Verified, EventKind::TwoFactorDisabled] {

@@ -1,4 +1,4 @@
-//! One line of the table: where a action is, who may ask for it, and what goes in and out, by its types.
+//! One line of the table: where an action is, who may ask for it, and what goes in and out, by its types.
 
 use axum::{
     http::{Method, StatusCode},

@@ -38,7 +38,7 @@ pub(super) async fn disable(asking: Somebody) -> Response {
 }
 
 impl Somebody {
-    /// What a action may rest on: what is said, or, of an old client that says nothing, nothing.
+    /// What an action may rest on: what is said, or, of an old client that says nothing, nothing.
     pub(super) fn proof<'a>(&self, submitted: Submitted<'a>) -> Proof<'a> {
         let spared = matches!(submitted, Submitted::Nothing) && self.visitor.site().spares_old_clients();
         if spared { Proof::Spared } else { Proof::Owed(submitted) }

@@ -24,7 +24,7 @@ use crate::{
     verify::{OnSuccess, Precondition, Proven, Submission},
 };
 
-/// What lets a action on factors be done.
+/// What lets an action on factors be done.
 #[derive(Clone, Copy, Debug)]
 pub enum Proof<'a> {
     /// What the session has proved a moment ago, or what is said now.
@@ -98,7 +98,7 @@ impl Engine {
         Ok(Stateless::Done(code.text()))
     }
 
-    /// What a action of this session's may rest on.
+    /// What an action of this session's may rest on.
     async fn leave(
         &self,
         signed_in: &SignedIn,
@@ -161,7 +161,7 @@ impl Engine {
         Ok(Stateless::Done(Authorization::Passing(Box::new(session))))
     }
 
-    /// Whether a action may be done with this leave.
+    /// Whether an action may be done with this leave.
     fn allows<S>(
         &self,
         leave: &Authorization,
@@ -182,7 +182,7 @@ impl Engine {
     }
 }
 
-/// What a action rests on.
+/// What an action rests on.
 enum Authorization {
     /// What the client's own session has proved.
     Own,

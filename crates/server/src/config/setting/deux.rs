@@ -19,7 +19,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "access_token",
-        about: "How long an access token lives that a registered client is given; no longer than its new_session.",
+        about: "How long an access token lives that a registered client is given; no longer than its grant.",
         default: |config| Some(show_span(config.core.tokens.access)),
         set: |config, text| span(text, SECOND, DAY).map(|life| config.core.tokens.access = life),
     },

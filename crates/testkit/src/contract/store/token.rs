@@ -106,8 +106,8 @@ pub(super) async fn tokens_are_ended_but_for_those_of_a_grant(store: Arc<dyn Sto
     let bob = UserId::new("bob");
     let of = |new_session: &str, id: &str| Token { family: Some(FamilyId::new(new_session)), ..token(id, &ada()) };
     let all = [
-        of("new_session", "access"),
-        of("new_session", "refresh"),
+        of("grant", "access"),
+        of("grant", "refresh"),
         of("other", "app"),
         token("own", &ada()),
         token("his", &bob),
@@ -117,7 +117,7 @@ pub(super) async fn tokens_are_ended_but_for_those_of_a_grant(store: Arc<dyn Sto
     }
     done(
         &store,
-        vec![Change::Token(TokenChange::RevokeAllExcept { user: ada(), family: FamilyId::new("new_session") })],
+        vec![Change::Token(TokenChange::RevokeAllExcept { user: ada(), family: FamilyId::new("grant") })],
     )
     .await;
     assert_eq!(tokens(&store, &ada()).await, ["refresh", "access"]);
@@ -153,9 +153,9 @@ pub(super) async fn tokens_are_ended_by_name_by_device_and_by_user(store: Arc<dy
     )
     .await;
     assert_eq!(tokens(&store, &ada()).await, ["three", "none"]);
-    let of_grant = Token { family: Some(FamilyId::new("new_session")), ..tablet("granted") };
+    let of_grant = Token { family: Some(FamilyId::new("grant")), ..tablet("granted") };
     done(&store, vec![open(&of_grant)]).await;
-    let but = Some(FamilyId::new("new_session"));
+    let but = Some(FamilyId::new("grant"));
     done(
         &store,
         vec![Change::Token(TokenChange::RevokeVerifiedBy {
