@@ -66,6 +66,11 @@ impl Proved {
         self.verified.is_some_and(|at| at.is_within(span, now))
     }
 
+    /// Whether nothing that `earlier` proves was taken back since: the level is no lower, and no proof is older.
+    pub fn still_proves(&self, earlier: &Self) -> bool {
+        self.level >= earlier.level && self.signed_in >= earlier.signed_in && self.verified >= earlier.verified
+    }
+
     /// When somebody last proved something: what RFC 9470 §6.2 calls `auth_time`.
     pub fn auth_time(&self) -> Timestamp {
         self.verified.map_or(self.signed_in, |at| at.max(self.signed_in))
@@ -166,6 +171,23 @@ mod tests {
             assert_eq!(amr(Level::Aal2, Some(method)), names);
         }
         assert_eq!(amr(Level::Aal1, Some(Kind::EMAIL)), "pwd");
+    }
+
+    #[test]
+    fn what_was_proved_still_is_until_the_level_falls_or_a_proof_goes() {
+        let at = |minutes| Some(NOON.after(Duration::from_mins(minutes)));
+        let read = proved(Level::Aal2, Some(Kind::TOTP), at(1));
+        for row in [read.clone(), proved(Level::Aal2, Some(Kind::SMS), at(2))] {
+            assert!(row.still_proves(&read), "{row:?}");
+        }
+        for row in [
+            proved(Level::Aal1, Some(Kind::TOTP), at(1)),
+            proved(Level::Aal2, Some(Kind::TOTP), at(0)),
+            proved(Level::Aal2, Some(Kind::TOTP), None),
+            Proved { signed_in: Timestamp::from_seconds(0), ..read.clone() },
+        ] {
+            assert!(!row.still_proves(&read), "{row:?}");
+        }
     }
 
     #[test]

@@ -246,7 +246,7 @@ impl Engine {
     /// Refuses a session that was ended, or has proved less by now than when it was read.
     pub(crate) async fn stands(&self, session: &Session) -> Result<(), Error> {
         let row = self.store().session(&session.key).await?;
-        let stands = row.is_some_and(|row| row.proved() == session.proved());
+        let stands = row.is_some_and(|row| row.proved().still_proves(&session.proved()));
         if stands { Ok(()) } else { Err(Refusal::SignInNeeded.into()) }
     }
 

@@ -105,21 +105,13 @@ pub(super) async fn a_token_is_touched_forwards_only(store: Arc<dyn Store>) {
 pub(super) async fn tokens_are_ended_but_for_those_of_a_grant(store: Arc<dyn Store>) {
     let bob = UserId::new("bob");
     let of = |new_session: &str, id: &str| Token { family: Some(FamilyId::new(new_session)), ..token(id, &ada()) };
-    let all = [
-        of("grant", "access"),
-        of("grant", "refresh"),
-        of("other", "app"),
-        token("own", &ada()),
-        token("his", &bob),
-    ];
+    let all =
+        [of("grant", "access"), of("grant", "refresh"), of("other", "app"), token("own", &ada()), token("his", &bob)];
     for made in all {
         done(&store, vec![open(&made)]).await;
     }
-    done(
-        &store,
-        vec![Change::Token(TokenChange::RevokeAllExcept { user: ada(), family: FamilyId::new("grant") })],
-    )
-    .await;
+    done(&store, vec![Change::Token(TokenChange::RevokeAllExcept { user: ada(), family: FamilyId::new("grant") })])
+        .await;
     assert_eq!(tokens(&store, &ada()).await, ["refresh", "access"]);
     assert_eq!(tokens(&store, &bob).await, ["his"]);
     done(&store, vec![Change::Token(TokenChange::RevokeAllExcept { user: ada(), family: FamilyId::new("nothing") })])
