@@ -162,8 +162,9 @@ impl<'b> Plan<'b> {
         }
     }
 
-    /// Takes rows by this statement before they are removed: the one that removes them takes them in whatever order it finds
-    /// them in, and two that find some of the same ones in two orders would wait for each other.
+    /// Takes rows by this statement before they are removed, on PostgreSQL. The statement that removes them takes them in whatever
+    /// order it finds them in, and two that find some of the same ones in two orders would wait for each other; and it finds
+    /// only rows that were there when it began.
     fn in_order(&mut self, lock: &'static str, whose: Value<'b>) {
         if self.dialect == Dialect::Postgres {
             self.step(Must::Run, lock, vec![whose]);

@@ -64,7 +64,12 @@ pub(super) fn plan<'b>(plan: &mut Plan<'b>, change: &'b SessionChange) {
             let except = except.as_ref().map_or("", SessionKey::as_str);
             plan.step(Must::Run, END_OF_DEVICE, vec![user.into(), device.into(), except.into()]);
         }
-        SessionChange::End(key) => plan.step(Must::Run, END, vec![key.into()]),
+        // Another batch may be writing the session anew under its key. Only a statement that begins after that one has ended
+        // finds the new row.
+        SessionChange::End(key) => {
+            plan.in_order(LOCK, key.into());
+            plan.step(Must::Run, END, vec![key.into()]);
+        }
         SessionChange::Create(session) => plan.step(Must::OneRow, CREATE, created(session)),
         SessionChange::Touch { key, at } => plan.step(Must::Run, TOUCH, vec![(*at).into(), key.into()]),
     }

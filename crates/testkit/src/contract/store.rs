@@ -163,6 +163,7 @@ const RULES: &[(&str, Rule)] = rules! {
     duel {
         a_session_that_rests_on_no_factors_does_not_outlive_the_first
         a_session_that_rests_on_factors_does_not_outlive_their_change
+        t168_a_session_that_is_written_anew_ends_all_the_same
         the_end_of_all_sessions_takes_a_replaced_one_along
         of_two_sessions_that_end_all_one_is_the_first
         the_end_of_all_devices_takes_along_what_an_ended_session_added

@@ -108,6 +108,27 @@ pub(super) async fn a_session_that_rests_on_factors_does_not_outlive_their_chang
     }
 }
 
+/// T168: a session that goes on under its key, written anew, against its end.
+pub(super) async fn t168_a_session_that_is_written_anew_ends_all_the_same(store: Arc<dyn Store>) {
+    let outcomes = duel(
+        &store,
+        |user| vec![open(user, "own")],
+        |user| {
+            let own = key(user, "own");
+            vec![
+                Change::Session(SessionChange::Require(own.clone())),
+                Change::Session(SessionChange::End(own)),
+                open(user, "own"),
+            ]
+        },
+        |user| vec![Change::Session(SessionChange::End(key(user, "own")))],
+    );
+    for (user, _, ended) in outcomes.await {
+        assert_eq!(ended, Written::Done);
+        assert_eq!(sessions(&store, &user).await, 0, "{user}");
+    }
+}
+
 /// A session that is replaced by another, against the end of all.
 pub(super) async fn the_end_of_all_sessions_takes_a_replaced_one_along(store: Arc<dyn Store>) {
     let outcomes = duel(
