@@ -153,7 +153,7 @@ fn is_root() -> bool {
 #[tokio::test]
 async fn the_first_start_works_as_it_is_written() {
     let mut machine = Machine::new();
-    let steps = [commands("Where the program comes from"), commands("First start")].concat();
+    let steps = [commands("Building the program"), commands("First start")].concat();
     let address = machine.address();
     let printed = machine.runs(&steps, &address);
     assert!(printed.contains("the server would start with these settings"), "{printed}");
