@@ -1,9 +1,9 @@
-//! Whoever calls: a person in a session, or a program with a token of theirs.
+//! The caller of an API request: a user in a session, or a program with one of the user's tokens.
 //!
-//! A token opens only while its row is there, its time is not over, its user is active, and the user's credential stamp is
-//! the one it was made under. Its bearer is another type than a session's, and no function that changes an account takes
-//! it. The token of a registered client belongs to a grant, which is a session that nobody holds the token of: it opens
-//! while that session is running, and uses it.
+//! A token is valid only while its row exists, it has not expired, its user is active, and the user's credential stamp
+//! is the one it was made under. Its bearer has another type than a session's, and no function that changes an account
+//! takes it. The token of a registered client belongs to a session whose own token no client holds (the OAuth grant,
+//! RFC 6749): it is valid while that session lasts, and each use counts as a use of the session.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use countersign_core::{Batch, Change, Proved, SessionKey, Timestamp, Token, Toke
 
 use crate::{BearerToken, Engine, Fault, ProgramToken, SignedIn, User};
 
-/// How much a token's last use may lag behind.
+/// How much the recorded last use of a token may lag behind.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
 
-/// A user whose token was shown, read and checked for this request. Only the engine makes one; it is no session.
+/// A user whose token was read and checked for this request. Only the engine makes one; it is not a session.
 #[derive(Clone, Debug)]
 pub struct Presented {
     token: Token,
@@ -23,40 +23,40 @@ pub struct Presented {
 }
 
 impl Presented {
-    /// The token.
+    /// The token that was presented.
     pub fn token(&self) -> &Token {
         &self.token
     }
 
-    /// Whose it is.
+    /// The user the token belongs to.
     pub fn user(&self) -> &User {
         &self.user
     }
 
-    /// What was proved, and when: of a registered client's token, in the session that the grant is, which may have been lowered
-    /// since the token was given.
+    /// What was proved, and when. For a registered client's token this is read from its session, whose level may have
+    /// been lowered since the token was issued.
     pub fn proved(&self) -> Proved {
         self.grant().map_or_else(|| self.token.proved(), |grant| grant.session().proved())
     }
 
-    /// The session that the grant is, if it is the token of a registered client. It knows of no scopes: only an entrance
-    /// that offers such clients all that it offers may take it.
+    /// The session behind the token of a registered client. It carries no scopes: only a front end that offers such
+    /// clients everything it has may accept it.
     pub fn grant(&self) -> Option<&SignedIn> {
         self.grant.as_deref()
     }
 }
 
-/// Whoever calls.
+/// The authenticated caller of an API request.
 #[derive(Clone, Debug)]
 pub enum Caller {
-    /// A person in a session.
+    /// A user in a session.
     Session(SignedIn),
     /// A program with a token.
     Token(Presented),
 }
 
 impl Caller {
-    /// In whose name.
+    /// The user in whose name the caller acts.
     pub fn user(&self) -> &User {
         match self {
             Self::Session(signed_in) => signed_in.user(),
@@ -72,7 +72,7 @@ impl Caller {
         }
     }
 
-    /// Whether this scope is open to them: every one is to a session.
+    /// Whether the caller has this scope. A session has every scope.
     pub fn may(&self, scope: &str) -> bool {
         match self {
             Self::Session(_) => true,
@@ -82,7 +82,7 @@ impl Caller {
 }
 
 impl Engine {
-    /// Whoever shows this, if it opens anything.
+    /// The caller that presents this token, if the token is valid.
     pub async fn bearer(&self, token: &BearerToken) -> Result<Option<Caller>, Fault> {
         Ok(match token {
             BearerToken::Session(token) => self.session(token).await?.map(Caller::Session),
@@ -114,9 +114,9 @@ impl Engine {
         }
         if token.last_used.is_none_or(|used| now.since(used) >= TOUCH_EVERY) {
             let touch = Change::Token(TokenChange::Touch { token: token.id.clone(), at: now });
-            // Who calls does not depend on whether this can be noted.
+            // A failure to record the use does not change who the caller is.
             if let Err(fault) = self.commit(&Batch::new(vec![touch])).await {
-                tracing::warn!(%fault, "the use of a token was not noted");
+                tracing::warn!(%fault, "recording the use of a token failed");
             }
         }
         Some(Presented { token, user, grant: None })

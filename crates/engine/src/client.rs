@@ -1,8 +1,8 @@
-//! Registered clients: added and removed by those who run the place, and recognised at an entrance (RFC 6749 §2.3).
+//! Registered clients: added and removed by administrators, and authenticated at a front end (RFC 6749 §2.3).
 //!
-//! A secret is told once, when it is made, and only its hash is kept. Whoever calls learns whether they are the client that
-//! they say they are and never why not: an id that nobody has costs as much hashing as a wrong secret. Who a client is says
-//! nothing about a person: no function that gives a token rests on this alone.
+//! A secret is shown once, when it is made, and only its hash is stored. A caller learns whether client authentication
+//! succeeded, never why it failed: an unknown id costs as much hashing as a wrong secret. Client authentication says
+//! nothing about a user: no function that issues a token depends on it alone.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use countersign_core::{
 
 use crate::{ClientSecret, Engine, Fault};
 
-/// What asking for another secret came to.
+/// The result of rotating a client's secret.
 #[derive(Clone, Debug)]
 pub enum Rotation {
-    /// This one is the client's from now on, and the one before it no more. It is never told again.
+    /// The client's new secret; the previous one is no longer valid. It is never shown again.
     Rotated(ClientSecret),
     /// The client is public: it has no secret.
     Public,
@@ -24,7 +24,7 @@ pub enum Rotation {
 }
 
 impl Engine {
-    /// Registers a client. The secret that a confidential one gets is never told again.
+    /// Registers a client. The secret of a confidential client is returned only here.
     pub async fn add_client(
         &self,
         name: ClientName,
@@ -47,12 +47,12 @@ impl Engine {
         }
     }
 
-    /// Every client, by its name.
+    /// All clients, by name.
     pub async fn clients(&self) -> Result<Vec<Client>, Fault> {
         self.store().clients().await
     }
 
-    /// Removes a client, and ends every token that it was given. Returns the client, if there was one.
+    /// Removes a client and revokes every token issued to it. Returns the client, if it existed.
     pub async fn remove_client(&self, id: &ClientId) -> Result<Option<Client>, Fault> {
         let mut rounds = self.rounds();
         while rounds.next().is_some() {
@@ -65,7 +65,7 @@ impl Engine {
         Err(Fault::busy("remove a client in time", RETRY_AFTER))
     }
 
-    /// Gives a client another secret. The tokens that it was given stay.
+    /// Gives a client a new secret. Tokens already issued to it stay valid.
     pub async fn rotate_client_secret(&self, id: &ClientId) -> Result<Rotation, Fault> {
         let secret = ClientSecret::draw(self.random());
         let mut rounds = self.rounds();
@@ -83,8 +83,8 @@ impl Engine {
         Err(Fault::busy("give a client another secret in time", RETRY_AFTER))
     }
 
-    /// The client of this id, if whoever calls may speak for it: they show its secret, or none where it has none. A secret
-    /// of no letters is none (RFC 6749 §2.3.1).
+    /// The client with this id, if client authentication succeeds: the right secret for a confidential client, none for
+    /// a public one. An empty secret counts as none (RFC 6749 §2.3.1).
     pub async fn client(&self, id: &ClientId, secret: Option<&Secret>) -> Result<Option<Client>, Fault> {
         let shown = secret.filter(|secret| !secret.expose().is_empty());
         let shown = shown.map(|secret| ClientSecret::new(secret.expose()).hash());
@@ -93,5 +93,5 @@ impl Engine {
     }
 }
 
-/// How long one waits before trying again what others were in the way of.
+/// How long to wait before a retry after lost races.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
-//! The device cookie of a visit, and what a browser is given after a complete sign-in.
+//! The device cookie of a request, and the one a browser is given after a complete sign-in.
 //!
-//! What a browser shows is sealed, so nobody can make one up, read in it who else uses the browser, or tell two of them
-//! apart; what it is worth, a row in the store says. A cookie that does not open, whose row is gone or worth nothing by
-//! now, or that names somebody else, is simply no cookie.
+//! The cookie is sealed: it cannot be forged, it does not show who else uses the browser, and two cookies cannot be
+//! linked. Whether it is valid is decided by a row in the store. A cookie that cannot be unsealed, whose row is gone or
+//! no longer valid, or that names another user, is treated as no cookie.
 
 use countersign_core::{
     Batch, BrowserId, Change, DeviceCookie, DeviceCookieChange, DeviceCookies, DeviceId,
@@ -17,27 +17,27 @@ use crate::{
     keyring::Use,
 };
 
-/// Nothing longer is given to a browser, in bytes before it is sealed: a cookie has to hold it.
+/// The maximum size of a device cookie, in bytes before it is sealed.
 const MAX_BYTES: usize = 2800;
 
-/// The browser that a visit came from: its row, if it has one that is worth something.
+/// The browser that a request came from: its row, if it has a valid one.
 #[derive(Debug, Default)]
 pub(crate) struct Browser(Option<DeviceCookie>);
 
 impl Browser {
-    /// The id of the browser, if it has a device cookie of its user's, whatever was proved there.
+    /// The id of the browser, if it has a device cookie of this user, whether or not a device was proved there.
     pub(crate) fn id(&self) -> Option<&BrowserId> {
         self.0.as_ref().map(|row| &row.browser)
     }
 
-    /// What the throttle of devices makes of it: only where a device was proved it is no stranger's.
+    /// The standing for the throttle of devices: recognized only if a device was proved in this browser.
     pub(crate) fn standing(&self) -> Standing {
         let proved = self.0.as_ref().is_some_and(|row| row.device.is_some());
         if proved { Standing::Recognized } else { Standing::Unrecognized }
     }
 }
 
-/// What a browser keeps from now on, and what has to be written for it to be worth something.
+/// The device cookie to set, and the changes that make it valid.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
     pub(crate) token: Option<BrowserToken>,
@@ -45,14 +45,15 @@ pub(crate) struct Remembered {
 }
 
 impl Engine {
-    /// The browser that this visit of this user came from.
+    /// The browser that this request of this user came from.
     pub(crate) async fn browser(&self, user: &User, context: &RequestContext) -> Result<Browser, Fault> {
         let Some(id) = self.shown(user, context) else { return Ok(Browser::default()) };
         let rows = self.device_cookies_of(user).await?;
         Ok(Browser(rows.into_iter().find(|row| row.browser == id && row.is_valid(self.validity(user)))))
     }
 
-    /// Every row of this user. One that a clock which was ahead has dated is ended here, so that it is not believed later.
+    /// Every row of this user. A row dated by a clock that was ahead is invalidated here, so that it is not accepted
+    /// later.
     async fn device_cookies_of(&self, user: &User) -> Result<Vec<DeviceCookie>, Fault> {
         let rows = self.store().device_cookies(&user.id).await?;
         let now = self.now();
@@ -66,8 +67,8 @@ impl Engine {
         Ok(rows)
     }
 
-    /// What the browser of this visit is given after a complete sign-in of this user, in which `device` was proved, if one
-    /// was; nothing where the lifetime of device cookies is zero, and where the browser is to stay a stranger's.
+    /// The device cookie after a complete sign-in of this user, in which `device` was proved, if one was. Empty if the
+    /// lifetime of device cookies is zero, and if the browser is to stay unrecognized.
     pub(crate) async fn remember(
         &self,
         user: &User,
@@ -81,7 +82,7 @@ impl Engine {
         Ok(self.remembered(user, device, context, &rows))
     }
 
-    /// The same, where these are the rows of the user.
+    /// The same, with the rows of the user given.
     pub(crate) fn remembered(
         &self,
         user: &User,
@@ -92,7 +93,7 @@ impl Engine {
         if !self.is_wanted(context) {
             return Remembered::default();
         }
-        // An id whose row is worth nothing any more is not taken over: whoever has a copy of the cookie would be recognised again.
+        // An id whose row is no longer valid is not reused: a copy of the old cookie would be recognized again.
         let counts = |id: &BrowserId| rows.iter().any(|row| row.browser == *id && row.is_valid(self.validity(user)));
         let shown = self.shown(user, context).filter(counts);
         let id = shown.unwrap_or_else(|| self.new_id());
@@ -103,7 +104,7 @@ impl Engine {
             let sealed = self.keyring().seal(Use::DeviceCookie, &[], &plain, self.random())?;
             Some(BrowserToken::new(BASE64URL_NOPAD.encode(&sealed)))
         });
-        // A row that no browser can show would only take a place.
+        // A row that no browser can present would only take up a slot.
         if token.is_some() { Remembered { token, changes } } else { Remembered::default() }
     }
 
@@ -115,7 +116,7 @@ impl Engine {
         Validity { stamp: &user.stamp, lifetime: self.config().device_cookie_lifetime, now: self.now() }
     }
 
-    /// The id that the browser shows for this user.
+    /// The id that the browser presents for this user.
     fn shown(&self, user: &User, context: &RequestContext) -> Option<BrowserId> {
         self.open_cookies(context)?.of(&user.id).cloned()
     }

@@ -1,4 +1,4 @@
-//! The engine: the ports, the keys and the policy, in one hand that can be cloned.
+//! The engine: the ports, the keys and the configuration, in one value that can be cloned.
 
 use std::{
     collections::BTreeMap,
@@ -21,41 +21,41 @@ use crate::{
     ready::Readiness,
 };
 
-/// What an engine is made of.
+/// The parts an engine is made of.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// Where rows are kept.
+    /// Stores all rows.
     pub store: Arc<dyn Store>,
     /// The host's users.
     pub users: Arc<dyn Users>,
-    /// Who reads a session or a token together with its user. Where there is nobody, the store and the users are asked in
-    /// turn.
+    /// Reads a session or a token together with its user in one step. If `None`, the store and the users are read one
+    /// after the other.
     pub session_lookup: Option<Arc<dyn SessionLookup>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Draws random bytes.
     pub random: Arc<dyn Random>,
-    /// Whoever wants to know.
+    /// Is notified of new sessions and events.
     pub observer: Arc<dyn Observer>,
-    /// The keys to begin with.
+    /// The keys in use at the start.
     pub keyring: Keyring,
-    /// What the installation asks for.
+    /// The settings of this installation.
     pub config: Config,
     /// The host's own methods.
     pub foreign: Vec<Arc<dyn ForeignMethod>>,
-    /// Who brings messages to people, by channel. Where there is nobody, the channel's method is not offered.
+    /// The gateways that deliver messages, by channel. A channel without a gateway does not offer its method.
     pub gateways: BTreeMap<Kind, Arc<dyn Gateway>>,
-    /// Who speaks with the machine that makes the calls, if there is one.
+    /// Validates and answers the callbacks of the voice provider, if there is one.
     pub voice_callbacks: Option<Arc<dyn VoiceCallbacks>>,
-    /// Who knows telephone numbers.
+    /// Parses telephone numbers.
     pub numbers: Arc<dyn PhoneNumberParser>,
-    /// Who knows what YubiKeys type. Where there is nobody, only keys whose secrets were imported are known.
+    /// Validates YubiKey codes with a service. If `None`, only keys whose secrets were imported are accepted.
     pub validator: Option<Arc<dyn Validator>>,
 }
 
 impl Parts {
-    /// The parts every installation has to bring; the rest is the real clock, real chance, safe defaults and nobody who
-    /// wants to know.
+    /// The parts every installation has to bring. The rest is the system's clock and randomness, safe defaults and no
+    /// observer.
     pub fn new(store: Arc<dyn Store>, users: Arc<dyn Users>, keyring: Keyring) -> Self {
         Self {
             store,
@@ -75,7 +75,7 @@ impl Parts {
     }
 }
 
-/// Two-factor authentication for one installation. Cloning it is cheap; all clones are one.
+/// Two-factor authentication for one installation. Cloning is cheap; all clones share their state.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
@@ -92,16 +92,16 @@ struct Inner {
     ring: RwLock<Ring>,
 }
 
-/// The keys in use. The lock is held for as long as it takes to take or to change them, never for work.
+/// The keys in use. The lock is held only to read or replace them, never during work.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring {
     pub(crate) keys: Arc<Keyring>,
-    /// Since when the first of them seals.
+    /// Since when the first key has been used to seal.
     pub(crate) sealing_since: Timestamp,
 }
 
 impl Engine {
-    /// An engine made of these parts, if their policy can be used.
+    /// An engine made of these parts, if the configuration is valid.
     pub fn new(parts: Parts) -> Result<Self, ConfigError> {
         parts.config.check()?;
         let Config { totp, hotp, .. } = parts.config;
@@ -118,32 +118,32 @@ impl Engine {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// What the installation asks for.
+    /// The settings of this installation.
     pub fn config(&self) -> &Config {
         &self.inner.parts.config
     }
 
-    /// The moment it is.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         self.inner.parts.clock.now()
     }
 
-    /// The telephone number somebody typed, if it is one that exists.
+    /// The telephone number that a user typed, if it is a possible one.
     pub fn number(&self, typed: &str) -> Option<PhoneNumber> {
         self.numbers().parse(typed)
     }
 
-    /// The fewest characters of a new password, if the users have such a rule.
+    /// The minimum length of a new password in characters, if the host has such a rule.
     pub fn min_password_length(&self) -> Option<usize> {
         self.users().min_password_length()
     }
 
-    /// A name for something new: 128 random bits.
+    /// A new random id of 128 bits.
     pub fn new_id<T>(&self) -> Id<T> {
         Id::random(self.draw())
     }
 
-    /// A tag that only this installation can make for `parts`, for forms and addresses: base64url of HMAC-SHA-256.
+    /// A tag that only this installation can make for `parts`, for forms and URLs: base64url of HMAC-SHA-256.
     pub fn tag(&self, parts: &[&str]) -> String {
         self.keyring().tag(parts)
     }
@@ -153,7 +153,7 @@ impl Engine {
         self.keyring().tag_holds(parts, tag)
     }
 
-    /// The store: nothing outside the engine reads or writes it.
+    /// The store. Nothing outside the engine reads or writes it.
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.inner.parts.store
     }
@@ -166,8 +166,8 @@ impl Engine {
         &*self.inner.parts.users
     }
 
-    /// Puts other keys in the place of those in use: what is sealed from now on is sealed by their first one. Seals of
-    /// keys that are not among them do not open any more, which is a fault where it is met.
+    /// Replaces the keys in use. From now on the first key of `keyring` seals. What was sealed with a key that it does
+    /// not contain can no longer be unsealed, which is a fault where it is read.
     pub fn replace_keys(&self, keyring: Keyring) {
         let mut ring = self.inner.ring.write().unwrap_or_else(PoisonError::into_inner);
         if ring.keys.seals() != keyring.seals() {
@@ -196,7 +196,7 @@ impl Engine {
         &self.inner.parts.gateways
     }
 
-    /// Who speaks with the machine that makes the calls, if there is one.
+    /// Validates and answers the callbacks of the voice provider, if there is one.
     pub fn voice_callbacks(&self) -> Option<&dyn VoiceCallbacks> {
         self.inner.parts.voice_callbacks.as_deref()
     }
@@ -209,7 +209,7 @@ impl Engine {
         self.inner.parts.validator.as_deref()
     }
 
-    /// The messages that are under way.
+    /// The messages being sent.
     pub(crate) fn deliveries(&self) -> &TaskTracker {
         &self.inner.deliveries
     }

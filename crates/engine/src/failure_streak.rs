@@ -1,20 +1,20 @@
-//! Log lines about something that fails over and over, in a bounded number.
+//! Limits the log lines about an operation that fails repeatedly.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Failures in a row of one operation: while a disk is full or a database away, every request fails alike. Only the first, the
-/// second, the fourth, the eighth failure and so on are worth a log line, until the operation succeeds again.
+/// Consecutive failures of one operation. When a disk is full or a database is down, every request fails the same way.
+/// Only failures number 1, 2, 4, 8 and so on are logged, until the operation succeeds again.
 #[derive(Debug, Default)]
 pub struct FailureStreak(AtomicU64);
 
 impl FailureStreak {
-    /// Counts one more failure. Returns how many there were in a row if this one is to be logged.
+    /// Counts one more failure. Returns the number of consecutive failures if this one is to be logged.
     pub fn failed(&self) -> Option<u64> {
         let failures = self.0.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         failures.is_power_of_two().then_some(failures)
     }
 
-    /// Notes that the operation has succeeded.
+    /// Records that the operation has succeeded.
     pub fn succeeded(&self) {
         if self.0.load(Ordering::Relaxed) != 0 {
             self.0.store(0, Ordering::Relaxed);

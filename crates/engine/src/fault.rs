@@ -1,13 +1,13 @@
-//! Faults: we could not decide.
+//! Faults: the engine could not decide.
 //!
-//! A [`Fault`] carries its cause for the log and shows none of it to a stranger. It is never a "no" and never a "yes".
-//! [`Error`] is what a flow returns instead of an outcome, and keeps the two words for failure apart.
+//! A [`Fault`] carries its cause for the log and shows none of it to a client. It never means "no" and never means
+//! "yes". [`Error`] is what a flow returns instead of an outcome, and keeps refusals and faults apart.
 
 use std::{fmt, time::Duration};
 
 use countersign_core::Refusal;
 
-/// We could not decide. The answer to a stranger is "unavailable" and an incident number.
+/// The engine could not decide. The client gets "unavailable" and an incident number.
 pub struct Fault {
     doing: &'static str,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -15,28 +15,28 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault met while `doing` something, without a cause beneath it.
+    /// A fault while `doing` something, without an underlying cause.
     pub fn new(doing: &'static str) -> Self {
         Self { doing, cause: None, retry_after: None }
     }
 
-    /// A fault met while `doing` something. The cause must hold no secret.
+    /// A fault while `doing` something. The cause must hold no secret.
     pub fn because(doing: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { doing, cause: Some(cause.into()), retry_after: None }
     }
 
-    /// Too much to do at present: the same request may succeed after a while.
+    /// The server is overloaded: the same request may succeed after `retry_after`.
     pub fn busy(doing: &'static str, retry_after: Duration) -> Self {
         Self { doing, cause: None, retry_after: Some(retry_after) }
     }
 
-    /// The same fault, where waiting a while is all it takes.
+    /// The same fault, for a condition that passes: the client may retry after this time.
     #[must_use]
     pub fn again_after(self, span: Duration) -> Self {
         Self { retry_after: Some(span), ..self }
     }
 
-    /// How long a client should wait before it tries again, if waiting is all it takes.
+    /// How long a client should wait before it retries, if a retry may succeed.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -62,12 +62,12 @@ impl fmt::Debug for Fault {
 
 impl std::error::Error for Fault {}
 
-/// Why a flow gives nothing: we said no, or we could not say.
+/// Why a flow has no outcome: the request was refused, or it could not be decided.
 #[derive(Debug)]
 pub enum Error {
-    /// We decided no; the user may be told.
+    /// The request was refused; the user may be told why.
     Refused(Refusal),
-    /// We could not decide.
+    /// The engine could not decide.
     Faulted(Fault),
 }
 

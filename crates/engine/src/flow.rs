@@ -1,8 +1,8 @@
-//! THE flow path: what every entrance calls, and all it may call.
+//! The only path into the flows: every front end calls these functions and nothing else.
 //!
-//! An entrance parses, calls one function here, and renders what comes back: something to show, a grant, or a refusal. It
-//! never looks at a device. The rules of each flow stand in `countersign_core::flow`; what stands here loads what they
-//! need and commits what they decide.
+//! A front end parses, calls one function here, and renders the result: a challenge to show, a new session, or a
+//! refusal. It never reads a device. The rules of each flow are in `countersign_core::flow`; this module loads what
+//! they need and commits what they decide.
 //!
 //! ```text
 //! login.rs     sign_in ─▶ NewSession | LoginChallenge;  challenge, answer ─▶ NewSession;  sign_out
@@ -52,45 +52,45 @@ pub use send::Spoken;
 pub use stateless::{Prompt, Proof, Stateless, Submitted};
 pub use token::NewToken;
 
-/// What an entrance knows of a request besides its words.
+/// What a front end knows of a request besides its content.
 #[derive(Clone, Debug, Default)]
 pub struct RequestContext {
-    /// Where it comes from, if the entrance knows for certain.
+    /// The client's IP address, if the front end knows it for certain.
     pub address: Option<IpAddr>,
-    /// The session it came with; a new one takes its place.
+    /// The session of the request; a new session replaces it.
     pub session: Option<SessionToken>,
-    /// What the browser shows to say that it has been here before.
+    /// The device cookie that the browser sent.
     pub browser: Option<BrowserToken>,
-    /// Whether the client keeps what it is given to show next time.
+    /// Whether the client keeps a device cookie.
     pub device_cookie: DeviceCookieSupport,
-    /// Where it wants to go afterwards; kept, never followed unchecked.
+    /// Where the client wants to go afterwards. It is kept and must be validated before a redirect.
     pub next: Option<String>,
-    /// The language it is answered in, as a BCP 47 tag, if the entrance knows.
+    /// The language of the response, as a BCP 47 tag, if the front end knows.
     pub language: Option<String>,
 }
 
-/// Whether a client keeps a device cookie. One that does not must not take the place of a browser that does.
+/// Whether a client keeps a device cookie. One that does not must not take the slot of a browser that does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum DeviceCookieSupport {
-    /// It does, and shows it the next time.
+    /// The client keeps the cookie and sends it with later requests.
     #[default]
     Kept,
-    /// It is given none.
+    /// The client is given no cookie.
     Ignored,
 }
 
-/// A device is asked for: what to show, and the sealed run to come back with.
+/// A device is required: what to show, and the sealed attempt to continue with.
 #[derive(Debug)]
 pub struct LoginChallenge {
-    /// The run of the flow.
+    /// The sealed attempt.
     pub token: AttemptToken,
     /// What to show.
     pub view: ChallengeView,
-    /// When the run ends by itself.
+    /// When the attempt expires.
     pub until: Timestamp,
-    /// Where the browser wants to go afterwards.
+    /// Where the client wants to go afterwards.
     pub next: Option<String>,
-    /// Why no code was sent to a device that codes are sent to, if one should have been.
+    /// Why no code was sent, if the device needs one and sending failed.
     pub unsent: Option<Refusal>,
 }
 
@@ -115,7 +115,7 @@ impl Engine {
         flow::manage::may_use(session, factors, self.config(), self.methods(), now)
     }
 
-    /// Begins a run of a flow inside a session.
+    /// Begins an attempt inside a session.
     fn attempt(&self, signed_in: &SignedIn, purpose: Purpose, now: Timestamp) -> Attempt {
         Attempt {
             id: self.new_id(),
@@ -132,7 +132,7 @@ impl Engine {
         }
     }
 
-    /// The run that `token` carries, if it is of this purpose, began in this session, and is still alive.
+    /// The attempt that `token` carries, if it has this purpose, began in this session, and has not expired.
     async fn resume(&self, signed_in: &SignedIn, token: &AttemptToken, purpose: Purpose) -> Result<Attempt, Error> {
         let attempt = self.open_attempt(token, purpose).ok_or(Refusal::AttemptExpired)?;
         let attempt = self.followed(signed_in, attempt).await?;

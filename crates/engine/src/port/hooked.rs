@@ -1,4 +1,4 @@
-//! A store before a store: something is done around each of its calls.
+//! A store in front of a store: it runs a hook around each call.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -11,9 +11,9 @@ use countersign_core::{
 use super::{Retention, Store};
 use crate::Fault;
 
-/// What is done around the calls of a store.
+/// Runs around the calls of a store.
 pub trait Hook: Debug + Send + Sync {
-    /// Runs this call, which nothing runs otherwise, and gives its answer or another one. `operation` is one of
+    /// Must run `call`, which does not run otherwise, and returns its result or another one. `operation` is one of
     /// [`OPERATIONS`].
     fn around<T: Send>(
         &self,
@@ -24,13 +24,13 @@ pub trait Hook: Debug + Send + Sync {
         call
     }
 
-    /// The same for a commit, whose batch is known here. A batch may be given other changes, never another identity.
+    /// The same for a commit, with its batch. A hook may change the changes of a batch, never its identity.
     fn commit(&self, store: &dyn Store, batch: Batch<Sealed>) -> impl Future<Output = Result<Receipt, Fault>> + Send {
         self.around("commit", store.commit(batch))
     }
 }
 
-/// A store whose calls go through a [`Hook`] to another store.
+/// A store that passes each call through a [`Hook`] to another store.
 #[derive(Debug)]
 pub struct Hooked<H> {
     store: Arc<dyn Store>,
@@ -38,7 +38,7 @@ pub struct Hooked<H> {
 }
 
 impl<H> Hooked<H> {
-    /// This hook before `store`.
+    /// Puts this hook in front of `store`.
     pub fn new(store: Arc<dyn Store>, hook: H) -> Self {
         Self { store, hook }
     }
@@ -49,7 +49,7 @@ impl<H> Hooked<H> {
     }
 }
 
-/// Writes down once what every operation but `commit` looks like.
+/// Defines every operation but `commit` once.
 macro_rules! through_the_hook {
     ($($operation:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         /// The names of the operations of [`Store`].

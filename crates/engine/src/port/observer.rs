@@ -1,4 +1,4 @@
-//! Whoever wants to know.
+//! Observers: notified of new sessions, events and judged answers.
 
 use std::fmt::Debug;
 
@@ -7,36 +7,34 @@ use countersign_core::{Event, Kind, Refusal, Session};
 
 use crate::{Fault, User};
 
-/// Is told of grants and events. Runs inside the request, so it should be quick.
+/// Is notified of new sessions and events. Runs inside the request, so it should be quick.
 #[async_trait]
 pub trait Observer: Debug + Send + Sync {
-    /// Somebody is about to be let in, or to become stronger: by a sign-in, a step-up or a setup. A fault here, or a panic,
-    /// stops that, and no session comes to be. May be asked more than once for one grant, and a grant that was asked
-    /// about may still lose a race and not come true.
+    /// A new session is about to be issued: by a sign-in, a step-up or an enrolment. A fault or a panic here prevents
+    /// it. May be called more than once for one new session, and the commit may still fail after the call.
     async fn before_session(&self, _user: &User, _session: &Session) -> Result<(), Fault> {
         Ok(())
     }
 
-    /// These events were written. Not told if the client has gone away in that very moment: what must not be missed is in
-    /// the store.
+    /// These events were written. Not called if the client disconnects at that moment; the store has every event.
     async fn after_commit(&self, _events: &[&Event]) {}
 
-    /// A device's answer was decided on. For figures: nothing hangs on it, so it is not told durably.
+    /// An answer for a device was judged. For metrics only: it is not delivered reliably.
     fn answered(&self, _answered: &Answered<'_>) {}
 }
 
-/// What became of one answer for a device.
+/// The result of one answer for a device.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered<'a> {
-    /// The device's method; nothing if the answer was for no device that could answer.
+    /// The device's method; `None` if the answer was for no device that could answer.
     pub method: Option<&'a Kind>,
-    /// Why not, if it was refused.
+    /// The refusal, if the answer was refused.
     pub refusal: Option<&'a Refusal>,
-    /// How often it was judged: once, and once more for each time that something had moved meanwhile.
+    /// How often the answer was judged: once, and once more after each conflict.
     pub rounds: u32,
 }
 
-/// Nobody wants to know.
+/// An observer that does nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoopObserver;
 

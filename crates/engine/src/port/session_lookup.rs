@@ -7,20 +7,21 @@ use countersign_core::{Session, SessionKey, Token, TokenKey};
 
 use crate::{Fault, Store, User, Users};
 
-/// Finds what was shown, and whose it is: what every request of somebody who is signed in begins with.
+/// Finds a session or a token together with its user. Every authenticated request begins with this.
 ///
-/// Whoever keeps the users in the store's own database can answer with one read; everybody else is served by
-/// [`SeparateReads`]. What is found is as of one moment, or the user is as of a later one; it is not judged here.
+/// A host that keeps its users in the store's database can answer with one read; every other host uses
+/// [`SeparateReads`]. Both are read as of one moment, or the user as of a later one. Validity is checked by the engine,
+/// not here.
 #[async_trait]
 pub trait SessionLookup: Debug + Send + Sync {
-    /// The session found by the hash of its token, and its user; nothing if either is gone.
+    /// The session with this hash of its token, and its user; `None` if either does not exist.
     async fn session(&self, key: &SessionKey) -> Result<Option<(Session, User)>, Fault>;
 
-    /// The token found by its hash, and its user; nothing if either is gone.
+    /// The token with this hash, and its user; `None` if either does not exist.
     async fn token(&self, key: &TokenKey) -> Result<Option<(Token, User)>, Fault>;
 }
 
-/// Asks the store, and then for the user.
+/// Reads the session or token from the store, and then the user.
 #[derive(Clone, Debug)]
 pub struct SeparateReads {
     store: Arc<dyn Store>,
@@ -28,7 +29,7 @@ pub struct SeparateReads {
 }
 
 impl SeparateReads {
-    /// Of any store and any users.
+    /// A lookup over any store and any users.
     pub fn new(store: Arc<dyn Store>, users: Arc<dyn Users>) -> Self {
         Self { store, users }
     }

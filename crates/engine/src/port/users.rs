@@ -10,50 +10,51 @@ use crate::{Error, Fault};
 /// A user, as the host knows them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct User {
-    /// Names the user for ever: it must never be given to another user, not even after this one was removed. A host that
-    /// removes a user calls [`Engine::forget_user`](crate::Engine::forget_user).
+    /// Identifies the user permanently: it must never be given to another user, even after this one was removed. A host
+    /// that removes a user calls [`Engine::forget_user`](crate::Engine::forget_user).
     pub id: UserId,
     /// What the user types to sign in, and what pages show.
     pub name: String,
     /// Whether the user may sign in at all.
     pub active: bool,
-    /// Whether the user runs the place.
+    /// Whether the user is an administrator.
     pub staff: bool,
-    /// Any text that changes whenever the user's credentials change. Sessions and pending logins carry it and die when
-    /// it differs. It must not be, or allow guessing at, the password. A random text is best: a counter that starts at 0 for
-    /// every user does not tell two users apart who were given the same id.
+    /// Any text that changes whenever the user's credentials change. Sessions and pending logins carry it and are
+    /// invalid once it differs. It must not reveal the password or help to guess it. A random text is best: a counter
+    /// that starts at 0 for every user cannot distinguish two users who were given the same id.
     pub stamp: String,
 }
 
 impl User {
-    /// Whether what carries this stamp still opens anything.
+    /// Whether a session, token or attempt with this stamp is still valid.
     pub(crate) fn holds(&self, stamp: &str) -> bool {
         self.active && self.stamp == stamp
     }
 }
 
-/// Where a password belongs in a queue of such that are to be hashed.
+/// The queue lane of a password that is to be hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lane {
-    /// Whoever gives it shows a device cookie of the user's. Such users take turns, each over all their browsers.
+    /// The browser sent a device cookie of the user. Such users take turns, each across all their browsers.
     Recognized,
-    /// Anybody else: perhaps one of very many.
+    /// Every other request, possibly one of very many.
     Unrecognized,
 }
 
 /// Finds users and checks passwords.
 #[async_trait]
 pub trait Users: Debug + Send + Sync {
-    /// The user who signs in with this name, given in its one spelling.
+    /// The user who signs in with this name, given in canonical spelling.
     async fn by_name(&self, name: &str) -> Result<Option<User>, Fault>;
 
-    /// The one spelling of a name: all spellings of it are one user and share one budget of failures.
+    /// The canonical spelling of a name: all spellings with the same result are one user and share one budget of
+    /// failures.
     fn canonical(&self, name: &str) -> String {
         name.trim().to_lowercase()
     }
 
-    /// The user who is meant by a name as it was typed at a sign-in. By default the one whose spelling it is. A host whose rule
-    /// for spellings has changed can find here what was stored under the earlier one.
+    /// The user for a name as typed at a sign-in. By default the user with its canonical spelling. A host whose
+    /// spelling rule has changed can look for names stored under the earlier rule here.
     async fn by_login(&self, typed: &str) -> Result<Option<User>, Fault> {
         self.by_name(&self.canonical(typed)).await
     }
@@ -61,30 +62,31 @@ pub trait Users: Debug + Send + Sync {
     /// The user with this id.
     async fn by_id(&self, id: &UserId) -> Result<Option<User>, Fault>;
 
-    /// Whether this is the user's password. Must take as long for `None` (nobody has that name) as for anybody, and
-    /// must not look at whether the user is active.
+    /// Whether this is the user's password. Must take as long for `None` (unknown name) as for any user, and must not
+    /// check whether the user is active.
     async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault>;
 
-    /// The same, for users whose hashing has a queue: `lane` says where in it the request belongs, so that strangers never
-    /// keep whoever shows a device cookie waiting. Whoever has no queue need not write this.
+    /// The same, for hosts with a queue for password hashing: `lane` says where the request is queued, so that requests
+    /// without a device cookie never delay one that has it. Hosts without a queue need not implement this.
     async fn password_matches_in(&self, _lane: Lane, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
         self.password_matches(user, password).await
     }
 
-    /// Checks a new password against the host's rules and hashes it. Writes nothing: the engine decides afterwards whether
-    /// the password may still be changed. Refuses with a reason; by default because passwords are kept elsewhere.
+    /// Checks a new password against the host's rules and hashes it. Writes nothing: the engine decides afterwards
+    /// whether the password may still be changed. The default refuses because passwords are managed externally.
     async fn prepare_password(&self, _user: &User, _password: &Secret) -> Result<PreparedPassword, Error> {
         Err(Refusal::PasswordManagedExternally.into())
     }
 
-    /// The fewest characters of a new password, if there is such a rule: told before one is typed. It decides nothing.
+    /// The minimum length of a new password in characters, if there is such a rule. For display only; it is not
+    /// enforced here.
     fn min_password_length(&self) -> Option<usize> {
         None
     }
 
-    /// Writes a prepared password and its stamp in one step, but only if the user's stamp is still `expected_stamp`, and
-    /// returns the user as they are then; `None` if the user is gone or the stamp has changed, and then nothing is written.
-    /// There is no way to refuse here: all sessions of the user have ended by now.
+    /// Writes a prepared password and its stamp in one step, but only if the user's stamp is still `expected_stamp`,
+    /// and returns the updated user; `None` if the user is gone or the stamp has changed, and then nothing is written.
+    /// It cannot refuse: all sessions of the user have been ended before the call.
     async fn store_password(
         &self,
         _user: &UserId,
@@ -95,10 +97,10 @@ pub trait Users: Debug + Send + Sync {
     }
 }
 
-/// A password that was checked and hashed, and is not written yet.
+/// A password that was checked and hashed but not yet written.
 ///
-/// It carries the stamp that the user will have once it is written. So the session that goes on after a change of password
-/// can be committed first, under that stamp: it opens nothing until the password is there.
+/// It carries the stamp that the user will have once it is written. So the session that continues after a change of
+/// password can be committed first, under that stamp: it is invalid until the password is written.
 #[derive(Clone, Debug)]
 pub struct PreparedPassword {
     hash: Secret,
@@ -106,7 +108,7 @@ pub struct PreparedPassword {
     place: PasswordPlace,
 }
 
-/// Who writes a prepared password.
+/// Which side writes a prepared password.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PasswordPlace {
     /// The host, in [`Users::store_password`].
@@ -116,14 +118,14 @@ pub(crate) enum PasswordPlace {
 }
 
 impl PreparedPassword {
-    /// A password that [`Users::store_password`] will write: its hash, or whatever the host keeps, and the stamp that the
-    /// user will have then. The stamp must differ from the current one; a random one is best.
+    /// A password for [`Users::store_password`] to write: its hash, or whatever form the host keeps, and the user's new
+    /// stamp. The stamp must differ from the current one; a random one is best.
     pub fn new(hash: impl Into<Secret>, stamp: impl Into<String>) -> Self {
         Self { hash: hash.into(), stamp: stamp.into(), place: PasswordPlace::Users }
     }
 
-    /// The same for users whose rows are in the store's own table: the store writes the password in the same batch as
-    /// everything else that a change of password does.
+    /// The same for users in the store's own table: the store writes the password in the same batch as the other
+    /// changes of a change of password.
     pub fn in_store(hash: impl Into<Secret>, stamp: impl Into<String>) -> Self {
         Self { place: PasswordPlace::Store, ..Self::new(hash, stamp) }
     }

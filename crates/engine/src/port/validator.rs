@@ -1,20 +1,20 @@
-//! Whoever knows whether an answer is right when the rules cannot.
+//! Validation of answers by an outside service.
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use countersign_core::method::validation::{ValidationRequest, ValidationResponse};
 
-/// A service that is asked about answers.
+/// A service that validates answers which the rules cannot check.
 ///
-/// It says [`ValidationResponse::Unavailable`] for whatever is not a clear word of the service that was meant, for this very request:
-/// a time-out, a signature that does not fit, a reply to something else. It notes the cause, without the answer.
+/// It returns [`ValidationResponse::Unavailable`] for everything but a clear answer of the intended service to this
+/// very request: a time-out, a wrong signature, a response to another request. It logs the cause, without the answer.
 #[async_trait]
 pub trait Validator: Debug + Send + Sync {
-    /// Asks, within some seconds.
+    /// Sends the request. Must return within a few seconds.
     async fn ask(&self, request: &ValidationRequest) -> ValidationResponse;
 
-    /// Whether the service can be reached; for whoever looks for what may be wrong.
+    /// Checks whether the service can be reached; for diagnostics.
     async fn reachable(&self) -> Result<(), crate::Fault> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What is said on the telephone, in the words of whoever makes the calls.
+//! Callbacks of a voice provider: what is said in a call, in the provider's format.
 
 use std::fmt::Debug;
 
@@ -6,23 +6,23 @@ use countersign_core::{DeliveryStatus, Secret};
 
 use crate::Fault;
 
-/// Speaks with the machine that makes the calls.
+/// Validates and answers the callbacks of a voice provider.
 ///
-/// It fetches what is to be said while somebody listens, and tells later what became of a message. Whether a request is its
-/// own is decided here, by its signature; which call it is about, and whether the digits may be read out, the engine says.
+/// The provider fetches what is to be said during the call, and reports later what became of it. This port checks the
+/// request's signature; the engine decides which call it is about, and whether the digits may be read out.
 pub trait VoiceCallbacks: Debug + Send + Sync {
-    /// Whether a request to this address, with these fields in its body, is signed by the machine that makes the calls.
+    /// Whether a request to this URL, with these fields in its body, carries a valid signature of the provider.
     fn is_signed(&self, url: &str, fields: &[(String, String)], signature: &str) -> bool;
 
-    /// The first words: who calls, and that any key is to be pressed; then it comes back to `next`.
+    /// The greeting: who calls, and to press any key; the provider then requests `next`.
     fn greeting(&self, site: &str, language: Option<&str>, next: &str) -> Result<String, Fault>;
 
-    /// The digits, one by one, twice.
+    /// Reads the digits one by one, twice.
     fn digits(&self, code: &Secret, site: &str, language: Option<&str>) -> Result<String, Fault>;
 
-    /// The last words, where there is nothing to be read out.
+    /// The end of a call in which there is nothing to read out.
     fn goodbye(&self, site: &str, language: Option<&str>) -> Result<String, Fault>;
 
-    /// How a delivery went, by the machine's own word for it, if the word says so.
+    /// The delivery status for the provider's own status word, if it is a known one.
     fn status(&self, word: &str) -> Option<DeliveryStatus>;
 }
