@@ -1,26 +1,26 @@
-//! Addresses that a code can be sent to, and how much of them is shown.
+//! Addresses that a code can be sent to, and their masked form.
 //!
-//! An [`Address`] is a telephone number or a mailbox. It stands in the sealed state of a device and goes to the gateway
-//! that sends; everybody else sees its [`Address::masked`] form, and `Debug` prints nothing else. Whether a number exists
-//! is not known here: whoever parses telephone numbers stands behind a port.
+//! An [`Address`] is a telephone number or a mailbox. It is kept in the sealed state of a device and is passed to the
+//! gateway that sends; everything else sees its [`Address::masked`] form, and so does `Debug`. Whether a number exists
+//! is decided by the port that parses telephone numbers, not here.
 
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Where a code can be sent.
+/// A telephone number or a mailbox.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Address {
-    /// A telephone.
+    /// A telephone number.
     Phone(PhoneNumber),
     /// A mailbox.
     Email(EmailAddress),
 }
 
 impl Address {
-    /// The address itself, in the one form that is sent to. Every caller is a place where it may leak.
+    /// The address itself, in canonical form. Every caller is a place where it may leak.
     pub fn expose(&self) -> &str {
         match self {
             Self::Phone(number) => &number.e164,
@@ -28,7 +28,7 @@ impl Address {
         }
     }
 
-    /// The address itself as people write it: a telephone number in groups. Every caller is a place where it may leak.
+    /// The address itself in display form: a telephone number in groups. Every caller is a place where it may leak.
     pub fn expose_as_written(&self) -> &str {
         match self {
             Self::Phone(number) => &number.international,
@@ -36,7 +36,7 @@ impl Address {
         }
     }
 
-    /// As much of the address as its owner needs to recognise it: `+31 * ******58`, `b***@e***.org`.
+    /// The masked address, enough for its owner to recognise it: `+31 * ******58`, `b***@e***.org`.
     pub fn masked(&self) -> String {
         match self {
             Self::Phone(number) => number.masked(),
@@ -44,7 +44,7 @@ impl Address {
         }
     }
 
-    /// What the address shares with others that cost alike: a calling code, or a mail domain.
+    /// The part of the address that decides the price: a calling code, or a mail domain.
     pub fn region(&self) -> &str {
         match self {
             Self::Phone(number) => &number.prefix,
@@ -59,23 +59,23 @@ impl fmt::Debug for Address {
     }
 }
 
-/// A telephone number that somebody who knows numbers has found to be one.
+/// A telephone number that the port for telephone numbers has validated.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneNumber {
     /// `+` and at most 15 digits (ITU-T E.164).
     e164: String,
-    /// As people write it, with the calling code.
+    /// The display form, with the calling code.
     international: String,
     /// The calling code, with its `+`.
     prefix: String,
 }
 
 impl PhoneNumber {
-    /// The fewest digits of a number that is masked rather than hidden.
+    /// The fewest digits of a number that is masked rather than hidden completely.
     const MIN_SHOWN_LENGTH: usize = 8;
 
-    /// The number with these digits after the `+`, as people write it, under this calling code; `None` unless the three
-    /// are of one number.
+    /// The number with these digits after the `+`, its display form, and its calling code; `None` unless the three
+    /// agree.
     pub fn new(digits: &str, international: &str, calling_code: u16) -> Option<Self> {
         let prefix = calling_code.to_string();
         let is_number = (4..=15).contains(&digits.len())
@@ -89,12 +89,12 @@ impl PhoneNumber {
         })
     }
 
-    /// As people write it: `+31 6 12345658`.
+    /// The display form: `+31 6 12345658`.
     pub fn international(&self) -> &str {
         &self.international
     }
 
-    /// The calling code and the last two digits; of a short number, nothing but that there is one.
+    /// The calling code and the last two digits; for a short number, no digits.
     fn masked(&self) -> String {
         let digits = self.e164.len().saturating_sub(1);
         if digits < Self::MIN_SHOWN_LENGTH {
@@ -119,20 +119,19 @@ impl fmt::Debug for PhoneNumber {
     }
 }
 
-/// A mailbox: a dot-atom, in UTF-8 (RFC 6531 §3.3), and a domain that DNS can have. What RFC 5321 §4.1.2 allows beyond that,
-/// such as quoted names, nobody uses.
+/// A mailbox: a dot-atom, in UTF-8 (RFC 6531 §3.3), and a domain that DNS can have. What RFC 5321 §4.1.2 allows beyond
+/// that, such as quoted names, is not used in practice.
 ///
-/// An international domain is kept as DNS has it (`xn--…`), so that every mail server takes it. A name in UTF-8 can only be
-/// sent to by a mail server that offers SMTPUTF8; the gateway finds out.
+/// An international domain is kept in its DNS form (`xn--…`), so that every mail server accepts it. A local part in
+/// UTF-8 needs a mail server that offers SMTPUTF8; the gateway finds out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// The address somebody typed, without blanks around it: the name in Unicode's composed form (NFC), the domain in lower
-    /// case and in ASCII.
+    /// Parses a typed address, trimmed: the local part normalised to NFC, the domain in lower case and in ASCII.
     pub fn parse(text: &str) -> Option<Self> {
-        // Longer than any address, so that nothing is normalised that could be none.
+        // Longer than any address, so that overlong input is not normalised at all.
         const MAX_BYTES: usize = 1024;
         let text = text.trim();
         let (local, domain) = text.rsplit_once(['@', '\u{ff20}']).filter(|_| text.len() <= MAX_BYTES)?;
@@ -163,21 +162,21 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
-/// The first letter of a word long enough that it does not give the word away.
+/// The first letter of a word that is long enough not to be revealed by it.
 fn initial(word: &str) -> String {
     let first = word.chars().next().filter(|_| word.chars().count() > 2);
     first.map_or_else(|| "***".into(), |first| format!("{first}***"))
 }
 
-/// The domain as DNS has it, in lower case; `None` if it is none.
+/// The domain in its DNS form, in lower case; `None` if it is invalid.
 fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
-    // UTS 46 drops characters that nobody sees. Whoever typed one did not type this domain.
+    // UTS 46 drops invisible characters. A domain typed with one is not the domain that remains.
     let is_plain = !domain.chars().any(is_unseen);
     let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::STD3);
     ascii.ok().filter(|_| is_plain)
 }
 
-/// Characters that are not seen, or that turn the writing round, and those that Unicode gives no meaning.
+/// Characters that are invisible, that change the writing direction, or that Unicode leaves unassigned.
 fn is_unseen(c: char) -> bool {
     c.is_control()
         || c.is_whitespace()

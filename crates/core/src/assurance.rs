@@ -1,7 +1,7 @@
-//! What each level of assurance means, and how long a session of that level lasts.
+//! Assurance levels, and how long a session of each level lasts.
 //!
-//! A session's level never exceeds the event that made it. A backup code proves possession of the printed list and so
-//! reaches the same level as the device it stands in for (NIST SP 800-63B-4 §3.1.2).
+//! A session's level never exceeds that of the authentication that created it. A backup code proves possession of the
+//! printed list and so reaches the same level as the device it replaces (NIST SP 800-63B-4 §3.1.2).
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Kind, Session, Timestamp};
 
-/// How sure we are of who is there.
+/// The assurance level of an authentication.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
@@ -17,12 +17,12 @@ pub enum Level {
     Aal1,
     /// Two different factors: a password and a device.
     Aal2,
-    /// Two factors, one of which cannot be typed into a wrong page.
+    /// Two factors, one of which resists phishing.
     PhishingResistant,
 }
 
 impl Level {
-    /// The word a store keeps.
+    /// The word that a store keeps.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Aal1 => "aal1",
@@ -31,18 +31,18 @@ impl Level {
         }
     }
 
-    /// The level a store kept as `word`.
+    /// The level for a stored word.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Aal1, Self::Aal2, Self::PhishingResistant].into_iter().find(|level| level.as_str() == word)
     }
 }
 
-/// What somebody has proved, and when: of a session, and of a token that was made in one.
+/// What a user has proved, and when: of a session, and of a token that was made in one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Proved {
-    /// How surely.
+    /// The assurance level.
     pub level: Level,
-    /// By which method besides the password, if by one.
+    /// The method of the second factor, if there was one.
     pub method: Option<Kind>,
     /// When the password was last proved.
     pub signed_in: Timestamp,
@@ -51,7 +51,7 @@ pub struct Proved {
 }
 
 impl Proved {
-    /// Whether this level was reached, by a proof of at most `span` ago.
+    /// Whether this level was reached, by a proof at most `span` ago.
     pub fn reaches(&self, level: Level, span: Duration, now: Timestamp) -> bool {
         self.level >= level && self.auth_time().is_within(span, now)
     }
@@ -61,7 +61,7 @@ impl Proved {
         self.level >= Level::Aal2 && self.proved_within(span, now)
     }
 
-    /// Whether a device was proved, however little it counts, at most `span` ago.
+    /// Whether a device was proved at most `span` ago, whatever its assurance.
     pub fn proved_within(&self, span: Duration, now: Timestamp) -> bool {
         self.verified.is_some_and(|at| at.is_within(span, now))
     }
@@ -71,12 +71,12 @@ impl Proved {
         self.level >= earlier.level && self.signed_in >= earlier.signed_in && self.verified >= earlier.verified
     }
 
-    /// When somebody last proved something: what RFC 9470 §6.2 calls `auth_time`.
+    /// The time of the last proof: `auth_time` in RFC 9470 §6.2.
     pub fn auth_time(&self) -> Timestamp {
         self.verified.map_or(self.signed_in, |at| at.max(self.signed_in))
     }
 
-    /// The methods as RFC 8176 §2 names them. It has no name for a mailbox, nor for a host's own methods.
+    /// The methods as RFC 8176 §2 names them. It has no name for e-mail, nor for a host's own methods.
     pub fn amr(&self) -> Vec<&'static str> {
         let by_device = self.method.as_ref().and_then(|method| match method {
             method if *method == Kind::SMS => Some("sms"),
@@ -89,27 +89,27 @@ impl Proved {
     }
 }
 
-/// How long a session may live.
+/// The time-outs of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lifetime {
-    /// Without being used.
+    /// The idle time-out.
     pub idle: Duration,
-    /// In all.
+    /// The absolute time-out.
     pub absolute: Duration,
 }
 
-/// The life-times by level (NIST SP 800-63B-4 §§2.1.3, 2.2.3).
+/// The time-outs by level (NIST SP 800-63B-4 §§2.1.3, 2.2.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lifetimes {
-    /// Of a session with one factor.
+    /// For a session with one factor.
     pub aal1: Lifetime,
-    /// Of a session with two factors or better.
+    /// For a session with two factors or better.
     pub aal2: Lifetime,
 }
 
 impl Default for Lifetimes {
-    /// One factor: idle 7 days, 30 days in all. Two factors: idle 10 hours, 24 hours in all. NIST recommends an idle hour for
-    /// two factors; people who work with a site all day would sign in several times a day.
+    /// One factor: idle 7 days, 30 days in all. Two factors: idle 10 hours, 24 hours in all. NIST recommends one idle
+    /// hour for two factors; users who work with a site all day would sign in several times a day.
     fn default() -> Self {
         const DAY: Duration = Duration::from_hours(24);
         Self {
@@ -120,7 +120,7 @@ impl Default for Lifetimes {
 }
 
 impl Lifetimes {
-    /// The life-time of a session of this level.
+    /// The time-outs of a session of this level.
     pub fn of(&self, level: Level) -> Lifetime {
         match level {
             Level::Aal1 => self.aal1,
@@ -128,18 +128,18 @@ impl Lifetimes {
         }
     }
 
-    /// The longest that any session may live.
+    /// The longest absolute time-out of any session.
     pub fn longest(&self) -> Duration {
         self.aal1.absolute.max(self.aal2.absolute)
     }
 
-    /// When `session` ends unless it is used before.
+    /// When `session` expires unless it is used before.
     pub fn end(&self, session: &Session) -> Timestamp {
         let lifetime = self.of(session.level);
         session.last_seen.after(lifetime.idle).min(session.created.after(lifetime.absolute))
     }
 
-    /// Whether `session` has not ended by itself, and was dated by a clock that was right.
+    /// Whether `session` has not expired, and was not dated by a clock that was ahead.
     pub fn allow(&self, session: &Session, now: Timestamp) -> bool {
         now < self.end(session) && session.is_credible(now)
     }

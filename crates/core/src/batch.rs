@@ -1,14 +1,14 @@
-//! What is written together.
+//! Batches: changes that are written together.
 //!
-//! A store writes a whole [`Batch`] or nothing, and answers [`Written::Conflict`] when a version that one of its changes
-//! expects has moved. A [`Receipt`] is made from the sealed batch, which only a store is given, and settles only the ruling
-//! whose batch it names.
+//! A store writes a whole [`Batch`] or nothing, and answers [`Written::Conflict`] if a version that one of its changes
+//! expects is no longer current. A [`Receipt`] is made from the sealed batch, which only a store is given, and settles
+//! only the ruling whose batch it names.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Change, Device, Envelope, Timestamp, device::Sealed};
 
-/// Changes that come true together or not at all.
+/// Changes that are written together or not at all.
 #[derive(Clone, Debug)]
 pub struct Batch<S = Envelope> {
     id: u64,
@@ -41,7 +41,7 @@ impl<S> Batch<S> {
         self.changes.is_empty()
     }
 
-    /// The same batch, which the same receipts settle, with other changes: for stores that stand before stores in tests.
+    /// The same batch with other changes; the same receipts settle it. For test stores in front of other stores.
     #[must_use]
     pub fn with_changes(self, mut changes: Vec<Change<S>>) -> Self {
         changes.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -60,30 +60,30 @@ impl<S> Batch<S> {
 }
 
 impl Batch<Sealed> {
-    /// The store's word that every change of this batch was written, durably.
+    /// The receipt for a batch that was written completely and durably.
     pub fn done(&self) -> Receipt {
         Receipt { batch: self.id, written: Written::Done }
     }
 
-    /// The store's word that nothing was written, because something had moved.
+    /// The receipt for a batch of which nothing was written, because of a version conflict.
     pub fn conflict(&self) -> Receipt {
         Receipt { batch: self.id, written: Written::Conflict }
     }
 
-    /// The store's word that nothing was written, because the budget `key` is spent until the moment given.
+    /// The receipt for a batch of which nothing was written, because the budget `key` is used up until `until`.
     pub fn overspent(&self, key: String, until: Timestamp) -> Receipt {
         Receipt { batch: self.id, written: Written::Overspent { key, until } }
     }
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Written {
     /// All of it was written, durably.
     Done,
-    /// Nothing was written: something had moved. Load afresh and judge again.
+    /// Nothing was written: a version conflict. Reload and judge again.
     Conflict,
-    /// Nothing was written: a budget is spent.
+    /// Nothing was written: a budget is used up.
     Overspent {
         /// The budget.
         key: String,
@@ -92,7 +92,7 @@ pub enum Written {
     },
 }
 
-/// A store's word on one batch. It settles that batch only.
+/// A store's result for one batch. It settles that batch only.
 #[derive(Debug)]
 pub struct Receipt {
     batch: u64,
@@ -100,7 +100,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// What became of the batch.
+    /// The result of the batch.
     pub fn written(&self) -> &Written {
         &self.written
     }

@@ -1,8 +1,8 @@
-//! What must be written, by table.
+//! Changes to be written, by table.
 //!
-//! A change that depends on a row names the version that was read; a store writes a whole [`Batch`](crate::Batch) or nothing.
-//! Each table has its changes in a file of its own, here and in each store. A new table is one more file and one more line in
-//! each `match` over [`Change`], none of which has a wildcard arm.
+//! A change that depends on a row includes the version that was read; a store writes a whole [`Batch`](crate::Batch) or
+//! nothing. The changes of each table have a file of their own, here and in each store. A new table is one more file
+//! and one more line in each `match` over [`Change`], none of which has a wildcard arm.
 #![deny(clippy::wildcard_enum_match_arm, reason = "a new table has to be met in every list")]
 
 mod account;
@@ -37,9 +37,9 @@ pub use user::UserChange;
 
 use crate::{Device, Envelope, device::Sealed};
 
-/// One thing to write. `S` is the state of devices: readable where rules run, sealed where stores write.
+/// One change to be written. `S` is the state of devices: readable where rules run, sealed where stores write.
 ///
-/// The tables stand in the one order in which all batches are applied, so that batches never deadlock.
+/// The variants are in the order in which all batches are applied, so that batches never deadlock.
 #[derive(Clone, Debug)]
 pub enum Change<S = Envelope> {
     /// Attempts that are closed.
@@ -60,9 +60,9 @@ pub enum Change<S = Envelope> {
     Event(EventChange),
     /// Codes that were sent.
     Delivery(DeliveryChange),
-    /// Servers that run.
+    /// Nodes.
     Node(NodeChange),
-    /// Tasks that one node does at a time.
+    /// Leases: tasks that one node does at a time.
     Lease(LeaseChange),
     /// Users, where the store keeps them.
     User(UserChange),
@@ -73,7 +73,7 @@ pub enum Change<S = Envelope> {
 }
 
 impl<S> Change<S> {
-    /// Where this change stands in the order in which a batch is applied: the place of its table, its place within the table,
+    /// The position of this change in the order in which a batch is applied: its table, its position within the table,
     /// and its row.
     pub(crate) fn order(&self) -> (u8, u8, &str) {
         let (table, (place, row)) = match self {

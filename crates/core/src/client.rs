@@ -1,8 +1,8 @@
-//! Registered clients: programs that are known here, and to which tokens are given (RFC 6749 §2).
+//! Registered clients: programs to which tokens are issued (RFC 6749 §2).
 //!
-//! A confidential client proves that it is itself by a secret of 256 random bits, of which only the hash is kept; a public
-//! one has none, and nothing that it says of itself is believed. A client opens nothing: what opens is a token that a
-//! person's proof stands behind, and that never opens more than its client's scopes. It ends with the client.
+//! A confidential client authenticates with a secret of 256 random bits, of which only the hash is stored; a public
+//! client has none and is not authenticated. A client has no access of its own: its tokens depend on a user's proof and
+//! never exceed the client's scopes. They are revoked with the client.
 
 use std::fmt;
 
@@ -11,33 +11,34 @@ use subtle::ConstantTimeEq;
 
 use crate::{DeviceName, Refusal, Scopes, Timestamp, id::Id};
 
-/// Marks the name of a registered client.
+/// Marks the id of a registered client.
 #[derive(Debug)]
 pub enum OfClient {}
 
-/// The name of a registered client, by which it calls itself: its `client_id` (RFC 6749 §2.2).
+/// The id of a registered client: its `client_id` (RFC 6749 §2.2).
 pub type ClientId = Id<OfClient>;
 
-/// What those who run the place call a client; the same rules as for a device.
+/// The name that administrators give a client; the same rules as for a device.
 pub type ClientName = DeviceName;
 
-/// A program that is known here.
+/// A registered client.
 #[derive(Clone, Debug)]
 pub struct Client {
     /// Names the row.
     pub id: ClientId,
-    /// What those who run the place call it.
+    /// The name that administrators gave it.
     pub name: ClientName,
-    /// How it is known.
+    /// How it authenticates.
     pub kind: ClientKind,
-    /// What its tokens may open at most.
+    /// The scopes its tokens may have at most.
     pub scopes: Scopes,
     /// When it was registered.
     pub created: Timestamp,
 }
 
 impl Client {
-    /// Whether whoever shows the secret with this hash, or none, may speak for it. A public client shows none.
+    /// Whether client authentication succeeds with the secret of this hash, or with none. A public client presents
+    /// none.
     pub fn is_known_by(&self, shown: Option<&ClientSecretHash>) -> bool {
         match (&self.kind, shown) {
             (ClientKind::Public, None) => true,
@@ -46,19 +47,19 @@ impl Client {
         }
     }
 
-    /// What it is granted that asks for these scopes or, where it names none, all that it may have.
+    /// The scopes granted for this request: those wanted or, if it names none, all that the client may have.
     pub fn grant(&self, wanted: Option<&Scopes>) -> Result<Scopes, Refusal> {
         let wanted = wanted.unwrap_or(&self.scopes);
         if wanted.within(&self.scopes) { Ok(wanted.clone()) } else { Err(Refusal::ScopeInvalid) }
     }
 }
 
-/// How a client is known.
+/// How a client authenticates.
 #[derive(Clone, Debug)]
 pub enum ClientKind {
-    /// By nothing but its id.
+    /// It does not: it has an id only.
     Public,
-    /// By a secret.
+    /// With a secret.
     Confidential {
         /// The hash of the secret.
         secret: ClientSecretHash,
@@ -66,7 +67,7 @@ pub enum ClientKind {
 }
 
 impl ClientKind {
-    /// Which type of client that is.
+    /// The type of this client.
     pub fn client_type(&self) -> ClientType {
         match self {
             Self::Public => ClientType::Public,
@@ -82,7 +83,7 @@ impl ClientKind {
         }
     }
 
-    /// The kind a store kept as a type and the hash that a confidential client has.
+    /// The kind for a stored type and the hash of a confidential client.
     pub fn from_parts(client_type: ClientType, secret: Option<ClientSecretHash>) -> Option<Self> {
         match (client_type, secret) {
             (ClientType::Public, None) => Some(Self::Public),
@@ -95,9 +96,9 @@ impl ClientKind {
 /// Whether a client can keep a secret (RFC 6749 §2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ClientType {
-    /// It runs where others can read it: on a telephone, in a browser.
+    /// It runs where users can read its secrets: on a telephone, in a browser.
     Public,
-    /// It runs where only its owner can read it: on a server.
+    /// It runs where only its operator can read its secrets: on a server.
     Confidential,
 }
 
@@ -105,7 +106,7 @@ impl ClientType {
     /// Both of them.
     pub const ALL: [Self; 2] = [Self::Public, Self::Confidential];
 
-    /// The word a store keeps.
+    /// The word that a store keeps.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Public => "public",
@@ -113,35 +114,35 @@ impl ClientType {
         }
     }
 
-    /// The type a store kept as `word`.
+    /// The type for a stored word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|client_type| client_type.as_str() == word)
     }
 }
 
-/// SHA-256 of a client's secret. A fast hash is enough for 256 random bits. It is never printed, and compared in constant
-/// time only.
+/// SHA-256 of a client's secret. A fast hash is enough for 256 random bits. It is never printed, and compared in
+/// constant time only.
 #[derive(Clone)]
 pub struct ClientSecretHash([u8; 32]);
 
 impl ClientSecretHash {
-    /// This hash.
+    /// The hash with this digest.
     pub fn new(digest: [u8; 32]) -> Self {
         Self(digest)
     }
 
-    /// The hash a store kept as hexadecimal digits, none of them a capital.
+    /// Parses the stored form: lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let digest = HEXLOWER.decode(text.as_bytes()).ok()?;
         digest.try_into().ok().map(Self)
     }
 
-    /// The hexadecimal digits a store keeps.
+    /// The stored form: lower-case hexadecimal digits.
     pub fn text(&self) -> String {
         HEXLOWER.encode(&self.0)
     }
 
-    /// Whether both are one, in a time that depends on neither.
+    /// Whether both are equal, compared in constant time.
     pub fn is_same(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }

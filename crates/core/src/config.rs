@@ -1,4 +1,4 @@
-//! The settings that rules read, with defaults that are safe when nobody sets anything.
+//! The settings that the rules read. The defaults are safe.
 
 use std::time::Duration;
 
@@ -11,20 +11,21 @@ use crate::{
     token::TokenRule,
 };
 
-/// What an installation asks for.
+/// The settings of an installation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// The name of this site: on pages, in messages and in authenticator apps. It has no default, and must not be empty.
+    /// The name of this site: on pages, in messages and in authenticator apps. It has no default, and must not be
+    /// empty.
     pub issuer: String,
-    /// How long one may take from the password to the second factor, and from start to end of a setup.
+    /// The time-out of a login from the password to the second factor, and of an enrolment.
     pub login_timeout: Duration,
-    /// How long after proving a password or a device one may change factors without proving it again.
+    /// How long after proving a password or a device a user may change factors without proving it again.
     pub reauthentication_window: Duration,
-    /// How long sessions live.
+    /// The time-outs of sessions.
     pub lifetimes: Lifetimes,
-    /// How long events are kept; for ever if nothing is given.
+    /// How long events are kept; `None` keeps them for ever.
     pub keep_events: Option<Duration>,
-    /// How failures slow a guesser down.
+    /// The delays and the cap after failures.
     pub throttle: ThrottleRule,
     /// How time-based codes are judged.
     pub totp: TotpRule,
@@ -32,66 +33,66 @@ pub struct Config {
     pub hotp: HotpRule,
     /// How codes are sent.
     pub sending: SendingRule,
-    /// The methods that users may set up on their own, in the order in which they are offered; those that lack what they
-    /// need, a gateway or a service, are passed over.
+    /// The methods that users may set up on their own, in the order in which they are offered; a method without its
+    /// gateway or service is skipped.
     pub offered: Vec<Kind>,
-    /// How many confirmed devices a user may have, backup codes apart. At least 1.
+    /// The maximum number of confirmed devices per user, not counting backup codes. At least 1.
     pub devices_per_user: u32,
-    /// How many failed first steps an account, and an address, may have in a window.
+    /// How many failed password attempts an account, and an IP address, may have in a window.
     pub password_attempts: PasswordAttemptRule,
-    /// How long after a complete sign-in a browser is one that its user is known by; zero: never.
+    /// How long after a complete sign-in a device cookie is valid; zero: no device cookies.
     pub device_cookie_lifetime: Duration,
-    /// How long tokens live, and how many there may be.
+    /// How long tokens live, and how many a user may have.
     pub tokens: TokenRule,
 }
 
-/// The budget of failed first steps. A browser that its user is known by has one of its own, as large.
+/// The budget of failed password attempts. A browser with a device cookie has its own budget of the same size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PasswordAttemptRule {
-    /// Failures that one account may have in a window.
+    /// Failures per account in a window.
     pub per_account: u32,
-    /// Failures that one address may have in a window; IPv6 addresses count by /64.
+    /// Failures per IP address in a window; IPv6 addresses are counted by /64.
     pub per_address: u32,
     /// How long after its first failure a budget is empty again.
     pub window: Duration,
-    /// Passwords, right ones included, that may come from one IPv4 address or IPv6 /64 in ten seconds; from a single IPv6
-    /// address half as many, from a /56 twice and from a /48 four times as many. Zero: any number.
+    /// Password attempts, correct ones included, from one IPv4 address or IPv6 /64 in ten seconds; a single IPv6
+    /// address has half, a /56 twice and a /48 four times as many. Zero: no limit.
     pub rate_per_ip: u32,
 }
 
-/// Why a policy cannot be used.
+/// Why a configuration is invalid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Authenticator apps would show codes without saying what for.
+    /// Authenticator apps would show codes without a site name.
     #[error("the site has no name: set `issuer`, which authenticator apps, pages and messages show")]
     NoIssuer,
-    /// A login would never end, or end before it began.
-    #[error("a login has to be finished within 1 second to 12 hours")]
+    /// A login would never expire, or expire at once.
+    #[error("the login time-out must be between 1 second and 12 hours")]
     LoginTimeout,
-    /// A code that was sent would be good for longer than NIST SP 800-63B-4 §3.1.3.1 allows.
-    #[error("a code that was sent has to be over within 1 second to 10 minutes")]
+    /// A code would be valid for longer than NIST SP 800-63B-4 §3.1.3.1 allows.
+    #[error("the lifetime of a code that is sent must be between 1 second and 10 minutes")]
     CodeLifetime,
-    /// Codes of which all were verified would have a lower limit than others.
+    /// Verified codes would have a lower limit than others.
     #[error("a ceiling of codes a day cannot be lower than the number of codes a day below it")]
     CodeCeiling,
-    /// Nobody could set a device up.
-    #[error("a user has to be allowed at least one device")]
+    /// No user could set a device up.
+    #[error("at least one device per user must be allowed")]
     NoDevices,
     /// A device would be disabled later than NIST SP 800-63B-4 §3.2.2 allows.
-    #[error("a device has to be disabled after at most 100 failures in a row")]
+    #[error("a device must be disabled after at most 100 consecutive failures")]
     Cap,
 }
 
 impl Config {
-    /// The longest `login_timeout` that may be set.
+    /// The maximum of `login_timeout`.
     pub const MAX_LOGIN_TTL: Duration = Duration::from_hours(12);
-    /// The longest that a code which was sent may be good.
+    /// The maximum lifetime of a code that was sent.
     pub const MAX_CODE_TTL: Duration = Duration::from_mins(10);
-    /// The most failures in a row that a cap may allow (NIST SP 800-63B-4 §3.2.2).
+    /// The maximum number of consecutive failures before a device is disabled (NIST SP 800-63B-4 §3.2.2).
     pub const MAX_FAILURES: u32 = 100;
 
-    /// Whether the policy can be used. Switching delay and cap off altogether is possible, and for tests.
+    /// Checks the configuration. Delay and cap can both be switched off; this is for tests.
     pub fn check(&self) -> Result<(), ConfigError> {
         let login = Duration::from_secs(1)..=Self::MAX_LOGIN_TTL;
         if self.issuer.trim().is_empty() {
@@ -119,7 +120,8 @@ impl Config {
 }
 
 impl Default for Config {
-    /// Ten minutes for a login and for "recent", 400 days for events; everything else as its own type says.
+    /// Ten minutes for a login and for `reauthentication_window`, 400 days for events; everything else as its own type
+    /// documents.
     fn default() -> Self {
         Self {
             issuer: String::new(),

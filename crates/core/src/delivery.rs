@@ -1,8 +1,8 @@
-//! Deliveries: what became of a message with a code.
+//! Deliveries: the status of a message with a code.
 //!
-//! The row is written in the commit that makes the code, before anything is sent; whoever sends notes afterwards how it
-//! went. It holds neither the code nor the address, and nothing is ever sent because of a row: a message that was under
-//! way in a crash is not sent again.
+//! The row is written in the commit that makes the code, before anything is sent; the sender records the result
+//! afterwards. It holds neither the code nor the address, and nothing is ever sent because of a row: a message that was
+//! being sent in a crash is not sent again.
 //!
 //! ```text
 //! waiting ──▶ sent ──▶ delivered | undelivered        (what the gateway says later)
@@ -16,44 +16,44 @@ use crate::{AttemptId, DeliveryId, DeviceId, Kind, Timestamp, UserId};
 pub struct Delivery {
     /// Names the row.
     pub id: DeliveryId,
-    /// For whom.
+    /// The user it is for.
     pub user: UserId,
-    /// To which device.
+    /// The device it is sent to.
     pub device: DeviceId,
-    /// By which channel.
+    /// The channel.
     pub channel: Kind,
-    /// For which run of a flow.
+    /// The attempt it was sent in.
     pub attempt: AttemptId,
-    /// What its address shares with others that cost alike: a calling code, or a mail domain.
+    /// The part of its address that decides the price: a calling code, or a mail domain.
     pub region: String,
-    /// What it was charged at, in thousandths of the currency that prices are given in.
+    /// Its price, in thousandths of the configured currency.
     pub price: u32,
     /// When its code was made.
     pub created: Timestamp,
-    /// How it went, as far as is known.
+    /// Its last known status.
     pub status: DeliveryStatus,
-    /// When that became known.
+    /// When that status was recorded.
     pub noted: Timestamp,
-    /// What the gateway calls it.
+    /// The gateway's reference for the message.
     pub reference: Option<String>,
-    /// Why it failed, in a word of the gateway's.
+    /// The gateway's reason for a failure, in one word.
     pub reason: Option<String>,
-    /// When its code was given back.
+    /// When its code was entered correctly.
     pub verified: Option<Timestamp>,
 }
 
-/// How a delivery went.
+/// The status of a delivery.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DeliveryStatus {
-    /// Its code was made; nothing is known of the message.
+    /// The code was made; the status of the message is unknown.
     Waiting,
-    /// The gateway has taken the message.
+    /// The gateway has accepted the message.
     Sent,
-    /// The gateway has not taken the message.
+    /// The gateway has not accepted the message.
     Failed,
-    /// The gateway says that it has arrived.
+    /// The gateway reports that it was delivered.
     Delivered,
-    /// The gateway says that it has not arrived and will not.
+    /// The gateway reports that it was not and will not be delivered.
     Undelivered,
 }
 
@@ -61,7 +61,7 @@ impl DeliveryStatus {
     /// Every status there is.
     pub const ALL: [Self; 5] = [Self::Waiting, Self::Sent, Self::Failed, Self::Delivered, Self::Undelivered];
 
-    /// The word a store keeps.
+    /// The word that a store keeps.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -72,13 +72,13 @@ impl DeliveryStatus {
         }
     }
 
-    /// The status a store kept as `word`.
+    /// The status for a stored word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 
-    /// Whether this may be noted of a delivery whose status is `before`: what the gateway says later stands, and what it
-    /// said first does not come back.
+    /// Whether this status may replace `before`: a later report of the gateway is kept, and an earlier status never
+    /// returns.
     pub fn follows(self, before: Self) -> bool {
         let rank = |status| match status {
             Self::Waiting => 0,
@@ -89,18 +89,18 @@ impl DeliveryStatus {
     }
 }
 
-/// How a delivery went, to be noted.
+/// A status of a delivery that is to be recorded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
     /// The delivery.
     pub delivery: DeliveryId,
-    /// How it went.
+    /// The status.
     pub status: DeliveryStatus,
-    /// What the gateway calls it, if it says so now.
+    /// The gateway's reference, if it was reported with this status.
     pub reference: Option<String>,
-    /// Why it failed, if it did.
+    /// The reason, if it failed.
     pub reason: Option<String>,
-    /// When that became known.
+    /// When that was known.
     pub at: Timestamp,
 }
 

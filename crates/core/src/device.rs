@@ -1,8 +1,8 @@
-//! Devices: what a person proves possession of.
+//! Devices: the authenticators whose possession a user proves.
 //!
-//! A [`Device<S>`] is one row. Its plain columns are the same everywhere; its state is an open [`Envelope`] in the core
-//! and a [`Sealed`] ciphertext in a store, so no store can see a secret and no rule can run on a ciphertext. Only a
-//! device whose status is [`Status::Active`] ever counts; nothing hangs on its name.
+//! A [`Device<S>`] is one row. Its plain columns are the same everywhere; its state is a readable [`Envelope`] in the
+//! core and a [`Sealed`] ciphertext in a store, so no store can see a secret and no rule can run on a ciphertext. Only
+//! a device whose status is [`Status::Active`] counts as a factor; no rule depends on its name.
 
 use std::{borrow::Cow, fmt};
 
@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DeviceId, Refusal, SessionKey, Timestamp, UserId, mark::Marks, method::State, throttle::Throttle};
 
-/// Something that can answer for a user.
+/// An authenticator of a user.
 #[derive(Clone, Debug)]
 pub struct Device<S = Envelope> {
     /// Names the row.
     pub id: DeviceId,
-    /// Whose it is.
+    /// The user who owns it.
     pub user: UserId,
-    /// By which method it is verified.
+    /// The method that verifies it.
     pub kind: Kind,
-    /// What its owner calls it.
+    /// The name its owner gave it.
     pub name: DeviceName,
-    /// Whether it counts.
+    /// Whether it counts as a factor.
     pub status: Status,
-    /// Moves by one with every change of the row.
+    /// The version of the row, incremented with every change.
     pub version: u64,
     /// Its failures since its last success.
     pub throttle: Throttle,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// When it last verified its owner; never moved by a failure.
     pub last_used: Option<Timestamp>,
@@ -42,25 +42,25 @@ impl<S> Device<S> {
         Device { id, user, kind, name, status, version, throttle, created, last_used, state }
     }
 
-    /// Whether answers of this device count.
+    /// Whether answers of this device are accepted.
     pub fn is_active(&self) -> bool {
         self.status == Status::Active
     }
 }
 
-/// Whether a device counts.
+/// Whether a device counts as a factor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
-    /// Its owner has not proved it yet: it counts for nothing.
+    /// Its owner has not proved it yet: it does not count.
     Enrolling,
     /// It verifies its owner.
     Active,
-    /// Too many failures in a row have disabled it; it has to be enrolled again.
+    /// Too many consecutive failures have disabled it; it must be enrolled again.
     Disabled,
 }
 
 impl Status {
-    /// The word a store keeps.
+    /// The word that a store keeps.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Enrolling => "enrolling",
@@ -69,13 +69,13 @@ impl Status {
         }
     }
 
-    /// The status a store kept as `word`.
+    /// The status for a stored word.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Enrolling, Self::Active, Self::Disabled].into_iter().find(|status| status.as_str() == word)
     }
 }
 
-/// A method's name, as it stands in the database and in addresses.
+/// A method's name, as used in the database and in URLs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Kind(Cow<'static, str>);
@@ -83,7 +83,7 @@ pub struct Kind(Cow<'static, str>);
 impl Kind {
     /// Time-based codes from an authenticator app.
     pub const TOTP: Self = Self(Cow::Borrowed("totp"));
-    /// Counted codes from a hardware token or an app.
+    /// Counter-based codes from a hardware token or an app.
     pub const HOTP: Self = Self(Cow::Borrowed("hotp"));
     /// Codes in a text message.
     pub const SMS: Self = Self(Cow::Borrowed("sms"));
@@ -93,10 +93,10 @@ impl Kind {
     pub const EMAIL: Self = Self(Cow::Borrowed("email"));
     /// One-time passwords that a YubiKey types.
     pub const YUBIKEY: Self = Self(Cow::Borrowed("yubikey"));
-    /// Single-use codes on paper.
+    /// Single-use codes, printed or stored by the user.
     pub const BACKUP_CODES: Self = Self(Cow::Borrowed("backup-codes"));
 
-    /// The kind with this name; a host's own kinds have any name that is not one of ours.
+    /// The kind with this name; a host's own kinds may have any name that is not built in.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         Self(name.into())
     }
@@ -111,11 +111,11 @@ impl Kind {
         &self.0
     }
 
-    /// Every method of ours, in the order in which they are offered.
+    /// All built-in methods, in the order in which they are offered.
     pub const OURS: [Self; 7] =
         [Self::TOTP, Self::SMS, Self::CALL, Self::EMAIL, Self::YUBIKEY, Self::HOTP, Self::BACKUP_CODES];
 
-    /// Whether the method is one of ours.
+    /// Whether the method is built in.
     pub fn is_ours(&self) -> bool {
         Self::OURS.contains(self)
     }
@@ -125,7 +125,7 @@ impl Kind {
         [Self::SMS, Self::CALL, Self::EMAIL].contains(self)
     }
 
-    /// Whether devices of this kind only stand in for others: alone they do not switch two-factor authentication on.
+    /// Whether devices of this kind only replace others: alone they do not enable two-factor authentication.
     pub fn is_fallback(&self) -> bool {
         *self == Self::BACKUP_CODES
     }
@@ -137,15 +137,15 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What an owner calls a device: 1 to 64 characters, none of them a control character.
+/// The name of a device: 1 to 64 characters, none of them a control character.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeviceName(Box<str>);
 
 impl DeviceName {
-    /// The most characters a name may have.
+    /// The maximum length of a name in characters.
     pub const MAX_LENGTH: usize = 64;
 
-    /// The name somebody typed, without blanks around it.
+    /// Parses a typed name, trimmed.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let name = text.trim();
         let fits = (1..=Self::MAX_LENGTH).contains(&name.chars().count()) && !name.chars().any(char::is_control);
@@ -164,32 +164,32 @@ impl fmt::Display for DeviceName {
     }
 }
 
-/// The secret part of a device: what its method remembers, and the marks of what it has accepted.
+/// The secret part of a device: the state of its method, and the marks of accepted answers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Envelope {
-    /// What has been accepted.
+    /// The marks of accepted answers.
     #[serde(default)]
     pub marks: Marks,
-    /// The method's own memory.
+    /// The method's own state.
     pub state: State,
-    /// The questions about an answer of this device that a service was asked and has not answered.
+    /// The pending validation requests for answers of this device.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<String>,
-    /// The same, for answers that came from a browser with a device cookie.
+    /// The same, for answers from a browser with a device cookie.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked_by_owner: Vec<String>,
-    /// While it is being set up: the session in which that goes on. It moves with every proof in which another session
-    /// replaces that one; what was written without it belongs to the session that its attempt names.
+    /// During an enrolment: the session it belongs to. It is updated when another session replaces that one after a
+    /// proof; where it is missing, the attempt's session applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup_session: Option<SessionKey>,
-    /// The last moment at which an answer of this device counts, as the issuer of its key has set it (RFC 6030 section 5). It
-    /// comes with the key and from no clock of ours. `None`: the key has no end.
+    /// When the device's key expires, as its issuer has set it (RFC 6030 section 5). It comes with the key, not from
+    /// the server's clock. `None`: it does not expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
 }
 
 impl Envelope {
-    /// A fresh envelope that has accepted nothing.
+    /// A new envelope without accepted answers.
     pub fn new(state: State) -> Self {
         Self {
             marks: Marks::default(),
@@ -201,13 +201,13 @@ impl Envelope {
         }
     }
 
-    /// Whether the device's validity has ended.
+    /// Whether the device has expired.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.valid_until.is_some_and(|until| now > until)
     }
 }
 
-/// The sealed form of an [`Envelope`]: bytes that mean nothing outside the row they were sealed for.
+/// The sealed form of an [`Envelope`]: a ciphertext bound to its row.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(pub Vec<u8>);
 

@@ -1,17 +1,18 @@
-//! Device cookies: browsers in which a user has signed in before, and what that is worth (OWASP, "Device cookies").
+//! Device cookies: browsers in which a user has signed in before (OWASP, "Device cookies").
 //!
-//! Whoever knows a name can fail to sign in with it, and whoever knows the password can fail at the second factor; neither
-//! may lock the owner out. So a browser is given a random id at a complete sign-in, and from then on its failures are
-//! counted apart from strangers'. It is never a factor: it opens nothing. What it is worth depends on what was proved:
+//! An attacker who knows a user name can cause failed sign-ins, and one who knows the password can cause failures of
+//! the second factor; neither may lock the owner out. So a browser is given a random id at a complete sign-in, and from
+//! then on its failures are counted apart from those of other browsers. A device cookie is never a factor and never
+//! grants access. Its effect depends on what was proved:
 //!
 //! | proved at the sign-in | wrong passwords | wrong answers of devices |
 //! |---|---|---|
 //! | a device | counted apart, by browser | counted apart, all such browsers together |
-//! | the password alone | counted apart, by browser | like a stranger's |
+//! | the password alone | counted apart, by browser | counted with unrecognized browsers |
 //!
-//! The store keeps a row for each, so that they can be ended: a change of password (by the stamp in the row), the first
-//! device, the removal of all devices and a deactivation end them. A user has [`MAX_BROWSERS`] at most; past that, one that
-//! proved the password alone is not kept, and one that proved a device takes the place of the least useful.
+//! The store keeps a row for each, so that they can be invalidated: by a change of password (the stamp in the row), the
+//! first device, the removal of all devices, and a deactivation. A user has at most [`MAX_BROWSERS`]; beyond that, a
+//! browser that proved only the password gets none, and one that proved a device replaces the least useful.
 //! (NIST SP 800-63B-4 §3.2.2 allows such signs; the hard cap on failures in a row counts all of them.)
 
 use std::time::Duration;
@@ -20,25 +21,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BrowserId, Change, DeviceCookieChange, DeviceId, Timestamp, UserId};
 
-/// So many browsers of a user are told from strangers.
+/// The maximum number of device cookies of a user.
 pub const MAX_BROWSERS: u8 = 16;
 
-/// So many users share a browser at most; the one who has not signed in for longest is forgotten.
+/// The maximum number of users in one browser's cookie; the one whose sign-in is oldest is dropped.
 const MAX_USERS: usize = 8;
 
-/// How much the last sign-in in a row may lag behind.
+/// How much the recorded last sign-in may lag behind.
 const TOUCH_EVERY: Duration = Duration::from_hours(24);
 
 /// One browser of one user, as the store keeps it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeviceCookie {
-    /// Whose.
+    /// The user.
     pub user: UserId,
-    /// Which of the user's places it has, from 0; fewer than [`MAX_BROWSERS`].
+    /// The slot among the user's device cookies, from 0; less than [`MAX_BROWSERS`].
     pub slot: u8,
-    /// The random id that the browser shows.
+    /// The random id that the browser presents.
     pub browser: BrowserId,
-    /// The user's credential stamp at the sign-in: it is worth nothing once the stamp changes.
+    /// The user's credential stamp at the sign-in: the row is invalid once the stamp changes.
     pub stamp: String,
     /// The device that was proved; `None` if the password alone was.
     pub device: Option<DeviceId>,
@@ -48,25 +49,25 @@ pub struct DeviceCookie {
     pub last_seen: Timestamp,
 }
 
-/// Under what a row is worth something.
+/// The conditions under which a row is valid.
 #[derive(Clone, Copy, Debug)]
 pub struct Validity<'a> {
     /// The user's credential stamp.
     pub stamp: &'a str,
-    /// How long after the last sign-in.
+    /// How long after the last sign-in it is valid.
     pub lifetime: Duration,
-    /// The moment it is.
+    /// The current time.
     pub now: Timestamp,
 }
 
 impl DeviceCookie {
-    /// Whether the row is worth something.
+    /// Whether the row is valid.
     pub fn is_valid(&self, under: Validity<'_>) -> bool {
         let Validity { stamp, lifetime, now } = under;
         self.stamp == stamp && self.last_seen.is_credible(now) && now < self.last_seen.after(lifetime)
     }
 
-    /// How much would be lost with it: the least useful comes first.
+    /// The order of replacement: the least useful first.
     fn usefulness(&self) -> (bool, bool, Timestamp) {
         (self.device.is_some(), self.last_seen > self.created, self.last_seen)
     }
@@ -75,16 +76,16 @@ impl DeviceCookie {
 /// A complete sign-in in a browser.
 #[derive(Clone, Debug)]
 pub struct CompleteSignIn<'a> {
-    /// Whose.
+    /// The user.
     pub user: &'a UserId,
-    /// The browser's id for this user: the one it showed, if that is worth something, or a new one.
+    /// The browser's id for this user: the one it presented, if that is valid, or a new one.
     pub browser: &'a BrowserId,
     /// The device that was proved, if one was.
     pub device: Option<&'a DeviceId>,
 }
 
-/// What has to be written for the browser to be told from strangers by now: nothing if the row is as it should be. `None`
-/// if it is to stay a stranger, because all places are taken by browsers that are worth more.
+/// The changes that make the browser recognized: empty if the row is up to date. `None` if it stays unrecognized,
+/// because more useful browsers have all slots.
 pub fn remember(rows: &[DeviceCookie], done: &CompleteSignIn<'_>, under: Validity<'_>) -> Option<Vec<Change>> {
     let CompleteSignIn { user, browser, device } = done;
     let row = |slot, created| DeviceCookie {
@@ -107,7 +108,7 @@ pub fn remember(rows: &[DeviceCookie], done: &CompleteSignIn<'_>, under: Validit
         if is_kept && own.device.is_some() >= device.is_some() && own.last_seen.is_within(TOUCH_EVERY, under.now) {
             return Some(vec![]);
         }
-        // What was proved there once stays proved for as long as the row is worth something.
+        // A device that was proved once in this browser stays recorded while the row is valid.
         let next = row(own.slot, own.created.min(under.now));
         return Some(put(DeviceCookie { device: next.device.clone().or(own.device.clone()), ..next }, Some(own)));
     }
@@ -121,21 +122,21 @@ pub fn remember(rows: &[DeviceCookie], done: &CompleteSignIn<'_>, under: Validit
     Some(put(row(replaced.slot, under.now), Some(replaced)))
 }
 
-/// What a browser shows, sealed: an id of its own for each user who has signed in there, so that whoever plants a cookie in
-/// somebody's browser does not hold the id that their sign-in makes.
+/// The content of the sealed cookie: a separate id for each user who has signed in there, so that an attacker who
+/// plants a cookie in a victim's browser does not know the id that the victim's sign-in creates.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct DeviceCookies {
-    /// Who has signed in, the latest first.
+    /// The users who have signed in, the latest first.
     ids: Vec<(UserId, BrowserId)>,
 }
 
 impl DeviceCookies {
-    /// The id of this user's.
+    /// The id for this user.
     pub fn of(&self, user: &UserId) -> Option<&BrowserId> {
         self.ids.iter().find(|(owner, _)| owner == user).map(|(_, id)| id)
     }
 
-    /// The same cookies with this one of this user's.
+    /// The same cookies with this id for this user.
     #[must_use]
     pub fn with(mut self, user: &UserId, id: BrowserId) -> Self {
         self.ids.retain(|(owner, _)| owner != user);
@@ -165,7 +166,7 @@ mod tests {
         }
     }
 
-    /// The row that a sign-in in this browser writes, and whose place it takes.
+    /// The row that a sign-in in this browser writes, and the row it replaces.
     fn put(rows: &[DeviceCookie], browser: &str, device: Option<&str>) -> Option<(DeviceCookie, Option<BrowserId>)> {
         let (user, browser, device) = (UserId::new("ada"), BrowserId::new(browser), device.map(DeviceId::new));
         let done = CompleteSignIn { user: &user, browser: &browser, device: device.as_ref() };

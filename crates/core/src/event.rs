@@ -1,6 +1,6 @@
-//! What is written down about a user, for the user and for the operator.
+//! Events: the audit log of a user's account, for the user and for administrators.
 //!
-//! An event holds no secret: no code, no token, no part of one. It is committed together with the action it tells of, so
+//! An event holds no secret: no code, no token, no part of one. It is committed together with the action it records, so
 //! there is no action without its event and no event without its action.
 
 use std::net::IpAddr;
@@ -10,24 +10,24 @@ use crate::{AttemptId, DeviceId, Kind, Timestamp, UserId};
 /// Something that happened to a user's account.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// To whom.
+    /// The user it happened to.
     pub user: UserId,
-    /// What.
+    /// What happened.
     pub kind: EventKind,
-    /// With which device.
+    /// The device involved, if any.
     pub device: Option<DeviceId>,
-    /// By which method.
+    /// Its method, if any.
     pub method: Option<Kind>,
-    /// In which run of a flow.
+    /// The attempt it belongs to, if any.
     pub attempt: Option<AttemptId>,
-    /// From where, if an entrance knows.
+    /// The client's IP address, if the front end knows it.
     pub address: Option<IpAddr>,
 }
 
 impl Event {
-    /// An event that says only what happened to whom and when.
+    /// An event with its user, kind and time only.
     pub fn new(at: Timestamp, user: UserId, kind: EventKind) -> Self {
         Self { at, user, kind, device: None, method: None, attempt: None, address: None }
     }
@@ -36,7 +36,7 @@ impl Event {
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum EventKind {
-    /// Signed in, with every factor that was owed.
+    /// Signed in, with every required factor.
     SignedIn,
     /// Signed out.
     SignedOut,
@@ -46,25 +46,25 @@ pub enum EventKind {
     AnswerRefused,
     /// A device was disabled by too many failures in a row.
     DeviceDisabled,
-    /// A device was proved and counts from now on.
+    /// A device was proved and is active from now on.
     DeviceConfirmed,
     /// A device was removed.
     DeviceRemoved,
     /// Every device was removed.
     TwoFactorDisabled,
-    /// New backup codes were made and the old ones ended.
+    /// New backup codes were made and the old ones became invalid.
     BackupCodesMade,
     /// The password was changed.
     PasswordChanged,
     /// A device was given another name.
     DeviceRenamed,
-    /// A session was ended from another one, or all others were.
+    /// A session was ended from another one, or all other sessions were.
     SessionEnded,
     /// A token was made.
     TokenMade,
-    /// A token was ended.
+    /// A token was revoked.
     TokenEnded,
-    /// A refresh token that had been exchanged was shown again: all that came from its grant was ended.
+    /// A refresh token was presented again after its exchange: all tokens of its grant were revoked.
     RefreshReplayed,
 }
 
@@ -88,7 +88,7 @@ impl EventKind {
         Self::RefreshReplayed,
     ];
 
-    /// The word a store keeps.
+    /// The word that a store keeps.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SignedIn => "signed-in",
@@ -109,7 +109,7 @@ impl EventKind {
         }
     }
 
-    /// The kind a store kept as `word`.
+    /// The kind for a stored word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }

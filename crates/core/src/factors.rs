@@ -1,7 +1,8 @@
-//! Everything known of a user's second factors at one moment.
+//! A user's second factors, read at one moment.
 //!
-//! [`Factors`] answers the questions that flows ask of a set of devices. "Two-factor authentication is on" means: there
-//! is an active device that is not a mere fallback. A device that is being enrolled or was disabled answers nothing here.
+//! [`Factors`] answers the questions that flows ask about a set of devices. "Two-factor authentication is on" means:
+//! there is an active device that is not a fallback only. A device that is being enrolled or was disabled does not
+//! count.
 
 use crate::{Account, Device, DeviceId, Envelope, Kind, Level, Status, method::Methods, throttle::ThrottleRule};
 
@@ -15,13 +16,13 @@ pub struct Factors<S = Envelope> {
 }
 
 impl<S> Factors<S> {
-    /// Whether this user has to prove a second factor. A device that was disabled by failures still binds: else
-    /// failing often enough would open the door.
+    /// Whether this user has to prove a second factor. A device that was disabled by failures still counts here:
+    /// otherwise an attacker could switch two-factor authentication off by failing often enough.
     pub fn enabled(&self) -> bool {
         self.binding().next().is_some()
     }
 
-    /// The level of the strongest of the devices that bind: whoever changes factors has to be as sure.
+    /// The level of the strongest device that counts here: required of a session that changes factors.
     pub fn level(&self, methods: &Methods) -> Level {
         self.binding().map(|device| methods.level(&device.kind)).max().unwrap_or(Level::Aal1)
     }
@@ -30,7 +31,7 @@ impl<S> Factors<S> {
         self.devices.iter().filter(|device| device.status != Status::Enrolling && !device.kind.is_fallback())
     }
 
-    /// The devices that count, the one to be asked first in front and fallbacks last.
+    /// The active devices: the default first, fallbacks last.
     pub fn active(&self) -> Vec<&Device<S>> {
         let mut active: Vec<_> = self.devices.iter().filter(|device| device.is_active()).collect();
         active.sort_by_key(|device| {
@@ -39,38 +40,38 @@ impl<S> Factors<S> {
         active
     }
 
-    /// The device that is asked first where none is chosen, backup codes apart: the default, or the oldest active one while
-    /// the default is disabled.
+    /// The default device, backup codes apart: the one that was chosen, or the oldest active one while that is
+    /// disabled.
     pub fn default_device(&self) -> Option<&Device<S>> {
         self.active().into_iter().find(|device| !device.kind.is_fallback())
     }
 
-    /// Which device is the default once `gone` is no device of the user's any more: still the same one, or the next.
+    /// The default device after `gone` is removed: the same one, or the next.
     pub fn default_without(&self, gone: &DeviceId) -> Option<DeviceId> {
         let mut remaining = self.active().into_iter().filter(|device| device.id != *gone && !device.kind.is_fallback());
         let stays = self.chosen_default().filter(|id| *id != gone);
         stays.or_else(|| remaining.next().map(|device| &device.id)).cloned()
     }
 
-    /// Which device is the default once `new` has joined, in the place of `replaced` if in that of one: the present default,
-    /// or `new` where there is none or where it takes its place.
+    /// The default device after `new` is added, replacing `replaced` if given: the present default, or `new` if there
+    /// is none or if it replaces it.
     pub fn default_with(&self, new: &DeviceId, replaced: Option<&DeviceId>) -> DeviceId {
         let present = self.chosen_default().or_else(|| self.default_device().map(|device| &device.id));
         present.filter(|id| Some(*id) != replaced).unwrap_or(new).clone()
     }
 
-    /// The device that the account names as the default, if there still is one of this id.
+    /// The device that the account names as the default, if it still exists.
     fn chosen_default(&self) -> Option<&DeviceId> {
         self.account.preferred.as_ref().filter(|id| self.device(id).is_some())
     }
 
-    /// The active device with this id, or, when nobody chose or the choice is not this user's, the one asked first.
+    /// The active device with this id or, if none is chosen or it is not this user's, the default.
     pub fn chosen(&self, choice: Option<&DeviceId>) -> Option<&Device<S>> {
         let active = self.active();
         active.iter().find(|device| choice == Some(&device.id)).or(active.first()).copied()
     }
 
-    /// Whether failures have disabled a device beside this one, or will have if a service says so of the last of them.
+    /// Whether failures have disabled another device than this one, or would if a pending validation fails.
     pub fn another_disabled(&self, than: &DeviceId, rule: &ThrottleRule) -> bool {
         self.devices.iter().filter(|device| device.id != *than).any(|device| match device.status {
             Status::Disabled => true,
@@ -84,7 +85,7 @@ impl<S> Factors<S> {
         self.devices.iter().find(|device| device.id == *id)
     }
 
-    /// The same without one device.
+    /// The same set without one device.
     #[must_use]
     pub fn without(&self, gone: &DeviceId) -> Self
     where

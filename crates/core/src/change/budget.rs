@@ -5,7 +5,7 @@ use crate::Timestamp;
 /// A budget that has been charged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
-    /// How much it holds.
+    /// How much was charged.
     pub spent: u32,
     /// When it is empty again.
     pub until: Timestamp,
@@ -14,27 +14,27 @@ pub struct Budget {
 /// A change to budgets.
 #[derive(Clone, Debug)]
 pub enum BudgetChange {
-    /// Charges a budget. Answers [`Written::Overspent`](crate::Written::Overspent) when it would hold more than `limit`.
+    /// Charges a budget. Answers [`Written::Overspent`](crate::Written::Overspent) if the total would exceed `limit`.
     Charge {
         /// Names the budget.
         key: String,
         /// How much.
         amount: u32,
-        /// How much it may hold.
+        /// The maximum total.
         limit: u32,
         /// The moment of the charge.
         at: Timestamp,
         /// How long after its first charge a budget is empty again.
         window: Duration,
     },
-    /// Takes a charge back, down to nothing, from the window that was charged: what was charged in an earlier window is not
-    /// given back from a later one. A window in which nothing is left is over.
+    /// Refunds a charge, down to zero, in the window that was charged: a charge from an earlier window is not refunded
+    /// in a later one. A window in which nothing is left is closed.
     Refund {
         /// Names the budget.
         key: String,
         /// How much.
         amount: u32,
-        /// The end that the budget's window has at most, if it is still the one that was charged.
+        /// The latest end of the window that was charged.
         until: Timestamp,
     },
     /// Gives a budget that a fast clock has dated another end: it keeps what it holds.
