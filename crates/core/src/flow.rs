@@ -1,9 +1,9 @@
 //! Flows as pure data.
 //!
-//! Every run of a flow is an [`Attempt`]: who, for what, since when, and under which credentials. It is sealed and handed
-//! to the browser; it is not a session and no guard takes it. Finishing a run spends its id in the same commit, so a run
-//! finishes at most once; so does logging out. An attempt belongs to its session; a setup moves on to the session that replaces
-//! that one after a proof. Each flow's own rules stand in a file of their own:
+//! Every attempt at a flow is an [`Attempt`]: the user, the purpose, the start, and the credential stamp. It is sealed
+//! and handed to the browser; it is not a session and no guard accepts it. Completing an attempt closes its id in the
+//! same commit, so it completes at most once; so does signing out. An attempt belongs to its session; an enrolment
+//! moves on to the session that replaces that one after a proof. The rules of each flow are in a file of their own:
 //!
 //! ```text
 //! password ──▶ login ──▶ session          session ──▶ step_up ──▶ session, freshly verified
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AttemptId, BudgetChange, Change, DeviceId, Level, Refusal, SessionKey, Timestamp, UserId, restored};
 
-/// What a run of a flow is for. An attempt made for one purpose is void for every other.
+/// The purpose of an attempt. An attempt made for one purpose is invalid for every other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
@@ -53,64 +53,64 @@ impl Purpose {
     }
 }
 
-/// One run of a flow. It never holds a password or a code.
+/// An attempt at a flow. It never holds a password or a code.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Names the run; finishing spends it.
+    /// The id of the attempt; completing it closes the id.
     pub id: AttemptId,
-    /// What for.
+    /// Its purpose.
     pub purpose: Purpose,
-    /// Whose.
+    /// The user.
     pub user: UserId,
-    /// The user's credential stamp at the start: the run dies when the stamp changes.
+    /// The user's credential stamp at the start: the attempt is invalid once the stamp changes.
     pub stamp: String,
     /// When it began.
     pub started: Timestamp,
-    /// The session it runs in; none for a login.
+    /// The session it belongs to; `None` for a login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionKey>,
     /// The device it is about, if it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceId>,
-    /// Where the browser wanted to go; checked again before it is followed.
+    /// Where the client wants to go afterwards; validated again before a redirect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// What the password was charged; finishing the run gives it back.
+    /// What the password attempt was charged; refunded on completion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge: Option<Charge>,
     /// In a step-up, the lowest level that its device has to reach, if it has to reach one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// In a setup, the device that goes in the commit that confirms the new one, if one goes.
+    /// In an enrolment, the device that the commit which confirms the new one removes, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<DeviceId>,
 }
 
-/// What a right password was charged, to be given back in the commit that it leads to.
+/// The charge for a correct password, refunded in the commit that it leads to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[must_use = "a right password gives its charge back"]
 pub struct Charge {
     /// Names the budget.
     pub budget: String,
-    /// When a window that began with the charge would end: from a later one nothing is given back.
+    /// When a window that began with the charge would end: nothing is refunded in a later one.
     pub until: Timestamp,
 }
 
 impl Charge {
-    /// The change that gives it back.
+    /// The change that refunds it.
     pub fn refund(&self) -> Change {
         Change::Budget(BudgetChange::Refund { key: self.budget.clone(), amount: 1, until: self.until })
     }
 }
 
 impl Attempt {
-    /// When it ends by itself.
+    /// When it expires.
     pub fn end(&self, timeout: Duration) -> Timestamp {
         self.started.after(timeout)
     }
 
-    /// Refuses a run that has timed out, began in the future (but for what clocks of several nodes may differ by), or
-    /// began under other credentials or in another session.
+    /// Refuses an attempt that has expired, began in the future (beyond the permitted clock difference between nodes),
+    /// or began with other credentials or in another session.
     pub fn check(
         &self,
         now: Timestamp,
@@ -125,7 +125,7 @@ impl Attempt {
         if alive { Ok(()) } else { Err(Refusal::AttemptExpired) }
     }
 
-    /// Refuses a run that began before the database was restored: whether it was finished since the backup is not known.
+    /// Refuses an attempt that began before the database was restored: it may have been completed since the backup.
     pub fn check_restored(&self, restored: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
         let over = restored::believed(restored, now).is_some_and(|restored| self.started <= restored);
         if over { Err(Refusal::AttemptExpired) } else { Ok(()) }

@@ -1,27 +1,28 @@
-//! Names of rows.
+//! The ids of rows.
 //!
-//! An [`Id`] is text and says by its type what it names, so a device's id cannot be passed for a user's. Ids of ours are
-//! 128 random bits; a user's id is whatever the host application calls its user. An id is never a secret and never an order.
+//! An [`Id`] is text, and its type says what it identifies, so a device's id cannot be passed for a user's. Generated
+//! ids are 128 random bits; a user's id is chosen by the host application. An id is never a secret and never implies an
+//! order.
 
 use std::{fmt, hash::Hash, marker::PhantomData};
 
 use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Serialize};
 
-/// The name of a user, as the `Users` port gives it.
+/// The id of a user, as the `Users` port gives it.
 pub type UserId = Id<marker::User>;
-/// The name of a device.
+/// The id of a device.
 pub type DeviceId = Id<marker::Device>;
-/// The name of one run of a flow.
+/// The id of an attempt.
 pub type AttemptId = Id<marker::Attempt>;
-/// The name of a browser in which somebody has signed in.
+/// The id of a browser in which a user has signed in.
 pub type BrowserId = Id<marker::Browser>;
-/// The name of a message with a code.
+/// The id of a message with a code.
 pub type DeliveryId = Id<marker::Delivery>;
-/// The name of a running server.
+/// The id of a running server.
 pub type NodeId = Id<marker::Node>;
 
-/// What an id may name.
+/// Marker types for ids.
 pub mod marker {
     /// Marks the id of a user.
     #[derive(Debug)]
@@ -43,7 +44,7 @@ pub mod marker {
     pub enum Browser {}
 }
 
-/// The text that names one `T`.
+/// The id of a `T`.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Id<T> {

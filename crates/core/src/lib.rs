@@ -1,8 +1,8 @@
 //! The rules of Countersign, as pure functions over plain data.
 //!
-//! Nothing here reads a clock, draws a random number, waits, or touches the world: time and chance are arguments, and
-//! what must be written is returned as [`Change`]s. The one thing this crate guards with its types is the meaning of
-//! [`Verified`]: it exists only after a [`Ruling`] was settled with the receipt of its own commit.
+//! Nothing here reads a clock, draws a random number, waits, or does I/O: time and randomness are arguments, and what
+//! must be written is returned as [`Change`]s. This crate guards one thing with its types, the meaning of [`Verified`]:
+//! it exists only after a [`Ruling`] was settled with the receipt of its own commit.
 //!
 //! ```text
 //! judge(case, answer, now) ──▶ Ruling ──batch──▶ store ──receipt──▶ settle ──▶ Verified | Refusal | again

@@ -1,7 +1,7 @@
-//! Use marks: what makes an accepted answer unrepeatable.
+//! Use marks: replay protection for accepted answers.
 //!
 //! Every method, a host's own included, must name a [`Mark`] when it accepts an answer. The core keeps the marks beside
-//! the method's state and refuses a mark that is spent, so a method that forgets to remember still accepts nothing twice.
+//! the method's state and refuses a consumed mark, so even a method that keeps no record never accepts an answer twice.
 
 use std::collections::BTreeMap;
 
@@ -9,33 +9,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-/// What an accepted answer has used up.
+/// What an accepted answer consumes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Mark {
-    /// A time step or counter: it and everything below it is spent.
+    /// A time step or counter: it and everything below it is consumed.
     Rising(u64),
-    /// A code or challenge that counts once.
+    /// A code or challenge that is valid once.
     Once {
-        /// Names the code within its device; never the code itself.
+        /// The id of the code within its device; never the code itself.
         id: String,
-        /// From when on the method refuses it by itself, so that the mark may be forgotten; `None` keeps it for ever.
+        /// When the method itself begins to refuse the code, so that the mark may be deleted; `None` keeps it for ever.
         until: Option<Timestamp>,
     },
 }
 
-/// Everything a device has accepted.
+/// All marks of a device.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Marks {
     /// The highest step or counter accepted so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     floor: Option<u64>,
-    /// The codes accepted so far, with the end of their own validity.
+    /// The codes accepted so far, with their expiry.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     once: BTreeMap<String, Option<Timestamp>>,
 }
 
 impl Marks {
-    /// Marks of a device that has accepted everything up to `floor`, as another system recorded it.
+    /// The marks of a device that has accepted everything up to `floor`, as another system recorded it.
     pub fn with_floor(floor: u64) -> Self {
         Self { floor: Some(floor), once: BTreeMap::new() }
     }
@@ -45,7 +45,7 @@ impl Marks {
         self.floor
     }
 
-    /// How many single codes have been used.
+    /// How many single-use codes have been used.
     pub fn used(&self) -> usize {
         self.once.len()
     }
@@ -58,7 +58,7 @@ impl Marks {
         }
     }
 
-    /// Remembers `mark`, and forgets those whose codes have ended by themselves.
+    /// Consumes `mark`, and deletes marks whose codes have expired.
     pub fn spend(&mut self, mark: Mark, now: Timestamp) {
         self.once.retain(|_, until| until.is_none_or(|until| until > now));
         match mark {

@@ -1,8 +1,8 @@
-//! Methods: pure state machines that look at an answer.
+//! Methods: pure state machines that check an answer.
 //!
-//! A method's whole memory is its [`State`]. It checks one answer against that memory and names the [`Mark`] that
-//! accepting uses up; it never counts failures, never remembers marks and never writes: `ruling.rs` does, for every
-//! method alike. To add a method, write its file here and its line in `Methods::check`.
+//! A method's whole memory is its [`State`]. It checks one answer against that state and names the [`Mark`] that
+//! accepting it consumes; it never counts failures, never stores marks and never writes: `ruling.rs` does this for all
+//! methods alike. To add a method, write its file here and its line in `Methods::check`.
 
 pub mod backup_codes;
 pub mod delivered;
@@ -25,30 +25,30 @@ use self::{
     validation::{ValidationRequest, ValidationResponse},
 };
 
-/// The memory of one device's method, as it is sealed and stored.
+/// The state of one device's method, as it is sealed and stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "kebab-case")]
 pub enum State {
     /// Time-based codes.
     Totp(totp::State),
-    /// Counted codes.
+    /// Counter-based codes.
     Hotp(hotp::State),
     /// Codes that are sent.
     Delivered(delivered::State),
     /// One-time passwords that a YubiKey types.
     Yubikey(yubikey::State),
-    /// Single-use codes on paper.
+    /// Single-use backup codes.
     BackupCodes(backup_codes::State),
     /// A host's own method.
     Foreign(foreign::State),
 }
 
-/// The fewest bits of an HOTP or TOTP key that is not weak (RFC 4226 §4, R6).
+/// The minimum length in bits of an HOTP or TOTP key that is not weak (RFC 4226 §4, R6).
 const STRONG_KEY_BITS: usize = 128;
 
 impl State {
-    /// Whether the key behind the codes is shorter than RFC 4226 asks for. Keys that are made here never are; keys of 80 bits
-    /// come from older apps.
+    /// Whether the key is shorter than RFC 4226 requires. Keys made here never are; keys of 80 bits come from older
+    /// apps.
     pub fn has_weak_key(&self) -> bool {
         let key = match self {
             Self::Totp(state) => &state.key,
@@ -59,52 +59,52 @@ impl State {
     }
 }
 
-/// What a method says of one answer.
+/// A method's result for one answer.
 #[derive(Debug)]
 pub enum Check {
-    /// There is no such method here, so nobody can say.
+    /// There is no such method here, so the answer cannot be checked.
     Unknown,
-    /// It does not have the form of an answer: nobody guesses like that, so it costs nothing.
+    /// The answer does not have the form of a code. It is no guess and not counted.
     Malformed,
-    /// It carries a check character that does not fit: a slip, which costs nothing.
+    /// The check character does not match: a typo, which is not counted.
     Mistyped,
-    /// There is nothing to compare it with: no code was sent, or the one that was is over. It costs nothing.
+    /// There is nothing to compare with: no code was sent, or it has expired. Not counted.
     NoCodeSent,
-    /// It is wrong.
+    /// The answer is wrong.
     Wrong,
-    /// Somebody else knows.
+    /// An outside service has to validate the answer.
     Ask(ValidationRequest),
-    /// It is right, unless `mark` is spent.
+    /// The answer is correct, unless `mark` is consumed.
     Right {
-        /// What accepting it uses up.
+        /// What accepting it consumes.
         mark: Mark,
-        /// The method's memory afterwards, if it changes.
+        /// The method's state afterwards, if it changes.
         next: Option<State>,
-        /// What comes true together with it.
+        /// Changes in the same commit.
         changes: Vec<Change>,
     },
 }
 
 impl Check {
-    /// It is right, unless `mark` is spent, and nothing else hangs on it.
+    /// The answer is correct, unless `mark` is consumed; no other changes.
     fn right(mark: Mark, next: Option<State>) -> Self {
         Self::Right { mark, next, changes: vec![] }
     }
 }
 
-/// The methods there are, with their settings.
+/// The methods, with their settings.
 #[derive(Clone, Debug, Default)]
 pub struct Methods {
     /// How time-based codes are judged.
     pub totp: TotpRule,
-    /// How counted codes are judged.
+    /// How counter-based codes are judged.
     pub hotp: HotpRule,
     /// The host's own methods.
     pub foreign: Vec<Arc<dyn ForeignMethod>>,
 }
 
 impl Methods {
-    /// Has the device's method look at an answer that was given in this attempt, for this purpose.
+    /// Checks an answer that was given in this attempt, for this purpose, with the device's method.
     pub(crate) fn check(
         &self,
         device: &Device,
@@ -127,7 +127,7 @@ impl Methods {
         }
     }
 
-    /// Has the device's method look at what a service said of an answer.
+    /// Checks the response of a validation service with the device's method.
     pub(crate) fn take(
         device: &Device,
         request: &ValidationRequest,
@@ -140,8 +140,8 @@ impl Methods {
         }
     }
 
-    /// The level a device of this kind reaches together with a password. A mailbox is no authenticator (NIST SP 800-63B-4
-    /// §3.1.3.1).
+    /// The level that a device of this kind reaches together with a password. E-mail is not an authenticator (NIST SP
+    /// 800-63B-4 §3.1.3.1).
     pub fn level(&self, kind: &Kind) -> Level {
         if *kind == Kind::EMAIL {
             return Level::Aal1;
@@ -149,7 +149,7 @@ impl Methods {
         self.foreign(kind).map_or(Level::Aal2, ForeignMethod::level)
     }
 
-    /// The host's own method of this kind, if there is one. A kind of ours is never a host's.
+    /// The host's own method of this kind, if there is one. A built-in kind never is.
     pub fn foreign(&self, kind: &Kind) -> Option<&dyn ForeignMethod> {
         self.foreign.iter().map(Arc::as_ref).find(|method| method.kind() == *kind).filter(|_| !kind.is_ours())
     }

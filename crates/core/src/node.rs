@@ -1,29 +1,29 @@
 //! Nodes: the servers of one installation, as they report themselves.
 //!
-//! A node keeps nothing that counts; its row says that it runs, where, and with which keys, for whoever changes keys or looks
-//! after the installation. No rule about a user rests on it.
+//! The row says that a node runs, where, and with which keys: for changing keys and for administrators. No rule about a
+//! user depends on it.
 
 use std::{fmt, net::SocketAddr};
 
 use crate::{NodeId, Timestamp};
 
-/// How many characters of an id are shown: enough to tell a handful of nodes apart.
+/// How many characters of an id are shown: enough to distinguish a handful of nodes.
 const SHOWN: usize = 8;
 
-/// What a running server says of itself.
+/// The report of a running server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Node {
-    /// Drawn at its start.
+    /// A random id, drawn at its start.
     pub id: NodeId,
-    /// When it was started, by its own clock like the moments below.
+    /// When it was started, by its own clock, like the times below.
     pub started: Timestamp,
-    /// When it last said so.
+    /// When it last reported.
     pub seen: Timestamp,
     /// Which version it runs.
     pub version: String,
-    /// The ids of the keys it holds; the first one seals. An id has no blank in it.
+    /// The ids of its keys; the first one seals. An id contains no blank.
     pub keys: Vec<String>,
-    /// Since when it seals with that first key; its start, unless that changed while it ran.
+    /// Since when the first key has been used to seal; the start, unless the keys changed later.
     pub sealing_since: Timestamp,
     /// The name of the machine it runs on, if the application knows it.
     pub host: Option<String>,
@@ -36,14 +36,14 @@ pub struct Node {
 pub enum KeyComparison {
     /// Both have the same keys in the same order.
     Same,
-    /// They differ, and each has the key that the other seals with: a change of keys is under way.
+    /// They differ, and each has the key that the other seals with: a change of keys is in progress.
     Compatible,
-    /// One of them seals with a key that the other does not have: users meet faults at one of the two.
+    /// One of them seals with a key that the other does not have: requests fail on one of the two.
     Incompatible,
 }
 
 impl KeyComparison {
-    /// Compares the ids of the keys of two nodes, each with the key that seals first.
+    /// Compares the key ids of two nodes; the first id is the sealing key.
     pub fn of(ours: &[String], theirs: &[String]) -> Self {
         if ours == theirs {
             return Self::Same;
@@ -53,7 +53,7 @@ impl KeyComparison {
     }
 }
 
-/// A node as messages name it: `node 3f2a91bc on id-1 (10.0.0.11:8000)`.
+/// The form used in messages: `node 3f2a91bc on id-1 (10.0.0.11:8000)`.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id: String = self.id.as_str().chars().take(SHOWN).collect();

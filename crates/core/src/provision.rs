@@ -1,7 +1,7 @@
-//! Devices whose secret was made elsewhere, as hardware tokens have it, beside the row that such a token may have already.
+//! Devices with a secret made elsewhere, such as hardware tokens, compared with the token's existing row.
 //!
-//! A token has one row, whoever's it is. Reading the same file twice gives nothing twice, and a row is never taken for the
-//! token in the file where owner, secret or end differ. A token that changes hands keeps what it has accepted: a code that
+//! A token has at most one row, whichever user owns it. Importing a file twice adds nothing, and a row counts as
+//! another token if owner, secret or expiry differ. A token that moves to another user keeps its marks: a code that
 //! verified one user never verifies the next.
 
 use crate::{
@@ -10,18 +10,18 @@ use crate::{
     method::State,
 };
 
-/// How the row of a token differs from the token that is to be given to a user.
+/// How an existing row differs from the token that is to be given to a user.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Provisioned {
-    /// In nothing: the user has it, with this secret and this end.
+    /// No difference: the user has it, with this secret and this expiry.
     Same,
-    /// The user has it, with another end of its validity.
+    /// The user has it, with another expiry.
     OtherEnd,
-    /// The user has a token of this name with another secret, or with codes of another form.
+    /// The user has a token with this id but another secret, or another form of code.
     OtherSecret,
     /// Another user has it.
     OtherOwner(UserId),
-    /// It is the other slot of the same YubiKey: another token, which has a row of its own.
+    /// It is the other slot of the same YubiKey: another token with its own row.
     OtherSlot,
 }
 
@@ -37,14 +37,14 @@ impl Provisioned {
         if !is_same(&row.state.state, &state.state) {
             return Self::OtherSecret;
         }
-        // A file that does not say an end does not take one away.
+        // A file without an expiry does not remove an existing one.
         let is_same_end = state.valid_until.is_none_or(|until| row.state.valid_until == Some(until));
         if is_same_end { Self::Same } else { Self::OtherEnd }
     }
 }
 
-/// The device that takes the place of `row`. Where both make the same codes, what was accepted stays accepted, a counter or a
-/// learned drift goes on from where it is, and the age stays, so that a restored backup leaves the same doubt about it.
+/// The device that replaces `row`. If both make the same codes, the marks, the counter, the learned drift and the
+/// creation time are kept, so that after a restore the same doubt applies to it.
 #[must_use]
 pub fn replaced(row: &Device, fresh: Device) -> Device {
     if !makes_same_codes(&row.state.state, &fresh.state.state) {
@@ -69,10 +69,10 @@ fn continued(row: &Device, fresh: Envelope) -> Envelope {
     Envelope { marks, state, valid_until, ..fresh }
 }
 
-/// Marks of everything that either has accepted.
+/// The union of both sets of marks.
 fn higher(mut marks: Marks, others: &Marks) -> Marks {
     if let Some(floor) = others.floor() {
-        // A rising mark knows no time, and there are no others in a file of tokens.
+        // A rising mark has no time, and token files contain no other marks.
         marks.spend(Mark::Rising(floor), crate::Timestamp::from_millis(i64::MIN));
     }
     marks
@@ -85,7 +85,7 @@ fn is_other_slot(row: &State, fresh: &State) -> bool {
     }
 }
 
-/// Whether secret and form of the codes are the same, whatever was learned and counted since.
+/// Whether secret and form of the codes are the same, whatever drift and counter are.
 fn is_same(row: &State, fresh: &State) -> bool {
     let form = match (row, fresh) {
         (State::Hotp(row), State::Hotp(fresh)) => row.digits == fresh.digits,
@@ -95,8 +95,8 @@ fn is_same(row: &State, fresh: &State) -> bool {
     form && makes_same_codes(row, fresh)
 }
 
-/// Whether a code of the one is a code of the other, apart from the number of its digits: the last digits of a longer code are
-/// the shorter one.
+/// Whether both make the same codes, apart from the number of digits: the last digits of a longer code are the shorter
+/// code.
 fn makes_same_codes(row: &State, fresh: &State) -> bool {
     match (row, fresh) {
         (State::Hotp(row), State::Hotp(fresh)) => {

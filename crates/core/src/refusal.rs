@@ -1,46 +1,46 @@
-//! Refusals: we decided no, and the user may be told.
+//! Refusals: the request was decided against, and the user may be told why.
 //!
-//! The list is closed and every entry has a stable code; each entrance has a text or an answer for every code. A fault,
-//! where we could not decide, is another type in another crate and never becomes a refusal.
+//! The list is closed and every entry has a stable code; each front end has a text or response for every code. A fault,
+//! where no decision was possible, is another type in another crate and never becomes a refusal.
 
 use std::time::Duration;
 
 use crate::Timestamp;
 
-/// Why not.
+/// The reason for a refusal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// No such user, a wrong password or a deactivated user: never which.
+    /// Unknown user, wrong password or deactivated user; it never says which.
     InvalidCredentials,
-    /// Too many failed first steps for this account or from this address.
+    /// Too many failed password attempts for this account or from this IP address.
     TooManyFailures {
-        /// When the next try will be looked at.
+        /// When the next attempt will be checked.
         until: Timestamp,
     },
-    /// Too many passwords were given from one network within some seconds, whatever came of them.
+    /// Too many password attempts from one network within some seconds, correct or not.
     TooManyRequests {
-        /// When there is room again.
+        /// When the next attempt is possible.
         until: Timestamp,
     },
-    /// The answer does not have the form of a code; nothing was counted.
+    /// The answer does not have the form of a code; not counted as a failure.
     CodeMalformed,
-    /// The backup code's check character does not fit: a slip of the pen; nothing was counted.
+    /// The backup code's check character does not match: a typo; not counted.
     CodeMistyped,
-    /// The code is wrong; it was counted.
+    /// The code is wrong; counted as a failure.
     CodeWrong,
-    /// The code is right but was used before; nothing was counted.
+    /// The code is correct but was used before; not counted.
     CodeUsed,
-    /// The answer would be right, but the device has accepted one from a later time: the server's clock was ahead then. What
-    /// was consumed stays consumed.
+    /// The answer is correct, but the device has accepted one from a later time: the server's clock was ahead then. A
+    /// consumed mark stays consumed.
     ClockSetBack,
-    /// No code was sent in this run of the flow, or the one that was is over; nothing was counted.
+    /// No code was sent in this attempt, or it has expired; not counted.
     NoCodeSent,
-    /// A code was sent to this address a moment ago.
+    /// A code was sent to this address too recently.
     SendingTooSoon {
         /// When the next one will be sent.
         until: Timestamp,
     },
-    /// As many codes were sent as may be: to this user or address, to numbers like it, or in all.
+    /// The limit of codes was reached: for this user or address, for its region, or in all.
     SendingLimited {
         /// When the next one may be sent.
         until: Timestamp,
@@ -51,101 +51,102 @@ pub enum Refusal {
     AddressUnreachable,
     /// That is not an address that codes can be sent to.
     AddressInvalid,
-    /// The service that knows whether the answer is right could not be asked; nothing was counted.
+    /// The validation service could not be asked; not counted.
     MethodUnavailable,
-    /// The device is locked after failures and did not look at the answer.
+    /// The device is locked after failures and did not check the answer.
     DeviceLocked {
-        /// When it will listen again.
+        /// When it accepts answers again.
         until: Timestamp,
-        /// Failures in a row so far.
+        /// Consecutive failures so far.
         failures: u32,
     },
-    /// Too many failures in a row have disabled the device.
+    /// Too many consecutive failures have disabled the device.
     DeviceDisabled,
-    /// The validity of the device's key has ended, as its issuer has set it; nothing was compared.
+    /// The device's key has expired, as its issuer has set it; the code was not compared.
     DeviceExpired,
-    /// Failures have disabled another device of the user's, and would disable this one too: it listens only in a browser that
-    /// its owner is known by.
+    /// Failures have disabled another device of the user, and could disable this one too: it accepts answers only from
+    /// a browser with a device cookie.
     UnrecognizedBrowser,
-    /// The user has no such device, or none that counts.
+    /// The user has no such device, or it is not active.
     DeviceUnknown,
-    /// The run of the flow is over: finished, timed out, signed out, or the credentials have changed since.
+    /// The attempt is closed or has expired, or the credentials have changed since.
     AttemptExpired,
     /// The set of devices has changed meanwhile.
     FactorsChanged,
-    /// A recent proof of a device is owed first.
+    /// A recent proof of a device is required first.
     VerificationNeeded,
-    /// No session: none was shown, it has ended, or nothing that it could prove would be enough. Signing in helps.
+    /// No valid session: none was presented, it has ended, or no step-up in it would be sufficient. The user has to
+    /// sign in.
     SignInNeeded,
-    /// The session is alive, and the password has to be proved again in it first.
+    /// The session is valid, but the password has to be confirmed in it first.
     PasswordNeeded,
-    /// The session was replaced by another a moment ago, whose token was given in the response to the call that did it. Never
-    /// said of a session that was ended.
+    /// The session was replaced a moment ago; the response to the call that replaced it has the new token. Never used
+    /// for a session that was ended.
     SessionReplaced,
     /// Two-factor authentication is not set up.
     NotEnabled,
-    /// It is the only device that keeps two-factor authentication on: it goes when another one takes its place, or by
-    /// switching two-factor authentication off.
+    /// It is the only device that keeps two-factor authentication on: replace it, or switch two-factor authentication
+    /// off.
     LastDevice {
-        /// How many other devices the user has, of which none can take its place: disabled ones, and mailboxes.
+        /// How many other devices the user has that cannot replace it: disabled ones, and e-mail.
         others: usize,
     },
-    /// The user has as many devices as one may have.
+    /// The user has the maximum number of devices.
     TooManyDevices {
-        /// How many that is.
+        /// The maximum.
         most: u32,
     },
     /// There is no such method here.
     MethodUnknown,
     /// A device's name is empty, too long, or has control characters.
     NameInvalid {
-        /// The most characters a name may have.
+        /// The maximum length in characters.
         longest: usize,
     },
-    /// The current password, asked again, is wrong.
+    /// The current password, entered again, is wrong.
     PasswordWrong,
     /// The new password is too short.
     PasswordShort {
-        /// The fewest characters it must have.
+        /// The minimum length in characters.
         shortest: usize,
     },
-    /// The new password is longer than can be kept.
+    /// The new password is too long.
     PasswordLong {
-        /// The most characters it may have.
+        /// The maximum length in characters.
         longest: usize,
     },
     /// The new password is on the list of common ones.
     PasswordCommon,
-    /// The new password is made of the user's own name or address, or this site's.
+    /// The new password is derived from the user's name or address, or from this site's.
     PasswordPersonal,
     /// The new password is the current one.
     PasswordSame,
     /// The two entries of the new password differ.
     PasswordsDiffer,
-    /// Passwords are kept elsewhere and cannot be changed here.
+    /// Passwords are managed externally and cannot be changed here.
     PasswordManagedExternally,
     /// The user has no such session, or it has ended.
     SessionUnknown,
-    /// The user has no such token, or it has ended.
+    /// The user has no such token, or it has expired.
     TokenUnknown,
-    /// The user has as many tokens as one may have.
+    /// The user has the maximum number of tokens.
     TooManyTokens {
-        /// How many that is.
+        /// The maximum.
         most: u32,
     },
-    /// A scope is no word, or there are too many of them.
+    /// A scope is malformed, or there are too many scopes.
     ScopeInvalid,
-    /// A token is to live for no time, or for too long.
+    /// The lifetime of a token is zero or too long.
     LifetimeInvalid {
-        /// The longest that it may live.
+        /// The maximum lifetime.
         longest: Duration,
     },
-    /// A token does not open this: it was made for other things.
+    /// The token does not have the required scope.
     ScopeInsufficient,
 }
 
 impl Refusal {
-    /// One of each, for tables that must not forget any.
+    /// One of each, for tables that must be complete.
     pub const ALL: [Self; 45] = {
         const NEVER: Timestamp = Timestamp::from_millis(0);
         [
@@ -248,7 +249,7 @@ impl Refusal {
         }
     }
 
-    /// How long to wait before trying again could help, if waiting helps at all.
+    /// How long to wait before a retry, if waiting can help at all.
     pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
         match self {
             Self::TooManyFailures { until }

@@ -1,11 +1,11 @@
 //! Calls that are sent twice: the same answer to the same attempt has the same result for a minute.
 //!
-//! A browser that submits a form twice, or a client whose response was lost, sends the call that opened a session again.
-//! The session's row keeps what it takes to give the result once more: what the session is found by, which call opened it,
-//! and a seal over the session's token and the answer, which opens only with what the client holds. Nothing is written by
-//! a repeated call. The window closes for good with the first request that uses the new token and with the first different
-//! answer, each in a commit of its own; by itself it ends after [`REPEAT_WINDOW`]. Sign-out, revocation and every other end
-//! of the session remove it with the row.
+//! A browser that submits a form twice, or a client whose response was lost, sends the call that created a session
+//! again. The session's row keeps what is needed to return the result once more: the predecessor it is found by, the
+//! call that created it, and the session's token and the answer, sealed so that only the client can unseal them. A
+//! repeated call writes nothing. The window closes permanently with the first request that uses the new token and with
+//! the first different answer, each in a commit of its own; otherwise it ends after [`REPEAT_WINDOW`]. Sign-out,
+//! revocation and every other end of the session remove it with the row.
 //!
 //! ```text
 //! call ──▶ session, open ──same answer──▶ the same session, still open
@@ -18,10 +18,11 @@ use std::{fmt, time::Duration};
 
 use crate::{AttemptId, Id, SessionKey, Timestamp};
 
-/// How long a call may be repeated after its session was opened.
+/// How long a call may be repeated after its session was created.
 pub const REPEAT_WINDOW: Duration = Duration::from_mins(1);
 
-/// Names the calls that open a session and may be repeated. Behind a slash comes the attempt, if the call has one in a session.
+/// The calls that create a session and may be repeated. The attempt follows after a slash, if the call has one in a
+/// session.
 pub mod call {
     /// The second step of a sign-in.
     pub const LOGIN: &str = "login";
@@ -39,7 +40,7 @@ pub mod call {
 #[derive(Debug)]
 pub enum OfPredecessor {}
 
-/// What a session came from: the login attempt that it completed, or the session that it replaced.
+/// The predecessor of a session: the login attempt that it completed, or the session that it replaced.
 pub type Predecessor = Id<OfPredecessor>;
 
 impl From<&AttemptId> for Predecessor {
@@ -54,12 +55,12 @@ impl From<&SessionKey> for Predecessor {
     }
 }
 
-/// What a session keeps of the call that opened it, so that the call may be repeated.
+/// What a session keeps of the call that created it, so that the call may be repeated.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Repeat {
-    /// What the session came from.
+    /// The session's predecessor.
     pub of: Predecessor,
-    /// Names the call, with its attempt if it has one.
+    /// The name of the call, with its attempt if it has one.
     pub call: String,
     /// Until when the call may be repeated.
     pub until: Timestamp,
@@ -78,22 +79,22 @@ impl fmt::Debug for SealedResult {
 }
 
 impl Repeat {
-    /// Whether the session was opened less than [`REPEAT_WINDOW`] ago. Never where a clock that was ahead has dated it.
+    /// Whether the session was created less than [`REPEAT_WINDOW`] ago. Never for one dated by a clock that was ahead.
     pub fn is_recent(&self, now: Timestamp) -> bool {
         now < self.until && self.until.is_credible_end(REPEAT_WINDOW, now)
     }
 
-    /// Whether it was opened by a call of this name.
+    /// Whether it was created by a call of this name.
     pub fn is_of(&self, call: &str) -> bool {
         self.call.split('/').next() == Some(call)
     }
 
-    /// Whether neither a use of the new token nor a different answer has closed the window.
+    /// Whether the window is still open: neither the new token was used nor a different answer sent.
     pub fn is_open(&self) -> bool {
         self.sealed.is_some()
     }
 
-    /// The same after the window was closed.
+    /// The same with the window closed.
     #[must_use]
     pub fn closed(self) -> Self {
         Self { sealed: None, ..self }

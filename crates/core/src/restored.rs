@@ -1,18 +1,19 @@
-//! What a database that was restored from a backup does not know, and what is made safe all the same.
+//! After a restore from a backup: what the database no longer knows, and how replays are prevented all the same.
 //!
-//! Answers that were accepted since the backup are forgotten with everything else, and would be accepted again. Where the time
-//! tells which answers those can be, they are refused from the moment of restoring on: steps of authenticator apps, codes that
-//! were sent, runs of flows. Where it does not, a device is in doubt, and its owner has to be told. Sessions, tokens and device
-//! cookies end in the commit that notes the moment.
+//! The marks of answers accepted since the backup are lost, so those answers would be accepted again. Where the time
+//! shows which answers these can be, they are refused from the restore on: steps of authenticator apps, codes that were
+//! sent, attempts. Where it does not, the device is in doubt and its owner has to be told. Sessions, tokens and device
+//! cookies are revoked in the commit that records the restore.
 //!
-//! | what | from the moment of restoring on |
+//! | what | from the restore on |
 //! |---|---|
 //! | codes of authenticator apps | used, up to the last step that could be accepted at that moment |
-//! | codes that were sent before | over |
-//! | logins and other runs that began before | over |
-//! | sessions, personal tokens, tokens of clients, device cookies | ended |
-//! | backup codes that were used since the backup | **good again**: in doubt until new ones are made |
-//! | codes of counting tokens and YubiKeys that were used since | **good again**: in doubt until the device is used |
+//! | codes that were sent before | expired |
+//! | logins and other attempts that began before | expired |
+//! | sessions, personal tokens, tokens of clients, device cookies | revoked |
+//! | backup codes that were used since the backup | **valid again**: in doubt until new ones are made |
+//! | codes of counter-based tokens and YubiKeys that were used since | **valid again**: in doubt until the device is
+//! used |
 //! | passwords changed, devices removed, users deactivated, clients removed since | as they were |
 
 use std::time::Duration;
@@ -26,24 +27,24 @@ use crate::{
     },
 };
 
-/// What tells which answers may have been accepted before the database was restored.
+/// The settings that decide which answers may have been accepted before the restore.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// How time-based codes are judged.
     pub totp: TotpRule,
-    /// How long a code that was sent is good.
+    /// How long a code that was sent is valid.
     pub code_lifetime: Duration,
 }
 
-/// The moment of restoring, unless it is not credible: what was noted under a wrong clock must not end
-/// what begins under a right one.
+/// The time of the restore, unless it is in the future: a time recorded under a wrong clock must not invalidate what
+/// begins under a right one.
 pub(crate) fn believed(restored: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     restored.filter(|restored| restored.is_credible(now))
 }
 
-/// The device as it has to be judged: every time step that may have been accepted before the database was restored is spent,
-/// and every code that was sent before is over. Replay marks hold whatever the clock says, so a moment of restoring that is
-/// still to come spends every step up to now; no step is spent that lies ahead.
+/// The device as it has to be judged: every time step that may have been accepted before the restore is consumed, and
+/// every code that was sent before has expired. Marks hold whatever the clock says, so a restore dated in the future
+/// consumes every step up to now, and none ahead.
 #[must_use]
 pub fn caught_up(mut device: Device, restored: Option<Timestamp>, rules: Rules, now: Timestamp) -> Device {
     let Some(moment) = restored else { return device };
@@ -65,8 +66,8 @@ pub fn caught_up(mut device: Device, restored: Option<Timestamp>, rules: Rules, 
     device
 }
 
-/// Whether answers that this device accepted since the backup would be accepted again. A counter that has moved since the
-/// database was restored is above all that was used before.
+/// Whether answers that this device accepted since the backup would be accepted again. A counter that has moved since
+/// the restore is above all that was used before.
 pub fn is_in_doubt<S>(device: &Device<S>, restored: Timestamp) -> bool {
     let knows_time = [Kind::TOTP, Kind::SMS, Kind::CALL, Kind::EMAIL].contains(&device.kind);
     let was_there = device.status != Status::Enrolling && device.created <= restored;
@@ -107,7 +108,7 @@ mod tests {
         device(Kind::TOTP, State::Totp(totp::State { drift, ..totp::State::new(Key::new([7; 20])) }))
     }
 
-    /// The last step that is spent, counted from noon's.
+    /// The last consumed step, relative to noon's.
     fn spent(drift: i16, restored: Option<Timestamp>, now: Timestamp) -> Option<i64> {
         let noon = totp::State::new(Key::new([7; 20])).totp().step_at(NOON.as_seconds()).unwrap();
         let floor = caught_up(app(drift), restored, RULES, now).state.marks.floor();

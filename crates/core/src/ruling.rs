@@ -1,9 +1,9 @@
-//! Judge, commit, settle: what stops a replay.
+//! Judge, commit, settle: the replay guard.
 //!
-//! [`judge`] looks at one answer for one device and returns a [`Ruling`]: the changes that must be written for it to
-//! count, and an outcome that nobody can see yet. The caller commits the batch and hands the store's [`Receipt`] back;
-//! only [`Ruling::settle`] opens the outcome, and only it makes a [`Verified`]. A code that wins in two processes at once
-//! loses in one of them, because both batches name the same version of the device.
+//! [`judge`] checks one answer for one device and returns a [`Ruling`]: the changes that must be written for it to
+//! count, and a hidden outcome. The caller commits the batch and passes the store's [`Receipt`] back; only
+//! [`Ruling::settle`] reveals the outcome, and only it makes a [`Verified`]. If a code is accepted in two processes at
+//! once, one of them loses, because both batches expect the same version of the device (compare-and-swap).
 //!
 //! ```text
 //!              locked, disabled, expired, malformed ──▶ refused, nothing to write
@@ -30,31 +30,32 @@ use crate::{
     throttle::Throttle,
 };
 
-/// What is to be judged: one device, in one run of a flow, under the rules in force.
+/// What is to be judged: one device, in one attempt, under the current settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
-    /// The device that is asked. No other device is touched, whatever the answer.
+    /// The device that is asked. No other device is affected, whatever the answer.
     pub device: &'a Device,
     /// The account of its user: disabling a device changes the set.
     pub account: &'a Account,
-    /// The run of the flow in which it is asked.
+    /// The attempt in which it is asked.
     pub attempt: &'a AttemptId,
-    /// What that run is for.
+    /// The purpose of that attempt.
     pub purpose: Purpose,
-    /// Whether the device takes an answer now.
+    /// Whether the device accepts an answer now.
     pub admission: Admission<'a>,
-    /// The session in which it is asked, if it verifies its owner in one: failures count there and against no device.
+    /// The session in which it is asked, if it verifies its owner in one: failures are counted there and not on the
+    /// device.
     pub session: Option<SessionFailures<'a>>,
-    /// The methods there are.
+    /// The methods and their settings.
     pub methods: &'a Methods,
     /// Which devices may answer: active ones to verify their owner, enrolling ones to be confirmed.
     pub stage: Status,
-    /// Where the answer came from, for the record.
+    /// The client's IP address, for the event.
     pub address: Option<IpAddr>,
 }
 
-/// Judges one answer. Pure: the same case, answer and moment give the same ruling. A right answer makes the device
-/// active and spends its mark, so the code that confirmed a device is never accepted again.
+/// Judges one answer. Pure: the same case, answer and time give the same ruling. A correct answer makes the device
+/// active and consumes its mark, so the code that confirmed a device is never accepted again.
 pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
     let device = case.device;
     if let Some(refusal) = closed(&case, now) {
@@ -70,15 +71,15 @@ pub fn judge(case: Case<'_>, answer: &Secret, now: Timestamp) -> Ruling {
         Check::NoCodeSent => Ruling::refused(Refusal::NoCodeSent, vec![]),
         Check::Wrong => wrong(&case, failed(&case, now), case.session.map(|session| session.charge(now)), now),
         Check::Ask(request) => ask(&case, request, now),
-        // Nothing is written: whoever repeats a code for ever is to cost no row and no sync.
+        // Nothing is written: replaying a code repeatedly must not cost rows or disk syncs.
         Check::Right { mark, .. } if device.state.marks.is_spent(&mark) => Ruling::refused(used(device, now), vec![]),
         Check::Right { mark, next, changes } => right(&case, mark, next, changes, now),
     }
 }
 
-/// Judges what a service said of an answer, on the device as it is by now. The failure that asking was charged at stands
-/// if the answer is wrong, and is taken back if it is right, was used before, or nobody could say. A reply to a request
-/// that this device did not ask, or that was answered already, opens nothing.
+/// Judges the response of a validation service, on the current row of the device. The failure charged for the request
+/// stands if the answer is wrong, and is refunded if it is correct, was used before, or could not be checked. A
+/// response to a request that this device did not send, or that was answered already, is refused.
 pub fn judge_response(
     case: Case<'_>,
     request: &ValidationRequest,
@@ -106,8 +107,8 @@ pub fn judge_response(
     }
 }
 
-/// Counts an answer to a run that is over, which is not the answer that completed it: it is wrong, whatever it is. Where the
-/// device takes no answer now, there is nothing to count.
+/// Counts a different answer to a closed attempt as wrong, whatever it is. If the device accepts no answer now, nothing
+/// is counted.
 pub fn judge_different(case: Case<'_>, now: Timestamp) -> Ruling {
     if let Some(refusal) = closed(&case, now) {
         return Ruling::refused(refusal, vec![]);
@@ -115,10 +116,10 @@ pub fn judge_different(case: Case<'_>, now: Timestamp) -> Ruling {
     wrong(&case, failed(&case, now), case.session.map(|session| session.charge(now)), now)
 }
 
-/// Why the device does not even look at an answer, if it does not.
+/// Why the device does not check the answer, if it does not.
 fn closed(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
     match case.device.status {
-        // Whatever it says: no code of an expired key is compared, so none tells whether it would have been right.
+        // No code of an expired key is compared, so the refusal does not reveal whether it is correct.
         status if status == case.stage && case.device.state.is_expired(now) => Some(Refusal::DeviceExpired),
         status if status == case.stage => case.admission.check(case.device, now).err(),
         Status::Disabled => Some(Refusal::DeviceDisabled),
@@ -126,22 +127,22 @@ fn closed(case: &Case<'_>, now: Timestamp) -> Option<Refusal> {
     }
 }
 
-/// An answer that was right and was used before, or lies before one that was. Where a clock that was ahead dated the last
-/// use, the mark holds all the same and the refusal names the clock.
+/// The refusal of a correct answer that was used before, or lies before one that was. If a clock that was ahead dated
+/// the last use, the refusal names the clock.
 fn used(device: &Device, now: Timestamp) -> Refusal {
     let is_credible = device.last_used.is_none_or(|used| used.is_credible(now));
     if is_credible { Refusal::CodeUsed } else { Refusal::ClockSetBack }
 }
 
-/// The device with one failure more, if it is the device's.
+/// The device with one failure more, if failures are counted on the device.
 fn failed(case: &Case<'_>, now: Timestamp) -> Device {
     let mut device = next_version(case.device);
     device.throttle = device.throttle.failed(case.admission.standing, now);
     device
 }
 
-/// Charges the request as a failure, and keeps its nonce. Where that failure would disable the device, it counts as disabled
-/// for every other one from now on.
+/// Charges the request as a failure, and keeps its nonce. If that failure would disable the device, other devices treat
+/// it as disabled from now on.
 fn ask(case: &Case<'_>, request: ValidationRequest, now: Timestamp) -> Ruling {
     let mut device = failed(case, now);
     validation::keep(&mut device.state, &request, case.admission.standing);
@@ -152,11 +153,11 @@ fn ask(case: &Case<'_>, request: ValidationRequest, now: Timestamp) -> Ruling {
     Ruling { batch: Batch::new(changes), outcome: Outcome::Asked(request) }
 }
 
-/// A wrong answer, whose failure `device` counts already; in a session, `charge` counts it there unless that was done.
+/// A wrong answer, which `device` counts already; in a session, `charge` counts it there unless that was done.
 fn wrong(case: &Case<'_>, mut device: Device, charge: Option<Change>, now: Timestamp) -> Ruling {
     let refused = Change::Event(EventChange::Record(event(case, EventKind::AnswerRefused, now)));
     if let Some(session) = case.session {
-        // The device moves on, so that of many answers at once none is judged beside another.
+        // The device's version changes, so that concurrent answers are judged one after the other.
         let is_last = session.and_one_more(charge.as_ref()).are_used_up();
         let mut changes: Vec<_> =
             [refused, Change::Device(DeviceChange::Update(device))].into_iter().chain(charge).collect();
@@ -170,7 +171,7 @@ fn wrong(case: &Case<'_>, mut device: Device, charge: Option<Change>, now: Times
         return Ruling::refused(Refusal::CodeWrong, vec![refused, Change::Device(DeviceChange::Update(device))]);
     }
     if case.stage == Status::Enrolling {
-        // A device that was never proved binds nobody: it goes, and its setup with it.
+        // A device that was never proved is removed, and its enrolment with it.
         let removal = Change::Device(DeviceChange::Remove { device: device.id, expected_version: case.device.version });
         return Ruling::refused(Refusal::AttemptExpired, vec![refused, removal]);
     }
@@ -182,13 +183,13 @@ fn wrong(case: &Case<'_>, mut device: Device, charge: Option<Change>, now: Times
     )
 }
 
-/// The end of a session in which too many answers were wrong.
+/// Ends a session in which too many answers were wrong.
 fn ended(case: &Case<'_>, session: SessionFailures<'_>, now: Timestamp) -> Vec<Change> {
     let event = event(case, EventKind::SessionEnded, now);
     vec![Change::Session(SessionChange::End(session.session.key.clone())), Change::Event(EventChange::Record(event))]
 }
 
-/// Whoever rests a decision on the set of devices has to look at it again.
+/// Changes the version of the factor set, so that concurrent decisions about it are made again.
 fn moved(case: &Case<'_>) -> Change {
     let Account { user, factors, preferred, .. } = case.account.clone();
     Change::Account(AccountChange::BumpFactorSet { user, expected_version: factors, preferred })
@@ -238,7 +239,7 @@ fn event(case: &Case<'_>, kind: EventKind, now: Timestamp) -> Event {
     }
 }
 
-/// A decision that does not count until its batch is written.
+/// A decision that has no effect until its batch is written.
 #[derive(Debug)]
 #[must_use = "a ruling counts only after its batch was committed and its receipt settled"]
 pub struct Ruling {
@@ -258,7 +259,7 @@ impl Ruling {
         Self { batch: Batch::new(changes), outcome: Outcome::Refused(refusal) }
     }
 
-    /// The proof in the making, if the answer was right.
+    /// The pending proof, if the answer was correct.
     pub fn draft(&self) -> Option<Draft<'_>> {
         match &self.outcome {
             Outcome::Verified(proof) => Some(Draft(proof)),
@@ -266,8 +267,8 @@ impl Ruling {
         }
     }
 
-    /// Adds changes that come true together with a proof: the session, the end of the attempt, the event. A refusal
-    /// takes none of them.
+    /// Adds changes that are written together with a proof: the session, the closing of the attempt, the event. A
+    /// refusal includes none of them.
     pub fn if_verified(self, changes: Vec<Change>) -> Self {
         match self {
             Self { batch, outcome: outcome @ Outcome::Verified(_) } => Self { batch: batch.with(changes), outcome },
@@ -275,12 +276,12 @@ impl Ruling {
         }
     }
 
-    /// What must be written for this ruling to count.
+    /// The batch that must be written for this ruling to count.
     pub fn batch(&self) -> &Batch {
         &self.batch
     }
 
-    /// Opens a refusal that costs nothing, so that there is nothing to write; everything else comes back as it was.
+    /// Returns a refusal that has nothing to write; any other ruling is returned unchanged.
     pub fn settle_unwritten(self) -> Result<Refusal, Self> {
         match self.outcome {
             Outcome::Refused(refusal) if self.batch.is_empty() => Ok(refusal),
@@ -288,8 +289,8 @@ impl Ruling {
         }
     }
 
-    /// Opens the outcome, if the receipt says that this ruling's own batch was written. A receipt of another batch
-    /// opens nothing.
+    /// Reveals the outcome, if the receipt says that this ruling's own batch was written. A receipt of another batch is
+    /// not accepted.
     pub fn settle(self, receipt: &Receipt) -> Settled {
         if !self.batch.is_settled_by(receipt) || *receipt.written() != Written::Done {
             return Settled::Again;
@@ -302,7 +303,7 @@ impl Ruling {
     }
 }
 
-/// A proof in the making, for whoever adds changes to its batch. It proves nothing.
+/// A pending proof, for callers that add changes to its batch. It proves nothing.
 #[derive(Debug)]
 pub struct Draft<'a>(&'a Verified);
 
@@ -323,20 +324,20 @@ impl Draft<'_> {
     }
 }
 
-/// What a ruling came to.
+/// The settled result of a ruling.
 #[derive(Debug)]
 pub enum Settled {
-    /// The answer was right, and it is written that it can never be right again.
+    /// The answer was correct, and its mark is consumed.
     Verified(Verified),
-    /// The answer was refused, and what that costs is written.
+    /// The answer was refused, and the failure is written.
     Refused(Refusal),
-    /// A service is to be asked, and what asking costs is written.
+    /// A validation service has to be asked, and the charge for it is written.
     Ask(ValidationRequest),
-    /// Something moved meanwhile, nothing was written: load afresh and judge again.
+    /// A version conflict; nothing was written: reload and judge again.
     Again,
 }
 
-/// Proof that a user has shown a device. Nothing but [`Ruling::settle`] makes one.
+/// The proof that a user possesses a device. Only [`Ruling::settle`] makes one.
 #[derive(Debug)]
 pub struct Verified {
     user: UserId,
@@ -348,17 +349,17 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Who.
+    /// The user.
     pub fn user(&self) -> &UserId {
         &self.user
     }
 
-    /// With which device.
+    /// The device that was proved.
     pub fn device(&self) -> &DeviceId {
         &self.device
     }
 
-    /// By which method.
+    /// Its method.
     pub fn kind(&self) -> &Kind {
         &self.kind
     }
@@ -368,12 +369,12 @@ impl Verified {
         self.level
     }
 
-    /// In which run of a flow.
+    /// The attempt in which it was proved.
     pub fn attempt(&self) -> &AttemptId {
         &self.attempt
     }
 
-    /// When.
+    /// When it was proved.
     pub fn at(&self) -> Timestamp {
         self.at
     }

@@ -1,7 +1,7 @@
-//! Text that must not be seen.
+//! Secret text.
 //!
 //! A [`Secret`] is a password, a typed code or a token. It is wiped when dropped, prints as `[redacted]`, and has no
-//! `PartialEq`: whoever wants to compare one has to reach for a constant-time comparison.
+//! `PartialEq`: comparisons must use the constant-time one.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Keeps `text` from being seen.
+    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
@@ -23,7 +23,7 @@ impl Secret {
         &self.0
     }
 
-    /// Whether both are the same text, in a time that depends on their lengths only.
+    /// Whether both are the same text, in a time that depends only on their lengths.
     pub fn is_same(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
