@@ -1,9 +1,9 @@
-//! The keys that seal what must not be read or moved.
+//! The keys that seal attempts, device states and cookies.
 //!
-//! A keyring holds several keys, each with an id: the first seals, all open. Every purpose has a sub-key of its own
-//! (HKDF-SHA-256), and every seal binds the place it belongs to as associated data, so a ciphertext can neither be read
-//! nor moved to another row, cookie or purpose. A seal is `key id ‖ nonce (24) ‖ XChaCha20-Poly1305`, where the id is a
-//! byte 2 and the eight letters of a name, or a byte 1 and the four bytes of a number, as older key files have them.
+//! A keyring holds several keys, each with an id: the first seals, all unseal. Every purpose has its own sub-key
+//! (HKDF-SHA-256), and every seal binds its place as associated data, so a ciphertext can neither be read nor moved to
+//! another row, cookie or purpose. A seal is `key id ‖ nonce (24) ‖ XChaCha20-Poly1305`, where the id is a byte 2 and
+//! the eight letters of a name, or a byte 1 and the four bytes of a number, as in older key files.
 
 mod id;
 mod repeat;
@@ -26,23 +26,23 @@ use crate::Random;
 
 const NONCE: usize = 24;
 const KEY: usize = 32;
-/// The block of SHA-256, the length at which HMAC takes a key as it is.
+/// The block length of SHA-256 in bytes: HMAC uses a key of this length as it is.
 const BLOCK: usize = 64;
 
-/// What a seal is for.
+/// The purpose of a seal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Use {
     /// The state of a device's row.
     DeviceState,
-    /// A run of a flow, in a browser's hands.
+    /// An attempt, kept by the browser.
     Attempt,
-    /// A browser's name, in its own hands.
+    /// A device cookie, kept by the browser.
     DeviceCookie,
-    /// The name of a call, in the gateway's hands.
+    /// The id of a call, kept by the gateway.
     Call,
 }
 
-/// One key of the ring, with the sub-keys made from it.
+/// One key, with the sub-keys derived from it.
 #[derive(Clone)]
 pub struct SealingKey {
     id: KeyId,
@@ -51,13 +51,13 @@ pub struct SealingKey {
     device_cookie: XChaCha20Poly1305,
     call: XChaCha20Poly1305,
     forms: Hmac<Sha256>,
-    /// Half of what a repeatable result is sealed with: the client holds the other half.
+    /// Half of the key for a repeatable result: the client holds the other half.
     repeat: Zeroizing<[u8; KEY]>,
 }
 
 impl SealingKey {
-    /// A key from 256 random bits, under an id that a key file gives it. `None` if no sub-keys could be made of it, so that
-    /// none is ever one that everybody knows.
+    /// A key from 256 random bits, with its id from the key file. `None` if no sub-keys could be derived, so that no
+    /// sub-key is ever a known value.
     pub fn new(id: impl Into<KeyId>, bytes: &[u8; KEY]) -> Option<Self> {
         let id = id.into();
         let parent = Hkdf::<Sha256>::new(Some(b"countersign"), bytes);
@@ -74,8 +74,8 @@ impl SealingKey {
     }
 }
 
-/// The sub-key for one purpose (RFC 5869 §2.3). `None` if HKDF refuses, which it does where more than 255 blocks are asked
-/// for: what it leaves behind then is no key.
+/// The sub-key for one purpose (RFC 5869 §2.3). `None` if HKDF fails, which it does for more than 255 blocks: its
+/// output is then no key.
 fn child<const BYTES: usize>(parent: &Hkdf<Sha256>, purpose: &str) -> Option<Zeroizing<[u8; BYTES]>> {
     let mut key = Zeroizing::new([0; BYTES]);
     parent.expand(purpose.as_bytes(), &mut *key).ok()?;
@@ -88,17 +88,17 @@ impl fmt::Debug for SealingKey {
     }
 }
 
-/// The keys in use. The first seals; all open.
+/// The keys in use. The first seals; all unseal.
 #[derive(Clone, Debug)]
 pub struct Keyring {
     first: SealingKey,
     others: Vec<SealingKey>,
 }
 
-/// Why a key file is not a keyring.
+/// Why a key file is invalid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// There is no key in it.
+    /// It contains no key.
     #[error("there is no key in the key file")]
     Empty,
     /// A line is not `ID:HEX` with 64 hexadecimal digits.
@@ -115,7 +115,7 @@ impl Keyring {
         Self { first, others: vec![] }
     }
 
-    /// The keyring in the text of a key file: one key a line, `ID:HEX`, the sealing key first; `#` begins a comment.
+    /// Parses a key file: one key per line, `ID:HEX`, the sealing key first; `#` begins a comment.
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
         let mut keys: Vec<SealingKey> = vec![];
         for (number, line) in (1..).zip(text.lines()) {
@@ -134,12 +134,12 @@ impl Keyring {
         Ok(Self { first, others: keys.collect() })
     }
 
-    /// The id of the key in this line of a key file, if there is one in it.
+    /// The id of the key in this line of a key file, if the line has one.
     pub fn key_in(line: &str) -> Option<KeyId> {
         line.split('#').next().and_then(|line| line.split_once(':')).and_then(|(id, _)| id.trim().parse().ok())
     }
 
-    /// One line for a key file, with a new random key.
+    /// A line for a key file, with a new random key.
     pub fn new_line(id: impl Into<KeyId>, random: &dyn Random) -> Zeroizing<String> {
         let id = id.into();
         let mut bytes = Zeroizing::new([0; KEY]);
@@ -148,7 +148,7 @@ impl Keyring {
         Zeroizing::new(format!("{id}:{}\n", *digits))
     }
 
-    /// Seals `plain` for one use at one place.
+    /// Seals `plain` for one purpose and place.
     pub(crate) fn seal(&self, used: Use, place: &[&str], plain: &[u8], random: &dyn Random) -> Option<Vec<u8>> {
         let mut nonce = [0; NONCE];
         random.fill(&mut nonce);
@@ -157,7 +157,7 @@ impl Keyring {
         Some([&self.first.id.bytes()[..], &nonce, &cipher].concat())
     }
 
-    /// Opens what was sealed for this use at this place; nothing else opens.
+    /// Unseals what was sealed for this purpose and place; `None` for everything else.
     pub(crate) fn open(&self, used: Use, place: &[&str], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (id, rest) = KeyId::split(sealed)?;
         let (nonce, cipher) = rest.split_first_chunk::<NONCE>()?;
@@ -166,12 +166,12 @@ impl Keyring {
         key.cipher(used).decrypt(&XNonce::from(*nonce), payload).ok().map(Zeroizing::new)
     }
 
-    /// A value that only the holder of this keyring can make for `parts`: HMAC-SHA-256 under the first key.
+    /// HMAC-SHA-256 of `parts` under the first key.
     pub(crate) fn mac(&self, parts: &[&str]) -> [u8; 32] {
         self.first.mac(parts)
     }
 
-    /// Whether `mac` was made for `parts` by any key of this ring, in constant time.
+    /// Whether `mac` was made for `parts` by any key of this ring, compared in constant time.
     pub(crate) fn mac_holds(&self, parts: &[&str], mac: &[u8]) -> bool {
         use subtle::ConstantTimeEq;
         self.keys().map(|key| key.mac(parts).ct_eq(mac)).fold(subtle::Choice::from(0), |any, one| any | one).into()
@@ -187,7 +187,7 @@ impl Keyring {
         BASE64URL_NOPAD.decode(tag.as_bytes()).is_ok_and(|mac| self.mac_holds(parts, &mac))
     }
 
-    /// The id of the key that seals.
+    /// The id of the sealing key.
     pub fn seals(&self) -> KeyId {
         self.first.id
     }
@@ -197,7 +197,7 @@ impl Keyring {
         self.keys().map(|key| key.id)
     }
 
-    /// The id of the key that sealed this, whoever has it; nothing if it is no seal.
+    /// The id of the key that sealed this, whether or not it is in a ring; `None` if it is not a seal.
     pub(crate) fn sealed_by(sealed: &[u8]) -> Option<KeyId> {
         KeyId::split(sealed).map(|(id, _)| id)
     }
@@ -224,7 +224,7 @@ impl SealingKey {
     }
 }
 
-/// The parts of a place, each with its length in front, so that no two places read alike.
+/// The parts of a place, each preceded by its length, so that different places never encode alike.
 fn associated(place: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(place.iter().map(|part| part.len().saturating_add(8)).sum());
     for part in place {

@@ -1,13 +1,13 @@
-//! Changing keys while everybody goes on working.
+//! Key rotation without interruption.
 //!
 //! ```text
 //! a new key, last ──▶ every node has it ──▶ it is first ──▶ every state is sealed by it ──▶ the old key is removed
-//!   (it opens)         (nodes report)       (it seals)        (reseal, row by row)           (nothing rests on it)
+//!   (it unseals)       (nodes report)       (it seals)        (reseal, row by row)           (nothing depends on it)
 //! ```
 //!
-//! A state is sealed anew by the same compare-and-swap as every other change of a device: whoever is signing in with the
-//! device meanwhile wins or tries again, and neither write undoes the other. Interrupted, the work goes on where it is
-//! not done yet, because each seal says which key made it. What cannot be opened stays as it is and is told.
+//! A state is resealed with the same compare-and-swap as every other change of a device: a concurrent sign-in with the
+//! device succeeds or is retried, and neither write undoes the other. An interrupted run resumes where it stopped,
+//! because each seal names its key. A state that cannot be unsealed stays as it is and is reported.
 
 use std::collections::BTreeMap;
 
@@ -15,65 +15,65 @@ use countersign_core::{Batch, Change, Device, DeviceChange, DeviceId, Kind, Node
 
 use crate::{Engine, Fault, KeyId, Keyring, node::LIVE_FOR};
 
-/// How many devices are read at once when they are only looked at.
+/// How many devices are read at once for counting.
 const PAGE: u32 = 1000;
 
 /// How many states each key has sealed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Seals {
-    /// By the key's id, whether or not we have that key.
+    /// By the key's id, whether or not the key is in the keyring.
     pub by_key: BTreeMap<KeyId, u64>,
-    /// States that are no seal at all.
+    /// States that are not seals.
     pub broken: u64,
 }
 
 impl Seals {
-    /// How many states there are.
+    /// The total number of states.
     pub fn total(&self) -> u64 {
         self.by_key.values().fold(self.broken, |sum, count| sum.saturating_add(*count))
     }
 }
 
-/// What became of some devices in a row.
+/// The result of resealing some consecutive devices.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Resealed {
-    /// The last of them: where to go on.
+    /// The last of them: the cursor for the next call.
     pub last: DeviceId,
-    /// How many were looked at.
+    /// How many were read.
     pub looked_at: u64,
-    /// How many were sealed anew.
+    /// How many were resealed.
     pub resealed: u64,
-    /// Those that do not open: their key is gone, or they were tampered with. They stay as they are.
+    /// Devices that cannot be unsealed: their key is gone, or they were tampered with. They stay as they are.
     pub closed: Vec<DeviceId>,
 }
 
-/// Why a key has to be kept for now.
+/// Why a key must be kept for now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Keeping {
-    /// It is the one that seals.
+    /// It is the sealing key.
     Seals,
     /// There are states sealed by it.
     Needed {
         /// How many.
         states: u64,
     },
-    /// A node that runs seals with it.
+    /// A running node seals with it.
     SealsAt(Node),
-    /// Logins and setups that were begun under it may still be under way.
+    /// Logins and enrolments begun under it may be pending.
     Pending {
-        /// The moment at which they are over.
+        /// When they have expired.
         until: Timestamp,
     },
 }
 
-/// What trying to seal a few devices anew came to.
+/// The result of resealing one batch.
 enum Swap {
     Done,
     Closed,
 }
 
 impl Engine {
-    /// The id of the key that seals here.
+    /// The id of this node's sealing key.
     pub fn sealing_key(&self) -> KeyId {
         self.keyring().seals()
     }
@@ -83,7 +83,7 @@ impl Engine {
         self.keyring().ids().collect()
     }
 
-    /// Counts the states by the keys that have sealed them. Reads every device.
+    /// Counts the states by sealing key. Reads every device.
     pub async fn count_seals(&self) -> Result<Seals, Fault> {
         let mut seals = Seals::default();
         let mut cursor: Option<DeviceId> = None;
@@ -101,7 +101,7 @@ impl Engine {
         }
     }
 
-    /// How many states do not open although we have the keys that they say have sealed them. Opens every device.
+    /// How many states cannot be unsealed although the keyring has their key. Unseals every device.
     pub async fn count_closed(&self) -> Result<u64, Fault> {
         let (ids, mut closed, mut cursor) = (self.key_ids(), 0_u64, None::<DeviceId>);
         loop {
@@ -117,7 +117,7 @@ impl Engine {
         }
     }
 
-    /// How many devices there are of each kind, those that are being set up not counted. Reads every device.
+    /// The number of devices of each kind, not counting those being enrolled. Reads every device.
     pub async fn count_kinds(&self) -> Result<BTreeMap<Kind, u64>, Fault> {
         let (mut counts, mut cursor) = (BTreeMap::new(), None::<DeviceId>);
         loop {
@@ -131,8 +131,8 @@ impl Engine {
         }
     }
 
-    /// How many devices were last used, or failed, later than now by more than clocks may differ: a clock that was ahead has
-    /// dated them. Reads every device.
+    /// How many devices were last used, or failed, further in the future than clocks may differ: they were dated by a
+    /// clock that was ahead. Reads every device.
     pub async fn count_dated_ahead(&self) -> Result<u64, Fault> {
         let (mut ahead, mut cursor, now) = (0_u64, None::<DeviceId>, self.now());
         loop {
@@ -147,8 +147,8 @@ impl Engine {
         }
     }
 
-    /// Seals the states of the next devices, at most `limit`, by the key that seals now; those that are, stay. Nothing if
-    /// no device comes after `cursor`.
+    /// Reseals the next devices, at most `limit`, with the current sealing key; devices sealed with it already are
+    /// skipped. `None` if no device comes after `cursor`.
     pub async fn reseal(&self, cursor: Option<&DeviceId>, limit: u32) -> Result<Option<Resealed>, Fault> {
         let devices = self.store().devices_after(cursor, limit).await?;
         let Some(last) = devices.last().map(|device| device.id.clone()) else { return Ok(None) };
@@ -162,14 +162,14 @@ impl Engine {
                     changes.push(moved(device));
                 }
                 Err(fault) => {
-                    tracing::error!(%fault, "a state cannot be sealed anew");
+                    tracing::error!(%fault, "resealing a device failed");
                     closed.push(id);
                 }
             }
         }
         let mut resealed = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         if !changes.is_empty() && *self.commit(&Batch::new(changes)).await?.written() != Written::Done {
-            // Somebody was at one of them. Nothing was written; now each by itself.
+            // Another request has changed one of them. Nothing was written; now they are resealed one by one.
             resealed = 0;
             for id in ids {
                 match self.reseal_one(&id).await? {
@@ -181,7 +181,7 @@ impl Engine {
         Ok(Some(Resealed { last, looked_at, resealed, closed }))
     }
 
-    /// Reads and writes one device until nobody came between.
+    /// Reads and reseals one device, again after each conflict.
     async fn reseal_one(&self, id: &DeviceId) -> Result<Swap, Fault> {
         let mut rounds = self.rounds();
         while rounds.next().is_some() {
@@ -199,26 +199,26 @@ impl Engine {
         Keyring::sealed_by(&device.state.0) != Some(self.keyring().seals())
     }
 
-    /// The running nodes that do not have this key, and so could not open what it seals.
+    /// The running nodes that do not have this key, and so could not unseal with it.
     pub async fn nodes_without(&self, key: KeyId) -> Result<Vec<Node>, Fault> {
         let id = key.to_string();
         let nodes = self.nodes().await?;
         Ok(nodes.into_iter().filter(|node| self.may_run(node) && !node.keys.contains(&id)).collect())
     }
 
-    /// The running nodes that do not seal with the key that seals here.
+    /// The running nodes whose sealing key is not this node's.
     pub async fn nodes_behind(&self) -> Result<Vec<Node>, Fault> {
         let id = self.sealing_key().to_string();
         let nodes = self.nodes().await?;
         Ok(nodes.into_iter().filter(|node| self.may_run(node) && node.keys.first() != Some(&id)).collect())
     }
 
-    /// Whether a node runs, or its clock is ahead so that nobody can say: a key is not taken from it before it is forgotten.
+    /// Whether a node may be running. One whose clock is ahead counts until its report is purged.
     fn may_run(&self, node: &Node) -> bool {
         self.is_live(node) || !node.seen.is_credible(self.now())
     }
 
-    /// Why this key has to be kept; nothing if nothing rests on it any more.
+    /// Why this key must be kept; `None` if nothing depends on it.
     pub async fn keeping(&self, key: KeyId) -> Result<Option<Keeping>, Fault> {
         if key == self.sealing_key() {
             return Ok(Some(Keeping::Seals));
@@ -249,7 +249,7 @@ impl Engine {
     }
 }
 
-/// The change that writes a device anew, as it is.
+/// The change that rewrites a device unchanged.
 fn moved(mut device: Device) -> Change {
     device.version = device.version.saturating_add(1);
     Change::Device(DeviceChange::Update(device))

@@ -1,8 +1,8 @@
-//! The action: what the rules of `countersign-core` decide, done against the world.
+//! The engine: loads what the rules of `countersign-core` need, and commits what they decide.
 //!
-//! The world is reached through ports only: a store, the host's users, a clock, chance, an observer. Every answer of every
-//! entrance takes the one path in `verify.rs`; every flow runs through a file below `flow.rs`. What fails on our side is
-//! a [`Fault`], never a refusal and never an "allow".
+//! It does all I/O through ports: a store, the host's users, a clock, randomness, an observer. Every answer of every
+//! front end takes the one path in `verify.rs`; every flow has a file below `flow.rs`. A failure of the system is a
+//! [`Fault`], never a refusal and never an "allow".
 
 mod bearer;
 mod client;

@@ -1,7 +1,7 @@
-//! A store in memory, for tests and trials: the meaning of [`Store`], in the fewest words.
+//! A store in memory, for tests and demos: the shortest implementation of [`Store`].
 //!
-//! It keeps every promise of the port but durability. What a SQL store does, it must do as this one does: both run the
-//! same contract suite.
+//! It implements the whole port but durability. A SQL store must behave like this one: both run the same contract
+//! suite.
 #![deny(clippy::wildcard_enum_match_arm, reason = "a new table has to be met in every list")]
 
 mod account;
@@ -59,7 +59,7 @@ struct Rows {
 enum Stop {
     Conflict,
     Overspent(String, Timestamp),
-    /// There is no table that this could be written to.
+    /// There is no table for this change.
     NoTable(&'static str),
 }
 
@@ -238,12 +238,12 @@ impl Rows {
     }
 }
 
-/// A row is inserted whose key is not taken.
+/// Conflicts if the key of an inserted row is taken.
 fn fresh<T>(earlier: Option<T>) -> Result<(), Stop> {
     earlier.map_or(Ok(()), |_| Err(Stop::Conflict))
 }
 
-/// No more rows are there than that.
+/// Conflicts if there are more rows than `max`.
 fn within(count: usize, max: u32) -> Result<(), Stop> {
     if u32::try_from(count).is_ok_and(|count| count <= max) { Ok(()) } else { Err(Stop::Conflict) }
 }

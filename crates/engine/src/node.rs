@@ -1,8 +1,8 @@
-//! Nodes: each reports that it runs and with which keys, and tasks are for one of them at a time.
+//! Nodes: each reports that it runs and with which keys, and tasks are leased to one node at a time.
 //!
-//! Nothing that anybody is let in by rests on this. It is there for changing keys with many nodes, for a task that would
-//! only be wasted if every node did it, and for whoever looks after the installation. A node compares its keys with those
-//! of the other running nodes after each report: users meet faults as long as two nodes cannot open what the other seals.
+//! No decision about a user depends on this. It serves key rotation with several nodes, tasks that only one node should
+//! do, and administrators. A node compares its keys with those of the other running nodes after each report: users meet
+//! faults while two nodes cannot unseal what the other seals.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -14,20 +14,20 @@ use crate::{Engine, Fault};
 pub const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// How long after its last report a node counts as running.
 pub const LIVE_FOR: Duration = Duration::from_mins(1);
-/// The least that a report is kept.
+/// The minimum time that a report is kept.
 const KEPT: Duration = Duration::from_hours(1);
 
-/// How often a node logs that its keys do not go together with those of another node.
+/// How often a node logs that its keys are incompatible with another node's.
 const COMPLAIN_EVERY: Duration = Duration::from_mins(1);
 
-/// A node, from its start on.
+/// A node, from its start.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Running {
-    /// Names the node until it ends.
+    /// The id of the node until it stops.
     pub id: NodeId,
     /// When it was started.
     pub started: Timestamp,
-    /// Which version it runs.
+    /// The application's version.
     pub version: &'static str,
     /// The name of the machine it runs on, if the application knows it; 1 character or more.
     pub host: Option<String>,
@@ -40,15 +40,15 @@ const PURGE_EVERY: Duration = Duration::from_hours(1);
 const PURGE_FIRST: Duration = Duration::from_mins(1);
 
 impl Engine {
-    /// Everything that a running application has to do besides answering requests: it reports that this node runs, every ten
-    /// seconds, and deletes expired rows, once an hour on one of the nodes. Every process that serves spawns this once; it
-    /// ends when it is dropped. `version` is the application's own and appears in the list of nodes.
+    /// The background task of a running application: it reports that this node runs, every ten seconds, and purges
+    /// expired rows, once an hour on one of the nodes. Every serving process spawns it once; it ends when it is
+    /// dropped. `version` is the application's own and appears in the list of nodes.
     pub fn housekeeping(&self, version: &'static str) -> impl Future<Output = ()> + Send + use<> {
         let engine = self.clone();
         async move { engine.housekeeping_of(&engine.start_node(version)).await }
     }
 
-    /// The same for a node that was started already, by a program that has more to report of it.
+    /// The same for a node that was started already, by a program that reports more about it.
     pub async fn housekeeping_of(&self, running: &Running) {
         tokio::join!(self.report_regularly(running), self.purge_regularly(running));
     }
@@ -66,7 +66,7 @@ impl Engine {
         }
     }
 
-    /// Logs an ERROR for each running node whose keys do not go together with those in use here; whether there is one.
+    /// Logs an ERROR for each running node with incompatible keys; returns whether there is one.
     pub async fn complain_about_keys(&self, running: &Running) -> bool {
         let nodes = match self.incompatible_nodes().await {
             Ok(nodes) => nodes,
@@ -75,7 +75,7 @@ impl Engine {
                 return false;
             }
         };
-        // A node that has not reported since this one was started may be stopped.
+        // A node that has not reported since this one was started may have stopped.
         let others = nodes.iter().filter(|node| node.id != running.id && node.seen >= running.started);
         let others = others.inspect(|node| {
             tracing::error!(
@@ -88,8 +88,7 @@ impl Engine {
         others.count() > 0
     }
 
-    /// The running nodes whose keys do not go together with those in use here: one of the two seals with a key that the
-    /// other does not have.
+    /// The running nodes with incompatible keys: one of the two seals with a key that the other does not have.
     pub async fn incompatible_nodes(&self) -> Result<Vec<Node>, Fault> {
         let here: Vec<String> = self.key_ids().iter().map(ToString::to_string).collect();
         let is_incompatible = |node: &Node| KeyComparison::of(&here, &node.keys) == KeyComparison::Incompatible;
@@ -100,22 +99,22 @@ impl Engine {
     async fn purge_regularly(&self, running: &Running) {
         tokio::time::sleep(PURGE_FIRST).await;
         loop {
-            // The next turn begins when the last one is over, so a little later is early enough.
+            // The next interval begins after this purge ends; that is early enough.
             match self.purge_in_turn(running, PURGE_EVERY).await {
-                Ok(Some(rows)) => tracing::debug!(rows, "forgot what is over"),
-                Ok(None) => tracing::debug!("another node forgets what is over"),
-                Err(fault) => tracing::warn!(%fault, "could not forget what is over"),
+                Ok(Some(rows)) => tracing::debug!(rows, "purged expired rows"),
+                Ok(None) => tracing::debug!("another node purges expired rows"),
+                Err(fault) => tracing::warn!(%fault, "purging expired rows failed"),
             }
             tokio::time::sleep(PURGE_EVERY).await;
         }
     }
 
-    /// A node that is started now. Where it runs is for the application to add.
+    /// A node that is started now. The application may add host and listen address.
     pub fn start_node(&self, version: &'static str) -> Running {
         Running { id: self.new_id(), started: self.now(), version, host: None, listen_address: None }
     }
 
-    /// Says that this node runs, and with which keys.
+    /// Reports that this node runs, and with which keys.
     pub async fn report(&self, running: &Running) -> Result<(), Fault> {
         let ring = self.ring();
         let node = Node {
@@ -124,7 +123,7 @@ impl Engine {
             seen: self.now(),
             version: running.version.to_owned(),
             keys: ring.keys.ids().map(|id| id.to_string()).collect(),
-            // Keys that were there before the node was started have sealed nothing in it.
+            // Keys loaded before the node was started have sealed nothing in it.
             sealing_since: ring.sealing_since.max(running.started),
             host: running.host.clone(),
             listen_address: running.listen_address,
@@ -132,7 +131,7 @@ impl Engine {
         self.commit(&Batch::new(vec![Change::Node(NodeChange::Report(node))])).await.map(drop)
     }
 
-    /// Every node that was not forgotten.
+    /// All nodes that were not purged.
     pub async fn nodes(&self) -> Result<Vec<Node>, Fault> {
         self.store().nodes().await
     }
@@ -142,8 +141,8 @@ impl Engine {
         node.seen.is_within(LIVE_FOR, self.now())
     }
 
-    /// Forgets what nothing can use any more, unless another node has done so less than `every` ago. Returns the number
-    /// of rows gone, or nothing if it was not this node's turn.
+    /// Purges expired rows, unless another node has done so less than `every` ago. Returns the number of rows gone, or
+    /// `None` if it was not this node's turn.
     pub async fn purge_in_turn(&self, running: &Running, every: Duration) -> Result<Option<u64>, Fault> {
         let at = self.now();
         let (name, holder) = ("purge".to_owned(), running.id.clone());
@@ -154,7 +153,7 @@ impl Engine {
         }
     }
 
-    /// How long reports are kept: at least for as long as a login may rest on a key that their node sealed with.
+    /// How long reports are kept: at least as long as a login may depend on a key that the node sealed with.
     pub(crate) fn nodes_kept(&self) -> Duration {
         KEPT.max(self.config().login_timeout.saturating_add(LIVE_FOR.saturating_mul(2)))
     }

@@ -1,7 +1,7 @@
-//! Sealing on the way into the store, opening on the way out.
+//! Seals device states on the way into the store and unseals them on the way out.
 //!
-//! A device's state is bound to its row: its id, its user and its kind. A state that was moved to another row, or sealed
-//! by a key that is gone, does not open; that is a fault, whoever caused it.
+//! A device's state is bound to its row: its id, its user and its kind. A state that was moved to another row, or whose
+//! key is gone, cannot be unsealed; that is a fault, whatever the cause.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use data_encoding::BASE64URL_NOPAD;
 use crate::{AttemptToken, CallToken, Engine, Fault, keyring::Use, wiped::Wiped};
 
 impl Engine {
-    /// The factors of a user. Failures that a clock which was ahead has dated are dated now, once, so that no lock lasts
-    /// longer than it should from here on.
+    /// The factors of a user. Failures dated by a clock that was ahead are dated now, once, so that no lock lasts
+    /// longer than the throttle allows.
     pub(crate) async fn factors_of(&self, user: &UserId) -> Result<Factors<Sealed>, Fault> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
@@ -34,13 +34,13 @@ impl Engine {
             if changes.is_empty() {
                 return Ok(factors);
             }
-            // Where something has moved meanwhile, the next reading shows it.
+            // After a conflict, the next read shows the change.
             self.commit(&Batch::new(changes)).await?;
         }
         Err(Fault::busy("read a user's factors in time", Duration::from_secs(1)))
     }
 
-    /// The factors of a user with every device open.
+    /// The factors of a user with every device unsealed.
     pub(crate) async fn open_factors(&self, user: &UserId) -> Result<Factors, Fault> {
         let Factors { account, devices } = self.factors_of(user).await?;
         let open = |device| self.open_device_of(&account, device);
@@ -48,18 +48,18 @@ impl Engine {
         Ok(Factors { account, devices })
     }
 
-    /// The same row with its state open, as it has to be judged in this account.
+    /// The same row, unsealed, as it has to be judged in this account.
     pub(crate) fn open_device_of(&self, account: &Account, device: Device<Sealed>) -> Result<Device, Fault> {
         let rules = Rules { totp: self.config().totp, code_lifetime: self.config().sending.lifetime };
         self.open_device(device).map(|device| restored::caught_up(device, account.restored, rules, self.now()))
     }
 
-    /// The same row with its state open, as it is.
+    /// The same row, unsealed.
     pub(crate) fn open_device(&self, device: Device<Sealed>) -> Result<Device, Fault> {
         const DOING: &str = "open the sealed state of a device";
         let plain = self.keyring().open(Use::DeviceState, &place(&device), &device.state.0);
         let plain = plain.ok_or_else(|| Fault::because(DOING, format!("device {}", device.id)))?;
-        // A parser's message may quote what it read, so only its place is told.
+        // A parser's message may quote its input, so only the position is reported.
         let envelope: Envelope = serde_json::from_slice(&plain)
             .map_err(|error| Fault::because(DOING, format!("device {}: column {}", device.id, error.column())))?;
         Ok(device.with_state(envelope))
@@ -73,7 +73,7 @@ impl Engine {
         sealed.map(Sealed).ok_or_else(|| Fault::new(DOING))
     }
 
-    /// Seals the batch, has the store write it, and tells the observer what was written.
+    /// Seals the batch, has the store write it, and notifies the observer.
     pub(crate) async fn commit(&self, batch: &Batch) -> Result<Receipt, Fault> {
         let sealed = batch.seal(|device| self.seal_device(device))?;
         let receipt = self.store().commit(sealed).await?;
@@ -91,9 +91,9 @@ impl Engine {
         Ok(receipt)
     }
 
-    /// Dates the budget that `receipt` says is used up anew, if a clock that was ahead has dated it: it stays used up, for one
-    /// window from now. Says so in the place of `receipt`. With it go the other budgets of the batch that such a clock has
-    /// dated, or each would be found only when the one before it is over.
+    /// If a clock that was ahead has dated the budget that `receipt` reports as used up, restarts it: it stays used up
+    /// for one window from now. Returns the new receipt. Other budgets of the batch with such dates are restarted too,
+    /// or each would be found only when the one before it is empty again.
     async fn restarted(&self, batch: &Batch, key: &str, receipt: &Receipt) -> Result<Option<Receipt>, Fault> {
         let Written::Overspent { until, .. } = receipt.written() else { return Ok(None) };
         let charged = batch.changes().iter().find_map(|change| match change {
@@ -121,7 +121,7 @@ impl Engine {
         Ok(Some(sealed.overspent(key.to_owned(), at.after(window))))
     }
 
-    /// Seals a run of a flow for the browser that runs it.
+    /// Seals an attempt for its browser.
     pub(crate) fn seal_attempt(&self, attempt: &Attempt) -> Result<AttemptToken, Fault> {
         const DOING: &str = "seal an attempt";
         let plain = serde_json::to_vec(attempt).map_err(|_| Fault::new(DOING))?;
@@ -130,7 +130,7 @@ impl Engine {
         sealed.map(|sealed| AttemptToken::new(BASE64URL_NOPAD.encode(&sealed))).ok_or_else(|| Fault::new(DOING))
     }
 
-    /// Seals the name of a call for the gateway that makes it.
+    /// Seals the id of a call for the gateway that makes it.
     pub(crate) fn seal_call(&self, device: &DeviceId, delivery: &DeliveryId) -> Result<CallToken, Fault> {
         const DOING: &str = "seal the name of a call";
         let plain = serde_json::to_vec(&(device, delivery)).map_err(|_| Fault::new(DOING))?;
@@ -138,14 +138,14 @@ impl Engine {
         Ok(CallToken::new(BASE64URL_NOPAD.encode(&sealed)))
     }
 
-    /// The device and the delivery that were sealed in `call`, if they were.
+    /// The device and the delivery sealed in `call`, if it can be unsealed.
     pub(crate) fn open_call(&self, call: &CallToken) -> Option<(DeviceId, DeliveryId)> {
         let sealed = BASE64URL_NOPAD.decode(call.expose().as_bytes()).ok()?;
         let plain = self.keyring().open(Use::Call, &[], &sealed)?;
         serde_json::from_slice(&plain).ok()
     }
 
-    /// The run that was sealed in `token` for this purpose, if it was.
+    /// The attempt sealed in `token` for this purpose, if it can be unsealed.
     pub(crate) fn open_attempt(&self, token: &AttemptToken, purpose: Purpose) -> Option<Attempt> {
         let sealed = BASE64URL_NOPAD.decode(token.expose().as_bytes()).ok()?;
         let plain = self.keyring().open(Use::Attempt, &["attempt", purpose.as_str()], &sealed)?;

@@ -1,7 +1,7 @@
-//! What the engine asks of the world.
+//! The ports: what the engine needs from its environment.
 //!
-//! Each port is small enough to be written in an afternoon and has one contract suite that ours and a host's
-//! implementation both run. No port is asked to decide anything: the rules stay in `countersign-core`.
+//! Each port is small and has one contract suite, which both the built-in and a host's implementation run. No port
+//! decides anything: the rules stay in `countersign-core`.
 
 mod chance;
 mod gateway;

@@ -1,7 +1,7 @@
-//! Tokens whose secret was made elsewhere: what is known of one already, and handing it from one user to another.
+//! Tokens whose secret was made elsewhere: comparing one with its existing row, and moving it between users.
 //!
-//! A token is moved in one commit: it is never two users' at once, and never without what it has accepted so far. A user whose
-//! last second factor is moved has two-factor authentication switched off, as by `disable_two_factor`, in the same commit.
+//! A token is moved in one commit: two users never have it at once, and its marks are kept. If a user's last second
+//! factor is moved, two-factor authentication is switched off in the same commit, as by `disable_two_factor`.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ use countersign_core::{
 
 use crate::{Engine, Error, Fault, TwoFactorStatus, User, session::ends_all, verify::Precondition};
 
-/// A token that is to be given to a user. It counts at once.
+/// A token that is to be given to a user. It is active at once.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// Names its row. Of the token itself, so that a token has one row at most.
+    /// The id of its row, derived from the token itself, so that a token has at most one row.
     pub id: DeviceId,
-    /// By which method its codes are verified.
+    /// The method that verifies its codes.
     pub kind: Kind,
-    /// What its owner will see.
+    /// The name shown to its owner.
     pub name: DeviceName,
-    /// Its secret, and what it has accepted elsewhere.
+    /// Its secret, and its marks from elsewhere.
     pub state: Envelope,
 }
 
-/// What became of the user who had a token before.
+/// The user who had a token before.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PreviousOwner {
     /// The user.
@@ -37,13 +37,13 @@ pub struct PreviousOwner {
 }
 
 impl Engine {
-    /// How the row of `token` differs from what `user` is to be given; `None` if there is no row.
+    /// How the row of `token` differs from what is to be given to `user`; `None` if there is no row.
     pub async fn provisioned(&self, user: &UserId, token: &NewToken) -> Result<Option<Provisioned>, Fault> {
         let Some(row) = self.store().device(&token.id).await? else { return Ok(None) };
         Ok(Some(Provisioned::of(&self.open_device(row)?, user, &token.state)))
     }
 
-    /// Sets the end of a device's validity, as its issuer gives it.
+    /// Sets the expiry of a device, as its issuer gives it.
     pub async fn set_validity(
         &self,
         user: &User,
@@ -60,8 +60,8 @@ impl Engine {
         .await
     }
 
-    /// Gives a token to a user, in the place of the row that it has already, whoever's that is. Returns the other user who had
-    /// it. A token that nobody has is given as by [`add_device`](Engine::add_device).
+    /// Gives a token to a user, replacing its existing row, whichever user owns that. Returns the other user who had
+    /// it. A token without a row is added as by [`add_device`](Engine::add_device).
     pub async fn take_over_device(&self, user: &User, token: &NewToken) -> Result<Option<PreviousOwner>, Error> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
@@ -93,7 +93,7 @@ impl Engine {
         Err(Fault::busy("move a token in time", Duration::from_secs(1)).into())
     }
 
-    /// The factors without those whose validity has ended: a user who is left with them alone could not sign in. `kept` stays.
+    /// The factors without expired devices: a user with only those could not sign in. `kept` stays.
     pub(crate) fn usable(
         &self,
         factors: &Factors<Sealed>,
@@ -113,13 +113,13 @@ impl Engine {
     fn taken_over(&self, user: &User, token: &NewToken, row: &Device) -> Device {
         let NewToken { id, kind, name, state } = token.clone();
         let fresh = self.new_device(&user.id, kind, name, Status::Active, state.state.clone());
-        // An answer that was judged on the row that goes must not be written to this one.
+        // An answer judged on the old row must not be written to this one.
         provision::replaced(row, Device { id, state, version: row.version.saturating_add(1), ..fresh })
     }
 }
 
-/// What changes for the user who had `row`, apart from the removal of the row itself: the sessions and tokens that it verified
-/// end. Where no second factor is left, all of them do, and backup codes go with it.
+/// Changes for the previous owner of `row`, apart from its removal: the sessions and tokens that it verified are
+/// revoked. If no second factor is left, all of them are, and backup codes are removed.
 fn surrendered(row: &Device, others: &Factors<Sealed>, left: TwoFactorStatus, now: Timestamp) -> Vec<Change> {
     let user = || row.user.clone();
     let moved = |preferred| {
@@ -145,7 +145,7 @@ fn surrendered(row: &Device, others: &Factors<Sealed>, left: TwoFactorStatus, no
     rest.chain([moved(None), disabled]).chain(ends_all(&row.user)).collect()
 }
 
-/// What changes for the user who is given the device, whose other factors are `own`.
+/// Changes for the new owner of the device, whose other factors are `own`.
 fn given(device: Device, own: &Factors<Sealed>, now: Timestamp) -> Vec<Change> {
     let (user, id) = (device.user.clone(), device.id.clone());
     let stays = own.account.preferred.clone().filter(|preferred| *preferred == id);

@@ -1,7 +1,7 @@
-//! Whether this node can serve: the store answers, and takes what is written.
+//! Readiness: the store answers reads and accepts writes.
 //!
-//! A disk that is full and a database that takes no writes still answer every read, and then nobody can sign in. So a real
-//! row is written, through the one way that everything is written: at most once a second, however often anybody asks.
+//! With a full disk or a read-only database, every read still works, but no user can sign in. So the check writes a
+//! real row through the usual path: at most once a second, however often it is requested.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use tokio::sync::Mutex;
 
 use crate::{Engine, Fault};
 
-/// How long an answer holds.
+/// How long a result is reused.
 const HOLDS: Duration = Duration::from_secs(1);
-/// The budget that is charged nothing. One row serves every node.
+/// The budget that is charged zero. One row serves every node.
 const PROBE: &str = "ready";
 
-/// The last answer. The lock is held while the store is asked, so that one caller asks and the others wait for the answer.
+/// The last result. The lock is held during the check, so that one caller checks and the others wait for the result.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness(Mutex<Option<Asked>>);
 
@@ -26,7 +26,7 @@ struct Asked {
 }
 
 impl Engine {
-    /// A fault unless the store answers and takes what is written.
+    /// Checks that the store answers and accepts a write.
     pub async fn ready(&self) -> Result<(), Fault> {
         let mut last = self.readiness().0.lock().await;
         let now = self.now();

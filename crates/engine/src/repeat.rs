@@ -1,8 +1,8 @@
-//! Calls that are sent twice: the result once more, for the same client and the same answer.
+//! Repeated calls: the same result for the same client and the same answer.
 //!
-//! The rules are those of `countersign_core::repeat`; what is sealed, `keyring/repeat.rs` says. A repeated call reads and
-//! writes nothing. The first different answer closes the window in the commit that counts it as a failure: at a sign-in
-//! against the device, in a session against the session, of a password against the budget for passwords.
+//! The rules are in `countersign_core::repeat`, the sealing in `keyring/repeat.rs`. A repeated call reads and writes
+//! nothing else. The first different answer closes the window in the commit that counts it as a failure: at a sign-in
+//! on the device, in a session on the session, for a password on the password budget.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub enum ReplacingCall<'a> {
     },
 }
 
-/// A call that opens a session, as it is recognised when it comes again.
+/// A call that creates a session, as it is recognised when it is repeated.
 pub(crate) struct Call<'a> {
     of: Predecessor,
     name: String,
@@ -64,11 +64,11 @@ pub(crate) struct Call<'a> {
     failure: Failure<'a>,
 }
 
-/// What a different answer is counted against.
+/// Where a different answer is counted.
 enum Failure<'a> {
     /// The device that was asked at a sign-in.
     Device { attempt: AttemptId, device: &'a DeviceId },
-    /// The session that took the place of the one in which a device was asked.
+    /// The session that replaced the one in which a device was asked.
     Session { attempt: AttemptId, purpose: Purpose, device: DeviceId },
     /// The budget for passwords.
     Password,
@@ -76,7 +76,7 @@ enum Failure<'a> {
     Nothing,
 }
 
-/// A session that may be given once more.
+/// A session that may be returned once more.
 pub(crate) struct Repeated {
     pub(crate) token: SessionToken,
     pub(crate) session: Session,
@@ -101,9 +101,10 @@ impl<'a> Call<'a> {
 }
 
 impl Engine {
-    /// Gives the result of a call once more, to a client that shows the token of the session that the call has replaced.
-    /// Refused as [`Refusal::SessionReplaced`] if another call has replaced it, the answer differs, or the new token is in
-    /// use already; as [`Refusal::SignInNeeded`] if the session was ended, or was replaced longer ago than [`REPEAT_WINDOW`].
+    /// Returns the result of a call once more, to a client that presents the token of the session that the call has
+    /// replaced. Refused as [`Refusal::SessionReplaced`] if another call has replaced it, the answer differs, or the
+    /// new token is in use already; as [`Refusal::SignInNeeded`] if the session was ended, or was replaced longer ago
+    /// than [`REPEAT_WINDOW`].
     pub async fn repeat(
         &self,
         replaced: &SessionToken,
@@ -117,12 +118,12 @@ impl Engine {
         self.repeated_session(&call, context, Refusal::SignInNeeded).await
     }
 
-    /// Whether another session took the place of this token's less than [`REPEAT_WINDOW`] ago, and is still running.
+    /// Whether another session replaced this token's less than [`REPEAT_WINDOW`] ago, and is still valid.
     pub async fn is_replaced(&self, token: &SessionToken) -> Result<bool, Fault> {
         Ok(self.successor(&(&token.key()).into(), self.now()).await?.is_some())
     }
 
-    /// A call in the session of this token; `None` if its attempt is none of that session's.
+    /// A call in the session of this token; `None` if its attempt does not belong to that session.
     fn call_in<'a>(&self, old: &'a SessionToken, call: ReplacingCall<'a>) -> Option<Call<'a>> {
         let key = old.key();
         let opened =
@@ -140,8 +141,8 @@ impl Engine {
                 }
             }
             ReplacingCall::ConfirmEnrolment { attempt: token, answer } => {
-                // A setup may have been begun in another session, which the session of this token has replaced. Which session
-                // completed it, the name of the call and the seal say.
+                // An enrolment may have begun in another session, which this token's session replaced. Which session
+                // completed it is checked by the name of the call and the seal.
                 let attempt = self.open_attempt(token, Purpose::Enrol)?;
                 Call {
                     of,
@@ -175,12 +176,12 @@ impl Engine {
         })
     }
 
-    /// A call in this session, if its client showed the session's token.
+    /// A call in this session, if its client presented the session's token.
     pub(crate) fn call_of<'a>(&self, signed_in: &'a SignedIn, call: ReplacingCall<'a>) -> Option<Call<'a>> {
         self.call_in(signed_in.token()?, call)
     }
 
-    /// The same session with what it takes to repeat this call, if it is one.
+    /// The same session with the data to repeat this call, if there is one.
     pub(crate) fn repeatable(
         &self,
         session: Session,
@@ -197,8 +198,8 @@ impl Engine {
         Ok(Session { repeat: Some(repeat), ..session })
     }
 
-    /// What became of a call, which may have been made before: where it was refused because what it rests on is gone, its
-    /// own earlier result.
+    /// The result of a call that may be a repetition: if it was refused because its attempt or session is gone, its own
+    /// earlier result.
     pub(crate) async fn or_repeated(
         &self,
         outcome: Result<NewSession, Error>,
@@ -220,11 +221,11 @@ impl Engine {
         otherwise: Refusal,
     ) -> Result<NewSession, Error> {
         let Repeated { token, session, user } = self.repeated(call, context, otherwise).await?;
-        // No device cookie: the first result gave one, or the browser has one already.
+        // No device cookie: the first result set one, or the browser has one already.
         Ok(NewSession::new(token, session, &user, None))
     }
 
-    /// The session that this call has opened, if the call may be repeated; otherwise this refusal, or that the session was
+    /// The session that this call created, if the call may be repeated; otherwise this refusal, or that the session was
     /// replaced.
     pub(crate) async fn repeated(
         &self,
@@ -260,7 +261,7 @@ impl Engine {
         Err(Fault::busy("repeat a call in time", Duration::from_secs(1)).into())
     }
 
-    /// The session that was opened in the place of this, a moment ago, and its user, if it is running.
+    /// The session that replaced this one a moment ago, and its user, if it is valid.
     async fn successor(&self, of: &Predecessor, now: Timestamp) -> Result<Option<(Session, User)>, Fault> {
         let is_running = |session: &Session| {
             session.repeat.as_ref().is_some_and(|repeat| repeat.is_recent(now))
@@ -272,8 +273,8 @@ impl Engine {
         Ok(user.map(|user| (session, user)))
     }
 
-    /// Closes the window of this session because a different answer came, and counts the answer as a failure. Says whether
-    /// that was written: if not, something had moved.
+    /// Closes the window of this session because a different answer came, and counts the answer as a failure. Returns
+    /// whether that was written; if not, there was a conflict.
     async fn close_after_different(
         &self,
         call: &Call<'_>,
@@ -288,7 +289,7 @@ impl Engine {
         Ok(match self.commit(&Batch::new(changes)).await?.written() {
             Written::Done => true,
             Written::Conflict => false,
-            // Nothing more can be charged: by now no password is looked at, and the next answer in the session ends it.
+            // The budget is used up: no password is checked any more, and the next answer in the session ends it.
             Written::Overspent { .. } => *self.commit(&Batch::new(vec![close])).await?.written() == Written::Done,
         })
     }
@@ -310,7 +311,7 @@ impl Engine {
             Failure::Session { attempt, purpose, device } => (attempt, *purpose, device, Standing::InSession),
         };
         let factors = self.factors_of(&user.id).await?;
-        // What is no device of this user's has nothing to count.
+        // An unknown device has nothing to count on.
         let Some(asked) = factors.device(device).cloned() else { return Ok(vec![]) };
         let asked = self.open_device_of(&factors.account, asked)?;
         let failures = self.failures_in(Some(session), standing).await?;
@@ -331,7 +332,7 @@ impl Engine {
 }
 
 impl Call<'_> {
-    /// What a client is told whose call cannot be repeated, although the session that it has opened is there.
+    /// The refusal of a call that cannot be repeated, although the session it created exists.
     fn over(&self, otherwise: &Refusal) -> Refusal {
         match self.failure {
             Failure::Device { .. } => otherwise.clone(),
@@ -340,8 +341,8 @@ impl Call<'_> {
     }
 }
 
-/// Whether this refusal may mean that the call was made before: its attempt or its session is gone, or what it changes is
-/// as it would be.
+/// Whether this refusal may mean that the call was made before: its attempt or its session is gone, or its change has
+/// been made.
 pub(crate) fn is_of_one_that_is_gone(refusal: &Refusal) -> bool {
     matches!(
         refusal,

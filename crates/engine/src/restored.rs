@@ -1,7 +1,7 @@
-//! After a database was restored from a backup: the moment is noted, and what cannot be made safe is told.
+//! After a restore from a backup: records the time, and reports what cannot be made safe.
 //!
-//! Neither needs the keys, so both work on a store alone. What follows from the moment is decided in the core, whenever an
-//! answer is judged (`countersign_core::restored`, ADR 15).
+//! Neither needs the keys, so both work on a store alone. The consequences are decided in the core whenever an answer
+//! is judged (`countersign_core::restored`, ADR 15).
 
 use std::collections::BTreeMap;
 
@@ -13,22 +13,22 @@ use crate::{Fault, Store};
 
 /// How many devices are read at once.
 const PAGE: u32 = 1000;
-/// How often noting the moment is tried while servers are, against all advice, running.
+/// How often the write is retried if servers are running during the restore, which they should not.
 const ROUNDS: u32 = 100;
 
-/// A device whose answers may have been used since the backup, and are good again.
+/// A device whose answers may have been used since the backup, and are valid again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InDoubt {
     /// The device.
     pub id: DeviceId,
     /// Its method.
     pub kind: Kind,
-    /// What its owner calls it.
+    /// The name its owner gave it.
     pub name: DeviceName,
 }
 
-/// Notes that the database was restored just before `at`: ends every session and every token, and from then on refuses what
-/// may have been used before. Faults if it cannot be written.
+/// Records that the database was restored just before `at`: revokes every session and token, and from then on refuses
+/// answers that may have been used before. Returns a fault if it cannot be written.
 pub async fn note(store: &dyn Store, at: Timestamp) -> Result<(), Fault> {
     const DOING: &str = "note that the database was restored";
     for _ in 0..ROUNDS {
@@ -41,13 +41,13 @@ pub async fn note(store: &dyn Store, at: Timestamp) -> Result<(), Fault> {
     Err(Fault::because(DOING, "servers are running: stop every one of them first"))
 }
 
-/// When the database was last restored, if that was noted.
+/// When the database was last restored, if that was recorded.
 pub async fn moment(store: &dyn Store) -> Result<Option<Timestamp>, Fault> {
-    // The moment comes with every account, also with that of nobody.
+    // The time is read with every account, even that of no user.
     Ok(store.factors(&UserId::new("")).await?.account.restored)
 }
 
-/// The devices in doubt, by user. Reads every device; nothing if the database was never restored.
+/// The devices in doubt, by user. Reads every device; empty if the database was never restored.
 pub async fn in_doubt(store: &dyn Store) -> Result<BTreeMap<UserId, Vec<InDoubt>>, Fault> {
     let mut doubts: BTreeMap<UserId, Vec<InDoubt>> = BTreeMap::new();
     let Some(moment) = moment(store).await? else { return Ok(doubts) };

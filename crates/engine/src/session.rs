@@ -1,8 +1,8 @@
-//! Sessions: made at a grant, compared at every read.
+//! Sessions: created on success, validated at every read.
 //!
-//! A session opens only while its row is there, its times allow it, its user is active, and the user's credential stamp
-//! is the one it was made under. Reading one writes at most once a minute, to note that it was used, and once when its token
-//! is used for the first time: from then on the call that opened it cannot be repeated.
+//! A session is valid only while its row exists, it has not expired, its user is active, and the user's credential
+//! stamp is the one it was made under. Reading one writes at most once a minute, to record its use, and once when its
+//! token is used for the first time: from then on the call that created it cannot be repeated.
 
 use std::time::Duration;
 
@@ -13,25 +13,25 @@ use countersign_core::{
 
 use crate::{BrowserToken, Engine, Fault, SessionToken, User};
 
-/// How much a session's last use may lag behind.
+/// How much the recorded last use of a session may lag behind.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
 
-/// A user with a running session, read and checked for this request. Only the engine makes one.
+/// A user with a valid session, read and checked for this request. Only the engine makes one.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     session: Session,
     user: User,
-    /// What the client showed, if it was the session's own token.
+    /// The token that the client presented, if it is the session's own.
     token: Option<SessionToken>,
 }
 
 impl SignedIn {
-    /// Whoever is in this session, which was written a moment ago.
+    /// The user in this session, which was written a moment ago.
     pub(crate) fn new(session: Session, user: User) -> Self {
         Self { session, user, token: None }
     }
 
-    /// The token of the session, if the client showed it.
+    /// The token of the session, if the client presented it.
     pub(crate) fn token(&self) -> Option<&SessionToken> {
         self.token.as_ref()
     }
@@ -46,13 +46,13 @@ impl SignedIn {
         &self.user
     }
 
-    /// How sure we are of them.
+    /// The session's assurance level.
     pub fn level(&self) -> Level {
         self.session.level
     }
 }
 
-/// A session just written, with the token that opens it.
+/// A session that was just written, with its token.
 #[derive(Debug)]
 pub struct NewSession {
     token: SessionToken,
@@ -61,7 +61,7 @@ pub struct NewSession {
 }
 
 impl NewSession {
-    /// What whoever has signed in completely is given.
+    /// The result of a complete sign-in.
     pub(crate) fn new(token: SessionToken, session: Session, user: &User, browser: Option<BrowserToken>) -> Self {
         let signed_in = SignedIn { session: session.used(), user: user.clone(), token: Some(token.clone()) };
         Self { token, browser, signed_in }
@@ -72,18 +72,18 @@ impl NewSession {
         &self.token
     }
 
-    /// What the browser keeps, to be known by the next time; it opens nothing.
+    /// The device cookie for the browser; it grants no access.
     pub fn browser(&self) -> Option<&BrowserToken> {
         self.browser.as_ref()
     }
 
-    /// Who is signed in now, and how surely.
+    /// The user who is signed in now, and the level.
     pub fn signed_in(&self) -> &SignedIn {
         &self.signed_in
     }
 }
 
-/// What a new session will say, before it has a token.
+/// The parameters of a new session, before it has a token.
 pub(crate) struct SessionParams<'a> {
     pub(crate) user: &'a User,
     pub(crate) level: Level,
@@ -91,19 +91,19 @@ pub(crate) struct SessionParams<'a> {
     pub(crate) device: Option<DeviceId>,
     /// Its method.
     pub(crate) method: Option<Kind>,
-    /// When the password was last proved; the absolute limit counts from here.
+    /// When the password was last proved; the absolute time-out counts from here.
     pub(crate) signed_in: Timestamp,
     pub(crate) verified: Option<Timestamp>,
 }
 
 impl<'a> SessionParams<'a> {
-    /// The terms of whoever has just proved a device.
+    /// The parameters after a proof of a device.
     pub(crate) fn proved(user: &'a User, draft: &Draft<'_>, signed_in: Timestamp, now: Timestamp) -> Self {
         let (device, method) = (Some(draft.device().clone()), Some(draft.kind().clone()));
         Self { user, level: draft.level(), device, method, signed_in, verified: Some(now) }
     }
 
-    /// The terms of a session in whose predecessor a device was proved: never weaker than the predecessor's.
+    /// The parameters after a proof in an earlier session: never weaker than that session.
     pub(crate) fn renewed(user: &'a User, draft: &Draft<'_>, old: &Session, now: Timestamp) -> Self {
         if old.is_renewed_by(draft.level()) {
             return Self::proved(user, draft, old.signed_in, now);
@@ -114,13 +114,13 @@ impl<'a> SessionParams<'a> {
 }
 
 impl Engine {
-    /// The session that `token` opens, if it opens one.
+    /// The session of `token`, if it is valid.
     pub async fn session(&self, token: &SessionToken) -> Result<Option<SignedIn>, Fault> {
         let signed_in = self.running_session(&token.key()).await?;
         Ok(signed_in.map(|signed_in| SignedIn { token: Some(token.clone()), ..signed_in }))
     }
 
-    /// The session with this key, if it is running.
+    /// The session with this key, if it is valid.
     pub(crate) async fn running_session(&self, key: &SessionKey) -> Result<Option<SignedIn>, Fault> {
         let Some((session, user)) = self.session_lookup().session(key).await? else { return Ok(None) };
         let now = self.now();
@@ -137,48 +137,48 @@ impl Engine {
         }
         if now.since(session.last_seen) >= TOUCH_EVERY {
             let touch = Change::Session(SessionChange::Touch { key: session.key.clone(), at: now });
-            // Who is signed in does not depend on whether this can be noted.
+            // A failure to record the use does not change who is signed in.
             if let Err(fault) = self.commit(&Batch::new(vec![touch])).await {
-                tracing::warn!(%fault, "the use of a session was not noted");
+                tracing::warn!(%fault, "recording the use of a session failed");
             }
         }
         Ok(Some(SignedIn::new(session, user)))
     }
 
-    /// Notes that the token of this session is used for the first time, so that the call which opened it cannot be repeated
-    /// any more. That is written before the request is served; a fault only once no node could take the call for one that
-    /// may be repeated is logged and ignored.
+    /// Records the first use of this session's token, so that the call which created it can no longer be repeated. This
+    /// is written before the request is served; a fault is logged and ignored only once the call cannot be repeated on
+    /// any node.
     async fn first_use(&self, session: Session, now: Timestamp) -> Result<Session, Fault> {
         let mut changes = vec![Change::Session(SessionChange::CloseRepeat(session.key.clone()))];
         if now.since(session.last_seen) >= TOUCH_EVERY {
             changes.push(Change::Session(SessionChange::Touch { key: session.key.clone(), at: now }));
         }
-        // A conflict says that another request was first, or that the session has just ended.
+        // A conflict means that another request was first, or that the session has just ended.
         if let Err(fault) = self.commit(&Batch::new(changes)).await {
             let could_be_repeated =
                 session.repeat.as_ref().is_none_or(|repeat| now <= repeat.until.after(CLOCK_TOLERANCE));
             if could_be_repeated {
                 return Err(fault);
             }
-            tracing::warn!(%fault, "the first use of a session was not noted");
+            tracing::warn!(%fault, "recording the first use of a session failed");
         }
         Ok(session.used())
     }
 
-    /// Ends a session or a token that a clock which was ahead has dated, so that it is not believed once its time has come.
+    /// Ends a session or a token dated by a clock that was ahead, so that it is not accepted once its time has come.
     pub(crate) async fn end_incredible(&self, end: Change) {
         if let Err(fault) = self.commit(&Batch::new(vec![end])).await {
-            tracing::warn!(%fault, "a session or token from a clock that was ahead was not ended");
+            tracing::warn!(%fault, "ending a session or token dated by a clock that was ahead failed");
         }
     }
 
-    /// Draws a token.
+    /// Draws a random token.
     pub(crate) fn draw_token(&self) -> SessionToken {
         SessionToken::draw(self.random())
     }
 }
 
-/// The end of every session, every token and every device cookie of this user.
+/// Revokes every session, every token and every device cookie of this user.
 pub(crate) fn ends_all(user: &UserId) -> [Change; 3] {
     [
         Change::Session(SessionChange::EndAll { user: user.clone() }),
@@ -187,7 +187,7 @@ pub(crate) fn ends_all(user: &UserId) -> [Change; 3] {
     ]
 }
 
-/// The row of a new session on these terms.
+/// The row of a new session with these parameters.
 pub(crate) fn row(token: &SessionToken, terms: SessionParams<'_>, now: Timestamp) -> Session {
     let SessionParams { user, level, device, method, signed_in, verified } = terms;
     Session {

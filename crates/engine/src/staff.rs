@@ -1,7 +1,7 @@
-//! What those who run the place may do, from the command line or the admin pages.
+//! Actions of administrators, from the command line or the admin pages.
 //!
-//! Staff can take factors away and hand out one emergency code; they never learn or set a secret that is in use. What
-//! they do holds at once in every running server, because devices, users and sessions are never cached.
+//! Administrators can remove factors and issue one emergency code; they never learn or set a secret that is in use.
+//! Their actions take effect at once on every node, because devices, users and sessions are never cached.
 
 use std::time::Duration;
 
@@ -21,26 +21,26 @@ use countersign_core::{
 
 use crate::{Engine, Error, Fault, User, port::Retention, session::ends_all, verify::Precondition};
 
-/// What the names of budgets begin with that go on with a user's id: wrong passwords, and codes that were sent.
+/// The prefixes of budgets that are named by a user's id: wrong passwords, and codes that were sent.
 const BUDGETS_OF_USER: [&str; 3] = ["password/user/", "send-user:", "send-user-ceiling:"];
 
-/// Whether a user's second factor is on.
+/// Whether two-factor authentication is on for a user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TwoFactorStatus {
-    /// A device is asked at login.
+    /// A second factor is required at login.
     Enabled,
-    /// The password is enough.
+    /// The password is sufficient.
     Disabled,
 }
 
 impl Engine {
-    /// Whether this user's second factor is on.
+    /// Whether two-factor authentication is on for this user.
     pub async fn two_factor_status(&self, user: &UserId) -> Result<TwoFactorStatus, Fault> {
         let enabled = self.store().factors(user).await?.enabled();
         Ok(if enabled { TwoFactorStatus::Enabled } else { TwoFactorStatus::Disabled })
     }
 
-    /// Removes every device of this user, confirmed or not, and ends every session and every token.
+    /// Removes every device of this user, confirmed or not, and revokes every session and token.
     pub async fn disable_two_factor(&self, user: &User) -> Result<(), Error> {
         self.settle(user, Precondition::Staff, |factors, now| {
             let mut changes = vec![
@@ -58,7 +58,7 @@ impl Engine {
         .await
     }
 
-    /// Adds one backup code, this one or a random one, for a user who is locked out, and tells it.
+    /// Adds one backup code, the given or a random one, for a user who is locked out, and returns it.
     pub async fn add_backup_code(&self, user: &User, name: DeviceName, code: Option<&Secret>) -> Result<Secret, Error> {
         let code = match code {
             Some(text) => BackupCode::parse(text.expose()).map_err(|slip| match slip {
@@ -96,7 +96,7 @@ impl Engine {
         Err(Fault::busy("add a backup code in time", Duration::from_secs(1)).into())
     }
 
-    /// Gives a user a device of a host's own method, which counts at once: the host has proved it in its own way.
+    /// Gives a user a device of a host's own method, active at once: the host has verified it itself.
     pub async fn add_foreign_device(
         &self,
         user: &User,
@@ -113,7 +113,7 @@ impl Engine {
         Ok(id)
     }
 
-    /// Gives a user a device whose secret was made elsewhere, as hardware tokens have it. It counts at once.
+    /// Gives a user a device whose secret was made elsewhere, such as a hardware token. It is active at once.
     pub async fn add_device(
         &self,
         user: &User,
@@ -145,7 +145,7 @@ impl Engine {
         .await
     }
 
-    /// A device that has accepted nothing and failed nothing.
+    /// A device without accepted answers and failures.
     pub(crate) fn new_device(
         &self,
         user: &UserId,
@@ -168,14 +168,14 @@ impl Engine {
         }
     }
 
-    /// What this user answers with, and what is being set up.
+    /// The user's devices, including those being enrolled.
     pub async fn devices_of(&self, user: &UserId) -> Result<Vec<DeviceView>, Fault> {
         let factors = self.open_factors(user).await?;
         let looking = self.looking(Standing::Unrecognized, None, self.now());
         Ok(factors.devices.iter().map(|device| DeviceView::new(device, &factors, looking)).collect())
     }
 
-    /// Whether there is a device of this id, whoever has it.
+    /// Whether a device with this id exists, whichever user owns it.
     pub async fn has_device(&self, id: &DeviceId) -> Result<bool, Fault> {
         Ok(self.store().device(id).await?.is_some())
     }
@@ -185,14 +185,14 @@ impl Engine {
         self.store().deliveries(user, limit).await
     }
 
-    /// Ends every session, every token and every device cookie of this user.
+    /// Revokes every session, every token and every device cookie of this user.
     pub async fn end_sessions(&self, user: &UserId) -> Result<(), Fault> {
         self.commit(&Batch::new(ends_all(user).into())).await.map(drop)
     }
 
-    /// Forgets a user whom the host has removed: devices, sessions, tokens, the account and the budgets that bear the user's
-    /// id, in one commit. To be called after the user is gone from the host's own table. What happened to the user (events,
-    /// deliveries) is kept for as long as events are. A login under way is not a row and ends by its stamp.
+    /// Deletes the data of a user whom the host has removed: devices, sessions, tokens, the account and the budgets
+    /// named by the user's id, in one commit. Call it after the user is gone from the host's own table. Events and
+    /// deliveries of the user are kept for their usual time. A pending login is not a row; its stamp makes it invalid.
     pub async fn forget_user(&self, user: &UserId) -> Result<(), Fault> {
         let mut rounds = self.rounds();
         while rounds.next().is_some() {
@@ -211,8 +211,8 @@ impl Engine {
         Err(Fault::busy("forget a user in time", Duration::from_secs(1)))
     }
 
-    /// Forgets what nothing can use any more: ended sessions and tokens, runs that are over, abandoned setups, empty budgets, nodes
-    /// that are gone, and events that are older than they are kept. Returns the number of rows gone.
+    /// Purges expired rows: ended sessions and tokens, expired attempts, abandoned enrolments, empty budgets, stopped
+    /// nodes, and events older than they are kept. Returns the number of rows gone.
     pub async fn purge(&self) -> Result<u64, Fault> {
         let now = self.now();
         let config = self.config();

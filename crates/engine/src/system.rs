@@ -1,4 +1,4 @@
-//! The real clock and real chance: the only place that reads either.
+//! The system clock and the system's randomness: the only place that reads either.
 
 use std::time::{Duration, Instant};
 
@@ -19,18 +19,18 @@ impl Clock for SystemClock {
     }
 }
 
-/// Tells how long something took, for figures: finer than a [`Clock`] and never set back. No rule reads one.
+/// A stopwatch for metrics: finer than a [`Clock`] and monotonic. No rule reads one.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// One that runs from now on.
+    /// A stopwatch that starts now.
     #[expect(clippy::disallowed_methods, reason = "this is the one file that reads the clock")]
     pub fn start() -> Self {
         Self(Instant::now())
     }
 
-    /// How long it has run.
+    /// The time since its start.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }

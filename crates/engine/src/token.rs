@@ -1,9 +1,9 @@
 //! Tokens: what a browser or client holds.
 //!
-//! A [`SessionToken`] is 256 random bits, and so is a [`ProgramToken`] or a [`ClientSecret`] after its prefix; the store
-//! knows only their hashes. An [`AttemptToken`] is a sealed [`Attempt`](countersign_core::flow::Attempt), a
-//! [`BrowserToken`] a sealed device cookie, a [`CallToken`] the sealed name of a call.
-//! None prints, none compares.
+//! A [`SessionToken`] is 256 random bits, and so is a [`ProgramToken`] or a [`ClientSecret`] after its prefix; the
+//! store has only their hashes. An [`AttemptToken`] is a sealed [`Attempt`](countersign_core::flow::Attempt), a
+//! [`BrowserToken`] a sealed device cookie, a [`CallToken`] the sealed id of a call. None of them can be printed or
+//! compared.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::Random;
 
-/// Opens one session.
+/// The token of one session.
 #[derive(Clone)]
 pub struct SessionToken(Zeroizing<String>);
 
@@ -28,12 +28,12 @@ impl SessionToken {
         Self(Zeroizing::new(BASE64URL_NOPAD.encode(&*bytes)))
     }
 
-    /// The token in a cookie or header, if it has the form of one.
+    /// Parses the token in a cookie or header.
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == Self::LETTERS && text.bytes().all(is_letter)).then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
-    /// The name of its session's row: SHA-256, in hexadecimal digits. A fast hash is enough for 256 random bits.
+    /// The key of its session's row: SHA-256, in hexadecimal digits. A fast hash is enough for 256 random bits.
     pub fn key(&self) -> SessionKey {
         SessionKey::new(HEXLOWER.encode(&Sha256::digest(self.0.as_bytes())))
     }
@@ -54,13 +54,13 @@ fn is_letter(c: u8) -> bool {
     c.is_ascii_alphanumeric() || c == b'-' || c == b'_'
 }
 
-/// Opens what its scopes name, for a program: a person's own, or a registered client. A client's refresh token has the same
-/// form, and opens nothing.
+/// A token with scopes, for a program: a personal token, or an access token of a registered client. A client's refresh
+/// token has the same form, but grants no access.
 #[derive(Clone)]
 pub struct ProgramToken(Zeroizing<String>);
 
 impl ProgramToken {
-    /// What each of them begins with, so that people and scanners know one when they see it.
+    /// The prefix of every such token, so that people and secret scanners recognise one.
     pub const PREFIX: &str = "cst_";
 
     pub(crate) fn draw(random: &dyn Random) -> Self {
@@ -68,7 +68,7 @@ impl ProgramToken {
         Self(Zeroizing::new(format!("{}{}", Self::PREFIX, *letters)))
     }
 
-    /// The token in a header, if it has the form of one.
+    /// Parses the token in a header.
     pub fn parse(text: &str) -> Option<Self> {
         SessionToken::parse(text.strip_prefix(Self::PREFIX)?).map(|_| Self(Zeroizing::new(text.to_owned())))
     }
@@ -90,28 +90,28 @@ impl fmt::Debug for ProgramToken {
     }
 }
 
-/// What stands behind `Bearer` in a request (RFC 6750 §2.1).
+/// The credentials of a `Bearer` request (RFC 6750 §2.1).
 #[derive(Clone, Debug)]
 pub enum BearerToken {
-    /// The token of a session.
+    /// A session token.
     Session(SessionToken),
-    /// A token of a program's.
+    /// A program's token.
     Program(ProgramToken),
 }
 
 impl BearerToken {
-    /// The token in a header, if it has the form of one of ours.
+    /// Parses the token in a header; `None` unless it has the form of one of these.
     pub fn parse(text: &str) -> Option<Self> {
         SessionToken::parse(text).map(Self::Session).or_else(|| ProgramToken::parse(text).map(Self::Program))
     }
 }
 
-/// Shows that a registered client is itself (RFC 6749 §2.3.1).
+/// The secret of a registered client (RFC 6749 §2.3.1).
 #[derive(Clone)]
 pub struct ClientSecret(Zeroizing<String>);
 
 impl ClientSecret {
-    /// What each of them begins with, so that people and scanners know one when they see it.
+    /// The prefix of every such secret, so that people and secret scanners recognise one.
     pub const PREFIX: &str = "csc_";
 
     pub(crate) fn draw(random: &dyn Random) -> Self {
@@ -119,12 +119,12 @@ impl ClientSecret {
         Self(Zeroizing::new(format!("{}{}", Self::PREFIX, *letters)))
     }
 
-    /// The secret in a request. Whether it is one, only its hash tells.
+    /// The secret in a request. Only its hash shows whether it is valid.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// What is kept of it.
+    /// The stored hash.
     pub fn hash(&self) -> ClientSecretHash {
         ClientSecretHash::new(Sha256::digest(self.0.as_bytes()).into())
     }
@@ -141,12 +141,12 @@ impl fmt::Debug for ClientSecret {
     }
 }
 
-/// Carries one run of a flow, sealed.
+/// A sealed attempt.
 #[derive(Clone)]
 pub struct AttemptToken(Zeroizing<String>);
 
 impl AttemptToken {
-    /// The token in a cookie or form field. Whether it means anything, only the key that sealed it tells.
+    /// The token in a cookie or form field. Only unsealing shows whether it is valid.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
@@ -163,12 +163,12 @@ impl fmt::Debug for AttemptToken {
     }
 }
 
-/// Names a call, sealed, for whoever fetches its words: the gateway.
+/// The sealed id of a call, for the voice provider that fetches its text.
 #[derive(Clone)]
 pub struct CallToken(Zeroizing<String>);
 
 impl CallToken {
-    /// The token in an address. Whether it means anything, only the key that sealed it tells.
+    /// The token in a URL. Only unsealing shows whether it is valid.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
@@ -185,12 +185,12 @@ impl fmt::Debug for CallToken {
     }
 }
 
-/// Says in which browser a request was made, sealed.
+/// A sealed device cookie.
 #[derive(Clone)]
 pub struct BrowserToken(Zeroizing<String>);
 
 impl BrowserToken {
-    /// The token in a cookie. Whether it means anything, only the key that sealed it tells.
+    /// The token in a cookie. Only unsealing shows whether it is valid.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }

@@ -1,8 +1,8 @@
-//! THE verification path: every answer of every entrance and every flow comes through here.
+//! The only verification path: every answer of every front end and every flow is verified here.
 //!
-//! Load, judge, commit, settle; when something moved meanwhile, again from the start. A proof comes out only after the
-//! batch that holds its device, its session and its event was written. A run inside a session also names that session: one
-//! that was signed out meanwhile can do nothing any more. What cannot be had in so many rounds, or in time, is a fault.
+//! Load, judge, commit, settle; after a conflict, again from the start. A proof exists only after the batch with its
+//! device, its session and its event was written. An attempt inside a session also requires that session in its commit:
+//! after a sign-out it fails. Too many conflicts, or too long a delay, is a fault.
 //!
 //! ```text
 //!   ┌────────────────────────── moved ◀───────────────────────────┐
@@ -36,52 +36,52 @@ use crate::{
 const ROUNDS: u32 = 1000;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One answer, and what depends on it.
+/// One answer, with its context.
 pub(crate) struct Submission<'a> {
-    /// Who answers.
+    /// The user who answers.
     pub(crate) user: &'a User,
-    /// In which run of which flow.
+    /// The attempt it belongs to.
     pub(crate) attempt: &'a Attempt,
     /// What they answer.
     pub(crate) answer: &'a Secret,
-    /// What is known of the request.
+    /// The request's context.
     pub(crate) context: &'a RequestContext,
     /// Whether a device is to verify its owner or to be confirmed.
     pub(crate) stage: Status,
-    /// The flow's own rule: which device may answer, if one may.
+    /// The flow's own rule: which device may answer, if any.
     pub(crate) permit: &'a Permit<'a>,
-    /// How the call is recognised when it comes again, and the token that the session will have; nothing if it may not be
-    /// repeated.
+    /// How the call is recognised when it is repeated, and the token that the session will have; `None` if it may not
+    /// be repeated.
     pub(crate) repeat: Option<(&'a Call<'a>, &'a SessionToken)>,
-    /// What comes true together with the proof.
+    /// Makes the changes that are committed with the proof.
     pub(crate) on_success: &'a Completion<'a>,
 }
 
 type Permit<'a> = dyn Fn(&Factors<Sealed>, Timestamp) -> Result<DeviceId, Refusal> + Sync + 'a;
 type Completion<'a> = dyn Fn(&Draft<'_>, &Factors<Sealed>, Timestamp) -> OnSuccess + Sync + 'a;
 
-/// What comes true together with a proof: a session and whatever else the flow writes.
+/// Changes that are committed with a proof: a session and whatever else the flow writes.
 pub(crate) struct OnSuccess {
     pub(crate) session: Session,
     pub(crate) changes: Vec<Change>,
 }
 
-/// What a proof has come to, once it was settled.
+/// The result of a settled proof.
 pub(crate) struct Proven {
     pub(crate) session: Session,
-    /// What the browser keeps, to be told from strangers the next time.
+    /// The device cookie for the browser.
     pub(crate) browser: Option<BrowserToken>,
-    /// The token of the session, if the proof was given before and this is a repeated call.
+    /// The token of the session, if this is a repeated call.
     pub(crate) repeated: Option<SessionToken>,
 }
 
-/// What is known of whoever answers, or asks for a code: in a session, nothing of a device's throttle is theirs.
+/// The standing of a request that answers, or asks for a code: in a session, failures are not counted on the device.
 pub(crate) fn standing(attempt: &Attempt, stage: Status, browser: &Browser) -> Standing {
     let in_session = attempt.session.is_some() && stage == Status::Active;
     if in_session { Standing::InSession } else { browser.standing() }
 }
 
-/// How far a decision has come, for whoever counts.
+/// The progress of a decision, for metrics.
 #[derive(Default)]
 struct Trace {
     method: Option<Kind>,
@@ -97,7 +97,7 @@ impl Engine {
             && repeat::is_of_one_that_is_gone(refusal)
         {
             match self.repeated(call, context, refusal.clone()).await {
-                // Nothing was decided anew, so there is nothing to count.
+                // No new decision was made, so there is nothing to count.
                 Ok(Repeated { token, session, .. }) => {
                     return Ok(Proven { session, browser: None, repeated: Some(token) });
                 }
@@ -121,7 +121,8 @@ impl Engine {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
             trace.rounds = trace.rounds.saturating_add(1);
-            // Before the attempt: an answer is never judged on what the completion of this very attempt has made of a device.
+            // Read before the attempt: an answer is never judged on a device that the completion of this very attempt
+            // has changed.
             let factors = self.factors_of(&user.id).await?;
             let session = self.is_alive(attempt).await?;
             attempt.check_restored(factors.account.restored, now)?;
@@ -187,7 +188,7 @@ impl Engine {
         Err(Fault::busy("decide on an answer in time", Duration::from_secs(1)).into())
     }
 
-    /// The wrong answers that were given in this session, if they count there.
+    /// The wrong answers given in this session, if they are counted there.
     pub(crate) async fn failures_in<'s>(
         &self,
         session: Option<&'s Session>,
@@ -201,7 +202,7 @@ impl Engine {
         Ok(Some(SessionFailures { session, failures, window: self.config().lifetimes.longest() }))
     }
 
-    /// What the browser keeps once this device was proved, where `changes` come true with the proof.
+    /// The device cookie after this device was proved, if `changes` are committed with the proof.
     async fn remembered_after(
         &self,
         user: &User,
@@ -217,7 +218,7 @@ impl Engine {
         }
     }
 
-    /// Asks whoever knows.
+    /// Asks the validation service.
     async fn ask(&self, asked: &ValidationRequest) -> ValidationResponse {
         match self.validator() {
             Some(validator) => validator.ask(asked).await,
@@ -225,7 +226,7 @@ impl Engine {
         }
     }
 
-    /// Refuses a run that is over, or whose session is; returns that session.
+    /// Refuses an attempt that is closed or expired, or whose session is; returns that session.
     pub(crate) async fn is_alive(&self, attempt: &Attempt) -> Result<Option<Session>, Error> {
         self.is_unspent(attempt).await?;
         match &attempt.session {
@@ -238,12 +239,12 @@ impl Engine {
         if self.store().attempt_spent(&attempt.id).await? { Err(Refusal::AttemptExpired.into()) } else { Ok(()) }
     }
 
-    /// The session of this key; refuses one that was ended.
+    /// The session with this key; refuses one that was ended.
     async fn open_session(&self, key: &SessionKey) -> Result<Session, Error> {
         Ok(self.store().session(key).await?.ok_or(Refusal::SignInNeeded)?)
     }
 
-    /// Refuses a session that was ended, or has proved less by now than when it was read.
+    /// Refuses a session that was ended, or that proves less now than when it was read.
     pub(crate) async fn stands(&self, session: &Session) -> Result<(), Error> {
         let row = self.store().session(&session.key).await?;
         let stands = row.is_some_and(|row| row.proved().still_proves(&session.proved()));
@@ -260,14 +261,14 @@ impl Engine {
         }
     }
 
-    /// The change that ends a run. What is kept of it is kept for as long as a run may ever last: `login_timeout` may be
-    /// set to more while it is over, and would make its token good once more.
+    /// The change that closes an attempt. The row is kept for the maximum lifetime of an attempt: `login_timeout` may
+    /// be raised later, and would make the token valid again.
     pub(crate) fn spend(attempt: &Attempt) -> Change {
         Change::Attempt(AttemptChange::Close { attempt: attempt.id.clone(), until: attempt.end(Config::MAX_LOGIN_TTL) })
     }
 
-    /// Writes what `changes` makes of a state read afresh, until nothing has moved between reading and writing, and only
-    /// while what it rests on is alive.
+    /// Commits what `changes` makes of a freshly read state, again after each conflict, and only while its precondition
+    /// holds.
     pub(crate) async fn settle<T>(
         &self,
         user: &User,
@@ -276,7 +277,7 @@ impl Engine {
     ) -> Result<T, Error> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
-            // Before the session: whatever lowers one moves these, too.
+            // Read before the session: whatever lowers a session changes these, too.
             let factors = self.factors_of(&user.id).await?;
             if let Precondition::Attempt(attempt, _) = ground {
                 self.is_unspent(attempt).await?;
@@ -302,24 +303,24 @@ impl Engine {
         Err(Fault::busy("write a change in time", Duration::from_secs(1)).into())
     }
 
-    /// The moments of so many rounds as there is patience for.
+    /// The rounds that are allowed, each with its time.
     pub(crate) fn rounds(&self) -> Rounds<'_> {
         Rounds { engine: self, left: ROUNDS, deadline: self.now().after(TIMEOUT) }
     }
 }
 
-/// What an action rests on, and dies with.
+/// What an action depends on.
 #[derive(Clone, Copy)]
 pub(crate) enum Precondition<'a> {
-    /// Nothing: staff do it.
+    /// Nothing: an administrator does it.
     Staff,
     /// A session.
     Session(&'a Session),
     /// A session, and the credentials that its user had when they were read.
     Credentials(&'a Session),
-    /// A session, and another that was opened for this action and no longer than it.
+    /// A session, and another that exists only for this action.
     Proof { own: &'a Session, passing: &'a Session },
-    /// A run, which ends with the action, and its session.
+    /// An attempt, which the action closes, and its session.
     Attempt(&'a Attempt, &'a Session),
 }
 
@@ -334,7 +335,7 @@ impl<'a> Precondition<'a> {
     }
 }
 
-/// How often one may try again, and until when.
+/// Limits the rounds by number and time.
 pub(crate) struct Rounds<'a> {
     engine: &'a Engine,
     left: u32,
@@ -342,7 +343,7 @@ pub(crate) struct Rounds<'a> {
 }
 
 impl Rounds<'_> {
-    /// The moment of the next round, if there is to be one.
+    /// The time of the next round, if another is allowed.
     pub(crate) fn next(&mut self) -> Option<Timestamp> {
         self.left = self.left.checked_sub(1)?;
         Some(self.engine.now()).filter(|now| *now <= self.deadline)

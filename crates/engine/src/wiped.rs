@@ -1,13 +1,13 @@
 //! Bytes that are written one after the other and wiped when they are dropped.
 //!
-//! A plain vector that grows moves its bytes to a larger place and leaves the old ones behind in freed memory. This one wipes
-//! the old place first.
+//! A plain vector that grows moves its bytes and leaves the old ones behind in freed memory. This one wipes the old
+//! buffer first.
 
 use std::io;
 
 use zeroize::Zeroizing;
 
-/// The least room there is.
+/// The minimum capacity in bytes.
 const MIN_CAPACITY: usize = 1024;
 
 /// The bytes. They cannot be printed.
@@ -26,7 +26,7 @@ impl io::Write for Wiped {
         if needed > self.0.capacity() {
             let mut larger = Zeroizing::new(Vec::with_capacity(needed.saturating_mul(2).max(MIN_CAPACITY)));
             larger.extend_from_slice(&self.0);
-            // What was there is wiped as it is dropped.
+            // The old buffer is wiped as it is dropped.
             self.0 = larger;
         }
         self.0.extend_from_slice(bytes);

@@ -1,4 +1,4 @@
-//! Time and chance.
+//! The clock and randomness.
 
 use std::fmt::Debug;
 
@@ -6,7 +6,7 @@ use countersign_core::Timestamp;
 
 /// Tells the time.
 pub trait Clock: Debug + Send + Sync {
-    /// The moment it is.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 

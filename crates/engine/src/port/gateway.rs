@@ -1,4 +1,4 @@
-//! Whoever brings a message to a person.
+//! Gateways: deliver messages to users.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -7,73 +7,72 @@ use countersign_core::{Address, DeliveryId, Kind, PhoneNumber, Secret, Timestamp
 
 use crate::{CallToken, Fault};
 
-/// A message with a code, complete but for its words.
+/// A message with a code; the gateway adds the text.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Names the delivery, once and for ever: good as an idempotency key.
+    /// The permanent id of the delivery: usable as an idempotency key.
     pub delivery: DeliveryId,
-    /// By which channel: [`Kind::SMS`], [`Kind::CALL`] or [`Kind::EMAIL`].
+    /// The channel: [`Kind::SMS`], [`Kind::CALL`] or [`Kind::EMAIL`].
     pub channel: Kind,
-    /// To where.
+    /// The recipient's address.
     pub to: Address,
     /// The digits.
     pub code: Secret,
-    /// When the code is over.
+    /// When the code expires.
     pub until: Timestamp,
-    /// How long that is from when the code was made.
+    /// The lifetime of the code.
     pub lifetime: Duration,
     /// The same in whole minutes, rounded up.
     pub minutes: u64,
     /// The name of the site that sends it.
     pub site: String,
-    /// The language of whoever asked for it, as a BCP 47 tag, if an entrance knows.
+    /// The language of the request, as a BCP 47 tag, if the front end knows.
     pub language: Option<String>,
-    /// Of a call: what the gateway fetches the words of the call with. It tells nothing, and opens nothing but those.
+    /// For a call: the token with which the provider fetches the text of the call. It grants nothing else.
     pub call: Option<CallToken>,
 }
 
-/// The gateway has taken a message.
+/// The gateway has accepted a message.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Taken {
-    /// What the gateway calls it, for whoever asks later what became of it.
+    /// The gateway's reference, for later status reports.
     pub reference: Option<String>,
 }
 
-/// The gateway has not taken a message.
+/// The gateway has not accepted a message.
 #[derive(Debug)]
 pub enum NotTaken {
-    /// This address cannot receive such messages, now or ever: no such number, a landline, or its owner does not want any.
+    /// This address cannot receive such messages: the number does not exist, is a landline, or its owner has opted out.
     Unreachable {
-        /// The gateway's own word for it, without the address.
+        /// The gateway's own reason, without the address.
         reason: String,
     },
-    /// Something else was wrong; the next message may go through.
+    /// Another failure; the next message may succeed.
     Failed(Fault),
 }
 
-/// Brings messages to people, by one channel or several.
+/// Delivers messages by one channel or several.
 ///
-/// A message is brought once at most: a gateway may ask its service again only where that service knows a message by its
-/// id. It never decides whether to send, and it writes neither code nor address to any log.
+/// A message is delivered at most once: a gateway may retry only if its service recognises a message by its id. A
+/// gateway never decides whether to send, and it logs neither code nor address.
 #[async_trait]
 pub trait Gateway: Debug + Send + Sync {
-    /// Hands the message over. The engine waits for some seconds, and goes on waiting behind the person's back.
+    /// Hands the message over. The engine waits for some seconds; then delivery continues in the background.
     async fn deliver(&self, message: &Message) -> Result<Taken, NotTaken>;
 
-    /// A fault unless whatever is behind the gateway can be reached; for whoever looks for what may be wrong.
+    /// Checks whether the gateway's service can be reached; for diagnostics.
     async fn reachable(&self) -> Result<(), Fault> {
         Ok(())
     }
 }
 
-/// Knows telephone numbers.
+/// Parses telephone numbers.
 pub trait PhoneNumberParser: Debug + Send + Sync {
-    /// The number somebody typed, if it is one that exists.
+    /// The typed number, if it is a possible one.
     fn parse(&self, typed: &str) -> Option<PhoneNumber>;
 }
 
-/// Numbers with their `+`, all of them: who brings no knowledge of numbers gets this. A calling code counts as its first
-/// two digits.
+/// Accepts any number with a `+`: the default without a parser. The calling code is taken to be the first two digits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AcceptAnyNumber;
 
