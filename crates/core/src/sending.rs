@@ -1,15 +1,17 @@
-//! How often, to whom and at what cost codes are sent.
+//! Limits on sending codes: how often, to whom and at what cost.
 //!
-//! Sending costs money and patience, and whoever knows a password can ask for it. So each code is charged to several
-//! budgets in the commit that makes it: to its address for a moment, which is the cooldown; to its user, its address, its
-//! region (a calling code or a mail domain) and to everybody's money for a day; and to a breaker of its region, which gets
-//! several charges back for each code that is given back, so that it trips where codes are sent and hardly any comes back.
-//! Each charge is a conditional increment, so limits hold across nodes and restarts. Nothing is sent from here.
+//! Sending costs money and annoys recipients, and an attacker who knows a password can request codes. So each code is
+//! charged to several budgets in the commit that makes it: to its address for a moment (the cooldown); to its user, its
+//! address, its region (a calling code or a mail domain) and the total cost for a day; and to a circuit breaker of its
+//! region, which is refunded several charges for each verified code, so that it trips if many codes are sent and few
+//! are entered. Each charge is a conditional increment, so limits hold across nodes and restarts. This module sends
+//! nothing.
 //!
-//! Two things keep the owner of an address from running dry. A verified code gives its charge back to the daily counts of
-//! its user and its address, up to a ceiling of all that is sent in a day, which gets nothing back. And part of these counts,
-//! of the ceilings and of the codes that are good at once is kept for browsers with a device cookie that proved a device,
-//! which also have a cooldown of their own: an attacker who has the password alone uses up the rest and no more.
+//! Two rules keep an attacker from using up the owner's codes. A verified code refunds its charge in the daily counts
+//! of its user and its address, up to a ceiling of all codes in a day, which is never refunded. And part of these
+//! counts, of the ceilings and of the concurrently valid codes is reserved for browsers with a device cookie in which a
+//! device was proved, which also have their own cooldown: an attacker who has only the password can use up only the
+//! rest.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -27,75 +29,75 @@ use crate::{
 };
 
 const DAY: Duration = Duration::from_hours(24);
-/// Begins the name of the budgets that are cooldowns.
+/// The prefix of the budgets that are cooldowns.
 const COOLDOWN: &str = "send-cooldown";
 
-/// How codes are sent.
+/// The limits on sending codes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SendingRule {
     /// How many digits a code has.
     pub digits: Digits,
-    /// How long a code is good; 10 minutes at most by telephone (NIST SP 800-63B-4 §3.1.3.1).
+    /// The lifetime of a code; at most 10 minutes by telephone (NIST SP 800-63B-4 §3.1.3.1).
     pub lifetime: Duration,
-    /// The shortest time between two codes to one address; zero: none.
+    /// The minimum time between two codes to one address; zero: none.
     pub cooldown: Duration,
-    /// Codes that one user may be sent in a day, those not counted that were verified.
+    /// Codes per user and day, not counting verified ones.
     pub per_user: u32,
-    /// Codes that one user may be sent in a day in all; at least `per_user`.
+    /// Codes per user and day in all; at least `per_user`.
     pub per_user_ceiling: u32,
-    /// Codes that one address may be sent in a day, those not counted that were verified.
+    /// Codes per address and day, not counting verified ones.
     pub per_address: u32,
-    /// Codes that one address may be sent in a day in all; at least `per_address`.
+    /// Codes per address and day in all; at least `per_address`.
     pub per_address_ceiling: u32,
-    /// Codes that one region, a calling code or a mail domain, may be sent in a day.
+    /// Codes per region (a calling code or a mail domain) and day.
     pub per_region: u32,
-    /// When sending to a region stops because no codes come back.
+    /// When sending to a region stops because codes are not entered.
     pub breaker: Breaker,
-    /// What all messages of a day may cost together, in thousandths of the currency; nothing: any sum.
+    /// The maximum cost of all messages in a day, in thousandths of the currency; `None`: no limit.
     pub spend: Option<u32>,
-    /// What messages cost.
+    /// The prices of messages.
     pub prices: Prices,
     /// Whether codes by e-mail are offered, and to whom.
     pub email: EmailRule,
 }
 
-/// Trips where codes are sent and hardly any is given back.
+/// A circuit breaker: trips if codes are sent and few are verified.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Breaker {
-    /// So many codes may be out that did not come back.
+    /// How many codes may be outstanding without being verified.
     pub allowance: u32,
-    /// So many codes that did not come back are made good for by one that did, besides itself.
+    /// How many outstanding codes one verified code clears, besides itself.
     pub credit: u32,
     /// How long after its first charge it is empty again.
     pub window: Duration,
 }
 
-/// What messages by telephone cost, in thousandths of a currency. Mail costs nothing.
+/// The prices of messages by telephone, in thousandths of a currency. E-mail costs nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Prices {
-    /// Where nothing else is said.
+    /// The price for regions without their own.
     pub usual: u32,
     /// By calling code, with its `+`.
     pub by_region: BTreeMap<String, u32>,
 }
 
-/// Whether codes by e-mail are offered. A mailbox is no authenticator (NIST SP 800-63B-4 §3.1.3.1): whoever proves one
-/// stays at the first level.
+/// Whether codes by e-mail are offered. E-mail is not an authenticator (NIST SP 800-63B-4 §3.1.3.1): a session proved
+/// by it stays at the first level.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum EmailRule {
-    /// To nobody.
+    /// To no user.
     #[default]
     Off,
-    /// To whoever has a second factor that counts as one.
+    /// To users who have a second factor of the second level.
     Beside,
-    /// To everybody, also as the only one.
+    /// To every user, even as the only second factor.
     Alone,
 }
 
 impl Default for SendingRule {
-    /// Six digits for five minutes, one a minute; twenty a day for a user, ten for an address, five hundred for a region;
-    /// with the verified ones a hundred for a user and fifty for an address; a breaker at fifty in an hour. No limit in
-    /// money, because there are no prices.
+    /// Six digits, valid for five minutes, one code a minute; per day twenty for a user, ten for an address, five
+    /// hundred for a region; including verified ones a hundred for a user and fifty for an address; a breaker at fifty
+    /// in an hour. No cost limit, because there are no prices.
     fn default() -> Self {
         Self {
             digits: Digits::SIX,
@@ -115,7 +117,7 @@ impl Default for SendingRule {
 }
 
 impl Prices {
-    /// What a message by this channel costs there.
+    /// The price of a message by this channel in this region.
     pub fn of(&self, channel: &Kind, region: &str) -> u32 {
         if *channel == Kind::EMAIL {
             return 0;
@@ -124,29 +126,30 @@ impl Prices {
     }
 }
 
-/// What a code is to be sent for.
+/// The context of a code to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Sending<'a> {
     /// The device.
     pub device: &'a Device,
-    /// The run of the flow that asks for it.
+    /// The attempt in which it is requested.
     pub attempt: &'a AttemptId,
-    /// What that run is for.
+    /// The purpose of that attempt.
     pub purpose: Purpose,
-    /// How codes are sent.
+    /// The limits on sending.
     pub rule: &'a SendingRule,
-    /// Whether the device would take the answer: else nothing is sent to it.
+    /// Whether the device would accept the answer: if not, no code is sent.
     pub admission: Admission<'a>,
-    /// Names the address in budgets without telling it.
+    /// Identifies the address in budgets without revealing it.
     pub address_tag: &'a str,
 }
 
-/// Who asks for a code, as far as the budgets of the user and of the address are concerned.
+/// Whose share of the budgets of the user and of the address a request uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Asker {
-    /// A browser with a device cookie that proved a device, or a session, for a device that its owner has proved.
+    /// A session, or a browser with a device cookie in which a device was proved, for a device that its owner has
+    /// proved.
     Owner,
-    /// Anybody else who has the password. So is whoever sets a device up: the address could be another person's.
+    /// Any other request with the right password, and every enrolment: the address could be another person's.
     Stranger,
 }
 
@@ -156,8 +159,8 @@ impl Asker {
         if is_known && case.device.is_active() { Self::Owner } else { Self::Stranger }
     }
 
-    /// The part of a limit that may be used. Strangers leave half of it, rounded down, to the owner; of a limit of one
-    /// nothing can be kept.
+    /// The share of a limit that this request may use. Strangers leave half of it, rounded down, to the owner; a limit
+    /// of one is not shared.
     fn share(self, limit: u32) -> u32 {
         match self {
             Self::Owner => limit,
@@ -165,7 +168,7 @@ impl Asker {
         }
     }
 
-    /// So many codes may be good at once when another one is made.
+    /// How many codes may be valid at once when another one is made.
     fn challenges(self) -> usize {
         match self {
             Self::Owner => MAX_CODES,
@@ -173,8 +176,8 @@ impl Asker {
         }
     }
 
-    /// The cooldown that is waited for. Owners do not wait for strangers: each have their own, so an address gets a
-    /// message more in the same span at most.
+    /// The cooldown that applies. Owners and strangers have separate ones, so an address gets at most one message more
+    /// in the same time.
     fn cooldown(self, address_tag: &str) -> String {
         match self {
             Self::Owner => format!("{COOLDOWN}-owner:{address_tag}"),
@@ -183,19 +186,19 @@ impl Asker {
     }
 }
 
-/// A code about to be sent: what must be written first, and what is to be sent then.
+/// A code about to be sent: what must be written first, and what is sent then.
 #[derive(Debug)]
 pub struct Posted {
     /// What must be written.
     pub changes: Vec<Change>,
     /// The device as it will be.
     pub device: Device,
-    /// What is to be sent.
+    /// The code.
     pub challenge: SentCode,
 }
 
-/// What sending this code writes. Refused where there is nobody to send to, where the device would not listen, and where
-/// too many of its codes are good already; whether the budgets allow it, the commit says.
+/// The changes for sending this code. Refused if the device has no address, does not accept answers, or has too many
+/// valid codes; the commit checks the budgets.
 pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp) -> Result<Posted, Refusal> {
     let Sending { device, attempt, purpose, rule, admission, address_tag: _ } = case;
     let State::Delivered(state) = &device.state.state else { return Err(Refusal::MethodUnknown) };
@@ -240,18 +243,18 @@ pub fn send(case: Sending<'_>, code: Code, delivery: DeliveryId, now: Timestamp)
     Ok(Posted { changes, device: next, challenge })
 }
 
-/// The refusal that it means when this budget is spent until then.
+/// The refusal when this budget is used up until `until`.
 pub fn overspent(budget: &str, until: Timestamp) -> Refusal {
     if budget.starts_with(COOLDOWN) { Refusal::SendingTooSoon { until } } else { Refusal::SendingLimited { until } }
 }
 
-/// What one code is charged to one budget.
+/// The charge of one code to one budget.
 struct Charge {
     budget: String,
     amount: u32,
     limit: u32,
     window: Duration,
-    /// What the budget gets back once the code has come back.
+    /// How much is refunded once the code is verified.
     back: u32,
 }
 

@@ -1,47 +1,47 @@
-//! How long one is locked out.
+//! Throttling: how long a device is locked after failures.
 //!
-//! After `n` failures in a row a device refuses to look at answers for `factor × 2^(n-1)`, never longer than a ceiling.
-//! Answers given while it is locked are not looked at and not counted, so nobody can extend a lock. Browsers with a device
-//! cookie wait for the failures of such browsers only, all of them counted together, so strangers cannot lock the owner
-//! out, and many cookies try no faster than one. The hard cap on consecutive failures (NIST SP 800-63B-4 §3.2.2) counts
-//! everybody's and disables the one device. The delay never overflows.
+//! After `n` consecutive failures a device rejects answers for `factor × 2^(n-1)`, at most for `ceiling`. Answers given
+//! while it is locked are neither checked nor counted, so a lock cannot be extended. Browsers with a device cookie wait
+//! for the failures of such browsers only, all counted together, so other clients cannot lock the owner out, and many
+//! cookies try no faster than one. The hard cap on consecutive failures (NIST SP 800-63B-4 §3.2.2) counts all failures
+//! and disables the one device. The delay never overflows.
 
 use std::{num::NonZeroU32, time::Duration};
 
 use crate::Timestamp;
 
-/// What the throttle knows of whoever answers.
+/// How a request is recognised by the throttle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
-    /// Has proved the password, and nothing else is known of them: perhaps a stranger.
+    /// It has proved the password, and nothing else is known: possibly an attacker.
     Unrecognized,
-    /// Comes with a device cookie of this user, in a browser in which a device was proved before.
+    /// It has a device cookie of this user, from a browser in which a device was proved before.
     Recognized,
-    /// Is in a session of this user. Failures count against that session and against no device.
+    /// It is in a session of this user. Failures are counted on that session and not on the device.
     InSession,
 }
 
 /// The failures of one device since its last success.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Throttle {
-    /// Failures in a row, wherever they came from.
+    /// Consecutive failures of all requests.
     pub failures: u32,
-    /// When the last of them was.
+    /// The time of the last one.
     pub last_failure: Option<Timestamp>,
-    /// Those that came from browsers with a device cookie, all of them together.
+    /// Those from browsers with a device cookie, all counted together.
     pub recognized: Option<Streak>,
 }
 
-/// Some failures in a row.
+/// Consecutive failures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Streak {
     /// How many.
     pub failures: u32,
-    /// When the last of them was.
+    /// The time of the last one.
     pub last: Timestamp,
 }
 
-/// How failures slow a guesser down.
+/// The delays and the cap after failures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ThrottleRule {
     /// The delay after the first failure; it doubles with each one. Zero switches the delay off.
@@ -53,7 +53,7 @@ pub struct ThrottleRule {
 }
 
 impl Default for ThrottleRule {
-    /// One second doubling up to 15 minutes; disabled at 100 failures in a row.
+    /// One second, doubling up to 15 minutes; disabled at 100 consecutive failures.
     fn default() -> Self {
         Self { factor: Duration::from_secs(1), ceiling: Duration::from_mins(15), cap: NonZeroU32::new(100) }
     }
@@ -63,19 +63,19 @@ impl ThrottleRule {
     /// No delay and no cap.
     pub const OFF: Self = Self { factor: Duration::ZERO, ceiling: Duration::ZERO, cap: None };
 
-    /// The delay that `failures` in a row bring.
+    /// The delay after this many consecutive failures.
     pub fn delay(&self, failures: u32) -> Duration {
         let Some(doublings) = failures.checked_sub(1) else { return Duration::ZERO };
         let times = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
         self.factor.saturating_mul(times).min(self.ceiling)
     }
 
-    /// Until when a device with this history refuses whoever has this standing; `None` if it listens now. The end itself
-    /// is free again.
+    /// Until when a device with these failures rejects answers of this standing; `None` if it accepts them now. The
+    /// lock no longer holds at the returned time itself.
     pub fn locked_until(&self, throttle: &Throttle, standing: Standing, now: Timestamp) -> Option<Timestamp> {
         let streak = throttle.streak(standing)?;
         let delay = self.delay(streak.failures);
-        // The last failure may lie a moment ahead of us, by another node's clock: no delay is no lock, even then.
+        // The last failure may be slightly in the future, by another node's clock: a zero delay is no lock, even then.
         if delay.is_zero() {
             return None;
         }
@@ -90,7 +90,7 @@ impl ThrottleRule {
 }
 
 impl Throttle {
-    /// The failures that whoever has this standing has to wait for.
+    /// The failures that apply to this standing.
     pub fn streak(&self, standing: Standing) -> Option<Streak> {
         match standing {
             Standing::Unrecognized => self.last_failure.map(|last| Streak { failures: self.failures, last }),
@@ -99,7 +99,7 @@ impl Throttle {
         }
     }
 
-    /// One failure more.
+    /// Counts one failure more.
     #[must_use]
     pub fn failed(mut self, standing: Standing, now: Timestamp) -> Self {
         if standing == Standing::InSession {
@@ -114,7 +114,7 @@ impl Throttle {
         self
     }
 
-    /// One failure fewer: it was charged beforehand, and there was none.
+    /// Takes one failure back: it was charged in advance, and there was none.
     #[must_use]
     pub fn forgiven(mut self, standing: Standing) -> Self {
         if standing == Standing::InSession {
@@ -133,7 +133,7 @@ impl Throttle {
         self
     }
 
-    /// The same failures with the last one now, where a clock that was ahead dated it; `None` if every moment is credible.
+    /// The same failures with the last one now, if a clock that was ahead dated it; `None` if every time is credible.
     pub fn corrected(&self, now: Timestamp) -> Option<Self> {
         let credible = |moment: Timestamp| if moment.is_credible(now) { moment } else { now };
         let corrected = Self {
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(rule.locked_until(&throttle, Unrecognized, end), None);
     }
 
-    /// T105: all browsers with a device cookie wait for each other's failures, and the cap counts everybody's.
+    /// T105: all browsers with a device cookie wait for each other's failures, and the cap counts all failures.
     #[test]
     fn t105_device_cookies_wait_for_their_own_failures_all_together() {
         let rule = ThrottleRule::default();

@@ -1,34 +1,35 @@
-//! Moments, as numbers that somebody else read from a clock.
+//! Timestamps, as numbers that the caller read from a clock.
 //!
-//! A [`Timestamp`] counts milliseconds since the Unix epoch. Arithmetic saturates: no date, however hostile, overflows.
+//! A [`Timestamp`] counts milliseconds since the Unix epoch. Arithmetic saturates and never overflows.
 //!
-//! A stored moment is only as good as the clock that wrote it. [`Timestamp::is_credible`] is the one rule for all of them:
-//! a moment more than [`CLOCK_TOLERANCE`] ahead of our clock was written by a clock that was wrong and is not believed.
-//! A proof or session that carries one counts for nothing; a lock, a budget or a lease keeps its count and starts anew
+//! A stored time is only as good as the clock that wrote it. [`Timestamp::is_credible`] is the one rule for all of
+//! them: a time more than [`CLOCK_TOLERANCE`] in the future was written by a wrong clock and is not accepted. A proof
+//! or session with such a time is invalid; a lock, a budget or a lease keeps its count and restarts now, so that it
+//! ends at most one limit later. Replay marks do not depend on the clock.
 //! now, so that it ends at most one limit later. Replay marks are no moments: they hold whatever the clock says.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How far ahead of our clock a stored moment may be: the clocks of two nodes differ by no more than this.
+/// How far in the future a stored time may be: the maximum difference between the clocks of two nodes.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
 
-/// A moment, in milliseconds since 1970-01-01T00:00:00Z.
+/// A time, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Later than any other moment.
+    /// The latest time.
     pub const MAX: Self = Self(i64::MAX);
 
-    /// The moment this many milliseconds after the Unix epoch.
+    /// The time this many milliseconds after the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// The moment this many seconds after the Unix epoch.
+    /// The time this many seconds after the Unix epoch.
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
@@ -43,34 +44,34 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// The moment `span` later.
+    /// The time `span` later.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(millis(span)))
     }
 
-    /// The moment `span` earlier.
+    /// The time `span` earlier.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(millis(span)))
     }
 
-    /// Whether this stored moment can have been written by a clock that was right: it is at most [`CLOCK_TOLERANCE`] ahead.
+    /// Whether a correct clock can have written this stored time: it is at most [`CLOCK_TOLERANCE`] in the future.
     pub fn is_credible(self, now: Self) -> bool {
         self <= now.after(CLOCK_TOLERANCE)
     }
 
-    /// Whether this stored end of something that lasts `limit` at most can have been written by a clock that was right.
+    /// Whether a correct clock can have written this stored end of something that lasts at most `limit`.
     pub fn is_credible_end(self, limit: Duration, now: Self) -> bool {
         self <= now.after(limit).after(CLOCK_TOLERANCE)
     }
 
-    /// Whether at most `span` has passed since this stored moment. Never of one that is not credible.
+    /// Whether at most `span` has passed since this stored time. Always false for one that is not credible.
     pub fn is_within(self, span: Duration, now: Self) -> bool {
         self.is_credible(now) && now.since(self) <= span
     }
 
-    /// How long after `earlier` this moment is; nothing if it is not after it.
+    /// The time passed since `earlier`; zero if this time is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

@@ -1,8 +1,8 @@
-//! Tokens: what a program shows in place of a person.
+//! Tokens: the credentials of programs that act for a user.
 //!
-//! A token's row is found by the hash of the token, like a session's, and like a session it carries the user's credential
-//! stamp, the level that was reached and when. It is never stronger or fresher than the session in which it was made, it ends
-//! at a fixed moment, and it opens only what its scopes name. It is no session: nothing about an account is changed by it.
+//! A token's row is found by the hash of the token, like a session's, and it carries the user's credential stamp, the
+//! level that was reached and when. It is never stronger or fresher than the session in which it was made, it expires
+//! at a fixed time, and it grants access only within its scopes. It is not a session and cannot change an account.
 
 use std::time::Duration;
 
@@ -14,41 +14,41 @@ use crate::{
 #[derive(Debug)]
 pub enum OfToken {}
 
-/// Marks the name of a token.
+/// Marks the id of a token.
 #[derive(Debug)]
 pub enum NameOfToken {}
 
-/// Marks what tokens that came from one grant have in common.
+/// Marks the id of a token family.
 #[derive(Debug)]
 pub enum OfFamily {}
 
 /// The hash of a token, by which its row is found.
 pub type TokenKey = Id<OfToken>;
-/// The name of a token's row, by which its owner ends it.
+/// The id of a token's row, by which its owner revokes it.
 pub type TokenId = Id<NameOfToken>;
-/// What tokens that came from one grant have in common, so that they end together.
+/// The id of a family: tokens from one grant, which are revoked together.
 pub type FamilyId = Id<OfFamily>;
 
-/// Something that a program shows in place of a person.
+/// The credential of a program that acts for a user.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Token {
     /// Names the row.
     pub id: TokenId,
     /// The hash of the token.
     pub key: TokenKey,
-    /// Whose it is.
+    /// The user it belongs to.
     pub user: UserId,
-    /// What it is for.
+    /// Its kind.
     pub kind: TokenKind,
-    /// What its owner calls it.
+    /// The name its owner gave it.
     pub name: TokenName,
-    /// What it opens.
+    /// Its scopes.
     pub scopes: Scopes,
-    /// How surely its owner was known when it was made.
+    /// The assurance level when it was made.
     pub level: Level,
-    /// The user's credential stamp when it was made: it dies when the stamp changes.
+    /// The user's credential stamp when it was made: the token is invalid once the stamp changes.
     pub stamp: String,
-    /// The device that had verified its owner: it dies when that is removed.
+    /// The device that had verified its owner: the token is revoked when that is removed.
     pub device: Option<DeviceId>,
     /// The method of that device.
     pub method: Option<Kind>,
@@ -58,13 +58,13 @@ pub struct Token {
     pub verified: Option<Timestamp>,
     /// When it was made.
     pub created: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires: Timestamp,
     /// When it was last used, to within a minute.
     pub last_used: Option<Timestamp>,
-    /// The registered client that it was given to, if to one.
+    /// The registered client that it was issued to, if any.
     pub client: Option<ClientId>,
-    /// The grant that it came from, if others came from it too.
+    /// The family of its grant, if it has one.
     pub family: Option<FamilyId>,
 }
 
@@ -75,29 +75,29 @@ impl Token {
         Proved { level: *level, method: method.clone(), signed_in: *signed_in, verified: *verified }
     }
 
-    /// Whether it has not ended by itself, and was dated by a clock that was right.
+    /// Whether it has not expired, and was not dated by a clock that was ahead.
     pub fn is_running(&self, now: Timestamp) -> bool {
         now < self.expires && self.is_credible(now)
     }
 
-    /// Whether its moments can have been written by a clock that was right.
+    /// Whether a correct clock can have written its times.
     pub fn is_credible(&self, now: Timestamp) -> bool {
         let mut moments = [self.created, self.signed_in].into_iter().chain(self.verified);
         moments.all(|moment| moment.is_credible(now))
     }
 }
 
-/// What its owner calls a token; the same rules as for a device.
+/// The name its owner gives a token; the same rules as for a device.
 pub type TokenName = DeviceName;
 
-/// What a token is for.
+/// The kind of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TokenKind {
-    /// Made by a person for a program of theirs.
+    /// Made by a user for a program of theirs.
     Personal,
-    /// Given to a registered client, to be shown.
+    /// An access token of a registered client.
     Access,
-    /// Given to a registered client, to be exchanged.
+    /// A refresh token of a registered client.
     Refresh,
 }
 
@@ -105,7 +105,7 @@ impl TokenKind {
     /// Every kind there is.
     pub const ALL: [Self; 3] = [Self::Personal, Self::Access, Self::Refresh];
 
-    /// The word a store keeps.
+    /// The word that a store keeps.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Personal => "personal",
@@ -114,23 +114,23 @@ impl TokenKind {
         }
     }
 
-    /// The kind a store kept as `word`.
+    /// The kind for a stored word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
-/// What a token opens: words, none of them twice (RFC 6749 §3.3).
+/// The scopes of a token: words without repetition (RFC 6749 §3.3).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Scopes(Vec<Box<str>>);
 
 impl Scopes {
-    /// The most words there may be.
+    /// The maximum number of scopes.
     pub const MAX_COUNT: usize = 32;
-    /// The most characters a word may have.
+    /// The maximum length of a scope in characters.
     pub const MAX_LENGTH: usize = 64;
 
-    /// These words, if each is one and there are not too many.
+    /// These scopes, if each is well-formed and there are not too many.
     pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, Refusal> {
         let mut scopes: Vec<Box<str>> = vec![];
         for word in words {
@@ -145,57 +145,57 @@ impl Scopes {
         if scopes.len() > Self::MAX_COUNT { Err(Refusal::ScopeInvalid) } else { Ok(Self(scopes)) }
     }
 
-    /// The words in a text, with blanks between them.
+    /// Parses scopes separated by blanks.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         Self::new(text.split(' ').filter(|word| !word.is_empty()))
     }
 
-    /// Whether every one of them is among others.
+    /// Whether all of them are among `others`.
     pub fn within(&self, others: &Self) -> bool {
         self.iter().all(|scope| others.include(scope))
     }
 
-    /// Whether this word is among them.
+    /// Whether this scope is among them.
     pub fn include(&self, scope: &str) -> bool {
         self.iter().any(|word| word == scope)
     }
 
-    /// The words.
+    /// The scopes.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(AsRef::as_ref)
     }
 
-    /// The words with blanks between them.
+    /// The scopes, separated by blanks.
     pub fn text(&self) -> String {
         self.0.join(" ")
     }
 }
 
-/// Whether a scope may have this character: visible ASCII without quotes and backslashes.
+/// Whether a scope may contain this character: visible ASCII without quotes and backslashes.
 fn is_of_word(c: u8) -> bool {
     c.is_ascii_graphic() && c != b'"' && c != b'\\'
 }
 
-/// How long tokens live, and how many there may be.
+/// How long tokens live, and how many a user may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TokenRule {
-    /// The longest life of a personal token.
+    /// The maximum lifetime of a personal token.
     pub longest: Duration,
-    /// How many personal tokens one user may have at once.
+    /// The maximum number of personal tokens per user.
     pub most: u32,
-    /// The longest life of a client's access token.
+    /// The maximum lifetime of a client's access token.
     pub access: Duration,
 }
 
 impl Default for TokenRule {
-    /// A year; fifty; ten hours.
+    /// A year; fifty tokens; ten hours.
     fn default() -> Self {
         Self { longest: Duration::from_hours(365 * 24), most: 50, access: Duration::from_hours(10) }
     }
 }
 
 impl TokenRule {
-    /// When a token ends that is made now and is to live for so long, or for as long as may be.
+    /// When a token made now expires, with this lifetime or the maximum.
     pub fn end(&self, lifetime: Option<Duration>, now: Timestamp) -> Result<Timestamp, Refusal> {
         let lifetime = lifetime.unwrap_or(self.longest);
         if lifetime.is_zero() || lifetime > self.longest {
@@ -204,7 +204,7 @@ impl TokenRule {
         Ok(now.after(lifetime))
     }
 
-    /// Whether one more may be made beside so many that run.
+    /// Whether one more token is allowed beside this number of valid ones.
     pub fn room(&self, running: usize) -> Result<(), Refusal> {
         let most = usize::try_from(self.most).unwrap_or(usize::MAX);
         if running < most { Ok(()) } else { Err(Refusal::TooManyTokens { most: self.most }) }

@@ -1,4 +1,4 @@
-//! What an entrance may show: plain data without a secret, except where showing the secret is the purpose.
+//! Views for front ends: plain data without a secret, except where showing the secret is the purpose.
 
 use crate::{
     Device, DeviceId, DeviceName, Factors, Kind, Proved, Scopes, Secret, Session, SessionKey, Status, Timestamp, Token,
@@ -11,71 +11,71 @@ use crate::{
     token::TokenName,
 };
 
-/// Who looks, and when.
+/// The context in which a view is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Looking<'a> {
-    /// How failures slow a guesser down.
+    /// The delays and the cap after failures.
     pub rule: &'a ThrottleRule,
-    /// What is known of whoever looks.
+    /// The standing of the request.
     pub standing: Standing,
-    /// The run of the flow in which they look, if in one.
+    /// The attempt in which it is shown, if any.
     pub attempt: Option<&'a Attempt>,
-    /// How many digits the next code that is sent will have.
+    /// The number of digits of the next code that is sent.
     pub digits: Digits,
-    /// The moment it is.
+    /// The current time.
     pub now: Timestamp,
 }
 
 /// A device as its owner sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeviceView {
-    /// Names it.
+    /// Its id.
     pub id: DeviceId,
     /// Its method.
     pub kind: Kind,
-    /// What its owner calls it.
+    /// The name its owner gave it.
     pub name: DeviceName,
-    /// Whether it counts.
+    /// Whether it counts as a factor.
     pub status: Status,
-    /// Whether it is asked first.
+    /// Whether it is the default.
     pub preferred: bool,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// When it last verified its owner.
     pub last_used: Option<Timestamp>,
-    /// Wrong answers in a row since then, wherever they came from.
+    /// Consecutive wrong answers since then, of all requests.
     pub failures: u32,
-    /// Until when it refuses to listen, if it does.
+    /// Until when it rejects answers, if it is locked.
     pub locked_until: Option<Timestamp>,
-    /// What an answer to it looks like.
+    /// The form of its answers.
     pub answer: AnswerForm,
-    /// Where codes are sent, as much of it as its owner needs to recognise it.
+    /// The masked address that codes are sent to.
     pub to: Option<String>,
-    /// The last moment at which its answers count, if its issuer has set one.
+    /// When it expires, if its issuer has set an expiry.
     pub valid_until: Option<Timestamp>,
-    /// Whether that moment is over.
+    /// Whether it has expired.
     pub is_expired: bool,
-    /// Whether its key is shorter than keys should be.
+    /// Whether its key is shorter than recommended.
     pub weak_key: bool,
 }
 
-/// What an answer looks like, for the field it is typed into.
+/// The form of an answer, for the input field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AnswerForm {
-    /// So many decimal digits.
+    /// This number of decimal digits.
     Digits(u8),
     /// A code that was sent, or can be.
     Sent {
-        /// Digits of the code: of the one that was sent, if one was.
+        /// Digits of the code that was sent, or of the next one.
         digits: u8,
-        /// When the code that is good in this attempt is over; nothing if there is none.
+        /// When the code that is valid in this attempt expires; `None` if there is none.
         until: Option<Timestamp>,
     },
-    /// What a key types when it is pressed.
+    /// What a security key types when it is pressed.
     Press,
-    /// A backup code; so many are left.
+    /// A backup code.
     BackupCode {
-        /// Codes not used yet; nothing where the caller is not told.
+        /// The number of unused codes; `None` if the caller must not know.
         left: Option<usize>,
     },
     /// Any text.
@@ -83,7 +83,7 @@ pub enum AnswerForm {
 }
 
 impl DeviceView {
-    /// How the device looks now.
+    /// The view of the device.
     pub fn new<S>(device: &Device, factors: &Factors<S>, looking: Looking<'_>) -> Self {
         Self {
             id: device.id.clone(),
@@ -122,7 +122,7 @@ fn masked(device: &Device) -> Option<String> {
 }
 
 impl SetupView {
-    /// The address of a device that is being set up, whole.
+    /// The full address of a device that is being set up.
     pub fn typed_address(device: &Device) -> Option<String> {
         match &device.state.state {
             State::Delivered(state) => Some(state.to.expose_as_written().to_owned()),
@@ -153,10 +153,10 @@ impl AnswerForm {
     }
 }
 
-/// A user's second factors as they see them.
+/// A user's second factors, as the user sees them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FactorsView {
-    /// Whether a second factor is asked at login.
+    /// Whether a second factor is required at login.
     pub enabled: bool,
     /// The devices that are not fallbacks and not being enrolled.
     pub devices: Vec<DeviceView>,
@@ -165,7 +165,7 @@ pub struct FactorsView {
 }
 
 impl FactorsView {
-    /// How the factors look now.
+    /// The view of these factors.
     pub fn new(factors: &Factors, looking: Looking<'_>) -> Self {
         let view = |device: &Device| DeviceView::new(device, factors, looking);
         let shown = |device: &&Device| device.status != Status::Enrolling;
@@ -179,29 +179,29 @@ impl FactorsView {
     }
 }
 
-/// A device that is asked for an answer, or could be: what is needed to answer it, and for its owner some more.
+/// A device that has to answer, or could: what is needed to answer it, and more for its owner.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PromptView {
-    /// Names it.
+    /// Its id.
     pub id: DeviceId,
     /// Its method.
     pub kind: Kind,
-    /// What its owner calls it; see [`ChallengeView::at_login`] for when it is left out.
+    /// The name its owner gave it; see [`ChallengeView::at_login`] for when it is left out.
     pub name: Option<DeviceName>,
-    /// Whether it is asked first.
+    /// Whether it is the default.
     pub preferred: bool,
-    /// Wrong answers in a row since it was last used; left out for a caller who has proved the password alone.
+    /// Consecutive wrong answers since it was last used; left out for a caller who has proved only the password.
     pub failures: Option<u32>,
-    /// Until when it refuses to listen, if it does.
+    /// Until when it rejects answers, if it is locked.
     pub locked_until: Option<Timestamp>,
-    /// What an answer to it looks like.
+    /// The form of its answers.
     pub answer: AnswerForm,
-    /// Where codes are sent, as much of it as its owner needs to recognise it.
+    /// The masked address that codes are sent to.
     pub to: Option<String>,
 }
 
 impl PromptView {
-    /// The device as its owner is asked for it.
+    /// The full view, for the owner.
     fn of_owner(device: &Device, factors: &Factors, looking: Looking<'_>) -> Self {
         Self {
             id: device.id.clone(),
@@ -215,7 +215,7 @@ impl PromptView {
         }
     }
 
-    /// The same without what a caller who has proved the password alone is not told.
+    /// The same without what a caller who has proved only the password must not know.
     fn reduced(self, others: &[&Device]) -> Self {
         let alike = |other: &&Device| other.id != self.id && other.kind == self.kind && masked(other) == self.to;
         let is_named = !self.kind.is_ours() || others.iter().any(alike);
@@ -227,19 +227,19 @@ impl PromptView {
     }
 }
 
-/// The page on which a second factor is asked.
+/// A challenge: the page that asks for a second factor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ChallengeView {
     /// The device that is asked.
     pub device: PromptView,
     /// The user's other devices.
     pub others: Vec<PromptView>,
-    /// Devices that too many wrong codes have disabled: whoever has just proved the password is to know of it.
+    /// Devices that too many wrong codes have disabled: the user is told after the password was proved.
     pub disabled: Vec<PromptView>,
 }
 
 impl ChallengeView {
-    /// How asking `device` looks in a session, whose user is told everything.
+    /// The challenge in a session; it shows everything.
     pub fn in_session(device: &Device, factors: &Factors, looking: Looking<'_>) -> Self {
         let view = |device: &Device| PromptView::of_owner(device, factors, looking);
         let others = factors.active().into_iter().filter(|other| other.id != device.id).map(view).collect();
@@ -247,9 +247,9 @@ impl ChallengeView {
         Self { device: view(device), others, disabled }
     }
 
-    /// How asking `device` looks at sign-in. A browser with a device cookie is shown what a session is. A caller who has
-    /// proved the password alone is shown no failures, no number of backup codes, and the name of a device only where it
-    /// is needed: to tell it from another one of the same method and address, or for a host's own method.
+    /// The challenge at sign-in. A browser with a device cookie is shown as much as a session. A caller who has proved
+    /// only the password is shown no failures, no number of backup codes, and the name of a device only if it is
+    /// needed: to distinguish it from another one of the same method and address, or for a host's own method.
     pub fn at_login(device: &Device, factors: &Factors, looking: Looking<'_>) -> Self {
         let Self { device, others, disabled } = Self::in_session(device, factors, looking);
         if looking.standing != Standing::Unrecognized {
@@ -261,48 +261,48 @@ impl ChallengeView {
     }
 }
 
-/// The page on which a device is set up.
+/// The page that sets a device up.
 #[derive(Clone, Debug)]
 pub struct SetupView {
-    /// The device being enrolled. What its owner has to do with it, its answer's form says.
+    /// The device being enrolled. The form of its answer says what its owner has to do.
     pub device: DeviceView,
-    /// The whole telephone number, as people write it, or mailbox, where codes are sent: it was typed in this very setup, and a
-    /// slip in it has to be seen. Every other view shows it masked.
+    /// The full telephone number in display form, or the mailbox: it was typed in this very enrolment, and a typo must
+    /// be visible. Every other view masks it.
     pub typed_address: Option<String>,
-    /// The name of the device that it takes the place of, if it takes one's.
+    /// The name of the device that it replaces, if any.
     pub replaces: Option<DeviceName>,
-    /// What an app has to be given, if it is one. It shows a secret: that is its purpose.
+    /// The key for an authenticator app. It contains a secret: that is its purpose.
     pub key: Option<SetupKey>,
-    /// When the setup ends by itself.
+    /// When the enrolment expires.
     pub until: Timestamp,
 }
 
-/// The key of an app that is being set up.
+/// The key for an authenticator app that is being set up.
 #[derive(Clone, Debug)]
 pub struct SetupKey {
     /// The key as text, in groups of four.
     pub text: Secret,
-    /// The `otpauth:` address behind the QR code.
+    /// The `otpauth:` URI of the QR code.
     pub uri: Secret,
 }
 
 /// A session as its owner sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SessionView {
-    /// Names it; it opens nothing.
+    /// Its id; it grants no access.
     pub id: SessionKey,
-    /// Whether it is the one that looks.
+    /// Whether it is the session that asks.
     pub current: bool,
     /// What was proved in it.
     pub proved: Proved,
     /// When it was last used, to within a minute.
     pub last_seen: Timestamp,
-    /// When it ends unless it is used before.
+    /// When it expires unless it is used before.
     pub until: Timestamp,
 }
 
 impl SessionView {
-    /// How `session` looks from the one with the key `here`.
+    /// The view of `session`, seen from the session with the key `here`.
     pub fn new(session: &Session, here: &SessionKey, lifetimes: &Lifetimes) -> Self {
         Self {
             id: session.key.clone(),
@@ -314,27 +314,27 @@ impl SessionView {
     }
 }
 
-/// A token as its owner sees it, once it was made.
+/// A token as its owner sees it after its creation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TokenView {
-    /// Names it; it opens nothing.
+    /// Its id; it grants no access.
     pub id: TokenId,
-    /// What its owner calls it.
+    /// The name its owner gave it.
     pub name: TokenName,
-    /// What it opens.
+    /// Its scopes.
     pub scopes: Scopes,
     /// What its owner had proved when it was made.
     pub proved: Proved,
     /// When it was made.
     pub created: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires: Timestamp,
     /// When it was last used, to within a minute.
     pub last_used: Option<Timestamp>,
 }
 
 impl TokenView {
-    /// How `token` looks.
+    /// The view of `token`.
     pub fn new(token: &Token) -> Self {
         Self {
             id: token.id.clone(),

@@ -1,9 +1,9 @@
-//! Who may change factors, and when.
+//! When a session may change factors.
 //!
-//! A user with a second factor needs a session that proved one recently; a password-only session can never add, replace
-//! or remove a factor where one exists. The proof has to be as sure as the user's second factors can be, so that a mailbox
-//! does not remove an authenticator app. A user without any needs a recent password. The answer names the set of devices
-//! it rests on, and whoever acts on it commits that version.
+//! A user with a second factor needs a session that proved one recently; a session with only a password can never add,
+//! replace or remove a factor if one exists. The proof has to be of the level of the user's strongest second factor, so
+//! that a code by e-mail does not remove an authenticator app. A user without a second factor needs a recent password.
+//! The result includes the version of the factor set that it depends on, for the commit.
 
 use crate::{
     Config, Device, DeviceId, Factors, Kind, Level, Refusal, Session, Status, Timestamp, method::Methods,
@@ -40,8 +40,8 @@ pub fn may_use<S>(
     may_change(session, factors, config, methods, now)
 }
 
-/// The same for a session whose token cannot be replaced when it proves a device, and whose level therefore stays: it may act on
-/// factors for as long as a proof in it is recent, by a device that is still there and strong enough.
+/// The same for a session whose token cannot be replaced when it proves a device, and whose level therefore stays: it
+/// may change factors while a proof in it is recent, by a device that still exists and is strong enough.
 pub fn may_use_in_place<S>(
     session: &Session,
     factors: &Factors<S>,
