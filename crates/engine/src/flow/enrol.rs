@@ -1,16 +1,16 @@
-//! Setting up a device: a fresh secret or an address beside the live ones, and a proof before it counts.
+//! Enrolment: a new secret or an address beside the existing devices, and a proof before it is active.
 //!
-//! A user has so many devices (`devices_per_user`) and so many running setups, whatever is asked for at once: the first is
-//! counted in the version of the set that confirming names, the second in the commit that begins one.
+//! The numbers of a user's devices (`devices_per_user`) and of pending enrolments are limited even under concurrent
+//! requests: the first is protected by the version of the factor set in the confirming commit, the second is counted in
+//! the commit that begins one.
 //!
-//! The secret stays the same over wrong codes and reloads of one attempt, and is dead after it. A setup belongs to the session
-//! in which it was begun, and to the session that replaces that one after a proof in it: a setup that is refused until the
-//! user has stepped up goes on in the session that the step-up opens.
+//! The secret stays the same over wrong codes and reloads of one attempt, and is void after it. An enrolment belongs to
+//! the session in which it began, and to the session that replaces that one after a proof in it: an enrolment that is
+//! refused until the user has stepped up continues in the session that the step-up creates.
 //!
-//! Confirming names the version
-//! of the set of devices, so of two sessions that both set up a "first" device one wins and the other is refused. The
-//! session that comes out is verified and has a new id; the first device ends every other session, because those were
-//! opened with a password alone.
+//! The confirming commit expects the version of the factor set, so if two sessions both enrol a "first" device, one
+//! wins and the other is refused. The resulting session is verified and has a new id; the first device ends every other
+//! session, because those were created with a password alone.
 
 use std::time::Duration;
 
@@ -36,29 +36,29 @@ use crate::{
     verify::{OnSuccess, Precondition, Proven, Submission},
 };
 
-/// How many runs of setup a user may have at once; the oldest gives way.
+/// The maximum number of pending enrolments of a user; the oldest is removed.
 const MAX_RUNNING: u32 = 8;
 
-/// What is to be set up.
+/// The device to be enrolled.
 #[derive(Debug)]
 pub struct Enrolment {
     /// The method.
     pub kind: Kind,
-    /// What its owner will call it.
+    /// The name its owner gives it.
     pub name: DeviceName,
-    /// Where codes are to be sent, as it was typed; for methods that send none, nothing.
+    /// The address for codes, as it was typed; `None` for methods that send none.
     pub to: Option<String>,
 }
 
 impl Engine {
-    /// The methods that this session may set up now, in the order in which they are offered.
+    /// The methods that this session may enrol now, in the order in which they are offered.
     pub async fn enrollable(&self, signed_in: &SignedIn) -> Result<Vec<Kind>, Error> {
         let factors = self.store().factors(&signed_in.user().id).await?;
         self.may_change(signed_in.session(), &factors, self.now())?;
         Ok(self.joining(&factors))
     }
 
-    /// The methods that this session may set up now in the place of this device.
+    /// The methods that this session may enrol now to replace this device.
     pub async fn enrollable_instead(&self, signed_in: &SignedIn, replaced: &DeviceId) -> Result<Vec<Kind>, Error> {
         let factors = self.store().factors(&signed_in.user().id).await?;
         self.may_change(signed_in.session(), &factors, self.now())?;
@@ -66,7 +66,7 @@ impl Engine {
         Ok(self.joining(&factors.without(replaced)))
     }
 
-    /// The methods that are set up here and may join these factors.
+    /// The methods that can be enrolled here beside these factors.
     fn joining(&self, factors: &Factors<Sealed>) -> Vec<Kind> {
         let offered = self.config().offered.iter().filter(|kind| match kind {
             kind if kind.is_delivered() => self.gateway(kind).is_some(),
@@ -76,8 +76,8 @@ impl Engine {
         offered.filter(|kind| manage::may_join(kind, factors, self.config())).cloned().collect()
     }
 
-    /// Begins: draws a secret, or takes an address and sends the first code there, and writes a device that counts for
-    /// nothing yet.
+    /// Begins an enrolment: draws a secret, or takes an address and sends the first code to it, and writes a device
+    /// that is not active yet.
     pub async fn begin_enrolment(
         &self,
         signed_in: &SignedIn,
@@ -88,9 +88,9 @@ impl Engine {
         Ok(self.seal_attempt(&self.begin_setup(signed_in, attempt, enrolment, context).await?)?)
     }
 
-    /// Begins the setup of a device that takes the place of this one: the commit that confirms the new device removes the
-    /// other, and ends the sessions and tokens that it verified. Until then the other one goes on as before. So a user's
-    /// only device can be replaced, too, and one of as many as a user may have.
+    /// Begins the enrolment of a device that replaces this one: the commit that confirms the new device removes the
+    /// other, and revokes the sessions and tokens that it verified. Until then the other one stays active. So a user's
+    /// only device can be replaced, too, and one of the maximum number.
     pub async fn begin_replacement(
         &self,
         signed_in: &SignedIn,
@@ -103,7 +103,7 @@ impl Engine {
         Ok(self.seal_attempt(&self.begin_setup(signed_in, attempt, enrolment, context).await?)?)
     }
 
-    /// Begins a setup in this run, which is returned with its device.
+    /// Begins an enrolment in this attempt, which is returned with its device.
     pub(super) async fn begin_setup(
         &self,
         signed_in: &SignedIn,
@@ -119,7 +119,7 @@ impl Engine {
         Ok(attempt)
     }
 
-    /// Writes a device that counts for nothing yet. Of the setups that run beside it, the oldest give way.
+    /// Writes a device that is not active yet. If too many enrolments are pending, the oldest are removed.
     async fn begin_device(
         &self,
         signed_in: &SignedIn,
@@ -164,7 +164,7 @@ impl Engine {
         Err(Fault::busy("begin a setup in time", Duration::from_secs(1)).into())
     }
 
-    /// The memory of a new device of this kind.
+    /// The initial state of a device of this kind.
     fn new_state(&self, kind: &Kind, to: Option<&str>) -> Result<State, Refusal> {
         let key = || {
             let key = Zeroizing::new(self.draw::<{ totp::State::KEY_BYTES }>());
@@ -187,7 +187,8 @@ impl Engine {
         }
     }
 
-    /// Shows the running setup: of an app, the key and the address behind the QR code; of an address, what was sent.
+    /// Shows the pending enrolment: for an app, the key and the URI of the QR code; for an address, the code that was
+    /// sent.
     pub async fn setup(&self, signed_in: &SignedIn, token: &AttemptToken) -> Result<SetupView, Error> {
         let attempt = self.resume(signed_in, token, Purpose::Enrol).await?;
         let now = self.now();
@@ -207,8 +208,8 @@ impl Engine {
         })
     }
 
-    /// Gives the device of a running setup another name: people name a thing once they have it in hand. A device that is
-    /// confirmed already keeps its name, and nothing is written for the name that it has.
+    /// Renames the device of a pending enrolment. A confirmed device keeps its name, and an unchanged name is not
+    /// written.
     pub async fn name_enrolment(
         &self,
         signed_in: &SignedIn,
@@ -234,7 +235,7 @@ impl Engine {
         .await
     }
 
-    /// What an app has to be given to become this device.
+    /// The key for an authenticator app.
     fn setup_key(&self, device: &Device, account: &str) -> Option<SetupKey> {
         let issuer = &self.config().issuer;
         let (key, uri) = match &device.state.state {
@@ -252,8 +253,8 @@ impl Engine {
         Some(SetupKey { text: in_fours(&key.to_base32()), uri })
     }
 
-    /// Takes the proof: the device counts from now on, and the session is verified by it, unless it was verified by a stronger
-    /// one. A device that it takes the place of is removed. May be repeated like [`Engine::step_up`].
+    /// Confirms the device: it is active from now on, and verifies the session, unless a stronger one did. A device
+    /// that it replaces is removed. May be repeated like [`Engine::step_up`].
     pub async fn confirm_enrolment(
         &self,
         signed_in: &SignedIn,
@@ -280,7 +281,7 @@ impl Engine {
                     let staying = staying(factors, attempt.replaces.as_ref());
                     manage::room(&staying, self.config())?;
                     let id = attempt.device.as_ref().ok_or(Refusal::AttemptExpired)?;
-                    // Asked again: the device that a mailbox was to stand beside may be gone.
+                    // Checked again: the device beside which e-mail was allowed may be gone.
                     if factors.device(id).is_some_and(|new| !manage::may_join(&new.kind, &staying, self.config())) {
                         return Err(Refusal::MethodUnknown);
                     }
@@ -308,7 +309,7 @@ impl Engine {
         Ok(NewSession::new(repeated.unwrap_or(token), session, user, browser))
     }
 
-    /// Gives a running setup up.
+    /// Abandons a pending enrolment.
     pub async fn abandon_enrolment(&self, signed_in: &SignedIn, token: &AttemptToken) -> Result<(), Fault> {
         let attempt = match self.resume(signed_in, token, Purpose::Enrol).await {
             Ok(attempt) => attempt,
@@ -332,7 +333,7 @@ impl Engine {
 }
 
 impl Engine {
-    /// The attempt of a setup as it goes on in this session, where that has replaced the one in which it was begun.
+    /// The attempt of an enrolment as it continues in this session, if that has replaced the one in which it began.
     pub(super) async fn followed(&self, signed_in: &SignedIn, attempt: Attempt) -> Result<Attempt, Fault> {
         let (user, here) = (&signed_in.user().id, &signed_in.session().key);
         let Some(device) = attempt.device.as_ref().filter(|_| attempt.purpose == Purpose::Enrol) else {
@@ -349,7 +350,8 @@ impl Engine {
         Ok(if follows { Attempt { session: Some(here.clone()), ..attempt } } else { attempt })
     }
 
-    /// The same at a sign-in that brings the session it replaces, while that is running: what was signed out of goes on nowhere.
+    /// The same at a sign-in whose request has the session it replaces, if that is valid: after a sign-out nothing
+    /// continues.
     pub(super) async fn setups_carried(
         &self,
         user: &User,
@@ -366,8 +368,8 @@ impl Engine {
         Ok(changes)
     }
 
-    /// What has the setups of one session go on in the session that replaces it in the same commit. A device whose state
-    /// cannot be opened stays behind: it can be confirmed in no session. So does the one that is `confirmed` in this commit.
+    /// Moves the enrolments of one session to the session that replaces it in the same commit. A device that cannot be
+    /// unsealed is left out: no session can confirm it. So is the one that is `confirmed` in this commit.
     pub(super) fn setups_follow(
         &self,
         factors: &Factors<Sealed>,
@@ -388,8 +390,8 @@ impl Engine {
     }
 }
 
-/// The end of what a device that joins takes the place of: this session, or, if it is the first, everything that was opened
-/// without one.
+/// Ends the sessions that a new device supersedes: this session, or, if it is the first device, all sessions and
+/// tokens.
 fn superseded(user: &User, old: &Session, factors: &Factors<Sealed>) -> Vec<Change> {
     if factors.enabled() {
         vec![Change::Session(SessionChange::End(old.key.clone()))]
@@ -398,12 +400,12 @@ fn superseded(user: &User, old: &Session, factors: &Factors<Sealed>) -> Vec<Chan
     }
 }
 
-/// The devices that stay beside one that is being set up: all but the one that it takes the place of.
+/// The devices beside the one being enrolled: all but the one it replaces.
 fn staying(factors: &Factors<Sealed>, replaced: Option<&DeviceId>) -> Factors<Sealed> {
     replaced.map_or_else(|| factors.clone(), |replaced| factors.without(replaced))
 }
 
-/// The set of devices after one has joined, with this default.
+/// The change of the factor set after a device was added, with this default.
 pub(super) fn joined(user: &User, factors: &Factors<Sealed>, default: DeviceId) -> Change {
     Change::Account(AccountChange::BumpFactorSet {
         user: user.id.clone(),
@@ -412,7 +414,7 @@ pub(super) fn joined(user: &User, factors: &Factors<Sealed>, default: DeviceId) 
     })
 }
 
-/// The setups that are dead, or too many, and go when another begins.
+/// Expired enrolments, and the oldest beyond the limit, are removed when another begins.
 fn stale(factors: &Factors<Sealed>, timeout: Duration, now: Timestamp) -> Vec<Change> {
     let enrolling: Vec<_> = factors.devices.iter().filter(|device| device.status == Status::Enrolling).collect();
     let most = usize::try_from(MAX_RUNNING).unwrap_or(usize::MAX);

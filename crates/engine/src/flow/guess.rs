@@ -1,15 +1,16 @@
-//! Trying a password, and what that costs.
+//! Checking a password, and charging for it.
 //!
-//! A guess is charged before it is looked at, durably: while nothing can be written no password is looked at, and however
-//! many nodes there are, they look at no more guesses than the budget has. A right password gives its charge back in the
-//! commit that it leads to, so that a sign-in is two commits: the charge, and the one that opens the session. A sign-in that
-//! stops in between stays charged until the window is over; whoever does that on purpose could as well guess wrong.
+//! An attempt is charged durably before the password is checked: while nothing can be written, no password is checked,
+//! and all nodes together check no more attempts than the budget has. A correct password gets its charge refunded in
+//! the commit that it leads to, so that a sign-in is two commits: the charge, and the one that creates the session. A
+//! sign-in that stops in between stays charged until the window ends; an attacker gains no more by it than by a wrong
+//! guess.
 //!
-//! A browser with a device cookie has a budget of its own, so that nobody else's guesses lock the owner out, not even from
-//! the same IP. Everybody else is charged by the name that was given, hashed into [`BUCKETS`] buckets: names that somebody
-//! has and names that nobody has are charged in the same rows by the same rule, so that neither the rows, nor how many tries
-//! there are, nor what another name shares a bucket with tells them apart, and strangers cannot fill the disk. Budgets by IP
-//! each node keeps for itself.
+//! A browser with a device cookie has its own budget, so that an attacker's guesses do not lock the owner out, not even
+//! from the same IP address. Every other request is charged by the name that was given, hashed into [`BUCKETS`]
+//! buckets: existing and unknown names are charged in the same rows by the same rule, so that neither the rows, nor the
+//! number of attempts, nor shared buckets reveal whether a name exists, and an attacker cannot fill the disk. Budgets
+//! by IP address are kept by each node for itself.
 
 use std::net::IpAddr;
 
@@ -19,31 +20,31 @@ use sha2::{Digest as _, Sha256};
 use super::RequestContext;
 use crate::{Engine, Error, Fault, User, port::Lane};
 
-/// Nothing longer is hashed, in bytes: hashing a novel is a favour to nobody.
+/// The maximum length of a password in bytes: longer ones are not hashed.
 pub const MAX_PASSWORD_LENGTH: usize = 4096;
 
-/// So many budgets share the failures of all names: few enough to be kept, and enough that two users hardly ever share one.
+/// The number of budgets that all names share: few enough to store, and enough that two users rarely share one.
 const BUCKETS: u32 = 1 << 20;
 
-/// What a password that was tried is, with what it was charged.
+/// The result of a password attempt, with its charge.
 #[must_use]
 pub(super) enum Tried {
-    /// It is the user's.
+    /// It is correct.
     Right(Charge),
-    /// It is not; the charge stays.
+    /// It is wrong; the charge stays.
     Wrong(Charge),
 }
 
 impl Tried {
-    /// The charge of a right one.
+    /// The charge of a correct password.
     pub(super) fn right(self) -> Option<Charge> {
         if let Self::Right(charge) = self { Some(charge) } else { None }
     }
 }
 
 impl Engine {
-    /// Whether this is the password of `user`, who may sign in, or of nobody, whose canonical name was given. What is not
-    /// stays charged; what is comes with its charge.
+    /// Whether this is the password of `user`, who may sign in; with `None`, of an unknown user with this canonical
+    /// name. A wrong one stays charged; a correct one returns its charge.
     pub(super) async fn try_password(
         &self,
         user: Option<&User>,
@@ -55,7 +56,7 @@ impl Engine {
             Some(user) => self.browser(user, context).await?.id().cloned(),
             None => None,
         };
-        // Strangers cannot use up what a recognised browser has, so its IP is not charged.
+        // An attacker cannot use up the budget of a recognised browser, so its IP address is not charged.
         let ip = context.address.filter(|_| browser.is_none());
         let now = self.now();
         if let Some(ip) = ip {
@@ -66,7 +67,7 @@ impl Engine {
             spent.map_err(|until| Refusal::TooManyFailures { until })?;
         }
         let charged = self.charge(self.budget_of(user, canonical, browser.as_ref())).await;
-        // What is not looked at is not charged to the IP either: an office is not locked out by an outage.
+        // An attempt that is not checked is not charged to the IP address either: an outage locks no office out.
         let charge = charged.inspect_err(|_| self.spare(ip))?;
         let lane = if browser.is_some() { Lane::Recognized } else { Lane::Unrecognized };
         match self.matches(lane, user, password).await {
@@ -75,7 +76,7 @@ impl Engine {
                 Ok(Tried::Right(charge))
             }
             Ok(false) => Ok(Tried::Wrong(charge)),
-            // Nobody pays for what we were too busy to look at.
+            // An attempt that was not checked because of overload is not charged.
             Err(fault) => {
                 self.spare(ip);
                 self.give_back(&charge).await;
@@ -84,7 +85,7 @@ impl Engine {
         }
     }
 
-    /// The budget that a guess is charged to. All spellings of a name are one, and those of a user are the user's own.
+    /// The budget that an attempt is charged to. All spellings of a name share one, and a user has their own.
     fn budget_of(&self, user: Option<&User>, canonical: &str, browser: Option<&BrowserId>) -> String {
         if let (Some(user), Some(browser)) = (user, browser) {
             return format!("password/user/{}/browser/{browser}", user.id);
@@ -101,7 +102,7 @@ impl Engine {
         Ok(matches && user.is_some_and(|user| user.active))
     }
 
-    /// Charges one guess, before it is looked at.
+    /// Charges one attempt, before the password is checked.
     async fn charge(&self, key: String) -> Result<Charge, Error> {
         let at = self.now();
         match self.commit(&Batch::new(vec![self.guess(key.clone(), at)])).await?.written() {
@@ -111,14 +112,14 @@ impl Engine {
         }
     }
 
-    /// Gives a charge back by itself, where no other commit does. Where that fails it stays until its window is over.
+    /// Refunds a charge by itself, if no other commit does. If that fails it stays until its window ends.
     pub(super) async fn give_back(&self, charge: &Charge) {
         if let Err(fault) = self.commit(&Batch::new(vec![charge.refund()])).await {
-            tracing::warn!(%fault, "a right password stays charged");
+            tracing::warn!(%fault, "refunding the charge of a correct password failed");
         }
     }
 
-    /// Takes the charge of a wrong password back: the call that gave it was made before, when the password was right.
+    /// Refunds the charge of a wrong password: the call was made before, when the password was correct.
     pub(super) async fn give_back_wrong(
         &self,
         charge: &Charge,
@@ -131,14 +132,14 @@ impl Engine {
         Ok(())
     }
 
-    /// The charge for a password of this user's that differs from the one in the call that it seems to repeat.
+    /// Charges a password that differs from the one in the call that it seems to repeat.
     pub(crate) async fn failed_password(&self, user: &User, context: &RequestContext) -> Result<Change, Fault> {
         let browser = self.browser(user, context).await?.id().cloned();
         let key = self.budget_of(Some(user), &user.name, browser.as_ref());
         Ok(self.guess(key, self.now()))
     }
 
-    /// The change that charges one guess.
+    /// The change that charges one attempt.
     fn guess(&self, key: String, at: Timestamp) -> Change {
         let rule = &self.config().password_attempts;
         Change::Budget(BudgetChange::Charge { key, amount: 1, limit: rule.per_account, at, window: rule.window })
@@ -151,7 +152,7 @@ impl Engine {
     }
 }
 
-/// Without a key, so that budgets go on when keys change: it keeps nothing secret.
+/// Without a key, so that budgets survive a change of keys: it hides nothing.
 fn bucket(name: &str) -> u32 {
     let digest = Sha256::digest(name);
     let first = digest.iter().take(4).fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));

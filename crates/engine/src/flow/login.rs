@@ -1,8 +1,8 @@
-//! Signing in: the password, what is owed after it, and the answer.
+//! Signing in: the password, the challenge for a second factor, and the answer.
 //!
-//! Every failed first step gets one and the same refusal. Between the two steps there is no row: the run is in the
-//! browser's hands, sealed. So a sign-in with a second factor is two commits: the charge for the password, and the one that grants
-//! the session and gives the charge back.
+//! Every failed first step gets the same refusal. Between the two steps there is no row: the browser keeps the sealed
+//! attempt. So a sign-in with a second factor is two commits: the charge for the password, and the one that creates the
+//! session and refunds the charge.
 
 use std::time::Duration;
 
@@ -21,18 +21,18 @@ use crate::{
     verify::{OnSuccess, Proven, Submission},
 };
 
-/// No user has a longer name than this, in bytes of its one spelling.
+/// The maximum length of a user name, in bytes of its canonical spelling.
 const MAX_NAME_LENGTH: usize = 320;
 
-/// When to come back after a lost race that would not end.
+/// How long to wait before a retry after lost races.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What a right password leads to.
+/// The result of a correct password.
 #[derive(Debug)]
 pub enum SignIn {
-    /// Nothing more is owed.
+    /// No second factor is required.
     Complete(NewSession),
-    /// A device is owed.
+    /// A second factor is required.
     Pending(LoginChallenge),
 }
 
@@ -47,7 +47,7 @@ impl Engine {
         outcome
     }
 
-    /// Whoever has this name, if this is their password, and what that was charged.
+    /// The user with this name, if the password is correct, and the charge for it.
     pub(super) async fn first_step(
         &self,
         name: &str,
@@ -55,14 +55,14 @@ impl Engine {
         context: &RequestContext,
     ) -> Result<(User, Charge), Error> {
         let canonical = self.users().canonical(name);
-        // One spelling can be longer than the other.
+        // The canonical spelling can be longer or shorter than the typed one.
         let is_name = canonical.len().min(name.len()) <= MAX_NAME_LENGTH;
         let user = if is_name { self.users().by_login(name).await? } else { None };
         let tried = self.try_password(user.as_ref(), &canonical, password, context).await?;
         Ok(user.zip(tried.right()).ok_or(Refusal::InvalidCredentials)?)
     }
 
-    /// What a user who has proved the password gets: a session, or the question for a device.
+    /// The result of a correct password: a session, or a challenge.
     async fn after_password(&self, user: &User, charge: &Charge, context: &RequestContext) -> Result<SignIn, Error> {
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
@@ -94,7 +94,7 @@ impl Engine {
         Err(Fault::busy("let somebody in in time", RETRY_AFTER).into())
     }
 
-    /// Asks for a device; where codes are sent to it, one is on its way with the question.
+    /// Makes the challenge; if codes are sent to the device, one is sent with it.
     async fn owe(
         &self,
         user: &User,
@@ -121,7 +121,7 @@ impl Engine {
         Ok(SignIn::Pending(LoginChallenge { token, view, until, next, unsent: None }))
     }
 
-    /// Writes a session that rests on the user having no second factor; `None` if that has changed meanwhile.
+    /// Writes a session on condition that the user has no second factor; `None` if that has changed meanwhile.
     pub(super) async fn sign_in_without_factor(
         &self,
         user: &User,
@@ -152,7 +152,7 @@ impl Engine {
         Ok(done.then(|| NewSession::new(token, session, user, remembered.token)))
     }
 
-    /// The second step, shown: the device that is asked, or the one chosen instead.
+    /// Shows the second step: the device that is asked, or the one chosen instead.
     pub async fn challenge(
         &self,
         token: &AttemptToken,
@@ -175,7 +175,7 @@ impl Engine {
         Ok(LoginChallenge { token: token.clone(), view, until, next: attempt.next, unsent: None })
     }
 
-    /// The second step, answered.
+    /// Verifies the answer of the second step.
     pub async fn answer(
         &self,
         token: &AttemptToken,
@@ -187,13 +187,13 @@ impl Engine {
         let call = Call::login(token, &attempt, choice, answer);
         let new_session = match self.user_of(&attempt).await {
             Ok(user) => self.second_step(&user, &attempt, choice, answer, context, Some(&call)).await?,
-            // What was completed just before its time was over may be repeated a little later.
+            // A call that completed just before the attempt expired may be repeated a little later.
             Err(error) => self.or_repeated(Err(error), Some(&call), context).await?,
         };
         Ok((new_session, attempt.next))
     }
 
-    /// The second step in this attempt; where a call is given, it may be repeated.
+    /// The second step in this attempt; if a call is given, it may be repeated.
     pub(super) async fn second_step(
         &self,
         user: &User,
@@ -225,9 +225,9 @@ impl Engine {
         Ok(NewSession::new(repeated.unwrap_or(token), session, user, browser))
     }
 
-    /// Signs out: ends the session, and the run of a login that is under way. Each is written by itself, so that nothing
-    /// that happens to the one keeps the other alive. A login that was completed in a call whose response nobody has used
-    /// yet is given up with its session.
+    /// Signs out: ends the session, and closes a pending login attempt. Each is written separately, so that a failure
+    /// of one does not keep the other alive. If a login was completed in a call whose response was not used yet, its
+    /// session is ended too.
     pub async fn sign_out(
         &self,
         signed_in: Option<&SignedIn>,
@@ -262,18 +262,18 @@ impl Engine {
             Change::Session(SessionChange::End(session.key)),
             Change::Event(EventChange::Record(event(EventKind::SignedOut, attempt, context, self.now()))),
         ];
-        // A conflict says that the token is in use by now: that session is signed out by whoever holds it.
+        // A conflict means that the token is in use by now: its client has to sign that session out.
         self.commit(&Batch::new(changes)).await.map(drop)
     }
 
-    /// The run that `token` carries and the user it is for, if both are alive.
+    /// The attempt that `token` carries and its user, if both are valid.
     pub(super) async fn pending(&self, token: &AttemptToken) -> Result<(Attempt, User), Error> {
         let attempt = self.open_attempt(token, Purpose::Login).ok_or(Refusal::AttemptExpired)?;
         let user = self.user_of(&attempt).await?;
         Ok((attempt, user))
     }
 
-    /// The user that a login attempt is for, if both are alive.
+    /// The user of a login attempt, if both are valid.
     async fn user_of(&self, attempt: &Attempt) -> Result<User, Error> {
         let user =
             self.users().by_id(&attempt.user).await?.filter(|user| user.active).ok_or(Refusal::AttemptExpired)?;
@@ -288,13 +288,13 @@ pub(super) fn owed_exactly<S>(factors: &Factors<S>, choice: &DeviceId) -> Result
     factors.device(choice).map(|device| device.id.clone()).ok_or(Refusal::DeviceUnknown)
 }
 
-/// Whether the user need not be told that no other code was sent, because an earlier one is still good.
+/// Whether the user need not be told that no new code was sent, because an earlier one is still valid.
 fn has_code(device: &PromptView, unsent: &Refusal) -> bool {
     matches!(unsent, Refusal::SendingTooSoon { .. } | Refusal::SendingLimited { .. })
         && matches!(device.answer, AnswerForm::Sent { until: Some(_), .. })
 }
 
-/// The end of the session that a new one takes the place of.
+/// Ends the session that a new one replaces.
 fn replaced(context: &RequestContext) -> Option<Change> {
     context.session.as_ref().map(|token| Change::Session(SessionChange::End(token.key())))
 }

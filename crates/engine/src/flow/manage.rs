@@ -1,7 +1,7 @@
-//! What a signed-in user does with their factors and their password.
+//! Managing factors and the password in a session.
 //!
-//! Every action that takes something away is a run of its own, begun when its form is shown and spent in its own commit: a
-//! form sent twice, or an answer page reloaded, does nothing the second time and shows no code again.
+//! Every action that removes something has its own attempt, which begins when its form is shown and is closed in the
+//! action's commit: a form sent twice, or a reloaded result page, does nothing the second time and shows no code again.
 
 use countersign_core::{
     AccountChange, Batch, Change, Device, DeviceChange, DeviceCookieChange, DeviceId, DeviceName, Event, EventChange,
@@ -27,19 +27,19 @@ use crate::{
 };
 
 impl Engine {
-    /// What is set up.
+    /// The user's factors.
     pub async fn factors(&self, signed_in: &SignedIn) -> Result<FactorsView, Fault> {
         let factors = self.open_factors(&signed_in.user().id).await?;
         Ok(FactorsView::new(&factors, self.looking(Standing::Unrecognized, None, self.now())))
     }
 
-    /// Whether this session may change something about devices that exist, now.
+    /// Whether this session may change existing devices now.
     pub async fn may_manage(&self, signed_in: &SignedIn) -> Result<(), Error> {
         let factors = self.store().factors(&signed_in.user().id).await?;
         Ok(self.may_use(signed_in.session(), &factors, self.now())?)
     }
 
-    /// Begins the form of an action on factors that exist. Refused where the action itself would be.
+    /// Begins the form of an action on existing factors. Refused if the action itself would be.
     pub async fn begin(&self, signed_in: &SignedIn, purpose: Purpose) -> Result<AttemptToken, Error> {
         let now = self.now();
         let factors = self.store().factors(&signed_in.user().id).await?;
@@ -47,9 +47,9 @@ impl Engine {
         Ok(self.seal_attempt(&self.attempt(signed_in, purpose, now))?)
     }
 
-    /// Makes new backup codes; the old ones end in the same commit, and with them every session, grant and token that they
-    /// had verified. A session of the caller's that is among them is replaced by a new one. The codes are told here and never
-    /// again.
+    /// Makes new backup codes. The same commit removes the old ones and revokes every session, grant and token that
+    /// they had verified. If the caller's session is among them, a new one replaces it. The codes are returned only
+    /// here.
     pub async fn make_backup_codes(
         &self,
         signed_in: &SignedIn,
@@ -87,7 +87,7 @@ impl Engine {
         Ok(MadeCodes { codes: codes.iter().map(BackupCode::text).collect(), renewed })
     }
 
-    /// Has this device asked first from now on.
+    /// Makes this device the default.
     pub async fn prefer(&self, signed_in: &SignedIn, device: &DeviceId) -> Result<(), Error> {
         let user = signed_in.user();
         self.settle(user, Precondition::Session(signed_in.session()), |factors, now| {
@@ -106,7 +106,7 @@ impl Engine {
         .await
     }
 
-    /// Calls this device something else.
+    /// Renames this device.
     pub async fn rename(
         &self,
         signed_in: &SignedIn,
@@ -130,8 +130,8 @@ impl Engine {
         .await
     }
 
-    /// Removes one device, but not the last one, and ends the other sessions, and the tokens, that it verified, all in one
-    /// commit.
+    /// Removes one device, but not the last one, and revokes the other sessions, and the tokens, that it verified, all
+    /// in one commit.
     pub async fn remove_device(
         &self,
         signed_in: &SignedIn,
@@ -161,8 +161,8 @@ impl Engine {
         .await
     }
 
-    /// Switches two-factor authentication off: removes every device, confirmed or not, and ends every other
-    /// session and every token. May be repeated like [`Engine::step_up`].
+    /// Switches two-factor authentication off: removes every device, confirmed or not, and revokes every other session
+    /// and every token. May be repeated like [`Engine::step_up`].
     pub async fn disable(
         &self,
         signed_in: &SignedIn,
@@ -195,7 +195,7 @@ impl Engine {
         let user = signed_in.user();
         let token = self.draw_token();
         let old = signed_in.session();
-        // Every device cookie ends with the devices; this browser goes on with one that has proved the password.
+        // All device cookies are revoked with the devices; this browser gets a new one that has proved the password.
         let remembered = self.remembered(user, None, context, &[]);
         let session = self
             .settle(user, Precondition::Attempt(&attempt, signed_in.session()), |factors, now| {
@@ -229,14 +229,14 @@ impl Engine {
         self.stands(signed_in.session()).await
     }
 
-    /// Changes the password; the current one is asked, and a wrong one is charged like a failed first step. Every other
-    /// session, every token and every login under way ends, because the stamp changes.
+    /// Changes the password. The current one is required, and a wrong one is charged like a failed first step. Every
+    /// other session, every token and every pending login becomes invalid, because the stamp changes.
     ///
-    /// The new password is hashed first. One commit, which depends on the session, the stamp and the set of devices, then
-    /// ends every session and token and opens the new session under the new stamp; for users in the store's own table it
-    /// writes the password as well. A host writes the password after that commit, so a crash in between leaves the old
-    /// password and no session. A refusal means that the password is what it was. After a fault of a host's it may be either.
-    /// May be repeated like [`Engine::step_up`], with the same two passwords.
+    /// The new password is hashed first. One commit, which depends on the session, the stamp and the set of devices,
+    /// then revokes every session and token and creates the new session under the new stamp; for users in the store's
+    /// own table it writes the password as well. A host writes the password after that commit, so a crash in between
+    /// leaves the old password and no session. A refusal means that the password is unchanged. After a fault of a
+    /// host's it may be either. May be repeated like [`Engine::step_up`], with the same two passwords.
     pub async fn change_password(
         &self,
         signed_in: &SignedIn,
@@ -262,7 +262,7 @@ impl Engine {
         match self.try_password(Some(user), &user.name, current, context).await? {
             Tried::Right(charge) => self.give_back(&charge).await,
             Tried::Wrong(charge) => {
-                // Perhaps because this very call has changed it a moment ago.
+                // This very call may have changed it a moment ago.
                 let Some(call) = call else { return Err(Refusal::PasswordWrong.into()) };
                 let repeated = self.repeated_session(call, context, Refusal::PasswordWrong).await;
                 if repeated.is_ok() {
@@ -285,7 +285,7 @@ impl Engine {
             |now| Change::Event(EventChange::Record(in_session(EventKind::PasswordChanged, signed_in, context, now)));
         let session = self
             .settle(user, Precondition::Credentials(old), |factors, now| {
-                // Asked again, now that the hashing is over: a second factor may have come meanwhile.
+                // Checked again after the hashing: a second factor may have been added meanwhile.
                 manage::may_change_password(old, &factors, self.methods())?;
                 let signed_in = if old.level == Level::Aal1 { now } else { old.signed_in };
                 let session = renewed(&token, &upcoming, &Session { signed_in, ..old.clone() }, now);
@@ -309,8 +309,8 @@ impl Engine {
         if prepared.place() == PasswordPlace::Users {
             let stored = self.users().store_password(&user.id, &prepared, &user.stamp).await?;
             if stored.is_none() {
-                // The credentials changed elsewhere in the same moment: that change holds, and this one never happened. What
-                // was opened for it ends, whatever the stamp is by now, so that a repeated call finds nothing.
+                // The credentials changed elsewhere at the same moment: that change holds, and this one is undone. Its
+                // new session is ended, whatever the stamp is by now, so that a repeated call finds nothing.
                 self.commit(&Batch::new(vec![Change::Session(SessionChange::End(session.key))])).await?;
                 return Err(Refusal::SignInNeeded.into());
             }
@@ -319,10 +319,10 @@ impl Engine {
         Ok(NewSession::new(token, session, &upcoming, remembered.token))
     }
 
-    /// Writes an event about something that has come true already, whether or not it can be written down.
+    /// Records an event of a change that has been made already, even if recording fails.
     async fn note_event(&self, event: Change) {
         if let Err(fault) = self.commit(&Batch::new(vec![event])).await {
-            tracing::warn!(%fault, "an event was not recorded");
+            tracing::warn!(%fault, "recording an event failed");
         }
     }
 
@@ -330,14 +330,14 @@ impl Engine {
         BackupCode::new(&Zeroizing::new(self.draw()))
     }
 
-    /// A new set of these codes that counts at once.
+    /// A new set of these codes, active at once.
     pub(crate) fn backup_code_device(&self, user: &UserId, name: DeviceName, codes: &[BackupCode]) -> Device {
         let state = State::BackupCodes(backup_codes::State::new(self.draw(), codes));
         self.new_device(user, Kind::BACKUP_CODES, name, Status::Active, state)
     }
 }
 
-/// The end of every device, of every session and of every device cookie.
+/// Removes every device, and revokes every session and every device cookie.
 pub(super) fn switched_off(user: &User, factors: &Factors<Sealed>) -> Vec<Change> {
     vec![
         Change::Account(AccountChange::BumpFactorSet {
@@ -356,13 +356,13 @@ pub(super) fn switched_off(user: &User, factors: &Factors<Sealed>) -> Vec<Change
 pub struct MadeCodes {
     /// The codes, to be shown once.
     pub codes: Vec<Secret>,
-    /// The session that takes the place of the caller's, if the old codes had verified that one: the token that the caller
-    /// holds opens nothing any more.
+    /// The session that replaces the caller's, if the old codes had verified that one: the caller's token is no longer
+    /// valid.
     pub renewed: Option<NewSession>,
 }
 
-/// The end of the backup codes there are, with every session that they had verified and every token but those of one grant,
-/// and this set in their place.
+/// Removes the existing backup codes, revokes every session that they had verified and every token but those of one
+/// grant, and adds this set.
 pub(super) fn codes_replaced(
     user: &User,
     factors: &Factors<Sealed>,
@@ -383,18 +383,18 @@ pub(super) fn codes_replaced(
     changes
 }
 
-/// Whether backup codes that are there have verified this session.
+/// Whether existing backup codes have verified this session.
 pub(super) fn is_verified_by_codes<S>(session: &Session, factors: &Factors<S>) -> bool {
     let verified_by = session.device.as_ref().and_then(|device| factors.device(device));
     verified_by.is_some_and(|device| device.kind == Kind::BACKUP_CODES)
 }
 
-/// The event of the end of this device.
+/// The event for the removal of this device.
 pub(super) fn removed(device: &Device<Sealed>, event: Event) -> Event {
     Event { device: Some(device.id.clone()), method: Some(device.kind.clone()), ..event }
 }
 
-/// The end of a device, and of the sessions and tokens that it verified, but for one session and one grant.
+/// Removes a device, and revokes the sessions and tokens that it verified, except one session and one grant.
 pub(super) fn removal(device: &Device<Sealed>, session: Option<SessionKey>, family: Option<&FamilyId>) -> [Change; 3] {
     let (user, id) = (device.user.clone(), device.id.clone());
     [
@@ -415,7 +415,7 @@ fn set_password(user: &User, prepared: &PreparedPassword, at: Timestamp) -> Chan
     })
 }
 
-/// The session that takes the place of another one of this user's: as sure as before, under the user's stamp.
+/// The session that replaces another one of this user: at the same level, under the user's current stamp.
 fn renewed(token: &SessionToken, user: &User, old: &Session, now: Timestamp) -> Session {
     let Session { level, device, method, signed_in, verified, .. } = old.clone();
     session::row(token, SessionParams { user, level, device, method, signed_in, verified }, now)

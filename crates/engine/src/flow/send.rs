@@ -1,8 +1,8 @@
 //! Sending codes: the code, its charges and its delivery in one commit, and the message after it.
 //!
-//! The message is on its way once the commit is done, whether or not the client is still there; it is sent once, and what
-//! became of it is noted. Who asked waits some seconds to hear whether the gateway took it. Where it did not, that is a
-//! refusal with a way on, and tells nobody anything about a user: only whoever has proved the password gets here.
+//! The message is sent after the commit, even if the client has disconnected; it is sent once, and its result is
+//! recorded. The request waits some seconds for the gateway's result. If the gateway did not accept the message, the
+//! refusal says how to go on; it reveals nothing about a user, because only requests with the right password get here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,24 +24,24 @@ use crate::{
     verify::standing,
 };
 
-/// How long whoever asked for a code waits for the gateway's word.
+/// How long a request for a code waits for the gateway's result.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 type Permit<'a> = dyn Fn(&Factors<Sealed>, Timestamp) -> Result<DeviceId, Refusal> + Sync + 'a;
 
-/// Where a code is asked for.
+/// The context in which a code is requested.
 pub(super) struct Asking<'a> {
     pub(super) user: &'a User,
     pub(super) attempt: &'a Attempt,
     /// The status of the device that it may be sent to.
     pub(super) stage: Status,
-    /// The flow's own rule: to which device, if to one.
+    /// The flow's own rule: which device may be sent a code, if any.
     pub(super) permit: &'a Permit<'a>,
     pub(super) context: &'a RequestContext,
 }
 
 impl Engine {
-    /// Sends a code in a login under way, to this device of the user's.
+    /// Sends a code in a pending login, to this device of the user.
     pub async fn send(
         &self,
         token: &AttemptToken,
@@ -64,7 +64,7 @@ impl Engine {
         self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, context }).await
     }
 
-    /// Sends a code in a step-up under way, to this device of the user's.
+    /// Sends a code in a pending step-up, to this device of the user.
     pub async fn send_step_up(
         &self,
         signed_in: &SignedIn,
@@ -88,7 +88,7 @@ impl Engine {
         self.send_code(Asking { user, attempt, stage: Status::Active, permit: &permit, context }).await
     }
 
-    /// Sends another code in a setup under way.
+    /// Sends another code in a pending enrolment.
     pub async fn send_enrolment(
         &self,
         signed_in: &SignedIn,
@@ -157,7 +157,7 @@ impl Engine {
         Err(Fault::busy("make a code in time", Duration::from_secs(1)).into())
     }
 
-    /// Where messages by this channel go.
+    /// The gateway for messages by this channel.
     pub(crate) fn gateway(&self, channel: &Kind) -> Option<Arc<dyn Gateway>> {
         self.gateways().get(channel).cloned()
     }
@@ -184,11 +184,11 @@ impl Engine {
         })
     }
 
-    /// Hands the message over, apart from whoever asked for it, who hears of it if it is soon.
+    /// Delivers the message in a task of its own; the request waits for the result only briefly.
     async fn carry(&self, gateway: Arc<dyn Gateway>, device: DeviceId, message: Message) -> Result<(), Error> {
         let (engine, delivery) = (self.clone(), message.delivery.clone());
         let carrying = self.deliveries().spawn(async move {
-            // A gateway that panics takes its own task along and nothing else.
+            // A panic in a gateway ends only its own task.
             let handed = tokio::spawn({
                 let engine = engine.clone();
                 async move { engine.hand_over(&*gateway, &message).await }
@@ -202,15 +202,15 @@ impl Engine {
         match tokio::time::timeout(TIMEOUT, carrying).await {
             Ok(Ok(told)) => told.map_err(Error::from),
             Ok(Err(_)) => Err(Refusal::SendingFailed.into()),
-            // It is still under way, and may arrive.
+            // It is still being sent, and may arrive.
             Err(_) => Ok(()),
         }
     }
 
-    /// Takes a code back that nobody will get.
+    /// Invalidates a code that was not delivered.
     async fn void(&self, device: &DeviceId, delivery: &DeliveryId) {
         if let Err(fault) = self.try_to_void(device, delivery).await {
-            tracing::warn!(%fault, %delivery, "a code that was not sent stays good until it is over");
+            tracing::warn!(%fault, %delivery, "invalidating a code that was not sent failed; it stays valid until it expires");
         }
     }
 
@@ -238,7 +238,7 @@ impl Engine {
                 (DeliveryStatus::Failed, None, Some(reason), Err(Refusal::AddressUnreachable))
             }
             Err(NotTaken::Failed(fault)) => {
-                tracing::error!(%fault, delivery = %message.delivery, channel = %message.channel, "a message was not sent");
+                tracing::error!(%fault, delivery = %message.delivery, channel = %message.channel, "sending a message failed");
                 (DeliveryStatus::Failed, None, Some("failed".into()), Err(Refusal::SendingFailed))
             }
         };
@@ -246,37 +246,37 @@ impl Engine {
         told
     }
 
-    /// Notes how a delivery went, as its gateway tells it later.
+    /// Records the status of a delivery, as its gateway reports it later.
     pub async fn note(&self, note: Note) {
         let delivery = note.delivery.clone();
         if let Err(fault) = self.commit(&Batch::new(vec![Change::Delivery(DeliveryChange::Note(note))])).await {
-            tracing::error!(%fault, %delivery, "what became of a message was not noted");
+            tracing::error!(%fault, %delivery, "recording the status of a message failed");
         }
     }
 
-    /// Waits until every message that is under way is with its gateway, before the process ends.
+    /// Waits until every message has been handed to its gateway, before the process ends.
     pub async fn finish_deliveries(&self) {
         self.deliveries().close();
         self.deliveries().wait().await;
     }
 }
 
-/// What is said in a call.
+/// What is read out in a call.
 #[derive(Debug)]
 pub struct Spoken {
     /// The digits.
     pub code: Secret,
-    /// The site that calls.
+    /// The name of the calling site.
     pub site: String,
 }
 
 impl Engine {
-    /// Who calls, for the first words of a call; refused unless its code is still good.
+    /// The name of the calling site, for the greeting of a call; refused unless its code is still valid.
     pub async fn greet_call(&self, call: &crate::CallToken) -> Result<String, Error> {
         self.called(call).await.map(|_| self.config().issuer.clone())
     }
 
-    /// The digits of a call, once: whoever has them read out has used the call up.
+    /// The digits of a call, once: reading them out uses the call up.
     pub async fn speak_call(&self, call: &crate::CallToken) -> Result<Spoken, Error> {
         let challenge = self.called(call).await?;
         let spoken = AttemptId::new(format!("call:{}", challenge.delivery));

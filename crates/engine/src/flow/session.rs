@@ -1,7 +1,7 @@
 //! The user's own sessions: listed, and ended one by one or all but this one.
 //!
-//! Looking is free; ending one asks for what changing factors asks for (OWASP ASVS 5.0, 7.5.2). A session's name is the hash
-//! of its token, which opens nothing.
+//! Listing needs no recent proof; ending one requires what changing factors requires (OWASP ASVS 5.0, 7.5.2). A session
+//! is identified by the hash of its token, which grants no access.
 
 use countersign_core::{
     AccountChange, Change, EventChange, EventKind, Refusal, Session, SessionChange, SessionKey, view::SessionView,
@@ -11,14 +11,14 @@ use super::{RequestContext, token::in_session};
 use crate::{Engine, Error, SignedIn, verify::Precondition};
 
 impl Engine {
-    /// The user's running sessions, the one used last first.
+    /// The user's valid sessions, the last used first.
     pub async fn sessions(&self, signed_in: &SignedIn) -> Result<Vec<SessionView>, Error> {
         let (here, lifetimes) = (&signed_in.session().key, &self.config().lifetimes);
         let sessions = self.running_sessions(signed_in).await?;
         Ok(sessions.iter().map(|session| SessionView::new(session, here, lifetimes)).collect())
     }
 
-    /// Ends one of the user's sessions; this one, too, if that is wanted.
+    /// Ends one of the user's sessions, which may be this one.
     pub async fn end_session(
         &self,
         signed_in: &SignedIn,
@@ -41,7 +41,7 @@ impl Engine {
         done.await
     }
 
-    /// Ends every session of the user's but this one, also those that are being opened.
+    /// Ends every session of the user but this one, including those being created at the same time.
     pub async fn end_other_sessions(&self, signed_in: &SignedIn, context: &RequestContext) -> Result<(), Error> {
         let (user, session) = (signed_in.user(), signed_in.session());
         let done = self.settle(user, Precondition::Session(session), |factors, now| {

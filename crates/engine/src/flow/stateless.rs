@@ -1,13 +1,13 @@
 //! The flows for clients that keep nothing between two requests.
 //!
-//! Such a client is asked for a code, and comes back with everything it had said and the code. Its run is found again by the
-//! code that was sent in it (`countersign_core::flow::stateless`); where none was sent, each request is a run of its own. At
-//! sign-in, the last code that was sent for a sign-in is good, whichever front end sent it. The
-//! rules are those of every other client, and so are the throttle, the budgets and the marks.
+//! Such a client is asked for a code, and comes back with all its input and the code. Its attempt is found by the code
+//! that was sent in it (`countersign_core::flow::stateless`); if none was sent, each request is its own attempt. At
+//! sign-in, the last code that was sent for a sign-in is valid, whichever front end sent it. The rules are those of
+//! every other client, and so are the throttle, the budgets and the marks.
 //!
-//! A action that ends what was opened before spares the client's own session and tokens, at the first level, because there is
-//! no way to hand it others. The session keeps which device was proved in it and when, so that nobody is asked for another code
-//! a moment later; that counts for these actions alone.
+//! An action that ends all earlier sessions keeps the client's own session and tokens, at the first level, because the
+//! client cannot be given new ones. The session records which device was proved in it and when, so that the next action
+//! within a short time needs no other code; that counts for these actions only.
 
 mod action;
 mod enrol;
@@ -25,15 +25,15 @@ pub use self::action::Proof;
 use super::RequestContext;
 use crate::{Engine, Error, Fault, NewSession, User};
 
-/// When to come back after a lost race that would not end.
+/// How long to wait before a retry after lost races.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What a client says for a device.
+/// The client's answer for a device.
 #[derive(Clone, Copy, Debug)]
 pub enum Submitted<'a> {
     /// Nothing: it has not been asked yet.
     Nothing,
-    /// A code, for the device that is asked first.
+    /// A code, for the default device.
     Code(&'a Secret),
     /// A backup code.
     BackupCode(&'a Secret),
@@ -48,12 +48,12 @@ impl<'a> Submitted<'a> {
     }
 }
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Debug)]
 pub enum Stateless<T> {
     /// It is done.
     Done(T),
-    /// A device is owed first.
+    /// A device has to be proved first.
     Owed(Prompt),
 }
 
@@ -62,11 +62,11 @@ pub enum Stateless<T> {
 pub struct Prompt {
     /// Its method.
     pub kind: Kind,
-    /// Why no code was sent to it, if one should have been and none is on its way.
+    /// Why no code was sent to it, if sending failed and none is valid.
     pub unsent: Option<Refusal>,
 }
 
-/// Where a run belongs.
+/// The session and purpose an attempt belongs to.
 #[derive(Clone, Copy)]
 struct Scope<'a> {
     purpose: Purpose,
@@ -74,7 +74,7 @@ struct Scope<'a> {
 }
 
 impl Engine {
-    /// Signs in with all that the client has.
+    /// Signs in with all of the client's input.
     pub async fn sign_in_stateless(
         &self,
         name: &str,
@@ -84,7 +84,7 @@ impl Engine {
     ) -> Result<Stateless<NewSession>, Error> {
         let (user, charge) = &self.first_step(name, password, context).await?;
         let outcome = self.after_password_stateless(user, charge, submitted, context).await;
-        // Such a client gives the password again with every request, so a request that opens nothing gives its charge back.
+        // Such a client sends the password with every request, so a request without a new session is refunded.
         if !matches!(outcome, Ok(Stateless::Done(_))) {
             self.give_back(charge).await;
         }
@@ -124,7 +124,8 @@ impl Engine {
                         };
                         return asked(device, sent, &attempt, now).map(Stateless::Owed);
                     };
-                    // A new attempt, in which the last code that was sent for a sign-in is good, at whatever front end.
+                    // A new attempt, in which the last code that was sent for a sign-in is valid, whichever front end
+                    // sent it.
                     let attempt = charged(self.new_attempt(user, PLACE, None, now));
                     return self
                         .second_step(user, &attempt, &device.id, answer, context, None)
@@ -136,7 +137,7 @@ impl Engine {
         Err(Fault::busy("let somebody in in time", RETRY_AFTER).into())
     }
 
-    /// The run of such a client's that has a code at this device, if one has that is not over.
+    /// The attempt of such a client that has a code at this device, if one has not expired.
     async fn running(&self, device: &Device, scope: Scope<'_>) -> Result<Option<AttemptId>, Fault> {
         for attempt in stateless::running(device, scope.purpose, scope.session, self.now()) {
             if !self.store().attempt_spent(&attempt).await? {
@@ -146,7 +147,7 @@ impl Engine {
         Ok(None)
     }
 
-    /// That run, or a new one.
+    /// That attempt, or a new one.
     fn new_attempt(&self, user: &User, scope: Scope<'_>, running: Option<AttemptId>, now: Timestamp) -> Attempt {
         let Scope { purpose, session } = scope;
         Attempt {
@@ -165,7 +166,7 @@ impl Engine {
     }
 }
 
-/// The device that is to answer.
+/// The device that has to answer.
 fn answering<'a>(submitted: Submitted<'_>, first: &'a Device, factors: &'a Factors) -> Result<&'a Device, Refusal> {
     match submitted {
         Submitted::Nothing | Submitted::Code(_) => Ok(first),
@@ -173,7 +174,7 @@ fn answering<'a>(submitted: Submitted<'_>, first: &'a Device, factors: &'a Facto
     }
 }
 
-/// A device that is asked, after a code was sent to it, or not; where an earlier one is good in this attempt, that one will do.
+/// The prompt for a device, after sending a code or failing to; an earlier code that is valid in this attempt suffices.
 fn asked(device: &Device, sent: Result<(), Error>, attempt: &Attempt, now: Timestamp) -> Result<Prompt, Error> {
     let unsent = match sent {
         Ok(()) => None,
@@ -188,25 +189,25 @@ fn asked(device: &Device, sent: Result<(), Error>, attempt: &Attempt, now: Times
     Ok(Prompt { kind: device.kind.clone(), unsent })
 }
 
-/// Whether a code that is good in this attempt was sent to the device.
+/// Whether a code that is valid in this attempt was sent to the device.
 fn has_code(device: &Device, attempt: &Attempt, now: Timestamp) -> bool {
     let State::Delivered(state) = &device.state.state else { return false };
     let asked = delivered::Asked { attempt: &attempt.id, purpose: attempt.purpose, marks: &device.state.marks };
     state.usable(asked, now).is_some()
 }
 
-/// A session as it goes on where everything else of its user's ends: with the password alone.
+/// A session that continues while all others of its user end: with the password alone.
 fn lowered(own: &Session, now: Timestamp) -> Session {
     Session { level: Level::Aal1, device: None, method: None, verified: None, last_seen: now, ..own.clone() }
 }
 
-/// A session as it goes on after a device was proved in it: with the proof, and at the level that it had.
+/// A session after a device was proved in it: with the proof, and at its earlier level.
 fn with_proof(own: &Session, device: &DeviceId, method: &Kind, now: Timestamp) -> Session {
     let (device, method) = (Some(device.clone()), Some(method.clone()));
     Session { device, method, verified: Some(now), last_seen: now, ..own.clone() }
 }
 
-/// The end of every token but those of this session, which go on with it, and are no stronger than it is.
+/// Revokes every token but those of this session, which are lowered with it.
 fn others_tokens(own: &Session) -> Change {
     Change::Token(TokenChange::RevokeAllExcept { user: own.user.clone(), family: FamilyId::new(own.key.as_str()) })
 }

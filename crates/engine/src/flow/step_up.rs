@@ -1,8 +1,7 @@
 //! Proving a device again in a running session.
 //!
-//! The session that comes out has a new id, takes the old one's place, and lives no longer than the old one would have. It
-//! is never weaker than the old one: a proof below the session's level changes nothing that the session rests on. Setups that
-//! were begun in the old one go on in it.
+//! The resulting session has a new id, replaces the old one, and does not outlive it. It is never weaker than the old
+//! one: a proof below the session's level changes nothing in it. Enrolments begun in the old one continue in it.
 
 use countersign_core::{
     Change, DeviceId, EventChange, EventKind, Factors, Level, Refusal, Secret, Session, SessionChange, Status,
@@ -20,14 +19,13 @@ use crate::{
 };
 
 impl Engine {
-    /// How sure we are of this user once they have proved the strongest of their devices; `None` if they have no second
-    /// factor.
+    /// The level the user can reach with the strongest of their devices; `None` without a second factor.
     pub async fn strongest(&self, user: &User) -> Result<Option<Level>, Fault> {
         let factors = self.store().factors(&user.id).await?;
         Ok(factors.enabled().then(|| factors.level(self.methods())))
     }
 
-    /// Asks for a device, the one chosen if it is this user's, or else the first of the strongest.
+    /// Begins a step-up with the device chosen, if it is this user's, or else the first of the strongest.
     pub async fn begin_step_up(
         &self,
         signed_in: &SignedIn,
@@ -36,8 +34,8 @@ impl Engine {
         self.start_step_up(signed_in, choice, None).await
     }
 
-    /// The same for a purpose that asks for this level: no device below it is asked, offered, or sent a code. More than the
-    /// strongest of the user's devices gives is never asked for.
+    /// The same for a required level: no device below it is asked, offered, or sent a code. The required level is
+    /// limited to that of the user's strongest device.
     pub async fn begin_step_up_to(
         &self,
         level: Level,
@@ -62,7 +60,7 @@ impl Engine {
         Ok(self.step_up_view(token, &attempt, &factors, choice)?)
     }
 
-    /// The step-up as it is shown: the device that is asked, and the others that are strong enough.
+    /// The view of the step-up: the device that is asked, and the others that are strong enough.
     fn step_up_view(
         &self,
         token: AttemptToken,
@@ -84,13 +82,13 @@ impl Engine {
         step_up::Required { level: attempt.level, methods: self.methods() }
     }
 
-    /// Refuses a session that has lasted so long that what came of it would be over.
+    /// Refuses a session so old that the resulting one would have expired.
     pub(super) fn may_step_up(&self, session: &Session, now: Timestamp) -> Result<(), Refusal> {
         let end = session.signed_in.after(self.config().lifetimes.aal2.absolute);
         if now < end { Ok(()) } else { Err(Refusal::SignInNeeded) }
     }
 
-    /// The running step-up, shown again: the device that is asked, or the one chosen instead.
+    /// Shows the pending step-up again: the device that is asked, or the one chosen instead.
     pub async fn step_up_challenge(
         &self,
         signed_in: &SignedIn,
@@ -102,8 +100,8 @@ impl Engine {
         Ok(self.step_up_view(token.clone(), &attempt, &factors, choice)?)
     }
 
-    /// Takes the answer. The same answer to the same attempt has the same result for a minute: here while the first call is
-    /// under way, and by [`Engine::repeat`] once it has replaced the session.
+    /// Verifies the answer. The same answer to the same attempt has the same result for a minute: here while the first
+    /// call is running, and by [`Engine::repeat`] once it has replaced the session.
     pub async fn step_up(
         &self,
         signed_in: &SignedIn,

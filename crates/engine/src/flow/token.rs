@@ -1,15 +1,16 @@
-//! Personal tokens: made, shown once, listed and ended by their owner.
+//! Personal tokens: made, shown once, listed and revoked by their owner.
 //!
-//! Only a session that has just proved a second factor makes one, and no token is stronger or fresher than that session was.
-//! Making one names the version of the user's set of devices, so a token never outlives the device that vouched for it, and
-//! how many there may be, so those that are made at once are no more than that.
+//! Only a session that has just proved a second factor makes one, and no token is stronger or fresher than that session
+//! was. The commit includes the version of the factor set, so a token never outlives the device that verified it, and
+//! the maximum number of tokens, so concurrent requests do not exceed it.
 //!
-//! | what happens | which tokens end |
+//! | event | revoked tokens |
 //! |---|---|
 //! | the password changes, by whatever means; the user is deactivated | all of the user's |
-//! | the first device is confirmed; two-factor authentication is switched off; staff add or remove devices | all |
+//! | the first device is confirmed; two-factor authentication is switched off; an administrator adds or removes devices
+//! | all |
 //! | a device is removed, or backup codes are made anew | those that it, or the old codes, had verified |
-//! | the owner ends one; its time is over | that one |
+//! | the owner revokes one; it expires | that one |
 //! | the session in which it was made ends | none |
 
 use std::time::Duration;
@@ -22,24 +23,24 @@ use countersign_core::{
 use super::RequestContext;
 use crate::{Engine, Error, Fault, ProgramToken, SignedIn, verify::Precondition};
 
-/// A token that is to be made.
+/// A token to be made.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// What its owner will call it.
+    /// The name its owner gives it.
     pub name: TokenName,
-    /// What it is to open.
+    /// Its scopes.
     pub scopes: Scopes,
-    /// How long it is to live; as long as may be if nothing is said.
+    /// Its lifetime; the maximum if `None`.
     pub lifetime: Option<Duration>,
 }
 
 impl Engine {
-    /// The user's tokens, the last one made first.
+    /// The user's tokens, newest first.
     pub async fn tokens(&self, signed_in: &SignedIn) -> Result<Vec<TokenView>, Error> {
         Ok(self.running_tokens(signed_in, self.now()).await?.iter().map(TokenView::new).collect())
     }
 
-    /// Makes a token. What is told here is never told again.
+    /// Makes a token. It is returned only here.
     pub async fn make_token(
         &self,
         signed_in: &SignedIn,
@@ -50,7 +51,7 @@ impl Engine {
         let (token, id) = (ProgramToken::draw(self.random()), self.new_id());
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
-            // Before the session: whatever lowers one moves these, too.
+            // Read before the session: whatever lowers a session changes these, too.
             let factors = self.store().factors(&user.id).await?;
             self.stands(session).await?;
             self.may_use(session, &factors, now)?;
@@ -96,7 +97,7 @@ impl Engine {
         Err(Fault::busy("make a token in time", Duration::from_secs(1)).into())
     }
 
-    /// Ends one of the user's tokens.
+    /// Revokes one of the user's tokens.
     pub async fn end_token(
         &self,
         signed_in: &SignedIn,
@@ -126,7 +127,7 @@ impl Engine {
     }
 }
 
-/// An event of an action that is no run.
+/// An event of an action without an attempt.
 pub(super) fn in_session(kind: EventKind, signed_in: &SignedIn, context: &RequestContext, now: Timestamp) -> Event {
     Event { address: context.address, ..Event::new(now, signed_in.user().id.clone(), kind) }
 }

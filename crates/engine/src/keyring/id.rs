@@ -1,7 +1,7 @@
-//! The ids of keys: how a key file calls them, and how a seal begins.
+//! The ids of keys, in key files and at the beginning of seals.
 //!
 //! New keys have random names, so that a search for one in a database or a backup finds what that key has sealed and
-//! nothing else. Older files number their keys, and what those have sealed opens for ever.
+//! nothing else. Older files number their keys; what those have sealed can still be unsealed.
 
 use std::{fmt, str::FromStr};
 
@@ -14,7 +14,7 @@ const NUMBER: usize = 4;
 const NAMED: u8 = 2;
 const NAME: usize = 8;
 
-/// What a key file calls a key. It is no secret: it stands in every seal.
+/// The id of a key. It is not secret: every seal contains it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(Inner);
 
@@ -41,7 +41,7 @@ impl KeyId {
         Self(Inner::Name(name))
     }
 
-    /// The id at the beginning of a seal, and what comes after it.
+    /// Splits a seal into its key id and the rest.
     pub(super) fn split(sealed: &[u8]) -> Option<(Self, &[u8])> {
         let (format, rest) = sealed.split_first()?;
         match *format {
@@ -57,7 +57,7 @@ impl KeyId {
         }
     }
 
-    /// The id as a seal begins with it.
+    /// The encoding at the beginning of a seal.
     pub(super) fn bytes(&self) -> Vec<u8> {
         match &self.0 {
             Inner::Number(number) => [&[NUMBERED][..], &number.to_be_bytes()].concat(),
@@ -78,7 +78,7 @@ impl From<u32> for KeyId {
     }
 }
 
-/// The text is no id of a key.
+/// The text is not the id of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the id of a key is a number, or eight letters and digits")]
 pub struct NotAKeyId;

@@ -1,9 +1,9 @@
 //! The result of a call, sealed for the one client that may ask for it again.
 //!
-//! The key is derived (HKDF-SHA-256) from the keyring and from what only the client holds, so neither the database with the
-//! keyring nor the client's token with the database is enough to open the result. Beside the result is a keyed hash of the
-//! answer (HMAC-SHA-256), under a key that is derived in the same way: nothing in the database helps to guess a code or a
-//! password. A seal is `key id ‖ hash (32) ‖ nonce (24) ‖ XChaCha20-Poly1305`.
+//! The key is derived (HKDF-SHA-256) from the keyring and from secrets that only the client holds, so neither the
+//! database with the keyring nor the client's token with the database is enough to unseal the result. The seal includes
+//! a keyed hash of the answer (HMAC-SHA-256), under a key derived in the same way: nothing in the database helps to
+//! guess a code or a password. A seal is `key id ‖ hash (32) ‖ nonce (24) ‖ XChaCha20-Poly1305`.
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
@@ -21,12 +21,12 @@ use crate::Random;
 /// The length of the hash of the answer, in bytes.
 const HASH: usize = 32;
 
-/// What a client gives: what only it holds, and its answer.
+/// The client's input: its secrets, and its answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Given<'a> {
     /// Secrets that only the client holds: the tokens of its attempt and of the session that was replaced.
     pub(crate) held: &'a [&'a str],
-    /// Where the result belongs: the session, and the call that opened it.
+    /// What the result is bound to: the session, and the call that created it.
     pub(crate) place: &'a [&'a str],
     /// The answer.
     pub(crate) answer: &'a [&'a str],
@@ -39,12 +39,12 @@ pub(crate) enum Comparison {
     Same(Zeroizing<Vec<u8>>),
     /// It is another answer.
     Different,
-    /// Nobody can tell: the sealing key is gone, or the seal was damaged.
+    /// Cannot be compared: the sealing key is gone, or the seal was damaged.
     Unreadable,
 }
 
 impl Keyring {
-    /// Seals `result` for the client that gave this.
+    /// Seals `result` for this client.
     pub(crate) fn seal_result(&self, given: Given<'_>, result: &[u8], random: &dyn Random) -> Option<Vec<u8>> {
         let Derived { cipher, hash } = self.first.derived(given)?;
         let mut nonce = [0; NONCE];
@@ -54,7 +54,7 @@ impl Keyring {
         Some([&self.first.id.bytes()[..], &hash[..], &nonce, &sealed].concat())
     }
 
-    /// Compares the answer in constant time, and opens the result if it is the same.
+    /// Compares the answer in constant time, and unseals the result if it is the same.
     pub(crate) fn open_result(&self, given: Given<'_>, sealed: &[u8]) -> Comparison {
         self.compared(given, sealed).unwrap_or(Comparison::Unreadable)
     }

@@ -1,8 +1,8 @@
-//! Deeds on factors, for clients that keep nothing.
+//! Actions on factors, for clients that keep nothing.
 //!
-//! A proof opens a session that lasts no longer than the request. The client's own keeps its level, and remembers the proof for
-//! the next action; a backup code proves one action and no other. Old clients that know of no proof may be spared it; that is for
-//! their installation to say.
+//! A proof creates a session that lasts only for the request. The client's own session keeps its level, and records the
+//! proof for the next action; a backup code proves one action only. An installation can exempt old clients that cannot
+//! prove a device.
 
 use countersign_core::{
     Change, DeviceId, DeviceName, EventChange, EventKind, Factors, FamilyId, Refusal, Secret, Session, SessionChange,
@@ -24,18 +24,18 @@ use crate::{
     verify::{OnSuccess, Precondition, Proven, Submission},
 };
 
-/// What lets an action on factors be done.
+/// What permits an action on factors.
 #[derive(Clone, Copy, Debug)]
 pub enum Proof<'a> {
-    /// What the session has proved a moment ago, or what is said now.
+    /// A recent proof in the session, or this answer.
     Owed(Submitted<'a>),
-    /// Nothing: it is an old client, and its installation spares those.
+    /// Nothing: it is an old client, which the installation exempts.
     Spared,
 }
 
 impl Engine {
-    /// Switches two-factor authentication off, like [`Engine::disable`]. This session goes on at the first level, and comes
-    /// back as it is then.
+    /// Switches two-factor authentication off, like [`Engine::disable`]. This session continues at the first level, and
+    /// is returned in that state.
     pub async fn disable_stateless(
         &self,
         signed_in: &SignedIn,
@@ -61,7 +61,7 @@ impl Engine {
         Ok(Stateless::Done(SignedIn::new(disabled.await?, user.clone())))
     }
 
-    /// Makes one backup code, in the place of all there were. It is told here and never again.
+    /// Makes one backup code, replacing all existing ones. It is returned only here.
     pub async fn make_backup_code_stateless(
         &self,
         signed_in: &SignedIn,
@@ -78,7 +78,7 @@ impl Engine {
         let set = self.backup_code_device(&user.id, name, std::slice::from_ref(&code));
         let made = self.settle(user, leave.ground(own), |factors, now| {
             self.allows(&leave, own, &factors, now)?;
-            // Its own tokens go on with it.
+            // Its own tokens continue with it.
             let own_family = FamilyId::new(own.key.as_str());
             let mut changes = codes_replaced(user, &factors, &set, Some(&own_family), now);
             changes.extend(leave.end());
@@ -98,7 +98,7 @@ impl Engine {
         Ok(Stateless::Done(code.text()))
     }
 
-    /// What an action of this session's may rest on.
+    /// What permits an action of this session.
     async fn leave(
         &self,
         signed_in: &SignedIn,
@@ -161,7 +161,7 @@ impl Engine {
         Ok(Stateless::Done(Authorization::Passing(Box::new(session))))
     }
 
-    /// Whether an action may be done with this leave.
+    /// Whether an action is permitted with this authorization.
     fn allows<S>(
         &self,
         leave: &Authorization,
@@ -182,19 +182,19 @@ impl Engine {
     }
 }
 
-/// What an action rests on.
+/// What an action depends on.
 enum Authorization {
-    /// What the client's own session has proved.
+    /// A proof in the client's own session.
     Own,
-    /// A session that was opened for this action.
+    /// A session that was created for this action.
     Passing(Box<Session>),
     /// Nothing.
     Spared,
 }
 
 impl Authorization {
-    /// The client's own session as it goes on after new backup codes, if it changes: with the proof that came now, or with the new
-    /// codes where the old ones had verified it. It keeps its token, which cannot be replaced here.
+    /// The client's own session after new backup codes, if it changes: with the current proof, or with the new codes if
+    /// the old ones had verified it. It keeps its token, which cannot be replaced here.
     fn remembered<S>(&self, own: &Session, factors: &Factors<S>, codes: &DeviceId, now: Timestamp) -> Option<Session> {
         if let Self::Passing(passing) = self
             && let (Some(device), Some(method)) = (&passing.device, &passing.method)
@@ -206,7 +206,7 @@ impl Authorization {
         by_codes.then(|| Session { device: Some(codes.clone()), last_seen: now, ..own.clone() })
     }
 
-    /// The client's own session in any case: one that was signed out meanwhile does nothing, whatever was proved.
+    /// Requires the client's own session in any case: after a sign-out nothing is permitted, whatever was proved.
     fn ground<'a>(&'a self, own: &'a Session) -> Precondition<'a> {
         match self {
             Self::Passing(passing) => Precondition::Proof { own, passing },

@@ -1,4 +1,4 @@
-//! Setting up a first device, for clients that keep nothing: a code is sent, and comes back from the same session.
+//! Enrolling a first device, for clients that keep nothing: a code is sent, and returned in the same session.
 
 use countersign_core::{
     AttemptId, Change, Device, DeviceCookieChange, EventChange, EventKind, Factors, Kind, Refusal, Secret,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Engine {
-    /// Begins to set a device up that codes are sent to; confirmed by the same session with the code alone.
+    /// Begins to enrol a device that codes are sent to; confirmed in the same session with the code alone.
     pub async fn begin_enrolment_stateless(
         &self,
         signed_in: &SignedIn,
@@ -28,7 +28,7 @@ impl Engine {
         self.begin_setup(signed_in, attempt, enrolment, context).await.map(drop)
     }
 
-    /// The device of this kind that this session is setting up, if a code for it is under way.
+    /// The device of this kind that this session is enrolling, if it has a valid code.
     pub async fn enrolling_stateless(&self, signed_in: &SignedIn, kind: &Kind) -> Result<Option<DeviceView>, Fault> {
         let factors = self.open_factors(&signed_in.user().id).await?;
         let found = self.enrolling(signed_in, &factors, kind).await?;
@@ -37,7 +37,7 @@ impl Engine {
         }))
     }
 
-    /// Confirms that device, the user's first. Everything that was opened before ends, but not this session.
+    /// Confirms that device, the user's first. All earlier sessions and tokens are revoked, except this session.
     pub async fn confirm_enrolment_stateless(
         &self,
         signed_in: &SignedIn,
@@ -87,7 +87,7 @@ impl Engine {
         .map(drop)
     }
 
-    /// The device that this session is setting up, with its run.
+    /// The device that this session is enrolling, with its attempt.
     async fn enrolling<'a>(
         &self,
         signed_in: &SignedIn,
