@@ -1,4 +1,4 @@
-//! Where the database is, whichever engine it is on: `sqlite://PATH` or `postgres://…`.
+//! The location of the database, for both engines: `sqlite://PATH` or `postgres://…`.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -6,7 +6,7 @@ use countersign_engine::Store;
 
 use crate::{Migrated, Pending, PostgresPlace, PostgresStore, SqliteStore, StoreError, UserTable};
 
-/// A database that may be opened or migrated. It prints without anything that lets anybody in.
+/// A database that may be opened or migrated. It prints without credentials.
 #[derive(Clone, Debug)]
 pub enum Database {
     /// A SQLite file.

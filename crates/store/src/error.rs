@@ -1,7 +1,7 @@
 //! Why a database cannot be opened or migrated.
 //!
-//! Each text says what could not be done and, where somebody can do something about it, what to run. None holds anything
-//! that stands in the database.
+//! Each text says what could not be done and, if it can be fixed, which command to run. None contains data from the
+//! database.
 
 use std::{io, path::PathBuf};
 

@@ -1,8 +1,8 @@
-//! Bringing a database to the shape this program knows.
+//! Migrating a database to the schema of this version.
 //!
-//! Migrations are embedded, numbered from 1, and applied in order, each in a transaction together with the line that says
-//! it was. They only ever move forward, and two who migrate at once apply each one once. A database that is ahead of this
-//! program is refused, never guessed at. How one is applied stands with the engine it is for.
+//! Migrations are embedded, numbered from 1, and applied in order, each in one transaction with its entry in the
+//! ledger. They only move forward, and two processes that migrate at once apply each one once. A database with a newer
+//! schema than this version is refused. Each engine has its own way to apply one.
 
 use std::fmt::Display;
 

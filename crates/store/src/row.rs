@@ -1,7 +1,7 @@
-//! Between rows and types.
+//! Conversion between rows and types.
 //!
-//! A row is read from left to right, in the order in which its statement names the columns. A column that holds what the
-//! type cannot say is an error that names the column and never shows what stands in it.
+//! A row is read from left to right, in the order in which its statement names the columns. A column whose value the
+//! type cannot represent is an error that names the column and never shows the value.
 
 use std::str::FromStr;
 
@@ -14,9 +14,9 @@ pub(crate) type Decoded<T> = Result<T, DecodeError>;
 /// A column holds what no program of ours has written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DecodeError {
-    #[error("the column `{0}` holds something unknown")]
+    #[error("the column `{0}` has an unknown value")]
     Unknown(&'static str),
-    #[error("the column at place {0} holds something else than it should")]
+    #[error("the column at position {0} has an invalid value")]
     Place(usize),
 }
 

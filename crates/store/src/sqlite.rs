@@ -1,8 +1,8 @@
 //! The store on SQLite: one writer, some readers, one file.
 //!
-//! Reads happen at once on the calling thread; every write goes to the writer and comes back durable. What a read sees
-//! includes every commit that was answered before it began. This file decides nothing: what a batch means stands in
-//! `commit.rs`, what a row means in `row.rs`.
+//! Reads run on the calling thread; every write is passed to the writer and is durable when it returns. A read sees
+//! every commit that returned before the read began. This file decides nothing: the meaning of a batch is in
+//! `commit.rs`, that of a row in `row.rs`.
 
 mod backup;
 mod commit;

@@ -1,9 +1,9 @@
-//! What each table has: its statements, the columns that are written and read, and what has to be run for each change.
+//! The tables: their statements, the columns that are written and read, and the steps of each change.
 //!
-//! The same on every database. Each change is one conditional statement, or a few, and the number of rows that each one
-//! changes or finds says whether what the change depends on still holds. The first condition that fails decides what becomes
-//! of the batch, and the store that runs the steps then takes back what was written before it. What has to differ between
-//! databases is chosen here.
+//! The same on every database. Each change is one conditional statement, or a few; the number of rows that each one
+//! changes or finds says whether the precondition of the change still holds. The first condition that fails decides the
+//! result of the batch, and the store that runs the steps then rolls back what was written before it. Differences
+//! between the databases are selected here.
 #![deny(clippy::wildcard_enum_match_arm, reason = "a new table has to be met in every list")]
 
 pub(crate) mod account;
@@ -66,7 +66,7 @@ pub(crate) enum Must<'b> {
 /// What a step has come to.
 #[derive(Debug)]
 pub(crate) enum Verdict<'b> {
-    /// What the change rests on holds.
+    /// The precondition of the change holds.
     Holds,
     /// Something had moved.
     Conflict,
@@ -77,7 +77,7 @@ pub(crate) enum Verdict<'b> {
 /// Why there are no steps.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
-    /// A change rests on a version that no column holds, so on one that no row is at.
+    /// A change expects a version that no column can hold, so no row has it.
     #[error("a version that no row is at")]
     Conflict,
     /// A change writes a version that no column holds.

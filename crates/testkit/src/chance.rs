@@ -1,4 +1,4 @@
-//! Time that stands still and chance that repeats itself.
+//! A clock that stands still, and seeded randomness.
 
 use std::{
     sync::{

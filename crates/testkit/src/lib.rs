@@ -1,7 +1,7 @@
-//! A world to test in: still clocks, seeded randomness, people with soft tokens, a browser-like client, and the contract
-//! suites that every implementation of a port has to pass, ours and a host's.
+//! A test kit: still clocks, seeded randomness, users with soft tokens, a browser-like client, and the contract suites
+//! that every implementation of a port has to pass, built in or a host's.
 //!
-//! Nothing here belongs into a running server: people's passwords are kept in clear, and time stands still.
+//! Nothing here belongs in a running server: passwords are kept in clear text, and time stands still.
 #![expect(clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a test kit fails by panicking")]
 
 mod app;

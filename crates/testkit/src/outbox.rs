@@ -1,4 +1,4 @@
-//! Messages that were sent, for whoever would have got them; a service that knows YubiKeys; and keys and tokens in software.
+//! Test doubles: messages that were sent, a YubiKey validation service, and keys and tokens in software.
 
 use std::sync::{
     Mutex,

@@ -1,4 +1,4 @@
-//! Races that do not depend on luck.
+//! Deterministic races.
 //!
 //! Two cores rarely interleave at the place that matters. A [gate](Gate) makes them: it holds commits back until as many as
 //! are expected have arrived, so all of them were decided on the same reading. A [careless](Careless) store forgets what

@@ -1,4 +1,4 @@
-//! A world with people in it, and what they do as verbs.
+//! A test world: users, and their actions as verbs.
 
 use std::{
     sync::{Arc, Mutex},

@@ -26,7 +26,7 @@ pub fn may_change<S>(
     if session.signed_in_within(config.reauthentication_window, now) { Ok(()) } else { Err(Refusal::PasswordNeeded) }
 }
 
-/// Whether this session may act on factors that must exist: making backup codes, removing, disabling.
+/// Whether this session may act on existing factors: making backup codes, removing, disabling.
 pub fn may_use<S>(
     session: &Session,
     factors: &Factors<S>,
@@ -60,7 +60,7 @@ pub fn may_use_in_place<S>(
     }
 }
 
-/// Whether a device of this kind may join these factors: a mailbox, where it may not be the only one, needs one that counts.
+/// Whether a device of this kind may be added to these factors: e-mail may require another second factor beside it.
 pub fn may_join<S>(kind: &Kind, factors: &Factors<S>, config: &Config) -> bool {
     *kind != Kind::EMAIL
         || match config.sending.email {
@@ -72,8 +72,8 @@ pub fn may_join<S>(kind: &Kind, factors: &Factors<S>, config: &Config) -> bool {
         }
 }
 
-/// Whether one device more may be confirmed beside these. Devices that failures have disabled count; those that are not proved
-/// yet and backup codes do not: the codes are one set, and the way back in.
+/// Whether one device more may be confirmed beside these. Disabled devices count; unconfirmed ones and backup codes do
+/// not: the codes are one set, and the means of recovery.
 pub fn room<S>(factors: &Factors<S>, config: &Config) -> Result<(), Refusal> {
     let count = u32::try_from(factors.devices.iter().filter(|device| is_set_up(device)).count()).unwrap_or(u32::MAX);
     let most = config.devices_per_user;
@@ -85,17 +85,17 @@ fn stands_alone(kind: &Kind, config: &Config) -> bool {
     !kind.is_fallback() && (*kind != Kind::EMAIL || config.sending.email == EmailRule::Alone)
 }
 
-/// The confirmed device of this id that another one may take the place of. Backup codes are renewed, not replaced.
+/// The confirmed device with this id that another one may replace. Backup codes are renewed, not replaced.
 pub fn replaceable<'a, S>(factors: &'a Factors<S>, device: &DeviceId) -> Result<&'a Device<S>, Refusal> {
     factors.device(device).filter(|device| is_set_up(device)).ok_or(Refusal::DeviceUnknown)
 }
 
-/// Whether its owner has set it up as a device of its own.
+/// Whether its owner has enrolled it as a device.
 fn is_set_up<S>(device: &Device<S>) -> bool {
     device.status != Status::Enrolling && !device.kind.is_fallback()
 }
 
-/// Whether this device may go: not if it is the last one that keeps two-factor authentication on.
+/// Whether this device may be removed: not if it is the last one that keeps two-factor authentication on.
 pub fn may_remove<S>(factors: &Factors<S>, device: &DeviceId, config: &Config) -> Result<(), Refusal> {
     let known = factors.device(device).filter(|device| device.status != Status::Enrolling);
     let known = known.ok_or(Refusal::DeviceUnknown)?;
@@ -107,7 +107,8 @@ pub fn may_remove<S>(factors: &Factors<S>, device: &DeviceId, config: &Config) -
     if another || !stands_alone(&known.kind, config) { Ok(()) } else { Err(Refusal::LastDevice { others }) }
 }
 
-/// Whether the password, proved again in a session, is all that its user can prove. A user with a second factor proves that.
+/// Whether the password, confirmed again in a session, is all that its user can prove. A user with a second factor
+/// proves that.
 pub fn may_confirm_password<S>(factors: &Factors<S>) -> Result<(), Refusal> {
     if factors.enabled() { Err(Refusal::VerificationNeeded) } else { Ok(()) }
 }

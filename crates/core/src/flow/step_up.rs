@@ -1,15 +1,15 @@
-//! Proving oneself again in a running session.
+//! Step-up: proving a device again in a valid session.
 //!
-//! Whoever has a second factor proves a device; a password alone never renews a session of a user who has one. A user
-//! without one has nothing to step up with. Wrong answers count against the session and against no device: a stolen session
-//! takes nothing from its owner, and ends after a few of them. A session that takes the place of another without a new proof,
-//! as after a change of password, goes on with the other's failures.
+//! A user with a second factor proves a device; a password alone never renews their session. A user without one has
+//! nothing to step up with. Wrong answers are counted on the session and not on the device: with a stolen session an
+//! attacker cannot lock the owner out, and the session ends after a few of them. A session that replaces another
+//! without a new proof, as after a change of password, keeps the other's failures.
 
 use std::time::Duration;
 
 use crate::{BudgetChange, Change, Device, DeviceId, Factors, Level, Refusal, Session, Timestamp, method::Methods};
 
-/// So many wrong answers end the session in which they were given.
+/// This number of wrong answers ends the session in which they were given.
 pub const MAX_FAILURES: u32 = 5;
 
 /// The wrong answers that were given in a session.
@@ -19,13 +19,13 @@ pub struct SessionFailures<'a> {
     pub session: &'a Session,
     /// How many there were.
     pub failures: u32,
-    /// How long they are remembered: for as long as the session may live.
+    /// How long they are counted: the maximum lifetime of the session.
     pub window: Duration,
 }
 
 impl<'a> SessionFailures<'a> {
-    /// The name of the budget that counts them: that of the last proof of this user that the session depends on, because every
-    /// session that depends on the same proof takes the place of another one.
+    /// The budget that counts them, named by the last proof of this user that the session depends on, because every
+    /// session that depends on the same proof replaces another one.
     pub fn budget(session: &Session) -> String {
         let proved = session.verified.unwrap_or(session.signed_in);
         format!("step-up/{}/{}", session.user, proved.as_millis())
@@ -35,7 +35,7 @@ impl<'a> SessionFailures<'a> {
         self.failures >= MAX_FAILURES
     }
 
-    /// With one more, if it is charged.
+    /// The same with one more, if it is charged.
     pub(crate) fn and_one_more(self, charge: Option<&Change>) -> SessionFailures<'a> {
         let more = u32::from(charge.is_some());
         SessionFailures { failures: self.failures.saturating_add(more), ..self }
@@ -51,17 +51,17 @@ impl<'a> SessionFailures<'a> {
     }
 }
 
-/// Which devices a step-up takes: those of at least this level, by these methods.
+/// Which devices a step-up accepts: those of at least this level, by these methods.
 #[derive(Clone, Copy, Debug)]
 pub struct Required<'a> {
-    /// The lowest level, if the step-up asks for one. More than the user's devices can give is never required.
+    /// The required level, if the step-up has one, limited to what the user's devices can reach.
     pub level: Option<Level>,
-    /// The methods there are, with the level of each.
+    /// The methods, with the level of each.
     pub methods: &'a Methods,
 }
 
 impl Required<'_> {
-    /// Whether a proof of this device is enough.
+    /// Whether a proof of this device is sufficient.
     pub fn includes<S>(&self, device: &Device<S>, factors: &Factors<S>) -> bool {
         let level = self.level.map(|level| level.min(factors.level(self.methods)));
         level.is_none_or(|level| self.methods.level(&device.kind) >= level)
@@ -83,7 +83,7 @@ pub fn asked<'a, S>(
     chosen.or_else(|| first_strong(&active, factors, required.methods)).copied().ok_or(Refusal::DeviceDisabled)
 }
 
-/// The first of these devices that gives the strongest proof that the user can give, or else the first.
+/// The first of these devices with the strongest level among the user's devices, or else the first.
 fn first_strong<'a, 'b, S>(
     active: &'b [&'a Device<S>],
     factors: &Factors<S>,
@@ -94,14 +94,13 @@ fn first_strong<'a, 'b, S>(
     strong.or(active.first())
 }
 
-/// The device that is asked where the proof has to be as sure as the user's devices can give it.
+/// The device that is asked if the strongest level of the user's devices is required.
 pub fn strongest<'a, S>(factors: &'a Factors<S>, methods: &Methods) -> Result<&'a Device<S>, Refusal> {
     asked(factors, None, Required { level: None, methods })
 }
 
-/// Refuses a user without a second factor, who has nothing to step up with; and a session of a level that no device of the
-/// user's reaches any more, because the device that verified it was removed: a weaker proof does not renew it, so the user
-/// signs in again.
+/// Refuses a user without a second factor, and a session of a level that none of the user's devices reaches any more,
+/// because the device that verified it was removed: a weaker proof does not renew it, so the user has to sign in again.
 pub fn can_renew<S>(session: &Session, factors: &Factors<S>, methods: &Methods) -> Result<(), Refusal> {
     if !factors.enabled() {
         return Err(Refusal::NotEnabled);

@@ -1,8 +1,9 @@
-//! Backup codes: ten codes on paper, each good once, in any order.
+//! Backup codes: ten codes, each valid once, in any order.
 //!
-//! A code is 80 random bits in Crockford's base32, in four groups of four, and a check character, so that a slip of the
-//! pen is told from a guess and costs nothing. Only HMAC-SHA-256 values under a random key of the device's own are kept,
-//! inside the sealed state; every one of them is compared, whichever matches. Which codes are used, the marks know.
+//! A code is 80 random bits in Crockford's base32, in four groups of four, and a check character, so that a typo is
+//! distinguished from a guess and not counted. Only HMAC-SHA-256 values under a random key of the device's own are
+//! kept, inside the sealed state; every one of them is compared, whichever matches. The marks record which codes are
+//! used.
 
 use std::fmt;
 
@@ -28,7 +29,7 @@ pub const CODE_BYTES: usize = 10;
 const SYMBOLS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LETTERS: usize = 16;
 
-/// The memory of a set of backup codes.
+/// The state of a set of backup codes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
     key: DigestKey,
@@ -36,10 +37,10 @@ pub struct State {
 }
 
 impl State {
-    /// The memory of these codes, under a random key.
+    /// The state for these codes, under a random key.
     pub fn new(key: [u8; 32], codes: &[BackupCode]) -> Self {
         let key = DigestKey(Zeroizing::new(HEXLOWER.encode(&key)));
-        // A code that could not be hashed would be in no set, and open nothing.
+        // A code that could not be hashed is left out of the set and never accepted.
         let digests = codes.iter().filter_map(|code| key.digest(code)).collect();
         Self { key, digests }
     }
@@ -54,7 +55,7 @@ impl State {
         Some(self)
     }
 
-    /// Where the code stands in the set. Every digest is compared, whichever matches.
+    /// The index of the code in the set. Every digest is compared, whichever matches.
     fn place(&self, code: &BackupCode) -> Option<u32> {
         let wanted = self.key.digest(code)?;
         let mut place = 0_u32;
@@ -91,7 +92,7 @@ pub(super) fn check(state: &State, answer: &Secret) -> Check {
 struct DigestKey(Zeroizing<String>);
 
 impl DigestKey {
-    /// `None` only if the hash took no key of this length, which HMAC never says (RFC 2104 §2).
+    /// `None` only if HMAC rejects the key length, which it never does (RFC 2104 §2).
     fn digest(&self, code: &BackupCode) -> Option<Digest> {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.0.as_bytes()).ok()?;
         mac.update(&code.letters);
@@ -105,7 +106,7 @@ impl fmt::Debug for DigestKey {
     }
 }
 
-/// What is kept of a code.
+/// The stored hash of a code.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 struct Digest(String);
@@ -127,7 +128,7 @@ pub struct BackupCode {
 pub enum Slip {
     /// It has the wrong length or a character that no code has.
     Malformed,
-    /// Its check character does not fit.
+    /// Its check character does not match.
     Mistyped,
 }
 
@@ -143,8 +144,8 @@ impl BackupCode {
         Self { letters }
     }
 
-    /// The code somebody typed. Case, blanks and hyphens do not matter; O counts as 0, I and L as 1. Full-width letters, and
-    /// digits of other scripts, count as those of ASCII; marks of the writing direction around the text are dropped.
+    /// Parses a typed code. Case, blanks and hyphens do not matter; O counts as 0, I and L as 1. Full-width letters,
+    /// and digits of other scripts, count as those of ASCII; direction marks around the text are dropped.
     pub fn parse(text: &str) -> Result<Self, Slip> {
         const MAX_LENGTH: usize = 128;
         if text.len() > MAX_LENGTH {
@@ -164,7 +165,7 @@ impl BackupCode {
         if code.check() == check { Ok(code) } else { Err(Slip::Mistyped) }
     }
 
-    /// The code as it is printed: `XXXX-XXXX-XXXX-XXXX-C`.
+    /// The printed form: `XXXX-XXXX-XXXX-XXXX-C`.
     pub fn text(&self) -> Secret {
         let mut text = String::with_capacity(LETTERS + 5);
         for (place, letter) in self.letters.iter().enumerate() {

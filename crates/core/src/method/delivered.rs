@@ -1,15 +1,14 @@
-//! Codes that are sent: by text message, by call, by e-mail. One machine, three channels.
+//! Codes that are sent by text message, call or e-mail: one state machine for three channels.
 //!
-//! A code is drawn at random for each challenge and remembered with the attempt that asked for it: it is good in that
-//! attempt only, until its time is over, and once (NIST SP 800-63B-4 §3.1.3). Another code takes its place in the same
-//! attempt and touches no other attempt's. Where there is no code to compare with, an answer is not wrong and costs nothing.
+//! Each code is random and stored with the attempt that requested it: it is valid in that attempt only, until it
+//! expires, and once (NIST SP 800-63B-4 §3.1.3). Another code replaces it in the same attempt and does not affect other
+//! attempts. If there is no code to compare with, an answer is not counted as wrong.
 //!
-//! There is one exception: a code that was sent for a sign-in is good in every sign-in of this user with this device, so that
-//! a user who starts again is not left without the code in their hand while the cooldown lets no other one be sent. It is
-//! good for as long as it would have been, and once for all attempts. An answer is compared with one code, so a guess is no
-//! likelier to be right.
+//! There is one exception: a code that was sent for a sign-in is valid in every sign-in of this user with this device,
+//! so that a user who starts again can use it while the cooldown prevents another one. It expires at the same time, and
+//! is valid once for all attempts. An answer is compared with one code, so a guess is no likelier to be correct.
 //!
-//! Nothing is sent from here, and nothing counts how much was sent: [`sending`](crate::sending) does.
+//! Sending and its limits are in [`sending`](crate::sending).
 
 use serde::{Deserialize, Serialize};
 
@@ -21,16 +20,16 @@ use crate::{
     otp::{Code, Digits},
 };
 
-/// So many codes of one device may be good at once, each in a run of its own: twice as many as one cooldown a minute lets be
-/// good for five minutes, because strangers have half of them.
+/// The maximum number of valid codes per device, each in its own attempt: twice as many as a cooldown of one minute
+/// permits within five minutes, because strangers have half of them.
 pub const MAX_CODES: usize = 10;
 
-/// The memory of a device that codes are sent to.
+/// The state of a device that codes are sent to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
-    /// Where they are sent. It never changes: another address is another device.
+    /// The address. It never changes: another address is another device.
     pub to: Address,
-    /// The codes that were sent and are not over.
+    /// The codes that were sent and have not expired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     challenges: Vec<SentCode>,
 }
@@ -40,55 +39,55 @@ pub struct State {
 pub struct SentCode {
     /// The delivery that carries it.
     pub delivery: DeliveryId,
-    /// The run of the flow that asked for it.
+    /// The attempt in which it was requested.
     pub attempt: AttemptId,
-    /// What that attempt is for; `None` in a code that was stored before this was.
+    /// The purpose of that attempt; `None` in codes stored by older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
-    /// When it was sent; `None` in a code that was stored before this was.
+    /// When it was sent; `None` in codes stored by older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Timestamp>,
     /// The digits.
     #[serde(with = "code_text")]
     pub code: Code,
-    /// When it is over.
+    /// When it expires.
     pub until: Timestamp,
-    /// The budgets that get something back once the code has come back.
+    /// The budgets that are refunded once the code is verified.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refunds: Vec<Refund>,
 }
 
 impl SentCode {
-    /// Whether the code is not over, and was not made by a clock that was ahead.
+    /// Whether the code has not expired, and was not made by a clock that was ahead.
     fn is_good(&self, now: Timestamp) -> bool {
         self.until > now && self.until.is_credible_end(Config::MAX_CODE_TTL, now)
     }
 
-    /// Whether every sign-in may use the code: it was sent for one, by a clock that was not ahead. In its own attempt the moment of
-    /// the attempt says so.
+    /// Whether every sign-in may use the code: it was sent for one, by a clock that was not ahead. In its own attempt
+    /// the start of the attempt decides.
     fn is_shared(&self, now: Timestamp) -> bool {
         self.purpose == Some(Purpose::Login) && self.sent.is_some_and(|sent| sent.is_credible(now))
     }
 
-    /// What accepting the code uses up.
+    /// What accepting the code consumes.
     fn mark(&self) -> Mark {
         Mark::Once { id: self.delivery.to_string(), until: Some(self.until) }
     }
 }
 
-/// What a budget gets back.
+/// A refund of a budget.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Refund {
     /// Names the budget.
     pub budget: String,
     /// How much.
     pub amount: u32,
-    /// When a window that began with the charge would end: from a later one nothing is given back.
+    /// When a window that began with the charge would end: nothing is refunded in a later one.
     #[serde(default = "latest", skip_serializing_if = "is_latest")]
     pub until: Timestamp,
 }
 
-/// What was written before refunds were bound to their window comes from whatever window there is.
+/// Refunds stored by older versions apply to any window.
 fn latest() -> Timestamp {
     Timestamp::MAX
 }
@@ -104,13 +103,13 @@ impl State {
         Self { to, challenges: vec![] }
     }
 
-    /// The code of this run, if one was sent that is not over.
+    /// The unexpired code of this attempt, if one was sent.
     pub fn challenge(&self, attempt: &AttemptId, now: Timestamp) -> Option<&SentCode> {
         self.challenges.iter().find(|challenge| challenge.attempt == *attempt && challenge.is_good(now))
     }
 
-    /// The code that an answer in this attempt is compared with, whether or not it has been used: the attempt's own or, at
-    /// sign-in, the last one that was sent for a sign-in. One that has not been used comes first.
+    /// The code that an answer in this attempt is compared with, used or not: the attempt's own or, at sign-in, the
+    /// last one sent for a sign-in. Unused codes come first.
     fn compared(&self, asked: Asked<'_>, now: Timestamp) -> Option<&SentCode> {
         let own = self.challenge(asked.attempt, now);
         let shared = || {
@@ -121,36 +120,36 @@ impl State {
         own.filter(is_unused).or_else(|| shared().find(is_unused)).or(own).or_else(|| shared().next())
     }
 
-    /// The code that is good in this attempt, if one is.
+    /// The valid code of this attempt, if there is one.
     pub fn usable(&self, asked: Asked<'_>, now: Timestamp) -> Option<&SentCode> {
         self.compared(asked, now).filter(|challenge| !asked.marks.is_spent(&challenge.mark()))
     }
 
-    /// The runs that have a code which is not over, the last one first.
+    /// The attempts that have an unexpired code, the last one first.
     pub fn attempts(&self, now: Timestamp) -> impl Iterator<Item = &AttemptId> {
         self.challenges.iter().rev().filter(move |challenge| challenge.is_good(now)).map(|challenge| &challenge.attempt)
     }
 
-    /// The code that this delivery carries, if it is not over.
+    /// The code of this delivery, if it has not expired.
     pub fn carried_by(&self, delivery: &DeliveryId, now: Timestamp) -> Option<&SentCode> {
         self.challenges.iter().find(|challenge| challenge.delivery == *delivery && challenge.is_good(now))
     }
 
-    /// The same device without the code that this delivery would have carried; `None` if there is none.
+    /// The same device without the code of this delivery; `None` if there is none.
     pub fn without(mut self, delivery: &DeliveryId) -> Option<Self> {
         let before = self.challenges.len();
         self.challenges.retain(|challenge| challenge.delivery != *delivery);
         (self.challenges.len() < before).then_some(self)
     }
 
-    /// The same device without the codes that are over by this moment.
+    /// The same device without the codes that have expired at this time.
     pub(crate) fn without_those_until(mut self, end: Timestamp) -> Self {
         self.challenges.retain(|challenge| challenge.until > end);
         self
     }
 
-    /// The same device with one challenge more, in the place of an earlier one of the same run; `None` if `most` others, or
-    /// [`MAX_CODES`], are good at this moment.
+    /// The same device with one code more, replacing an earlier one of the same attempt; `None` if `most` others, or
+    /// [`MAX_CODES`], are valid now.
     pub fn with(mut self, challenge: SentCode, most: usize, now: Timestamp) -> Option<Self> {
         self.challenges.retain(|other| other.attempt != challenge.attempt && other.is_good(now));
         if self.challenges.len() >= most.min(MAX_CODES) {
@@ -161,14 +160,14 @@ impl State {
     }
 }
 
-/// Where a code is asked for.
+/// The context in which a code is requested.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// The attempt.
     pub attempt: &'a AttemptId,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
-    /// What the device has accepted.
+    /// The marks of the device.
     pub marks: &'a Marks,
 }
 
@@ -188,8 +187,8 @@ pub(super) fn check(state: &State, asked: Asked<'_>, answer: &Secret, now: Times
     let verified = Change::Delivery(DeliveryChange::NoteVerified { delivery: challenge.delivery.clone(), at: now });
     Check::Right {
         mark: challenge.mark(),
-        // The challenge stays until it is over, so that its code is told from a wrong one if it comes again. It goes with the
-        // mark that says so: whatever the clock does, no code is left without its mark.
+        // The code is kept until it expires, to distinguish a repeated code from a wrong one. It is deleted together
+        // with its mark: whatever the clock does, no code is left without its mark.
         next: Some(super::State::Delivered(state.clone().without_those_until(now))),
         changes: refunds.chain([verified]).collect(),
     }

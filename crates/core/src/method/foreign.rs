@@ -1,7 +1,7 @@
-//! The seam for a host's own method: a kind, a document, and a judge behind a port.
+//! The interface for a host's own method: a kind, a document, and a check behind a port.
 //!
-//! The document is the method's whole memory; it is sealed like every other state. The core keeps the marks, the
-//! throttle and the versions, so a method written in ten lines is still replay-proof, throttled and race-free.
+//! The document is the method's whole state; it is sealed like every other state. The core keeps the marks, the
+//! throttle and the versions, so even a method of ten lines is protected against replay, guessing and races.
 
 use std::fmt::Debug;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Check;
 use crate::{Kind, Level, Secret, Timestamp, mark::Mark};
 
-/// The memory of a host's own method.
+/// The state of a host's own method.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct State {
     /// Whatever the method keeps.
@@ -26,10 +26,10 @@ impl Debug for State {
 
 /// A method that a host application brings.
 pub trait ForeignMethod: Debug + Send + Sync {
-    /// The kind of its devices: any name that is not one of ours.
+    /// The kind of its devices: any name that is not built in.
     fn kind(&self) -> Kind;
 
-    /// Looks at one answer. Must be pure: the same document, answer and moment give the same word.
+    /// Checks one answer. Must be pure: the same document, answer and time give the same result.
     fn check(&self, document: &Value, answer: &Secret, now: Timestamp) -> Word;
 
     /// The level its devices reach together with a password.
@@ -38,7 +38,7 @@ pub trait ForeignMethod: Debug + Send + Sync {
     }
 }
 
-/// What a host's method says of one answer.
+/// The result of a host's method for one answer.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Word {
     /// It does not have the form of an answer; nothing is counted.
@@ -47,7 +47,7 @@ pub enum Word {
     Wrong,
     /// It is right.
     Right {
-        /// What accepting it uses up. The core refuses it ever after.
+        /// The mark that accepting it consumes. The core refuses this mark ever after.
         mark: Mark,
         /// The document afterwards, if it changes.
         next: Option<Value>,

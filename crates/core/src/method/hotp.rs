@@ -1,8 +1,8 @@
-//! Counted codes from a hardware token or an app (RFC 4226).
+//! Counter-based codes from a hardware token or an app (RFC 4226).
 //!
-//! Accepts the code of the next counter or of one a few presses ahead, and uses up that counter and every earlier one. A
-//! token that was pressed too often in somebody's pocket comes back with two codes in a row, typed one after the other,
-//! which are looked for much further ahead (RFC 4226 §7.4). A wrong code moves nothing.
+//! Accepts the code of the next counter or of one within the look-ahead window, and consumes that counter and every
+//! earlier one. A token that was pressed many times without use is resynchronised with two consecutive codes, which are
+//! looked for much further ahead (RFC 4226 §7.4). A wrong code changes nothing.
 
 use countersign_otp::{Algorithm, Code, Digits, Key, hotp};
 use serde::{Deserialize, Serialize};
@@ -10,30 +10,30 @@ use serde::{Deserialize, Serialize};
 use super::Check;
 use crate::{Secret, mark::Mark};
 
-/// How counted codes are judged.
+/// How counter-based codes are judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HotpRule {
-    /// So many presses that nobody typed are passed over.
+    /// The look-ahead window for one code.
     pub look_ahead: u8,
-    /// So many are passed over for two codes in a row.
+    /// The look-ahead window for two consecutive codes.
     pub resync_ahead: u16,
 }
 
 impl Default for HotpRule {
-    /// Five presses, and a hundred with two codes in a row.
+    /// Five codes, and a hundred with two consecutive codes.
     fn default() -> Self {
         Self { look_ahead: 5, resync_ahead: 100 }
     }
 }
 
 impl HotpRule {
-    /// The most codes that are accepted at one moment, one at a time. The odds in SECURITY.md rest on it.
+    /// The maximum number of single codes that are accepted at one moment. The odds in SECURITY.md depend on it.
     pub fn most_codes(&self) -> u32 {
         u32::from(self.look_ahead).saturating_add(1)
     }
 }
 
-/// The memory of a token.
+/// The state of a token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
     /// The shared key.
@@ -48,23 +48,23 @@ pub struct State {
     /// The counter of the next code.
     #[serde(default)]
     pub counter: u64,
-    /// The counter of the code that was accepted last, to tell that code from a wrong one.
+    /// The counter of the last accepted code, to distinguish a repeated code from a wrong one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<u64>,
 }
 
 impl State {
-    /// A token with this key that shows six digits by SHA-1, at its first press.
+    /// A token with this key, SHA-1 and six digits, at its first code.
     pub fn new(key: Key) -> Self {
         Self { key, algorithm: Algorithm::default(), digits: Digits::default(), counter: 0, last: None }
     }
 
-    /// A token with this key whose next code is the one of `counter`. What lies below is for the caller to mark as spent.
+    /// A token with this key whose next code is that of `counter`. The caller has to mark the earlier ones as consumed.
     pub fn at(key: Key, algorithm: Algorithm, digits: Digits, counter: u64) -> Self {
         Self { key, algorithm, digits, counter, last: None }
     }
 
-    /// The same token, counted as far as `other` is.
+    /// The same token, with its counter at least at that of `other`.
     pub(crate) fn with_counter_of(self, other: &Self) -> Self {
         Self { counter: other.counter, last: other.last, ..self }
     }

@@ -1,10 +1,10 @@
 //! Time-based codes from an authenticator app (RFC 6238).
 //!
-//! Accepts the code of a time step within a tolerance around the server's clock, or around that clock plus the drift learned
-//! for this device, and uses up that step and every earlier one. The steps around the clock itself are always among them, so
-//! a device whose clock is right is accepted whatever was learned before. The learned drift is bounded, so that no chain of
-//! successes can move a device far from the clock, and decays while the device is not used. Never looks at fewer steps
-//! because one has matched.
+//! Accepts the code of a time step within a tolerance around the server's clock, or around that clock plus the drift
+//! learned for this device, and consumes that step and every earlier one. The steps around the clock itself are always
+//! included, so a device with a correct clock is accepted whatever was learned before. The learned drift is bounded, so
+//! that repeated successes cannot move a device far from the clock, and decays while the device is not used. Always
+//! compares all steps, even after a match.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::Check;
 use crate::{Secret, Timestamp, mark::Mark};
 
-/// A learned drift moves one step toward zero for each of these spans that a device is not used. So long, because a
-/// hardware token with a drifting clock has to be found again when it is used a few times a year.
+/// A learned drift moves one step toward zero for each such span without use. It is long because a hardware token with
+/// a drifting clock must still be found if it is used a few times a year.
 const DRIFT_DECAY: Duration = Duration::from_hours(90 * 24);
 
 /// How time-based codes are judged.
@@ -25,7 +25,7 @@ pub struct TotpRule {
     pub behind: u8,
     /// Steps ahead of the clock whose codes are accepted.
     pub ahead: u8,
-    /// The most steps, to either side, that a device's clock may be learned to be off. Zero learns nothing.
+    /// The maximum learned drift in steps, in either direction. Zero learns nothing.
     pub max_drift: u8,
 }
 
@@ -40,14 +40,14 @@ impl TotpRule {
     /// To the letter of OWASP ASVS 6.5.5: no step ahead, no learned drift, and at most one step behind.
     pub const STRICT: Self = Self { behind: 1, ahead: 0, max_drift: 0 };
 
-    /// The most steps whose codes are accepted at one moment: those around the clock, and those around it and the largest
-    /// drift that are not among them. The odds in SECURITY.md rest on it.
+    /// The maximum number of steps whose codes are accepted at one moment: those around the clock, and those around it
+    /// plus the largest drift that are not among them. The odds in SECURITY.md depend on it.
     pub fn most_steps(&self) -> u32 {
         let tolerance = u32::from(self.behind).saturating_add(self.ahead.into()).saturating_add(1);
         tolerance.saturating_add(tolerance.min(self.max_drift.into()))
     }
 
-    /// The drift that counts for a device now.
+    /// The current drift of a device.
     fn drift_of(self, state: &State, now: Timestamp) -> i16 {
         let bound = i16::from(self.max_drift);
         let drift = state.drift.clamp(-bound, bound);
@@ -57,14 +57,14 @@ impl TotpRule {
     }
 }
 
-/// The longest step of a device that is taken over from elsewhere: a code is good for as long, and for the steps beside it (NIST
-/// SP 800-63B-4 §3.1.4 asks for two minutes at most). What is set up here has the 30 seconds of [`Step::default`].
+/// The longest step of an imported device: a code is valid that long, and for the neighbouring steps (NIST SP 800-63B-4
+/// §3.1.4 recommends two minutes at most). Devices set up here have the 30 seconds of [`Step::default`].
 pub const MAX_STEP: Step = match Step::new(120) {
     Some(step) => step,
     None => Step::DEFAULT,
 };
 
-/// The memory of an authenticator app's device.
+/// The state of an authenticator app.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
     /// The shared key.
@@ -76,7 +76,7 @@ pub struct State {
     /// How many digits a code has.
     #[serde(default, with = "digit_count")]
     pub digits: Digits,
-    /// How long a code is shown.
+    /// The length of a time step.
     #[serde(default, with = "step_seconds")]
     pub step: Step,
     /// From when steps are counted, in Unix seconds.
@@ -85,7 +85,7 @@ pub struct State {
     /// How many steps the device's clock was ahead when it was last used.
     #[serde(default)]
     pub drift: i16,
-    /// When that drift was learned; nothing where there is none, or where it was not noted.
+    /// When that drift was learned; `None` if there is none, or if it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift_learned: Option<Timestamp>,
 }
@@ -94,7 +94,7 @@ impl State {
     /// The length of a new key, in bytes: 160 bits (RFC 4226 §4, R6).
     pub const KEY_BYTES: usize = 20;
 
-    /// A device with this key and the parameters every app understands: SHA-1, six digits, 30 seconds.
+    /// A device with this key and the parameters that every app supports: SHA-1, six digits, 30 seconds.
     pub fn new(key: Key) -> Self {
         Self::with(key, Totp::default())
     }
@@ -118,7 +118,7 @@ pub(super) fn check(state: &State, rule: TotpRule, answer: &Secret, now: Timesta
     let find = |drift| totp.find(&state.key, &code, window(clock, drift, rule));
     let learned = rule.drift_of(state, now);
     let drifted = if learned == 0 { None } else { find(learned) };
-    // Where one code stands for two steps, the later one is used up.
+    // If one code belongs to two steps, the later one is consumed.
     let Some(step) = find(0).max(drifted) else { return Check::Wrong };
     let bound = i16::from(rule.max_drift);
     let drift = offset(step, clock).clamp(-bound, bound);
@@ -128,8 +128,8 @@ pub(super) fn check(state: &State, rule: TotpRule, answer: &Secret, now: Timesta
     Check::right(Mark::Rising(step), next)
 }
 
-/// The last step whose code could be accepted at this moment: it and every earlier one may have been used by then. `None`
-/// before the first step.
+/// The last step whose code could be accepted at this moment: it and every earlier one may have been used by then.
+/// `None` before the first step.
 pub(crate) fn reached(state: &State, rule: TotpRule, at: Timestamp) -> Option<u64> {
     let clock = state.totp().step_at(at.as_seconds())?;
     let drift = state.drift.clamp(0, i16::from(rule.max_drift));

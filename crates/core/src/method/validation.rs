@@ -1,21 +1,21 @@
-//! Questions about an answer that only a service can decide on.
+//! Validation requests: answers that only an outside service can check.
 //!
-//! A method that needs the outside world does no I/O: its check returns a [`ValidationRequest`], the engine carries it out, and the
-//! [`ValidationResponse`] comes back into the rules. Asking is charged as a failure beforehand, in a commit of its own, and the
-//! request's nonce is kept with the device; a right answer, or nobody's answer, takes the charge back. So guesses in
-//! parallel are never free, and a reply counts once, for the request it was made for.
+//! A method does no I/O: its check returns a [`ValidationRequest`], the engine sends it, and the [`ValidationResponse`]
+//! is judged by the rules. The request is charged as a failure beforehand, in a commit of its own, and its nonce is
+//! kept with the device; a correct answer, or no result, refunds the charge. So parallel guesses are always charged,
+//! and a response counts once, for the request it was made for.
 //!
-//! Only so many questions are kept, because those whose answer nobody waits for any more would stay for ever. Questions from
-//! browsers with a device cookie are kept apart from all others, so an attacker who has the password and asks in parallel
-//! displaces questions of their own kind only.
+//! The number of pending requests is limited, because abandoned ones would stay for ever. Requests from browsers with a
+//! device cookie are kept apart from all others, so an attacker who has the password and sends requests in parallel
+//! displaces only other requests of that kind.
 
 use crate::{AttemptId, Envelope, Kind, Secret, throttle::Standing};
 
-/// So many questions of one device may be open in browsers with a device cookie, and as many in all others; the oldest gives
-/// way, and its reply is not taken any more.
+/// The maximum number of pending requests per device from browsers with a device cookie, and again from all others; the
+/// oldest is dropped, and its response is not accepted any more.
 const MAX_OPEN_REQUESTS: usize = 8;
 
-/// Keeps the nonce of a request that is about to be asked.
+/// Keeps the nonce of a request that is about to be sent.
 pub(crate) fn keep(envelope: &mut Envelope, request: &ValidationRequest, standing: Standing) {
     let is_known = standing != Standing::Unrecognized;
     let asked = if is_known { &mut envelope.asked_by_owner } else { &mut envelope.asked };
@@ -24,7 +24,7 @@ pub(crate) fn keep(envelope: &mut Envelope, request: &ValidationRequest, standin
     asked.push(request.nonce.clone());
 }
 
-/// Forgets a request that was answered; `false` if it was not open.
+/// Removes a request that was answered; `false` if it was not pending.
 pub(crate) fn close(envelope: &mut Envelope, request: &ValidationRequest) -> bool {
     let open = |envelope: &Envelope| envelope.asked.len().saturating_add(envelope.asked_by_owner.len());
     let before = open(envelope);
@@ -33,35 +33,35 @@ pub(crate) fn close(envelope: &mut Envelope, request: &ValidationRequest) -> boo
     open(envelope) < before
 }
 
-/// A request to a service.
+/// A request to a validation service.
 #[derive(Clone, Debug)]
 pub struct ValidationRequest {
-    /// The method, which says which service is meant.
+    /// The method, which identifies the service.
     pub kind: Kind,
-    /// What the person answered.
+    /// The user's answer.
     pub answer: Secret,
-    /// Names the request, once and for ever: 16 to 40 lower-case letters and digits.
+    /// The permanent id of the request: 16 to 40 lower-case letters and digits.
     pub nonce: String,
 }
 
-/// What came back.
+/// The result of the service.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ValidationResponse {
-    /// The answer is right.
+    /// The answer is correct.
     Right {
-        /// What the service counts up with every answer, if it tells.
+        /// The counter of the answer, if the service returns it.
         counter: Option<u64>,
     },
     /// The answer is wrong.
     Wrong,
-    /// The service has seen the answer before.
+    /// The answer was used before.
     Used,
-    /// Nobody could say.
+    /// The service could not be asked.
     Unavailable,
 }
 
-/// The nonce of a request about a device that is at this version. The attempt's id is random and never shown, and a
-/// version is asked about once.
+/// The nonce of a request about a device at this version. The attempt's id is random and never shown, and only one
+/// request is made per version.
 pub(super) fn nonce(attempt: &AttemptId, version: u64) -> String {
     const MAX_LENGTH: usize = 40;
     const MIN_LENGTH: usize = 16;

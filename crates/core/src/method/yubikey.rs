@@ -1,9 +1,9 @@
-//! What a YubiKey types when it is touched (Yubico OTP).
+//! One-time passwords that a YubiKey types when it is touched (Yubico OTP).
 //!
-//! Either the key's own secret is kept here and its code is opened and judged on the spot, or a validation service has the
-//! secret and is asked. Both use up the key's counter, which only rises. A key that only the service knows is bound by the
-//! public id of the first answer that the service finds right; from then on no other key answers, and none without a name
-//! ever does.
+//! Either the key's secret is stored here and its code is decrypted and judged locally, or a validation service has the
+//! secret and is asked. Both consume the key's counter, which only rises. A key that only the service knows is bound to
+//! the public id of the first answer that the service confirms; from then on no other key is accepted, and a key
+//! without a public id never is.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use super::{
 };
 use crate::{Kind, Secret, Timestamp, mark::Mark};
 
-/// The memory of a YubiKey.
+/// The state of a YubiKey.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
-    /// The name of the key, in modhex; nothing while it is not bound.
+    /// The public id of the key, in modhex; `None` while it is not bound.
     #[serde(with = "public_id_text")]
     public_id: Option<PublicId>,
-    /// Its secret, if it is known here.
+    /// Its secret, if it is stored here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     own: Option<Own>,
 }
@@ -44,7 +44,7 @@ impl State {
         Self { public_id: None, own: None }
     }
 
-    /// The name of the key, in modhex, once it is bound.
+    /// The public id of the key, in modhex, once it is bound.
     pub fn public_id(&self) -> Option<&PublicId> {
         self.public_id.as_ref()
     }
@@ -58,14 +58,14 @@ impl State {
         matches && self.public_id == other.public_id
     }
 
-    /// A key whose secret is known here.
+    /// A key whose secret is stored here.
     pub fn own(public_id: PublicId, private_id: PrivateId, key: YubikeyKey) -> Self {
         Self { public_id: Some(public_id), own: Some(Own { key, private_id }) }
     }
 }
 
 pub(super) fn check(state: &State, answer: &Secret, nonce: impl FnOnce() -> String) -> Check {
-    // Under some keyboard layouts a code has several readings: the one that names this key counts.
+    // Under some keyboard layouts a code has several readings: the one with this key's public id counts.
     let token = match &state.public_id {
         Some(bound) => Token::parse_of(bound, answer.expose()),
         None => Token::parse(answer.expose()),
@@ -86,7 +86,7 @@ pub(super) fn check(state: &State, answer: &Secret, nonce: impl FnOnce() -> Stri
     }
 }
 
-/// What the service's word means for this key.
+/// The meaning of the service's result for this key.
 pub(super) fn take(state: &State, request: &ValidationRequest, reply: &ValidationResponse, now: Timestamp) -> Check {
     let Ok(token) = Token::parse(request.answer.expose()) else { return Check::Malformed };
     let ValidationResponse::Right { counter } = reply else { return Check::Wrong };
@@ -99,8 +99,8 @@ pub(super) fn take(state: &State, request: &ValidationRequest, reply: &Validatio
     Check::right(mark, next)
 }
 
-/// The mark of an answer whose counter the service does not tell. A hash names it: it is used up and opens nothing. It is
-/// kept for a day; the service itself refuses the answer for ever.
+/// The mark of an answer whose counter the service does not return: a hash, which reveals nothing. It is kept for a
+/// day; the service itself refuses the answer for ever.
 fn once(answer: &Secret, now: Timestamp) -> Mark {
     let id = HEXLOWER.encode(&Sha256::digest(answer.expose().as_bytes()));
     Mark::Once { id, until: Some(now.after(Duration::from_hours(24))) }

@@ -210,7 +210,7 @@ impl Engine {
     /// Invalidates a code that was not delivered.
     async fn void(&self, device: &DeviceId, delivery: &DeliveryId) {
         if let Err(fault) = self.try_to_void(device, delivery).await {
-            tracing::warn!(%fault, %delivery, "invalidating a code that was not sent failed; it stays valid until it expires");
+            tracing::warn!(%fault, %delivery, "invalidating an unsent code failed; it stays valid");
         }
     }
 

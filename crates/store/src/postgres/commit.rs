@@ -32,7 +32,7 @@ use crate::{
 
 const DOING: &str = "commit a batch";
 
-/// Commits a batch, even if nobody waits for the answer any more: a transaction is never left half way.
+/// Commits a batch, even if the caller is gone: a transaction is never left unfinished.
 pub(super) async fn commit(connections: &Arc<Connections>, batch: Batch<Sealed>) -> Result<Receipt, Fault> {
     let connections = Arc::clone(connections);
     let task = tokio::spawn(async move { write(&connections, &batch).await });

@@ -1,7 +1,7 @@
-//! Whether the database server keeps what it promises.
+//! Checks of the database server's durability settings.
 //!
-//! Some settings are errors, because with them an accepted code could come back after a power cut; others are doubts that
-//! an operator should know of.
+//! Some settings are errors, because with them an accepted code could become valid again after a power failure; others
+//! are warnings for the administrator.
 
 use tokio_postgres::{Client, Error, Row};
 

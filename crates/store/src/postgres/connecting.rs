@@ -1,8 +1,8 @@
-//! How a connection is made, and what ends it.
+//! Making a connection, and what ends it.
 //!
-//! The task that carries a connection also hears what the server says unasked. When somebody cancels a commit that waits
-//! for its standby, the server only warns that it "might not have been replicated" and then calls it committed. We end the
-//! connection instead of hearing that: the outcome is unknown, and so the answer is a fault.
+//! The task that carries a connection also receives the server's notices. If a commit that waits for its standby is
+//! cancelled, the server only warns that it "might not have been replicated" and then reports it as committed. This
+//! task ends the connection instead: the outcome is unknown, and so the answer is a fault.
 
 use std::future::poll_fn;
 

@@ -1,9 +1,9 @@
-//! How durable a commit is before it is answered: `synchronous_commit`, set by us on every connection.
+//! The durability of commits: `synchronous_commit`, set explicitly on every connection.
 //!
-//! A session that says nothing follows the server's configuration file at each reload, also down to `off`, and then a code
-//! that was accepted could come back after a power cut. What a session has set for itself stays. So each connection sets the
-//! level that the server has, if that waits for the disk, and `on` otherwise; from then on the level only rises: once a minute
-//! the server is asked again, and where it asks for more by now, every connection does.
+//! A session without its own setting follows the server's configuration at each reload, even down to `off`, and then an
+//! accepted code could become valid again after a power failure. So each connection sets the level that the server has,
+//! if that waits for the disk, and `on` otherwise; from then on the level only rises: the server is asked again once a
+//! minute, and if it has a higher level, every connection adopts it.
 
 use std::{
     sync::{Mutex, PoisonError},

@@ -1,8 +1,8 @@
-//! What PostgreSQL's errors mean to us.
+//! The meaning of PostgreSQL's errors.
 //!
-//! An error of the server says its code and its message, and never its details, because these quote rows. Most errors are
-//! faults. Those after which nothing has been written, and which time may heal, say when to come back. What an operator
-//! can mend on the way to the server, its certificate above all, says how.
+//! An error of the server is reported with its code and message, never its details, because these quote rows. Most
+//! errors are faults. If nothing was written and a retry may succeed, the fault says when to retry. If the
+//! administrator can fix the cause, above all the server's certificate, the error says how.
 
 use std::{error::Error, fmt, io};
 

@@ -1,4 +1,4 @@
-//! Several requests on their way at once, in order, on one connection.
+//! Pipelining: several requests in order on one connection.
 
 use std::{future::poll_fn, pin::Pin, task::Poll};
 

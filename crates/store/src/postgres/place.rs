@@ -1,15 +1,15 @@
-//! Where the database is, and how it is reached: what a URL says, with our own time-outs.
+//! The location of the database, from a URL, with time-outs.
 //!
 //! `postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=…`, as PostgreSQL's own programs read it, with these differences:
 //! several hosts may be named, and the one that takes writes is used; and to a host that is not this machine the default
 //! is `sslmode=verify-full`. The password is never printed.
 //!
-//! | `sslmode` | what it keeps away |
+//! | `sslmode` | attackers kept away |
 //! |---|---|
-//! | `disable` | nobody: everything is sent as plain text |
-//! | `prefer` | who only listens, if the server offers TLS; nobody else, since nothing is verified |
-//! | `require` | who only listens: the server's certificate is not verified |
-//! | `verify-full` | everybody: the certificate must be for the host's name, by an authority of the CA file |
+//! | `disable` | none: everything is sent as plain text |
+//! | `prefer` | passive listeners, if the server offers TLS; nothing is verified |
+//! | `require` | passive listeners: the server's certificate is not verified |
+//! | `verify-full` | all: the certificate must be for the host's name, by an authority of the CA file |
 
 use std::{
     fmt,
@@ -201,7 +201,7 @@ fn is_local(host: &Host) -> bool {
     }
 }
 
-/// The database's name and where it is, with its port, and nothing that lets anybody in.
+/// The database's name and host, with its port, without credentials.
 impl fmt::Display for PostgresPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("postgres://")?;

@@ -1,8 +1,8 @@
-//! The connections: a bounded number of them, a bounded wait for one, and no waiting for a database that is away.
+//! The connection pool: a bounded number of connections, a bounded wait, and no waiting while the database is down.
 //!
-//! A dead connection is noticed when it is taken and never handed out. Where a new one cannot be made, the next callers are
-//! told so at once, for a moment, instead of each finding it out by a time-out of their own; so the first one to come after
-//! the database is back is served.
+//! A dead connection is noticed when it is taken and never handed out. If a new one cannot be made, the next callers
+//! get the error at once for a short time, instead of each waiting for a time-out; so the first caller after the
+//! database is back is served.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -30,14 +30,14 @@ use crate::{
 const MAX_WAIT: Duration = Duration::from_secs(2);
 /// How long it may take to make one, from the first packet to the last check.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-/// For how long nobody tries to make one after it has failed.
+/// How long no new connection is tried after a failure.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// The pool.
 pub(super) struct Connections {
     pool: Pool,
     durability: Arc<Durability>,
-    /// Where the database is, without anything that lets anybody in.
+    /// The location of the database, without credentials.
     place: String,
     /// When a connection may be made again, after it could not be.
     away_until: Mutex<Option<Instant>>,
@@ -105,7 +105,7 @@ impl Connections {
             return;
         }
         if let Err(cause) = self.raise(connection).await {
-            tracing::debug!(cause = %PostgresError::from(cause), "the database was not asked again how durable commits are");
+            tracing::debug!(cause = %PostgresError::from(cause), "checking the durability of commits failed");
         }
     }
 

@@ -1,8 +1,9 @@
 //! A connection pooler between us and the server, such as PgBouncer.
 //!
-//! One that keeps whole sessions together (`pool_mode = session`) is as good as none. One that gives a client another session
-//! with each transaction (`transaction`, `statement`) is refused: prepared statements, time-outs and how durable a commit is are
-//! a session's, so statements would fail, or a code that was accepted could come back after a power cut.
+//! A pooler that keeps whole sessions together (`pool_mode = session`) is supported. One that gives a client another
+//! session with each transaction (`transaction`, `statement`) is refused: prepared statements, time-outs and the
+//! durability of commits belong to a session, so statements would fail, or an accepted code could become valid again
+//! after a power failure.
 
 use std::time::Duration;
 

@@ -24,7 +24,7 @@ pub(super) fn verified(ca_file: &Path) -> Result<MakeRustlsConnect, String> {
     Ok(MakeRustlsConnect::new(config))
 }
 
-/// TLS with whoever answers: it keeps listeners away, and nobody else.
+/// TLS without verification: it protects against passive listeners only.
 pub(super) fn unverified() -> Result<MakeRustlsConnect, String> {
     let verifier = Arc::new(Anybody(provider()));
     let config = builder()?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();

@@ -1,9 +1,10 @@
-//! Copies of a database, made and put back while its server runs or does not.
+//! Backup and restore of a database, with the server running or stopped.
 //!
-//! A copy is made in one read transaction, so it is the database as of one moment, with every commit that was answered
-//! before. It is checked, made durable, and only then given its name: a file of that name is whole. A copy that is put back
-//! is brought to the shape this version knows, and the moment is noted in it (ADR 15): that ends every session and every
-//! token, because somebody may have ended them since it was made, and refuses the codes that may have been used since.
+//! A copy is made in one read transaction, so it is the database as of one moment, with every commit that returned
+//! before. It is checked, made durable, and only then renamed: a file with the final name is complete. A restored copy
+//! is migrated to this version's schema, and the time of the restore is recorded in it (ADR 15): that revokes every
+//! session and every token, because they may have been revoked since the copy was made, and refuses the codes that may
+//! have been used since.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -28,7 +29,7 @@ const PUTTING: &str = "put a copy of";
 pub enum Existing {
     /// It stays, and nothing is restored.
     Keep,
-    /// Its contents are replaced, unless somebody uses it.
+    /// Its contents are replaced, unless another process uses it.
     Replace,
 }
 
@@ -131,7 +132,7 @@ impl Part {
         placed.map_err(|cause| connection::file_error(PUTTING, place, &cause))
     }
 
-    /// Writes the copy into a database that is there, in one transaction, and only if nobody else has it open.
+    /// Writes the copy into an existing database, in one transaction, and only if no other process has it open.
     fn replace_contents(self, path: &Path) -> Result<(), StoreError> {
         let in_use = |cause: rusqlite::Error| match cause.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse { path: path.to_owned() },

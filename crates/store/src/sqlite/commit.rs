@@ -1,7 +1,7 @@
 //! Writing one batch.
 //!
-//! The steps are run one after the other inside the writer's own transaction, so what a step has seen stays true until
-//! the commit. The first condition that fails stops the batch; whoever called then takes back what was written before it.
+//! The steps run one after the other inside the writer's own transaction, so what a step has read stays true until the
+//! commit. The first condition that fails stops the batch; the caller then rolls back what was written before it.
 
 use countersign_engine::core::{Batch, Receipt, Sealed};
 use rusqlite::{Connection, OptionalExtension, Result, params_from_iter};

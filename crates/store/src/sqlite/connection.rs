@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use super::SqliteError;
 use crate::StoreError;
 
-/// How long one waits for another process. In WAL mode readers wait for nobody.
+/// How long to wait for another process. In WAL mode readers do not wait.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than there are statements.
 const STATEMENTS: usize = 64;

@@ -1,4 +1,4 @@
-//! What SQLite's errors mean to an operator.
+//! SQLite's errors, explained for administrators.
 //!
 //! SQLite says "unable to open database file" for a folder that is missing, for a file of another user and for a path that
 //! is a folder. So an error here names the file, and says in words what was found there: whose file it is, that the disk is

@@ -1,7 +1,7 @@
-//! The file that was opened, and whether it is still the one at its path.
+//! Checks that the file that was opened is still the one at its path.
 //!
-//! A file that is moved, replaced or deleted stays open: without this look a server would go on writing into a file that
-//! the next start does not find.
+//! A file that is moved, replaced or deleted stays open: without this check a server would continue to write into a
+//! file that the next start does not find.
 
 use std::path::{Path, PathBuf};
 

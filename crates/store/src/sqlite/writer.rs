@@ -81,7 +81,7 @@ impl Writer {
 
     /// Has `work` done in a transaction, and returns what it came to when that is durable.
     ///
-    /// The work is done even if nobody waits for the answer any more.
+    /// The work is done even if the caller is gone.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         doing: &'static str,
@@ -204,7 +204,7 @@ impl Thread {
             if let Err(error) = &written {
                 if let Some(failures) = streak.failed() {
                     let error = error as &(dyn std::error::Error + 'static);
-                    tracing::error!(error, failures, members = group.len(), "a group was not written");
+                    tracing::error!(error, failures, members = group.len(), "writing a group of commits failed");
                 }
                 // A failed COMMIT leaves its transaction open; if this fails too, the next BEGIN will say so.
                 let _ = self.run_statement(ROLLBACK);

@@ -1,4 +1,4 @@
-//! Runs of a flow that are over.
+//! Attempts that are closed.
 
 use countersign_engine::core::AttemptChange;
 

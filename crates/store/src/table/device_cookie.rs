@@ -1,4 +1,4 @@
-//! Browsers in which users have signed in before.
+//! Device cookies.
 
 use countersign_engine::core::{BrowserId, DeviceCookie, DeviceCookieChange};
 

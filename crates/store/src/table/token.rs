@@ -1,4 +1,4 @@
-//! What programs show in place of people.
+//! Access tokens, refresh tokens and personal tokens.
 
 use countersign_engine::core::{
     ClientId, DeviceName, FamilyId, Kind, Level, Scopes, Token, TokenChange, TokenKind, UserId, time::CLOCK_TOLERANCE,

@@ -1,4 +1,4 @@
-//! The contract of a method: what every one of them keeps, ours and a host's.
+//! The contract of a method, for built-in and host methods.
 //!
 //! The suite drives a device through [`judge`] and settles nothing by hand: whatever the method accepts is accepted once,
 //! a wrong answer counts once and on this device only, and nothing is looked at while the device is locked.
@@ -67,7 +67,7 @@ pub trait RightAnswers: std::fmt::Debug {
     }
 }
 
-/// The run of a flow in which the suite asks.
+/// The attempt in which the suite asks.
 fn attempt() -> AttemptId {
     AttemptId::new("a-run-of-a-flow")
 }

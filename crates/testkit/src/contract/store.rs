@@ -1,4 +1,4 @@
-//! The contract of a store: what every one of them keeps, ours and a host's.
+//! The contract of a store, for built-in and host stores.
 //!
 //! Each rule is a sentence and gets a fresh store. The suite looks at a store only through its port, so it knows nothing of
 //! tables; and it goes to the edges of what the types can say, because that is where stores differ. It does not show that a

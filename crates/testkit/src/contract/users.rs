@@ -1,7 +1,8 @@
-//! The contract of users: what every table of them keeps that is put behind the port.
+//! The contract of users, for every implementation of the port.
 //!
-//! Each rule is a sentence and gets users of its own. How long a wrong name takes is not measured here: a test that looks at
-//! the clock fails on a busy machine. Whoever checks passwords sees to it that nobody's takes as long as somebody's.
+//! Each rule is a sentence and gets its own users. The time for an unknown name is not measured here, because a test
+//! that depends on the clock fails on a busy machine. The implementation has to make sure that unknown names take as
+//! long as known ones.
 //!
 //! ```no_run
 //! # use std::sync::Arc;

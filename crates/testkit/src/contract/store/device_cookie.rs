@@ -1,4 +1,4 @@
-//! Device cookies: each slot of a user's holds one, and nobody is kept from anything by one that is not written.
+//! Device cookies: each slot of a user holds one, and one that is not written never fails a commit.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Two at once, one of which takes away what the other rests on: there is one order or the other, and nothing in between.
+//! Two concurrent commits, one of which removes what the other depends on: the result is that of one order or the
+//! other.
 //!
 //! A database that lets many write at once finds these hard, where the one removes *all* rows of a user and the other adds
 //! one. Each duel is fought by many users at the same time, since luck decides who comes first.
@@ -80,7 +81,7 @@ async fn devices(store: &Arc<dyn Store>, user: &UserId) -> Vec<DeviceId> {
     store.factors(user).await.expect("a read").devices.into_iter().map(|device| device.id).collect()
 }
 
-/// A session that rests on there being no devices against the first change of the set, which ends all sessions.
+/// A session that depends on there being no devices, against the first change of the set, which ends all sessions.
 pub(super) async fn a_session_that_rests_on_no_factors_does_not_outlive_the_first(store: Arc<dyn Store>) {
     let outcomes = duel(
         &store,
@@ -197,7 +198,8 @@ pub(super) async fn the_end_of_all_devices_takes_along_what_came_with_another(st
     }
 }
 
-/// A token that rests on a set of devices, against a change of the set that ends all tokens, or those of one device.
+/// A token that depends on a set of devices, against a change of the set that revokes all tokens, or those of one
+/// device.
 pub(super) async fn the_end_of_all_tokens_takes_along_what_a_set_of_devices_vouched_for(store: Arc<dyn Store>) {
     let outcomes = duel(
         &store,

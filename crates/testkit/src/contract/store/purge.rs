@@ -1,4 +1,4 @@
-//! Forgetting: exactly what is over, and nothing that still means something.
+//! Purging: exactly the expired rows, and no others.
 
 use std::{sync::Arc, time::Duration};
 

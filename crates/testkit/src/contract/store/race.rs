@@ -1,4 +1,4 @@
-//! Many at once: one wins, the others learn that they did not, and nobody else notices.
+//! Concurrent commits: one wins, the others get a conflict, and nothing else changes.
 
 use std::{sync::Arc, time::Duration};
 

@@ -125,7 +125,7 @@ pub(super) async fn sessions_are_ended_by_the_device_that_verified_them(store: A
     };
     done(&store, vec![end(Some("two"))]).await;
     assert_eq!(left(&ada()).await, ["none", "three", "two"]);
-    // Ends come before openings, in whatever order they are said.
+    // Ends come before new rows, in whatever order they are listed.
     done(&store, vec![by("phone", "new", &ada()), end(None)]).await;
     assert_eq!(left(&ada()).await, ["new", "none", "three"]);
     assert_eq!(left(&bob).await, ["his"]);

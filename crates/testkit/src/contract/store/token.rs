@@ -1,4 +1,4 @@
-//! Tokens: made once, touched forwards, ended by name, by user, by device and but for a grant.
+//! Tokens: issued once, touched forwards, revoked by id, by user, by device and except for a family.
 
 use std::sync::Arc;
 
@@ -161,7 +161,7 @@ pub(super) async fn tokens_are_ended_by_name_by_device_and_by_user(store: Arc<dy
     done(&store, vec![Change::Token(TokenChange::RevokeAll { user: ada() })]).await;
     assert_eq!(tokens(&store, &ada()).await, [""; 0]);
     assert_eq!(tokens(&store, &bob).await, ["his"]);
-    // Ends come before openings, in whatever order they are said.
+    // Revocations come before new rows, in whatever order they are listed.
     done(&store, vec![open(&token("new", &ada())), Change::Token(TokenChange::RevokeAll { user: ada() })]).await;
     assert_eq!(tokens(&store, &ada()).await, ["new"]);
 }
