@@ -1,6 +1,6 @@
-//! The code itself, typed by a person or computed by us. This module never decides whether a code is right for anybody.
-//! It keeps two invariants: a [`Code`] is six to eight ASCII digits whatever was typed, and two codes are only ever
-//! compared in constant time.
+//! One-time codes, typed by a user or computed. This module never decides whether a code is valid for a user. It keeps
+//! two invariants: a [`Code`] is six to eight ASCII digits whatever was typed, and two codes are only ever compared in
+//! constant time.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::Digits;
 use crate::grouping::is_separator;
 use crate::typed::{Decimal, is_direction_mark};
 
-/// Longer texts are refused unread, in bytes: room for eight digits of any script and a good many wide blanks.
+/// The maximum length of a typed text in bytes: room for eight digits of any script and a good many wide blanks.
 const MAX_TEXT_LENGTH: usize = 64;
 
 /// A one-time code of six to eight decimal digits.
@@ -73,7 +73,7 @@ impl Code {
         Code { number, digits, text }
     }
 
-    /// The digits, leading zeros included, to be shown to their owner and to nobody else.
+    /// The digits, leading zeros included, to be shown to their owner only.
     pub fn as_str(&self) -> &str {
         &self.text
     }

@@ -1,5 +1,5 @@
-//! The key that the server and the device share. This module never makes a key (randomness is somebody else's) and never
-//! judges whether one is long enough. It keeps the invariant that a [`Key`] leaves memory wiped and shows up in no log.
+//! The key that the server and the device share. This module never draws a key (randomness is the caller's) and never
+//! judges whether one is long enough. It keeps the invariant that a [`Key`] is wiped from memory and never logged.
 
 use std::{fmt, mem};
 
@@ -11,19 +11,19 @@ use crate::base32;
 /// The shared secret of a device.
 ///
 /// Wiped when dropped, redacted by `Debug`, and without `PartialEq`. Any length is legal to HMAC, none included; RFC 4226
-/// requirement R6 asks for at least 128 bits and recommends 160, so ask [`Key::bits`] before taking over a foreign key.
+/// requirement R6 asks for at least 128 bits and recommends 160, so check [`Key::bits`] before importing a key.
 #[derive(Clone, ZeroizeOnDrop)]
 pub struct Key(Vec<u8>);
 
 impl Key {
-    /// Takes the raw bytes over. A slice is copied, and the original is left for the caller to wipe.
+    /// Takes ownership of the raw bytes. A slice is copied, and the caller has to wipe the original.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Key {
         Key(bytes.into())
     }
 
     /// Reads base32 as people and apps write it: in groups, in either case, padded or not (see [`base32::decode`]).
     ///
-    /// A text without a single letter is malformed: an empty form field must not become a key that everybody knows.
+    /// A text without a single letter is malformed: an empty form field must not become a publicly known key.
     pub fn from_base32(text: &str) -> Result<Key, MalformedKey> {
         let mut bytes = base32::decode(text)?;
         if bytes.is_empty() {

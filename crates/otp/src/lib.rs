@@ -1,9 +1,9 @@
 //! The arithmetic of one-time passwords: HOTP (RFC 4226), TOTP (RFC 6238), Yubico OTP, base32 keys and `otpauth:` URIs.
 //!
 //! This crate computes and compares, and nothing else: it keeps no state, reads no clock, draws no randomness and
-//! persists nothing. It neither limits attempts nor remembers what was accepted; whoever calls it must. Its invariants:
-//! a search looks at every counter it was given before it answers, nothing secret is compared with `==`, and nothing
-//! secret is printed by `Debug` or by an error.
+//! persists nothing. The caller has to limit attempts and to remember accepted codes. Its invariants: a search checks
+//! every counter in its range before it returns, nothing secret is compared with `==`, and nothing secret is printed by
+//! `Debug` or by an error.
 //!
 //! ```
 //! use countersign_otp::{Code, Digits, Key, Totp};

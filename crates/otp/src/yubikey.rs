@@ -17,16 +17,16 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 use crate::modhex;
 use crate::typed::is_direction_mark;
 
-/// Longer texts are refused unread, in bytes: room for 48 letters of any alphabet and a good many blanks.
+/// The maximum length of a typed text in bytes: room for 48 letters of any alphabet and a good many blanks.
 const MAX_TEXT_LENGTH: usize = 256;
 
-/// What the check sum over a whole block comes to (ISO 13239).
+/// The remainder of the check sum over a whole block (ISO 13239).
 const RESIDUE: u16 = 0xf0b8;
 
-/// The highest bit of the session counter says that Caps Lock was on, and counts nothing.
+/// The highest bit of the session counter is the Caps Lock state, and is not part of the count.
 const SESSIONS: u16 = 0x7fff;
 
-/// What a YubiKey types: who it says it is, and a block that only its key opens.
+/// What a YubiKey types: its public id, and a block that only its AES key decrypts.
 ///
 /// Wiped when dropped, redacted by `Debug`, and without `PartialEq`.
 #[derive(Clone, ZeroizeOnDrop)]
@@ -65,7 +65,7 @@ impl Token {
         Some(Token { public_id: PublicId::new(public_id)?, block: *block })
     }
 
-    /// Who the key says it is. Anybody can type that.
+    /// The public id. It is not authenticated: any client can send it.
     pub fn public_id(&self) -> &PublicId {
         &self.public_id
     }

@@ -1,8 +1,9 @@
-//! Budgets of failed first steps by address, held by this node.
+//! Budgets of failed password attempts by IP address, kept by this node.
 //!
-//! They slow down whoever tries many names from one place; the account's own budget, in the store, is the one that
-//! counts. IPv6 addresses count by /64, since whoever has one has them all. The table is bounded: while it is full of live
-//! entries, addresses that are not in it are not counted, and nobody's entry makes room for another's.
+//! They slow down an attacker who tries many names from one IP address; the account's own budget, in the store, is the
+//! limit that protects it. IPv6 addresses are counted by /64, because the owner of one has them all. The table is
+//! bounded: while it is full of unexpired entries, further IP addresses are not counted, and no entry is removed for
+//! another.
 
 use std::{
     collections::HashMap,
@@ -14,7 +15,7 @@ use countersign_core::{Timestamp, config::PasswordAttemptRule};
 
 const MAX_COUNT: usize = 100_000;
 
-/// Failed first steps by address.
+/// Failed password attempts by IP address.
 #[derive(Debug, Default)]
 pub(crate) struct AddressBudgets(Mutex<HashMap<IpAddr, Window>>);
 
@@ -25,7 +26,7 @@ struct Window {
 }
 
 impl AddressBudgets {
-    /// Charges one try, or says until when there is none left.
+    /// Charges one attempt, or returns until when the budget is used up.
     pub(crate) fn spend(&self, address: IpAddr, rule: &PasswordAttemptRule, now: Timestamp) -> Result<(), Timestamp> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let network = network(address);
@@ -39,7 +40,7 @@ impl AddressBudgets {
         if window.until <= now {
             *window = Window { spent: 0, until: now.after(rule.window) };
         } else if !window.until.is_credible_end(rule.window, now) {
-            // A clock that was ahead has dated it.
+            // It was dated by a clock that was ahead.
             window.until = now.after(rule.window);
         }
         if window.spent >= rule.per_address {
@@ -49,7 +50,7 @@ impl AddressBudgets {
         Ok(())
     }
 
-    /// Takes one charge back.
+    /// Refunds one charge.
     pub(crate) fn refund(&self, address: IpAddr) {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(window) = windows.get_mut(&network(address)) {
@@ -58,7 +59,7 @@ impl AddressBudgets {
     }
 }
 
-/// The address that stands for all of its holder's: IPv4 itself, also when mapped into IPv6, and the /64 of IPv6.
+/// The counted form of an IP address: IPv4 itself, also when mapped into IPv6, and the /64 of IPv6.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),

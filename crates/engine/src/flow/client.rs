@@ -1,13 +1,14 @@
-//! What registered clients are given: a grant, in the shape of tokens (RFC 6749 §§1.4, 1.5).
+//! Tokens for registered clients (RFC 6749 §§1.4, 1.5).
 //!
-//! A grant is a session whose own token nobody holds. It is listed and ended like any other, and lives no longer; its
-//! tokens open while it does. The access token is shown. The refresh token is exchanged, once, for another of each; if it
-//! comes again, two hold it, and there is no telling who, so the grant ends (RFC 9700 §4.14.2).
+//! A grant is a session whose own token no client holds. It is listed and ended like any other and lives no longer; its
+//! tokens are valid while it is. The access token is presented with requests. The refresh token is exchanged, once, for
+//! another pair; if it is presented again, two parties hold it and cannot be distinguished, so the grant is revoked
+//! (RFC 9700 §4.14.2).
 //!
 //! ```text
 //! sign_in_at_once ─▶ give_tokens ─▶ access, refresh
 //!                                             └─▶ exchange ─▶ access, refresh ─▶ …
-//!                                                    └─ again: the grant is over
+//!                                                    └─ again: the grant is revoked
 //! ```
 
 use std::time::Duration;
@@ -21,25 +22,25 @@ use countersign_core::{
 use super::{RequestContext, token::in_session};
 use crate::{Engine, Error, Fault, ProgramToken, SignedIn};
 
-/// When to come back after a lost race that would not end.
+/// How long to wait before a retry after lost races.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What a client is given.
+/// The tokens issued to a client.
 #[derive(Debug)]
 pub struct ClientTokens {
-    /// To be shown.
+    /// The access token.
     pub access: ProgramToken,
-    /// To be exchanged, once.
+    /// The refresh token, to be exchanged once.
     pub refresh: ProgramToken,
-    /// How long the access token lives.
+    /// The lifetime of the access token.
     pub lifetime: Duration,
-    /// What it opens.
+    /// The scopes of the access token.
     pub scopes: Scopes,
 }
 
 impl Engine {
-    /// Gives a client its tokens: what it was granted is this session, whose own token has to be forgotten. A client that was
-    /// removed meanwhile gets none, and the session ends.
+    /// Issues tokens to a client. This session becomes the grant, and its own token has to be discarded. A client that
+    /// was removed meanwhile gets none, and the session ends.
     pub async fn give_tokens(
         &self,
         client: &Client,
@@ -50,7 +51,7 @@ impl Engine {
         let session = signed_in.session();
         let mut rounds = self.rounds();
         while let Some(now) = rounds.next() {
-            // Before the session: whatever ends one of a device moves these, too.
+            // Read before the session: whatever ends a session of a device changes these, too.
             let factors = self.expect_factors(&session.user).await?;
             self.stands(session).await?;
             if self.store().client(&client.id).await?.is_none() {
@@ -71,9 +72,9 @@ impl Engine {
         Err(Fault::busy("give a client its tokens in time", RETRY_AFTER).into())
     }
 
-    /// Exchanges a refresh token of this client's; the new access token may open less than the grant allows. The commit
-    /// depends on the token that was shown, on the session that the grant is, and on the user's set of devices: what ends
-    /// one of them at this moment ends what it is exchanged for as well.
+    /// Exchanges a refresh token of this client; the new access token may have fewer scopes than the grant. The commit
+    /// depends on the presented token, on the session of the grant, and on the user's set of devices: a concurrent
+    /// revocation of one of them revokes the new tokens as well.
     pub async fn exchange(
         &self,
         client: &Client,
@@ -86,7 +87,7 @@ impl Engine {
         while let Some(now) = rounds.next() {
             let row = self.store().token(&shown.key()).await?.filter(|row| is_refresh_of(row, client, now));
             let row = row.ok_or(Refusal::TokenUnknown)?;
-            // Before the session: whatever ends one of a device moves these, too.
+            // Read before the session: whatever ends a session of a device changes these, too.
             let factors = self.expect_factors(&row.user).await?;
             let grant = self.running_session(&grant_of(&row)).await?.ok_or(Refusal::TokenUnknown)?;
             let spent = AttemptId::new(format!("refresh:{}", row.id));
@@ -115,7 +116,7 @@ impl Engine {
         Err(Fault::busy("exchange a token in time", RETRY_AFTER).into())
     }
 
-    /// The condition that the user's set of devices stays what it is now.
+    /// The condition that the user's set of devices does not change.
     async fn expect_factors(&self, user: &UserId) -> Result<Change, Fault> {
         let factors = self.store().factors(user).await?;
         Ok(Change::Account(AccountChange::RequireFactorSet {
@@ -124,7 +125,7 @@ impl Engine {
         }))
     }
 
-    /// Ends a grant of which a token was shown that had been exchanged.
+    /// Revokes a grant whose refresh token was presented again after its exchange.
     async fn end_grant(&self, row: &Token, context: &RequestContext, now: Timestamp) -> Result<(), Fault> {
         let event = Event::new(now, row.user.clone(), EventKind::RefreshReplayed);
         let event = Event { address: context.address, ..event };
@@ -136,7 +137,7 @@ impl Engine {
         .map(drop)
     }
 
-    /// Both tokens, and what makes them.
+    /// Both tokens, and the changes that issue them.
     fn drawn(
         &self,
         client: &Client,
@@ -177,12 +178,12 @@ impl Engine {
     }
 }
 
-/// Whether this is a refresh token of this client's that has not ended by itself.
+/// Whether this is an unexpired refresh token of this client.
 fn is_refresh_of(row: &Token, client: &Client, now: Timestamp) -> bool {
     row.kind == TokenKind::Refresh && row.client.as_ref() == Some(&client.id) && row.is_running(now)
 }
 
-/// The session that the grant is which this token belongs to.
+/// The session of the grant that this token belongs to.
 fn grant_of(row: &Token) -> SessionKey {
     SessionKey::new(row.family.as_ref().map_or("", FamilyId::as_str))
 }
