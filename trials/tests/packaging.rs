@@ -266,7 +266,7 @@ fn the_settings_of_the_image_are_in_effect_and_lack_only_what_nobody_else_knows(
         assert!(shown.contains(setting), "{shown}");
     }
     let complaint = |command: &mut Command| String::from_utf8_lossy(&run(command).stderr).into_owned();
-    assert!(complaint(&mut here(&["config", "check"])).contains("set public_url to the https address"));
+    assert!(complaint(&mut here(&["config", "check"])).contains("set public_url to the https URL"));
     let mut told = here(&["config", "check"]);
     told.env("COUNTERSIGN_PUBLIC_URL", "https://id.example.org").env("COUNTERSIGN_TRUSTED_PROXIES", "172.16.0.0/12");
     // Only what is mounted is missing now.

@@ -339,8 +339,8 @@ async fn people_sign_in_through(kind: Kind) {
         "{plain}"
     );
     let found = site.doctor(&site.authority(kind));
-    finds(&found, &format!("ok: {} leads to this installation", site.url()));
-    finds(&found, "ok: the proxy at 127.0.0.1 passes on the client's address, and none that a client makes up");
+    finds(&found, &format!("ok: {} reaches this installation", site.url()));
+    finds(&found, "ok: the proxy at 127.0.0.1 passes on the client's IP address, not a forged one");
     assert!(found.iter().all(|finding| finding.starts_with("ok: ")), "{found:?}");
 
     site.nodes.remove(0).kill();
@@ -429,14 +429,14 @@ fn t149_slips_of_a_proxy_are_found_by_doctor() {
     finds(&site.doctor(&other.authority(Kind::Nginx)), "is not trusted (invalid peer certificate: ");
 
     site.starts(Kind::Nginx, &changed(&good, &[("Host $http_host;", "Host $host;".into())]));
-    let text = format!("answers 421: the proxy passes on another Host than {}", site.host());
+    let text = format!("responds with 421: the proxy sends another Host than {}", site.host());
     finds(&site.doctor(&authority), &text);
     let expected = format!("host=\"localhost\" expected=\"{}\"", site.url());
     assert!(site.nodes.iter().any(|node| node.output().contains(&expected)), "the log names both");
 
     let passing_on = changed(&good, &[("proxy_set_header X-Forwarded-For $remote_addr;", String::new())]);
     site.starts(Kind::Nginx, &passing_on);
-    finds(&site.doctor(&authority), "fail: the proxy at 127.0.0.1 passes X-Forwarded-For on as clients send it");
+    finds(&site.doctor(&authority), "fail: the proxy at 127.0.0.1 passes on X-Forwarded-For as clients send it");
     let removing = changed(&good, &[("X-Forwarded-For $remote_addr;", "X-Forwarded-For \"\";".into())]);
     site.starts(Kind::Nginx, &removing);
     finds(&site.doctor(&authority), "warn: the proxy at 127.0.0.1 sends no X-Forwarded-For");
@@ -452,7 +452,7 @@ fn t149_slips_of_a_proxy_are_found_by_doctor() {
     assert!(site.nodes.iter().any(line), "the log names the peer");
 
     site.nodes.clear();
-    finds(&site.doctor(&authority), "answers 502: the proxy does not reach the server: start the server");
+    finds(&site.doctor(&authority), "responds with 502: the proxy does not reach the server: start the server");
     site.stops();
     finds(&site.doctor(&authority), "cannot be reached from here");
 }

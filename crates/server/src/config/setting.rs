@@ -90,7 +90,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "metrics_bind",
-        about: "The IP address and port for Prometheus metrics, such as 127.0.0.1:9464; a separate listener, off unless set.",
+        about: "The IP address and port for Prometheus metrics, such as 127.0.0.1:9464; off unless set.",
         default: |_| None,
         set: |config, text| value::listener(text, "127.0.0.1:9464").map(|bind| config.metrics_bind = Some(bind)),
     },
@@ -102,7 +102,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "trusted_proxies",
-        about: "The proxies, as IP addresses or networks, that may connect by plain http and set the client's IP address.",
+        about: "The proxies, as IP addresses or networks, that may use plain http and set the client's IP address.",
         default: |_| None,
         set: |config, text| {
             let proxies = value::list(text, "IP addresses or networks, such as 10.0.0.5 or 10.0.0.0/8")?;
@@ -233,7 +233,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "throttle_factor",
-        about: "How long a device is locked after the first wrong code; this doubles with each further one. 0 turns it off.",
+        about: "How long a device is locked after the first wrong code; it doubles with each further one. 0: off.",
         default: |config| Some(show_span(config.core.throttle.factor)),
         set: |config, text| span(text, Duration::ZERO, DAY).map(|factor| config.core.throttle.factor = factor),
     },
@@ -278,7 +278,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "password_rate_per_ip",
-        about: "The maximum number of passwords from one IP address in ten seconds, including correct ones; 0: no limit.",
+        about: "The maximum number of passwords from one IP address in ten seconds, correct ones included; 0: no limit.",
         default: |config| Some(config.core.password_attempts.rate_per_ip.to_string()),
         set: |config, text| number(text, 0, 1_000_000).map(|rate| config.core.password_attempts.rate_per_ip = rate),
     },

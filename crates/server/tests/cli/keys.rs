@@ -85,7 +85,7 @@ async fn changed_under_load(engine: Engine) -> House {
     assert_eq!(house.run("keys rotate --json").json()["resealed"], 0, "what is done is done once");
 
     let early = house.run_in_place(&format!("keys remove {old}"), &[("COUNTERSIGN_LOGIN_TIMEOUT", "8s")]);
-    assert!(early.fails().contains("may be under way"), "{early:?}");
+    assert!(early.fails().contains("may continue for another"), "{early:?}");
     let told = patiently(|| {
         let told = house.run_in_place(&format!("keys remove {old}"), &[("COUNTERSIGN_LOGIN_TIMEOUT", "8s")]);
         Some(told).filter(|told| told.status == 0)
@@ -142,7 +142,7 @@ async fn no_key_is_promoted_that_a_running_node_does_not_have() {
     assert!(behind.fails().contains("seals with it"), "{behind:?}");
     assert_eq!(
         house.run("keys promote abcdefgh").fails(),
-        "there is no key abcdefgh in the key file: `countersign keys list` shows them"
+        "there is no key abcdefgh in the key file: `countersign keys list` lists the keys"
     );
     let only = first_key(&house);
     assert!(house.run(&format!("keys remove {only}")).fails().contains("it is the one that seals"));

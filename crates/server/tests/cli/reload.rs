@@ -41,7 +41,7 @@ async fn t148_a_hangup_reads_keys_and_templates_again_and_ends_nothing() {
     server.signal("HUP");
     server.wait_for("could not read the templates of pages again");
     server.wait_for("could not read the templates of messages again");
-    server.wait_for("others can read the key file");
+    server.wait_for("other users can read the key file");
     assert_eq!(ada.browser.get("/secret").await.body, "second aal2");
     assert!(ada.is_verified().await);
     assert!(patiently(|| server.log().contains("those in use stay in use").then_some(())).is_some());

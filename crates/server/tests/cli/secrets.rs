@@ -57,7 +57,11 @@ fn t145_every_secret_file_that_others_can_read_is_refused() {
         for (mode, refused) in [(0o600, false), (0o400, false), (0o644, true), (0o604, true), (0o444, true)] {
             set_mode(&house, "secret", mode);
             let complaint = complaint(&house, settings);
-            assert_eq!(complaint.contains("others can read the secret file secret: "), refused, "{name}: {complaint}");
+            assert_eq!(
+                complaint.contains("other users can read the secret file secret: "),
+                refused,
+                "{name}: {complaint}"
+            );
             assert_eq!(complaint.contains(&format!("could not use {name}: ")), refused, "{complaint}");
         }
     }
@@ -99,8 +103,8 @@ fn a_configuration_file_with_a_password_that_others_can_read_is_a_doubt() {
     for (url, told) in [("postgres://ada:hunter2@127.0.0.1:1/c", true), ("postgres://ada@127.0.0.1:1/c", false)] {
         house.write("c.toml", &format!("email_gateway = \"none\"\nsmtp_url = \"{url}\"\n"));
         set_mode(&house, "c.toml", 0o644);
-        assert_eq!(doubts(&house).contains("a password in a URL, and others can read it"), told, "{url}");
+        assert_eq!(doubts(&house).contains("a password in a URL, and other users can read the file"), told, "{url}");
         set_mode(&house, "c.toml", 0o600);
-        assert!(!doubts(&house).contains("others can read it"), "{url}");
+        assert!(!doubts(&house).contains("other users can read the file"), "{url}");
     }
 }

@@ -187,7 +187,7 @@ fn a_gateway_that_is_set_by_halves_or_prints_codes_is_refused() {
         (vec![("COUNTERSIGN_EMAIL_GATEWAY", "smtp")], "could not use smtp for email: smtp_url is not set"),
         (vec![("COUNTERSIGN_CALL_GATEWAY", "command")], "could not use command for call: gateway_command is not set"),
         (vec![("COUNTERSIGN_YUBIKEY_URLS", "https://api.example.org/")], "yubikey_client is not set"),
-        (vec![("COUNTERSIGN_PHONE_REGION", "Holland")], "it has to be two letters"),
+        (vec![("COUNTERSIGN_PHONE_REGION", "Holland")], "it must be two letters"),
     ] {
         let told = house.run_with_settings(&settings, "serve --bind 127.0.0.1:0", "");
         assert!(told.status == 1 && told.err.contains(said), "{settings:?}: {told:?}");

@@ -46,7 +46,8 @@ async fn a_supervisor_without_a_browser_learns_whether_the_server_is_ready() {
     assert_eq!(
         lost.fails(),
         format!(
-            "the server at {bind} answers and is not ready: its database is away or takes no writes, and its log says why (`not ready`)"
+            "the server at {bind} responds but is not ready: its database is unavailable or accepts no writes, \
+             and its log says why (`not ready`)"
         )
     );
 }
@@ -156,8 +157,8 @@ async fn the_start_of_the_server_is_the_account_page_and_home_is_a_setting() {
     drop(server);
 
     for (home, told) in [
-        ("https://evil.example/", "it has to be a path of this host"),
-        ("//evil.example", "it has to be a path of this host"),
+        ("https://evil.example/", "it must be a path on this host"),
+        ("//evil.example", "it must be a path on this host"),
         ("/account/logout", "is a page that signs in or out"),
     ] {
         let refused = house.run_in_place("serve --bind 127.0.0.1:0", &[("COUNTERSIGN_HOME", home)]);

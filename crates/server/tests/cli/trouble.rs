@@ -79,7 +79,8 @@ fn t140_a_node_with_another_key_file_does_not_serve() {
         let refused = house.run_in_place(SERVE, &others);
         assert_eq!(refused.status, 1, "{refused:?}");
         let why = refused.err.lines().last().unwrap();
-        for part in [" on ", &format!("({})", server.address), "runs on this database with other keys", "copy one key"]
+        for part in
+            [" on ", &format!("({})", server.address), "uses this database with other keys", "copy the same key"]
         {
             assert!(why.contains(part), "{part}: {why}");
         }
@@ -230,7 +231,7 @@ const SPOILT: [Spoilt; 4] = [
             bytes[100..end].fill(0x5a);
             spoil(house, &bytes);
         },
-        &["is damaged", "restore a backup"],
+        &["integrity check failed", "restore a backup"],
     ),
     (
         "a folder",
@@ -454,7 +455,7 @@ async fn the_doctor_fails_with_the_remedy_wherever_people_are_kept_out() {
             &[("DATABASE_URL", "sqlite:///nowhere/at/all.db")],
             &["database: there is no database", "countersign migrate"],
         ),
-        (&[("DATABASE_URL", &away)], &["database: could not use the database of database_url", &nobodys.to_string()]),
+        (&[("DATABASE_URL", &away)], &["database: could not use the database in database_url", &nobodys.to_string()]),
         (&[("PUBLIC_URL", "http://id.example.org")], &["settings: ", "make it https"]),
         (&[("PHONE_REGION", "UK")], &["settings: could not use phone_region", "write GB"]),
         (&[("SMS_GATEWAY", "twilio")], &["gateways: could not use twilio for sms", "is not set"]),

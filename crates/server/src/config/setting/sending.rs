@@ -143,7 +143,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "hotp_look_ahead",
-        about: "How many codes of a counter-based token may be skipped, because its button was pressed but the code not entered.",
+        about: "How many codes of a counter-based token may be skipped between two that are entered.",
         default: |config| Some(config.core.hotp.look_ahead.to_string()),
         set: |config, text| number(text, 0, 50).map(|ahead| config.core.hotp.look_ahead = ahead),
     },
