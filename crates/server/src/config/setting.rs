@@ -278,7 +278,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "password_rate_per_ip",
-        about: "The maximum number of passwords from one IP address in ten seconds, correct ones included; 0: no limit.",
+        about: "The maximum number of passwords from one IP address in ten seconds, correct ones too; 0: no limit.",
         default: |config| Some(config.core.password_attempts.rate_per_ip.to_string()),
         set: |config, text| number(text, 0, 1_000_000).map(|rate| config.core.password_attempts.rate_per_ip = rate),
     },

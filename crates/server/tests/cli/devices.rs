@@ -262,7 +262,7 @@ fn t154_a_weak_key_is_taken_with_a_mark_and_a_weaker_one_is_not() {
 
     let house = with_tokens("serial,type,secret_base32\nA1,totp,GEZDGNBVGY3TQ\n");
     let told = house.run("device import tokens.csv --user ada");
-    assert!(told.fails().ends_with("the secret has 64 bits; it has to have 80 to 1024"), "{told:?}");
+    assert!(told.fails().ends_with("the secret has 64 bits; it must have 80 to 1024"), "{told:?}");
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn owners_may_be_distinguished_names() {
 #[test]
 fn what_tokens_are_is_said_where_the_file_does_not_say_it() {
     let house = with_tokens("1000133508267;3132333435363738393031323334353637383930\n");
-    assert!(house.run("device import tokens.csv --user ada").fails().ends_with("there is no type: say it with --type"));
+    assert!(house.run("device import tokens.csv --user ada").fails().ends_with("there is no type: set it with --type"));
     let told = house.run("device import tokens.csv --user ada --type hotp");
     assert_eq!(told.succeeds(), "ada: 1000133508267 (hotp) given");
     let house = House::of(&["helga@contoso.com"]);

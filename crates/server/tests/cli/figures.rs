@@ -29,7 +29,7 @@ impl Figures {
 }
 
 fn metrics_address(server: &Server) -> Socket {
-    let line = server.wait_for("figures are told");
+    let line = server.wait_for("serving metrics");
     Socket(line.split("address=").nth(1).unwrap().trim().parse().unwrap())
 }
 
@@ -141,7 +141,7 @@ async fn figures_are_told_only_where_that_was_asked_for() {
     let house = House::founded();
     let server = house.serves();
     assert!(get(Socket(server.address), "/metrics").starts_with("HTTP/1.1 4"));
-    assert!(!server.log().contains("figures are told"));
+    assert!(!server.log().contains("serving metrics"));
     let server = house.serves_with("serve --bind 127.0.0.1:0", &FIGURES);
     assert!(!get(Socket(server.address), "/metrics").contains("countersign_"), "on the public listener");
     let figures = metrics_address(&server);
