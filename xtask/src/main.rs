@@ -1,7 +1,7 @@
-//! Developer chores, so that a fresh clone needs to know one command: `cargo xtask test`.
+//! Development tasks, so that one command is enough for a fresh clone: `cargo xtask test`.
 //!
-//! Nothing here is part of what Countersign ships. The chores call the tools a Rust installation brings along and ask
-//! for no extra cargo subcommand.
+//! Nothing here is part of what Countersign ships. The tasks use the tools of a Rust installation and need no
+//! additional cargo subcommand.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore reports to the person who called it")]
 

@@ -1,5 +1,5 @@
-//! The arrows between the crates point inward only. ARCHITECTURE.md says which there may be, in a block that people
-//! and this rule read alike; the manifests say which there are.
+//! Dependencies between the crates point inward only. ARCHITECTURE.md lists the allowed ones in a block that this rule
+//! parses; the manifests have the actual ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +8,13 @@ use crate::workspace::Edges;
 
 const PAPER: &str = "ARCHITECTURE.md";
 
-/// What decides must neither wait nor reach out: these crates, and those named after them, stay out of the core.
+/// The core must neither wait nor do I/O: these crates, and those whose names begin with theirs, must not be in it.
 const WORLDLY: [&str; 5] = ["tokio", "sqlx", "rusqlite", "http", "axum"];
 
-/// One TLS is enough to keep up to date: rustls on aws-lc. These are others.
+/// One TLS implementation is enough to keep up to date: rustls on aws-lc. These are others.
 const OTHER_TLS: [&str; 4] = ["native-tls", "openssl", "openssl-sys", "ring"];
 
-/// Members that ARCHITECTURE.md does not know, and arrows that it does not allow.
+/// Members that ARCHITECTURE.md does not list, and dependencies that it does not allow.
 pub(super) fn undeclared(tree: &Tree, edges: &Edges) -> Vec<String> {
     match tree.text(PAPER).and_then(allowed) {
         Ok(allowed) => strays(&allowed, edges),
@@ -22,7 +22,7 @@ pub(super) fn undeclared(tree: &Tree, edges: &Edges) -> Vec<String> {
     }
 }
 
-/// Crates in the core's dependency tree, one a line, that have no business there.
+/// Forbidden crates in the core's dependency tree, given as one crate per line.
 pub(super) fn impurities(dependencies: &str) -> Vec<String> {
     let worldly = |name: &&str| {
         WORLDLY
@@ -33,7 +33,7 @@ pub(super) fn impurities(dependencies: &str) -> Vec<String> {
     names.map(|name| format!("the core depends on {name}, so it is not pure")).collect()
 }
 
-/// Crates in the server's dependency tree, one a line, that bring a second TLS.
+/// Crates in the server's dependency tree that are a second TLS implementation, given as one crate per line.
 pub(super) fn second_tls(dependencies: &str) -> Vec<String> {
     let names = names(dependencies);
     if !names.contains("countersign-server") {
@@ -66,7 +66,7 @@ fn strays(allowed: &Arrows<'_>, edges: &Edges) -> Vec<String> {
 
 type Arrows<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
-/// Reads the block: one member a line, an arrow, and the members it may depend on.
+/// Parses the block: one member per line, an arrow, and the members it may depend on.
 fn allowed(paper: &str) -> Result<Arrows<'_>, String> {
     let block = paper.lines().skip_while(|line| *line != "```arrows").skip(1).take_while(|line| *line != "```");
     let mut arrows = Arrows::new();
@@ -80,7 +80,7 @@ fn allowed(paper: &str) -> Result<Arrows<'_>, String> {
     if arrows.is_empty() { Err(format!("{PAPER} has no block of arrows")) } else { Ok(arrows) }
 }
 
-/// `countersign-core` is `core` among ourselves; the front keeps its name.
+/// The short name: `countersign-core` is `core`; the facade keeps its name.
 fn short(member: &str) -> &str {
     member.strip_prefix("countersign-").unwrap_or(member)
 }

@@ -1,14 +1,14 @@
-//! A file is a room: one that is too long wants to be two, and none is called `mod.rs`.
+//! Limits on the length of files; and no file is named `mod.rs`.
 
 use super::tree::Tree;
 
 const ASKED_WHY: usize = 400;
 const TOO_LONG: usize = 600;
 
-/// Where tests and examples live; a table of cases may be as long as it is.
+/// The folders of tests and examples; a table of cases may have any length.
 const EXEMPT: [&str; 4] = ["tests", "benches", "testkit", "examples"];
 
-/// Files that are longer than a file may be, or named after nothing.
+/// Files that are too long, or named `mod.rs`.
 pub(super) fn misshapen(tree: &Tree) -> Vec<String> {
     let long = lengths(tree).filter(|(_, lines)| *lines > TOO_LONG);
     let long = long.map(|(path, lines)| format!("{path} has {lines} lines; over {TOO_LONG} it splits"));
@@ -17,7 +17,7 @@ pub(super) fn misshapen(tree: &Tree) -> Vec<String> {
     long.chain(nameless).collect()
 }
 
-/// Files whose length should be asked about.
+/// Files whose length should be reviewed.
 pub(super) fn notes(tree: &Tree) -> Vec<String> {
     let longish = lengths(tree).filter(|(_, lines)| (ASKED_WHY + 1..=TOO_LONG).contains(lines));
     longish.map(|(path, lines)| format!("{path} has {lines} lines; over {ASKED_WHY} it is asked why")).collect()

@@ -221,7 +221,7 @@ fn file(store: &SqliteStore, path: &Path, report: &mut Report) {
         Ok(complaints) => report.fail(
             "database",
             format_args!(
-                "SQLite's integrity check failed ({}): restore a backup",
+                "it is damaged (SQLite's integrity check: {}): restore a backup",
                 complaints.first().map_or("", String::as_str)
             ),
         ),

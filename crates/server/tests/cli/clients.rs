@@ -117,6 +117,6 @@ fn an_unknown_client_is_an_error_and_a_public_one_has_no_secret() {
         assert_eq!(told.fails(), reason, "{action}");
     }
     let told = house.run(&format!("client rotate-secret {app}"));
-    assert_eq!(told.fails(), format!("client \"{app}\" is public: it has no secret"));
+    assert_eq!(told.fails(), format!("client \"{app}\" is a public client and has no secret"));
     assert_eq!(house.count("SELECT count(*) FROM client WHERE secret IS NULL"), 1);
 }

@@ -300,7 +300,7 @@ fn gateways_that_are_set_by_halves_or_cannot_be_reached_are_found() {
         (
             &[("SMS_GATEWAY", "command"), ("GATEWAY_COMMAND", "program")][..],
             "ok",
-            "gateways: command for sms: it can be",
+            "gateways: command for sms: reachable",
         ),
         (
             &[("SMS_GATEWAY", "command"), ("GATEWAY_COMMAND", "nowhere")],
@@ -347,7 +347,7 @@ async fn states_that_do_not_open_are_found() {
     Person::at(&server, "ada").sets_up().await;
     Person::at(&server, "bob").sets_up().await;
     drop(server);
-    finds(&doctor(&house), "ok", "states: all 2 devices open");
+    finds(&doctor(&house), "ok", "states: all 2 devices can be unsealed");
     let database = Connection::open(house.path("countersign.db")).unwrap();
     let swapped = "UPDATE device SET state = (SELECT other.state FROM device other WHERE other.id <> device.id)
         WHERE id = (SELECT min(id) FROM device)";

@@ -145,7 +145,7 @@ async fn no_key_is_promoted_that_a_running_node_does_not_have() {
         "there is no key abcdefgh in the key file: `countersign keys list` lists the keys"
     );
     let only = first_key(&house);
-    assert!(house.run(&format!("keys remove {only}")).fails().contains("it is the one that seals"));
+    assert!(house.run(&format!("keys remove {only}")).fails().contains("it is the sealing key"));
     drop(server);
 }
 

@@ -38,7 +38,7 @@ async fn a_supervisor_without_a_browser_learns_whether_the_server_is_ready() {
     assert_eq!(house.run_in(&[("COUNTERSIGN_BIND", &everywhere)], "health --json").json()["ready"], true);
     drop(server);
     let gone = house.run_in(&set, "health");
-    assert!(gone.fails().starts_with(&format!("the server at {bind} does not answer: ")), "{gone:?}");
+    assert!(gone.fails().starts_with(&format!("the server at {bind} does not respond: ")), "{gone:?}");
     let (server, elsewhere) = (house.serves(), House::empty());
     drop(house);
     let bind = server.address.to_string();

@@ -73,7 +73,7 @@ fn t140_a_node_with_another_key_file_does_not_serve() {
                 "nodes: node ",
                 &format!("({})", server.address),
                 "has other keys than the key file here",
-                "copy one key",
+                "copy the same key",
             ],
         );
         let refused = house.run_in_place(SERVE, &others);
@@ -231,7 +231,7 @@ const SPOILT: [Spoilt; 4] = [
             bytes[100..end].fill(0x5a);
             spoil(house, &bytes);
         },
-        &["integrity check failed", "restore a backup"],
+        &["is damaged", "restore a backup"],
     ),
     (
         "a folder",
@@ -348,7 +348,7 @@ async fn t141_a_database_file_that_is_moved_or_deleted_under_a_server_is_noticed
         let bind = server.address.to_string();
         fails_with(
             &house.run_in_place("doctor --json", &[("COUNTERSIGN_BIND", &bind)]),
-            &["server: the one at ", "is not ready", "put the file back"],
+            &["server: the server at ", "is not ready", "put the file back"],
         );
         // It is looked at every second, and reported every minute.
         patiently(|| (since.elapsed() > Duration::from_millis(2500)).then_some(())).unwrap();
@@ -456,7 +456,7 @@ async fn the_doctor_fails_with_the_remedy_wherever_people_are_kept_out() {
             &["database: there is no database", "countersign migrate"],
         ),
         (&[("DATABASE_URL", &away)], &["database: could not use the database in database_url", &nobodys.to_string()]),
-        (&[("PUBLIC_URL", "http://id.example.org")], &["settings: ", "make it https"]),
+        (&[("PUBLIC_URL", "http://id.example.org")], &["settings: ", "use https"]),
         (&[("PHONE_REGION", "UK")], &["settings: could not use phone_region", "write GB"]),
         (&[("SMS_GATEWAY", "twilio")], &["gateways: could not use twilio for sms", "is not set"]),
         (&[("CODES_PER_USER_CEILING", "1")], &["start: could not use the settings: "]),
