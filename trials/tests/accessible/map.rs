@@ -1,11 +1,11 @@
-//! Holds the pages that were looked at against `docs/paths.md`, which other tests hold against the router: a page that is
-//! added there and not walked to fails, and so does an exception that is none any more.
+//! Compares the checked pages with `docs/paths.md`, which other tests compare with the router: a page that is added
+//! there but not checked is an error, and so is an exception that is no longer needed.
 
 use std::{collections::BTreeSet, fs};
 
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/paths.md");
 
-/// What answers GET and is no page for people, each with the reason.
+/// Paths that answer GET but are not pages, each with the reason.
 const NO_PAGES: [(&str, &str); 15] = [
     ("/.well-known/change-password", "leads to the password page"),
     ("/account", "leads to the account page"),
@@ -23,10 +23,10 @@ const NO_PAGES: [(&str, &str); 15] = [
     ("/api/v1/sessions", "JSON"),
     ("/api/v1/tokens", "JSON"),
 ];
-/// JSON alone is below this path too, in the ways of an API that is not ours to change; and the devices' list is JSON.
+/// All paths below this one return JSON in the format of a foreign API, and so does the list of devices.
 const DEUX: &str = "/mfa";
 
-/// What is wrong with the choice of the pages that were looked at.
+/// What is wrong with the set of checked pages.
 pub(crate) fn omissions(visited: &BTreeSet<String>) -> Vec<String> {
     let (known, excepted) = (paths(), NO_PAGES.map(|(path, _)| path));
     let excepted: BTreeSet<_> = excepted.into_iter().map(str::to_owned).collect();
@@ -51,7 +51,7 @@ fn paths() -> BTreeSet<String> {
     found
 }
 
-/// The line of the inventory that a path belongs to: the one that spells it out, or else the one with variable parts.
+/// The line of the inventory for a path: the literal one, or else one with variable parts.
 fn line_of(path: &str, known: &BTreeSet<String>) -> String {
     if known.contains(path) {
         return path.to_owned();
@@ -67,7 +67,7 @@ fn line_of(path: &str, known: &BTreeSet<String>) -> String {
             }
         }
     };
-    // The longest line says most: `/account/{*rest}` fits almost everything.
+    // The longest line is the most specific: `/account/{*rest}` matches almost everything.
     known.iter().filter(fits).max_by_key(|line| line.split('/').count()).cloned().unwrap_or_else(|| path.to_owned())
 }
 

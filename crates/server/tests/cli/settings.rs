@@ -313,7 +313,7 @@ fn a_server_without_its_parts_says_what_to_run() {
     );
     assert_eq!(
         house.run_in(&set, "serve").fails(),
-        "there is no key file at countersign.key: run `countersign keys new countersign.key` to make one"
+        "there is no key file at countersign.key: run `countersign keys new countersign.key` to create one"
     );
     house.run_in(&set, "keys new").succeeds();
     assert!(house.run_in(&set[1..], "serve").fails().starts_with("no database is set: use --database-url"));
