@@ -22,13 +22,13 @@ const VARIABLE: &str = "TWILIO_TRAFFIC";
 /// Records the traffic, and checks it against the description.
 pub(crate) fn twilio(workspace: &Workspace, file: &str) -> Result<()> {
     let description = fs::read_to_string(file).with_context(|| format!("could not read {file}"))?;
-    let description: Value = serde_json::from_str(&description).with_context(|| format!("{file} is no JSON"))?;
+    let description: Value = serde_json::from_str(&description).with_context(|| format!("{file} is not JSON"))?;
     let record = workspace.target.join("twilio-traffic.jsonl");
     let _ = fs::remove_file(&record);
     let tests = ["test", "-p", "countersign-gateway", "--test", "twilio", "--", "--test-threads", "1"];
     command::run(cargo().current_dir(&workspace.root).args(tests).env(VARIABLE, &record))?;
     let checked = hold(&description, &record)?;
-    println!("{checked} exchanges and lists of words are as the description has them");
+    println!("{checked} exchanges and enumerations match the description");
     Ok(())
 }
 

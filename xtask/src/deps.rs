@@ -123,9 +123,11 @@ struct Series(Vec<u64>);
 impl Series {
     fn of(version: &str) -> Result<Self> {
         let numbers = version.split(['-', '+']).next().unwrap_or_default().split('.');
-        let numbers: Vec<u64> =
-            numbers.map(str::parse).collect::<Result<_, _>>().with_context(|| format!("`{version}` is no version"))?;
-        ensure!(numbers.len() == 3, "`{version}` is no version");
+        let numbers: Vec<u64> = numbers
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .with_context(|| format!("`{version}` is not a version"))?;
+        ensure!(numbers.len() == 3, "`{version}` is not a version");
         let leading_zeros = numbers.iter().take_while(|number| **number == 0).count();
         Ok(Self(numbers.into_iter().take(leading_zeros + 1).collect()))
     }

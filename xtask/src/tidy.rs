@@ -81,7 +81,7 @@ mod tests {
             ("purity", "the core depends on tokio, so it is not pure"),
             ("tls", "the server depends on ring, so it has a second TLS beside rustls on aws-lc"),
             ("papers", "there is no README.md"),
-            ("entrances", "there is no entrance under crates/axum/src/routes/"),
+            ("entrances", "there is no front end under crates/axum/src/routes/"),
             ("refusals", "there is no crates/core/src/refusal.rs"),
             ("rooms", "mod.rs: a module `foo` lives in foo.rs"),
             ("secrets", "crates/x/src/lib.rs:1 compares a secret in variable time"),

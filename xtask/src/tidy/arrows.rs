@@ -52,15 +52,16 @@ fn strays(allowed: &Arrows<'_>, edges: &Edges) -> Vec<String> {
     let mut complaints = Vec::new();
     for (from, targets) in edges {
         let Some(allowed) = allowed.get(short(from)) else {
-            complaints.push(format!("{PAPER} has no arrows for {}", short(from)));
+            complaints.push(format!("{PAPER} lists no dependencies of {}", short(from)));
             continue;
         };
         let strays = targets.iter().map(|target| short(target)).filter(|target| !allowed.contains(target));
-        complaints.extend(strays.map(|to| format!("{} → {to} is not among the arrows of {PAPER}", short(from))));
+        complaints.extend(strays.map(|to| format!("{} → {to} is not among the dependencies in {PAPER}", short(from))));
     }
     let named: BTreeSet<&str> = allowed.iter().flat_map(|(from, to)| to.iter().chain([from])).copied().collect();
-    complaints
-        .extend(named.difference(&members).map(|name| format!("{PAPER} draws arrows for {name}, which is no member")));
+    complaints.extend(
+        named.difference(&members).map(|name| format!("{PAPER} lists dependencies of {name}, which is not a member")),
+    );
     complaints
 }
 
@@ -74,10 +75,10 @@ fn allowed(paper: &str) -> Result<Arrows<'_>, String> {
         let (from, to) = line.split_once('→').ok_or_else(|| format!("{PAPER} has no arrow in the line `{line}`"))?;
         let to = to.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
         if arrows.insert(from.trim(), to).is_some() {
-            return Err(format!("{PAPER} has two lines of arrows for {}", from.trim()));
+            return Err(format!("{PAPER} has two lines of dependencies of {}", from.trim()));
         }
     }
-    if arrows.is_empty() { Err(format!("{PAPER} has no block of arrows")) } else { Ok(arrows) }
+    if arrows.is_empty() { Err(format!("{PAPER} has no block of dependencies")) } else { Ok(arrows) }
 }
 
 /// The short name: `countersign-core` is `core`; the facade keeps its name.
@@ -112,7 +113,7 @@ mod tests {
     fn an_arrow_that_points_outward_is_a_complaint() {
         let drawn: [(&str, &[&str]); 3] =
             [("countersign-otp", &["countersign-core"]), ("countersign-core", &[]), ("countersign-server", &[])];
-        assert_eq!(complaints(PLAN, drawn), ["otp → core is not among the arrows of ARCHITECTURE.md"]);
+        assert_eq!(complaints(PLAN, drawn), ["otp → core is not among the dependencies in ARCHITECTURE.md"]);
     }
 
     #[test]
@@ -121,8 +122,8 @@ mod tests {
         assert_eq!(
             complaints(PLAN, drawn),
             [
-                "ARCHITECTURE.md has no arrows for newcomer",
-                "ARCHITECTURE.md draws arrows for server, which is no member"
+                "ARCHITECTURE.md lists no dependencies of newcomer",
+                "ARCHITECTURE.md lists dependencies of server, which is not a member"
             ]
         );
     }
@@ -131,7 +132,7 @@ mod tests {
     fn a_plan_without_arrows_allows_nothing() {
         let none: [(&str, &[&str]); 3] =
             [("countersign-otp", &[]), ("countersign-core", &[]), ("countersign-server", &[])];
-        assert_eq!(complaints("# Plan\n", none), ["ARCHITECTURE.md has no block of arrows"]);
+        assert_eq!(complaints("# Plan\n", none), ["ARCHITECTURE.md has no block of dependencies"]);
         assert_eq!(undeclared(&Tree::of([]), &Edges::new()), ["there is no ARCHITECTURE.md"]);
     }
 
@@ -143,7 +144,7 @@ mod tests {
         );
         assert_eq!(
             allowed("```arrows\nx →\nx → y\n```"),
-            Err("ARCHITECTURE.md has two lines of arrows for x".to_owned())
+            Err("ARCHITECTURE.md has two lines of dependencies of x".to_owned())
         );
     }
 

@@ -11,13 +11,13 @@ const ENTRANCES: &str = "crates/axum/src/routes/";
 pub(super) fn shortcuts(tree: &Tree) -> Vec<String> {
     let mut entrances = tree.texts(ENTRANCES, ".rs").peekable();
     if entrances.peek().is_none() {
-        return vec![format!("there is no entrance under {ENTRANCES}")];
+        return vec![format!("there is no front end under {ENTRANCES}")];
     }
     let complaints = |(file, text)| {
         let paths = paths(text).into_iter().filter(|path| is_shortcut(path)).map(|path| path.join("::"));
         let calls = code(text).any(|line| line.contains(".commit(")).then(|| "commit".to_owned());
         let reached: BTreeSet<String> = paths.chain(calls).collect();
-        reached.into_iter().map(move |name| format!("{file} names {name}: an entrance asks the engine instead"))
+        reached.into_iter().map(move |name| format!("{file} names {name}: a front end asks the engine instead"))
     };
     entrances.flat_map(complaints).collect()
 }
@@ -144,7 +144,7 @@ mod tests {
             ("async fn page(store: Arc<dyn engine::Store>) {}", "engine::Store"),
         ] {
             let complaint =
-                format!("crates/axum/src/routes/pages.rs names {path}: an entrance asks the engine instead");
+                format!("crates/axum/src/routes/pages.rs names {path}: a front end asks the engine instead");
             assert_eq!(complaints(source), [complaint], "{source}");
         }
     }
@@ -159,6 +159,6 @@ mod tests {
 
     #[test]
     fn without_entrances_the_rule_complains() {
-        assert_eq!(shortcuts(&Tree::of([])), ["there is no entrance under crates/axum/src/routes/"]);
+        assert_eq!(shortcuts(&Tree::of([])), ["there is no front end under crates/axum/src/routes/"]);
     }
 }

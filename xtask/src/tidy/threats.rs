@@ -37,9 +37,9 @@ pub(super) fn unmatched(tree: &Tree) -> Vec<String> {
         }
     }
     let unknown = carried.iter().filter(|(id, _)| !explained.contains(id));
-    complaints.extend(unknown.map(|(id, test)| format!("{PAGE} has no row for {id}, which {test} carries")));
+    complaints.extend(unknown.map(|(id, test)| format!("{PAGE} has no row for {id}, which {test} has")));
     let untested = explained.iter().filter(|id| !carried.contains_key(id));
-    complaints.extend(untested.map(|id| format!("{PAGE} has a row for {id}, which no test carries")));
+    complaints.extend(untested.map(|id| format!("{PAGE} has a row for {id}, which no test has")));
     complaints
 }
 
@@ -165,7 +165,7 @@ mod tests {
     fn an_id_without_a_row_is_named_with_its_test() {
         assert_eq!(
             complaints("| T5 | A hook fails. |", "#[test]\nfn t5_t6_a_hook() {}"),
-            ["docs/threats.md has no row for T6, which t5_t6_a_hook in crates/x/tests/all.rs carries"]
+            ["docs/threats.md has no row for T6, which t5_t6_a_hook in crates/x/tests/all.rs has"]
         );
     }
 
@@ -173,7 +173,7 @@ mod tests {
     fn a_row_without_a_test_is_named() {
         assert_eq!(
             complaints("| T5 | A hook fails. |\n| W06 | A code is good twice. |", "#[test]\nfn t5_a_hook() {}"),
-            ["docs/threats.md has a row for W06, which no test carries"]
+            ["docs/threats.md has a row for W06, which no test has"]
         );
     }
 

@@ -1,4 +1,4 @@
-//! The JSON API of a running server: where it is, and what its settings allow.
+//! The JSON API of a running server: its path, and the limits of its settings.
 
 use countersign_engine::{Clock as _, SystemClock};
 use countersign_testkit::{Program, SoftApp};

@@ -1,4 +1,4 @@
-//! Copies of the database, taken and put back; and what is over, forgotten.
+//! Backups of the database and their restore; and the purge of expired data.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, thread, time::Duration};
 

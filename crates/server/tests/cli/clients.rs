@@ -1,10 +1,10 @@
-//! `client`: the programs that tokens are given to.
+//! `countersign client`: API clients that get access tokens.
 
 use serde_json::{Value, json};
 
 use crate::house::{Engine, House};
 
-/// Where clients ask for tokens; without it, adding one warns.
+/// The path at which clients request tokens; without it, adding a client warns.
 const PATH: [(&str, &str); 1] = [("COUNTERSIGN_DEUX_PATH", "/mfa")];
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
@@ -13,7 +13,7 @@ fn field(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap().to_owned()
 }
 
-/// A token of ada's that this client was given.
+/// A token of ada's that was issued to this client.
 fn give(house: &House, token: &str, client: &str) {
     house.sql(&format!(
         "INSERT INTO token (id, key, user_id, kind, name, scopes, level, stamp, signed_in, created, expires, client_id)
@@ -111,7 +111,7 @@ fn an_unknown_client_is_an_error_and_a_public_one_has_no_secret() {
     let house = House::founded();
     let app = field(&house.run_in_place("client add App --public --json", &PATH).json(), "id");
     for action in ["remove", "rotate-secret"] {
-        // A name is no id.
+        // The name of a client is not its id.
         let told = house.run(&format!("client {action} App"));
         let reason = "there is no client \"App\": `countersign client list` lists the clients with their ids";
         assert_eq!(told.fails(), reason, "{action}");

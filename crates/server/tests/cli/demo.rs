@@ -1,4 +1,4 @@
-//! `demo`: the first thing that anybody runs.
+//! `countersign demo`: the first command that new users run.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `countersign device`: what users have, and tokens that come with a file.
+//! `countersign device`: users' devices, and tokens from a file.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ fn nothing_was_sent_to_whoever_has_no_address() {
     assert!(house.run("device deliveries nobody").fails().starts_with("there is no user \"nobody\""));
 }
 
-/// R25: a code is good for two minutes at most.
+/// R25: a code is valid for two minutes at most.
 #[test]
 fn t124_a_token_whose_codes_are_shown_for_more_than_two_minutes_is_not_taken() {
     for (period, outcome) in
@@ -85,7 +85,7 @@ fn t124_a_token_whose_codes_are_shown_for_more_than_two_minutes_is_not_taken() {
     }
 }
 
-/// One file for each kind of token, with what is printed of it, and the same token with another secret.
+/// One file for each kind of token, with the output for it, and the same token with another secret.
 fn kinds() -> [(&'static str, String, String); 3] {
     let yubikey = "serial,type,public_id,private_id,secret_hex\nA1,yubikey,cccccccb,010203040506,";
     [
@@ -157,7 +157,7 @@ fn t150_a_serial_number_with_another_secret_is_an_error_until_it_is_taken_over()
     }
 }
 
-/// T151: neither is a code of the first owner good for the second, nor does the first one keep a session by it.
+/// T151: a code of the first owner is not valid for the second, and the first keeps no session that the token verified.
 #[tokio::test]
 async fn t151_a_token_that_changes_hands_keeps_what_it_has_accepted() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
@@ -193,7 +193,7 @@ fn t151_a_user_who_has_another_device_keeps_two_factor_authentication() {
     assert_eq!(house.run("two-factor status ada").succeeds(), "ada: enabled");
 }
 
-/// Whoever runs the import has to know how far it came.
+/// The administrator must learn how many tokens were imported.
 #[test]
 fn an_import_that_stops_on_the_way_says_where() {
     let house = with_tokens(&format!("serial,type,secret_base32\nA1,hotp,{KEY}\nA2,hotp,{KEY}\nA3,hotp,{KEY}\n"));
@@ -218,7 +218,7 @@ fn both_slots_of_a_yubikey_are_given() {
     assert_eq!(house.run("device list ada").succeeds().lines().count(), 2);
 }
 
-/// A token whose key ends at this moment.
+/// A token whose key expires at this time.
 fn ending(until: &str) -> String {
     let figure = include_str!("../seeds/rfc6030-figure-3.xml");
     figure
@@ -226,7 +226,7 @@ fn ending(until: &str) -> String {
         .replace("</Data>", &format!("</Data><Policy><ExpiryDate>{until}</ExpiryDate></Policy>"))
 }
 
-/// B51, RFC 6030 §5: the end is judged at every answer, and not at the import alone.
+/// B51, RFC 6030 §5: the end date is checked at every answer, and not only at the import.
 #[tokio::test]
 async fn t152_a_key_whose_end_is_over_verifies_nobody() {
     let house = House::of(&["jsmith"]);

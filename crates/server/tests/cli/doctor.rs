@@ -1,4 +1,4 @@
-//! What the doctor finds, and that it finds nothing where there is nothing.
+//! The findings of the doctor, and that it finds nothing where all is well.
 
 use std::{
     fs,
@@ -35,7 +35,7 @@ fn doctor(house: &House) -> Told {
     house.run("doctor --json")
 }
 
-/// What it says once the server has reported itself, which is a moment after it listens.
+/// Its output once the server has reported itself, which is a moment after it listens.
 fn beside_its_server(house: &House, settings: &[(&str, &str)]) -> Told {
     let told = || house.run_in_place("doctor --json", settings);
     patiently(|| Some(told()).filter(|told| !told.out.contains("no server runs"))).unwrap_or_else(told)
@@ -73,7 +73,7 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
     ] {
         finds(&told, "ok", text);
     }
-    // Where the tests run may be a place for nothing that lasts, which is then rightly said.
+    // The tests may run on storage that is not durable, which is then reported.
     let warned = findings(&told, "warn");
     let expected = ["durability: ", "address: only browsers on this machine"];
     assert!(warned.iter().all(|finding| expected.iter().any(|start| finding.starts_with(start))), "{warned:?}");
@@ -82,7 +82,7 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
     drop(server);
 }
 
-/// A stand-in for a proxy, which answers every request alike; where it listens.
+/// A stand-in for a proxy, which answers every request alike; returns its address.
 fn answering(answer: impl Into<String>) -> SocketAddr {
     let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -140,12 +140,12 @@ fn t149_an_address_that_leads_to_something_else_is_a_failure() {
             &format!("address: {url} {text}"),
         );
     }
-    // No more is read than an installation could have answered.
+    // The doctor reads no more than an installation could have sent.
     let long = format!("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n{}", "x".repeat(9000));
     let url = format!("http://{}", answering(long));
     let told = house.run_in_place("doctor --json", &[("COUNTERSIGN_PUBLIC_URL", &url)]);
     finds(&told, "fail", &format!("address: {url} responds with 200: this is not the server"));
-    // It speaks, but not TLS.
+    // The server does not speak TLS.
     let url = format!("https://{}", answering("HTTP/1.1 400 Bad Request\r\n\r\n"));
     let settings = [("COUNTERSIGN_PUBLIC_URL", url.as_str()), ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1")];
     finds(&house.run_in_place("doctor --json", &settings), "fail", &format!("address: {url} does not respond ("));
@@ -164,7 +164,7 @@ fn t149_a_server_with_other_keys_is_not_taken_for_this_installation() {
         "responds with 404: this is not the server of these settings",
     );
     finds(&other.run_in_place("doctor --json", &settings), "ok", "reaches this installation");
-    // While keys are changed, one of them is enough.
+    // During a key change, one common key is enough.
     other.run("keys new").succeeds();
     finds(&other.run_in_place("doctor --json", &settings), "ok", "reaches this installation");
     let ask = format!("GET /doctor HTTP/1.1\r\nhost: {bind}\r\nconnection: close\r\n\r\n");
@@ -212,9 +212,9 @@ fn the_database_server_and_its_clock_are_examined() {
     for (time, state, text) in [
         ("-1s", "ok", "clock: it agrees"),
         ("+6s", "warn", "clock: it is 6."),
-        ("-6s", "warn", "s behind the database's"),
+        ("-6s", "warn", "s behind the database server's"),
         ("+45s", "fail", "s ahead of the database's"),
-        ("-45s", "fail", "s behind the database's"),
+        ("-45s", "fail", "s behind the database server's"),
     ] {
         finds(&house.run_at(time, "doctor --json"), state, text);
     }
@@ -268,7 +268,7 @@ fn files_and_settings_that_let_others_in_are_found() {
         (&[("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.1,::/0")], "warn", "most of the Internet"),
         (&[("COUNTERSIGN_PUBLIC_URL", "http://id.example.org")], "fail", "passwords in clear"),
         (&[("COUNTERSIGN_METRICS_BIND", "0.0.0.0:9464")], "warn", "metrics are served without authentication"),
-        (&[("COUNTERSIGN_TEMPLATE_DIR", "nowhere")], "fail", "is no folder"),
+        (&[("COUNTERSIGN_TEMPLATE_DIR", "nowhere")], "fail", "is not a folder"),
     ] {
         finds(&house.run_in_place("doctor --json", settings), state, text);
     }
@@ -321,7 +321,7 @@ fn gateways_that_are_set_by_halves_or_cannot_be_reached_are_found() {
         (
             &[("YUBIKEY_URLS", &silent), ("YUBIKEY_CLIENT", "1")],
             "warn",
-            "gateways: the validation service for YubiKeys: could not reach it: no answer within 5 s",
+            "gateways: the validation service for YubiKeys: could not reach the service: no answer within 5 s",
         ),
     ] {
         let names: Vec<_> = settings.iter().map(|(name, _)| format!("COUNTERSIGN_{name}")).collect();

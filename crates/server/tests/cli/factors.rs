@@ -1,4 +1,4 @@
-//! `two-factor` and `backup-codes`: what the command line may do to second factors.
+//! `countersign two-factor` and `countersign backup-codes`.
 
 use countersign_engine::{Clock as _, SystemClock};
 use serde_json::json;
@@ -52,7 +52,7 @@ async fn a_code_from_the_command_line_signs_in_once() {
     }
 }
 
-/// A code that somebody thought of, with the character that fits.
+/// A code that an administrator chose, with the right check character.
 const GIVEN: &str = "0000-0000-0000-0000-0";
 
 #[tokio::test]

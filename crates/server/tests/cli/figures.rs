@@ -1,4 +1,4 @@
-//! The figures that a running server tells, and where it tells them.
+//! The metrics of a running server.
 
 use countersign_engine::{Clock as _, SystemClock};
 
@@ -9,7 +9,7 @@ use crate::{
 
 const FIGURES: [(&str, &str); 1] = [("COUNTERSIGN_METRICS_BIND", "127.0.0.1:0")];
 
-/// The figures of a server, by name and labels.
+/// The metrics of a server, by name and labels.
 struct Figures(String);
 
 impl Figures {
@@ -17,7 +17,7 @@ impl Figures {
         Self(get(metrics_address(server), "/metrics"))
     }
 
-    /// The figure that stands under exactly this name with these labels.
+    /// The value of the metric with exactly this name and these labels.
     #[track_caller]
     fn figure(&self, name: &str) -> f64 {
         self.any(name).unwrap_or_else(|| panic!("no {name} in:\n{}", self.0))
@@ -97,7 +97,7 @@ async fn on_postgres_the_pool_is_told_and_who_was_locked_out_or_late() {
     let wrong = if right == "000000" { "000001" } else { "000000" };
     let page = again.answers(&page, wrong).await;
     let page = again.answers(&page, wrong).await;
-    // What was given up once is over already.
+    // A connection that was closed once is gone already.
     let restart = page.form_to("/account/login/restart");
     for mut browser in [again.browser.clone(), again.browser] {
         assert!(browser.submit(&restart, "", &[]).await.status.is_redirection());

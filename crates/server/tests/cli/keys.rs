@@ -1,4 +1,4 @@
-//! Keys, changed at a running server.
+//! Changing keys while a server runs.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
@@ -12,12 +12,12 @@ use crate::{
     person::Person,
 };
 
-/// The id of the key that a command has made.
+/// The id of the key that a command has created.
 fn new_key(house: &House) -> String {
     house.run("keys new --json").json()["key"].as_str().unwrap().to_owned()
 }
 
-/// What `keys list` says of this key.
+/// The line of `keys list` about this key.
 fn listed(house: &House, key: &str) -> serde_json::Value {
     let all = house.run("keys list --json").json();
     let found = all["keys"].as_array().unwrap().iter().find(|listed| listed["id"] == key).cloned();
@@ -59,7 +59,7 @@ async fn changed_under_load(engine: Engine) -> House {
     let app = max.sets_up().await;
     let codes = max.makes_backup_codes().await;
     if engine == Engine::Postgres {
-        // From now on, no statistics are made but by whoever looks after the database.
+        // From now on, only this test makes statistics.
         house.sql("ALTER TABLE device SET (autovacuum_enabled = off); ALTER TABLE node SET (autovacuum_enabled = off)");
         house.sql("ANALYZE");
     }
@@ -96,7 +96,7 @@ async fn changed_under_load(engine: Engine) -> House {
     assert!(removed > before && removed < 60, "nobody has signed in meanwhile, or nobody is left: {before}, {removed}");
     assert_eq!(people.finish(), 60, "everybody, every time, also with the new key alone");
     everything_works_with_the_new_key(&server, max, &app, &codes).await;
-    // The node's report names its keys; it is renewed at once.
+    // A node's report names its keys; it is updated at once.
     patiently(|| (house.sql("SELECT keys FROM node") == new).then_some(())).unwrap();
     server.signal("TERM");
     server.ends();
@@ -109,7 +109,7 @@ async fn changed_under_load(engine: Engine) -> House {
     house
 }
 
-/// A session from before, both kinds of answers, and a setup, by somebody who has used no code but the first one.
+/// An old session, both kinds of answers, and a setup, by a user who has used only the first code.
 async fn everything_works_with_the_new_key(server: &Server, mut before: Person, app: &SoftApp, codes: &[String]) {
     assert!(before.is_verified().await, "a session from before is still one");
     let mut max = Person::at(server, "max");

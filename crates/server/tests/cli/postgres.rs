@@ -1,4 +1,4 @@
-//! The same program on PostgreSQL: made ready, used, and never telling its password.
+//! The same program on PostgreSQL: migrated, used, and never revealing its password.
 
 use cluster::Fresh;
 
@@ -72,7 +72,7 @@ fn a_password_in_a_url_is_never_shown() {
     }
 }
 
-/// A database whose machine has another time, as its own function tells it.
+/// A database whose server has another time, by its own function.
 #[test]
 fn t117_a_server_says_so_at_error_when_the_clock_of_the_database_differs_by_more_than_a_minute() {
     for (seconds, is_told) in [(0, false), (50, false), (70, true), (-70, true)] {

@@ -1,4 +1,4 @@
-//! Secret files: all of them are held to one standard.
+//! Secret files: the same rules apply to all of them.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::house::House;
 
-/// Settings that name a secret file, the file's place in them marked by `secret`.
+/// Settings that name a secret file, whose path is marked by `secret`.
 const SETTINGS: [&[(&str, &str)]; 6] = [
     &[("SMS_GATEWAY", "webhook"), ("WEBHOOK_URL", "http://127.0.0.1:1/"), ("WEBHOOK_SECRET_FILE", "secret")],
     &[("YUBIKEY_URLS", "http://127.0.0.1:1/"), ("YUBIKEY_CLIENT", "1"), ("YUBIKEY_SECRET_FILE", "secret")],
@@ -36,7 +36,7 @@ const SETTINGS: [&[(&str, &str)]; 6] = [
     ],
 ];
 
-/// What `config check` says of these settings.
+/// The output of `config check` for these settings.
 fn complaint(house: &House, settings: &[(&str, &str)]) -> String {
     let named: Vec<_> = settings.iter().map(|(name, value)| (format!("COUNTERSIGN_{name}"), *value)).collect();
     let settings: Vec<_> = named.iter().map(|(name, value)| (name.as_str(), *value)).collect();
@@ -67,7 +67,7 @@ fn t145_every_secret_file_that_others_can_read_is_refused() {
     }
 }
 
-/// As secret stores mount them: owned by root, readable by a group of the process, behind links.
+/// As secret stores mount them: owned by root, readable by a group of the process, behind symbolic links.
 #[test]
 fn t145_what_a_secret_store_mounts_is_taken_also_as_another_user() {
     let house = House::founded();

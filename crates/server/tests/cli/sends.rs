@@ -1,4 +1,4 @@
-//! Codes that a real server sends: by whom, what is told of them, and what is told to nobody.
+//! Codes that a real server sends: by which gateway, and where they must not be found.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ const NUMBER: &str = "+31 6 12345678";
 const DIGITS: &str = "612345678";
 const MAILBOX: &str = "ada.of.the.test@example.org";
 
-/// A service that messages are posted to.
+/// A service that receives messages.
 struct Inbox {
     address: SocketAddr,
     posted: Arc<Mutex<Vec<Value>>>,
@@ -67,7 +67,7 @@ fn is_whole(text: &[u8]) -> bool {
     body.len() >= length.unwrap_or(0)
 }
 
-/// A server that sends everything to this inbox, and logs all there is to log.
+/// A server that sends everything to this inbox, with the most verbose log.
 fn serves(house: &House, inbox: &Inbox) -> Server {
     house.write_secret("secret", "the secret of the webhook\n");
     let url = format!("http://{}/", inbox.address);
@@ -91,7 +91,7 @@ async fn begins(ada: &mut Person, method: &str, to: &str) -> Page {
     ada.browser.follow(page).await
 }
 
-/// T1: neither code nor address is anywhere but in the message, whatever the method.
+/// T1: neither code nor address is anywhere but in the message, with any method.
 #[tokio::test]
 async fn t1_what_is_sent_is_in_no_log_and_no_database() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
@@ -138,7 +138,7 @@ async fn t1_what_is_sent_is_in_no_log_and_no_database() {
     }
 }
 
-/// Everything that the database keeps, as it lies there.
+/// All bytes of the database's files.
 fn stored(house: &House) -> Vec<(String, Vec<u8>)> {
     if let Some(elsewhere) = &house.elsewhere {
         return vec![("the dump".into(), elsewhere.dump().unwrap().into())];
@@ -148,7 +148,7 @@ fn stored(house: &House) -> Vec<(String, Vec<u8>)> {
     files.map(|path| (path.display().to_string(), fs::read(&path).unwrap())).collect()
 }
 
-/// What may be sent in a day is counted in the database: a restart and another node begin nothing anew.
+/// The limits of a day are in the database: a restart or another node does not reset them.
 #[tokio::test]
 async fn limits_outlive_a_restart_and_hold_across_nodes() {
     let house = House::of_on(Engine::Postgres, &["ada"]);
@@ -158,12 +158,12 @@ async fn limits_outlive_a_restart_and_hold_across_nodes() {
     ada.signs_in(PASSWORD).await;
     let page = begins(&mut ada, "sms", NUMBER).await;
     ada.answers(&page, &inbox.code(1)).await;
-    // Strangers have half of the six, and the code that came back is not counted.
+    // Half of the six are for clients without a device cookie, and the verified code does not count.
     for number in 2..=4 {
         let page = Person::at(&two[number % 2], "ada").signs_in(PASSWORD).await;
         assert!(page.says("was sent to"), "{number}: {}", page.body);
     }
-    // The page shows the field for the code that is good still, and nothing more was sent.
+    // The page shows the field for the code that is still valid, and no other was sent.
     let is_over = async |server: &Server| {
         Person::at(server, "ada").signs_in(PASSWORD).await;
         assert_eq!(inbox.posted.lock().unwrap().len(), 4);

@@ -1,4 +1,4 @@
-//! A running server, as the world around it sees it.
+//! A running server, seen from outside.
 
 use std::{
     io::{Read as _, Write as _},

@@ -1,4 +1,4 @@
-//! Settings: where they come from, what is refused, and what is shown.
+//! Settings: their sources, which are refused, and how they are shown.
 
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
 
@@ -192,7 +192,7 @@ fn what_may_be_a_mistake_is_said() {
     }
 }
 
-/// Settings under their names, what is told of them, and whether that is a doubt or an error.
+/// Settings by their names, and the warning or error about them.
 #[test]
 fn settings_without_effect_are_reported_at_the_start_and_by_the_doctor() {
     let house = House::founded();
@@ -233,7 +233,7 @@ fn settings_without_effect_are_reported_at_the_start_and_by_the_doctor() {
     }
 }
 
-/// Of databases that cannot be opened from here, `doctor` alone says it.
+/// For databases that cannot be opened from here, only `doctor` reports it.
 #[test]
 fn an_authority_that_verifies_no_database_is_told() {
     let house = House::founded();
@@ -262,7 +262,7 @@ fn clients_that_cannot_ask_for_a_token_are_told_at_the_start_and_by_the_doctor()
     assert!(!house.serves_with("serve --bind 127.0.0.1:0", &path).log().contains(told));
 }
 
-/// What is not supported is refused with what to do instead, also by the doctor.
+/// Unsupported values are refused with what to do instead, also by the doctor.
 #[test]
 fn a_path_below_a_host_and_a_unix_socket_are_refused_with_the_remedy() {
     let house = House::founded();

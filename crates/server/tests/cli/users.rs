@@ -1,4 +1,4 @@
-//! `user`, and what it means for whoever is signed in.
+//! `countersign user`, and its effect on users who are signed in.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ fn every_way_to_set_a_password_keeps_the_rules() {
     let same = house.run_with("user set-password grace --password-stdin", PASSWORD);
     assert_eq!(same.fails(), "this is already the user's password: choose another");
     let name = house.run_with("user set-password lovelace --password-stdin", "Lovelace-lovelace-1");
-    assert!(name.fails().starts_with("the password is made of the user's name"));
+    assert!(name.fails().starts_with("the password contains the user's name"));
     assert_eq!(house.run("user list").succeeds(), "grace\nlovelace", "nobody was added");
 }
 
@@ -99,7 +99,7 @@ async fn letters_with_several_small_forms_are_one_name_too() {
     }
 }
 
-/// What an earlier version had stored: names in lower case.
+/// Names as an earlier version stored them: in lower case.
 #[tokio::test]
 async fn names_that_were_stored_by_the_earlier_rule_are_found_before_and_after_the_upgrade() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
@@ -138,7 +138,7 @@ async fn t153_two_users_whose_names_would_be_one_by_now_stay_two() {
     assert!(house.run("user add ſtraße").fails().ends_with(", in this spelling or another"));
 }
 
-/// Both names are `strasse` by now, and the younger one comes first in the alphabet.
+/// Both names are `strasse` now, and the younger user comes first in the alphabet.
 #[test]
 fn t153_of_two_users_whose_names_would_be_one_the_older_is_found_in_every_spelling() {
     let house = House::of(&["grace", "bob"]);
@@ -156,7 +156,7 @@ fn t153_of_two_users_whose_names_would_be_one_the_older_is_found_in_every_spelli
     }
 }
 
-/// Docker's `--password-stdin` under PowerShell: a mark that nobody could type at a sign-in.
+/// `--password-stdin` under PowerShell writes a byte order mark, which no user could type at a sign-in.
 #[tokio::test]
 async fn a_byte_order_mark_is_no_part_of_a_secret() {
     let house = House::founded();
@@ -174,7 +174,7 @@ async fn a_byte_order_mark_is_no_part_of_a_secret() {
     house.run("keys list").succeeds();
 }
 
-/// T28, at the pages: in whatever way a name is written, whether somebody has it or nobody.
+/// T28, at the pages: for every spelling of a name, whether or not a user has it.
 #[tokio::test]
 async fn t28_wrong_passwords_count_for_a_name_in_every_spelling() {
     let house = House::of(&["Ådmin"]);
