@@ -34,7 +34,7 @@ fn a_misspelt_setting_is_an_error_that_names_the_nearest() {
         (
             &[("COUNTERSIGN_BIND", "localhost")],
             "serve",
-            "could not use bind = \"localhost\" from the environment: it has to be an address and a port, as in \
+            "could not use bind = \"localhost\" from the environment: it must be an IP address and a port, such as \
              127.0.0.1:8000",
         ),
         (
