@@ -124,7 +124,7 @@ impl Crowd {
     pub fn wait_for_an_app(&self) {
         let give_up = Instant::now() + Duration::from_mins(2);
         while !self.record.from_apps().values().any(|(at, _)| at.elapsed() < LATELY) {
-            assert!(Instant::now() < give_up, "nobody gets in by an app any more: {:?}", self.record.statuses());
+            assert!(Instant::now() < give_up, "no user can sign in with an app any more: {:?}", self.record.statuses());
             thread::sleep(Duration::from_millis(2));
         }
     }
@@ -134,7 +134,7 @@ impl Crowd {
         let enough = self.record.accepted().len() + more;
         let give_up = Instant::now() + Duration::from_mins(2);
         while self.record.accepted().len() < enough {
-            assert!(Instant::now() < give_up, "nobody gets in any more: {:?}", self.record.statuses());
+            assert!(Instant::now() < give_up, "no user can sign in any more: {:?}", self.record.statuses());
             thread::sleep(Duration::from_millis(2));
         }
     }

@@ -64,7 +64,7 @@ async fn the_documented_dump_is_restored_by_the_documented_steps() {
     let blocks = steps();
     let meanings = meanings(&cluster, folder.path());
     for (word, _) in &meanings {
-        assert!(blocks.concat().contains(word), "the paper does not say {word}");
+        assert!(blocks.concat().contains(word), "the document does not have {word}");
     }
     let run = |lines: &str| {
         let mut lines = lines.to_owned();
@@ -80,7 +80,7 @@ async fn the_documented_dump_is_restored_by_the_documented_steps() {
         assert!(output.status.success(), "{lines}\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
         said
     };
-    let [dump, empty, restore] = &blocks[..] else { panic!("the paper has {} blocks", blocks.len()) };
+    let [dump, empty, restore] = &blocks[..] else { panic!("the document has {} blocks", blocks.len()) };
     run(dump);
     assert!(signs_in(&front, &codes[1]).await.status.is_redirection());
     assert_eq!(ada.get("/secret").await.status, StatusCode::OK);

@@ -187,7 +187,7 @@ fn t22_ten_thousand_guesses_from_a_thousand_addresses_keep_the_owner_out_of_noth
         let threads: Vec<_> = threads.collect();
         for (round, code) in codes.iter().take(SIGN_INS).enumerate() {
             while done.load(Ordering::SeqCst) < (round + 1) * GUESSERS * GUESSES / (SIGN_INS + 1) {
-                assert!(!threads.iter().any(ScopedJoinHandle::is_finished), "somebody has stopped guessing");
+                assert!(!threads.iter().any(ScopedJoinHandle::is_finished), "an attacker has stopped guessing");
                 thread::sleep(Duration::from_millis(5));
             }
             block_on(ada_signs_in(&place, &known, round, code));

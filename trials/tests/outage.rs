@@ -217,7 +217,7 @@ async fn no_code_comes_back_whatever_happens_to_the_database_or_to_a_node() {
         assert!(fits && answer.took < patience, "{answer:?}");
     }
     let faults = record.answers().iter().filter(|answer| answer.status.as_u16() == 503 && answer.says_when).count();
-    assert!(faults > 0, "nobody ever met a database that was away: {:?}", record.statuses());
+    assert!(faults > 0, "no request met an unavailable database: {:?}", record.statuses());
 
     // The check would notice: on the database as it was before, every one of them is accepted again.
     let before = town.installation.moved_to(&town.cluster.url("before"));

@@ -26,7 +26,7 @@ impl Entrance {
         match name {
             "pages" => Self::Pages,
             "api" => Self::Api,
-            other => panic!("{other} is no entrance: there are pages and api"),
+            other => panic!("{other} is not a front end: use pages or api"),
         }
     }
 
@@ -40,7 +40,7 @@ impl Entrance {
                 post(address, "/account/login/second-factor", &format!("countersign-pending={pending}"), &body)
             }
             Self::Api => ask(address, "/login/answer", &json!({ "login": pending, "device": device, "code": code })),
-            Self::Bare => panic!("the yardstick asks nobody for a code"),
+            Self::Bare => panic!("the yardstick requires no code"),
         }
     }
 

@@ -25,7 +25,7 @@ impl Owner {
         let other = ["postgres", "nobody"].iter().find_map(|name| ids_of(&users, name));
         other
             .map(|ids| Self { other: Some(ids) })
-            .ok_or_else(|| io::Error::other("there is nobody to run PostgreSQL as"))
+            .ok_or_else(|| io::Error::other("there is no unprivileged user to run PostgreSQL as"))
     }
 
     /// Gives a file or a folder to this user.

@@ -170,7 +170,7 @@ fn tries_all(described: &[Described], seed: u32) {
         let statuses = all.statuses(&operation.name);
         (asked + statuses.values().sum::<usize>(), unsigned + statuses.get(&401).copied().unwrap_or_default())
     });
-    assert!(unsigned * 3 < asked, "{unsigned} of {asked} requests came from nobody who was signed in");
+    assert!(unsigned * 3 < asked, "{unsigned} of {asked} requests had no session");
     let throttled = all.share(429);
     assert!(throttled < 0.05, "{throttled} of all requests were too many");
 }

@@ -40,7 +40,7 @@ async fn a_backup_taken_under_load_has_every_login_that_was_answered_before() {
         assert!(found >= last);
         last = found;
     }
-    assert!(last > 0, "nobody has signed in meanwhile");
+    assert!(last > 0, "no user has signed in meanwhile");
     assert_eq!(people.finish(), 60);
     let left: Vec<_> = fs::read_dir(house.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains(".part")), "{left:?}");

@@ -168,7 +168,10 @@ fn t149_a_server_with_other_keys_is_not_taken_for_this_installation() {
     other.run("keys new").succeeds();
     finds(&other.run_in_place("doctor --json", &settings), "ok", "reaches this installation");
     let ask = format!("GET /doctor HTTP/1.1\r\nhost: {bind}\r\nconnection: close\r\n\r\n");
-    assert!(Socket(server.address).send(&ask).starts_with("HTTP/1.1 404 "), "to everybody else there is nothing");
+    assert!(
+        Socket(server.address).send(&ask).starts_with("HTTP/1.1 404 "),
+        "for all other requests the path does not exist"
+    );
     let elsewhere = [("COUNTERSIGN_PUBLIC_URL", url.replace("127.0.0.1", "localhost"))];
     let elsewhere = elsewhere.each_ref().map(|(name, value)| (*name, value.as_str()));
     finds(
@@ -213,7 +216,7 @@ fn the_database_server_and_its_clock_are_examined() {
         ("-1s", "ok", "clock: it agrees"),
         ("+6s", "warn", "clock: it is 6."),
         ("-6s", "warn", "s behind the database server's"),
-        ("+45s", "fail", "s ahead of the database's"),
+        ("+45s", "fail", "s ahead of the database server's clock"),
         ("-45s", "fail", "s behind the database server's"),
     ] {
         finds(&house.run_at(time, "doctor --json"), state, text);

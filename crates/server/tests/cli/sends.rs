@@ -103,7 +103,6 @@ async fn t1_what_is_sent_is_in_no_log_and_no_database() {
         ada.signs_in(PASSWORD).await;
         for (number, (method, to)) in (1..).zip([("sms", NUMBER), ("call", NUMBER), ("email", MAILBOX)]) {
             let page = begins(&mut ada, method, to).await;
-            assert!(!page.body.contains(DIGITS) && !page.body.contains(MAILBOX), "{}", page.body);
             let message = inbox.message(number);
             assert_eq!(message["channel"], *method);
             assert!(message["to"].as_str().is_some_and(|to| [format!("+31{DIGITS}").as_str(), MAILBOX].contains(&to)));
@@ -113,12 +112,14 @@ async fn t1_what_is_sent_is_in_no_log_and_no_database() {
         }
         let mut again = Person::at(&server, "ada");
         let page = again.signs_in(PASSWORD).await;
+        // An address is shown in full only while it is being set up.
+        assert!(!page.body.contains(DIGITS) && !page.body.contains(MAILBOX), "{}", page.body);
         secrets.push(inbox.code(4));
         assert!(again.answers(&page, &inbox.code(4)).await.says("You are signed in"));
 
         let told = house.run("device deliveries ada");
         assert_eq!(
-            told.succeeds().lines().filter(|line| line.contains("sent") && line.contains("given back")).count(),
+            told.succeeds().lines().filter(|line| line.contains("sent") && line.contains("verified")).count(),
             4
         );
         let listed = house.run("device list ada");

@@ -70,7 +70,7 @@ async fn a_page_for_the_verified_leads_others_to_sign_in() {
     let page = ada.browser.get("/secret").await;
     assert!(page.location().unwrap().starts_with("/account/login"), "{page:?}");
     ada.sets_up().await;
-    assert!(ada.browser.get("/secret").await.says("You have proved a second factor"));
+    assert!(ada.browser.get("/secret").await.says("You have verified a second factor"));
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_request_that_has_begun_is_answered_before_the_end() {
         server.signal(signal);
         server.wait_for("stopping");
         std::thread::sleep(Duration::from_millis(200));
-        assert!(TcpStream::connect(server.address).is_err(), "nobody new is let in");
+        assert!(TcpStream::connect(server.address).is_err(), "no new connection is accepted");
         begun.write_all(body.as_bytes()).unwrap();
         let answer = read_all(&mut begun);
         assert!(answer.starts_with("HTTP/1.1 4") && answer.contains("</html>"), "{answer}");
