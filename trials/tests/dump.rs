@@ -90,7 +90,10 @@ async fn the_documented_dump_is_restored_by_the_documented_steps() {
     let variables: String =
         dump.lines().filter(|line| line.starts_with("export ")).map(|line| line.to_owned() + "\n").collect();
     let doctor = run(&(variables + restore));
-    assert!(doctor.contains("ok    schema: ") && doctor.contains("ok    states: all 2 devices can be unsealed"), "{doctor}");
+    assert!(
+        doctor.contains("ok    schema: ") && doctor.contains("ok    states: all 2 devices can be unsealed"),
+        "{doctor}"
+    );
 
     let node = installation.node(&front.url(), &[("trusted_proxies", PROXY)], Clock::Right);
     front.leads_to(&[&node]);
