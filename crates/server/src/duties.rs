@@ -139,7 +139,7 @@ async fn keep_keys(engine: &Engine, running: &Running, path: &Path, reread: &Not
             read = Some(now);
             if take_over(engine, path) {
                 if let Err(fault) = engine.report(running).await {
-                    tracing::warn!(%fault, "could not report that this node is running");
+                    tracing::warn!(%fault, "could not report that this node runs");
                 }
                 engine.complain_about_keys(running).await;
                 look_for_other_keys(engine).await;
