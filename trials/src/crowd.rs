@@ -1,7 +1,7 @@
-//! People with an app and with backup codes who sign in again and again, and a record of every answer they got.
+//! Users with an app and with backup codes who sign in repeatedly, and a record of every response.
 //!
-//! What they are told is written down at the socket, before anything makes sense of it: status, time, what it said of
-//! coming back. A code is noted as accepted when the answer to it was a redirect, which is the only way of saying so.
+//! Responses are recorded at the socket, before they are interpreted: status, time, `Retry-After`. A code is recorded
+//! as accepted if the response to it was a redirect, which is the only sign of acceptance.
 
 use std::{
     collections::BTreeMap,
@@ -24,21 +24,21 @@ use crate::{Front, Installation, NODE, Socket, Walk, code_of};
 
 /// The session's cookie.
 const SESSION: &str = "countersign";
-/// A code that was accepted so recently is not run out for some time to come.
+/// A code that was accepted within this time does not expire soon.
 const LATELY: Duration = Duration::from_secs(3);
-/// A code from an app that is older may be refused for its age alone.
+/// An older code from an app may be refused because it has expired.
 const RUNS_OUT: Duration = Duration::from_secs(25);
-/// How often everybody tries a code again that was accepted, so that their codes last.
+/// How often users try an accepted code again, so that their codes last.
 const REPLAYS: usize = 8;
-/// A code of the right form that nobody was given.
+/// A code in the right format that no user has.
 const NOBODYS: &str = "000000";
 
-/// Somebody with codes left to use.
+/// A user with unused codes.
 #[derive(Clone, Debug)]
 pub struct Someone {
     name: String,
     password: String,
-    /// The key in their app.
+    /// The key in the user's app.
     key: String,
     codes: Vec<String>,
 }
@@ -48,11 +48,11 @@ pub struct Someone {
 enum Code<'a> {
     FromApp(&'a str),
     Backup(&'a str),
-    /// From the app's point of view it is wrong.
+    /// A code that is wrong for the app.
     Nobodys,
 }
 
-/// What was answered to one request, and when.
+/// The response to one request, with its time.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer {
     /// When the request was sent.
@@ -61,11 +61,11 @@ pub struct Answer {
     pub took: Duration,
     /// The status; 599 if no answer came.
     pub status: StatusCode,
-    /// Whether it says when to come back.
+    /// Whether it has a `Retry-After`.
     pub says_when: bool,
 }
 
-/// Everything that happened to a crowd.
+/// The record of a crowd.
 #[derive(Clone, Debug, Default)]
 pub struct Record(Arc<Mutex<Entries>>);
 
@@ -74,21 +74,21 @@ struct Entries {
     answers: Vec<Answer>,
     /// How often each backup code was accepted, by its owner's number and the code.
     accepted: BTreeMap<(usize, String), u32>,
-    /// The same of codes from apps, and when each was accepted first.
+    /// The same for codes from apps, and when each was first accepted.
     from_apps: BTreeMap<(usize, String), (Instant, u32)>,
     let_in_by_fault: Vec<String>,
 }
 
-/// People who are signing in, each on a thread of their own, until they are told to stop.
+/// Users who sign in, each on a thread of their own, until they are stopped.
 #[derive(Debug)]
 pub struct Crowd {
     people: Vec<JoinHandle<()>>,
     over: Arc<AtomicBool>,
-    /// What they were told.
+    /// The responses they got.
     pub record: Record,
 }
 
-/// Adds people to an installation and gives each ten backup codes.
+/// Adds users to an installation and gives each ten backup codes.
 pub async fn people(count: usize, installation: &Installation, front: &Front) -> Vec<Someone> {
     let mut people = vec![];
     for number in 0..count {
@@ -105,7 +105,7 @@ pub async fn people(count: usize, installation: &Installation, front: &Front) ->
 }
 
 impl Crowd {
-    /// Sets these people loose.
+    /// Starts the threads of these users.
     pub fn signs_in(people: &[Someone], front: &Front) -> Self {
         let (over, record) = (Arc::new(AtomicBool::new(false)), Record::default());
         let threads = people.iter().enumerate().map(|(number, someone)| {
@@ -124,22 +124,22 @@ impl Crowd {
     pub fn wait_for_an_app(&self) {
         let give_up = Instant::now() + Duration::from_mins(2);
         while !self.record.from_apps().values().any(|(at, _)| at.elapsed() < LATELY) {
-            assert!(Instant::now() < give_up, "nobody gets in by an app any more: {:?}", self.record.statuses());
+            assert!(Instant::now() < give_up, "no user can sign in with an app any more: {:?}", self.record.statuses());
             thread::sleep(Duration::from_millis(2));
         }
     }
 
-    /// Waits until so many more backup codes were accepted.
+    /// Waits until this many more backup codes were accepted.
     pub fn wait_for(&self, more: usize) {
         let enough = self.record.accepted().len() + more;
         let give_up = Instant::now() + Duration::from_mins(2);
         while self.record.accepted().len() < enough {
-            assert!(Instant::now() < give_up, "nobody gets in any more: {:?}", self.record.statuses());
+            assert!(Instant::now() < give_up, "no user can sign in any more: {:?}", self.record.statuses());
             thread::sleep(Duration::from_millis(2));
         }
     }
 
-    /// Tells them to stop, and waits until they have.
+    /// Stops the users, and waits until their threads have ended.
     pub fn stop(self) -> Record {
         self.over.store(true, Ordering::SeqCst);
         for person in self.people {
@@ -160,12 +160,12 @@ impl Record {
         self.0.lock().unwrap().accepted.clone()
     }
 
-    /// Every answer.
+    /// Every response.
     pub fn answers(&self) -> Vec<Answer> {
         self.0.lock().unwrap().answers.clone()
     }
 
-    /// How often each status was answered.
+    /// How often each status was returned.
     pub fn statuses(&self) -> BTreeMap<u16, usize> {
         let mut statuses = BTreeMap::new();
         for answer in self.answers() {
@@ -174,7 +174,7 @@ impl Record {
         statuses
     }
 
-    /// Who got a session without a right code, or with an answer that did not say so.
+    /// Users who got a session without a right code, or with a response that did not accept it.
     pub fn let_in_by_fault(&self) -> Vec<String> {
         self.0.lock().unwrap().let_in_by_fault.clone()
     }
@@ -194,8 +194,7 @@ impl Record {
         self.0.lock().unwrap().let_in_by_fault.push(name.to_owned());
     }
 
-    /// The codes from apps that `front` accepts once more, and how many could be tried: those that have not run out by
-    /// themselves.
+    /// The codes from apps that `front` accepts again, and how many could be tried: those that have not expired.
     pub async fn apps_accepted_again(&self, people: &[Someone], front: &Front) -> (usize, Vec<String>) {
         let (mut tried, mut again) = (0, vec![]);
         for ((owner, code), (at, _)) in self.from_apps() {
@@ -213,7 +212,7 @@ impl Record {
         (tried, again)
     }
 
-    /// The backup codes that were accepted and that `front` accepts once more. What cannot be told fails the trial.
+    /// The backup codes that `front` accepts again. A code that cannot be judged fails the trial.
     pub async fn accepted_again(&self, people: &[Someone], front: &Front) -> Vec<String> {
         let mut again = vec![];
         for (number, someone) in people.iter().enumerate() {
@@ -259,7 +258,7 @@ impl Someone {
             let answer = self.signs_in(&mut browser, code).await;
             let inside = browser.cookies.contains_key(SESSION);
             let accepted = inside && answer.as_ref().is_some_and(|answer| answer.status.is_redirection());
-            // Used up by an answer that got lost.
+            // Used by an answer whose response was lost.
             let spent = !inside && answer.is_some_and(|answer| answer.says("has been used already"));
             match code {
                 Code::Nobodys if inside => record.lets_in_by_fault(&self.name),
@@ -277,7 +276,7 @@ impl Someone {
             }
             match code {
                 Code::Backup(_) if accepted || spent => backup = left.next(),
-                // A code that has just run out is not tried for ever.
+                // A code that has just expired is not tried for ever.
                 Code::FromApp(_) => shown.clone_from(&now),
                 Code::Backup(_) | Code::Nobodys => {}
             }
@@ -286,7 +285,7 @@ impl Someone {
         }
     }
 
-    /// The same once more, at another node perhaps.
+    /// The same code again, perhaps at another node.
     async fn replays(&self, number: usize, browser: &mut Browser<Watched>, code: Code<'_>, record: &Record) {
         browser.cookies.clear();
         let again = self.signs_in(browser, code).await;
@@ -297,7 +296,7 @@ impl Someone {
         }
     }
 
-    /// The answer to the code, if one came so far as to be asked for it.
+    /// The response to the code, if the login got as far as the second factor.
     async fn signs_in(&self, browser: &mut Browser<Watched>, code: Code<'_>) -> Option<Page> {
         let login = "/account/login";
         let page = browser.get(login).await;
@@ -319,7 +318,7 @@ impl Someone {
     }
 }
 
-/// A site behind a socket, and a note of everything it answers.
+/// A site behind a socket, with a record of all responses.
 #[derive(Clone, Debug)]
 struct Watched {
     socket: Socket,
@@ -346,7 +345,7 @@ impl Service<Request<String>> for Watched {
     }
 }
 
-/// Does the same with all that was prepared at once, as close together as threads can be.
+/// Runs all prepared actions in parallel, as close together as threads allow.
 pub fn at_once<P: Send, T: Send>(prepared: Vec<P>, action: impl Fn(P) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(prepared.len());
     thread::scope(|scope| {

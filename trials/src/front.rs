@@ -1,8 +1,8 @@
 //! A real nginx in front of the nodes, with a configuration and a folder of its own.
 //!
-//! It spreads requests over the nodes, unless a request names one in the header [`NODE`]: trials must know where they
-//! are. It reaches the nodes from an address that nobody else here uses, so that it can be listed as a proxy and those who
-//! go past it cannot.
+//! It distributes requests over the nodes, unless a request names one in the header [`NODE`]: trials must know which
+//! node answers. It connects to the nodes from an address that nothing else here uses, so that it can be listed as a
+//! proxy while clients that bypass it cannot.
 
 use std::{
     fmt::Write as _,
@@ -18,13 +18,13 @@ use countersign_testkit::Browser;
 
 use crate::{Server, Socket, free_port, try_request};
 
-/// The header that names the node which a request is for, by its number.
+/// The header with the number of the node that a request is for.
 pub const NODE: &str = "x-trial-node";
 
-/// Where the proxy speaks with the nodes from; what the nodes list in `trusted_proxies`.
+/// The IP address from which the proxy connects to the nodes; it is in their `trusted_proxies`.
 pub const PROXY: &str = "127.0.0.2";
 
-/// How long it may take to start.
+/// The time limit for its start.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running nginx, stopped when dropped.
@@ -33,12 +33,12 @@ pub struct Front {
     nginx: Child,
     folder: PathBuf,
     port: u16,
-    /// Counts configurations, to tell when a new one is in effect.
+    /// Counts configurations, to detect when a new one is in effect.
     generation: u32,
 }
 
 impl Front {
-    /// Starts it in this folder, with no nodes behind it yet.
+    /// Starts it in this folder, without nodes.
     pub fn start(folder: &Path) -> Self {
         for _ in 0..5 {
             let port = free_port();
@@ -64,7 +64,7 @@ impl Front {
         let workers = children_of(self.nginx.id());
         let reload = Command::new("kill").args(["-HUP", &self.nginx.id().to_string()]).status().unwrap();
         assert!(reload.success() && self.is_in_effect(), "nginx does not take its configuration");
-        // Those who know the old one only finish what they have begun, but may take a last request before they do.
+        // Workers with the old configuration finish their requests, but may accept a last one before that.
         let give_up = Instant::now() + TIMEOUT;
         while children_of(self.nginx.id()).iter().any(|worker| workers.contains(worker)) {
             assert!(Instant::now() < give_up, "nginx keeps its old configuration");
@@ -72,7 +72,7 @@ impl Front {
         }
     }
 
-    /// Where browsers reach it.
+    /// The URL for browsers.
     pub fn url(&self) -> String {
         format!("http://{}", self.address())
     }
@@ -82,12 +82,12 @@ impl Front {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// A browser whose requests are spread over the nodes.
+    /// A browser whose requests are distributed over the nodes.
     pub fn browser(&self) -> Browser<Socket> {
         Browser::at(Socket::to(&self.address()), &self.address())
     }
 
-    /// Whether it answers, by the configuration that was written last.
+    /// Whether it answers with the configuration that was written last.
     fn is_in_effect(&mut self) -> bool {
         let expected = format!("generation {}.", self.generation);
         let give_up = Instant::now() + TIMEOUT;
@@ -103,7 +103,7 @@ impl Front {
 }
 
 impl Drop for Front {
-    /// Its workers end when it is told to end, and would live on if it were killed.
+    /// Its workers end when it is stopped, but would survive if it were killed.
     fn drop(&mut self) {
         let _ = Command::new("kill").args(["-TERM", &self.nginx.id().to_string()]).status();
         let _ = self.nginx.wait();

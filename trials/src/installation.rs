@@ -1,4 +1,4 @@
-//! An installation: its keys, its users, and as many nodes as a trial wants.
+//! An installation: its keys, its users, and any number of nodes.
 
 use std::{
     ffi::OsStr,
@@ -11,29 +11,29 @@ use countersign_testkit::shift_clock;
 
 use crate::{Server, program};
 
-/// Settings for many browsers that sign the same users in at once, all from one IP: each stays charged for its password until
-/// the second factor is accepted. How many passwords strangers may try is a trial of its own.
+/// Settings for many browsers in which the same users sign in at the same time, from one IP address: each stays charged
+/// for its password until the second factor is accepted. The limits of password attempts have a trial of their own.
 const ROOM: [(&str, &str); 2] =
     [("COUNTERSIGN_PASSWORD_RATE_PER_IP", "0"), ("COUNTERSIGN_PASSWORD_ATTEMPTS_PER_ACCOUNT", "1000000")];
 
-/// A key file and a database that is made ready.
+/// A key file and a migrated database.
 #[derive(Clone, Debug)]
 pub struct Installation {
     key_file: PathBuf,
     database: String,
 }
 
-/// How the clock of a node goes.
+/// The clock of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Clock {
-    /// Like ours.
+    /// The machine's own clock.
     Right,
-    /// Ahead of ours, by seconds.
+    /// Ahead of the machine's clock, in seconds.
     Ahead(u32),
 }
 
 impl Installation {
-    /// Makes one in this folder, on this empty database, whatever that is on.
+    /// Creates one in this folder, on this empty database of any kind.
     pub fn on(database: &str, folder: &Path) -> Self {
         let installation = Self { key_file: folder.join("countersign.key"), database: database.to_owned() };
         let mut keys = Command::new(program());
@@ -43,7 +43,7 @@ impl Installation {
         installation
     }
 
-    /// The same installation, if its database were another one.
+    /// The same installation with another database.
     #[must_use]
     pub fn moved_to(&self, database: &str) -> Self {
         Self { database: database.to_owned(), ..self.clone() }
@@ -64,7 +64,7 @@ impl Installation {
         })
     }
 
-    /// Starts a node that is reached where it listens, on this machine alone.
+    /// Starts a node that only this machine can reach, where it listens.
     pub fn lone_node(&self, settings: &[(&str, &str)]) -> Server {
         Server::start(|address| {
             let mut serve = self.command(&["serve", "--bind", address]);
@@ -73,7 +73,7 @@ impl Installation {
         })
     }
 
-    /// Starts a node at which nothing slows a guesser down, with this one user. `program` is `lenient-node`.
+    /// Starts a node without a throttle, with this one user. `program` is `lenient-node`.
     pub fn lenient_node(&self, program: &str, public_url: &str, user: (&str, &str), clock: Clock) -> Server {
         Server::start(|address| {
             let mut node = Command::new(program);
@@ -84,7 +84,7 @@ impl Installation {
         })
     }
 
-    /// What its commands have to find in their environment.
+    /// The environment of its commands.
     pub fn settings(&self) -> [(&'static str, &OsStr); 2] {
         [("COUNTERSIGN_DATABASE_URL", self.database.as_ref()), ("COUNTERSIGN_KEY_FILE", self.key_file.as_os_str())]
     }
@@ -107,7 +107,7 @@ impl Clock {
 fn succeeds(mut command: Command, input: &str) {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().unwrap();
-    // A command that reads nothing may be gone before it is written to.
+    // A command that does not read its input may end before it is written.
     let _ = writeln!(child.stdin.take().unwrap(), "{input}");
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -1,8 +1,8 @@
-//! The real binary, as a person, an attacker and a power cut meet it.
+//! Trials of the real program, under real clients, attacks and power failures.
 //!
-//! What is tried here is the program that is shipped: over sockets, in a real browser, under `strace`, and with SIGKILL.
-//! What a trial needs and does not find makes it fail; nothing is skipped. `cargo xtask test` builds the program and
-//! installs the rest.
+//! They test the program that is shipped: over sockets, in a real browser, under `strace`, and with SIGKILL. A trial
+//! whose requirements are missing fails; nothing is skipped. `cargo xtask test` builds the program and installs the
+//! rest.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -21,7 +21,7 @@ use http::{Request, Response};
 /// The password of the demo's user in these tests.
 pub const PASSWORD: &str = "marmalade umbrella kiosk";
 
-/// The program under test: the one that `cargo xtask` names, or else the last one that was built as we were.
+/// The program under test: the one named by `cargo xtask`, or else the last one that was built with the same profile.
 pub fn program() -> PathBuf {
     let named = env::var_os("TRIALS_BIN").map(PathBuf::from);
     let program = named.unwrap_or_else(|| env::current_exe().unwrap().with_file_name("../countersign"));
@@ -44,7 +44,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a demo on this folder and waits until it answers.
+    /// Starts a demo in this folder and waits until it answers.
     pub fn demo(folder: &Path) -> Self {
         Self::run(&Command::new(program()), folder)
     }
@@ -60,8 +60,8 @@ impl Server {
         })
     }
 
-    /// Starts a server that is to listen at an address and waits until it answers. A port that somebody else took in the
-    /// meantime ends the server at once; then another one is tried.
+    /// Starts a server on a free port and waits until it answers. If another process has taken the port in the
+    /// meantime, the server ends at once; then another port is tried.
     pub fn start(listening_at: impl Fn(&str) -> Command) -> Self {
         for _ in 0..5 {
             let address = format!("127.0.0.1:{}", free_port());
@@ -79,7 +79,7 @@ impl Server {
         panic!("no port is free")
     }
 
-    /// Waits until it answers; whether it does.
+    /// Waits until it answers; returns whether it does.
     fn answers(&mut self) -> bool {
         let give_up = Instant::now() + Duration::from_secs(30);
         while Instant::now() < give_up {
@@ -87,7 +87,7 @@ impl Server {
                 return true;
             }
             if self.child.try_wait().unwrap().is_some() {
-                // Its last words may still be on their way.
+                // Its last lines may still be on their way.
                 thread::sleep(Duration::from_millis(100));
                 return false;
             }
@@ -101,23 +101,23 @@ impl Server {
         Browser::at(Socket::to(&self.address), &self.address)
     }
 
-    /// Everything it has printed so far.
+    /// Its output so far.
     pub fn output(&self) -> String {
         self.output.lock().unwrap().clone()
     }
 
-    /// The process.
+    /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends it as a power cut does: SIGKILL, no last words.
+    /// Ends it like a power failure: SIGKILL, without cleanup.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// The most memory it has had resident so far, in KiB.
+    /// Its maximum resident memory so far, in KiB.
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -143,12 +143,12 @@ fn keep(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
     });
 }
 
-/// A port that nobody uses at present.
+/// A free port.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Sends a request head and gives the raw answer; `None` if there is no connection or no answer.
+/// Sends a request head and returns the raw response; `None` if there is no connection or no response.
 pub fn try_request(address: &str, head: &str) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
@@ -158,16 +158,16 @@ pub fn try_request(address: &str, head: &str) -> Option<Vec<u8>> {
     (!answer.is_empty()).then_some(answer)
 }
 
-/// A site behind a socket, one connection a request. A request that gets no answer gets status 599 here.
+/// A site behind a socket, with one connection per request. A request without a response gets status 599 here.
 #[derive(Clone, Debug)]
 pub struct Socket {
     address: String,
     tls: Option<Tls>,
-    /// The IP address that connections by TLS come from, if it is not the usual one.
+    /// The source IP address of TLS connections, if it is not the default one.
     source: Option<String>,
 }
 
-/// How the other side has to prove who it is.
+/// How the server's certificate is verified.
 #[derive(Clone, Debug)]
 struct Tls {
     name: String,
@@ -189,19 +189,19 @@ impl tower::Service<Request<String>> for Socket {
 }
 
 impl Socket {
-    /// A way to this address, as in `127.0.0.1:8000`.
+    /// A connection to this address, such as `127.0.0.1:8000`.
     pub fn to(address: &str) -> Self {
         Self { address: address.to_owned(), tls: None, source: None }
     }
 
-    /// The same by TLS, from this IP address of the machine.
+    /// The same over TLS, from this IP address of the machine.
     #[must_use]
     pub fn coming_from(self, source: &str) -> Self {
         Self { source: Some(source.to_owned()), ..self }
     }
 
-    /// The same by TLS, to whoever has a certificate for this name by the authority in this file. It is OpenSSL that
-    /// speaks and verifies.
+    /// The same over TLS, to a server with a certificate for this name by the authority in this file. OpenSSL makes the
+    /// connection and verifies it.
     #[must_use]
     pub fn by_tls(self, name: &str, authority: &Path) -> Self {
         Self { tls: Some(Tls { name: name.to_owned(), authority: authority.to_owned() }), ..self }
@@ -241,9 +241,9 @@ impl Tls {
         }
         let piped = openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = piped.spawn().unwrap_or_else(|error| panic!("openssl does not run: {error}"));
-        // It hangs up when its input ends.
+        // It disconnects when its input ends.
         let mut input = child.stdin.take().unwrap();
-        // If it has ended early, there is no answer.
+        // If it has ended early, there is no response.
         let _ = input.write_all(text.as_bytes());
         let answer = child.wait_with_output().unwrap();
         drop(input);

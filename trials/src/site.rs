@@ -27,7 +27,7 @@ impl Service<Request<String>> for Site {
 }
 
 impl Site {
-    /// A page of the host's for whoever has proved a second factor.
+    /// A page of the host that requires a second factor.
     pub const GUARDED: &str = "/guarded";
 
     /// The pages of this world.

@@ -1,4 +1,4 @@
-//! The steps that several trials share, taken page by page as a person takes them.
+//! The steps that several trials share, page by page as a user takes them.
 
 use std::{
     convert::Infallible,
@@ -18,25 +18,25 @@ const SETUP: &str = "/account/two-factor/setup";
 const CONFIRM: &str = "/account/two-factor/setup/confirm";
 const BACKUP_CODES: &str = "/account/two-factor/backup-codes";
 
-/// What a person does at the pages, whatever site serves them.
+/// What a user does at the pages of any site.
 #[expect(async_fn_in_trait, reason = "trials do not hand it across threads")]
 pub trait Walk {
-    /// Gives a name and a password; redirects are followed.
+    /// Submits a name and a password, and follows redirects.
     async fn gives_password(&mut self, name: &str, password: &str) -> Page;
 
-    /// Sets up an authenticator app and gives its key, as the page shows it.
+    /// Sets up an authenticator app and returns its key, as the page shows it.
     async fn sets_up(&mut self) -> String;
 
-    /// Makes backup codes.
+    /// Generates backup codes.
     async fn makes_backup_codes(&mut self) -> Vec<String>;
 
-    /// Answers the device that the login asks first; the redirect that means "accepted" is not followed.
+    /// Answers with the default device; the redirect that means "accepted" is not followed.
     async fn answers(&mut self, code: &str) -> Page;
 
     /// Answers with a backup code instead.
     async fn answers_with_backup_code(&mut self, code: &str) -> Page;
 
-    /// Answers with a backup code if the page that asks for one comes at all.
+    /// Answers with a backup code, if the page for it is reached at all.
     async fn answers_with_backup_code_if_asked(&mut self, code: &str) -> Option<Page>;
 }
 
@@ -89,23 +89,23 @@ where
     }
 }
 
-/// The text between two others, or the end of the trial.
+/// The text between two others; the trial fails if there is none.
 fn between<'a>(page: &'a Page, before: &str, after: &str) -> &'a str {
     let found = page.body.split_once(before).and_then(|(_, rest)| rest.split_once(after));
     found.unwrap_or_else(|| panic!("no {before:?} on this page ({}):\n{}", page.status, page.body)).0
 }
 
-/// The code for this key now, by an authenticator that is not ours.
+/// The code for this key now, by an independent authenticator.
 pub fn code_of(key: &str) -> String {
     code_at(key, "now")
 }
 
-/// The code for this key at another time, as in `now + 30 seconds`.
+/// The code for this key at another time, such as `now + 30 seconds`.
 pub fn code_at(key: &str, time: &str) -> String {
     codes(key, &["--now", time]).trim().to_owned()
 }
 
-/// A code that is wrong for minutes to come, whichever node looks at it.
+/// A code that is wrong for the next minutes, at every node.
 pub fn wrong_code(key: &str) -> String {
     let right = codes(key, &["--now", "now - 10 minutes", "--window", "60"]);
     let candidates = (0..).map(|number: u32| format!("{:06}", number * 7919 % 1_000_000));
@@ -124,7 +124,7 @@ fn codes(key: &str, words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Waits until the app shows the next code, and a second more.
+/// Waits until one second after the app shows the next code.
 pub fn wait_for_a_fresh_code() {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let into = Duration::from_millis(u64::try_from(now.as_millis() % 30_000).unwrap());

@@ -1,4 +1,4 @@
-//! A person at a real browser: Chromium, driven through chromedriver.
+//! A user at a real browser: Chromium, driven through chromedriver.
 
 use std::{
     fs,
@@ -18,13 +18,13 @@ use crate::free_port;
 /// Whether the browser runs scripts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scripts {
-    /// As most people have it.
+    /// As most users have it.
     On,
-    /// As some have it.
+    /// As some users have it.
     Off,
 }
 
-/// Somebody at a browser.
+/// A user at a browser.
 #[derive(Debug)]
 pub struct Person {
     client: Client,
@@ -62,12 +62,12 @@ impl Person {
         self.text("h1").await
     }
 
-    /// The text of the first thing that this selector finds.
+    /// The text of the first element that this selector finds.
     pub async fn text(&self, selector: &str) -> String {
         self.find(selector).await.text().await.unwrap()
     }
 
-    /// The texts of everything that this selector finds.
+    /// The texts of all elements that this selector finds.
     pub async fn texts(&self, selector: &str) -> Vec<String> {
         let mut texts = vec![];
         for element in self.client.find_all(Locator::Css(selector)).await.unwrap() {
@@ -76,24 +76,24 @@ impl Person {
         texts
     }
 
-    /// Whether this selector finds anything.
+    /// Whether this selector finds an element.
     pub async fn sees(&self, selector: &str) -> bool {
         !self.client.find_all(Locator::Css(selector)).await.unwrap().is_empty()
     }
 
-    /// Types into the field of this name, in place of what is there.
+    /// Types into the field of this name, replacing its content.
     pub async fn types(&self, field: &str, text: &str) {
         let element = self.find(&format!("main [name=\"{field}\"]")).await;
         element.clear().await.unwrap();
         element.send_keys(text).await.unwrap();
     }
 
-    /// Ticks the box of this name.
+    /// Checks the box of this name.
     pub async fn ticks(&self, field: &str) {
         self.find(&format!("main [name=\"{field}\"]")).await.click().await.unwrap();
     }
 
-    /// Clicks on the first thing that this selector finds, and waits for the page it leads to.
+    /// Clicks on the first element that this selector finds, and waits for the page it leads to.
     pub async fn clicks(&self, selector: &str) {
         let element = self.find(selector).await;
         self.leads_on(element).await;
@@ -116,8 +116,8 @@ impl Person {
         element.send_keys(&Key::Enter.to_string()).await.unwrap();
     }
 
-    /// Waits until the page, which its script changes, says this and has nothing under way: what it said before an
-    /// answer came is about to go.
+    /// Waits until the page, which its script changes, has this text and no pending request: a text from before the
+    /// response is about to be replaced.
     pub async fn waits_for(&self, text: &str) {
         let script = "return document.querySelector('[aria-busy=true]') ? '' : document.body.innerText";
         let give_up = Instant::now() + Duration::from_secs(20);
@@ -127,24 +127,24 @@ impl Person {
         }
     }
 
-    /// What a script says, run on the page that is open.
+    /// The result of a script in the open page.
     pub async fn runs(&self, script: &str) -> Value {
         self.client.execute(script, vec![]).await.unwrap()
     }
 
-    /// Has the browser do what no person can: a command of the DevTools protocol, and what it answers.
+    /// Runs a command of the DevTools protocol, and returns its result.
     pub async fn commands(&self, name: &'static str, parameters: Value) -> Value {
         self.client.issue_cmd(DevTools { name, parameters }).await.unwrap()
     }
 
-    /// What the browser has complained of in its console since it was last asked. That an answer said no is no complaint.
+    /// New errors in the browser's console. A refused request does not count as an error.
     pub async fn complaints(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(Console).await.unwrap();
         let ours = entries.as_array().unwrap().iter().filter(|entry| entry["source"] != "network");
         ours.map(ToString::to_string).collect()
     }
 
-    /// A page has gone when its root has: a click alone does not wait for a slow answer.
+    /// A page is gone when its root element is: a click alone does not wait for a slow response.
     async fn leads_on(&self, element: Element) {
         let page = self.find("html").await;
         element.click().await.unwrap();
@@ -155,7 +155,7 @@ impl Person {
         }
     }
 
-    /// Presses reload, and agrees to send a form again if the browser asks.
+    /// Presses reload, and confirms resubmission of a form if the browser asks.
     pub async fn reloads(&self) {
         self.client.refresh().await.unwrap();
     }
@@ -173,14 +173,14 @@ impl Person {
         self.client.source().await.unwrap()
     }
 
-    /// The cookies as the browser keeps them: name and value.
+    /// The browser's cookies: name and value.
     pub async fn cookies(&self) -> Vec<(String, String)> {
         let cookies = self.client.get_all_cookies().await.unwrap();
         cookies.iter().map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned())).collect()
     }
 
-    /// Keeps a picture of the page among the test artefacts. On a busy machine the browser may give up painting one, which
-    /// says nothing about the page.
+    /// Saves a screenshot with the test artefacts. On a busy machine the browser may fail to paint one, which is not an
+    /// error of the page.
     pub async fn takes_a_picture(&self, name: &str) {
         let mut picture = self.client.screenshot().await;
         for _ in 0..3 {
@@ -221,7 +221,7 @@ impl Drop for Person {
     }
 }
 
-/// Asks chromedriver for what is new in the console.
+/// Asks chromedriver for new console entries.
 #[derive(Debug)]
 struct Console;
 
@@ -235,7 +235,7 @@ impl WebDriverCompatibleCommand for Console {
     }
 }
 
-/// Hands a command of the DevTools protocol through chromedriver.
+/// Passes a command of the DevTools protocol through chromedriver.
 #[derive(Debug)]
 struct DevTools {
     name: &'static str,
@@ -277,7 +277,7 @@ async fn connect(port: u16, scripts: Scripts, (width, height): (u32, u32)) -> Cl
     }
 }
 
-/// Where pictures go.
+/// The folder for screenshots.
 fn artefacts() -> PathBuf {
     let folder = std::env::var_os("TRIALS_ARTEFACTS")
         .map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target/artefacts").into(), PathBuf::from);

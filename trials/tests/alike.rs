@@ -1,8 +1,10 @@
-//! R82: whoever tries names at a door learns nothing of them. A name that nobody has, a wrong password and a user who may not
-//! sign in any more are answered alike at every entrance, by the real server: in status, headers, body, and time.
+//! R82: an attacker who tries names at a front end learns nothing about them. A name that does not exist, a wrong
+//! password and a deactivated user get the same response at every front end of the real server: in status, headers,
+//! body, and time.
 //!
-//! What takes the time is the hash. An answer without one is found out by an order of magnitude, so the bound is wide, and no
-//! noise of the machine comes near it; a request that is refused before anything is hashed shows that it would be found out.
+//! The hash takes most of the time. A response without one differs by an order of magnitude, so the bound is wide and
+//! not reached by the machine's noise; a request that is refused before hashing shows that the difference would be
+//! detected.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a trial fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
@@ -16,25 +18,25 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use trials::{Installation, PASSWORD, Server, Socket, program};
 
-/// How often each is tried; they take turns.
+/// The number of attempts for each case; the cases take turns.
 const ROUNDS: usize = 40;
-/// The slowest may take so many times as long as the fastest, by the quickest quarter of their tries: what else is going on
-/// on the machine counts least there.
+/// The maximum ratio of the slowest case to the fastest, by the fastest quarter of their attempts, which other load on
+/// the machine affects least.
 const APART: u32 = 2;
 
-/// Names of one length, since a page says again what was typed.
+/// Names of the same length, since a page repeats the typed name.
 const TRIED: [(&str, &str); 3] = [("nobody", "wrong"), ("member", "wrong"), ("leaver", PASSWORD)];
 
-/// All that an answer tells but the time it takes.
+/// All of a response except its time.
 type Seen = (StatusCode, String, String);
 
-/// An entrance at which a name and a password are given.
+/// A front end that takes a name and a password.
 enum Door {
     Pages {
         browser: Browser<Socket>,
         form: Form,
     },
-    /// The members of its document that take the name, and whatever else belongs into it.
+    /// The members of the JSON document for the name, and its other members.
     Program {
         program: Program<Socket>,
         path: &'static str,
@@ -65,7 +67,7 @@ impl Door {
         }
     }
 
-    /// Tries a name and a password: what is seen, and after how long.
+    /// Tries a name and a password: the response, and its time.
     async fn tried(&mut self, name: &str, password: &str) -> (Seen, Duration) {
         match self {
             Self::Pages { browser, form } => {
@@ -87,7 +89,7 @@ impl Door {
         }
     }
 
-    /// How long an answer takes for which nothing is hashed: without the form's token, or without a password.
+    /// The time of a response for which nothing is hashed: without the form's token, or without a password.
     async fn unread(&self) -> Duration {
         let start = Instant::now();
         match self {
@@ -104,7 +106,7 @@ impl Door {
     }
 }
 
-/// The headers but for the hour.
+/// The headers without the date.
 fn seen(headers: &HeaderMap<HeaderValue>) -> String {
     let mut headers = headers.clone();
     headers.remove(header::DATE);
@@ -124,7 +126,7 @@ async fn r82_nobody_is_told_apart_at_any_entrance_by_what_is_said_or_by_how_long
     installation.adds("leaver", PASSWORD);
     let client = told(&installation, &["client", "add", "App", "--public", "--json"]);
     told(&installation, &["user", "deactivate", "leaver", "--json"]);
-    // Nobody is to be told that there were too many.
+    // The limit of attempts must not be reached.
     let wide = [
         ("password_attempts_per_account", "1000000"),
         ("password_attempts_per_ip", "1000000"),
@@ -155,7 +157,7 @@ async fn r82_nobody_is_told_apart_at_any_entrance_by_what_is_said_or_by_how_long
     }
 }
 
-/// What a command tells.
+/// The output of a command.
 fn told(installation: &Installation, words: &[&str]) -> Value {
     let mut command = Command::new(program());
     let output = command.args(words).envs(installation.settings()).output().unwrap();

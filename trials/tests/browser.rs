@@ -1,14 +1,14 @@
-//! The whole way of a person, in a real browser: once without scripts, once on a small screen.
+//! All flows of a user, in a real browser: once without scripts, once on a small screen.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
 use trials::{PASSWORD, Person, Scripts, Server, code_of, wait_for_a_fresh_code};
 
-/// Where `/` leads.
+/// The target of `/`.
 const ACCOUNT: &str = "/account/two-factor";
 const DESK: (u32, u32) = (1100, 900);
 const PHONE: (u32, u32) = (320, 640);
 
-/// Signs in as far as the password goes.
+/// Signs in with the password.
 async fn gives_password(person: &Person) {
     person.opens("/account/login").await;
     person.types("name", "demo").await;
@@ -16,7 +16,7 @@ async fn gives_password(person: &Person) {
     person.clicks("main form button[type=submit]").await;
 }
 
-/// Sets up an authenticator app from the key that the page shows as text, and gives the key.
+/// Sets up an authenticator app with the key that the page shows as text, and returns the key.
 async fn sets_up(person: &Person) -> String {
     person.opens("/account/two-factor").await;
     person.takes_a_picture("two-factor-off").await;
@@ -39,7 +39,7 @@ async fn sets_up(person: &Person) -> String {
     key
 }
 
-/// Makes backup codes on the page that ends a setup.
+/// Generates backup codes on the page at the end of a setup.
 async fn makes_backup_codes(person: &Person) -> Vec<String> {
     person.clicks_on("Make backup codes").await;
     person.takes_a_picture("backup-codes-made").await;
@@ -59,7 +59,7 @@ async fn answers(person: &Person, code: &str) {
     person.clicks("main form button[type=submit]").await;
 }
 
-/// Gives the only device another name, and then puts another one in its place.
+/// Renames the only device, and then replaces it.
 async fn renames_and_replaces(person: &Person) {
     person.clicks_on("Rename").await;
     person.takes_a_picture("rename").await;
@@ -167,7 +167,7 @@ async fn a_person_without_scripts_goes_the_whole_way() {
     person.leaves().await;
 }
 
-/// The button by a password shows it and hides it again; it says which.
+/// The button beside a password shows it and hides it again, and its label says which.
 async fn shows_the_password(person: &Person) {
     person.types("password", PASSWORD).await;
     for (kind, pressed) in [("text", "true"), ("password", "false")] {
@@ -177,7 +177,7 @@ async fn shows_the_password(person: &Person) {
     }
 }
 
-/// Where the script runs, a page says its times in the reader's own zone, and keeps UTC at hand.
+/// With scripts, a page shows its times in the user's time zone, and has UTC as a title.
 async fn reads_local_times(person: &Person) {
     let utc = person.runs("return document.querySelector('time').title").await;
     assert!(utc.as_str().is_some_and(|title| title.ends_with(" UTC")), "{utc}");
@@ -187,7 +187,7 @@ async fn reads_local_times(person: &Person) {
     assert_eq!(person.runs(local).await.as_str(), Some(&*told));
 }
 
-/// On a screen 320 pixels wide nothing sticks out sideways, on any page of the way.
+/// On a screen 320 pixels wide nothing overflows, on any page.
 #[tokio::test]
 async fn a_person_at_a_small_screen_sees_every_page_whole() {
     let folder = tempfile::tempdir().unwrap();
@@ -225,7 +225,7 @@ async fn a_person_at_a_small_screen_sees_every_page_whole() {
     person.leaves().await;
 }
 
-/// The code that was sent last, as the demo prints it; `count` of them have come by now.
+/// The code that was sent last, as the demo prints it, after `count` codes.
 async fn sent(server: &Server, count: usize) -> String {
     sent_by(server, "", count).await
 }
@@ -244,13 +244,13 @@ async fn sent_by(server: &Server, channel: &str, count: usize) -> String {
     panic!("no {count} codes were sent:\n{}", server.output());
 }
 
-/// The code in a line of a channel, an address and a code.
+/// The code in a line with a channel, an address and a code.
 fn code_in(line: &str) -> Option<&str> {
     let is_sent = ["sms", "call", "email"].contains(&line.split_whitespace().next()?);
     line.split_whitespace().last().filter(|_| is_sent)
 }
 
-/// A telephone and a mailbox, set up and answered without scripts.
+/// A phone number and an e-mail address, set up and verified without scripts.
 #[tokio::test]
 async fn a_person_without_an_app_is_sent_codes() {
     let folder = tempfile::tempdir().unwrap();
@@ -273,7 +273,7 @@ async fn a_person_without_an_app_is_sent_codes() {
     assert_eq!(person.path().await, "/account/two-factor/setup/complete");
     signs_out(&person).await;
 
-    // So soon after the last one no code is sent; the page says so, and the others wait below.
+    // Within the cooldown no code is sent; the page says so, and lists the other devices.
     gives_password(&person).await;
     person.takes_a_picture("second-factor-sms").await;
     let code = sent(&server, 2).await;

@@ -1,7 +1,7 @@
-//! Power cuts: the server is killed again and again under a load of logins, and starts again on what is left.
+//! Power failures: the server is killed repeatedly under a load of logins, and starts again on the same files.
 //!
-//! After every restart no code that had been answered "accepted" is accepted again, no backup code has come back, and
-//! the database is whole.
+//! After every restart no code that had been answered "accepted" is accepted again, no backup code is valid again, and
+//! the database is intact.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
@@ -19,7 +19,7 @@ use trials::{Installation, Server, Walk, code_of, wait_for_a_fresh_code};
 const ROUNDS: usize = 6;
 const PEOPLE: usize = 4;
 
-/// Somebody with codes left to use.
+/// A user with unused codes.
 #[derive(Clone, Debug)]
 struct Someone {
     name: String,
@@ -71,7 +71,7 @@ async fn stays_accepted_through_power_cuts() {
                 tokio::spawn(sign_in_over_and_over(server.browser(), people.clone(), person, accepted.clone()))
             })
             .collect();
-        // Somewhere in the middle of it, at another place in every round.
+        // At a random moment, another one in every round.
         while accepted.lock().unwrap().len() < before + 1 + round && tasks.iter().any(|task| !task.is_finished()) {
             thread::sleep(Duration::from_millis(1));
         }
@@ -93,7 +93,7 @@ async fn stays_accepted_through_power_cuts() {
     assert!(killed_at_work > 0, "no cut ever met a login under way");
 }
 
-/// Signs in with whatever is not used yet, until the server is gone.
+/// Signs in with unused codes, until the server is killed.
 async fn sign_in_over_and_over(
     mut browser: countersign_testkit::Browser<trials::Socket>,
     people: Arc<Vec<Someone>>,
@@ -137,7 +137,7 @@ async fn sign_in_over_and_over(
     }
 }
 
-/// The code is known as used. An app's code that has run out by itself proves nothing and would count as wrong.
+/// The code is known as used. A code from an app that has expired proves nothing and would count as wrong.
 async fn is_refused(server: &Server, people: &[Someone], accepted: &Accepted) {
     if matches!(accepted, Accepted::Totp { at, .. } if at.elapsed() > Duration::from_secs(25)) {
         return;
@@ -163,7 +163,7 @@ fn is_whole(folder: &Path) {
     assert_eq!(word, "ok");
 }
 
-/// The same for one code and one cut, with the code still in its time.
+/// The same for one code and one kill, while the code is still valid.
 #[tokio::test]
 async fn a_used_code_stays_used_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();

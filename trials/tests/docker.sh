@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stands in for a container engine: runs the program as the image would, with the paths of volumes in the place of paths in the
-# container, and port $PORT of every address in the place of 8000. Whatever it does not know is an error.
+# container, and port $PORT of every address in the place of 8000. Unknown options are errors.
 set -eu
 fail() { echo "docker: $*" >&2; exit 125; }
 

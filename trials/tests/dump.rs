@@ -1,4 +1,4 @@
-//! The steps by which `docs/operations.md` copies a PostgreSQL database and puts the copy back, run as they stand there.
+//! The commands in `docs/operations.md` that dump and restore a PostgreSQL database, run as documented.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
 use std::{
@@ -13,7 +13,7 @@ use trials::{Clock, Cluster, Front, Installation, PASSWORD, PROXY, Walk, program
 
 const PAPER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
 
-/// What the paper has one run, block by block.
+/// The documented commands, block by block.
 fn steps() -> Vec<String> {
     let paper = fs::read_to_string(PAPER).unwrap();
     let (_, section) = paper.split_once("**PostgreSQL.** Use its own tools").unwrap();
@@ -21,7 +21,7 @@ fn steps() -> Vec<String> {
     section.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// The places and names of the paper, and those that are meant here.
+/// The paths and names in the document, and their replacements.
 fn meanings(cluster: &Cluster, folder: &Path) -> [(&'static str, String); 5] {
     [
         (
@@ -31,7 +31,7 @@ fn meanings(cluster: &Cluster, folder: &Path) -> [(&'static str, String); 5] {
         ("/etc/countersign/database.password", folder.join("password").display().to_string()),
         ("/backup/", format!("{}/", folder.display())),
         ("countersign-2030-01-31.dump", "countersign-$(date +%F).dump".to_owned()),
-        // The owner of everything here is the database's superuser.
+        // The owner of all objects here is the database's superuser.
         ("runuser -u postgres -- ", String::new()),
     ]
 }
@@ -64,7 +64,7 @@ async fn the_documented_dump_is_restored_by_the_documented_steps() {
     let blocks = steps();
     let meanings = meanings(&cluster, folder.path());
     for (word, _) in &meanings {
-        assert!(blocks.concat().contains(word), "the paper does not say {word}");
+        assert!(blocks.concat().contains(word), "the document does not have {word}");
     }
     let run = |lines: &str| {
         let mut lines = lines.to_owned();
@@ -80,7 +80,7 @@ async fn the_documented_dump_is_restored_by_the_documented_steps() {
         assert!(output.status.success(), "{lines}\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
         said
     };
-    let [dump, empty, restore] = &blocks[..] else { panic!("the paper has {} blocks", blocks.len()) };
+    let [dump, empty, restore] = &blocks[..] else { panic!("the document has {} blocks", blocks.len()) };
     run(dump);
     assert!(signs_in(&front, &codes[1]).await.status.is_redirection());
     assert_eq!(ada.get("/secret").await.status, StatusCode::OK);
@@ -90,12 +90,15 @@ async fn the_documented_dump_is_restored_by_the_documented_steps() {
     let variables: String =
         dump.lines().filter(|line| line.starts_with("export ")).map(|line| line.to_owned() + "\n").collect();
     let doctor = run(&(variables + restore));
-    assert!(doctor.contains("ok    schema: ") && doctor.contains("ok    states: all 2 devices open"), "{doctor}");
+    assert!(
+        doctor.contains("ok    schema: ") && doctor.contains("ok    states: all 2 devices can be unsealed"),
+        "{doctor}"
+    );
 
     let node = installation.node(&front.url(), &[("trusted_proxies", PROXY)], Clock::Right);
     front.leads_to(&[&node]);
     assert_ne!(ada.get("/secret").await.status, StatusCode::OK, "every session has ended");
     assert!(signs_in(&front, &codes[0]).await.says("has been used already"));
-    // As the paper says: what was used since comes back.
+    // As documented: codes that were used after the dump are accepted again.
     assert!(signs_in(&front, &codes[1]).await.status.is_redirection());
 }

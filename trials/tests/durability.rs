@@ -1,7 +1,7 @@
-//! Durability itself: SIGKILL keeps the page cache, so it is shown at the system calls.
+//! Durability: SIGKILL keeps the page cache, so it is verified by the system calls.
 //!
-//! The write-ahead log is synced after the last byte of an accepted login went into it and before the first byte of the
-//! accepting answer goes out. The same look at the same program with `synchronous` lowered finds no such sync.
+//! The write-ahead log is synced after the last byte of an accepted login was written to it and before the first byte
+//! of the accepting response is sent. The same check of the same program with a lower `synchronous` finds no such sync.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 
 use trials::{PASSWORD, Server, Walk, code_of, program, wait_for_a_fresh_code};
 
-/// Signs in under `strace` and says whether the answer waited for the disk.
+/// Signs in under `strace` and returns whether the response waited for the disk.
 async fn the_answer_waits_for_the_disk(program: &Path) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace");
@@ -39,7 +39,7 @@ async fn the_answer_waits_for_the_disk(program: &Path) -> bool {
     waited(&fs::read_to_string(&trace).unwrap())
 }
 
-/// Reads the trace of the last login: the request, the log, the sync, the answer.
+/// Reads the trace of the last login: the request, the log, the sync, the response.
 fn waited(trace: &str) -> bool {
     let calls: Vec<&str> = trace.lines().collect();
     let request = calls.iter().rposition(|call| call.contains("POST /account/login/second-factor "));
@@ -52,8 +52,8 @@ fn waited(trace: &str) -> bool {
     calls.iter().any(|call| is_sync_of_the_log(call))
 }
 
-/// `fsync` or `fdatasync`, finished without an error. One that another thread's call interrupted in the trace is shown
-/// in two lines, of which the second does not name the file; only the writer syncs anything.
+/// `fsync` or `fdatasync`, completed without an error. A call that was interrupted in the trace by another thread's
+/// call has two lines, of which the second does not name the file; only the writer syncs anything.
 fn is_sync_of_the_log(call: &str) -> bool {
     let begun_and_done = call.contains("sync(") && call.contains("countersign.db-wal");
     (begun_and_done || call.contains("sync resumed>")) && call.trim_end().ends_with("= 0")
@@ -70,7 +70,7 @@ async fn the_look_would_notice_if_it_did_not() {
     assert!(!the_answer_waits_for_the_disk(&with_less_durability(folder.path())).await);
 }
 
-/// The same program with one word changed: 1 is NORMAL.
+/// The same program with one value changed: 1 is NORMAL.
 fn with_less_durability(folder: &Path) -> PathBuf {
     let (full, normal) = (b"PRAGMA synchronous = FULL;", b"PRAGMA synchronous = 1   ;");
     let mut bytes = fs::read(program()).unwrap();
@@ -79,7 +79,7 @@ fn with_less_durability(folder: &Path) -> PathBuf {
     bytes[places[0]..places[0] + normal.len()].copy_from_slice(normal);
     let [written, changed] = ["written", "countersign"].map(|name| folder.join(name));
     fs::write(&written, bytes).unwrap();
-    // Another process makes what is run: children of other tests could have a file of ours still open for writing.
+    // Another process writes the program: children of other tests could still have a file of ours open for writing.
     let install = Command::new("install").args(["-m", "755"]).args([&written, &changed]).status();
     assert!(install.unwrap().success());
     changed

@@ -1,8 +1,10 @@
-//! The steps of docs/server.md, run as they stand there: from the source to the first sign-in, and the same in a container.
+//! The commands in docs/server.md, run as documented: from the source to the first sign-in, and the same in a
+//! container.
 //!
-//! What is substituted: folders of the machine by folders below a temporary one, port 8000 by a free one, the release build by
-//! the program under test, and the container engine by `docker.sh`, which runs that program as the image would, since no image can
-//! be built where there is no network. A step that does not work ends the script (`sh -eu`), and with it the trial.
+//! These are replaced: folders of the machine by folders below a temporary one, port 8000 by a free one, the release
+//! build by the program under test, and the container engine by `docker.sh`, which runs that program as the image
+//! would, since no image can be built without a network. A command that fails ends the script (`sh -eu`), and with it
+//! the trial.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
@@ -21,10 +23,10 @@ use tempfile::TempDir;
 use trials::{Socket, Walk, free_port, program, try_request};
 
 const DOCUMENT: &str = include_str!("../../docs/server.md");
-/// How long all steps may take.
+/// The time limit for all commands.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The commands in the first block of shell under this heading.
+/// The commands in the first shell block under this heading.
 fn commands(heading: &str) -> &'static str {
     let (_, section) = DOCUMENT.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
     let section = section.split("\n## ").next().unwrap();
@@ -32,7 +34,7 @@ fn commands(heading: &str) -> &'static str {
     block.split("```").next().unwrap()
 }
 
-/// A machine of its own for the commands: folders, programs, and a copy of the repository. Whatever runs on it ends with it.
+/// A machine for the commands: folders, programs, and a copy of the repository. Its processes end with it.
 struct Machine {
     folder: TempDir,
     port: u16,
@@ -77,7 +79,7 @@ impl Machine {
         let folder = self.folder.path().display();
         let mut text = commands.replace("/usr/local/bin", &format!("{folder}/bin"));
         for place in ["/etc/countersign", "/var/lib/countersign", "/srv/countersign"] {
-            // What a container has there is the engine's to find.
+            // Paths in the container are resolved by the engine.
             text = text.replace(&format!(":{place}"), ":CONTAINER");
             text = text.replace(place, &format!("{folder}{place}"));
             text = text.replace(":CONTAINER", &format!(":{place}"));
@@ -85,17 +87,17 @@ impl Machine {
         text
     }
 
-    /// The steps for a container, called by this machine in place of a proxy in another network.
+    /// The commands for a container, which this machine calls in place of a proxy in another network.
     fn container_steps(&self) -> String {
         let backup = self.path("backup").display().to_string();
         let steps = commands("In a container").replace("172.16.0.0/12", "127.0.0.0/8");
-        // What follows a colon, and the file of the copy, are the container's.
+        // Paths after a colon, and the file of the copy, are in the container.
         let steps = steps.replace("/state /backup", &format!("/state {backup}"));
         let steps = steps.replace("--volume /backup:", &format!("--volume {backup}:"));
         if is_root() { steps } else { steps.replace(" -o 10001 -g 10001", "") }
     }
 
-    /// Runs the commands until the site answers at `host`, and returns what they have printed.
+    /// Runs the commands until the site answers at `host`, and returns their output.
     fn runs(&mut self, commands: &str, host: &str) -> String {
         let printed = self.path("printed");
         let output = fs::File::create(&printed).unwrap();
@@ -117,7 +119,7 @@ impl Machine {
         said()
     }
 
-    /// Waits until the commands have ended, each with success.
+    /// Waits until the commands have ended, all with success.
     fn finishes(&mut self) -> String {
         let status = self.running.as_mut().unwrap().wait().unwrap();
         let said = fs::read_to_string(self.path("printed")).unwrap();
@@ -125,7 +127,7 @@ impl Machine {
         said
     }
 
-    /// Signs in as the first user with the password that was printed.
+    /// Signs in as the first user with the printed password.
     async fn signs_in(&self, printed: &str, host: &str) {
         let line = printed.lines().find_map(|line| line.strip_prefix("ada: added, password "));
         let password = line.unwrap_or_else(|| panic!("no password:\n{printed}")).split(' ').next().unwrap();
@@ -137,7 +139,7 @@ impl Machine {
 }
 
 impl Drop for Machine {
-    /// What was started is a group of its own.
+    /// The started processes are a process group.
     fn drop(&mut self) {
         let Some(mut running) = self.running.take() else { return };
         let group = format!("-{}", running.id());
@@ -177,7 +179,7 @@ async fn the_steps_for_a_container_work_as_they_are_written() {
     assert!(!is_root() || owner == 10_001, "made by {owner}");
 }
 
-/// The trial fails when a step of the document does not work.
+/// The trial fails if a command of the document fails.
 #[test]
 fn a_step_that_does_not_work_is_noticed() {
     for (good, bad) in [

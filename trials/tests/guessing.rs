@@ -1,5 +1,6 @@
-//! Somebody who knows a name and nothing else, at two nodes and from a thousand addresses at once: the owner signs in where
-//! they have signed in before, at the first try, and nothing of the second factor moves.
+//! Attackers who know a name and nothing else, at two nodes and from a thousand addresses in parallel: the owner can
+//! sign in, in a browser with a device cookie, at the first attempt, and the state of the second factor does not
+//! change.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
@@ -15,14 +16,14 @@ use http::HeaderValue;
 use trials::{Clock, Fresh, Front, Installation, PASSWORD, PROXY, Server, Socket, Walk, at_node};
 
 const GUESSERS: usize = 8;
-/// Wrong passwords and codes of each of them.
+/// The number of wrong passwords and codes of each attacker.
 const GUESSES: usize = 1250;
-/// Of so many guesses in a row the first two are codes.
+/// Of this many guesses in a row the first two are codes.
 const KINDS: usize = 5;
 const ADDRESSES: usize = 1000;
 /// How often the owner signs in meanwhile.
 const SIGN_INS: usize = 8;
-/// The owner never waits for strangers; so long may a sign-in take on a machine that is busy with all of this.
+/// The maximum time of the owner's sign-in, on a machine that is busy with all of this.
 const WORST: Duration = Duration::from_secs(10);
 
 const LOGIN: &str = "/account/login";
@@ -32,7 +33,7 @@ const SESSION: &str = "countersign=";
 const PENDING: &str = "countersign-pending";
 const KNOWN: &str = "countersign-device";
 
-/// Two nodes behind a proxy, and our own machine for another one: so a browser says itself where it comes from.
+/// Two nodes behind a proxy, with this machine listed as another one: so a browser can choose its IP address.
 struct Place {
     front: Front,
     database: Fresh,
@@ -66,7 +67,7 @@ impl Place {
         self.database.sql(question).unwrap()
     }
 
-    /// What is known of ada's app, all of it; and the failures of everything else of hers.
+    /// The whole state of ada's app, and the failures of her other devices.
     fn second_factors(&self) -> String {
         self.sql(
             "SELECT string_agg(d::text, ' ') FROM device d JOIN app_user u ON u.id = user_id
@@ -76,7 +77,7 @@ impl Place {
     }
 }
 
-/// One who guesses, with what they can lay hands on: a login of their own, and the name of a device of ada's.
+/// An attacker, with what is available: a login of their own, and the id of a device of ada's.
 struct Guesser {
     number: usize,
     browser: Browser<Socket>,
@@ -85,7 +86,8 @@ struct Guesser {
 }
 
 impl Guesser {
-    /// The next guess: a password, or a code with a login that is made up, forged, or another's than the device's.
+    /// The next guess: a password, or a code with a login that is invented, forged, or another user's than the
+    /// device's.
     async fn guesses(&mut self, round: usize) -> Page {
         let address = (self.number * GUESSES + round * 7) % ADDRESSES;
         let address = format!("198.51.{}.{}", address / 250, address % 250);
@@ -99,7 +101,7 @@ impl Guesser {
                 let forged: String =
                     if round.is_multiple_of(2) { own.chars().rev().collect() } else { format!("{own}A") };
                 browser.cookies.insert(PENDING.into(), forged);
-                // A form that fits the forged login, as a page gives it that asks nobody who they are.
+                // A form token that fits the forged login, from a page that requires no session.
                 let form = browser.get(LOGOUT).await.form_with("form");
                 let fields = [("form", &*form.fields[0].1), ("device", &self.device), ("code", &code)];
                 browser.post(SECOND_FACTOR, &fields).await
@@ -123,7 +125,7 @@ fn is_password(round: usize) -> bool {
     round % KINDS > 1
 }
 
-/// Signs in where ada has signed in before, with a backup code, from an address that guesses come from.
+/// Signs in where ada has signed in before, with a backup code, from an IP address that guesses come from.
 async fn ada_signs_in(place: &Place, known: &str, round: usize, code: &str) {
     let start = Instant::now();
     let mut browser = at_node(&place.front.browser(), round % 2);
@@ -136,7 +138,7 @@ async fn ada_signs_in(place: &Place, known: &str, round: usize, code: &str) {
     assert!(start.elapsed() < WORST, "ada has waited for {:?}", start.elapsed());
 }
 
-/// Ada and mallory have set up their factors: ada's backup codes, and what her browser is known by.
+/// Ada and mallory have set up their factors: returns ada's backup codes and her browser's device cookie.
 async fn factors_are_set_up(place: &Place) -> (Vec<String>, String) {
     let mut mallory = place.front.browser();
     mallory.gives_password("mallory", PASSWORD).await;
@@ -147,7 +149,7 @@ async fn factors_are_set_up(place: &Place) -> (Vec<String>, String) {
     (ada.makes_backup_codes().await, ada.cookies[KNOWN].clone())
 }
 
-/// So many who guess, each with a login of mallory's under way.
+/// This many attackers, each with a pending login of mallory's.
 async fn guessers(place: &Place) -> Vec<Guesser> {
     let device = place.sql("SELECT d.id FROM device d JOIN app_user u ON u.id = user_id WHERE u.name = 'ada' LIMIT 1");
     let mut guessers = vec![];
@@ -185,7 +187,7 @@ fn t22_ten_thousand_guesses_from_a_thousand_addresses_keep_the_owner_out_of_noth
         let threads: Vec<_> = threads.collect();
         for (round, code) in codes.iter().take(SIGN_INS).enumerate() {
             while done.load(Ordering::SeqCst) < (round + 1) * GUESSERS * GUESSES / (SIGN_INS + 1) {
-                assert!(!threads.iter().any(ScopedJoinHandle::is_finished), "somebody has stopped guessing");
+                assert!(!threads.iter().any(ScopedJoinHandle::is_finished), "an attacker has stopped guessing");
                 thread::sleep(Duration::from_millis(5));
             }
             block_on(ada_signs_in(&place, &known, round, code));

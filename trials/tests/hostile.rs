@@ -1,4 +1,4 @@
-//! Ten thousand random and hostile requests: no 5xx, no panic, memory bounded, and a person still gets in afterwards.
+//! Ten thousand random and hostile requests: no 5xx, no panic, bounded memory, and a user can still sign in afterwards.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
 use std::{
@@ -54,7 +54,7 @@ const FIELDS: [&str; 15] = [
     "skip", "verified", "to",
 ];
 
-/// One request, from mostly right to not even HTTP.
+/// One request, from mostly valid to not even HTTP.
 fn request(chance: &mut StdRng, host: &str, cookies: &BTreeMap<String, String>, token: &str) -> Vec<u8> {
     if chance.random_ratio(1, 20) {
         return noise(chance, 300);
@@ -132,19 +132,19 @@ fn noise(chance: &mut StdRng, most: usize) -> Vec<u8> {
     bytes
 }
 
-/// Noise without line ends, which may stand in a header.
+/// Random characters without line ends, which may be in a header.
 fn noise_text(chance: &mut StdRng, most: usize) -> Vec<u8> {
     let mut bytes = noise(chance, most);
     bytes.retain(|byte| !matches!(byte, b'\r' | b'\n'));
     bytes
 }
 
-/// The status of the answer, if there is one.
+/// The status of the response, if there is one.
 fn send(address: &str, request: &[u8]) -> Option<u16> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     stream.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
-    // A server may refuse what is too large before all of it came.
+    // A server may refuse a body that is too large before all of it has arrived.
     let _ = stream.write_all(request);
     let _ = stream.shutdown(std::net::Shutdown::Write);
     let mut head = vec![];
@@ -164,7 +164,7 @@ async fn ten_thousand_hostile_requests_get_no_fault() {
     let server = Server::demo(folder.path());
     let mut browser = server.browser();
     browser.gives_password("demo", PASSWORD).await;
-    // A good token, so that half of the forms get past the first fence.
+    // A valid token, so that half of the forms pass the first check.
     let form = browser.get("/account/two-factor/setup?method=totp").await.form_with("method");
     let token = form.fields.iter().find(|(name, _)| name == "form").unwrap().1.clone();
     let mut chance = StdRng::seed_from_u64(1);

@@ -1,4 +1,4 @@
-//! Counted codes beside those of an authenticator that is not ours.
+//! HOTP codes compared with those of an independent authenticator.
 #![allow(clippy::unwrap_used, reason = "a trial fails by panicking")]
 
 use std::process::Command;

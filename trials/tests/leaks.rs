@@ -1,5 +1,5 @@
-//! After a full run, nothing that was left behind holds a secret in any encoding: not the database, not its log, not a
-//! cookie, not a word the server printed (T1).
+//! After all flows, no remaining data contain a secret in any encoding: not the database, its log, a cookie or the
+//! server's output (T1).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
 use std::{collections::BTreeMap, fs, path::Path};
@@ -8,7 +8,7 @@ use countersign_engine::core::otp::Key;
 use data_encoding::{BASE32, BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 use trials::{PASSWORD, Server, Walk, code_of, wait_for_a_fresh_code};
 
-/// Every way in which a secret may be written down.
+/// Every encoding of a secret.
 fn encodings(secret: &[u8]) -> Vec<Vec<u8>> {
     let reversed: Vec<u8> = secret.iter().rev().copied().collect();
     let utf16: Vec<u8> = String::from_utf8_lossy(secret).encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -18,7 +18,7 @@ fn encodings(secret: &[u8]) -> Vec<Vec<u8>> {
     for spec in [BASE32, BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, HEXUPPER] {
         all.push(spec.encode(secret).into_bytes());
     }
-    // A base64 text of something longer shifts by one or two bytes: look for the inner part as well.
+    // The base64 of a longer text shifts by one or two bytes: search for the inner part as well.
     for shift in 1..3 {
         let inner = BASE64_NOPAD.encode(&[&vec![0; shift][..], secret].concat());
         all.push(inner.as_bytes()[4..inner.len() - 4].to_vec());
@@ -47,7 +47,7 @@ async fn t1_nothing_left_behind_holds_a_secret() {
     wait_for_a_fresh_code();
     let mut browser = server.browser();
     browser.gives_password("demo", PASSWORD).await;
-    // Between the steps: what the browser holds, and what the server has written so far.
+    // Between the steps: the browser's cookies, and the server's output so far.
     let between: Vec<u8> = browser.cookies.values().flat_map(|value| value.bytes()).collect();
     let code = code_of(&key);
     assert!(browser.answers("000000").await.status.is_client_error());
@@ -89,10 +89,10 @@ async fn t1_nothing_left_behind_holds_a_secret() {
             }
         }
     }
-    // The look does find what is there to be found.
+    // The search finds what is there.
     assert!(places.iter().any(|(_, bytes)| encodings(b"Authenticator app").iter().any(|form| holds(bytes, form))));
-    // The session's token is in its owner's cookie and nowhere else; a six-digit code may turn up by chance in bytes, so
-    // it is looked for where there is text.
+    // The session's token is in its owner's cookie and nowhere else; a six-digit code may occur by chance in bytes, so
+    // only texts are searched for it.
     for (place, bytes) in places.iter().filter(|(place, _)| !place.starts_with("cookies")) {
         assert!(!holds(bytes, session.as_bytes()), "the session's token is in {place}");
     }
@@ -101,7 +101,7 @@ async fn t1_nothing_left_behind_holds_a_secret() {
     }
 }
 
-/// The folder's files, but for the key file, whose purpose is to hold a secret.
+/// The folder's files, except the key file, whose purpose is to hold a secret.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files.filter(|file| file.is_file() && !file.file_name().unwrap().to_str().unwrap().contains("key")).collect()

@@ -1,4 +1,4 @@
-//! Every method but the app, set up and answered in a real browser without scripts: what goes well, and what does not.
+//! Every method except the app, set up and used in a real browser without scripts, with successes and errors.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
 use std::{net::SocketAddr, sync::Arc};
@@ -12,7 +12,7 @@ use trials::{Person, Scripts};
 const HOME: &str = "/account/two-factor";
 const SUBMIT: &str = "main form button[type=submit]";
 
-/// Somebody at the pages of a world in which every method is offered.
+/// A user at the pages of a world in which every method is offered.
 struct RequestContext {
     world: World,
     person: Person,
@@ -57,7 +57,7 @@ impl RequestContext {
         assert!(self.person.sees("[role=alert]").await && page.contains(text), "{text}:\n{page}");
     }
 
-    /// Sets up whatever is chosen by this button, as far as the page that asks for proof.
+    /// Starts the setup behind this button, as far as the page that asks for the code.
     async fn begins_setup(&self, button: &str) {
         self.gives_password().await;
         self.person.opens("/account/two-factor/setup").await;
@@ -75,7 +75,7 @@ async fn codes_that_are_sent_are_typed_sent_again_late_and_not_sent() {
         let (send, again) =
             if button == "Phone call" { ("Call me", "Call me again") } else { ("Send a code", "Send another code") };
         context.begins_setup(button).await;
-        // As much of an address as a browser lets through.
+        // The part of an address that a browser accepts.
         person.types("to", if to.contains('@') { "nobody@localhost" } else { "nobody" }).await;
         person.clicks(SUBMIT).await;
         context.is_at("/account/two-factor/setup").await;

@@ -1,5 +1,5 @@
-//! Two nodes on one PostgreSQL behind a real nginx: whatever may happen once happens once in all, and what holds at one
-//! node holds at the other. Every trial is run twice, the second time with the clock of one node 20 seconds ahead.
+//! Two nodes on one PostgreSQL behind a real nginx: what may happen once happens once in all, and a limit at one node
+//! holds at the other. Every trial is run twice, the second time with the clock of one node 20 seconds ahead.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
@@ -28,14 +28,14 @@ struct Pair {
 }
 
 impl Pair {
-    /// Two nodes with these settings; the second one's clock goes like this.
+    /// Two nodes with these settings; the second one has this clock.
     fn with(settings: &[(&str, &str)], clock: Clock) -> Self {
-        // What comes later goes before.
+        // Later settings take precedence.
         let settings = [&[("trusted_proxies", PROXY)], settings].concat();
         Self::of(clock, |installation, url, clock| installation.node(url, &settings, clock))
     }
 
-    /// Two nodes at which nothing slows a guesser down.
+    /// Two nodes without a throttle.
     fn lenient(clock: Clock) -> Self {
         let program = env!("CARGO_BIN_EXE_lenient-node");
         Self::of(clock, |installation, url, clock| installation.lenient_node(program, url, ("ada", PASSWORD), clock))
@@ -68,7 +68,7 @@ impl Pair {
         (key, browser.makes_backup_codes().await)
     }
 
-    /// So many browsers with a login of their own under way, half of them at each node.
+    /// This many browsers with a pending login each, half of them at each node.
     async fn logins(&self, count: usize) -> Vec<Browser<Socket>> {
         let mut browsers = vec![];
         for number in 0..count {
@@ -80,8 +80,8 @@ impl Pair {
         browsers
     }
 
-    /// Gives a thousand wrong codes, each browser in turn at both nodes. An answer that says "later" was not judged, and
-    /// is given again.
+    /// Submits a thousand wrong codes, each browser in turn at both nodes. An answer that is told to retry later was
+    /// not judged, and is submitted again.
     async fn guesses(&self, code: &str) -> Vec<Page> {
         let browsers = self.logins(GUESSERS).await;
         let each = GUESSES.div_ceil(GUESSERS);
@@ -118,7 +118,7 @@ impl Pair {
     }
 }
 
-/// What time of the day it is at a node, in seconds.
+/// The time of day at a node, in seconds.
 fn seconds_at(node: &Server) -> u32 {
     let answer = try_request(&node.address, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n").unwrap();
     let answer = String::from_utf8(answer).unwrap().to_lowercase();
@@ -141,7 +141,7 @@ async fn one_of_64_simultaneous_submissions_across_both_nodes_is_accepted() {
         let pair = Pair::with(&[], clock);
         let (key, codes) = pair.ada_sets_up().await;
         let before = pair.number("SELECT count(*) FROM session");
-        // Whoever is refused may try again; one more stands by for the one who is not.
+        // A refused browser may try again; one more is in reserve for the accepted one.
         let mut browsers = pair.logins(RACERS + 1).await;
         for (round, backup) in [(1, false), (2, true)] {
             let mut prepared = vec![];
@@ -154,7 +154,7 @@ async fn one_of_64_simultaneous_submissions_across_both_nodes_is_accepted() {
                 }
                 prepared.push((browser, page.form_with("device")));
             }
-            // Setting up has used the present code.
+            // The setup has used the present code.
             let code = if backup { codes[0].clone() } else { code_at(&key, "now + 30 seconds") };
             let answers = at_once(prepared, |(mut browser, form)| {
                 let page = block_on(browser.submit(&form, SECOND_FACTOR, &[("code", &code)]));
@@ -201,14 +201,14 @@ async fn of_a_thousand_wrong_codes_those_that_were_judged_are_counted() {
 #[tokio::test]
 async fn no_code_is_judged_past_the_cap() {
     for clock in CLOCKS {
-        // Without the delay all of them come before it, and with it this would take days.
+        // Without the delay all attempts come before it; with it this would take days.
         let pair = Pair::with(&[("throttle_factor", "0")], clock);
         let (key, codes) = pair.ada_sets_up().await;
         let mut last = pair.browser_at(0);
         last.gives_password("ada", PASSWORD).await;
         let form = last.get(SECOND_FACTOR).await.form_with("device");
         let pages = pair.guesses(&wrong_code(&key)).await;
-        // The hundredth is told that it was one too many.
+        // The hundredth response reports that it was one too many.
         assert_eq!(say(&pages, "That code is wrong."), 99, "{clock:?}");
         assert_eq!(pair.counted(), [100; 2], "{clock:?}");
         assert_eq!(pair.database.sql("SELECT status FROM device WHERE kind = 'totp'").unwrap(), "disabled");
@@ -269,7 +269,7 @@ async fn a_login_begun_at_one_node_is_finished_at_the_other() {
     }
 }
 
-/// T30: the proxy says who is asking, and is believed; whoever goes past it says so in vain.
+/// T30: the client's IP address from the proxy is accepted; a client that bypasses the proxy cannot set it.
 #[tokio::test]
 async fn t30_only_the_listed_proxy_says_who_is_asking() {
     let pair = Pair::with(&[("password_attempts_per_ip", "3")], Clock::Right);
@@ -287,13 +287,14 @@ async fn t30_only_the_listed_proxy_says_who_is_asking() {
     };
     let past_the_proxy = Browser::at(Socket::to(&pair.nodes[0].address), &pair.front.address());
     assert_eq!(guesses(&past_the_proxy).await, [422, 422, 422, 429, 429]);
-    // Behind the proxy the same address has nothing left at this node, whatever it sends along.
+    // Behind the proxy the same IP address has no attempts left at this node, whatever headers it sends.
     assert_eq!(guesses(&pair.browser_at(0)).await, [429; 5]);
-    // Budgets of addresses are each node's own.
+    // Limits by IP address are counted by each node.
     assert_eq!(guesses(&pair.browser_at(1)).await, [422, 422, 422, 429, 429]);
 }
 
-/// T29: behind two listed proxies, the second of which is our own machine, the client is whom the first one names.
+/// T29: behind two listed proxies, the second of which is this machine, the client is the one that the first proxy
+/// names.
 #[tokio::test]
 async fn t29_two_addresses_of_one_network_share_a_budget() {
     let proxies = format!("{PROXY},127.0.0.1");

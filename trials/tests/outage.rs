@@ -1,7 +1,7 @@
-//! The database stopped, killed, restarted and standing still under load, and a node killed under load.
+//! The database stopped, killed, restarted and paused under load, and a node killed under load.
 //!
-//! Whatever happens, no code that was answered "accepted" is accepted again, nobody is let in by a fault, every request
-//! gets an answer in time, and the nodes come back by themselves when the database does: people sign in at each of them.
+//! In every case no code that was answered "accepted" is accepted again, no fault gives access, every request gets a
+//! response in time, and the nodes recover by themselves when the database does: users can sign in at each of them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
@@ -20,31 +20,31 @@ use trials::{
 const PEOPLE: usize = 12;
 const PASSWORD: &str = "umbrella marmalade kiosk";
 const DEVICE_COOKIE: &str = "countersign-device";
-/// The longest that anybody waits for an answer.
+/// The maximum time of a response.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The same while the database stands still: a node gives up after so long, and says so.
+/// The same while the database is paused: after this time a node gives up and says so.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(32);
-/// How soon after the database everything works again. By itself that takes a second or two; but the processor and the disk are
-/// shared with other tests.
+/// The time within which all works again after the database does. By itself that takes a second or two; but the
+/// processor and the disk are shared with other tests.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
 const SETTINGS: [(&str, &str); 2] = [("trusted_proxies", PROXY), ("throttle_factor", "0")];
 
-/// Two nodes behind a proxy, on a database of their own, and people with codes.
+/// Two nodes behind a proxy, on a database of their own, and users with codes.
 struct Town {
     nodes: Vec<Server>,
     front: Front,
     people: Vec<Someone>,
     installation: Installation,
     cluster: Cluster,
-    /// Somebody who is signed in all the time.
+    /// A user who is signed in all the time.
     witness: Browser<Socket>,
-    /// Those that the witness has not used.
+    /// The witness's unused codes.
     codes: Vec<String>,
     _folder: TempDir,
 }
 
 impl Town {
-    /// Founds it, and keeps a copy of its database under the name `before`.
+    /// Creates it, and keeps a copy of its database under the name `before`.
     async fn founded() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cluster = Cluster::start().unwrap();
@@ -68,7 +68,7 @@ impl Town {
         Self { nodes, front, people, installation, cluster, witness, codes, _folder: folder }
     }
 
-    /// What the witness is answered at each node, all of it in time.
+    /// The responses to the witness at each node, all of them in time.
     async fn secret_at_both(&self) -> Vec<StatusCode> {
         let mut statuses = vec![];
         for node in 0..2 {
@@ -83,7 +83,7 @@ impl Town {
         statuses
     }
 
-    /// Waits until both nodes serve again, and let somebody in.
+    /// Waits until both nodes serve again, and a user can sign in.
     async fn is_back(&mut self, since: Instant) {
         let in_time = || assert!(since.elapsed() < BACK_WITHIN, "not back after {:?}", since.elapsed());
         while self.secret_at_both().await != [StatusCode::OK; 2] {
@@ -99,8 +99,8 @@ impl Town {
         in_time();
     }
 
-    /// Whether the witness gets in at this node, from the password on, in a browser with a device cookie: while the crowd keeps the
-    /// hashing threads busy, strangers are told to come back.
+    /// Whether the witness can sign in at this node, in a browser with a device cookie: while the crowd keeps the
+    /// hashing threads busy, unrecognized clients are told to retry later.
     async fn lets_in(&mut self, node: usize) -> bool {
         let mut browser = at_node(&self.front.browser(), node);
         browser.cookies.extend(
@@ -116,7 +116,7 @@ impl Town {
         inside
     }
 
-    /// While the database stands still, each node gives up in time and says when to come back.
+    /// While the database is paused, each node gives up in time and sends `Retry-After`.
     fn stands_still(&self) {
         let answers = at_once(vec![0, 1], |node| {
             let begun = Instant::now();
@@ -130,7 +130,7 @@ impl Town {
         }
     }
 
-    /// While the database is away, a person who knows everything gets nothing but "come back".
+    /// While the database is stopped, a user with the right password and code only gets "retry later".
     async fn is_away(&self) {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(1) {
@@ -205,7 +205,7 @@ async fn no_code_comes_back_whatever_happens_to_the_database_or_to_a_node() {
     assert_eq!(record.accepted_again(&town.people, &town.front).await, Vec::<String>::new());
 
     for answer in record.answers() {
-        // The proxy's own answer for a node that went away in the middle of a request.
+        // The proxy's own response for a node that was killed during a request.
         let may_be_cut = answer.sent + answer.took > node_killed && answer.sent < node_back;
         let fits = match answer.status.as_u16() {
             200 | 303 | 422 | 503 => true,
@@ -217,9 +217,9 @@ async fn no_code_comes_back_whatever_happens_to_the_database_or_to_a_node() {
         assert!(fits && answer.took < patience, "{answer:?}");
     }
     let faults = record.answers().iter().filter(|answer| answer.status.as_u16() == 503 && answer.says_when).count();
-    assert!(faults > 0, "nobody ever met a database that was away: {:?}", record.statuses());
+    assert!(faults > 0, "no request met an unavailable database: {:?}", record.statuses());
 
-    // The look would notice: on the database as it was before, every one of them is accepted again.
+    // The check would notice: on the database as it was before, every one of them is accepted again.
     let before = town.installation.moved_to(&town.cluster.url("before"));
     let careless = before.node(&town.front.url(), &SETTINGS, Clock::Right);
     town.front.leads_to(&[&careless]);

@@ -1,4 +1,4 @@
-//! What is shipped beside the program: the programs it is meant for take it as it stands.
+//! The files that are shipped beside the program: the programs they are for accept them unchanged.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
@@ -15,7 +15,7 @@ use http::{HeaderValue, StatusCode};
 use rusqlite::Connection;
 use trials::{Clock, Installation, PASSWORD, Server, Socket, Walk, free_port, program, try_request};
 
-/// The name that the shipped configuration is for.
+/// The host name in the shipped configuration.
 const SITE: &str = "id.example.org";
 
 fn root() -> PathBuf {
@@ -30,7 +30,7 @@ fn run(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{command:?} does not run: {error}"))
 }
 
-/// What a unit says of a setting; the last one counts.
+/// The value of a setting in a unit; the last one counts.
 fn setting<'a>(unit: &'a str, name: &str) -> &'a str {
     let mut lines = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     lines.next_back().unwrap_or_else(|| panic!("the unit does not say {name}"))
@@ -57,7 +57,7 @@ fn systemd_takes_the_unit() {
         fs::write(&path, unit).unwrap();
         let Output { status, stderr, .. } = run(Command::new("systemd-analyze").arg("verify").arg(&path));
         let complaints = String::from_utf8(stderr).unwrap();
-        // Units of this machine are not ours to judge.
+        // Other units of this machine are not checked.
         let ours: Vec<String> =
             complaints.lines().filter(|line| line.contains("countersign.service")).map(str::to_owned).collect();
         (status.success(), ours)
@@ -72,7 +72,7 @@ fn systemd_takes_the_unit() {
     assert!(!complaints.is_empty(), "systemd would not notice a slip");
 }
 
-/// Makes a certificate for the site, and its key, where the shipped configuration looks for them in this folder.
+/// Creates a certificate for the site, and its key, where the shipped configuration expects them in this folder.
 fn certificate(folder: &Path) -> PathBuf {
     let [certificate, key] = ["crt", "key"].map(|end| folder.join(format!("{SITE}.{end}")));
     let made = run(Command::new("openssl")
@@ -107,7 +107,7 @@ fn nginx_takes_the_configuration() {
         assert!(shipped.replace(" default_server", "").contains(line), "{line}");
     }
     assert!(!shipped.contains("non_idempotent;") && !shipped.contains("$proxy_add_x_forwarded_for"));
-    // What the paper shows of it is what is shipped.
+    // The part in the document is the same as in the shipped file.
     let paper = fs::read_to_string(packaging().join("../docs/operations.md")).unwrap();
     let (_, shown) = paper.split_once("```nginx\n").unwrap();
     let (shown, _) = shown.split_once("```").unwrap();
@@ -116,7 +116,7 @@ fn nginx_takes_the_configuration() {
     }
 }
 
-/// The shipped proxy, at ports of its own and with these nodes behind it; ended with the value.
+/// The shipped proxy, on other ports and with these nodes behind it; stopped when the value is dropped.
 struct Proxy {
     nginx: Child,
     plain: String,
@@ -155,7 +155,7 @@ impl Proxy {
 }
 
 impl Drop for Proxy {
-    /// Its workers end when it is told to end, and would live on if it were killed.
+    /// Its workers end when it is stopped, but would survive if it were killed.
     fn drop(&mut self) {
         let _ = Command::new("kill").args(["-TERM", &self.nginx.id().to_string()]).status();
         let _ = self.nginx.wait();
@@ -197,7 +197,7 @@ async fn people_sign_in_through_the_shipped_proxy() {
     for probe in ["/healthz", "/readyz"] {
         assert_eq!(ada.get(probe).await.status, StatusCode::NOT_FOUND, "probes are for others");
     }
-    // Whatever the browser says of where it comes from.
+    // Whatever IP address the browser claims.
     let database = Connection::open(database).unwrap();
     let mut addresses = database.prepare("SELECT DISTINCT address FROM event").unwrap();
     let addresses: Vec<String> = addresses.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
@@ -209,12 +209,12 @@ async fn people_sign_in_through_the_shipped_proxy() {
     }
 }
 
-/// What follows a word at the beginning of a line, lines that go on included.
+/// The text after a word at the beginning of a line, including continued lines.
 fn instructions<'a>(image: &'a str, word: &str) -> Vec<&'a str> {
     image.lines().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).map(str::trim).collect()
 }
 
-/// It cannot be built where the trials run, so what it takes for granted is looked at.
+/// The image cannot be built where the trials run, so its assumptions are checked.
 #[test]
 fn the_image_is_made_of_what_is_there() {
     let image = fs::read_to_string(root().join("Dockerfile")).unwrap().replace("\\\n", " ");
@@ -266,9 +266,9 @@ fn the_settings_of_the_image_are_in_effect_and_lack_only_what_nobody_else_knows(
         assert!(shown.contains(setting), "{shown}");
     }
     let complaint = |command: &mut Command| String::from_utf8_lossy(&run(command).stderr).into_owned();
-    assert!(complaint(&mut here(&["config", "check"])).contains("set public_url to the https address"));
+    assert!(complaint(&mut here(&["config", "check"])).contains("set public_url to the https URL"));
     let mut told = here(&["config", "check"]);
     told.env("COUNTERSIGN_PUBLIC_URL", "https://id.example.org").env("COUNTERSIGN_TRUSTED_PROXIES", "172.16.0.0/12");
-    // Only what is mounted is missing now.
+    // Only the mounted files are missing now.
     assert!(complaint(&mut told).contains("/countersign"), "{}", complaint(&mut told));
 }

@@ -1,4 +1,4 @@
-//! PgBouncer between the server and PostgreSQL: session pooling is as good as none, anything less is refused with the remedy.
+//! PgBouncer between the server and PostgreSQL: session pooling works, other modes are refused with the remedy.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
@@ -16,7 +16,7 @@ use http::StatusCode;
 use tempfile::TempDir;
 use trials::{Installation, PASSWORD, Walk, free_port, program};
 
-/// A PgBouncer in front of a database, ended with the value.
+/// A PgBouncer in front of a database, stopped when the value is dropped.
 struct Pooler {
     child: Child,
     url: String,
@@ -41,7 +41,7 @@ impl Pooler {
         fs::write(&file, settings).unwrap();
         let mut command = Command::new("pgbouncer");
         command.arg("-q").arg(file).stdout(Stdio::null()).stderr(Stdio::null());
-        // It does not run as root.
+        // PgBouncer does not run as root.
         if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
             command.args(["-u", "nobody"]);
         }
@@ -98,7 +98,7 @@ async fn pooling_by_session_is_as_good_as_none() {
     ada.gives_password("ada", PASSWORD).await;
     ada.sets_up().await;
     assert_eq!(ada.get("/secret").await.status, StatusCode::OK);
-    // Our time-outs hold all the same: nobody waits longer than five seconds for another transaction.
+    // Time-outs work all the same: no transaction waits longer than five seconds for another one.
     let holder = thread::spawn(move || {
         database.sql("BEGIN; LOCK TABLE session IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(9); COMMIT").unwrap();
     });

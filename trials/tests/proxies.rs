@@ -1,7 +1,7 @@
-//! The sites that are shipped for proxies: each proxy takes its site as it stands, and people sign in through it.
+//! The shipped sites for proxies: each proxy accepts its site unchanged, and users can sign in through it.
 //!
-//! Only what the files ask to be changed is changed: the name, the ports and the port in `public_url`, the nodes, and where
-//! certificates are. The name is `localhost`, so that `doctor` finds it as it finds any public address.
+//! Only what the files mark is changed: the name, the ports and the port in `public_url`, the nodes, and the paths of
+//! certificates. The name is `localhost`, so that `doctor` reaches it like any public URL.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
@@ -23,14 +23,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 use trials::{Clock, Installation, PASSWORD, Server, Socket, Walk, free_port, program, try_request};
 
-/// The name in the shipped files, and the one here.
+/// The host name in the shipped files, and its replacement.
 const SHIPPED: &str = "id.example.org";
 const NAME: &str = "localhost";
-/// Where the browser comes from, which is not where the proxy does.
+/// The browser's IP address, which is not the proxy's.
 const CLIENT: &str = "127.0.0.9";
-/// What a client claims to be.
+/// A forged client IP address.
 const FORGED: &str = "203.0.113.7";
-/// Where Debian has the modules of Apache, and which ones the site and its surroundings need.
+/// The folder of Apache's modules on Debian, and the modules that the site and its surroundings need.
 const MODULES: &str = "/usr/lib/apache2/modules";
 const OF_APACHE: [&str; 11] = [
     "mpm_event",
@@ -69,7 +69,7 @@ fn shipped(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/proxies").join(file)).unwrap()
 }
 
-/// A text in which each of these is there, and replaced.
+/// A text with each of these replaced; all of them must occur.
 fn changed(text: &str, changes: &[(&str, String)]) -> String {
     changes.iter().fold(text.to_owned(), |text, (shipped, ours)| {
         assert!(text.contains(shipped), "{shipped}");
@@ -81,7 +81,7 @@ impl Site {
     /// The nodes, without a proxy.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Workers of proxies are other users, and read what ACME clients have written.
+        // Workers of proxies are other users, and read files that ACME clients have written.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
         let [plain, tls] = [free_port(), free_port()];
         let database = format!("sqlite://{}", folder.path().join("countersign.db").display());
@@ -129,13 +129,13 @@ impl Site {
         fs::write(self.path("localhost.pem"), parts.concat()).unwrap();
     }
 
-    /// What every file has to be told: the nodes and the name.
+    /// The replacements in every file: the nodes and the name.
     fn common(&self) -> Vec<(&'static str, String)> {
         let [first, second] = [0, 1].map(|number| self.nodes[number].address.clone());
         vec![("10.0.0.11:8000", first), ("10.0.0.12:8000", second), (SHIPPED, NAME.to_owned())]
     }
 
-    /// The site for this proxy, with what has to be changed in it.
+    /// The site for this proxy, with all replacements.
     fn site_for(&self, kind: Kind) -> String {
         let (plain, tls) = (self.plain, self.tls);
         let (file, own) = match kind {
@@ -178,7 +178,7 @@ impl Site {
         changed(&changed(&shipped(file), &own), &self.common())
     }
 
-    /// What stands around a site: what a machine has in the proxy's own configuration.
+    /// The rest of the proxy's own configuration around a site.
     fn surroundings(&self, kind: Kind) -> String {
         let (folder, plain, tls) = (self.text(""), self.plain, self.tls);
         match kind {
@@ -242,12 +242,12 @@ impl Site {
 
     fn stops(&mut self) {
         let Some(mut proxy) = self.proxy.take() else { return };
-        // Workers end when it is told to end, and would live on if it were killed.
+        // Workers end when it is stopped, but would survive if it were killed.
         let _ = Command::new("kill").args(["-TERM", &proxy.id().to_string()]).status();
         let _ = proxy.wait();
     }
 
-    /// By which certificates the proxy proves who it is.
+    /// The CA certificates of the proxy.
     fn authority(&self, kind: Kind) -> PathBuf {
         match kind {
             Kind::Caddy => self.path("caddy/pki/authorities/local/root.crt"),
@@ -255,7 +255,7 @@ impl Site {
         }
     }
 
-    /// The status of a page that a browser asks the proxy for.
+    /// The status of a page that a browser requests from the proxy.
     fn status_of(&self, kind: Kind, path: &str) -> StatusCode {
         let mut socket = self.socket(kind);
         let request = http::Request::get(path).header("host", self.host()).body(String::new()).unwrap();
@@ -267,27 +267,27 @@ impl Site {
         Socket::to(&format!("127.0.0.1:{}", self.tls)).by_tls(NAME, &self.authority(kind)).coming_from(CLIENT)
     }
 
-    /// A browser that claims to be somewhere else than it is.
+    /// A browser that claims another IP address.
     fn browser(&self, kind: Kind) -> Browser<Socket> {
         let mut browser = Browser::at(self.socket(kind), &self.host());
         browser.headers.insert("x-forwarded-for", HeaderValue::from_static(FORGED));
         browser
     }
 
-    /// The answer to a request by plain http.
+    /// The response to a request by plain http.
     fn by_plain_http(&self, path: &str) -> String {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {NAME}\r\n");
         String::from_utf8_lossy(&try_request(&format!("127.0.0.1:{}", self.plain), &head).unwrap()).into_owned()
     }
 
-    /// The IP addresses that events have come from.
+    /// The IP addresses of events.
     fn addresses(&self) -> Vec<String> {
         let database = Connection::open(self.path("countersign.db")).unwrap();
         let mut addresses = database.prepare("SELECT DISTINCT address FROM event").unwrap();
         addresses.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
-    /// What `doctor` finds of the address, as `state: found`, where these authorities are trusted.
+    /// The findings of `doctor` about the public URL, as `state: found`, with these CA certificates.
     fn doctor(&self, authority: &Path) -> Vec<String> {
         let mut doctor = Command::new(program());
         doctor.args(["doctor", "--json"]).envs(self.installation.settings()).env("SSL_CERT_FILE", authority);
@@ -315,7 +315,7 @@ fn finds(findings: &[String], text: &str) {
     assert!(findings.iter().any(|finding| finding.contains(text)), "no {text:?}: {findings:?}");
 }
 
-/// Signs in through the proxy, and looks at everything that a proxy can get wrong.
+/// Signs in through the proxy, and checks everything that a proxy can get wrong.
 async fn people_sign_in_through(kind: Kind) {
     let mut site = Site::new();
     site.starts(kind, &site.site_for(kind));
@@ -339,8 +339,8 @@ async fn people_sign_in_through(kind: Kind) {
         "{plain}"
     );
     let found = site.doctor(&site.authority(kind));
-    finds(&found, &format!("ok: {} leads to this installation", site.url()));
-    finds(&found, "ok: the proxy at 127.0.0.1 passes on the client's address, and none that a client makes up");
+    finds(&found, &format!("ok: {} reaches this installation", site.url()));
+    finds(&found, "ok: the proxy at 127.0.0.1 passes on the client's IP address, not a forged one");
     assert!(found.iter().all(|finding| finding.starts_with("ok: ")), "{found:?}");
 
     site.nodes.remove(0).kill();
@@ -349,7 +349,7 @@ async fn people_sign_in_through(kind: Kind) {
     }
 }
 
-/// Answers one request as an ACME client that stands alone.
+/// Answers one request like a standalone ACME client.
 fn answers_challenge(acme: &TcpListener) {
     let acme = acme.try_clone().unwrap();
     thread::spawn(move || {
@@ -392,7 +392,7 @@ fn challenges_of_acme_are_answered_by_plain_http() {
     }
 }
 
-/// The headers that Traefik documents: `Host` as it came, and these, in place of those that a client has sent.
+/// The headers that Traefik documents: `Host` unchanged, and these, replacing those that a client has sent.
 #[tokio::test]
 async fn people_sign_in_through_what_traefik_sends() {
     let site = Site::new();
@@ -418,7 +418,8 @@ async fn people_sign_in_through_what_traefik_sends() {
     assert_eq!(site.addresses(), ["198.51.100.4"]);
 }
 
-/// Each slip in a proxy's configuration that keeps people out, or lets a client say who it is, is found.
+/// Each mistake in a proxy's configuration that makes the site unusable, or lets a client forge its IP address, is
+/// found.
 #[test]
 fn t149_slips_of_a_proxy_are_found_by_doctor() {
     let mut site = Site::new();
@@ -429,19 +430,19 @@ fn t149_slips_of_a_proxy_are_found_by_doctor() {
     finds(&site.doctor(&other.authority(Kind::Nginx)), "is not trusted (invalid peer certificate: ");
 
     site.starts(Kind::Nginx, &changed(&good, &[("Host $http_host;", "Host $host;".into())]));
-    let text = format!("answers 421: the proxy passes on another Host than {}", site.host());
+    let text = format!("responds with 421: the proxy sends another Host than {}", site.host());
     finds(&site.doctor(&authority), &text);
     let expected = format!("host=\"localhost\" expected=\"{}\"", site.url());
     assert!(site.nodes.iter().any(|node| node.output().contains(&expected)), "the log names both");
 
     let passing_on = changed(&good, &[("proxy_set_header X-Forwarded-For $remote_addr;", String::new())]);
     site.starts(Kind::Nginx, &passing_on);
-    finds(&site.doctor(&authority), "fail: the proxy at 127.0.0.1 passes X-Forwarded-For on as clients send it");
+    finds(&site.doctor(&authority), "fail: the proxy at 127.0.0.1 passes on X-Forwarded-For as clients send it");
     let removing = changed(&good, &[("X-Forwarded-For $remote_addr;", "X-Forwarded-For \"\";".into())]);
     site.starts(Kind::Nginx, &removing);
     finds(&site.doctor(&authority), "warn: the proxy at 127.0.0.1 sends no X-Forwarded-For");
 
-    // A proxy that the nodes do not list.
+    // A proxy that is not in the nodes' `trusted_proxies`.
     site.nodes = (0..2).map(|_| site.node("10.0.0.5")).collect();
     site.starts(Kind::Nginx, &site.site_for(Kind::Nginx));
     finds(&site.doctor(&authority), "warn: requests come from 127.0.0.1, which is not in the server's trusted_proxies");
@@ -452,7 +453,7 @@ fn t149_slips_of_a_proxy_are_found_by_doctor() {
     assert!(site.nodes.iter().any(line), "the log names the peer");
 
     site.nodes.clear();
-    finds(&site.doctor(&authority), "answers 502: the proxy does not reach the server: start the server");
+    finds(&site.doctor(&authority), "responds with 502: the proxy does not reach the server: start the server");
     site.stops();
     finds(&site.doctor(&authority), "cannot be reached from here");
 }

@@ -1,7 +1,7 @@
 //! Races over HTTP, through the real pages, in memory, on SQLite and on PostgreSQL.
 //!
-//! Sixty-four browsers, each with a login of its own under way, send the same answer at once. What happens between reading
-//! and writing is forced apart in the engine's own races; here the whole way is run as it is.
+//! Sixty-four browsers, each with a pending login, send the same answer in parallel. The engine's own races force the
+//! interleaving of reads and writes; here everything runs unmodified.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -20,7 +20,7 @@ use trials::{Fresh, Site, Walk};
 
 const RACERS: usize = 64;
 
-/// Stores in memory, on SQLite and on PostgreSQL, and what has to stay meanwhile.
+/// Stores in memory, on SQLite and on PostgreSQL, and the values that keep them alive.
 async fn stores() -> Vec<(Arc<dyn Store>, Option<TempDir>, Option<Fresh>)> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("race.db");
@@ -35,13 +35,13 @@ async fn stores() -> Vec<(Arc<dyn Store>, Option<TempDir>, Option<Fresh>)> {
     ]
 }
 
-/// Room for the passwords of all racers, who stay charged until the second factor.
+/// Room for the passwords of all racers, which stay charged until the second factor.
 fn make_room(parts: &mut Parts) {
     parts.config.password_attempts.per_account = 1_000_000;
     parts.config.password_attempts.rate_per_ip = 0;
 }
 
-/// A world on each of them, with the throttle as given.
+/// A world on each of them, with the given throttle.
 async fn worlds(throttle: ThrottleRule) -> Vec<(World, Option<TempDir>, Option<Fresh>)> {
     let world = |store| {
         World::built(store, |parts| {
@@ -52,7 +52,7 @@ async fn worlds(throttle: ThrottleRule) -> Vec<(World, Option<TempDir>, Option<F
     stores().await.into_iter().map(|(store, folder, database)| (world(store), folder, database)).collect()
 }
 
-/// Everybody gives the password, and then all give the same answer at once: the statuses.
+/// All browsers submit the password, and then the same answer in parallel: the statuses.
 async fn race(world: &World, ada: &Person, code: &str, backup: bool) -> Vec<StatusCode> {
     let site = Site::of(world);
     let mut browsers = vec![];
@@ -106,7 +106,7 @@ async fn simultaneous_wrong_codes_are_all_counted_or_refused_unseen() {
     }
 }
 
-/// Every further method, and where its codes are sent.
+/// All other methods, and where their codes are sent.
 const FURTHER: [(Kind, Option<&str>); 5] = [
     (Kind::SMS, Some("+31612345658")),
     (Kind::CALL, Some("+31612345658")),
@@ -115,7 +115,7 @@ const FURTHER: [(Kind, Option<&str>); 5] = [
     (Kind::YUBIKEY, None),
 ];
 
-/// What somebody types who has set up one of them.
+/// The answer of a user who has set up one of them.
 struct Typing<'a> {
     world: &'a World,
     token: Option<SoftToken>,
@@ -145,8 +145,8 @@ async fn sets_up<'a>(world: &'a World, ada: &Person, kind: &Kind, to: Option<&st
     typing
 }
 
-/// Browsers with the form before them: a code that is sent is good in the one login that asked for it, so that there all
-/// are copies of one.
+/// Browsers with the form open: a code that was sent is valid only in the login that requested it, so for such methods
+/// all browsers are copies of one.
 async fn line_up(world: &World, ada: &Person, kind: &Kind) -> Vec<(Browser<Site>, Form)> {
     let site = Site::of(world);
     let mut line = vec![];
@@ -166,12 +166,12 @@ async fn answer_at_once(line: Vec<(Browser<Site>, Form)>, code: String) -> Vec<P
     .await
 }
 
-/// A run that is over leads away, too: let in is who is led home.
+/// An expired attempt redirects too: only a redirect to the home page means a session.
 fn let_in(pages: &[Page]) -> usize {
     pages.iter().filter(|page| page.location().as_deref() == Some("/")).count()
 }
 
-/// The sessions that browsers were let in to: a form that is sent twice is given the same one again.
+/// The sessions that browsers got: a form that is sent twice gets the same one again.
 fn sessions(pages: &[Page]) -> BTreeSet<String> {
     let home = pages.iter().filter(|page| page.location().as_deref() == Some("/"));
     let cookies =

@@ -1,5 +1,5 @@
-//! The primary lost under load, and the standby in its place: where commits wait for the standby, it refuses every code
-//! that was answered "accepted". Where they do not, the same look finds codes that come back.
+//! The primary lost under load and replaced by the standby: if commits wait for the standby, it refuses every code that
+//! was answered "accepted". If they do not, the same check finds codes that are accepted again.
 #![allow(clippy::unwrap_used, reason = "a trial fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
@@ -18,12 +18,12 @@ const STANDBY: &str = "second";
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Replication {
     Synchronous,
-    /// They do not, and the standby happens to be off while people sign in.
+    /// They do not, and the standby is off while users sign in.
     Lagging,
 }
 
 /// The backup codes that were accepted before the primary was lost, and those of them that are accepted after it; the
-/// same of codes from apps, as far as these had not run out.
+/// same for codes from apps that had not expired.
 async fn failover(replication: Replication) -> [(usize, Vec<String>); 2] {
     let folder = tempfile::tempdir().unwrap();
     let mut primary = Cluster::start().unwrap();
@@ -39,7 +39,7 @@ async fn failover(replication: Replication) -> [(usize, Vec<String>); 2] {
         Replication::Synchronous => primary.waits_for(STANDBY).unwrap(),
         Replication::Lagging => standby.stop(Stop::Fast).unwrap(),
     }
-    // A node that knows both, as one would run it.
+    // A node that knows both hosts, as in production.
     let both = format!("{},127.0.0.1:{}/countersign", primary.url("").trim_end_matches('/'), standby.port());
     let node = installation.moved_to(&both).node(&front.url(), &SETTINGS, Clock::Right);
     front.leads_to(&[&node]);
@@ -61,7 +61,7 @@ async fn failover(replication: Replication) -> [(usize, Vec<String>); 2] {
     [(record.accepted().len(), again), from_apps]
 }
 
-/// The node finds its way by itself.
+/// The node finds the new primary by itself.
 fn becomes_ready(node: &Server) {
     let probe = || try_request(&node.address, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n").unwrap();
     let give_up = Instant::now() + Duration::from_secs(30);
@@ -71,7 +71,7 @@ fn becomes_ready(node: &Server) {
     }
 }
 
-/// The codes that are left get their owners in, and only those.
+/// The unused codes sign their owners in, and no other code does.
 fn still_serves(record: &Record, people: &[Someone], front: &Front) {
     let crowd = Crowd::signs_in(people, front);
     crowd.wait_for(1);

@@ -1,5 +1,5 @@
-//! Other programs: run to the end, or read. A program that fails is an error that repeats the command line, so that
-//! it can be tried by hand.
+//! Running other programs, with or without reading their output. The error of a failed program repeats the command
+//! line, so that it can be run by hand.
 
 use std::{
     ffi::OsString,
@@ -8,19 +8,19 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-/// The cargo that runs us, so that a chore never mixes two toolchains.
+/// The cargo that runs this task, so that a task never mixes two toolchains.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
 }
 
-/// Runs a program with our own input and output.
+/// Runs a program with the standard input and output of this process.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("could not start `{}`", line(command)))?;
     ensure!(status.success(), "`{}` ended with {status}", line(command));
     Ok(())
 }
 
-/// What a program writes to its standard output; its complaints stay visible.
+/// What a program writes to its standard output; its standard error stays visible.
 pub(crate) fn read(command: &mut Command) -> Result<String> {
     let output =
         command.stderr(Stdio::inherit()).output().with_context(|| format!("could not start `{}`", line(command)))?;

@@ -1,8 +1,8 @@
-//! `cargo xtask contract twilio FILE`: what we tell Twilio, held against Twilio's own description of its interface.
+//! `cargo xtask contract twilio FILE`: checks our requests to Twilio against Twilio's own OpenAPI description.
 //!
-//! The description is not ours to keep, so whoever asks brings it: the OpenAPI file of the interface `api_v2010`. The
-//! gateway's tests are run once more, and the server they talk to writes down every request and answer; each has to be one
-//! that the description has. What nobody recorded proves nothing, so an empty record fails.
+//! The description must not be redistributed, so the caller provides it: the OpenAPI file of `api_v2010`. The gateway's
+//! tests are run once more, and their test server records every request and response; each must match the description.
+//! An empty record proves nothing, so it fails.
 
 #![expect(clippy::indexing_slicing, reason = "what is not in a JSON value is null")]
 
@@ -16,19 +16,19 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The variable that says where the tests write their traffic down.
+/// The variable with the path to which the tests write their traffic.
 const VARIABLE: &str = "TWILIO_TRAFFIC";
 
-/// Records the traffic, and holds it against the description.
+/// Records the traffic, and checks it against the description.
 pub(crate) fn twilio(workspace: &Workspace, file: &str) -> Result<()> {
     let description = fs::read_to_string(file).with_context(|| format!("could not read {file}"))?;
-    let description: Value = serde_json::from_str(&description).with_context(|| format!("{file} is no JSON"))?;
+    let description: Value = serde_json::from_str(&description).with_context(|| format!("{file} is not JSON"))?;
     let record = workspace.target.join("twilio-traffic.jsonl");
     let _ = fs::remove_file(&record);
     let tests = ["test", "-p", "countersign-gateway", "--test", "twilio", "--", "--test-threads", "1"];
     command::run(cargo().current_dir(&workspace.root).args(tests).env(VARIABLE, &record))?;
     let checked = hold(&description, &record)?;
-    println!("{checked} exchanges and lists of words are as the description has them");
+    println!("{checked} exchanges and enumerations match the description");
     Ok(())
 }
 
@@ -42,7 +42,7 @@ fn hold(description: &Value, record: &Path) -> Result<usize> {
     Ok(exchanges.len())
 }
 
-/// What was written down: an exchange, or all the words that we know for something.
+/// A record: an exchange, or all values that we know of an enumeration.
 fn check(description: &Value, line: &Value) -> Result<()> {
     match line["schema"].as_str() {
         Some(schema) => check_words(&description["components"]["schemas"][schema]["enum"], &line["words"]),
@@ -50,7 +50,7 @@ fn check(description: &Value, line: &Value) -> Result<()> {
     }
 }
 
-/// The same words, in any order.
+/// The same values, in any order.
 fn check_words(known: &Value, words: &Value) -> Result<()> {
     let [known, words] = [known, words].map(|list| list.as_array().into_iter().flatten().collect::<Vec<_>>());
     ensure!(!known.is_empty(), "the description has no such words");
@@ -63,7 +63,7 @@ fn check_words(known: &Value, words: &Value) -> Result<()> {
     Ok(())
 }
 
-/// One request and, where the description has such an answer, that.
+/// A request and, if the description has such a response, its response.
 fn check_exchange(description: &Value, exchange: &Value) -> Result<()> {
     let (method, path) = (exchange["method"].as_str().context("no method")?, exchange["path"].as_str());
     let operation = operation(description, method, path.context("no path")?)?;
@@ -107,7 +107,7 @@ fn fields_of(operation: &Value) -> (BTreeMap<&str, &Value>, Vec<&str>) {
     (of_body.chain(of_query).collect(), required.chain(also).collect())
 }
 
-/// The operation whose path has the same parts, whatever stands in the variable ones.
+/// The operation whose path has the same parts, with any values for the variable ones.
 fn operation<'d>(description: &'d Value, method: &str, path: &str) -> Result<&'d Value> {
     let paths = description["paths"].as_object().context("the description names no paths")?;
     let is_same = |template: &str| {
@@ -144,7 +144,7 @@ fn fits(value: &str, known: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Whether this is a SID as its pattern has it: one of some pairs of letters, and 32 hexadecimal digits.
+/// Whether this is a SID by its pattern: one of some prefixes of two letters, and 32 hexadecimal digits.
 fn is_sid(pattern: &str, value: &str) -> bool {
     let Some(letters) = pattern.strip_prefix('^').and_then(|rest| rest.strip_suffix("[0-9a-fA-F]{32}$")) else {
         return false;
@@ -154,7 +154,7 @@ fn is_sid(pattern: &str, value: &str) -> bool {
     digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// Whether a part of an answer is what the description says that it is.
+/// Whether a part of a response matches its schema.
 fn is_of(value: &Value, known: &Value) -> Result<()> {
     let is_right = match known["type"].as_str() {
         _ if value.is_null() => known["nullable"] == true,
@@ -169,7 +169,7 @@ fn is_of(value: &Value, known: &Value) -> Result<()> {
     Ok(())
 }
 
-/// The schema itself, where only its name is given.
+/// The schema itself, if only its name is given.
 fn resolved<'d>(description: &'d Value, schema: &'d Value) -> &'d Value {
     match schema["$ref"].as_str().and_then(|name| name.strip_prefix('#')) {
         Some(pointer) => description.pointer(pointer).unwrap_or(schema),

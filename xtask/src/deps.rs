@@ -1,6 +1,5 @@
-//! `cargo xtask deps`: what comes into the build from outside, held against `deny.toml` without a network: licences,
-//! crates that are there twice, and where packages come from. The file means the same to `cargo deny check`, which
-//! knows published faults (advisories) besides.
+//! `cargo xtask deps`: checks external dependencies against `deny.toml` without network access: licences, duplicate
+//! crates and sources. `cargo deny check` reads the file in the same way and also checks advisories.
 
 mod expression;
 
@@ -17,10 +16,10 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Where the rules stand, from the root of the workspace.
+/// The file with the rules, relative to the root of the workspace.
 const POLICY: &str = "deny.toml";
 
-/// The keys of `deny.toml` that we check. Another key is an error, so that nobody relies on a rule that is not applied.
+/// The keys of `deny.toml` that we check. Another key is an error, so that no rule is ignored without notice.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Policy {
@@ -64,7 +63,7 @@ struct Bans {
     skip: Vec<Skip>,
 }
 
-/// An older series that may be there beside the newest, `name@series`, and why.
+/// An older series that is allowed beside the newest, `name@series`, and why.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Skip {
@@ -81,14 +80,14 @@ struct Sources {
     unknown_git: Level,
 }
 
-/// How serious a finding is: we have no warnings.
+/// How serious a finding is: there are no warnings.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Level {
     Deny,
 }
 
-/// The graph as `cargo metadata` tells it, for one target.
+/// The dependency graph of one target, from `cargo metadata`.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -99,7 +98,7 @@ struct Package {
     name: String,
     version: String,
     license: Option<String>,
-    /// Nothing for a package in a folder of ours.
+    /// `None` for a package in a folder of the workspace.
     source: Option<String>,
     dependencies: Vec<Dependency>,
 }
@@ -107,7 +106,7 @@ struct Package {
 #[derive(Deserialize)]
 struct Dependency {
     source: Option<String>,
-    /// Nothing for cargo's default registry.
+    /// `None` for cargo's default registry.
     registry: Option<String>,
 }
 
@@ -117,16 +116,18 @@ impl fmt::Display for Package {
     }
 }
 
-/// The versions that cargo takes for compatible: 1.2.3 belongs to 1, 0.2.3 to 0.2, 0.0.3 to 0.0.3.
+/// The series of compatible versions, as cargo defines it: 1.2.3 belongs to 1, 0.2.3 to 0.2, 0.0.3 to 0.0.3.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Series(Vec<u64>);
 
 impl Series {
     fn of(version: &str) -> Result<Self> {
         let numbers = version.split(['-', '+']).next().unwrap_or_default().split('.');
-        let numbers: Vec<u64> =
-            numbers.map(str::parse).collect::<Result<_, _>>().with_context(|| format!("`{version}` is no version"))?;
-        ensure!(numbers.len() == 3, "`{version}` is no version");
+        let numbers: Vec<u64> = numbers
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .with_context(|| format!("`{version}` is not a version"))?;
+        ensure!(numbers.len() == 3, "`{version}` is not a version");
         let leading_zeros = numbers.iter().take_while(|number| **number == 0).count();
         Ok(Self(numbers.into_iter().take(leading_zeros + 1).collect()))
     }
@@ -138,7 +139,7 @@ impl fmt::Display for Series {
     }
 }
 
-/// Checks the graph that `Cargo.lock` pins for the target that `deny.toml` names, and lists every finding.
+/// Checks the graph in `Cargo.lock` for the target in `deny.toml`, and lists every finding.
 pub(crate) fn deps(workspace: &Workspace) -> Result<()> {
     let file = fs::read_to_string(workspace.root.join(POLICY)).with_context(|| format!("could not read {POLICY}"))?;
     let policy = policy(&file)?;
@@ -158,7 +159,7 @@ fn policy(file: &str) -> Result<Policy> {
     Ok(policy)
 }
 
-/// Asks cargo without a network first. A machine that has fetched nothing yet gets its packages as in any build.
+/// Asks cargo without network access first. If packages are not downloaded yet, cargo fetches them as in any build.
 fn metadata(workspace: &Workspace, policy: &Policy) -> Result<Metadata> {
     let [target] = policy.graph.targets.as_slice() else { bail!("{POLICY}: `graph.targets` has to name one target") };
     let arguments = ["metadata", "--format-version", "1", "--locked", "--filter-platform", target];
@@ -234,7 +235,7 @@ fn sources(metadata: &Metadata) -> Vec<String> {
     findings.collect()
 }
 
-/// What cargo calls its default registry: the source of whatever one of our own manifests asks for without naming one.
+/// cargo's default registry: the source of every dependency that our manifests declare without one.
 fn default_registry(metadata: &Metadata) -> Option<&str> {
     let ours = metadata.packages.iter().filter(|package| package.source.is_none());
     let unnamed = ours.flat_map(|package| &package.dependencies).filter(|dependency| dependency.registry.is_none());
@@ -271,7 +272,7 @@ mod tests {
         package
     }
 
-    /// What is found in a graph of one crate of ours and these packages, under the rules above and some more.
+    /// The findings for a graph of one workspace crate and these packages, under the rules above and some more.
     fn found(more_rules: &str, packages: &[Value]) -> Vec<String> {
         let asks = |registry: Value, source: &str| json!({ "registry": registry, "source": source });
         let ours = json!({ "name": "ours", "version": "0.1.0", "license": "MIT", "source": null, "dependencies": [

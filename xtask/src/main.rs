@@ -1,7 +1,7 @@
-//! Developer chores, so that a fresh clone needs to know one command: `cargo xtask test`.
+//! Development tasks, so that one command is enough for a fresh clone: `cargo xtask test`.
 //!
-//! Nothing here is part of what Countersign ships. The chores call the tools a Rust installation brings along and ask
-//! for no extra cargo subcommand.
+//! Nothing here is part of what Countersign ships. The tasks use the tools of a Rust installation and need no
+//! additional cargo subcommand.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore reports to the person who called it")]
 
@@ -56,8 +56,8 @@ fn chore(words: &[&str]) -> Result<()> {
         ["tidy"] => tidy::tidy(&Workspace::load()?),
         ["bench", "login", arguments @ ..] => bench_login(&Workspace::load()?, arguments),
         ["contract", "twilio", file] => contract::twilio(&Workspace::load()?, file),
-        [] => bail!("no chore was named\n\n{USAGE}"),
-        unknown => bail!("there is no chore `{}`\n\n{USAGE}", unknown.join(" ")),
+        [] => bail!("no task was given\n\n{USAGE}"),
+        unknown => bail!("there is no task `{}`\n\n{USAGE}", unknown.join(" ")),
     }
 }
 
@@ -74,10 +74,10 @@ mod tests {
     #[test]
     fn an_unknown_chore_is_refused_with_the_usage() {
         for (words, reason) in [
-            (&[] as &[&str], "no chore was named"),
-            (&["dance"], "there is no chore `dance`"),
-            (&["test", "twice"], "there is no chore `test twice`"),
-            (&["bench"], "there is no chore `bench`"),
+            (&[] as &[&str], "no task was given"),
+            (&["dance"], "there is no task `dance`"),
+            (&["test", "twice"], "there is no task `test twice`"),
+            (&["bench"], "there is no task `bench`"),
         ] {
             let error = chore(words).unwrap_err().to_string();
             assert_eq!(error, format!("{reason}\n\n{USAGE}"));

@@ -1,5 +1,5 @@
-//! What comes as an npm package: axe-core, which finds on a page what keeps people from using it. It is installed by name,
-//! version and checksum (`xtask/npm/`) into a folder of the target folder, once, and none of its scripts are run.
+//! The npm package axe-core, which finds accessibility errors on a page. It is installed by name, version and checksum
+//! (`xtask/npm/`) into the target folder, once, and none of its scripts are run.
 
 use std::{
     fs,
@@ -14,10 +14,10 @@ use crate::command::run;
 const MANIFEST: &str = include_str!("../npm/package.json");
 const LOCK: &str = include_str!("../npm/package-lock.json");
 
-/// The variable that says where axe-core is.
+/// The variable with the path of axe-core.
 pub(crate) const VARIABLE: &str = "TRIALS_AXE";
 
-/// Makes sure that it is there, and returns its file.
+/// Installs axe-core if necessary, and returns the path of its file.
 pub(crate) fn provide(target: &Path) -> Result<PathBuf> {
     let folder = target.join("npm");
     let (axe, done) = (folder.join("node_modules/axe-core/axe.min.js"), folder.join("packages"));

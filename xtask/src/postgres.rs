@@ -1,16 +1,16 @@
-//! A PostgreSQL for tests: around `cargo xtask test`, and for a developer by `cargo xtask postgres`.
+//! A PostgreSQL server for tests: for `cargo xtask test`, and for developers by `cargo xtask postgres`.
 
 use std::io::stdin;
 
 use anyhow::{Context as _, Result};
 use cluster::{Cluster, VARIABLE};
 
-/// Starts a cluster that is gone when it is dropped.
+/// Starts a cluster that is removed when it is dropped.
 pub(crate) fn start() -> Result<Cluster> {
     Cluster::start().context("could not start a PostgreSQL for the tests")
 }
 
-/// Starts one, says where it is, and keeps it until somebody presses Return or the standard input ends.
+/// Starts a cluster, prints its URL, and keeps it until Return is pressed or the standard input ends.
 pub(crate) fn keep() -> Result<()> {
     let cluster = start()?;
     println!("export {VARIABLE}={}", cluster.url("postgres"));

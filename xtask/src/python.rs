@@ -1,6 +1,6 @@
-//! The peers that come as Python packages: a mail server, Twilio's own library, another maker of YubiKey codes, a client of
-//! OAuth2, a generator of clients, and schemathesis, which tries an API by its description. They are installed by name and
-//! version into a folder of the target folder, once.
+//! The Python packages that tests use: a mail server, Twilio's own library, an independent generator of YubiKey codes,
+//! an OAuth2 client, a generator of clients, and schemathesis, which tests an API by its description. They are
+//! installed by name and version into the target folder, once.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{command::run, tools};
 
-/// What tests talk to, each at a version that was tried.
+/// The packages, each at a version that was tested.
 const PACKAGES: [&str; 6] = [
     "aiosmtpd==1.4.6",
     "openapi-python-client==0.29.1",
@@ -22,10 +22,10 @@ const PACKAGES: [&str; 6] = [
     "yubiotp==1.0.0",
 ];
 
-/// The variable that says where Python finds them.
+/// The variable with the path of the Python that has them.
 pub(crate) const VARIABLE: &str = "TRIALS_PYTHON";
 
-/// Makes sure that they are there, and returns the Python that finds them.
+/// Installs the packages if necessary, and returns the path of the Python that has them.
 pub(crate) fn provide(target: &Path) -> Result<PathBuf> {
     let folder = target.join("python");
     let (python, done) = (folder.join("bin/python"), folder.join("packages"));
@@ -35,7 +35,7 @@ pub(crate) fn provide(target: &Path) -> Result<PathBuf> {
     }
     let made = |folder: &Path| run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder));
     if made(&folder).is_err() {
-        // Debian has this part of Python in a package of its own.
+        // Debian has this part of Python in a separate package.
         tools::install("python3-venv", "makes a folder for the peers that come as Python packages")?;
         made(&folder)?;
     }

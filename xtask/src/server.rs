@@ -1,4 +1,4 @@
-//! The server as it is shipped: what trials and benches drive is built first, whatever was built before.
+//! The release build of the server, which trials and benches run.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The variable by which trials and benches find the program.
+/// The variable with the path of the program, for trials and benches.
 pub(crate) const VARIABLE: &str = "TRIALS_BIN";
 
-/// Builds it, and says where it is.
+/// Builds the program, and returns its path.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let build = ["build", "--release", "-p", "countersign-server"];
     command::run(cargo().current_dir(&workspace.root).args(build))?;

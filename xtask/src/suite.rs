@@ -1,7 +1,7 @@
-//! Running tests: all of them, in two lanes, or again and again those that chance decides.
+//! Running tests: all of them, in two lanes, or repeatedly those that depend on chance.
 //!
-//! Most trials wait: for a server to start, for a database to come back, for the next code of an app. So one lane begins with
-//! them and the other with the tests of the crates, which have the processor meanwhile.
+//! Most trials wait: for a server to start, for a database to come back, for the next code of an app. So one lane
+//! starts with the trials and the other with the tests of the crates, which use the processor meanwhile.
 
 use std::{
     collections::VecDeque,
@@ -23,23 +23,23 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The package whose tests drive real programs.
+/// The package whose tests run real programs.
 const TRIALS: &str = "trials";
-/// Where `countersign_testkit::rounds` finds out how often, and proptest for properties that do not ask it.
+/// The variable with the number of repetitions, for `countersign_testkit::rounds` and for proptest.
 const ROUNDS: [(&str, &str); 2] = [("COUNTERSIGN_TEST_ROUNDS", "100"), ("PROPTEST_CASES", "25600")];
-/// The tests that chance decides, beside those in the sources themselves.
+/// The integration tests that depend on chance; those in the sources are not listed.
 const CHANCE: [&str; 8] = ["property", "properties", "methods", "clock", "races", "pages", "crash", "schemathesis"];
 
-/// What was installed for the tests, beside programs.
+/// The packages that were installed for the tests, except programs.
 pub(crate) struct Peers {
     /// Python with its packages.
     pub(crate) python: PathBuf,
-    /// The file of axe-core.
+    /// The path of axe-core.
     pub(crate) axe: PathBuf,
 }
 
-/// What the tests find in their environment: the server's binary, what was installed for them, a place for screenshots, and
-/// a private PostgreSQL, which is gone afterwards.
+/// The environment of the tests: the server's binary, the installed packages, a folder for screenshots, and a private
+/// PostgreSQL, which is removed afterwards.
 struct Surroundings<'a> {
     program: PathBuf,
     peers: &'a Peers,
@@ -64,7 +64,7 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// A program full of tests.
+/// A test binary.
 struct TestBinary {
     package: String,
     /// The folder of its package, in which cargo would run it.
@@ -72,7 +72,7 @@ struct TestBinary {
     program: PathBuf,
 }
 
-/// Runs every test of the workspace, and prints how many passed.
+/// Runs all tests of the workspace, and prints how many passed.
 pub(crate) fn all(workspace: &Workspace, peers: &Peers) -> Result<()> {
     let (trials, others): (Vec<_>, Vec<_>) = build(workspace)?.into_iter().partition(|binary| binary.package == TRIALS);
     let surroundings = Surroundings::new(workspace, workspace.debug_server(), peers)?;
@@ -87,7 +87,7 @@ pub(crate) fn all(workspace: &Workspace, peers: &Peers) -> Result<()> {
     first?.and(second?).tell()
 }
 
-/// Runs those tests a hundred times as often that chance decides, with the server as it is shipped.
+/// Runs tests that depend on chance a hundred times as often, with the release build of the server.
 pub(crate) fn long(workspace: &Workspace, program: PathBuf, peers: &Peers) -> Result<()> {
     let surroundings = Surroundings::new(workspace, program, peers)?;
     let targets = CHANCE.iter().flat_map(|target| ["--test", target]);
@@ -96,11 +96,11 @@ pub(crate) fn long(workspace: &Workspace, program: PathBuf, peers: &Peers) -> Re
     run(workspace, &words, &surroundings, &ROUNDS)?.tell()
 }
 
-/// What came of tests.
+/// The result of test binaries.
 #[derive(Default)]
 struct Outcome {
     tally: Tally,
-    /// What failed, by the names of programs.
+    /// The names of binaries that failed.
     failed: Vec<String>,
 }
 
@@ -118,7 +118,7 @@ impl Outcome {
     }
 }
 
-/// Builds all tests, and with them the server that trials drive.
+/// Builds all tests, and with them the server that trials run.
 fn build(workspace: &Workspace) -> Result<Vec<TestBinary>> {
     let mut build = cargo();
     build.current_dir(&workspace.root).args([
@@ -131,7 +131,7 @@ fn build(workspace: &Workspace) -> Result<Vec<TestBinary>> {
     messages.lines().map(serde_json::from_str).filter_map(|message| test_binary(message).transpose()).collect()
 }
 
-/// The program that one of cargo's messages tells of, if it is one of tests.
+/// The test binary in one of cargo's messages, if the message is about one.
 fn test_binary(message: serde_json::Result<Value>) -> Result<Option<TestBinary>> {
     let message = message?;
     let is_test = message.pointer("/profile/test") == Some(&Value::Bool(true));
@@ -143,8 +143,8 @@ fn test_binary(message: serde_json::Result<Value>) -> Result<Option<TestBinary>>
     Ok(Some(TestBinary { package, folder: folder.to_owned(), program: program.into() }))
 }
 
-/// Runs programs one after the other, until none is left. What one prints is shown when it has ended, so that lanes do not
-/// mix.
+/// Runs binaries one after the other, until none is left. The output of a binary is printed when it has ended, so that
+/// lanes do not mix.
 fn run_each(
     queue: &Mutex<VecDeque<TestBinary>>,
     next: fn(&mut VecDeque<TestBinary>) -> Option<TestBinary>,
@@ -168,7 +168,7 @@ fn run_each(
     Ok(sum)
 }
 
-/// Has cargo run tests.
+/// Runs tests by cargo.
 fn run(
     workspace: &Workspace,
     words: &[&str],

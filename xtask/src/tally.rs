@@ -1,5 +1,5 @@
-//! Counting tests: each test program ends with a line such as `test result: ok. 3 passed; 0 failed; …`, and a run of
-//! the workspace has dozens of them. The sum is what a reader wants to know.
+//! Counting tests: each test binary ends with a line such as `test result: ok. 3 passed; 0 failed; …`, and a run of the
+//! workspace has dozens of them. This computes the sum.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Result;
 
-/// How many tests passed and failed.
+/// The number of tests that passed and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     passed: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Passes a test run's output on, line by line as it comes, and sums the result lines.
+    /// Prints a test run's output line by line, and sums the result lines.
     pub(crate) fn while_copying(mut from: impl BufRead, mut to: impl Write) -> Result<Self> {
         let mut sum = Self::default();
         let mut line = Vec::new();

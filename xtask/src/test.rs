@@ -1,5 +1,5 @@
-//! `cargo xtask test`: everything that has to hold before a commit goes in, cheapest first, stopping at the first
-//! step that fails. Continuous integration runs this and nothing else.
+//! `cargo xtask test`: all checks that must pass before a commit, cheapest first, stopping at the first that fails.
+//! Continuous integration runs this and nothing else.
 
 use std::{process::Command, thread, time::Duration};
 
@@ -13,11 +13,11 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Runs every step, and names each with its time.
+/// Runs every step, and prints its name and duration.
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     step("tools", tools::provide)?;
     let peers = thread::scope(|scope| {
-        // Packages are installed while the compiler works.
+        // Packages are installed while the compiler runs.
         let peers = scope.spawn(|| peers(workspace));
         step("format", || run(workspace, &["fmt", "--all", "--check"]))?;
         step("deps", || deps::deps(workspace))?;
@@ -31,7 +31,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     step("tests", || suite::all(workspace, &peers))
 }
 
-/// Runs those tests a hundred times as often that chance decides.
+/// Runs tests that depend on chance a hundred times as often.
 pub(crate) fn long(workspace: &Workspace) -> Result<()> {
     step("tools", tools::provide)?;
     let peers = peers(workspace)?;
@@ -39,7 +39,7 @@ pub(crate) fn long(workspace: &Workspace) -> Result<()> {
     step("tests", || suite::long(workspace, program, &peers))
 }
 
-/// Installs what comes as packages of Python and of npm.
+/// Installs the Python and npm packages.
 fn peers(workspace: &Workspace) -> Result<Peers> {
     Ok(Peers {
         python: step("python", || python::provide(&workspace.target))?,

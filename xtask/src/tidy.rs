@@ -1,8 +1,7 @@
-//! `cargo xtask tidy`: the rules that a compiler does not keep. Each one is a small function from what it looks at to
-//! the complaints it has, so that its tests need no repository. They run together here, and as a test.
+//! `cargo xtask tidy`: rules that the compiler does not check. Each is a small function from its input to the
+//! violations, so that its tests need no repository. All rules run together here, and as a test.
 //!
-//! A rule whose input is not there complains about that: a rule that finds nothing to check would otherwise hold for
-//! ever.
+//! A rule whose input is missing reports that: a rule that finds nothing to check would otherwise always pass.
 
 mod arrows;
 mod entrances;
@@ -22,7 +21,7 @@ use crate::{
     workspace::{Edges, Workspace},
 };
 
-/// Applies every rule to the repository and fails if one of them complains.
+/// Applies every rule to the repository and fails if one of them finds a violation.
 pub(crate) fn tidy(workspace: &Workspace) -> Result<()> {
     let tree = Tree::read(&workspace.root)?;
     for note in rooms::notes(&tree) {
@@ -49,7 +48,7 @@ fn complaints(tree: &Tree, edges: &Edges, dependencies: &Dependencies) -> Vec<St
     .concat()
 }
 
-/// What crates depend on in the end, tests and build scripts apart: a name and a version a line.
+/// The crates that are compiled into a package, without tests and build scripts: a name and a version per line.
 struct Dependencies {
     of_core: String,
     of_server: String,
@@ -82,7 +81,7 @@ mod tests {
             ("purity", "the core depends on tokio, so it is not pure"),
             ("tls", "the server depends on ring, so it has a second TLS beside rustls on aws-lc"),
             ("papers", "there is no README.md"),
-            ("entrances", "there is no entrance under crates/axum/src/routes/"),
+            ("entrances", "there is no front end under crates/axum/src/routes/"),
             ("refusals", "there is no crates/core/src/refusal.rs"),
             ("rooms", "mod.rs: a module `foo` lives in foo.rs"),
             ("secrets", "crates/x/src/lib.rs:1 compares a secret in variable time"),

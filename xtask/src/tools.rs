@@ -1,6 +1,6 @@
-//! The programs that tests talk to. On Debian, as root, what is missing is installed; anywhere else it is named
-//! together with the package that brings it. A test that quietly skips itself for want of a browser proves nothing,
-//! so a missing program always fails.
+//! The programs that tests run. On Debian, as root, missing ones are installed; elsewhere they are reported together
+//! with the package that has them. A missing program is always an error, because a test that is skipped without notice
+//! proves nothing.
 
 use std::{fs, path::Path, process::Command};
 
@@ -41,7 +41,7 @@ const TOOLS: [Tool; 16] = [
     Tool { program: "strace", package: "strace", purpose: "sees that a write is on disk before it is answered" },
 ];
 
-/// Makes sure that every program the tests need is there.
+/// Makes sure that every program the tests need is installed.
 pub(crate) fn provide() -> Result<()> {
     let missing = missing(is_here);
     if missing.is_empty() {
@@ -56,7 +56,7 @@ pub(crate) fn provide() -> Result<()> {
     Ok(())
 }
 
-/// Installs one more package, if this may.
+/// Installs a package, if possible.
 pub(crate) fn install(package: &str, purpose: &str) -> Result<()> {
     ensure!(is_debian() && is_root()?, "the tests need the Debian package {package}, which {purpose}: install it");
     apt_get(&["update"])?;
@@ -77,7 +77,7 @@ fn request(missing: &[&Tool]) -> String {
     )
 }
 
-/// On the path, or where Debian puts servers, which is on nobody's path but root's.
+/// On the path, or where Debian puts servers, which is only on root's path.
 fn is_here(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
@@ -88,7 +88,7 @@ fn is_debian() -> bool {
     fs::read_to_string(Path::new("/etc/os-release")).is_ok_and(|release| names_debian(&release))
 }
 
-/// Debian itself: its derivatives carry some of these packages under other names.
+/// Debian itself: its derivatives have some of these packages under other names.
 fn names_debian(os_release: &str) -> bool {
     os_release.lines().any(|line| line.replace('"', "") == "ID=debian")
 }

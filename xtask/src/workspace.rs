@@ -1,4 +1,4 @@
-//! What cargo knows about this workspace: where it lies, where it builds, and which member leans on which.
+//! What cargo knows about this workspace: its folder, its target folder, and the dependencies between its members.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,32 +10,32 @@ use serde_json::Value;
 
 use crate::command::{cargo, read};
 
-/// For each member, the members it depends on. Dev-dependencies are left out: a test may lean on anything.
+/// For each member, the members it depends on, without dev-dependencies: a test may depend on anything.
 pub(crate) type Edges = BTreeMap<String, BTreeSet<String>>;
 
-/// The workspace, as `cargo metadata` tells it.
+/// The workspace, as `cargo metadata` describes it.
 pub(crate) struct Workspace {
     /// The folder of the workspace manifest.
     pub(crate) root: PathBuf,
-    /// Where cargo builds; not always `target`.
+    /// cargo's target folder; not always `target`.
     pub(crate) target: PathBuf,
-    /// The arrows that the manifests draw.
+    /// The dependencies in the manifests.
     pub(crate) edges: Edges,
 }
 
 impl Workspace {
-    /// Asks cargo about the workspace around the current folder.
+    /// Asks cargo about the workspace of the current folder.
     pub(crate) fn load() -> Result<Self> {
         let metadata = read(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
         Self::from_metadata(&serde_json::from_str(&metadata)?)
     }
 
-    /// Where the server is once it has been built as it is shipped.
+    /// The path of the server's release build.
     pub(crate) fn server(&self) -> PathBuf {
         self.target.join("release").join("countersign").with_extension(std::env::consts::EXE_EXTENSION)
     }
 
-    /// Where the server is that is built together with the tests.
+    /// The path of the server that is built together with the tests.
     pub(crate) fn debug_server(&self) -> PathBuf {
         self.target.join("debug").join("countersign").with_extension(std::env::consts::EXE_EXTENSION)
     }

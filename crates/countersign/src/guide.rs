@@ -1,14 +1,14 @@
-//! How an application lives with Countersign. Each page answers one question.
+//! How to use Countersign in an application. Each page answers one question.
 //!
 //! | question | page |
 //! |---|---|
 //! | What do I have to bring? | [`users`] |
 //! | How do I protect a route? | [`guards`] |
 //! | How do my own forms get the same protection? | [`forms`] |
-//! | How do the pages come to look and speak like my site? | [`look`] |
-//! | What does a browser hold, and for how long? | [`sessions`] |
-//! | What do programs do instead of reading pages? | [`programs`] |
-//! | Where do the pages live, and behind which proxy? | [`mounting`] |
+//! | How do I make the pages look and read like my site? | [`look`] |
+//! | Which cookies does a browser get, and for how long? | [`sessions`] |
+//! | How do API clients sign in, without pages? | [`programs`] |
+//! | At which paths are the pages, and how do I run behind a proxy? | [`mounting`] |
 
 pub mod forms;
 pub mod guards;

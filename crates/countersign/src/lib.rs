@@ -1,7 +1,8 @@
 //! Complete two-factor authentication for axum applications.
 //!
-//! An application brings its users (one small trait), mounts the pages, and says on each route what it needs. Countersign
-//! does the rest: signing in with password and second factor, setting devices up, backup codes, switching off, sessions.
+//! An application provides its users (one small trait), mounts the pages, and declares on each route what it requires.
+//! Countersign does the rest: signing in with password and second factor, setting up devices, backup codes, disabling
+//! two-factor authentication, sessions.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -23,12 +24,12 @@
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // A durable store and a key file take the place of these two outside of trials.
+//! // In production, use a durable store and a key file instead of these two.
 //! let keyring = Keyring::parse(&Keyring::new_line(1, &OsRandom))?;
 //! let mut parts = Parts::new(Arc::new(MemoryStore::default()), Arc::new(MyUsers), keyring);
 //! parts.policy.issuer = "My site".into(); // on pages, in messages and in authenticator apps
 //! let engine = Engine::new(parts)?;
-//! // Removes what has expired, for as long as the application runs.
+//! // Deletes expired data, for as long as the application runs.
 //! tokio::spawn(engine.housekeeping(env!("CARGO_PKG_VERSION")));
 //! let countersign = Countersign::new(engine, Settings::new(Origins::Loopback { port: 3000 }))?;
 //!
@@ -43,7 +44,7 @@
 //! # }
 //! ```
 //!
-//! The [`guide`] goes on from here.
+//! The [`guide`] continues from here.
 
 pub mod guide;
 

@@ -1,7 +1,8 @@
-//! A program on this machine as a gateway: it is given each message, as JSON, on its standard input.
+//! A program on this machine as a gateway: it gets each message, as JSON, on its standard input.
 //!
-//! It gets no shell, no arguments and no environment but a path. Status 0 says that the message was taken, 65 that the
-//! address cannot receive any (`EX_DATAERR` of sysexits), everything else that it was not sent. What it prints is thrown away.
+//! It gets no shell, no arguments and no environment but `PATH`. Exit status 0 means that the message was accepted, 65
+//! that the address cannot receive messages (`EX_DATAERR` of sysexits), any other that it was not sent. Its output is
+//! discarded.
 
 use std::{
     os::unix::fs::PermissionsExt as _,
@@ -20,9 +21,9 @@ use tokio::{io::AsyncWriteExt as _, time};
 
 use crate::{Texts, message::Wording};
 
-/// How long a program may take.
+/// The time limit of the program.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// The status that says that an address cannot receive messages.
+/// The exit status for an address that cannot receive messages.
 const UNREACHABLE: i32 = 65;
 const DOING: &str = "send a message by a program";
 
@@ -34,7 +35,8 @@ pub struct Command {
 }
 
 impl Command {
-    /// Runs this program. A message has a text in these words; `host` is the site's host name, for which browsers fill in codes.
+    /// Runs this program. The text of a message comes from these templates; `host` is the site's host name, for
+    /// autofill.
     pub fn new(program: impl Into<PathBuf>, texts: Arc<Texts>, host: Option<String>) -> Self {
         Self { program: program.into(), wording: Wording::new(texts, host) }
     }
@@ -50,7 +52,7 @@ impl Command {
             .spawn()?;
         if let Some(mut input) = child.stdin.take() {
             let written = input.write_all(message).await;
-            // A program that does not read has its reasons, and says by its status which.
+            // A program may ignore its input; its exit status counts.
             written
                 .or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })?;
         }

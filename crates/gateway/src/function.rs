@@ -1,4 +1,4 @@
-//! A function of the host's as a gateway, for applications that have a way of their own to send things.
+//! A function of the host as a gateway, for applications that have their own way to send messages.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
@@ -7,14 +7,14 @@ use countersign_engine::port::{Gateway, Message, NotTaken, Taken};
 
 type Sending = Pin<Box<dyn Future<Output = Result<Taken, NotTaken>> + Send>>;
 
-/// Hands every message to a function.
+/// Passes every message to a function.
 #[derive(Clone)]
 pub struct Function {
     send: Arc<dyn Fn(Message) -> Sending + Send + Sync>,
 }
 
 impl Function {
-    /// A gateway made of this function.
+    /// A gateway that calls this function.
     pub fn new<F, S>(send: F) -> Self
     where
         F: Fn(Message) -> S + Send + Sync + 'static,

@@ -1,8 +1,8 @@
-//! Reaching people and outside services.
+//! Gateways and outside services.
 //!
-//! Where codes are sent by mail, text message or call, and where services that check answers are asked, the adapters stand
-//! here, each behind a port of `countersign-engine`. A gateway never decides whom to reach, and never writes what it carries,
-//! or to whom, into a log.
+//! The adapters that send codes by e-mail, text message or call, and those that ask validation services, each behind a
+//! port of `countersign-engine`. A gateway never decides to whom a message is sent, and never logs a message or its
+//! recipient.
 
 mod command;
 mod function;

@@ -1,6 +1,6 @@
-//! Messages on a terminal, for whoever develops.
+//! Messages on a terminal, for development.
 //!
-//! It prints codes and addresses in clear, so it takes a writer and never a log: what is logged is kept.
+//! It prints codes and addresses in clear text, so it takes a writer and never uses the log, which is kept.
 
 use std::{
     fmt,
@@ -66,7 +66,7 @@ mod tests {
         }
     }
 
-    /// Keeps what is written, or takes nothing.
+    /// Keeps what is written, or accepts nothing.
     #[derive(Clone, Default)]
     struct Paper {
         written: Arc<Mutex<Vec<u8>>>,

@@ -1,4 +1,4 @@
-//! A message in the form in which other programs get it: its parts, and a text that can be sent as it is.
+//! A message as other programs get it: its parts, and a text that can be sent as it is.
 
 use std::sync::Arc;
 
@@ -13,31 +13,31 @@ use zeroize::Zeroizing;
 
 use crate::Texts;
 
-/// What the words of a message are made of: the templates, and the site's host name.
+/// The sources of a message's text: the templates, and the site's host name.
 #[derive(Clone, Debug)]
 pub(crate) struct Wording {
     texts: Arc<Texts>,
     host: Option<String>,
 }
 
-/// What a program or a service of the operator's own is told. It holds the code: that is its purpose.
+/// What an operator's program or service gets. It contains the code: that is its purpose.
 #[derive(Serialize)]
 struct Told<'a> {
     delivery: &'a str,
     channel: &'a str,
     to: &'a str,
     code: &'a str,
-    /// Ready to be sent, or in a call to be spoken.
+    /// The text, ready to be sent or, in a call, to be spoken.
     text: &'a str,
-    /// Of an e-mail.
+    /// The subject of an e-mail.
     subject: Option<&'a str>,
-    /// How long the code is good from when it was made, in seconds.
+    /// How long the code is valid after its creation, in seconds.
     expires_in: u64,
-    /// When the code is over, in Unix seconds.
+    /// When the code expires, in Unix seconds.
     expires_at: i64,
-    /// The same in Unix milliseconds.
+    /// When the code expires, in Unix milliseconds.
     until: i64,
-    /// `expires_in` in whole minutes, rounded up, for a text.
+    /// `expires_in` in whole minutes, rounded up, for texts.
     minutes: u64,
     site: &'a str,
     host: Option<&'a str>,
@@ -49,9 +49,9 @@ impl Wording {
         Self { texts, host }
     }
 
-    /// A message as JSON; `doing` is what fails if a template does.
+    /// A message as JSON; `doing` describes the operation, for the fault if a template fails.
     pub(crate) fn json(&self, message: &Message, doing: &'static str) -> Result<Zeroizing<Vec<u8>>, NotTaken> {
-        // What a template's error quotes may hold the code, so only its kind is told.
+        // A template's error may quote the code, so only its kind is reported.
         let unspoken = |error: minijinja::Error| {
             NotTaken::Failed(Fault::because(doing, format!("a template failed: {:?}", error.kind())))
         };
@@ -88,7 +88,7 @@ impl Wording {
         }
     }
 
-    /// The digits one by one, or a voice makes a number of them.
+    /// The digits one by one; otherwise a voice would read them as one number.
     fn spoken(&self, message: &Message) -> Result<String, minijinja::Error> {
         let digits: Vec<String> = message.code.expose().chars().map(String::from).collect();
         let [intro, goodbye] = ["call_code.txt", "call_goodbye.txt"].map(|file| self.render(file, message));
@@ -99,12 +99,12 @@ impl Wording {
         if message.channel != Kind::EMAIL {
             return Ok(None);
         }
-        // A header has one line.
+        // A header must be one line.
         self.render("email_subject.txt", message).map(|subject| Some(subject.replace(char::is_control, " ")))
     }
 }
 
-/// What a template of a message can read. `host` is empty where the site has no name that browsers could compare.
+/// The variables of a message template. `host` is empty if the site has no host name that browsers could compare.
 pub(crate) fn words(message: &Message, host: Option<&str>) -> Value {
     context! {
         code => message.code.expose(),

@@ -1,31 +1,31 @@
-//! Telephone numbers, by what the world's numbering plans say.
+//! Phone numbers, checked against the numbering plans of all countries.
 //!
-//! A number is taken if it exists in its country: with a country code, introduced by `+` or `00`, or of the default region
-//! where one is set. What comes out is the number that was typed and never a similar one. The library beneath tells numbers to
-//! the log at its finest level, so whoever logs has to keep it quiet (`rlibphonenumber=off`).
+//! A number is accepted if it exists in its country: with a country code, introduced by `+` or `00`, or in the default
+//! region if one is set. The result is the number that was typed and never a similar one. The library beneath logs
+//! numbers at its most verbose level, so the log filter must turn it off (`rlibphonenumber=off`).
 
 use countersign_engine::{core::PhoneNumber, port::PhoneNumberParser};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, enums::Region};
 
-/// No number is longer than this as it is typed, in bytes.
+/// The maximum length of a typed number, in bytes.
 const MAX_LENGTH: usize = 64;
 
-/// Knows telephone numbers.
+/// Parses and checks phone numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Libphonenumber {
     region: Option<Region>,
 }
 
-/// Not the two letters of a country.
+/// The text is not a two-letter country code that has phone numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not the two letters of a country that has telephones")]
 pub struct UnknownRegion;
 
 impl Libphonenumber {
-    /// Takes numbers without a country code as of this region, in two capital letters (ISO 3166-1).
+    /// Accepts numbers without a country code as numbers of this region, in two capital letters (ISO 3166-1).
     pub fn of_region(region: &str) -> Result<Self, UnknownRegion> {
         let region = region.parse().map_err(|_| UnknownRegion)?;
-        // Some codes are set aside for other uses (UK, EU), or were a country's once (AN): they have no numbers.
+        // Some codes are reserved for other uses (UK, EU) or belong to a former country (AN): they have no numbers.
         PHONE_NUMBER_UTIL.get_country_code_for_region(region).ok_or(UnknownRegion)?;
         Ok(Self { region: Some(region) })
     }
@@ -39,7 +39,7 @@ impl PhoneNumberParser for Libphonenumber {
         }
         let international = typed.strip_prefix("00").map(|rest| format!("+{rest}"));
         let typed = international.as_deref().unwrap_or(typed);
-        // What follows a number is an extension, which no message reaches.
+        // A suffix is an extension, which no message reaches.
         let is_digits = typed.chars().all(|c| c.is_ascii_digit() || " +-.()/\u{a0}".contains(c));
         let number = PHONE_NUMBER_UTIL.parse(typed, self.region).ok().filter(|_| is_digits)?;
         if !number.is_valid() {
@@ -61,7 +61,7 @@ mod tests {
         numbers.parse(typed).map(|number| number.international().to_owned())
     }
 
-    /// A number of Andorra that looks like one of the default region stays what it is, or is nobody's.
+    /// A number of Andorra that looks like one of the default region is never changed into one.
     #[test]
     fn no_number_becomes_a_stranger_s() {
         for region in [None, Some("US"), Some("AD")] {

@@ -1,20 +1,20 @@
-//! Requests to services: by https unless to this machine, never led elsewhere, and within a time.
+//! Requests to services: by https unless to this machine, without following redirects, and with a time limit.
 
 use std::{net::IpAddr, time::Duration};
 
 use reqwest::{Client, Response, Url, redirect::Policy};
 
-/// How long a connection may take to come about.
+/// The time limit for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// No answer that is read is longer, in bytes.
+/// The maximum size of a response, in bytes.
 const MAX_SIZE: usize = 64 * 1024;
 
-/// Not an address that may be asked.
+/// The URL is not one that requests may be sent to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("it has to be an address by https, or by http of this machine alone")]
 pub struct NotAnAddress;
 
-/// The address of a service.
+/// The URL of a service.
 pub(crate) fn address(text: &str) -> Result<Url, NotAnAddress> {
     let url = Url::parse(text).map_err(|_| NotAnAddress)?;
     let is_safe = match url.scheme() {
@@ -22,7 +22,7 @@ pub(crate) fn address(text: &str) -> Result<Url, NotAnAddress> {
         "http" => is_this_machine(&url),
         _ => false,
     };
-    // A password in an address ends up in logs.
+    // A password in a URL ends up in logs.
     let is_bare = url.password().is_none() && url.fragment().is_none();
     if is_safe && is_bare { Ok(url) } else { Err(NotAnAddress) }
 }
@@ -33,12 +33,12 @@ fn is_this_machine(url: &Url) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// A client whose requests take no longer than this.
+/// A client with this time limit for requests.
 pub(crate) fn client(patience: Duration) -> Result<Client, reqwest::Error> {
     Client::builder().redirect(Policy::none()).connect_timeout(CONNECT).timeout(patience).no_proxy().build()
 }
 
-/// What went wrong with a request, without its address, which may hold what nobody is to see.
+/// The cause of a failed request, without its URL, which may contain a secret.
 pub(crate) fn cause(error: reqwest::Error) -> String {
     let error = error.without_url();
     let kind = match () {
@@ -49,7 +49,7 @@ pub(crate) fn cause(error: reqwest::Error) -> String {
     kind.to_owned()
 }
 
-/// The whole of an answer, unless it is longer than any that is meant well.
+/// The response body, unless it is larger than the maximum.
 pub(crate) async fn body(mut response: Response) -> Result<Vec<u8>, String> {
     let mut body = vec![];
     while let Some(piece) = response.chunk().await.map_err(cause)? {

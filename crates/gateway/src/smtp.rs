@@ -1,7 +1,7 @@
-//! Mail by SMTP: to one mail server, by TLS, in plain text and in HTML.
+//! E-mail by SMTP: to one mail server, over TLS, in plain text and in HTML.
 //!
-//! A connection is in clear to this machine only. What stands in headers comes from settings and from the code, and what a
-//! person has typed stands in none but the recipient's.
+//! A connection without TLS is made to this machine only. Headers contain settings and the code; text that a user typed
+//! is in the recipient's header only.
 
 mod broken;
 mod server;
@@ -28,40 +28,41 @@ use reqwest::Url;
 use self::server::{Security, Server};
 use crate::{Texts, message::words};
 
-/// What stands above each certificate in PEM.
+/// The line before each certificate in PEM.
 const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const DOING: &str = "send a mail";
 
-/// How mail is sent.
+/// The settings of a mail server.
 pub struct SmtpSettings {
     /// The mail server: `smtps://user@host` (TLS from the start) or `smtp://user@host` (STARTTLS).
     pub url: String,
-    /// The password of the user; one goes with the other.
+    /// The user's password; either both are set or neither.
     pub password: Option<Secret>,
-    /// The only certificates, in PEM, by which the server proves who it is; those of this machine, if none are given.
+    /// The only CA certificates, in PEM, by which the server's certificate is verified; this machine's if not set.
     pub ca_file: Option<PathBuf>,
-    /// Whom mail comes from.
+    /// The sender of all mails.
     pub from: String,
 }
 
-/// Sends by a mail server.
+/// Sends mails by a mail server.
 pub struct Smtp {
     server: Server,
     from: Mailbox,
     texts: Arc<Texts>,
 }
 
-/// Why no mail can be sent.
+/// Why mails cannot be sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SmtpError {
-    /// The address of the mail server is none.
+    /// The URL of the mail server is not valid.
     #[error("it has to be an address such as smtps://user@mail.example.org or smtp://mail.example.org:587")]
     Address,
-    /// There is a password in the address, where logs would find it, or a user without one, or one without a user.
+    /// There is a password in the URL, where it could be logged, or a user without a password, or a password without a
+    /// user.
     #[error("a user stands in the address and the password apart from it, or there is neither")]
     Login,
-    /// The sender is none.
+    /// The sender is not a valid address.
     #[error("it has to be a sender such as Countersign <no-reply@example.org>")]
     Sender,
     /// The certificates cannot be used.
@@ -73,7 +74,7 @@ pub enum SmtpError {
 }
 
 impl Smtp {
-    /// Sends with these settings, in these words.
+    /// Sends with these settings and these templates.
     pub fn new(settings: &SmtpSettings, texts: Arc<Texts>) -> Result<Self, SmtpError> {
         let url = Url::parse(&settings.url).map_err(|_| SmtpError::Address)?;
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(SmtpError::Address)?;
@@ -115,7 +116,7 @@ impl Smtp {
             .subject(subject)
             .message_id(Some(format!("<{}@{}>", message.delivery, self.from.email.domain())))
             .header(AutoSubmitted);
-        // Whoever wants no HTML leaves its template empty.
+        // An operator who wants no HTML leaves its template empty.
         let mail = if html.is_empty() {
             builder.singlepart(SinglePart::plain(plain))
         } else {
@@ -129,7 +130,7 @@ fn parameters(host: &str, settings: &SmtpSettings) -> Result<TlsParameters, Smtp
     let mut builder = TlsParameters::builder(host.trim_matches(['[', ']']).to_owned());
     if let Some(file) = &settings.ca_file {
         let pem = fs::read(file).map_err(|_| SmtpError::Certificates)?;
-        // A file of nothing is no file of certificates, and would let nobody prove anything.
+        // A file without certificates is an error; otherwise no server's certificate could be verified.
         if !pem.windows(CERTIFICATE.len()).any(|words| words == CERTIFICATE) {
             return Err(SmtpError::Certificates);
         }
@@ -139,7 +140,7 @@ fn parameters(host: &str, settings: &SmtpSettings) -> Result<TlsParameters, Smtp
     builder.build_rustls().map_err(SmtpError::Tls)
 }
 
-/// The user of the address and the password; nothing if there is neither.
+/// The user from the URL and the password; `None` if there is neither.
 fn login(url: &Url, password: Option<&Secret>) -> Result<Option<Credentials>, SmtpError> {
     if url.password().is_some() {
         return Err(SmtpError::Login);
@@ -154,7 +155,7 @@ fn login(url: &Url, password: Option<&Secret>) -> Result<Option<Credentials>, Sm
     }
 }
 
-/// Says that no person has sent it, so that no machine replies (RFC 3834).
+/// Marks a mail as automatic, so that no autoresponder replies (RFC 3834).
 #[derive(Clone)]
 struct AutoSubmitted;
 

@@ -1,8 +1,8 @@
-//! The words of messages, from templates.
+//! The texts of messages, from templates.
 //!
-//! Every word that a person reads or hears stands in a file of `templates`, by language. A file of the same name in a folder
-//! of the operator's takes its place. Where a language has no file, its shorter form is tried, then English. A running server
-//! can read them again.
+//! Every text that a user reads or hears is in a file of `templates`, by language. A file of the same name in the
+//! operator's folder replaces it. If a language has no file, its shorter form is tried, then English. A running server
+//! can reload them.
 
 use std::{
     collections::BTreeMap,
@@ -27,56 +27,56 @@ const EMBEDDED: &[(&str, &str)] = &[
 /// The language that has every file.
 const ENGLISH: &str = "en";
 
-/// The words of messages.
+/// The texts of messages.
 #[derive(Debug)]
 pub struct Texts {
     folder: Option<PathBuf>,
     environment: RwLock<Arc<Environment<'static>>>,
 }
 
-/// Why there are no words.
+/// Why the texts could not be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextsError {
     /// A folder or a file could not be read.
     #[error("could not read {0}")]
     Unreadable(String, #[source] io::Error),
-    /// A file replaces no text of a message: its name is misspelt.
+    /// A file replaces no text of a message: its name is unknown.
     #[error("{name} replaces no text of a message: below each language there may be {known}")]
     Unknown {
-        /// The file, below its language, as in `nl/sms.text`.
+        /// The file with its language's folder, such as `nl/sms.text`.
         name: String,
-        /// The names there are, with commas between them.
+        /// The known names, separated by commas.
         known: String,
     },
-    /// A template is not one.
+    /// A template is invalid.
     #[error("the template {0} cannot be used")]
     Broken(String, #[source] minijinja::Error),
 }
 
 impl Texts {
-    /// What a template of a message can read, each with an example. `domain` is empty where the site has no host name.
+    /// The variables of a message template, each with an example. `domain` is empty if the site has no host name.
     fn example() -> Value {
         context! { code => "012345", site => "Example", minutes => 5, domain => "example.org" }
     }
 
-    /// The names of the variables that a template of a message can read.
+    /// The names of the variables of a message template.
     pub fn variables() -> Vec<String> {
         Self::example().try_iter().into_iter().flatten().map(|name| name.to_string()).collect()
     }
 
-    /// The embedded templates, each by its language and name, as `en/sms.txt`.
+    /// The embedded templates, each by its language and name, such as `en/sms.txt`.
     pub fn embedded() -> impl Iterator<Item = (&'static str, &'static str)> {
         EMBEDDED.iter().copied()
     }
 
-    /// The embedded templates, and what a folder has in their place.
+    /// The embedded templates, with those replaced that a folder has.
     pub fn read(folder: Option<&Path>) -> Result<Self, TextsError> {
         let environment = RwLock::new(Arc::new(read(folder)?));
         Ok(Self { folder: folder.map(Path::to_owned), environment })
     }
 
-    /// Reads the folder again. After an error everything is as it was.
+    /// Reads the folder again. After an error nothing has changed.
     pub fn reload(&self) -> Result<(), TextsError> {
         let read = Arc::new(read(self.folder.as_deref())?);
         *self.environment.write().unwrap_or_else(PoisonError::into_inner) = read;
@@ -87,14 +87,14 @@ impl Texts {
         self.environment.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The text of `file` in the language that is nearest to `language`, without blanks around it.
+    /// The text of `file` in the language nearest to `language`, without surrounding spaces.
     pub fn render(&self, file: &str, language: Option<&str>, context: &Value) -> Result<String, minijinja::Error> {
         let environment = self.environment();
         let name = format!("{}/{file}", nearest(&environment, file, language));
         environment.get_template(&name)?.render(context).map(|text| text.trim().to_owned())
     }
 
-    /// The language in which there is a `file` that is nearest to `language`.
+    /// The language nearest to `language` in which there is a `file`.
     pub fn language_of<'l>(&self, file: &str, language: Option<&'l str>) -> &'l str {
         nearest(&self.environment(), file, language)
     }
@@ -111,7 +111,7 @@ fn nearest<'l>(environment: &Environment<'_>, file: &str, language: Option<&'l s
     ENGLISH
 }
 
-/// The embedded templates, and what a folder has in their place.
+/// The embedded templates, with those replaced that a folder has.
 fn read(folder: Option<&Path>) -> Result<Environment<'static>, TextsError> {
     let mut files: BTreeMap<String, String> =
         EMBEDDED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
@@ -119,9 +119,9 @@ fn read(folder: Option<&Path>) -> Result<Environment<'static>, TextsError> {
         files.extend(found(folder)?);
     }
     let mut environment = Environment::new();
-    // What a template knows of when it fails is a code: no error is to quote it.
+    // When a template fails, its variables include a code: no error may quote them.
     environment.set_debug(false);
-    // A misspelt name is an error, and not a message without its code.
+    // A misspelt variable is an error; otherwise a message would be sent without its code.
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_auto_escape_callback(|name| {
         let is_html = Path::new(name).extension().is_some_and(|extension| extension == "html");
@@ -135,7 +135,7 @@ fn read(folder: Option<&Path>) -> Result<Environment<'static>, TextsError> {
     Ok(environment)
 }
 
-/// Renders every template, so that a mistake in one shows at the start and not to somebody who waits for a code.
+/// Renders every template, so that a mistake is noticed at startup and not when a user waits for a code.
 fn try_all(environment: &Environment<'_>) -> Result<(), TextsError> {
     let words = Texts::example();
     for (name, template) in environment.templates() {
@@ -144,7 +144,7 @@ fn try_all(environment: &Environment<'_>) -> Result<(), TextsError> {
     Ok(())
 }
 
-/// The files of a folder, each below its language.
+/// The files of a folder, each with its language's folder.
 fn found(folder: &Path) -> Result<Vec<(String, String)>, TextsError> {
     let unreadable = |path: &Path, error| TextsError::Unreadable(path.display().to_string(), error);
     let mut files = vec![];
@@ -163,7 +163,7 @@ fn found(folder: &Path) -> Result<Vec<(String, String)>, TextsError> {
     Ok(files)
 }
 
-/// Refuses a file that replaces none: its language would go on without what it says.
+/// Refuses a file that replaces none: its content would be ignored without notice.
 fn known([language, name]: &[String; 2]) -> Result<(), TextsError> {
     let names: Vec<_> = EMBEDDED.iter().filter_map(|(name, _)| Some(name.split_once('/')?.1)).collect();
     if names.contains(&name.as_str()) {
@@ -172,7 +172,7 @@ fn known([language, name]: &[String; 2]) -> Result<(), TextsError> {
     Err(TextsError::Unknown { name: format!("{language}/{name}"), known: names.join(", ") })
 }
 
-/// What is in a folder, apart from names that begin with a full stop: what editors leave there, and the folders in which
+/// The entries of a folder, except names that begin with a full stop: editors' files, and the folders in which
 /// Kubernetes keeps the files of a volume (`..data`).
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let paths: io::Result<Vec<_>> = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect();
@@ -234,7 +234,7 @@ mod tests {
         assert!(error.starts_with("nl/sms.text replaces no text of a message") && error.contains("sms.txt"), "{error}");
     }
 
-    /// As Kubernetes mounts a `ConfigMap` whose files have a folder each for their language.
+    /// A `ConfigMap` as Kubernetes mounts it, whose files have a folder for each language.
     #[cfg(unix)]
     #[test]
     fn what_is_hidden_is_no_template() {

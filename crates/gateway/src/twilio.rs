@@ -1,8 +1,8 @@
 //! Twilio: text messages and calls.
 //!
-//! A text message carries its code in its body. A call carries none: its words are fetched later, by a name that tells
-//! nothing, and the digits are read out only after whoever answered has pressed a key, so no answering machine gets them. The
-//! code never stands in an address. Every request that claims to be Twilio's is checked by its signature.
+//! A text message has its code in its body. A call has none: Twilio fetches its text later, by a random name, and the
+//! digits are read out only after the person who answered has pressed a key, so that no answering machine gets them. A
+//! URL never contains the code. Every request that claims to come from Twilio is checked by its signature.
 
 mod client;
 mod refused;
@@ -22,33 +22,33 @@ use countersign_engine::{
 use self::client::Client;
 use crate::{Texts, message::words, request::NotAnAddress};
 
-/// Where everybody's Twilio is.
+/// The URL of Twilio's API.
 const USUAL: &str = "https://api.twilio.com";
 const DOING: &str = "send a message by Twilio";
-/// The longest that Twilio may be told to try to bring a text message, in seconds.
+/// The maximum validity period that Twilio accepts for a text message, in seconds.
 const MAX_WAIT: u64 = 36_000;
 
-/// How Twilio is reached, and how it reaches us.
+/// How to reach Twilio, and how Twilio reaches this server.
 pub struct TwilioSettings {
-    /// Where it is, if not where everybody's is.
+    /// The URL of the API, if it is not Twilio's own.
     pub url: Option<String>,
     /// The SID of the account.
     pub account: String,
-    /// The account's token: what Twilio signs its own requests with.
+    /// The account's auth token, with which Twilio signs its own requests.
     pub token: Secret,
-    /// The SID and the secret of an API key to be used instead of the token.
+    /// The SID and the secret of an API key to use instead of the token.
     pub api_key: Option<(String, Secret)>,
     /// The number that messages and calls come from.
     pub from: Option<String>,
-    /// The SID of a messaging service that text messages come from instead.
+    /// The SID of a messaging service to send text messages with, instead of a number.
     pub messaging_service: Option<String>,
-    /// Where Twilio reaches us: the public address and the path that everything is mounted under.
+    /// Where Twilio reaches this server: the public URL and the path of the mount.
     pub base: String,
-    /// The host that browsers fill codes in for.
+    /// The host for which browsers fill in codes.
     pub domain: Option<String>,
 }
 
-/// Sends by Twilio.
+/// Sends text messages and makes calls by Twilio.
 pub struct Twilio {
     client: Client,
     token: Secret,
@@ -60,7 +60,7 @@ pub struct Twilio {
 }
 
 impl Twilio {
-    /// Sends with these settings, in these words.
+    /// Sends with these settings and these templates.
     pub fn new(settings: TwilioSettings, texts: Arc<Texts>) -> Result<Self, NotAnAddress> {
         let TwilioSettings { url, account, token, api_key, from, messaging_service, base, domain } = settings;
         let login = api_key.unwrap_or_else(|| (account.clone(), token.clone()));
@@ -78,7 +78,7 @@ impl Twilio {
             (None, None) => return Err(failed("no number to send from is set")),
         };
         let callback = self.callback(message);
-        // A code that is over helps nobody, so Twilio is not to bring it any more.
+        // An expired code is useless, so Twilio must not deliver it any more.
         let validity = message.lifetime.as_secs().clamp(1, MAX_WAIT).to_string();
         let fields = [
             ("To", message.to.expose()),
@@ -110,7 +110,7 @@ impl Twilio {
         self.client.create("Calls.json", &fields).await
     }
 
-    /// Where Twilio tells later what became of the message.
+    /// The URL to which Twilio later reports the status of the message.
     fn callback(&self, message: &Message) -> String {
         format!("{}/twilio/status/{}", self.base, message.delivery)
     }
@@ -120,7 +120,7 @@ fn failed(cause: &'static str) -> NotTaken {
     NotTaken::Failed(Fault::because(DOING, cause))
 }
 
-/// The words could not be made. What a template's error quotes may hold the code, so only its kind is told.
+/// A text could not be rendered. A template's error may quote the code, so only its kind is reported.
 fn unspoken(error: &minijinja::Error) -> NotTaken {
     NotTaken::Failed(Fault::because(DOING, format!("a template failed: {:?}", error.kind())))
 }

@@ -1,9 +1,9 @@
-//! A service of the operator's own as a gateway: it is posted each message, signed.
+//! A service of the operator as a gateway: it gets each message as a signed POST request.
 //!
-//! The signature covers the moment and the body: `HMAC-SHA-256(secret, moment ‖ "." ‖ body)` in hexadecimal digits, so that an
-//! old request cannot be sent again. A request that may not have arrived is repeated with the same idempotency key, by which
-//! the service knows it. Status 422 with the reason `unreachable` says that the address cannot receive messages; many a
-//! framework says 422 alone of a document that it does not understand, which is nobody's address's fault.
+//! The signature covers the timestamp and the body: `HMAC-SHA-256(secret, timestamp ‖ "." ‖ body)` in hexadecimal
+//! digits, so that an old request cannot be replayed. A request that may not have arrived is repeated with the same
+//! idempotency key, by which the service recognises it. Status 422 with the reason `unreachable` means that the address
+//! cannot receive messages; 422 alone does not, because many frameworks send it for a document that they cannot parse.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -26,13 +26,13 @@ use crate::{
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a message is posted at most.
+/// The maximum number of attempts to post a message.
 const TRIES: u32 = 3;
-/// How long to wait before the second try; twice as long before the third.
+/// The delay before the second attempt; it is doubled before the third.
 const PAUSE: Duration = Duration::from_millis(300);
-/// No reference that is kept is longer, in bytes.
+/// The maximum length of a stored reference, in bytes.
 const MAX_REFERENCE_LENGTH: usize = 128;
-/// What a service says of an address that cannot receive messages.
+/// The reason with which a service reports an address that cannot receive messages.
 const UNREACHABLE: &str = "unreachable";
 const DOING: &str = "post a message";
 
@@ -53,7 +53,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// What the service calls the message, if that is a word that can be shown.
+    /// The service's reference for the message, if it is a word that can be shown.
     fn reference(self) -> Option<String> {
         let is_word = |text: &str| text.len() <= MAX_REFERENCE_LENGTH && text.chars().all(|c| c.is_ascii_graphic());
         self.reference.filter(|text| is_word(text))
@@ -65,8 +65,8 @@ impl Answer {
 }
 
 impl Webhook {
-    /// Posts to this address, signed with this secret. A message has a text in these words; `host` is the site's host name, for
-    /// which browsers fill in codes.
+    /// Posts to this URL, signed with this secret. The text of a message comes from these templates; `host` is the
+    /// site's host name, for autofill.
     pub fn new(
         url: &str,
         secret: Secret,
@@ -78,8 +78,8 @@ impl Webhook {
         Ok(Self { client, url: request::address(url)?, secret, clock, wording: Wording::new(texts, host) })
     }
 
-    /// `None` only if the hash took no key of this length, which HMAC never says (RFC 2104 §2); then nothing is signed, and
-    /// whoever is asked refuses it.
+    /// `None` only if the hash accepts no key of this length, which HMAC always does (RFC 2104 §2); then the request is
+    /// not signed, and the service rejects it.
     fn signature(&self, moment: &str, body: &[u8]) -> Option<String> {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.secret.expose().as_bytes()).ok()?;
         mac.update(moment.as_bytes());

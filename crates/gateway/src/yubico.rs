@@ -1,8 +1,9 @@
-//! A validation service that knows YubiKeys (the Yubico validation protocol, version 2.0).
+//! A validation service for YubiKeys (the Yubico validation protocol, version 2.0).
 //!
-//! Every address is asked at once, and the first clear word counts: one that is signed with the shared secret, names our own
-//! request, and says of this very answer that it is right, wrong or was used before. Everything else is no word at all. The
-//! answer and its nonce are in no log. Without a secret the reply cannot be checked; TLS then is all there is to trust in.
+//! All servers are asked in parallel, and the first conclusive response counts: one that is signed with the shared
+//! secret, refers to this request, and says that this answer is right, wrong or a replay. All other responses are
+//! ignored. The answer and its nonce are never logged. Without a secret the response cannot be verified, and TLS is the
+//! only protection.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -25,12 +26,12 @@ use zeroize::Zeroizing;
 
 use crate::request::{self, NotAnAddress};
 
-/// How long a service may take.
+/// The time limit of a service.
 const TIMEOUT: Duration = Duration::from_secs(8);
-/// What a key counted and a service tells.
+/// The counter of a key, as the service reports it.
 const COUNTED: [&str; 3] = ["sessioncounter", "sessionuse", "timestamp"];
 
-/// Asks the services at these addresses.
+/// Asks the services at these URLs.
 pub struct YubicoService {
     client: Client,
     urls: Vec<Url>,
@@ -42,29 +43,29 @@ pub struct YubicoService {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum YubicoError {
-    /// There is nobody to ask.
+    /// No URL is set.
     #[error("no address of a validation service is set")]
     Nobody,
-    /// An address is none.
+    /// A URL is not valid.
     #[error(transparent)]
     Address(#[from] NotAnAddress),
-    /// The number of the client is none.
+    /// The client id is not valid.
     #[error("the number of the client has to be digits")]
     Client,
-    /// The secret is none.
+    /// The secret is not valid.
     #[error("the secret shared with the validation service has to be base64")]
     Secret,
 }
 
-/// What a service replied, as far as it can be believed.
+/// What a service replied, if its reply can be trusted.
 enum Word {
     Said(ValidationResponse),
-    /// What was wrong with it, in a word for the log.
+    /// Why it cannot be trusted, in one word for the log.
     Unclear(String),
 }
 
 impl YubicoService {
-    /// Asks at these addresses, as the client of this number, signing with this secret (base64) if there is one.
+    /// Asks at these URLs, with this client id, signing with this secret (base64) if there is one.
     pub fn new(urls: &[String], client: &str, secret: Option<&Secret>) -> Result<Self, YubicoError> {
         if urls.is_empty() {
             return Err(YubicoError::Nobody);
@@ -74,7 +75,7 @@ impl YubicoService {
         }
         let secret = secret.map(|text| BASE64.decode(text.expose().as_bytes()).map(Zeroizing::new));
         let secret = secret.transpose().map_err(|_| YubicoError::Secret)?;
-        // A file without a secret in it must not come to mean that no signature is asked for.
+        // A file without a secret must not mean that no signature is required.
         if secret.as_ref().is_some_and(|secret| secret.is_empty()) {
             return Err(YubicoError::Secret);
         }
@@ -101,7 +102,7 @@ impl YubicoService {
         fields
     }
 
-    /// The signature over fields in the order of their names, if there is a secret.
+    /// The signature over the fields, sorted by name, if there is a secret.
     fn signature<'f>(&self, fields: impl Iterator<Item = (&'f str, &'f str)>) -> Option<String> {
         let secret = self.secret.as_ref()?;
         let signed = fields.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
@@ -111,7 +112,7 @@ impl YubicoService {
         Some(BASE64.encode(&mac.finalize().into_bytes()))
     }
 
-    /// Whether this is the signature over these fields; without a secret there is none to check.
+    /// Whether this is the signature over these fields; without a secret nothing is checked.
     fn holds(&self, fields: &BTreeMap<&str, &str>, signature: &str) -> bool {
         let expected = || self.signature(fields.iter().map(|(name, value)| (*name, *value)));
         let is = |expected: String| expected.as_bytes().ct_eq(signature.as_bytes()).into();
@@ -138,7 +139,7 @@ impl YubicoService {
         }
     }
 
-    /// What a reply says, if it is to be believed.
+    /// What a reply says, if it can be trusted.
     fn read(&self, text: &str, request: &ValidationRequest) -> Word {
         let unclear = |what: &str| Word::Unclear(what.to_owned());
         let mut fields = BTreeMap::new();
@@ -150,7 +151,7 @@ impl YubicoService {
         }
         let signature = fields.remove("h").unwrap_or_default();
         if !self.holds(&fields, signature) {
-            // Some services do not sign what the key counted. Then it counts for nothing here.
+            // Some services do not sign the key's counters. Then they are ignored.
             fields.retain(|name, _| !COUNTED.contains(name));
             if !self.holds(&fields, signature) {
                 return unclear("a signature that does not fit");
@@ -176,9 +177,9 @@ impl YubicoService {
     }
 }
 
-/// Session and use as one number that only rises, if the service tells them.
+/// Session and use counter as one number that only increases, if the service reports them.
 fn counter(fields: &BTreeMap<&str, &str>) -> Option<u64> {
-    /// The highest bit says that Caps Lock was on.
+    /// The highest bit means that Caps Lock was on.
     const SESSIONS: u64 = 0x7fff;
     let number = |name| fields.get(name)?.parse::<u64>().ok();
     let (session, usage) = (number("sessioncounter")?, number("sessionuse").filter(|usage| *usage <= 0xff)?);

@@ -1,4 +1,4 @@
-//! Telephone numbers, against what Google's own rules make of them: which exist, and as whose.
+//! Phone numbers, compared with Google's own library: which ones exist, and in which country.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use countersign_engine::port::PhoneNumberParser as _;
@@ -26,7 +26,7 @@ fn every_number_is_what_was_typed_and_no_stranger_s() {
     assert!(count > 75, "{count} rows");
 }
 
-/// Whatever stands beside a number is not sent to.
+/// A number with an extension or other text beside it is refused.
 #[test]
 fn what_is_more_than_a_number_is_none() {
     let long = "+31612345678".repeat(10);

@@ -1,6 +1,7 @@
-//! Real peers: a mail server, a validation service, Twilio's own library and another maker of YubiKey codes, on this machine.
+//! Real peers: a mail server, a validation service, Twilio's own library and an independent generator of YubiKey codes,
+//! on this machine.
 //!
-//! `cargo xtask test` installs them and says by `TRIALS_PYTHON` where Python finds its packages.
+//! `cargo xtask test` installs them, and `TRIALS_PYTHON` is the Python that has their packages.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::{
@@ -37,7 +38,7 @@ impl Drop for Running {
     }
 }
 
-/// The validation service, which goes into the background and is found by its database.
+/// The validation service, which becomes a daemon and is found by its database.
 struct Daemon(String);
 
 impl Daemon {
@@ -52,7 +53,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It has left its parent. Nobody but it was ever given this database.
+        // It has detached from its parent. No other process was given this database.
         for process in std::fs::read_dir("/proc").unwrap().flatten() {
             let words = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
             if words.split(|byte| *byte == 0).any(|word| word == self.0.as_bytes()) {
@@ -92,7 +93,7 @@ fn wait_for(port: u16) {
     panic!("nobody listens on port {port}");
 }
 
-/// A mail server that wants TLS and a password, and tells of each mail in a line of JSON.
+/// A mail server that requires TLS and a password, and reports each mail as a line of JSON.
 const MAIL_SERVER: &str = r#"
 import email, email.policy, json, ssl, sys
 from aiosmtpd.controller import Controller
@@ -163,7 +164,7 @@ struct MailServer {
 }
 
 impl MailServer {
-    /// One that speaks TLS from the start (`smtps`), by STARTTLS (`smtp`), or never (`clear`); `ascii` is `smtps` without
+    /// A server with TLS from the start (`smtps`), STARTTLS (`smtp`), or no TLS (`clear`); `ascii` is `smtps` without
     /// SMTPUTF8.
     fn start(mode: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -177,7 +178,7 @@ impl MailServer {
         Self { _running: running, port, told: Box::new(told), folder }
     }
 
-    /// How it is reached, by whoever knows its certificate and its password.
+    /// The settings to reach it, with its certificate and its password.
     fn settings(&self, scheme: &str) -> SmtpSettings {
         SmtpSettings {
             url: format!("{scheme}://mailer@localhost:{}", self.port),
@@ -218,7 +219,7 @@ async fn mail_goes_by_tls_with_a_password_in_two_parts() {
     }
 }
 
-/// RFC 6531: a name in UTF-8 needs a server that offers SMTPUTF8; an international domain needs none.
+/// RFC 6531: a local part in UTF-8 needs a server that offers SMTPUTF8; an international domain needs none.
 #[tokio::test(flavor = "multi_thread")]
 async fn international_mailboxes_get_mail_where_the_server_can() {
     for mode in ["smtps", "ascii"] {
@@ -301,7 +302,7 @@ async fn an_empty_template_for_html_leaves_the_plain_text() {
     assert_eq!((told["parts"].as_array().unwrap().len(), &told["parts"][0][0]), (1, &"text/plain".into()));
 }
 
-/// Makes what a YubiKey would type, by code that is not ours.
+/// The code that a YubiKey would type, by an independent implementation.
 const OTHER_YUBIKEY: &str = r"
 import sys
 from binascii import unhexlify
@@ -313,7 +314,7 @@ print(encode_otp(OTP(unhexlify(private), int(session), 4711, int(usage), 99), un
 #[tokio::test]
 async fn a_validation_service_says_what_a_key_typed() {
     let folder = tempfile::tempdir().unwrap();
-    // It gives its rights up, so the file has to be everybody's.
+    // The process drops its privileges, so the file must be readable by all users.
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
     let database = folder.path().join("yubiserver.sqlite");
     std::fs::copy("/etc/yubiserver/yubiserver.sqlite.init", &database).unwrap();

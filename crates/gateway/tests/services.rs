@@ -1,4 +1,4 @@
-//! A webhook, a program and a function, each of ours: what they are told, and what their answers mean.
+//! A webhook, a program and a function: what they get, and what their results mean.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::{
@@ -58,7 +58,7 @@ async fn served(app: Router) -> String {
     format!("http://{address}/verify")
 }
 
-/// What was posted, and what to answer: statuses, the last one for ever, and a body.
+/// The requests, and the responses to send: statuses, of which the last is repeated, and a body.
 #[derive(Clone, Default)]
 struct Posted {
     requests: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
@@ -163,7 +163,7 @@ async fn a_webhook_that_is_away_is_a_fault_that_tells_neither_code_nor_address()
     assert!(webhook(&Posted::answering(&[405], "")).await.reachable().await.is_ok());
 }
 
-/// What a webhook is posted for this message.
+/// The body of the webhook's request for this message.
 async fn document(message: &Message) -> serde_json::Value {
     let posted = Posted::default();
     webhook(&posted).await.deliver(message).await.unwrap();
@@ -171,7 +171,7 @@ async fn document(message: &Message) -> serde_json::Value {
     serde_json::from_slice(&body).unwrap()
 }
 
-/// The document in docs/server.md is what a gateway gets, to the last character, and every field of it is explained there.
+/// The document in docs/server.md is exactly what a gateway gets, and every field of it is explained there.
 #[tokio::test]
 async fn the_document_of_gateways_is_as_it_is_described() {
     let text = include_str!("../../../docs/server.md");
@@ -207,8 +207,8 @@ async fn a_message_has_a_text_that_is_ready_to_be_sent() {
     assert_eq!((&call["subject"], &call["host"]), (&serde_json::Value::Null, &"id.example.org".into()));
 }
 
-/// Another process makes it: a child that another test starts at this moment would have a file of ours still open, and what is open
-/// for writing cannot be run.
+/// Another process writes it: a child of another test could still have a file of ours open, and a file that is open for
+/// writing cannot be executed.
 fn program(folder: &tempfile::TempDir, text: &str) -> PathBuf {
     let [script, path] = ["script", "send"].map(|name| folder.path().join(name));
     fs::write(&script, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -258,7 +258,7 @@ async fn a_program_that_does_not_end_is_ended() {
     let file = folder.path().join("number");
     let endless = program(&folder, &format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 600", file.display()));
     let gateway = command(endless);
-    // The still clock jumps as soon as nothing else is left to do, so the program is awaited by another one.
+    // The test clock jumps as soon as the test is idle, so the program is awaited on another thread.
     let begun = async {
         while !file.exists() {
             tokio::task::spawn_blocking(|| std::thread::sleep(std::time::Duration::from_millis(10))).await.unwrap();

@@ -1,4 +1,4 @@
-//! A validation service of ours that tells the truth or lies: whom we believe.
+//! A test validation service that sends right or wrong replies: which of them are trusted.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::{
@@ -32,11 +32,11 @@ const SHARED: &str = "c2hhcmVkIHNlY3JldA==";
 
 const NONCE: &str = "abcdefghijklmnopqrstuvwxyz1";
 
-/// How a service answers.
+/// How a service signs its reply.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Service {
     Honest(&'static str),
-    /// Signed with nothing.
+    /// Not signed.
     Unsigned,
     /// Signed with another secret.
     Forged,
@@ -52,7 +52,7 @@ enum Service {
 }
 
 impl Service {
-    /// All that is no clear word and comes at once.
+    /// Inconclusive replies, which arrive at once.
     const LIARS: [Self; 10] = [
         Self::Unsigned,
         Self::Forged,
@@ -172,7 +172,7 @@ async fn a_service_that_lies_is_never_believed_and_another_may_still_say() {
     assert_eq!(asked_of(&[Service::Slow]).await, ValidationResponse::Unavailable, "within its time");
 }
 
-/// Answers once, and then the same for ever.
+/// Replies once, and then repeats the second reply for ever.
 async fn replay(
     State(first): State<Arc<Mutex<Option<String>>>>,
     query: Query<BTreeMap<String, String>>,
@@ -212,7 +212,7 @@ async fn whether_a_service_can_be_reached_is_told() {
     assert!(service(&[nobody, served(Service::Breaks).await]).reachable().await.is_ok());
 }
 
-/// What all tests of this file have logged.
+/// The log of all tests of this file.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

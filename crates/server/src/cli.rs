@@ -1,9 +1,9 @@
 //! The command line.
 //!
-//! Data goes to the standard output, as text or with `--json`; everything else to the standard error, errors in one line
-//! that says what could not be done and what to do. The status is 0, 1 after an error, or 2 if the command line itself is
-//! wrong. A password or a code comes in by the standard input and never as an argument, where every user of the machine
-//! could read it; the demo's password is the one exception, and guards nothing.
+//! Data goes to the standard output, as text or with `--json`. Everything else goes to the standard error; an error is
+//! one line that says what failed and what to do. The exit status is 0, 1 after an error, or 2 if the command line
+//! itself is wrong. A password or a code is read from the standard input and never from an argument, where every user
+//! of the machine could read it. The demo's password is the one exception: it protects nothing.
 
 mod after_restore;
 mod backup;
@@ -48,7 +48,7 @@ use crate::{
     users::BuiltInUsers,
 };
 
-/// Complete two-factor authentication: a server, and the commands to run it.
+/// Complete two-factor authentication: a server, and the commands to manage it.
 #[derive(Debug, Parser)]
 #[command(name = "countersign", version, disable_help_subcommand = true)]
 struct Line {
@@ -58,65 +58,66 @@ struct Line {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Try it out: a server on this machine, with everything in one folder and a user to sign in as
+    /// Try it out: run a server on this machine, with all files in one folder and a user to sign in as
     Demo(demo::Arguments),
     /// Run the server
     Serve(serve::Arguments),
-    /// Create the database, or bring it to the shape this version needs
+    /// Create the database, or update its schema to this version
     Migrate(migrate::Arguments),
     /// Add, show and change users
     User(user::Arguments),
-    /// See and switch off users' second factors
+    /// Show and disable users' second factors
     TwoFactor(two_factor::Arguments),
-    /// See what users answer with and what was sent to them, and give them hardware tokens
+    /// Show users' devices and the codes sent to them, and import hardware tokens
     Device(device::Arguments),
-    /// Register and remove the programs that tokens are given to
+    /// Register and remove API clients that get access tokens
     Client(client::Arguments),
-    /// Give a code to a user who has lost every device
+    /// Give a backup code to a user who has lost every device
     BackupCodes(backup_codes::Arguments),
-    /// Forget ended sessions, abandoned setups and old events now; a running server does so every hour
+    /// Delete ended sessions, abandoned setups and old events now; a running server does so every hour
     Purge(purge::Arguments),
-    /// Copy the database into one file, also while the server runs
+    /// Copy the database into one file, even while the server runs
     Backup(backup::BackupArguments),
-    /// Put a backup in the place of the database, while no server runs
+    /// Replace the database by a backup, while no server runs
     Restore(backup::RestoreArguments),
-    /// After the database's own tools have put a backup back: end what was open, refuse what was used, list what is in doubt
+    /// After a restore by the database's own tools: end sessions and tokens, reject used codes, list what is in doubt
     AfterRestore(after_restore::Arguments),
     /// Ask the running server whether it is ready
     Health(health::Arguments),
-    /// Look for everything that may be wrong, and say what to do
+    /// Check the installation for problems, and say how to fix them
     Doctor(doctor::Arguments),
-    /// List and print the templates of pages and messages, to replace some of them
+    /// List and print the templates of pages and messages, as a basis for your own
     Template(template::Arguments),
-    /// See and check the settings
+    /// Show and check the settings
     Config(config::Arguments),
-    /// Make, see and change the keys that seal what is secret in the database
+    /// Create, list and rotate the keys that encrypt secrets in the database
     Keys(keys::Arguments),
 }
 
-/// How long threads may take to end when a server has.
+/// How long threads may take to end after the server has stopped.
 const LAST_THREADS: Duration = Duration::from_millis(500);
-/// Supervisors give a process ten seconds to end in.
+/// Supervisors kill a process that has not ended after ten seconds.
 const _: () = assert!(listen::LAST_ANSWERS.saturating_add(LAST_THREADS).as_secs() < 10);
 
-/// What these flags stand under in the help.
+/// The heading of these flags in the help.
 const SETTINGS: &str = "Settings";
 
-/// Where the settings come from. What stands here goes before the environment, and that before the file.
+/// Where the settings come from. A flag takes precedence over the environment, and the environment over the file.
 #[derive(Args, Debug)]
 struct SettingFlags {
-    /// The configuration file, in TOML
+    /// The configuration file (TOML)
     #[arg(long, global = true, help_heading = SETTINGS, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
     config: Option<PathBuf>,
-    /// The database, as in sqlite:///var/lib/countersign/countersign.db or postgres://countersign@localhost/countersign
+    /// The database, such as sqlite:///var/lib/countersign/countersign.db or
+    /// postgres://countersign@localhost/countersign
     #[arg(long, global = true, help_heading = SETTINGS, value_name = "URL")]
     database_url: Option<String>,
-    /// The file with the keys
+    /// The file with the encryption keys
     #[arg(long, global = true, help_heading = SETTINGS, value_name = "FILE")]
     key_file: Option<String>,
 }
 
-/// How a command tells what it found.
+/// How a command prints its result.
 #[derive(Args, Clone, Copy, Debug)]
 struct Form {
     /// Print JSON
@@ -124,7 +125,7 @@ struct Form {
     json: bool,
 }
 
-/// Runs the command that the process was started with.
+/// Runs the command given on the command line.
 pub(crate) fn run() -> ExitCode {
     // Before any command reads keys or seeds.
     if let Err(cause) = core_dump::forbid() {
@@ -169,11 +170,11 @@ impl SettingFlags {
         self.sources_with([])
     }
 
-    /// With flags that only one command takes.
+    /// The sources, including flags that only one command takes.
     fn sources_with<const N: usize>(&self, more: [(&'static str, &Option<String>); N]) -> Result<Sources> {
         let all = [("database_url", &self.database_url), ("key_file", &self.key_file)].into_iter().chain(more);
         let given: BTreeMap<_, _> = all.filter_map(|(name, text)| Some((name, text.clone()?))).collect();
-        // A variable that is not Unicode is none of ours.
+        // A variable whose name is not Unicode cannot be a setting.
         let environment = std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text)));
         let environment = environment.map(|(name, text)| (name, text.to_string_lossy().into_owned()));
         Sources::read(given, environment, self.config.as_deref())
@@ -192,7 +193,7 @@ impl Form {
     }
 }
 
-/// Prints a text and ends its line. A reader who has gone away has read enough.
+/// Prints a text and a line end. A closed pipe is not an error: the reader has stopped reading.
 fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
@@ -201,7 +202,7 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Every one of these users, or an error that names those who are not there.
+/// All of these users, or an error that names those who do not exist.
 async fn all_of(users: &BuiltInUsers, names: &[String]) -> Result<Vec<UserRow>> {
     let (mut rows, mut unknown) = (vec![], vec![]);
     for name in names {
@@ -212,8 +213,8 @@ async fn all_of(users: &BuiltInUsers, names: &[String]) -> Result<Vec<UserRow>> 
     }
     match unknown.as_slice() {
         [] => Ok(rows),
-        [name] => bail!("there is no user {name}: `countersign user list` shows who there is"),
-        names => bail!("there are no users {}: `countersign user list` shows who there is", names.join(", ")),
+        [name] => bail!("there is no user {name}: `countersign user list` lists the users"),
+        names => bail!("there are no users {}: `countersign user list` lists the users", names.join(", ")),
     }
 }
 
@@ -223,7 +224,7 @@ async fn one_of(users: &BuiltInUsers, name: &str) -> Result<UserRow> {
     rows.into_iter().next().ok_or_else(|| anyhow!("there is no user {name:?}"))
 }
 
-/// Why the engine or the users gave nothing, for whoever runs the command.
+/// The error of the engine or of the users, as a text for the administrator who runs the command.
 fn told(error: Error) -> anyhow::Error {
     match error {
         Error::Faulted(fault) => fault.into(),
@@ -233,25 +234,32 @@ fn told(error: Error) -> anyhow::Error {
 
 fn reason(refusal: &Refusal) -> String {
     match refusal {
-        Refusal::PasswordShort { shortest } => format!("the password is too short: it needs {shortest} characters"),
-        Refusal::PasswordLong { longest } => format!("the password is too long: {longest} characters are kept"),
-        Refusal::PasswordCommon => "the password is too common: choose one that nobody would guess early".into(),
+        Refusal::PasswordShort { shortest } => {
+            format!("the password is too short: it needs at least {shortest} characters")
+        }
+        Refusal::PasswordLong { longest } => {
+            format!("the password is too long: it may have at most {longest} characters")
+        }
+        Refusal::PasswordCommon => "the password is too common: choose one that is harder to guess".into(),
         Refusal::PasswordPersonal => {
-            "the password is made of the user's name or address, or the site's: choose another".into()
+            "the password contains the user's name or e-mail address, or the name of the site: choose another".into()
         }
-        Refusal::PasswordSame => "that is the password already: choose another".into(),
-        Refusal::NotEnabled => "two-factor authentication is not set up: the password is enough to sign in".into(),
-        Refusal::CodeMalformed => {
-            "the code does not have the form of a backup code: leave it out to have one made".into()
+        Refusal::PasswordSame => "this is already the user's password: choose another".into(),
+        Refusal::NotEnabled => {
+            "two-factor authentication is not set up: the user signs in with the password alone".into()
         }
-        Refusal::CodeMistyped => "the code's last character does not fit the others: look for a slip".into(),
-        Refusal::CodeUsed => "the user has this code already, used or not: leave it out to have one made".into(),
+        Refusal::CodeMalformed => "the code is not in the format of a backup code: leave it out to generate one".into(),
+        Refusal::CodeMistyped => {
+            "the code contains a typo: its last character is a check character and does not match".into()
+        }
+        Refusal::CodeUsed => "the user has this code already, used or not: leave it out to generate one".into(),
         Refusal::NameInvalid { longest } => format!("a name has 1 to {longest} characters and no control characters"),
         Refusal::TooManyDevices { most } => {
             format!("the user already has {most} devices, the maximum: raise devices_per_user, or remove devices first")
         }
         Refusal::ScopeInvalid => format!(
-            "a scope is a word of 1 to {} visible ASCII characters without quotes and backslashes, and there are at most {}",
+            "a scope is a word of 1 to {} visible ASCII characters without quotes and backslashes, and there are \
+             at most {}",
             Scopes::MAX_LENGTH,
             Scopes::MAX_COUNT
         ),
@@ -259,7 +267,7 @@ fn reason(refusal: &Refusal) -> String {
     }
 }
 
-/// Runs a server on many threads, and waits for no thread that still looks up a name when it ends.
+/// Runs a server on many threads. At the end it does not wait for threads that are still resolving a host name.
 fn run_server(server: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = many_threads()?;
     let ended = runtime.block_on(server);

@@ -1,29 +1,29 @@
-//! This machine's clock beside that of the database's machine.
+//! Compares this machine's clock with the clock of the database's machine.
 //!
-//! Codes from apps, throttles and sessions all go by the clock of the node that a request comes to. Where every node agrees
-//! with the one database, the nodes agree with each other.
+//! Codes from apps, throttles and sessions are judged by the clock of the node that handles the request. If every node
+//! agrees with the one database, the nodes agree with each other.
 
 use std::time::Duration;
 
 use countersign_engine::{Clock as _, Fault, SystemClock, core::Timestamp};
 use countersign_store::PostgresStore;
 
-/// How far two clocks are apart, and which way.
+/// The difference between two clocks and its direction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Apart {
     pub(crate) span: Duration,
-    /// What this machine's clock is to the database's: `behind` or `ahead of`.
+    /// The direction, from this machine's point of view: `behind` or `ahead of`.
     pub(crate) way: &'static str,
 }
 
-/// Asks the database server for the time. What the question and the answer took on their way counts for nothing.
+/// Asks the database server for the time. The time that the query took does not count as a difference.
 pub(crate) async fn apart(store: &PostgresStore) -> Result<Apart, Fault> {
     let asked = SystemClock.now();
     let there = store.clock().await?;
     Ok(between(asked, there, SystemClock.now()))
 }
 
-/// How far they are apart if the database had this time somewhen between the question and the answer.
+/// The difference, given that the database had this time at some moment between the query and its result.
 fn between(asked: Timestamp, there: Timestamp, answered: Timestamp) -> Apart {
     let (behind, ahead) = (there.since(answered), asked.since(there));
     if behind > ahead { Apart { span: behind, way: "behind" } } else { Apart { span: ahead, way: "ahead of" } }

@@ -1,10 +1,10 @@
-//! The settings: which there are, where each was said, and what is in effect.
+//! The settings: their names, their sources, and the values in effect.
 //!
-//! A setting has one name: `key_file` is `key_file` in the configuration file, `COUNTERSIGN_KEY_FILE` in the environment,
-//! and `--key-file` where a command takes it as a flag. A flag goes before the environment, the environment before the
-//! file, the file before the default. A name that is not in the list is an error, wherever it
-//! stands, because a misspelt safety is none; variables that Kubernetes sets for a Service are ignored. Everything is read
-//! and checked before anything happens.
+//! A setting has one name: `key_file` is `key_file` in the configuration file, `COUNTERSIGN_KEY_FILE` in the
+//! environment, and `--key-file` where a command takes it as a flag. A flag takes precedence over the environment, the
+//! environment over the file, and the file over the default. An unknown name is an error in every source, because a
+//! misspelt setting would have no effect; variables that Kubernetes sets for a Service are ignored. All settings are
+//! read and checked before anything happens.
 
 mod doubt;
 pub(crate) mod gateways;
@@ -27,56 +27,56 @@ pub(crate) use self::{
 };
 use crate::{password::Rules, secret_file};
 
-/// What an installation is run with.
+/// The settings of an installation, after parsing.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) database: Option<Database>,
     pub(crate) database_password_file: Option<PathBuf>,
     pub(crate) database_ca_file: Option<PathBuf>,
     pub(crate) database_connections: NonZeroUsize,
-    /// How long `serve` waits at its start for a database that cannot be reached.
+    /// How long `serve` waits at startup for a database that cannot be reached.
     pub(crate) database_wait: Duration,
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) bind: SocketAddr,
-    /// Where figures are told; nowhere, unless it is set.
+    /// Where metrics are served; nowhere unless set.
     pub(crate) metrics_bind: Option<SocketAddr>,
-    /// Where browsers reach the site; nothing if that is this machine only, at the port of `bind`.
+    /// The public URL of the site; `None` if only this machine can reach it, at the port of `bind`.
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) trusted_proxies: Vec<Network>,
-    /// Where a sign-in leads that was asked to lead nowhere else.
+    /// The page after a sign-in that was not started for another page.
     pub(crate) home: String,
     pub(crate) templates: Option<PathBuf>,
-    /// Where the JSON API is; nothing: nowhere.
+    /// The path of the JSON API; `None` if it is off.
     pub(crate) api: Option<String>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
-    /// How many connections may be open at once.
+    /// The maximum number of open connections.
     pub(crate) connections: NonZeroUsize,
     pub(crate) hashing_threads: NonZeroUsize,
     pub(crate) password_minimum: usize,
-    /// Whom messages are handed to, and who knows YubiKeys.
+    /// The gateways for messages, and the validation service for YubiKeys.
     pub(crate) gateways: Gateways,
-    /// Where deux's entrance is; nowhere, unless it is set.
+    /// The path of deux's REST API; off unless set.
     pub(crate) deux_path: Option<String>,
     pub(crate) deux_lenient: bool,
-    /// Whether the configuration file holds a password, in a URL, and is no secret file.
+    /// Whether the configuration file has a password in a URL and can be read by other users.
     pub(crate) has_readable_password: bool,
-    /// What the rules read; its issuer is the name of the site.
+    /// The configuration of the core; its issuer is the name of the site.
     pub(crate) core: CoreConfig,
 }
 
-/// Where browsers reach the site.
+/// The URL by which browsers reach the site.
 #[derive(Clone, Debug)]
 pub(crate) struct PublicUrl {
     pub(crate) origin: Origin,
-    /// Its name, or its address without brackets.
+    /// Its host name, or its IP address without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// Whether that is the browser's own machine.
+    /// Whether the host is the browser's own machine.
     pub(crate) is_loopback: bool,
 }
 
-/// What a line of the log looks like.
+/// The format of the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LogFormat {
     /// For people.
@@ -85,7 +85,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// A setting as it is in effect.
+/// A setting with the value in effect.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) name: &'static str,
@@ -125,7 +125,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What these sources say, with the default for what none of them says.
+    /// The configuration from these sources, with the default of each setting that none of them sets.
     pub(crate) fn from(sources: &Sources) -> Result<Self> {
         let mut config = Self::default();
         for setting in setting::all() {
@@ -141,7 +141,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Every setting as it is in effect, and who says so.
+    /// Every setting with the value in effect and its source.
     pub(crate) fn show(sources: &Sources) -> Vec<Shown> {
         let defaults = Self::default();
         let shown = setting::all().map(|setting| {
@@ -154,11 +154,12 @@ impl Config {
         shown.collect()
     }
 
-    /// Where the database is and how to get at it, or what to do about it.
+    /// The database to connect to, or an error that says how to set it.
     pub(crate) fn database(&self) -> Result<Database> {
         let database = self.database.clone().context(
-            "no database is set: give --database-url, COUNTERSIGN_DATABASE_URL, or database_url in the configuration \
-             file, as in sqlite:///var/lib/countersign/countersign.db or postgres://countersign@localhost/countersign",
+            "no database is set: use --database-url, COUNTERSIGN_DATABASE_URL, or database_url in the configuration \
+             file, such as sqlite:///var/lib/countersign/countersign.db or \
+             postgres://countersign@localhost/countersign",
         )?;
         let Database::Postgres(place) = database else { return Ok(database) };
         let mut place = place.with_connections(self.database_connections.get());
@@ -172,35 +173,35 @@ impl Config {
         Ok(Database::Postgres(Box::new(place)))
     }
 
-    /// Opens the database. What keeps it from being opened comes with the setting that says where it is.
+    /// Opens the database. An error names the setting that says where the database is.
     pub(crate) async fn open_database(&self) -> Result<Opened> {
         self.database()?.open().await.map_err(Self::of_database_url)
     }
 
-    /// An error of the database, with the setting to look at where that may be what is wrong.
+    /// An error of the database, with the name of the setting if that may be the cause.
     pub(crate) fn of_database_url(error: StoreError) -> anyhow::Error {
         match error {
             StoreError::Postgres { .. } | StoreError::Sqlite { .. } | StoreError::File { .. } => {
-                anyhow::Error::from(error).context("could not use the database of database_url")
+                anyhow::Error::from(error).context("could not use the database in database_url")
             }
             other => other.into(),
         }
     }
 
-    /// Where the keys are, or what to do about it.
+    /// The key file, or an error that says how to create one.
     pub(crate) fn key_file(&self) -> Result<&PathBuf> {
         self.key_file.as_ref().context(
-            "no key file is set: make one with `countersign keys new FILE`, and name it by --key-file, \
+            "no key file is set: create one with `countersign keys new FILE`, and set it with --key-file, \
              COUNTERSIGN_KEY_FILE, or key_file in the configuration file",
         )
     }
 
-    /// What is asked of new passwords.
+    /// The rules for new passwords.
     pub(crate) fn password_rules(&self) -> Rules {
         Rules { shortest: self.password_minimum, site: self.core.issuer.clone() }
     }
 
-    /// Where browsers reach the site.
+    /// The origins by which browsers reach the site.
     pub(crate) fn origins(&self) -> Origins {
         match &self.public_url {
             Some(url) => Origins::Public(url.origin.clone()),
@@ -208,27 +209,27 @@ impl Config {
         }
     }
 
-    /// An error if a password would travel over a network as plain text.
+    /// An error if passwords would be sent over a network in clear text.
     pub(crate) fn refuse_plain_http(&self) -> Result<()> {
         if self.bind.ip().to_canonical().is_loopback() {
             let plain = self.public_url.as_ref().filter(|url| !url.origin.is_https() && !url.is_loopback);
             ensure!(
                 plain.is_none(),
-                "a public_url of plain http would send passwords in clear: make it https, with a proxy in front that \
-                 ends TLS"
+                "public_url uses plain http, which would send passwords in clear text: use https, with a proxy in \
+                 front of the server that terminates TLS"
             );
             return Ok(());
         }
         ensure!(
             self.public_url.as_ref().is_some_and(|url| url.origin.is_https()),
-            "{} can be reached from other machines, and plain http would send passwords in clear: set public_url to \
-             the https address of the proxy in front, or bind to 127.0.0.1",
+            "{} can be reached from other machines, and plain http would send passwords in clear text: set public_url \
+             to the https URL of the proxy in front of the server, or bind to 127.0.0.1",
             self.bind
         );
         ensure!(
             !self.trusted_proxies.is_empty(),
-            "{} can be reached from other machines: list the proxy that ends TLS in trusted_proxies, or bind to \
-             127.0.0.1",
+            "{} can be reached from other machines: list the proxy that terminates TLS in trusted_proxies, or bind to \
+                         127.0.0.1",
             self.bind
         );
         Ok(())

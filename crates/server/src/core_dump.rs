@@ -1,11 +1,11 @@
-//! Keeps what is in this process's memory, keys and seeds among it, out of core dumps.
+//! Keeps the process's memory, which holds keys and seeds, out of core dumps.
 //!
-//! A process that crashes leaves its memory in a file, where the system is set to that, and a debugger of the same user reads
-//! it while it runs. Neither is of use here: both are forbidden before anything secret is read.
+//! A crash can leave the memory in a file, depending on the system's settings, and a debugger of the same user can read
+//! it at any time. Neither is needed here: both are forbidden before anything secret is read.
 
 use std::io;
 
-/// Forbids core dumps (`RLIMIT_CORE` 0) and the reading of this process's memory by other processes of its user
+/// Forbids core dumps (`RLIMIT_CORE` 0) and reading this process's memory by other processes of the same user
 /// (`PR_SET_DUMPABLE` 0), from now on.
 #[cfg(target_os = "linux")]
 pub(crate) fn forbid() -> io::Result<()> {
@@ -15,7 +15,7 @@ pub(crate) fn forbid() -> io::Result<()> {
     Ok(())
 }
 
-/// Elsewhere, what a crash leaves is for the system's own settings.
+/// On other systems, core dumps are left to the system's settings.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn forbid() -> io::Result<()> {
     Ok(())

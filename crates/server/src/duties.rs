@@ -1,8 +1,9 @@
-//! What a running server does besides answering: it reports itself, reads its key file again when that has changed, compares
-//! its clock with the database server's, looks after the database's file, and takes its turn at forgetting what is over. At
-//! SIGHUP it reads keys and templates again.
+//! The background tasks of a running server: it reports that it runs, reads its key file again when the file has
+//! changed, compares its clock with the database server's, watches the database's file, and purges expired data in turn
+//! with the other nodes. At SIGHUP it reads keys and templates again.
 //!
-//! None of it can stop the server. Keys or templates that cannot be used are logged, and those in use stay in use.
+//! No background task can stop the server. Keys or templates that cannot be used are logged, and those in use stay in
+//! use.
 
 use std::{
     fs,
@@ -25,14 +26,14 @@ use crate::{
     wire::Installation,
 };
 
-/// How often the key file is looked at. A change is taken over when it has been there unchanged for as long.
+/// How often the key file is checked. A change is applied when the file has been unchanged for as long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the clock is compared with the database server's.
 const COMPARE_EVERY: Duration = Duration::from_mins(1);
-/// How often it is said that the database's file is not in its place.
+/// How often a missing or replaced database file is logged.
 const COMPLAIN_EVERY: Duration = Duration::from_mins(1);
 
-/// Does all of it until it is dropped.
+/// Runs all tasks until it is dropped.
 pub(crate) async fn perform(
     installation: Installation,
     site: Countersign,
@@ -51,10 +52,11 @@ pub(crate) async fn perform(
     let reload = async {
         loop {
             reloads.next().await;
-            tracing::info!("SIGHUP: keys and templates are read again");
+            tracing::info!("SIGHUP: reading keys and templates again");
             reread.notify_one();
             let (site, message_texts) = (site.clone(), Arc::clone(message_texts));
-            // Files are read and templates are parsed: no thread that answers requests waits for that. A panic has been told of.
+            // Reading files and parsing templates would block a thread that answers requests. A panic has been logged
+            // already.
             let _ = task::spawn_blocking(move || read_templates(&site, &message_texts)).await;
         }
     };
@@ -69,14 +71,14 @@ pub(crate) async fn perform(
 
 /// Reads the templates and texts of pages and of messages again.
 fn read_templates(site: &Countersign, message_texts: &Texts) {
-    let pages = site.reload().context("could not read the templates of pages again");
-    let messages = message_texts.reload().context("could not read the templates of messages again");
+    let pages = site.reload().context("could not reload the templates of pages");
+    let messages = message_texts.reload().context("could not reload the templates of messages");
     for error in [pages, messages].into_iter().filter_map(Result::err) {
-        tracing::error!("{error:#}; those in use stay in use");
+        tracing::error!("{error:#}; the templates that were in use stay in use");
     }
 }
 
-/// Looks whether the database's file is where it was, again and again.
+/// Checks at intervals whether the database's file is still in its place.
 async fn watch_file(store: &SqliteStore) {
     loop {
         match store.check_place() {
@@ -89,7 +91,7 @@ async fn watch_file(store: &SqliteStore) {
     }
 }
 
-/// Logs an error if there are devices that are sealed by keys which are not here. Reads every device.
+/// Logs an error if there are devices that are sealed by keys which this node does not have. It reads every device.
 async fn look_for_other_keys(engine: &Engine) {
     let ids = engine.key_ids();
     match engine.count_seals().await {
@@ -98,34 +100,34 @@ async fn look_for_other_keys(engine: &Engine) {
                 tracing::error!(
                     %key,
                     devices,
-                    "devices are sealed by a key that is not in the key file: their users meet faults; put the right key file in \
-                     its place"
+                    "devices are sealed by a key that is not in the key file: their users meet faults; restore the \
+                     right key file"
                 );
             }
         }
-        Err(fault) => tracing::warn!(%fault, "could not look which keys have sealed the devices"),
+        Err(fault) => tracing::warn!(%fault, "could not check which keys have sealed the devices"),
     }
 }
 
-/// Compares this machine's clock with the database server's, now and again and again.
+/// Compares this machine's clock with the database server's at intervals.
 async fn keep_time(store: &PostgresStore) {
     loop {
         match clock::apart(store).await {
             Ok(Apart { span, way }) if span > CLOCK_TOLERANCE => tracing::error!(
                 seconds = span.as_secs(),
-                "this machine's clock is {:.0} s {way} the database server's: codes, locks and sessions go by a clock that is \
-                 wrong on one of the two; run a time service on both",
+                "this machine's clock is {:.0} s {way} the database server's: codes, locks and sessions are judged by \
+                 a clock that is wrong on one of the two; run a time service on both",
                 span.as_secs_f64()
             ),
             Ok(_) => {}
-            Err(fault) => tracing::debug!(%fault, "the database server's clock was not read"),
+            Err(fault) => tracing::debug!(%fault, "could not read the database server's clock"),
         }
         time::sleep(COMPARE_EVERY).await;
     }
 }
 
-/// Looks at the key file again and again, and at once when it is told to. Other keys are reported at once: a command that
-/// changes keys waits for that.
+/// Checks the key file at intervals, and at once when it is notified. Different keys are reported at once: a command
+/// that changes keys waits for that.
 async fn keep_keys(engine: &Engine, running: &Running, path: &Path, reread: &Notify) {
     let (mut read, mut seen) = (None, None);
     loop {
@@ -146,7 +148,7 @@ async fn keep_keys(engine: &Engine, running: &Running, path: &Path, reread: &Not
     }
 }
 
-/// Reads the keys again; whether they are others now.
+/// Reads the keys again, and returns whether they have changed.
 fn take_over(engine: &Engine, path: &Path) -> bool {
     let keyring = match key_file::read(path) {
         Ok(keyring) => keyring,
@@ -164,7 +166,7 @@ fn take_over(engine: &Engine, path: &Path) -> bool {
     true
 }
 
-/// What a file shows of itself without being read.
+/// A file's metadata, by which a change is noticed without reading the file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stamp(Option<(u64, Option<SystemTime>, u64)>);
 

@@ -1,7 +1,7 @@
-//! Gateways and services, made of what is set about them.
+//! Builds gateways and services from the settings.
 //!
-//! What is set by halves is an error that names what is missing: nobody finds out by a code that does not come. Secrets are
-//! read from their files here, when a server or a command starts.
+//! An incomplete setting is an error that names what is missing, so that it is not first noticed when a code does not
+//! arrive. Secrets are read from their files here, when a server or a command starts.
 
 use std::{fmt::Display, path::PathBuf, sync::Arc, time::Duration};
 
@@ -23,10 +23,10 @@ use crate::{
     secret_file,
 };
 
-/// How long it may take to find out whether something can be reached.
+/// The time limit for checking whether a service can be reached.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Gives the parts of an engine whatever is set about reaching people; the words of the messages can be read again.
+/// Adds the gateways and services to the parts of an engine. Returns the texts of messages, which can be reloaded.
 pub(crate) fn equip(parts: &mut Parts, config: &Config) -> Result<Arc<Texts>> {
     let gateways = &config.gateways;
     let mut made = Made::of(config)?;
@@ -43,7 +43,7 @@ pub(crate) fn equip(parts: &mut Parts, config: &Config) -> Result<Arc<Texts>> {
     Ok(made.texts)
 }
 
-/// Whether whatever is behind each gateway and service that is set can be reached; each is named as in the settings.
+/// Whether the service behind each gateway can be reached; each is named as in the settings.
 pub(crate) async fn reached(config: &Config) -> Result<Vec<(String, Result<(), Fault>)>> {
     let mut made = Made::of(config)?;
     let mut reached = vec![];
@@ -58,11 +58,11 @@ pub(crate) async fn reached(config: &Config) -> Result<Vec<(String, Result<(), F
 }
 
 async fn in_time(asked: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
-    let late = |_| Err(Fault::because("reach it", format!("no answer within {} s", TIMEOUT.as_secs())));
+    let late = |_| Err(Fault::because("reach the service", format!("no answer within {} s", TIMEOUT.as_secs())));
     tokio::time::timeout(TIMEOUT, asked).await.unwrap_or_else(late)
 }
 
-/// Each channel that somebody is set for.
+/// Each channel for which a gateway is set.
 fn channels(gateways: &Gateways) -> impl Iterator<Item = (Kind, Carrier)> {
     let set = [(Kind::SMS, gateways.sms), (Kind::CALL, gateways.call), (Kind::EMAIL, gateways.email)];
     set.into_iter().filter_map(|(channel, carrier)| Some((channel, carrier?)))
@@ -71,7 +71,7 @@ fn channels(gateways: &Gateways) -> impl Iterator<Item = (Kind, Carrier)> {
 struct Made<'a> {
     config: &'a Config,
     texts: Arc<Texts>,
-    /// One for text messages and calls.
+    /// One instance for text messages and calls.
     twilio: Option<Arc<Twilio>>,
 }
 
@@ -90,7 +90,7 @@ impl<'a> Made<'a> {
         let gateways = &self.config.gateways;
         Ok(match carrier {
             Carrier::Log if !gateways.allow_log => bail!(
-                "it prints codes to the terminal, which is for development alone: set another gateway, or \
+                "it prints codes to the terminal, which is for development only: set another gateway, or set \
                  allow_log_gateway = true"
             ),
             Carrier::Log => Arc::new(Terminal::new(std::io::stdout())),
@@ -118,7 +118,7 @@ impl<'a> Made<'a> {
         })
     }
 
-    /// The site's host name; none where it is reached on this machine alone, by whatever name.
+    /// The site's host name; `None` if only this machine can reach it.
     fn host(&self) -> Option<String> {
         self.config.public_url.as_ref().map(|url| url.origin.host().to_owned())
     }
@@ -168,7 +168,7 @@ fn needed_secret(file: Option<&PathBuf>, name: &str) -> Result<Secret> {
     needed(secret(file, name)?.as_ref(), name)
 }
 
-/// The secret in the file that the setting `name` names.
+/// The secret in the file of the setting `name`.
 fn secret(file: Option<&PathBuf>, name: &str) -> Result<Option<Secret>> {
     file.map(|file| secret_file::first_line(file).with_context(|| format!("could not use {name}"))).transpose()
 }

@@ -1,9 +1,10 @@
-//! Hashing passwords, on threads of its own.
+//! Hashing passwords, on dedicated threads.
 //!
-//! Argon2id takes 19 MiB and some 15 ms of a core. A few threads do nothing else, give way to those that answer requests, and
-//! keep their memory from one hash to the next; when there is nothing to do they wipe it, and after a while they give it back
-//! and end. Who waits, and for how long at most, `queue.rs` says: where somebody new would wait for too long the answer is a
-//! fault that says when to come back. Whoever has gone away is not hashed for. No password is hashed on an async thread.
+//! Argon2id takes 19 MiB and some 15 ms of a core. A few threads do nothing else. They have a lower priority than
+//! threads that answer requests, and keep their memory from one hash to the next; without work they wipe it, and after
+//! a while they release it and end. `queue.rs` decides the order and the maximum wait: a new request that would wait
+//! too long gets a fault with a time to retry after. A request whose client has disconnected is not hashed. No password
+//! is hashed on an async thread.
 
 mod argon2id;
 mod queue;
@@ -31,14 +32,14 @@ pub(crate) use self::{
 };
 use crate::password;
 
-/// How much lower than the rest of the process the threads are scheduled.
+/// How much lower than the rest of the process the threads are scheduled, as a nice value.
 #[cfg(target_os = "linux")]
 const GIVES_WAY_BY: i32 = 10;
-/// When to come back if somebody new would wait for too long.
+/// When to retry, for a request that would wait too long.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// How long a thread waits for work before it wipes its memory.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long it waits after that before it gives its memory back.
+/// How long it waits after that before it releases its memory and ends.
 const IDLE: Duration = Duration::from_secs(2);
 
 /// Hashes and compares passwords, in one lane of the queue. Clones share their threads and their queue.
@@ -48,16 +49,16 @@ pub(crate) struct Hashing {
     lane: Lane,
 }
 
-/// How busy the threads are.
+/// The load of the threads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
-    /// Passwords that wait.
+    /// The number of waiting passwords.
     pub(crate) waiting: usize,
-    /// Threads there are at present.
+    /// The number of running threads.
     pub(crate) threads: usize,
 }
 
-/// Work for a thread; whether there was any, or the caller had gone away.
+/// Work for a thread. It returns whether the work was done; it is not if the caller has disconnected.
 type Job = Box<dyn FnOnce(&mut Memory) -> bool + Send>;
 
 struct Shared {
@@ -73,19 +74,19 @@ struct State {
 }
 
 impl Hashing {
-    /// At most this many threads, each started when there is work for it; in the lane of strangers.
+    /// At most this many threads, each started when there is work for it, in the lane of unrecognized clients.
     pub(crate) fn new(threads: NonZeroUsize) -> Self {
         let state = State { queue: Queue::new(threads.get()), threads: 0, waiting: 0 };
         let shared = Shared { most_threads: threads.get(), state: Mutex::new(state), work: Condvar::new() };
         Self { shared: Arc::new(shared), lane: Lane::Strangers }
     }
 
-    /// The same threads, in another lane.
+    /// The same threads, with another lane.
     pub(crate) fn within(&self, lane: Lane) -> Self {
         Self { shared: Arc::clone(&self.shared), lane }
     }
 
-    /// How busy the threads are.
+    /// The load of the threads.
     pub(crate) fn load(&self) -> Load {
         let state = self.shared.state();
         Load { waiting: state.queue.len(), threads: state.threads }
@@ -97,7 +98,7 @@ impl Hashing {
         self.run("hash a password", move |memory| memory.hash(&password, &salt)).await
     }
 
-    /// Compares `password` with a PHC string. It takes as long for a wrong password as for the right one.
+    /// Compares `password` with a PHC string. A wrong password takes as long as the right one.
     pub(crate) async fn compare(&self, password: &Secret, hash: &str) -> Result<Match, Fault> {
         let (password, hash) = (password::normal(password), hash.to_owned());
         self.run("compare a password", move |memory| memory.compare(&password, &hash)).await
@@ -132,7 +133,7 @@ impl Shared {
         let shared = Arc::clone(self);
         match thread::Builder::new().name("hashing".into()).spawn(move || shared.work()) {
             Ok(_) => state.threads = state.threads.saturating_add(1),
-            // With a thread less the work is slower; with none at all it would wait for ever.
+            // With fewer threads the work is slower; without any thread it would wait for ever.
             Err(_) if state.threads > 0 => {}
             Err(_) => {
                 state.queue.take_back(lane);
@@ -142,22 +143,22 @@ impl Shared {
         Ok(())
     }
 
-    /// What one thread does until there has been nothing to do for a while.
+    /// The loop of one thread, until there has been no work for a while.
     fn work(&self) {
         #[cfg(target_os = "linux")]
         let _ = rustix::process::nice(GIVES_WAY_BY);
         let mut memory = Memory::default();
         while let Some((lane, job)) = self.next(&mut memory) {
             let watch = Stopwatch::start();
-            // A panic is dropped with the job's reply, and whoever waits for that is told of a fault.
+            // A panic drops the job with its reply channel, and its caller gets a fault.
             let has_worked = catch_unwind(AssertUnwindSafe(|| job(&mut memory))).unwrap_or(false);
             self.state().queue.done(&lane, has_worked.then(|| watch.elapsed()));
-            // What waited for this account's turn may go on, on another thread if this one takes something else.
+            // A waiting job of this account may be next now, perhaps on another thread.
             self.work.notify_one();
         }
     }
 
-    /// The next job, or nothing if this thread has counted itself out. The memory is wiped once there is a pause.
+    /// The next job, or `None` if this thread ends. The memory is wiped after a pause.
     fn next(&self, memory: &mut Memory) -> Option<(Lane, Job)> {
         if let Some(job) = self.wait(PAUSE) {
             return Some(job);
@@ -166,7 +167,7 @@ impl Shared {
         let job = self.wait(IDLE);
         if job.is_none() {
             let mut state = self.state();
-            // One that came in at the last moment has counted on this thread.
+            // A job that was submitted at the last moment relies on this thread.
             let last = state.queue.next();
             if last.is_none() {
                 state.threads = state.threads.saturating_sub(1);
@@ -176,7 +177,7 @@ impl Shared {
         job
     }
 
-    /// The next job, if one comes within `span`.
+    /// The next job, if one is submitted within `span`.
     fn wait(&self, span: Duration) -> Option<(Lane, Job)> {
         let mut state = self.state();
         state.waiting = state.waiting.saturating_add(1);
@@ -250,7 +251,7 @@ mod tests {
         }
     }
 
-    /// Keeps the one thread busy until what it returns is dropped.
+    /// Keeps the only thread busy until the returned value is dropped.
     async fn held(hashing: &Hashing) -> mpsc::Sender<()> {
         let (release, held) = mpsc::channel::<()>();
         let (began, beginning) = oneshot::channel();

@@ -1,10 +1,10 @@
-//! The server's own pages: the way from `/` to the account page, a page for those who have proved a second factor, and two
+//! The server's own pages: a redirect from `/` to the account page, a page that requires a second factor, and two
 //! probes.
 //!
-//! `/` redirects and shows nothing itself, so that the account page has one address: the one that links, `next` and histories
-//! have.
+//! `/` redirects and has no content, so that the account page has one URL, in links, in `next` and in browser
+//! histories.
 //!
-//! `/healthz` says that the process answers, `/readyz` that the database does too. Neither says anything else, to anybody.
+//! `/healthz` reports that the process responds, `/readyz` that the database does too. Neither reports anything else.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use axum::{
 use countersign_axum::{Countersign, Verified, Visitor, context};
 use countersign_engine::{Engine, FailureStreak};
 
-/// First segments of paths that are the server's own, or those of Countersign's pages.
+/// The first path segments that belong to the server or to Countersign's pages.
 pub(crate) const TAKEN: [&str; 6] = ["account", "secret", "healthz", "readyz", "doctor", ".well-known"];
 
-/// The account page, below the mount that the library has by default.
+/// The account page, below the library's default mount.
 const ACCOUNT: &str = "/account/two-factor";
 
-/// The pages, to be protected.
+/// The pages, still to be protected by the site's layer.
 pub(crate) fn pages(site: Countersign) -> Router {
     Router::new()
         .route("/", get(account))
@@ -34,7 +34,7 @@ pub(crate) fn pages(site: Countersign) -> Router {
         .with_state(site)
 }
 
-/// What a supervisor asks; it needs no session and is for no browser.
+/// The probes for supervisors. They need no session.
 pub(crate) fn probes(engine: Engine) -> Router {
     Router::new()
         .route("/healthz", get(async || StatusCode::NO_CONTENT))
@@ -42,7 +42,7 @@ pub(crate) fn probes(engine: Engine) -> Router {
         .with_state((engine, Arc::default()))
 }
 
-/// Templates by name; each can be replaced by a file of its name.
+/// The templates by name; each can be replaced by a file of the same name.
 pub(crate) fn templates() -> Vec<(String, String)> {
     vec![("secret.html".into(), include_str!("../templates/secret.html").into())]
 }
@@ -60,7 +60,7 @@ async fn secret(State(site): State<Countersign>, visitor: Visitor, Verified(_): 
     site.render(&visitor, "secret.html", context! {}).await
 }
 
-/// The page for what does not exist.
+/// The page for paths that do not exist.
 pub(crate) async fn nothing(State(site): State<Countersign>, visitor: Visitor) -> Response {
     let mut response = site.render(&visitor, "message.html", context! { message => "message-not-found" }).await;
     if response.status().is_success() {

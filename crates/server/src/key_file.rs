@@ -1,9 +1,9 @@
-//! The key file: read whole, and changed whole.
+//! The key file: read as a whole, and replaced as a whole.
 //!
-//! It holds the keys that seal device states and runs of flows; whoever has it and the database has every second factor.
-//! It is made for its owner alone, and read like every other secret file ([`secret_file`]). A change is written beside it, made
-//! durable and then put in its place, so that whoever reads it finds the old keys or the new ones and never half of
-//! them. Remarks in it stay where they are.
+//! It holds the keys that seal device states and attempts; an attacker who has it and the database has every second
+//! factor. It is created for its owner only, and read like every other secret file ([`secret_file`]). A change is
+//! written to a file beside it, made durable and then moved into its place, so that readers find the old keys or the
+//! new ones and never a part of them. Comments in it are kept.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 
 use crate::secret_file;
 
-/// What stands at the head of a new file.
-const HEAD: &str = "# Countersign's keys: the first one seals, all of them open. Without them no second factor can be read.\n\
+/// The first lines of a new file.
+const HEAD: &str = "# Countersign's keys: the first one seals, all of them unseal. Without them no device works.\n\
                     # Keep a copy apart from the database.\n";
 
 /// The keys in the file at `path`.
@@ -29,7 +29,7 @@ pub(crate) fn read(path: &Path) -> Result<Keyring> {
 fn text_of(path: &Path) -> Result<Zeroizing<String>> {
     match secret_file::read(path, "key file") {
         Err(error) if error.downcast_ref().map(io::Error::kind) == Some(io::ErrorKind::NotFound) => {
-            bail!("there is no key file at {}: run `countersign keys new {0}` to make one", path.display())
+            bail!("there is no key file at {}: run `countersign keys new {0}` to create one", path.display())
         }
         read => read,
     }
@@ -39,17 +39,17 @@ fn parse(path: &Path, text: &str) -> Result<Keyring> {
     Keyring::parse(text).with_context(|| format!("could not use the key file {}", path.display()))
 }
 
-/// Makes a key file with one new key, durable before this returns. What is there already stays as it is.
+/// Creates a key file with one new key, durable before this returns. An existing file is not changed.
 pub(crate) fn create(path: &Path, random: &dyn Random) -> Result<KeyId> {
     let id = KeyId::draw(random);
     let line = Keyring::new_line(id, random);
     let text = Zeroizing::new([HEAD, &line].concat());
     let written = private().open(path).and_then(|file| write(file, &text)).and_then(|_| sync_folder(path));
-    written.with_context(|| format!("could not make the key file {}", path.display()))?;
+    written.with_context(|| format!("could not create the key file {}", path.display()))?;
     Ok(id)
 }
 
-/// Adds a new key as the last one: it opens what it has sealed elsewhere, and does not seal here.
+/// Adds a new key as the last one: this node can unseal with it, but does not seal with it.
 pub(crate) fn add(path: &Path, random: &dyn Random) -> Result<KeyId> {
     let id = KeyId::draw(random);
     change(path, |lines| {
@@ -61,7 +61,7 @@ pub(crate) fn add(path: &Path, random: &dyn Random) -> Result<KeyId> {
     Ok(id)
 }
 
-/// Makes this key the first one, so that it seals.
+/// Makes this key the first one, so that it is the sealing key.
 pub(crate) fn promote(path: &Path, id: KeyId) -> Result<()> {
     change(path, |lines| {
         let (mut others, line) = without(lines, id)?;
@@ -71,12 +71,12 @@ pub(crate) fn promote(path: &Path, id: KeyId) -> Result<()> {
     })
 }
 
-/// Takes this key out.
+/// Removes this key.
 pub(crate) fn remove(path: &Path, id: KeyId) -> Result<()> {
     change(path, |lines| without(lines, id).map(|(others, _)| joined(&others)))
 }
 
-/// The lines without the one of this key, and that one.
+/// The lines without the one of this key, and the line of this key.
 fn without<'a>(lines: &[&'a str], id: KeyId) -> Result<(Vec<&'a str>, &'a str)> {
     let line = lines.iter().find(|line| Keyring::key_in(line) == Some(id)).copied();
     let line = line.with_context(|| format!("there is no key {id} in the key file"))?;
@@ -96,23 +96,23 @@ fn joined(lines: &[&str]) -> Zeroizing<String> {
     text
 }
 
-/// Puts what `edit` makes of the lines in the place of the file, for the same owner, if it is a keyring.
+/// Replaces the file by the result of `edit`, for the same owner, if the result is a valid keyring.
 fn change(path: &Path, edit: impl FnOnce(&[&str]) -> Result<Zeroizing<String>>) -> Result<()> {
-    // The file itself is replaced, not a link that leads there.
+    // Replace the file itself, not a symbolic link to it.
     let path = fs::canonicalize(path).with_context(|| format!("could not find the key file {}", path.display()))?;
     let doing = || format!("could not change the key file {}", path.display());
     let before = File::open(&path).with_context(doing)?;
     before
         .try_lock()
         .map_err(io::Error::from)
-        .with_context(|| format!("{}: another command is at it, run this one again", doing()))?;
-    ensure!(same(&before, &path).with_context(doing)?, "{}: it was changed meanwhile, run this again", doing());
+        .with_context(|| format!("{}: another command is changing it, run this command again", doing()))?;
+    ensure!(same(&before, &path).with_context(doing)?, "{}: it was changed meanwhile, run this command again", doing());
     let text = text_of(&path)?;
     let lines: Vec<&str> = text.lines().collect();
     let text = edit(&lines)?;
     parse(&path, &text)?;
     let beside = beside(&path);
-    // What an interrupted change has left behind is nobody's.
+    // This file was left behind by an interrupted change; no process uses it.
     let _ = fs::remove_file(&beside);
     let replaced = private()
         .open(&beside)
@@ -132,7 +132,7 @@ fn beside(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// A file that is not there yet, and that nobody else will be able to read.
+/// Creates a new file that only its owner can read.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -147,7 +147,7 @@ fn write(mut file: File, text: &str) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes the name as durable as what is in the file.
+/// Makes the file's name as durable as its content.
 fn sync_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
@@ -170,7 +170,7 @@ fn same(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Whoever could read the old file can read the new one: root may change the keys of a server that is not root.
+/// Gives the new file the owner of the old one: root may change the keys of a server that does not run as root.
 #[cfg(unix)]
 fn give_to_owner(file: &File, before: &File) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};

@@ -1,9 +1,9 @@
-//! Connections: accepted, bounded in number and in time, and ended in order.
+//! Connections: accepted, limited in number and time, and closed in order.
 //!
-//! Neither many nor slow clients can hold the server for long: there is a most of connections, a deadline for the headers
-//! of each request, which also ends idle connections, a bound on their size, and a deadline for whoever does not read what
-//! they asked for. Who is who among the clients of a proxy is for the proxy to tell apart. A request that has come in when the server is
-//! told to stop is answered.
+//! Neither many nor slow clients can block the server for long: there is a maximum number of connections, a deadline
+//! for the headers of each request, which also closes idle connections, a limit on their size, and a deadline for
+//! clients that do not read the response. Distinguishing the clients behind a proxy is the proxy's task. When the
+//! server is told to stop, requests that have already arrived are still answered.
 
 mod patient;
 
@@ -25,18 +25,18 @@ use tower::Service as _;
 
 use self::patient::Patient;
 
-/// How long a client may take from one request, or the beginning, to the last header of the next one.
+/// The deadline from the end of a request, or the start of the connection, to the last header of the next request.
 const HEADERS_WITHIN: Duration = Duration::from_secs(15);
-/// The most that is kept of a request before its headers are whole, in bytes.
+/// The maximum size of a request's headers, in bytes.
 const MAX_HEAD_SIZE: usize = 32 * 1024;
-/// How long requests, and what follows from them, may go on after the server was told to stop. A second less than the ten
-/// that supervisors give, for the process to end in.
+/// How long requests, and work that follows from them, may continue after the server was told to stop. Supervisors
+/// allow ten seconds; one second of it is for the process to end.
 pub(crate) const LAST_ANSWERS: Duration = Duration::from_secs(9);
-/// How long to wait when the machine has no room for another connection.
+/// How long to wait if the machine cannot accept another connection.
 const NO_ROOM: Duration = Duration::from_millis(100);
 
-/// Serves everybody the router that is theirs, until `stop` comes. Then the last requests are answered, and after them comes
-/// `last`; both together take no longer than the last answers may take.
+/// Serves each client the router for it, until `stop` completes. Then pending requests are answered and `last` runs;
+/// both together take no longer than `LAST_ANSWERS`.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: impl Fn(SocketAddr) -> Router,
@@ -61,9 +61,9 @@ pub(crate) async fn serve(
         });
         let connection = connections.watch(http.serve_connection(TokioIo::new(Patient::with(stream)), service));
         tokio::spawn(async move {
-            // That a client is slow, gone or not speaking http is the client's affair.
+            // A client that is slow, disconnects or does not speak HTTP is not a server error.
             if let Err(cause) = connection.await {
-                tracing::debug!(%cause, "a connection ended early");
+                tracing::debug!(%cause, "a connection was closed early");
             }
             drop(place);
         });
@@ -74,7 +74,7 @@ pub(crate) async fn serve(
         last.await;
     };
     if time::timeout(LAST_ANSWERS, finished).await.is_err() {
-        tracing::warn!("some requests or messages were still under way and were dropped");
+        tracing::warn!("some pending requests or messages were dropped at shutdown");
     }
 }
 
@@ -84,7 +84,7 @@ fn http() -> http1::Builder {
     http
 }
 
-/// The next connection, as soon as there is room for it.
+/// The next connection, as soon as fewer than the maximum are open.
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
@@ -95,7 +95,7 @@ async fn accept(
         match listener.accept().await {
             Ok((stream, peer)) => {
                 refused.succeeded();
-                // Pages are small: waiting for more to send only makes them late.
+                // Responses are small: waiting for more data to send would only delay them.
                 let _ = stream.set_nodelay(true);
                 return (stream, peer, place);
             }
@@ -110,7 +110,7 @@ async fn accept(
     }
 }
 
-/// Whether a connection failed by itself, before it was accepted.
+/// Whether the connection itself failed before it was accepted.
 fn is_the_clients(cause: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(cause.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

@@ -1,10 +1,10 @@
-//! Which passwords may be set.
+//! The rules for new passwords.
 //!
-//! Length, and a list: nothing else is asked, and nothing ever expires (NIST SP 800-63B-4 §3.1.1.2). A password is too
-//! common when an attacker would try it early: it is an entry of the list, a walk over the keyboard, a repetition, or two
-//! such pieces in a row, whatever the case, the marks and the digits that stand for letters. The user's own name and
-//! address and the site's name add nothing to a password. Only new passwords are looked at; one that is in use is never
-//! judged again. All of it is about one code point per character, after NFC.
+//! Only the length and a list of common passwords count; there are no composition rules, and passwords never expire
+//! (NIST SP 800-63B-4 §3.1.1.2). A password is too common if an attacker would try it early: if it is an entry of the
+//! list, a sequence of adjacent keys, a repetition, or two such pieces in a row, regardless of case, punctuation and
+//! digits that stand for letters. The user's own name and e-mail address and the site's name do not count towards a
+//! password. Only new passwords are checked, never those in use. A character is one code point, after NFC.
 
 mod common;
 
@@ -14,22 +14,22 @@ use zeroize::Zeroizing;
 
 use self::common::{fold, weight};
 
-/// The most characters a password may have.
+/// The maximum length of a password, in characters.
 pub(crate) const MAX_LENGTH: usize = 1024;
 
-/// A password of this many common pieces or fewer is common itself.
+/// A password of at most this many common pieces is itself common.
 const FEW: usize = 2;
 
-/// What an installation asks of new passwords.
+/// The rules of an installation for new passwords.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
-    /// The fewest characters.
+    /// The minimum length, in characters.
     pub(crate) shortest: usize,
     /// The name of this site.
     pub(crate) site: String,
 }
 
-/// Whose password it is to be.
+/// The user whose password it will be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner<'a> {
     pub(crate) name: &'a str,
@@ -37,12 +37,12 @@ pub(crate) struct Owner<'a> {
 }
 
 impl Rules {
-    /// The least that `shortest` may be set to, for where no password is ever enough by itself.
+    /// The minimum that `shortest` may be set to, for installations where a password alone is never enough to sign in.
     pub(crate) const MIN_LENGTH: usize = 8;
-    /// What `shortest` is unless it is set: enough for a password that lets its owner in alone.
+    /// The default of `shortest`: enough where a password alone is enough to sign in.
     pub(crate) const USUAL: usize = 15;
 
-    /// Refuses a password that must not be set, with the reason.
+    /// Refuses a password that breaks a rule, with the reason.
     pub(crate) fn check(&self, password: &Secret, owner: Owner<'_>) -> Result<(), Refusal> {
         let password = normal(password);
         let characters = password.expose().chars().count();
@@ -62,7 +62,7 @@ impl Rules {
         Ok(())
     }
 
-    /// Words that anybody who knows the user and the site would try.
+    /// Words that an attacker who knows the user and the site would try.
     fn context(&self, owner: Owner<'_>) -> Vec<String> {
         let parts = |text: &str| text.split(|letter: char| !letter.is_alphanumeric()).map(fold).collect::<Vec<_>>();
         let (local, domain) = owner.email.and_then(|email| email.split_once('@')).unwrap_or_default();
@@ -73,13 +73,13 @@ impl Rules {
     }
 }
 
-/// The form in which a password is hashed: NFC, so that it does not matter which keyboard it was typed on.
+/// The form in which a password is hashed: NFC, so that all keyboards give the same result.
 pub(crate) fn normal(password: &Secret) -> Secret {
     let typed = password.expose();
     if typed.is_ascii() {
         return password.clone();
     }
-    // Room for the longest it can become, so that no half-filled copy is left behind.
+    // Allocate the maximum length, because a buffer that grows would leave partial copies in memory.
     let mut normal = String::with_capacity(typed.len().saturating_mul(3));
     normal.extend(typed.nfc());
     Secret::new(normal)

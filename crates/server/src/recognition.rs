@@ -1,11 +1,11 @@
-//! How `countersign doctor` recognises this installation behind its public address.
+//! How `countersign doctor` recognises this installation behind its public URL.
 //!
-//! Doctor sends a random challenge and a tag on it. The server answers with what it saw of the request, and a tag on challenge
-//! and answer. Both tags are HMACs under the key file, which doctor and server share. This was chosen over a public id because
-//! it gives an outsider nothing: a request without a valid tag is answered like one for a page that does not exist, so the path
-//! neither tells which installation answers, nor whether two addresses are the same installation, nor makes tags for anybody;
-//! and no other server can pass for this one. A challenge that is recorded and sent again is answered with what its sender
-//! knows already: where its own request came from.
+//! Doctor sends a random challenge with a tag. The server answers with what it saw of the request, and with a tag on
+//! challenge and answer. Both tags are HMACs under the key file, which doctor and server share. A public id would give
+//! information to outsiders. This protocol gives none: a request without a valid tag gets the response for a page that
+//! does not exist, so an outsider learns neither which installation answers nor whether two URLs are the same
+//! installation, and cannot obtain tags; and no other server can impersonate this one. A replayed challenge is answered
+//! only with what its sender knows already: where its own request came from.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -23,30 +23,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::home;
 
-/// Where doctor asks.
+/// The path that doctor requests.
 pub(crate) const PATH: &str = "/doctor";
-/// The header with the challenge and its tag, with a full stop between them.
+/// The header with the challenge and its tag, separated by a full stop.
 pub(crate) const CHALLENGE: &str = "countersign-challenge";
 
 /// What a server saw of doctor's request.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Seen {
-    /// The other end of the connection: the proxy, if there is one.
+    /// The IP address of the connection's other end: the proxy, if there is one.
     pub(crate) peer: Option<IpAddr>,
-    /// Whether the server takes the peer for a trusted proxy.
+    /// Whether the server trusts the peer as a proxy.
     pub(crate) is_trusted: bool,
-    /// The IP address that the server takes for the client's.
+    /// The IP address that the server uses as the client's.
     pub(crate) remote_ip: Option<IpAddr>,
-    /// What `X-Forwarded-For` named, the nearest last.
+    /// The values of `X-Forwarded-For`, the nearest last.
     pub(crate) forwarded_for: Vec<String>,
 }
 
-/// A challenge on its way to a server.
+/// A challenge to a server.
 #[derive(Debug)]
 pub(crate) struct Challenge(String);
 
 impl Challenge {
-    /// A new one, of 256 random bits.
+    /// A new challenge of 256 random bits.
     pub(crate) fn draw(random: &dyn Random) -> Self {
         let mut bytes = [0; 32];
         random.fill(&mut bytes);
@@ -58,14 +58,14 @@ impl Challenge {
         format!("{}.{}", self.0, keys.tag(&self.question()))
     }
 
-    /// The challenge in a header, if somebody with a key of this installation has sent it.
+    /// The challenge in a header, if its tag was made with a key of this installation.
     fn read(header: Option<&HeaderValue>, tag_holds: impl Fn(&[&str], &str) -> bool) -> Option<Self> {
         let (challenge, tag) = header?.to_str().ok()?.split_once('.')?;
         let challenge = Self(challenge.to_owned());
         tag_holds(&challenge.question(), tag).then_some(challenge)
     }
 
-    /// What the server saw, if the answer is from somebody with a key of this installation, and to this challenge.
+    /// What the server saw, if the answer is for this challenge and its tag was made with a key of this installation.
     pub(crate) fn answered(&self, answer: &str, keys: &Keyring) -> Option<Seen> {
         let (tag, seen) = answer.split_once('\n')?;
         keys.tag_holds(&self.answer(seen), tag).then(|| serde_json::from_str(seen).ok()).flatten()
@@ -80,7 +80,7 @@ impl Challenge {
     }
 }
 
-/// The route, to be protected. To everybody but doctor it does not exist.
+/// The route, still to be protected by the site's layer. For all requests but doctor's it does not exist.
 pub(crate) fn route(site: Countersign, proxies: Vec<Network>) -> Router {
     Router::new().route(PATH, get(recognise)).with_state((site, proxies))
 }

@@ -1,20 +1,20 @@
-//! What makes a running server read its keys and templates again: SIGHUP, where there is such a signal.
+//! SIGHUP, at which a running server reads its keys and templates again, on systems that have this signal.
 
 use std::io;
 
-/// The signals of this process, from the moment on at which they were listened for.
+/// The SIGHUP signals of this process since `listen` was called.
 #[derive(Debug)]
 pub(crate) struct Reloads(#[cfg(unix)] tokio::signal::unix::Signal);
 
 #[cfg(unix)]
 impl Reloads {
-    /// Listens. From now on the signal no longer ends the process.
+    /// Starts listening. From now on the signal no longer ends the process.
     pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         signal(SignalKind::hangup()).map(Self)
     }
 
-    /// Returns at the next signal. Several that come at once are one.
+    /// Returns at the next signal. Several signals at the same time count as one.
     pub(crate) async fn next(&mut self) {
         if self.0.recv().await.is_none() {
             std::future::pending::<()>().await;
@@ -24,7 +24,7 @@ impl Reloads {
 
 #[cfg(not(unix))]
 impl Reloads {
-    /// Does nothing, since there is no such signal.
+    /// Does nothing, because the system has no such signal.
     #[expect(clippy::unnecessary_wraps, reason = "as where there are signals")]
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self())

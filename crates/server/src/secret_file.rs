@@ -1,9 +1,9 @@
-//! Files that hold a secret: keys, passwords, tokens. All are held to one standard before a byte of them is used.
+//! Files that hold a secret: keys, passwords, tokens. The same rules apply to all of them before any byte is used.
 //!
-//! Nobody but the owner may read such a file, with one exception: secret stores mount files that belong to root and that the
-//! group of the process may read (mode 0440), as Kubernetes does for `fsGroup`, Docker for a secret with a `gid`, and systemd
-//! for credentials. Links are followed, since Kubernetes puts the files behind `..data`: what counts is the file that is
-//! opened, so the file that was examined is the file that is read.
+//! Only the owner may be able to read such a file, with one exception: secret stores mount files that belong to root
+//! and that the group of the process may read (mode 0440), as Kubernetes does for `fsGroup`, Docker for a secret with a
+//! `gid`, and systemd for credentials. Symbolic links are followed, because Kubernetes puts the files behind `..data`.
+//! The check is made on the opened file, so the file that is checked is the file that is read.
 
 use std::{fs::File, io::Read as _, path::Path};
 
@@ -11,16 +11,17 @@ use anyhow::{Context as _, Result};
 use countersign_engine::core::Secret;
 use zeroize::Zeroizing;
 
-/// What some shells and editors put before UTF-8. It is no part of a secret: no user could type it.
+/// The byte order mark that some shells and editors put before UTF-8. It is not part of a secret: no user could type
+/// it.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The text of the file at `path`, which errors call `what`. A missing file is an [`std::io::Error`] in the chain.
+/// The text of the file at `path`, called `what` in errors. A missing file is an [`std::io::Error`] in the chain.
 pub(crate) fn read(path: &Path, what: &str) -> Result<Zeroizing<String>> {
     let unreadable = || format!("could not read the {what} {}", path.display());
     let mut file = File::open(path).with_context(unreadable)?;
     refuse_open(&file, path, what)?;
     let length = file.metadata().map(|metadata| metadata.len()).with_context(unreadable)?;
-    // Room for all of it: a buffer that grew would leave copies behind.
+    // Allocate the whole size, because a buffer that grows would leave copies in memory.
     let room = usize::try_from(length).unwrap_or_default().saturating_add(1);
     let mut text = Zeroizing::new(String::with_capacity(room));
     file.read_to_string(&mut text).with_context(unreadable)?;
@@ -30,7 +31,7 @@ pub(crate) fn read(path: &Path, what: &str) -> Result<Zeroizing<String>> {
     Ok(text)
 }
 
-/// The text without a byte order mark before it.
+/// The text without a leading byte order mark.
 pub(crate) fn without_byte_order_mark(text: &str) -> &str {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
@@ -42,7 +43,7 @@ pub(crate) fn first_line(path: &Path) -> Result<Secret> {
     line.map(Secret::new).with_context(|| format!("the first line of the secret file {} is empty", path.display()))
 }
 
-/// Whether there is a file at `path` that is read by others than it should be, if it held a secret.
+/// Whether there is a file at `path` that more users can read than may read a secret file.
 pub(crate) fn is_open(path: &Path) -> bool {
     File::open(path).is_ok_and(|file| refuse_open(&file, path, "file").is_err())
 }
@@ -50,17 +51,17 @@ pub(crate) fn is_open(path: &Path) -> bool {
 #[cfg(unix)]
 fn refuse_open(file: &File, path: &Path, what: &str) -> Result<()> {
     use std::os::unix::fs::MetadataExt as _;
-    let unknown = || format!("could not look at the {what} {}", path.display());
+    let unknown = || format!("could not check the {what} {}", path.display());
     let metadata = file.metadata().with_context(unknown)?;
     let access = Access { mode: metadata.mode() & 0o7777, owner: metadata.uid(), group: metadata.gid() };
     let process = Process::this().with_context(unknown)?;
     let Some(advice) = access.advice(&process) else { return Ok(()) };
     let path = path.display();
     match advice {
-        Advice::ChangeMode => anyhow::bail!("others can read the {what} {path}: run `chmod 600 {path}`"),
+        Advice::ChangeMode => anyhow::bail!("other users can read the {what} {path}: run `chmod 600 {path}`"),
         Advice::MountOtherwise => anyhow::bail!(
-            "others can read the {what} {path}: a secret store has to mount it for its owner alone (mode 0400), or for root \
-             and a group of this process (mode 0440)"
+            "other users can read the {what} {path}: a secret store must mount it for its owner only (mode 0400), or \
+             for root and a group of this process (mode 0440)"
         ),
     }
 }
@@ -70,7 +71,7 @@ fn refuse_open(_: &File, _: &Path, _: &str) -> Result<()> {
     Ok(())
 }
 
-/// Who may do what with a file.
+/// A file's owner, group and mode.
 #[cfg(unix)]
 #[derive(Clone, Copy, Debug)]
 struct Access {
@@ -79,7 +80,7 @@ struct Access {
     group: u32,
 }
 
-/// As whom this process opens files.
+/// The user and groups as which this process opens files.
 #[cfg(unix)]
 #[derive(Clone, Debug)]
 struct Process {
@@ -87,7 +88,7 @@ struct Process {
     groups: Vec<u32>,
 }
 
-/// What to do about a file that others can read.
+/// What to do about a file that other users can read.
 #[cfg(unix)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Advice {
@@ -100,11 +101,11 @@ const ROOT: u32 = 0;
 
 #[cfg(unix)]
 impl Access {
-    /// What to do about it; nothing, if the file is as it should be.
+    /// What to do about the file; `None` if it is as it should be.
     fn advice(self, process: &Process) -> Option<Advice> {
-        // The owner can write it: then the owner has made it, and can close it.
+        // The owner can write the file, so the owner can also change its mode.
         let is_ours = self.owner == process.user && self.mode & 0o200 != 0;
-        // Root can read everything, so its group adds no reader; systemd leaves its credentials with that group.
+        // Root can read everything, so its group adds no reader; systemd assigns its credentials to that group.
         let is_our_group = self.group == ROOT || process.groups.contains(&self.group);
         let is_mounted = self.owner == ROOT && !is_ours && is_our_group;
         let for_others = if is_mounted { 0o037 } else { 0o077 };
@@ -169,7 +170,7 @@ mod tests {
         }
     }
 
-    /// T145: the mode of the file counts, and not that of the link that leads to it.
+    /// T145: the mode of the file counts, and not the mode of a symbolic link to it.
     #[test]
     fn t145_a_link_is_as_good_as_the_file_behind_it() {
         let folder = tempfile::tempdir().unwrap();

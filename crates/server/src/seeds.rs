@@ -1,8 +1,8 @@
 //! Seeds of hardware tokens, as a vendor sends them: a file of serial numbers and secrets, in CSV or PSKC (RFC 6030).
 //!
-//! It is read whole or not at all: the first thing that is not understood ends it, and an error says in which line and
-//! quotes nothing of it, since a secret may stand in the wrong column. Nothing is stored here, no user is looked up and no
-//! clock is read. What this takes out of the text is wiped when it is dropped, and the text is for the caller to wipe.
+//! The file is read completely or not at all: the first error ends it. An error names the line and quotes nothing of
+//! it, since a secret may be in the wrong column. This module stores nothing, looks up no user and reads no clock. What
+//! it takes from the text is wiped when it is dropped; the caller must wipe the text itself.
 
 mod csv;
 pub(crate) mod distinguished_name;
@@ -23,33 +23,33 @@ use countersign_engine::core::{
 use data_encoding::HEXLOWER_PERMISSIVE;
 use zeroize::Zeroizing;
 
-/// The largest file that is read, in bytes: room for ten thousand tokens as PSKC.
+/// The maximum size of a file, in bytes: enough for ten thousand tokens as PSKC.
 pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
 
-/// A serial number has at most this many bytes.
+/// The maximum length of a serial number, in bytes.
 const MAX_SERIAL_LENGTH: usize = 255;
-/// An owner has at most this many bytes: a distinguished name tells the way through a whole directory.
+/// The maximum length of an owner, in bytes: a distinguished name holds a whole path in a directory.
 const MAX_OWNER_LENGTH: usize = 1024;
 
-/// The fewest bytes of an HOTP or TOTP key, and the most that any hash takes as they are. RFC 4226 §4 (R6) asks for 16, but older
-/// apps made keys of 10: they are taken, and marked as weak.
+/// The length of an HOTP or TOTP key, in bytes; the maximum is the largest block of a hash. RFC 4226 §4 (R6) requires
+/// 16, but older apps generated keys of 10: these are accepted and marked as weak.
 const KEY_BYTES: RangeInclusive<usize> = 10..=128;
 
-/// One token.
+/// The seed of one token.
 #[derive(Debug)]
 pub(crate) struct Seed {
-    /// Where it stands in the file; the first line is 1.
+    /// The line in the file, counted from 1.
     pub(crate) line: usize,
-    /// The number on the token's back. No other seed in the file has it, unless it is of another kind.
+    /// The serial number on the token. It is unique in the file among tokens of the same kind.
     pub(crate) serial: String,
-    /// Whose token it is, in the vendor's words: a name, or a whole distinguished name (RFC 4514).
+    /// The owner, as the vendor gives it: a name, or a whole distinguished name (RFC 4514).
     pub(crate) user: Option<String>,
-    /// When it may be used. The importer has to enforce it (RFC 6030 §5).
+    /// When the key may be used. The importer must enforce it (RFC 6030 §5).
     pub(crate) validity: Validity,
     pub(crate) secret: SeedSecret,
 }
 
-/// The times within which a key may be used, both included. What is not set has no bound.
+/// The period within which a key may be used, both ends included. `None` is no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Validity {
     pub(crate) from: Option<Timestamp>,
@@ -57,27 +57,27 @@ pub(crate) struct Validity {
 }
 
 impl Validity {
-    /// The times within both.
+    /// The intersection of both periods.
     fn within(self, other: Self) -> Self {
         let ends = self.until.into_iter().chain(other.until);
         Self { from: self.from.max(other.from), until: ends.min() }
     }
 }
 
-/// What the token and the server share.
+/// The secret that the token and the server share.
 #[derive(Debug)]
 pub(crate) enum SeedSecret {
     Hotp {
         key: Key,
         algorithm: Algorithm,
         digits: Digits,
-        /// Of the next code.
+        /// The counter of the next code.
         counter: u64,
     },
     Totp {
         key: Key,
         totp: Totp,
-        /// The last time step whose code was accepted elsewhere.
+        /// The last time step whose code was accepted by another server.
         used: Option<u64>,
         /// How many time steps the token's clock is ahead.
         drift: i16,
@@ -86,16 +86,16 @@ pub(crate) enum SeedSecret {
         public_id: PublicId,
         private_id: PrivateId,
         key: YubikeyKey,
-        /// The highest that may have been used, as `yubikey::Plain::counter` counts.
+        /// The highest counter that may have been used, as `yubikey::Plain::counter` counts.
         counter: u64,
     },
 }
 
-/// What the vendor sent by another way, to open the file with.
+/// The key or password to decrypt the file, which the vendor sent separately.
 pub(crate) enum PreShared {
     /// The bytes of an AES key.
     Key(Zeroizing<Vec<u8>>),
-    /// A password, from which the file says how to make the key.
+    /// A password, from which the key is derived as the file specifies.
     Password(Secret),
 }
 
@@ -117,19 +117,19 @@ impl fmt::Debug for PreShared {
     }
 }
 
-/// What the file may not say itself.
+/// Information that may be missing in the file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Supplement<'a> {
-    /// What opens a PSKC file that is encrypted. CSV is never encrypted and takes no notice of it.
+    /// The key or password of an encrypted PSKC file. CSV is never encrypted and ignores it.
     pub(crate) key: Option<&'a PreShared>,
-    /// How tokens in CSV make their codes, where the file has no type. PSKC always has one.
+    /// The type of tokens in a CSV file that has no types. PSKC always has them.
     pub(crate) kind: Option<OathKind>,
 }
 
-/// How a token makes its codes.
+/// How a token generates its codes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum OathKind {
-    /// From a counter of presses.
+    /// From a counter of button presses.
     Hotp,
     /// From the time.
     Totp,
@@ -144,25 +144,25 @@ impl OathKind {
     }
 }
 
-/// Every seed in a file, PSKC if it begins as XML does and CSV otherwise.
+/// All seeds in a file: PSKC if it begins like XML, otherwise CSV.
 pub(crate) fn read(text: &[u8], supplement: Supplement<'_>) -> Result<Vec<Seed>> {
     ensure!(text.len() <= LARGEST, "the file is larger than {} MiB", LARGEST / (1024 * 1024));
     let text = plain(text)?;
     let is_xml = text.trim_start().starts_with('<');
     let seeds = if is_xml { pskc::read(&text, supplement.key) } else { csv::read(&text, supplement.kind) }?;
-    ensure!(!seeds.is_empty(), "there is no seed in the file");
+    ensure!(!seeds.is_empty(), "there are no seeds in the file");
     refuse_doubles(&seeds)?;
     Ok(seeds)
 }
 
-/// The text without a byte order mark, with lines that all end in one way.
+/// The text without a byte order mark and with one kind of line ending.
 fn plain(bytes: &[u8]) -> Result<Zeroizing<String>> {
     let text = str::from_utf8(bytes).map_err(|error| {
         let before = bytes.iter().take(error.valid_up_to());
         anyhow!("line {}: the file is not in UTF-8", before.filter(|byte| **byte == b'\n').count().saturating_add(1))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // Room for the whole text at once: a buffer that grew would leave copies of it behind.
+    // Allocate the whole size, because a buffer that grows would leave copies in memory.
     let mut plain = Zeroizing::new(String::with_capacity(text.len().saturating_add(1)));
     for line in text.split("\r\n") {
         plain.push_str(line);
@@ -171,18 +171,18 @@ fn plain(bytes: &[u8]) -> Result<Zeroizing<String>> {
     Ok(plain)
 }
 
-/// A token that is listed twice is a mistake, and nobody knows which of the two is right.
+/// Refuses a file that lists a token twice: it is unclear which of the two is right.
 fn refuse_doubles(seeds: &[Seed]) -> Result<()> {
     let mut first = HashMap::new();
     for seed in seeds {
         let kind = match &seed.secret {
             SeedSecret::Hotp { .. } => ("hotp", None),
             SeedSecret::Totp { .. } => ("totp", None),
-            // A key has two slots and one serial number.
+            // A YubiKey has two slots and one serial number.
             SeedSecret::Yubikey { public_id, .. } => ("yubikey", Some(public_id)),
         };
         if let Some(line) = first.insert((&seed.serial, kind), seed.line) {
-            return Err(anyhow!("line {}: the same token as in line {line}", seed.line));
+            return Err(anyhow!("line {}: this token is already in line {line}", seed.line));
         }
     }
     Ok(())
@@ -193,7 +193,7 @@ fn oath_key(bytes: &[u8]) -> Result<Key> {
     let bits = |bytes: &usize| bytes.saturating_mul(8);
     ensure!(
         KEY_BYTES.contains(&bytes.len()),
-        "the secret has {} bits; it has to have {} to {}",
+        "the secret has {} bits; it must have {} to {}",
         bits(&bytes.len()),
         bits(KEY_BYTES.start()),
         bits(KEY_BYTES.end())
@@ -201,12 +201,12 @@ fn oath_key(bytes: &[u8]) -> Result<Key> {
     Ok(Key::new(bytes))
 }
 
-/// A serial number: one line, and not an empty one.
+/// A serial number: one line that is not empty.
 fn serial(text: &str) -> Option<String> {
     line(text, MAX_SERIAL_LENGTH)
 }
 
-/// An owner: one line, and not an empty one.
+/// An owner: one line that is not empty.
 fn owner(text: &str) -> Option<String> {
     line(text, MAX_OWNER_LENGTH)
 }
@@ -216,7 +216,7 @@ fn line(text: &str, longest: usize) -> Option<String> {
     (!text.is_empty() && text.len() <= longest && !text.contains(char::is_control)).then(|| text.to_owned())
 }
 
-/// The hash under the HMAC, as vendors write it: `SHA1`, `SHA-256`, `HmacSHA512`, `HMAC-SHA-1`.
+/// The hash of the HMAC, in vendors' spellings: `SHA1`, `SHA-256`, `HmacSHA512`, `HMAC-SHA-1`.
 fn algorithm(text: &str) -> Option<Algorithm> {
     let text: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
     text.strip_prefix("HMAC").unwrap_or(&text).parse().ok()
@@ -288,17 +288,17 @@ mod tests {
         let hotp = "7,hotp,3132333435363738393031323334353637383930,,\n";
         let slot = |id| format!("7,yubikey,000102030405060708090a0b0c0d0e0f,{id},010203040506\n");
         let twice = [header, hotp, "\n", hotp].concat();
-        assert_eq!(refusal(twice.as_bytes()), "line 4: the same token as in line 2");
+        assert_eq!(refusal(twice.as_bytes()), "line 4: this token is already in line 2");
         let slots = [header, hotp, &slot("cccc"), &slot("cccb")].concat();
         assert_eq!(read(slots.as_bytes(), Supplement::default()).unwrap().len(), 3);
         let slots = [header, &slot("cccc"), &slot("CCCC")].concat();
-        assert_eq!(refusal(slots.as_bytes()), "line 3: the same token as in line 2");
+        assert_eq!(refusal(slots.as_bytes()), "line 3: this token is already in line 2");
     }
 
     #[test]
     fn a_file_that_is_empty_too_large_or_no_text_is_refused() {
-        assert_eq!(refusal(b""), "there is no seed in the file");
-        assert_eq!(refusal(b"\n \r\n"), "there is no seed in the file");
+        assert_eq!(refusal(b""), "there are no seeds in the file");
+        assert_eq!(refusal(b"\n \r\n"), "there are no seeds in the file");
         assert_eq!(refusal(b"serial,type\n\xff,hotp\n"), "line 2: the file is not in UTF-8");
         assert_eq!(refusal(&vec![b'<'; LARGEST + 1]), "the file is larger than 16 MiB");
     }

@@ -1,14 +1,14 @@
-//! What is served, and to whom.
+//! Which router is served to which client.
 //!
-//! The server speaks plain http, so it answers only its own machine and listed proxies: what anybody else sends has
-//! travelled in clear. A supervisor may ask the probes from anywhere.
+//! The server speaks plain HTTP, so it responds only to its own machine and to listed proxies: requests from other
+//! machines have travelled in clear text. The probes are available from anywhere, for supervisors.
 
 use std::net::SocketAddr;
 
 use axum::{Router, http::StatusCode};
 use countersign_axum::Network;
 
-/// The routers, by who may have them.
+/// The routers, for the two groups of clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Served {
     proxies: Vec<Network>,
@@ -17,22 +17,22 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Everything for neighbours, of whom these proxies are some; the probes for strangers.
+    /// The whole site for this machine and these proxies; only the probes for all other clients.
     pub(crate) fn new(proxies: Vec<Network>, site: Router, probes: Router) -> Self {
         Self { proxies, site: site.merge(probes.clone()), probes: probes.fallback(async || StatusCode::FORBIDDEN) }
     }
 
-    /// The same within a layer.
+    /// The same routers, both wrapped in a layer.
     pub(crate) fn within(self, layer: impl Fn(Router) -> Router) -> Self {
         Self { site: layer(self.site), probes: layer(self.probes), ..self }
     }
 
-    /// The same, with a layer around what strangers are served.
+    /// The same routers, with a layer around the one for clients that are neither local nor a listed proxy.
     pub(crate) fn for_strangers(self, layer: impl FnOnce(Router) -> Router) -> Self {
         Self { probes: layer(self.probes), ..self }
     }
 
-    /// What whoever is at this address is served.
+    /// The router for a client at this IP address.
     pub(crate) fn to(&self, peer: SocketAddr) -> &Router {
         if self.is_neighbour(peer) { &self.site } else { &self.probes }
     }

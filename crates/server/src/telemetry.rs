@@ -1,9 +1,9 @@
-//! Logs: one line for each request, and whatever else has to be told.
+//! Logs: one line for each request, and lines for other events.
 //!
-//! Every line that belongs to a request carries the request's number, the one that a page about a fault shows. The last
-//! line says the method, the route that matched, the status, and how long it took. No line says a path as it was asked for,
-//! a query, a body, a cookie, a code or a name: what is not written cannot leak, and no client can forge a line with what it
-//! sends. Lines about requests that failed are limited per IP address and network.
+//! Every line of a request has the request's number, which a page about a fault shows as the incident. The last line
+//! has the method, the route that matched, the status and the duration. No line has the requested path, a query, a
+//! body, a cookie, a code or a name: what is not logged cannot leak, and no client can forge a line with what it sends.
+//! Lines about failed requests are limited per IP address and network.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -28,37 +28,37 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{config::LogFormat, figures};
 
-/// Whose words are never logged, whatever is asked for: they tell the telephone numbers that they look at.
+/// Modules that are never logged, whatever the setting: they log the phone numbers that they parse.
 const QUIET: [&str; 1] = ["rlibphonenumber=off"];
 
-/// What to log, as in `info` or `warn,countersign=debug`.
+/// What to log, such as `info` or `warn,countersign=debug`.
 pub(crate) fn filter(text: &str) -> Result<EnvFilter> {
     let filter = EnvFilter::builder().parse(text).ok();
     let filter =
-        filter.context("it has to be a level or a list of them, as in info or warn,countersign_server=debug")?;
+        filter.context("it must be a level or a list of them, such as info or warn,countersign_server=debug")?;
     QUIET.iter().try_fold(filter, |filter, quiet| Ok(filter.add_directive(quiet.parse()?)))
 }
 
-/// Begins to log, to the standard error.
+/// Starts logging to the standard error.
 pub(crate) fn start(log: &str, format: LogFormat) -> Result<()> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter(log)?)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
-        // Where the standard error takes no line, saying so there would panic.
+        // If the standard error cannot be written, reporting that there would panic.
         .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).try_init(),
     };
-    started.map_err(|cause| anyhow::anyhow!("could not start to log: {cause}"))
+    started.map_err(|cause| anyhow::anyhow!("could not start logging: {cause}"))
 }
 
-/// How many lines about failed requests one IPv4 address may cause within ten seconds.
+/// The maximum number of lines about failed requests of one IPv4 address within ten seconds.
 const MAX_FAILED_LINES: u32 = 40;
 
-/// What writes the lines of requests.
+/// Writes the lines of requests.
 #[derive(Debug)]
 pub(crate) struct RequestLog {
     site: Countersign,
@@ -71,7 +71,7 @@ impl RequestLog {
         Arc::new(Self { site, failed: IpRateLimit::default(), left_out: AtomicU64::new(0) })
     }
 
-    /// Whether the line about an answer with this status may be written. The next one that may says how many were not.
+    /// Whether the line about a response with this status may be written. The next one reports how many were left out.
     fn admits(&self, status: StatusCode, ip: Option<IpAddr>) -> bool {
         let failed = status.is_client_error() || status.is_server_error();
         let full = |ip| self.failed.enter(ip, MAX_FAILED_LINES, self.site.engine().now()).is_err();
@@ -81,13 +81,13 @@ impl RequestLog {
         }
         let left_out = self.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
-            tracing::warn!(left_out, "failed requests were not logged: too many from one network");
+            tracing::warn!(left_out, "lines about failed requests were left out: too many from one network");
         }
         true
     }
 }
 
-/// Gives the request its number, and writes its line and counts it when it has been answered.
+/// Gives the request its number. When it has been answered, writes its line and counts it.
 pub(crate) async fn request_line(State(log): State<Arc<RequestLog>>, request: Request, next: Next) -> Response {
     let number = RequestNumber::draw(log.site.engine());
     let span = tracing::info_span!("request", id = %number);
@@ -111,7 +111,7 @@ pub(crate) async fn request_line(State(log): State<Arc<RequestLog>>, request: Re
     number.during(answered).instrument(span).await
 }
 
-/// The method's name, if HTTP has one of that name: anybody can invent others.
+/// The method's name, if it is a standard one: clients can invent others.
 fn known(method: &Method) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
     known.into_iter().find(|name| method == name).unwrap_or("-")

@@ -1,8 +1,9 @@
 //! The built-in users: the `Users` port over the store's table.
 //!
-//! A name is one name in every spelling that Unicode and case allow. A password is kept as an Argon2id hash and as
-//! nothing else; a name that nobody has costs the same hash. The stamp is 128 new random bits at every change of a
-//! password and whenever a user is shut out, so what rested on the old state ends in every running server at once.
+//! All spellings of a name that are equal by Unicode and case are one name. A password is stored only as an Argon2id
+//! hash; a name that does not exist costs the same hash. The stamp is 128 new random bits at every change of a password
+//! and whenever a user is deactivated, so that sessions and attempts that depend on the old state end at once in every
+//! running server.
 
 mod name;
 mod respelling;
@@ -36,7 +37,7 @@ pub(crate) struct BuiltInUsers {
     pub(crate) random: Arc<dyn Random>,
 }
 
-/// Somebody to be added.
+/// A user to be added.
 #[derive(Debug)]
 pub(crate) struct NewUser {
     pub(crate) name: UserName,
@@ -45,7 +46,7 @@ pub(crate) struct NewUser {
     pub(crate) password: Secret,
 }
 
-/// What became of a new user.
+/// The result of adding a user.
 #[derive(Debug)]
 pub(crate) enum Added {
     User(UserRow),
@@ -53,8 +54,8 @@ pub(crate) enum Added {
 }
 
 impl BuiltInUsers {
-    /// The user of this name, in any spelling. One whose name was stored in an earlier spelling is found by that one first, so
-    /// that nobody who came later is taken for them.
+    /// The user of this name, in any spelling. A user whose name was stored in an earlier spelling is found by that one
+    /// first, so that a user who was added later is not taken for them.
     pub(crate) async fn find(&self, name: &str) -> Result<Option<UserRow>, Fault> {
         let (canonical, earlier) = (name::canonical(name), name::earlier(name));
         if earlier != canonical
@@ -65,12 +66,12 @@ impl BuiltInUsers {
         self.table.by_canonical_name(&canonical).await
     }
 
-    /// Everybody, by name.
+    /// All users, by name.
     pub(crate) async fn all(&self) -> Result<Vec<UserRow>, Fault> {
         self.table.list().await
     }
 
-    /// Adds a user whose password keeps the rules.
+    /// Adds a user, with a password that follows the rules.
     pub(crate) async fn add(&self, new: NewUser) -> Result<Added, Error> {
         let owner = Owner { name: new.name.as_str(), email: new.email.as_deref() };
         self.rules.check(&new.password, owner)?;
@@ -98,13 +99,13 @@ impl BuiltInUsers {
         Ok(self.hashing.compare(password, user.password_hash.expose()).await? != Match::Different)
     }
 
-    /// Sets a new password that keeps the rules; everything that rested on the old one ends.
+    /// Sets a new password that follows the rules, and ends everything that depends on the old one.
     pub(crate) async fn renew_password(&self, user: &UserRow, password: &Secret) -> Result<UserRow, Error> {
         let new = self.new_password(user, password).await?;
         Ok(self.table.set_password(&user.id, &user.stamp, new).await?.ok_or(Refusal::AttemptExpired)?)
     }
 
-    /// A new password that keeps the rules, hashed, with the stamp that goes with it.
+    /// A new password that follows the rules, hashed, with a new stamp.
     async fn new_password(&self, user: &UserRow, password: &Secret) -> Result<NewPassword, Error> {
         self.rules.check(password, Owner { name: &user.name, email: user.email.as_deref() })?;
         if self.has_password(user, password).await? {
@@ -114,12 +115,12 @@ impl BuiltInUsers {
         Ok(NewPassword { hash, stamp: self.new_stamp(), at: self.clock.now() })
     }
 
-    /// Shuts a user out: nothing of theirs opens any more, and nothing of before opens again when they are let in.
+    /// Deactivates a user: their sessions and tokens stop working, and stay invalid if the user is reactivated.
     pub(crate) async fn deactivate(&self, user: &UserRow) -> Result<UserRow, Fault> {
         self.set_activity(user, Activity::Inactive).await
     }
 
-    /// Lets a user in again.
+    /// Reactivates a user.
     pub(crate) async fn activate(&self, user: &UserRow) -> Result<UserRow, Fault> {
         self.set_activity(user, Activity::Active).await
     }
@@ -139,7 +140,7 @@ impl BuiltInUsers {
         bytes
     }
 
-    /// Hashes a right password again at today's cost. The login does not depend on it.
+    /// Hashes a correct password again at today's cost. The login does not depend on it.
     async fn renew_hash(&self, hashing: &Hashing, user: &UserRow, password: &Secret) {
         let renewed = async {
             let next = hashing.hash(password, self.draw()).await?.into();
@@ -174,7 +175,7 @@ impl Users for BuiltInUsers {
     }
 
     async fn password_matches_in(&self, lane: Lane, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
-        // Somebody or nobody: one read and one hash.
+        // Whether or not the user exists: one read and one hash.
         let id = user.map_or_else(|| UserId::new("nobody"), |user| user.id.clone());
         let row = self.table.by_id(&id).await?;
         let hash = row.as_ref().map_or(NOBODY, |row| row.password_hash.expose());

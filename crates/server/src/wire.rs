@@ -1,6 +1,6 @@
-//! Where everything is wired: settings in, an installation and its router out.
+//! Builds an installation and its router from the settings.
 //!
-//! No other file knows both the store and the web. What is built here decides nothing; it only says who talks to whom.
+//! No other file knows both the store and the web. This file makes no decisions; it only connects the parts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,12 +28,12 @@ use crate::{
     users::BuiltInUsers,
 };
 
-/// How long a request may take in all; a full queue of passwords takes about a second of it.
+/// The time limit of a request; a full queue of passwords takes about a second of it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long to wait before a database that could not be reached is tried again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often it is logged that the server waits.
+/// How often the log reports that the server is waiting for the database.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// One installation: its database, its keys and its users.
@@ -41,16 +41,16 @@ const WARN_EVERY: Duration = Duration::from_secs(10);
 pub(crate) struct Installation {
     pub(crate) engine: Engine,
     pub(crate) users: BuiltInUsers,
-    /// The database once more, for what only its engine has.
+    /// The opened database, for functions that only one kind of database has.
     pub(crate) database: OpenedEngine,
-    /// The words of messages, which can be read again.
+    /// The texts of messages, which can be reloaded.
     pub(crate) message_texts: Arc<Texts>,
-    /// What is looked at when figures are read.
+    /// The gauges that are read when metrics are requested.
     pub(crate) gauges: Gauges,
 }
 
 impl Installation {
-    /// Opens the database and the key file that these settings name.
+    /// Opens the database and the key file of these settings.
     pub(crate) async fn open(config: &Config) -> Result<Self> {
         let keyring = key_file::read(config.key_file()?)?;
         let Opened { store, users, engine } = config.open_database().await?;
@@ -76,7 +76,7 @@ impl Installation {
         Ok(Self { engine, users, database, message_texts, gauges })
     }
 
-    /// The same, and waits for a database that cannot be reached yet, no longer than `database_wait`: after a power cut it
+    /// The same, but waits for a database that cannot be reached, for at most `database_wait`: after a power failure it
     /// may start later than the server.
     pub(crate) async fn open_when_reachable(config: &Config) -> Result<Self> {
         let (watch, mut warned) = (Stopwatch::start(), None::<Stopwatch>);
@@ -104,7 +104,7 @@ impl Installation {
         Countersign::new(self.engine.clone(), settings(config)).context("could not make the pages")
     }
 
-    /// Everything that is served, and to whom.
+    /// The routers, by client.
     pub(crate) fn served(&self, site: &Countersign, config: &Config) -> Served {
         let proxies = || config.trusted_proxies.clone();
         let own = home::pages(site.clone()).merge(recognition::route(site.clone(), proxies()));
@@ -117,7 +117,7 @@ impl Installation {
     }
 }
 
-/// What strangers send is answered without the site's layer, so that layer's warning is given here.
+/// Requests from unknown peers do not pass the site's layer, so its warning is logged here.
 async fn warn_of_unlisted_proxy(State(site): State<Countersign>, request: Request, next: Next) -> Response {
     site.warn_of_unlisted_proxy(&request);
     next.run(request).await
@@ -127,7 +127,7 @@ fn is_unreachable(error: &anyhow::Error) -> bool {
     error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unreachable)
 }
 
-/// The users alone, for whom no key is needed.
+/// Only the users, which need no key.
 pub(crate) async fn users(config: &Config) -> Result<BuiltInUsers> {
     Ok(users_of(config.open_database().await?.users, config))
 }
@@ -142,7 +142,7 @@ fn users_of(table: UserTable, config: &Config) -> BuiltInUsers {
     }
 }
 
-/// What the store and the hashing threads tell of themselves.
+/// The gauges of the store and of the hashing threads.
 fn gauges(engine: &OpenedEngine, users: &BuiltInUsers) -> Gauges {
     let mut gauges = Gauges::default();
     match engine.clone() {
@@ -163,7 +163,7 @@ fn gauges(engine: &OpenedEngine, users: &BuiltInUsers) -> Gauges {
     gauges
 }
 
-/// How the connections to PostgreSQL are used.
+/// The gauges of the connections to PostgreSQL.
 fn tell_pool(stats: &PoolStats) {
     gauge!("countersign_pool_open").set(figure(stats.open));
     gauge!("countersign_pool_idle").set(figure(stats.idle));
@@ -210,7 +210,7 @@ mod tests {
         served.to(peer.parse().unwrap()).clone().oneshot(request).await.unwrap().status().as_u16()
     }
 
-    /// What somebody at this address is answered.
+    /// The status of the response to a client at this IP address.
     async fn status(served: &Served, peer: &str, path: &str) -> u16 {
         answer(served, peer, request(peer, path)).await
     }
@@ -228,7 +228,7 @@ mod tests {
         installation.served(&installation.site(&config).unwrap(), &config)
     }
 
-    /// What is logged on this thread.
+    /// Captures the log of this thread.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
 

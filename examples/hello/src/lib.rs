@@ -1,7 +1,7 @@
 //! The smallest application with a second factor.
 //!
-//! It has a users table and a password check of its own ([`People`]), one page for everybody, and one that needs a second
-//! factor. What Countersign keeps (devices, sessions, events) is in a database beside its own.
+//! It has its own users table and password check ([`People`]), one public page, and one that requires a second factor.
+//! What Countersign stores (devices, sessions, events) is in a separate database.
 
 mod people;
 
@@ -22,7 +22,8 @@ use countersign_store::SqliteStore;
 
 pub use people::People;
 
-/// The application: its own routes, with Countersign's below `/sign-in`, and the engine, whose housekeeping is to be spawned.
+/// The application: its own routes, with Countersign's below `/sign-in`, and the engine, whose housekeeping must be
+/// spawned.
 pub fn app(people: People, folder: &Path, port: u16) -> anyhow::Result<(Router, Engine)> {
     let database = folder.join("countersign.db");
     SqliteStore::migrate(&database)?;
@@ -42,12 +43,12 @@ async fn hello(MaybeSignedIn(visitor): MaybeSignedIn) -> Html<String> {
     Html(format!("<!doctype html><title>Hello</title><p>Hello, {name}! <a href=\"/vault\">Open the vault</a>"))
 }
 
-/// Nobody gets here with a password alone: the argument says so.
+/// A password alone does not give access: the argument `Verified` requires a second factor.
 async fn vault(Verified(visitor): Verified) -> Html<String> {
     Html(format!("<!doctype html><title>Vault</title><p>The vault is open, {}.", visitor.user().name))
 }
 
-/// The key that seals devices: made at the first start, and as secret as a password.
+/// The key that seals devices: created at the first start, and as secret as a password.
 fn keyring(file: &Path) -> anyhow::Result<Keyring> {
     if !file.exists() {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;

@@ -1,4 +1,4 @@
-//! The application's own users: any table will do that has an id, a name and something that changes with the password.
+//! The application's own users: any table works that has an id, a name and a value that changes with the password.
 
 use std::{
     path::Path,
@@ -18,17 +18,18 @@ use tokio::sync::Semaphore;
 #[derive(Clone, Debug)]
 pub struct People {
     table: Arc<Mutex<Connection>>,
-    /// What a name that no user has is compared with, made by the function that hashes passwords: so it takes as long.
+    /// The hash to compare with for a name that does not exist, made by the same function: so it takes as long.
     nobody: String,
-    /// As many hashes at once as there are cores: each takes 19 MiB.
+    /// At most as many hashes in parallel as there are cores: each takes 19 MiB.
     hashing: Arc<Semaphore>,
 }
 
 impl People {
-    /// Opens the table, or makes it.
+    /// Opens the table, or creates it.
     ///
-    /// Two things are worth copying. `AUTOINCREMENT` never gives an id again: without it the next user gets the id of the
-    /// last one removed, and everything that hangs on it. The stamp is a random text, so that no two users have the same.
+    /// Two things are worth copying. `AUTOINCREMENT` never reuses an id: without it the next user gets the id of the
+    /// last removed one, with all devices and sessions of that id. The stamp is a random text, so that no two users
+    /// have the same.
     pub fn open(file: &Path) -> anyhow::Result<Self> {
         let table = Connection::open(file)?;
         table.execute_batch(
@@ -54,7 +55,7 @@ impl People {
         Ok(())
     }
 
-    /// Removes a user. Whoever calls this calls `Engine::forget_user` next, which removes the devices and sessions.
+    /// Removes a user. The caller must call `Engine::forget_user` next, which removes the devices and sessions.
     pub fn remove(&self, id: &UserId) -> anyhow::Result<()> {
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.execute("DELETE FROM person WHERE id = ?1", [id.as_str()])?;
@@ -83,7 +84,8 @@ impl Person {
         Ok(Self { id: row.get(0)?, name: row.get(1)?, hash: row.get(2)?, stamp: row.get(3)? })
     }
 
-    /// What Countersign needs to know. Sessions end when the stamp changes: whoever writes another hash draws another stamp.
+    /// What Countersign needs to know. Sessions end when the stamp changes: code that stores a new hash must store a
+    /// new stamp.
     fn user(self) -> User {
         User { id: UserId::new(self.id.to_string()), name: self.name, active: true, staff: false, stamp: self.stamp }
     }
@@ -127,7 +129,7 @@ fn hash(password: &str) -> anyhow::Result<String> {
 mod tests {
     use super::*;
 
-    /// A hash that cannot be read costs nothing, and the time would tell which names there are.
+    /// An invalid hash is refused at once, so the response time would reveal which names exist.
     #[test]
     fn t132_a_name_that_no_user_has_costs_the_same_hash_as_one_that_a_user_has() {
         let folder = tempfile::tempdir().unwrap();

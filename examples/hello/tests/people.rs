@@ -1,4 +1,4 @@
-//! The example's own users keep what Countersign counts on.
+//! The example's own users meet the contract of the `Users` port.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;

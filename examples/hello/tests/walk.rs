@@ -1,4 +1,5 @@
-//! The example does what it says: a password leads to setting up, and only a second factor opens the vault.
+//! The example works: a user with a password alone is sent to the setup, and only a second factor gives access to the
+//! vault.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{convert::Infallible, path::Path};

@@ -1,15 +1,15 @@
-//! An entrance of one's own: lines of text over TCP, for a mail server, a VPN or a door on the same machine.
+//! A front end of your own: lines of text over TCP, for a mail server, a VPN or a door lock on the same machine.
 //!
 //! ```text
-//! they say                      we say
+//! the client says               we say
 //! ada
 //! correct horse battery         ASK totp                 or OK aal1 TOKEN, or NO invalid-credentials
-//! 123456                        OK aal2 TOKEN            or NO code-wrong, and the next line is looked at
+//! 123456                        OK aal2 TOKEN            or NO code-wrong, and the next line is read
 //! ```
 //!
-//! It reads, asks the engine, and says what came of it. How long one is locked out, what counts as a replay and who may be
-//! asked is decided behind the two functions that it calls, as for the pages and the API. Nothing is encrypted here: to be
-//! served on the loopback address, or behind whatever brings TLS.
+//! It reads a line, asks the engine, and reports the result. Lock-outs, replays and the choice of devices are decided
+//! by the two functions that it calls, as for the pages and the API. Nothing is encrypted here: serve it on the
+//! loopback address, or behind a program that terminates TLS.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -27,34 +27,34 @@ use tokio::{
     time::timeout,
 };
 
-/// Nobody says more than this, in bytes, from beginning to end.
+/// The maximum number of bytes of a conversation.
 const MAX_SIZE: u64 = 4096;
-/// Nobody takes longer than this. The login itself may end earlier: `Config::login_timeout`.
+/// The maximum duration of a conversation. The login itself may expire earlier: `Config::login_timeout`.
 const TIMEOUT: Duration = Duration::from_mins(10);
 
-/// Answers whoever connects, for as long as that is possible.
+/// Answers all connections, for as long as the listener works.
 pub async fn serve(engine: Engine, listener: TcpListener) -> io::Result<()> {
     loop {
         let (mut stream, peer) = listener.accept().await?;
         let engine = engine.clone();
-        // Whoever hangs up, says too much or takes too long has been told nothing that opens anything.
+        // A client that disconnects, sends too much or takes too long has received no token.
         tokio::spawn(async move { timeout(TIMEOUT, Talk::new(&engine, &mut stream, peer).run()).await });
     }
 }
 
-/// One connection.
+/// Handles one connection.
 struct Talk<'a> {
     engine: &'a Engine,
     lines: Lines<BufReader<tokio::io::Take<ReadHalf<'a>>>>,
     out: WriteHalf<'a>,
-    /// Where it comes from: failures are counted by address, too.
+    /// The client's IP address: failures are counted by address, too.
     context: RequestContext,
 }
 
 impl<'a> Talk<'a> {
     fn new(engine: &'a Engine, stream: &'a mut TcpStream, peer: SocketAddr) -> Self {
         let (read, out) = stream.split();
-        // A line protocol keeps nothing for the next time, so it takes none of the user's places for browsers.
+        // A line protocol stores nothing between logins, so it uses none of the user's device cookies.
         let device_cookie = DeviceCookieSupport::Ignored;
         let context = RequestContext { address: Some(peer.ip()), device_cookie, ..RequestContext::default() };
         Self { engine, lines: BufReader::new(read.take(MAX_SIZE)).lines(), out, context }
@@ -70,7 +70,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Asks for a device's answer until there is a right one, or the engine will not hear of it any more.
+    /// Asks for a device's answer until one is right, or the engine ends the login.
     async fn second_step(&mut self, owed: &LoginChallenge) -> io::Result<()> {
         let LoginChallenge { token, view, .. } = owed;
         self.say(&format!("ASK {}", view.device.kind)).await?;
@@ -83,7 +83,7 @@ impl<'a> Talk<'a> {
         Ok(())
     }
 
-    /// A refusal is ours and has a code. A fault is neither yes nor no; its cause is for the log alone.
+    /// A refusal has a code that the client may see. A fault is neither yes nor no; its cause is for the log only.
     fn stopped(&self, error: &Error) -> String {
         match error {
             Error::Refused(refusal) => match refusal.retry_after(self.engine.now()) {
@@ -103,7 +103,8 @@ impl<'a> Talk<'a> {
     }
 }
 
-/// The session is theirs: its token opens the API and the host's routes, and signing out there ends it.
+/// The session belongs to the client: its token gives access to the API and the host's routes, and signing out there
+/// ends it.
 fn let_in(new_session: &NewSession) -> String {
     format!("OK {} {}", new_session.signed_in().session().level.as_str(), new_session.token().expose())
 }

@@ -1,4 +1,4 @@
-//! A conversation from its first line to its last; and what was used up in it is used up everywhere.
+//! A conversation from its first line to its last; a code that is used in it is rejected everywhere.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::{net::SocketAddr, sync::Arc};
@@ -16,7 +16,7 @@ const HOST: &str = "localhost:8000";
 const LOGIN: &str = "/account/login";
 const SECOND_FACTOR: &str = "/account/login/second-factor";
 
-/// The entrance of a world.
+/// The front end of a world.
 async fn entrance(world: &World) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -29,7 +29,7 @@ fn site(world: &World) -> Router {
     Countersign::new(world.engine.clone(), Settings::new(Origins::Loopback { port: 8000 })).unwrap().routes()
 }
 
-/// Somebody who talks.
+/// A client that sends and reads lines.
 struct Caller(BufReader<TcpStream>);
 
 impl Caller {
@@ -37,12 +37,12 @@ impl Caller {
         Self(BufReader::new(TcpStream::connect(entrance).await.unwrap()))
     }
 
-    /// Says a line, whether or not anybody listens.
+    /// Sends a line, whether or not the server still reads.
     async fn says(&mut self, line: &str) {
         let _ = self.0.write_all(format!("{line}\r\n").as_bytes()).await;
     }
 
-    /// The next line; empty when nobody is there any more.
+    /// The next line; empty if the connection is closed.
     async fn hears(&mut self) -> String {
         let mut line = String::new();
         let _ = self.0.read_line(&mut line).await;
@@ -98,7 +98,7 @@ async fn a_code_is_asked_for_and_judged_as_at_every_other_entrance() {
     assert_eq!(replay.answers(&ada.code()).await, "NO attempt-expired");
 }
 
-/// T14: what was used at one entrance is refused at the others.
+/// T14: a code that was used at one front end is refused at the others.
 #[tokio::test]
 async fn t14_a_code_used_here_is_refused_at_the_api_and_the_pages_and_the_other_way_round() {
     let world = World::new();

@@ -1,7 +1,8 @@
-//! Text messages by a way of one's own: here a modem that takes one message at a time.
+//! Text messages by a gateway of your own: here a modem that sends one message at a time.
 //!
-//! A gateway is handed a message after the code is written, away from whoever asked for it. Whether to send, to whom, and
-//! how often has been decided by then; it says only whether the message was taken, and writes neither code nor number down.
+//! A gateway gets a message after the code is stored, outside of the request that asked for it. Whether, to whom and
+//! how often to send is already decided; the gateway only reports whether the message was accepted, and logs neither
+//! code nor number.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -12,19 +13,19 @@ use countersign::engine::{
     port::{Gateway, Message, NotTaken, Taken},
 };
 
-/// Whatever is between us and the telephone network.
+/// The connection to the telephone network.
 #[async_trait]
 pub trait Modem: Debug + Send + Sync {
-    /// Sends a text to a number, and returns the number of the message, or what the network said.
+    /// Sends a text to a number, and returns the id of the message, or the network's error.
     async fn send(&self, number: &str, text: &str) -> Result<u64, NetworkError>;
 }
 
-/// What a network says.
+/// An error of the network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NetworkError {
-    /// There is no such number.
+    /// The number does not exist.
     UnknownSubscriber,
-    /// It does not work at the moment.
+    /// The network is not available at the moment.
     Congestion,
 }
 
@@ -35,7 +36,7 @@ pub struct ByModem {
 }
 
 impl ByModem {
-    /// Has an engine that is being made send its text messages by this modem.
+    /// Makes a new engine send its text messages by this modem.
     pub fn for_texts(parts: &mut Parts, modem: Arc<dyn Modem>) {
         parts.gateways.insert(Kind::SMS, Arc::new(Self { modem }));
     }

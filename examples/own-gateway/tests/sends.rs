@@ -1,4 +1,4 @@
-//! A code goes out by the modem, and what the network says is told to whoever waits for it.
+//! A code is sent by the modem, and the network's result is reported to the user who waits for it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,7 @@
-//! A second factor of one's own: a printed sheet of words, each good once, in any order.
+//! A second factor of your own: a printed sheet of words, each valid once, in any order.
 //!
-//! All that a method does is look at one answer. That nothing is accepted twice, that guesses are counted and slowed down,
-//! and that two answers at once do not both count, the core sees to; this file could forget all of it and still be safe.
+//! A method only checks one answer. The core makes sure that nothing is accepted twice, that guesses are counted and
+//! slowed down, and that of two parallel answers only one counts; a mistake in this file could not undo that.
 
 use countersign::engine::core::{
     Kind, Secret, Timestamp,
@@ -11,13 +11,13 @@ use countersign::engine::core::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What is kept of a sheet. It is sealed before it is stored.
+/// The state of a sheet. It is sealed before it is stored.
 #[derive(Serialize, Deserialize)]
 struct Sheet {
     words: Vec<String>,
 }
 
-/// Words on paper.
+/// The method: words on paper.
 #[derive(Clone, Copy, Debug)]
 pub struct WordSheets;
 
@@ -25,7 +25,7 @@ impl WordSheets {
     /// The kind of its devices.
     pub const KIND: Kind = Kind::of("word-sheet");
 
-    /// The memory of a sheet with these words: for [`Engine::add_foreign_device`].
+    /// The initial state of a sheet with these words, for [`Engine::add_foreign_device`].
     ///
     /// [`Engine::add_foreign_device`]: countersign::engine::Engine::add_foreign_device
     pub fn sheet(words: &[&str]) -> Value {
@@ -44,7 +44,7 @@ impl ForeignMethod for WordSheets {
             return Word::Malformed;
         }
         let Ok(Sheet { words }) = serde_json::from_value(document.clone()) else { return Word::Wrong };
-        // Every word is compared, whichever matches, and in constant time.
+        // Every word is compared, even after a match, and in constant time.
         let typed = Secret::new(typed);
         let matching = words.into_iter().enumerate().filter(|(_, word)| typed.is_same(&Secret::new(word.as_str())));
         match matching.fold(None, |_, found| Some(found)) {

@@ -1,4 +1,4 @@
-//! The method keeps the contract that every method keeps, and signs somebody in.
+//! The method meets the contract of all methods, and a user can sign in with it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the host brings: its only user, and a way to send codes. A real host has a table and a gateway here.
+//! What the host provides: its only user, and a way to send codes. A real host has a users table and a gateway instead.
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 use async_trait::async_trait;
@@ -36,7 +36,7 @@ impl Users for Ada {
         Ok(Some(Self::user()).filter(|ada| ada.id == *id))
     }
 
-    /// Whoever is not Ada is compared with Ada's hash too, so that it takes as long.
+    /// For another name the password is compared with Ada's hash too, so that it takes as long.
     async fn password_matches(&self, user: Option<&User>, password: &Secret) -> Result<bool, Fault> {
         let (hash, password, known) = (self.hash.clone(), password.clone(), user.is_some());
         let check = tokio::task::spawn_blocking(move || {

@@ -1,8 +1,9 @@
 //! A single page in front of the JSON API: signing in, setting up and stepping up by `fetch`.
 //!
-//! The page, its script and its style sheet are plain files below `web/`, to be read and copied; nothing builds them. The
-//! session is in a cookie that no script can read. What the host adds is little: a policy under which the page may run its
-//! script and ask this site, a QR image, and one route of its own that asks for a recent proof.
+//! The page, its script and its style sheet are plain files below `web/`, to be read and copied, without a build step.
+//! The session is in a cookie that no script can read. The host adds little: a content security policy under which the
+//! page may run its script and send requests to this site, a QR image, and one route that requires a recent
+//! verification.
 
 mod ada;
 
@@ -24,13 +25,14 @@ use serde_json::{Value, json};
 
 pub use ada::{Ada, Terminal};
 
-/// What the page may do: load what this site serves, run its script, ask this site. No form goes anywhere by itself.
+/// What the page may do: load files of this site, run its script, send requests to this site. Forms cannot be
+/// submitted.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
 );
 
-/// The page and the vault, with Countersign's API and pages beside them.
+/// The page and the vault, together with Countersign's API and pages.
 pub fn app(engine: Engine, port: u16) -> Result<Router, SettingsError> {
     let settings = Settings {
         own_templates: vec![("index.html".into(), include_str!("../web/index.html").into())],
@@ -46,7 +48,7 @@ pub fn app(engine: Engine, port: u16) -> Result<Router, SettingsError> {
     Ok(countersign.protect(own).merge(countersign.routes()))
 }
 
-/// The page is a template for the sake of one line: the name of Countersign's style sheet changes with what is in it.
+/// The page is a template because of one line: the file name of Countersign's style sheet changes with its content.
 async fn page(visitor: Visitor, State(countersign): State<Countersign>) -> Response {
     let mut page = countersign.render(&visitor, "index.html", context!()).await;
     page.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY);
@@ -57,7 +59,7 @@ fn file(kind: &'static str, content: &'static str) -> impl IntoResponse {
     ([(CONTENT_TYPE, kind)], content)
 }
 
-/// Draws the address of a key. It comes in a body, since it is as secret as the key.
+/// Draws a key's `otpauth:` URL as a QR code. It comes in a body, since it is as secret as the key.
 async fn qr(_: SignedIn, uri: String) -> Response {
     match QrCode::new(&uri) {
         Ok(code) if uri.starts_with("otpauth:") => {
@@ -67,8 +69,8 @@ async fn qr(_: SignedIn, uri: String) -> Response {
     }
 }
 
-/// Opens for somebody who has proved a second factor within the last minute. Anybody else is told what to prove, in a
-/// header (RFC 9470), and the page's script goes by that.
+/// Requires a second factor within the last minute. Otherwise the response has a header with what is required (RFC
+/// 9470), which the page's script follows.
 async fn vault(VerifiedCallerWithin(caller): VerifiedCallerWithin<60>) -> Json<Value> {
     Json(json!({ "owner": caller.user().name, "holds": "a letter, two rings and a map without names" }))
 }

@@ -1,5 +1,5 @@
-//! Serves the page on <http://localhost:3000/>, for a user `ada` whose password is `correct horse battery`. Text messages
-//! come out on the terminal, and everything is forgotten at the end.
+//! Serves the page on <http://localhost:3000/>, for a user `ada` whose password is `correct horse battery`. Text
+//! messages are printed to the terminal, and all data is lost when the program ends.
 
 use std::{net::SocketAddr, sync::Arc};
 

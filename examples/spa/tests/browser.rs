@@ -1,4 +1,4 @@
-//! A person at the page, in a real browser that runs its script; time passes when the test says so.
+//! A user at the page, in a real browser that runs its script; the test controls the clock.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -11,7 +11,7 @@ use trials::{Person, Scripts, code_at};
 const DESK: (u32, u32) = (1100, 900);
 const PHONE: (u32, u32) = (320, 640);
 
-/// The page, served for a world with Ada in it, and a person in front of it.
+/// The page, served for a world with Ada in it, and a user at a browser.
 async fn person(world: &World, size: (u32, u32)) -> Person {
     world.user("ada");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -40,12 +40,12 @@ async fn signs_out(person: &Person) {
     person.waits_for("User name").await;
 }
 
-/// What the app shows for this key, by another authenticator than ours, at the moment that it is in this world.
+/// The app's code for this key at the world's present time, by an independent authenticator.
 fn code(world: &World, key: &str) -> String {
     code_at(key, &format!("@{}", world.now().as_seconds()))
 }
 
-/// The name of the field that the cursor is in.
+/// The name of the field that has the focus.
 async fn cursor(person: &Person) -> String {
     person.runs("return document.activeElement.name ?? ''").await.as_str().unwrap().to_owned()
 }
@@ -134,7 +134,7 @@ async fn a_person_signs_in_sets_up_and_steps_up() {
     person.leaves().await;
 }
 
-/// The code in the last of so many messages.
+/// The code in the last message, after this many were sent.
 async fn sent(world: &World, count: usize) -> String {
     for _ in 0..1000 {
         if world.outbox.count() == count {
@@ -145,7 +145,7 @@ async fn sent(world: &World, count: usize) -> String {
     panic!("{} messages were sent instead of {count}", world.outbox.count());
 }
 
-/// A telephone, set up and asked, on a screen 320 pixels wide where nothing may stick out.
+/// A phone number, set up and verified, on a screen 320 pixels wide on which nothing may overflow.
 #[tokio::test]
 async fn a_person_with_a_telephone_is_sent_codes() {
     let world = World::with_every_method(Arc::new(MemoryStore::default()));

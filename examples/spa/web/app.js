@@ -1,15 +1,15 @@
 // Signing in, setting up and stepping up through the JSON API of Countersign.
 //
-// Read it from the top: how to ask the server, how to show a view and wait for the person, and then one function for each
-// thing that a person does. What opens the session is in a cookie that no script can read; nothing is kept here but the
-// token that goes with it, and that is gone with the page.
+// Read it from the top: how to send requests, how to show a view and wait for the user, and then one function for each
+// action of a user. The session is in a cookie that no script can read; the script keeps only the CSRF token that goes
+// with it, for as long as the page is open.
 
 const API = "/api/v1";
 
 
-// ---- Asking the server ----
+// ---- Requests ----
 
-/** The server said no. What it said is a problem document (RFC 9457); `code` is what a program goes by. */
+/** The server refused the request. The response is a problem document (RFC 9457); programs should use its `code`. */
 class Refused extends Error {
   constructor(problem, challenge) {
     super(problem.title);
@@ -17,16 +17,16 @@ class Refused extends Error {
     this.challenge = challenge;
   }
 
-  /** Whether the same request succeeds after a fresh proof (RFC 9470). */
+  /** Whether the same request succeeds after a step-up (RFC 9470). */
   get wantsProof() {
     return this.challenge.includes('error="insufficient_user_authentication"');
   }
 }
 
-/** Goes with every request that changes something, so that no other site can make this browser send one. */
+/** The CSRF token: required with every request that changes something, so that no other site can send one. */
 let csrf;
 
-/** Sends a request and gives the document that comes back; throws what was refused. */
+/** Sends a request and returns the document of the response; throws if the request was refused. */
 async function send(method, path, body, again = false) {
   const headers = { accept: "application/json" };
   if (body) headers["content-type"] = "application/json";
@@ -35,7 +35,7 @@ async function send(method, path, body, again = false) {
   const said = response.status === 204 ? {} : await response.json();
   csrf = said.csrf ?? said.pending?.csrf ?? said.opened?.csrf ?? csrf;
   if (response.ok) return said;
-  // Somebody signed in or out in another tab: the token went with cookies that are no more.
+  // The user signed in or out in another tab: the token belonged to cookies that were replaced.
   if (said.code === "csrf-token" && !again) {
     csrf = undefined;
     return send(method, path, body, true);
@@ -43,7 +43,7 @@ async function send(method, path, body, again = false) {
   throw new Refused(said, response.headers.get("www-authenticate") ?? "");
 }
 
-/** The same for what may ask for a fresh proof: that is given, and the request is sent again. */
+/** The same for requests that may require a step-up: the user verifies a factor, and the request is sent again. */
 async function sendProved(method, path, body) {
   try {
     return await send(method, path, body);
@@ -57,11 +57,11 @@ async function sendProved(method, path, body) {
 }
 
 
-// ---- Showing a view, and waiting for the person ----
+// ---- Showing a view, and waiting for the user ----
 
 const main = document.getElementById("main");
 
-/** The template of this name, its slots filled. Texts stay texts: nothing that the server or a person says becomes HTML. */
+/** The template of this name, with its slots filled. Values are inserted as text and never as HTML. */
 function filled(name, slots) {
   const view = document.getElementById(name).content.cloneNode(true);
   for (const part of view.querySelectorAll("[data-if]")) if (!slots[part.dataset.if]) part.remove();
@@ -74,7 +74,7 @@ function filled(name, slots) {
   return view;
 }
 
-/** Shows a view in the place of the last one, with what went wrong, and puts the cursor where it belongs. */
+/** Replaces the view, shows an error if there is one, and sets the focus. */
 function show(name, slots, problem) {
   const view = filled(name, slots);
   const heading = view.querySelector("h1");
@@ -89,7 +89,7 @@ function show(name, slots, problem) {
   (field ?? main.querySelector("[data-focus]") ?? heading).focus();
 }
 
-/** What the person does next: the value of the button as `deed`, and what the form around it says. */
+/** The next action of the user: the value of the button as `deed`, and the fields of its form. */
 function person() {
   return new Promise((resolve) => {
     listening = resolve;
@@ -106,14 +106,14 @@ document.addEventListener("submit", (event) => {
   } else if (listening) {
     main.ariaBusy = "true";
     listening(done);
-    listening = undefined; // Whatever is pressed before this is done is not heard.
+    listening = undefined; // Ignores buttons until this action is done.
   }
 });
 
-/** The person does not want to go on with what they have begun. */
+/** The user has cancelled. */
 class GivenUp extends Error {}
 
-/** What a view tells of something that went wrong; what ends the view is passed on. */
+/** The text for an error; errors that end the view are thrown again. */
 function told(wrong, ...ends) {
   if (wrong instanceof GivenUp || ["sign-in-needed", ...ends].includes(wrong.code)) throw wrong;
   if (wrong instanceof Refused) return wrong;
@@ -131,7 +131,7 @@ const span = (seconds) => {
 
 // ---- Signing in ----
 
-/** Name and password, and a device if one is owed. */
+/** Name and password, and a device if a second factor is required. */
 async function signIn(problem) {
   let name;
   for (;;) {
@@ -148,14 +148,14 @@ async function signIn(problem) {
   }
 }
 
-/** The proof that something asks for: another session takes the place of this one. */
+/** The step-up that a request requires: a new session replaces this one. */
 async function stepUp() {
   const pending = await send("POST", `${API}/step-up`, {});
   const words = { title: "Is it still you?", why: "What you asked for needs a fresh proof.", back: "Cancel" };
   await prove(words, `${API}/step-up`, { step_up: pending.step_up }, pending);
 }
 
-/** The password once more, where there is no device to prove: another session takes the place of this one. */
+/** The password again, for users without a device: a new session replaces this one. */
 async function confirmPassword() {
   let problem;
   for (;;) {
@@ -184,7 +184,7 @@ async function prove(words, path, run, owed) {
     try {
       if (deed === "give-up") {
         if (!run.step_up) await send("POST", `${path}/cancel`, {});
-        csrf = undefined; // It went with the login that was given up.
+        csrf = undefined; // It belonged to the login that was cancelled.
         throw new GivenUp();
       }
       if (deed === "answer") {
@@ -199,13 +199,13 @@ async function prove(words, path, run, owed) {
   }
 }
 
-/** What a device is called: its name, where the server tells it, or its method. */
+/** The label of a device: its name, if the server has sent it, or its method. */
 function called({ name, method }) {
   const methods = { totp: "your authenticator app", hotp: "your token", yubikey: "your YubiKey", "backup-codes": "your backup codes" };
   return name ?? methods[method] ?? "your telephone or mailbox";
 }
 
-/** What the view of a device is filled with. */
+/** The values for the view of a device. */
 function asked({ asked: device, others, disabled, expects, unsent, expires_at }) {
   const { form, digits, sent_until, left } = device.answer;
   return {
@@ -213,7 +213,7 @@ function asked({ asked: device, others, disabled, expects, unsent, expires_at })
     disabled: disabled.map(called).join(", "),
     guessed: device.failures >= 3,
     failures: device.failures,
-    [expects]: true, // "answer", or "send" where a code has to be sent first
+    [expects]: true, // "answer", or "send" if a code must be sent first
     [form]: form !== "sent", // "digits", "press", "backup-code" or "text"
     sent: sent_until && at(sent_until),
     id: device.id,
@@ -228,7 +228,7 @@ function asked({ asked: device, others, disabled, expects, unsent, expires_at })
   };
 }
 
-/** A button for another device: one that sends a code, where codes are sent, or one that asks for it. */
+/** A button for another device: it sends a code, or selects the device. */
 function other(device) {
   const { form, sent_until, left } = device.answer;
   const sends = form === "sent" && !sent_until;
@@ -250,7 +250,7 @@ const NEW = {
   sms: { title: "Add a telephone", name: "Telephone", telephone: true },
 };
 
-/** Sets a device up, from its name to its first answer, and makes backup codes if there are none. */
+/** Sets up a device, from its name to its first answer, and generates backup codes if there are none. */
 async function setUp(method, problem) {
   let given = {};
   for (;;) {
@@ -269,7 +269,7 @@ async function setUp(method, problem) {
   if (backup_codes_left === undefined) await makeBackupCodes();
 }
 
-/** The first answer of a new device. Until then it counts for nothing. */
+/** The first answer of a new device. Until then the device is not active. */
 async function confirm(setup) {
   const run = { setup: setup.setup };
   const qr = setup.uri && (await picture(setup.uri));
@@ -296,13 +296,13 @@ async function confirm(setup) {
   }
 }
 
-/** The address of a key as a QR image. The host draws it, since nothing that this page may load can. */
+/** A key's `otpauth:` URL as a QR image. The host draws it, since this page may load no library that could. */
 async function picture(uri) {
   const response = await fetch("/qr", { method: "POST", body: uri });
   return new DOMParser().parseFromString(await response.text(), "image/svg+xml").documentElement;
 }
 
-/** Makes new backup codes and shows them, once. */
+/** Generates new backup codes and shows them, once. */
 async function makeBackupCodes() {
   const { codes } = await sendProved("POST", `${API}/backup-codes`);
   const item = (code) => {
@@ -320,9 +320,9 @@ async function makeBackupCodes() {
 }
 
 
-// ---- At home ----
+// ---- Signed in ----
 
-/** What one may do once one is signed in. Ends with the session, and gives what it was ended by. */
+/** The actions of a signed-in user. Ends with the session, and returns what ended it. */
 async function home() {
   let news, problem;
   for (;;) {
@@ -362,9 +362,9 @@ function overview({ acr, auth_time }, { enabled, devices }) {
 }
 
 
-// ---- From beginning to end ----
+// ---- The whole flow ----
 
-/** Whoever has a session already goes on with it. */
+/** Continues with an existing session. */
 async function isSignedIn() {
   try {
     return Boolean(await send("GET", `${API}/session`));
@@ -373,7 +373,7 @@ async function isSignedIn() {
   }
 }
 
-/** Ends the session, and with the page whatever was under way in it. One that has ended already is no problem. */
+/** Ends the session, and with the page all pending requests. A session that has ended already is not an error. */
 async function signOut() {
   try {
     await send("POST", `${API}/logout`, {});

@@ -1,5 +1,5 @@
-//! The JSON API on SQLite: second factors and full logins in turn with those by the pages, and whoever shows a bearer token
-//! beside a bare handler that reads the same row.
+//! The JSON API on SQLite: second factors and full logins in turn with those by the pages, and requests with a bearer
+//! token in turn with a bare handler that reads the same row.
 
 use crate::{
     Options,
@@ -12,7 +12,7 @@ use crate::{
     sqlite::Demo,
 };
 
-/// So many people show what they hold, again and again.
+/// The number of clients that send their tokens repeatedly.
 const BEARERS: usize = 2_000;
 
 /// The whole bench.
@@ -38,7 +38,7 @@ pub(crate) async fn bench(options: &Options) {
     full_login::against_argon2(options, &sites, people).await;
 }
 
-/// Turns of the pages and of the API, whichever came second before coming first.
+/// Turns of the pages and of the API; the order alternates.
 async fn second_factors(options: &Options, place: &Place, crowd: &mut Crowd, connections: usize) {
     println!("second factor, {connections} connections:");
     let mut ratios = vec![];
@@ -62,10 +62,10 @@ async fn second_factors(options: &Options, place: &Place, crowd: &mut Crowd, con
     println!("  median ratio {:.2}", median(ratios));
 }
 
-/// What is shown, by the name of its table.
+/// The kinds of tokens, by the name of their table.
 type Kind = (&'static str, fn(&Held) -> &Opens);
 
-/// Turns of the bare handler and of ours, for what opens a session and for a personal token.
+/// Turns of the bare handler and of ours, for session tokens and personal tokens.
 async fn bearer_checks(options: &Options, demo: &Demo, held: &[Held], connections: usize) {
     let kinds: [Kind; 2] = [("session", |held| &held.session), ("token", |held| &held.personal)];
     for (kind, opens) in kinds {
@@ -95,7 +95,7 @@ fn show(address: &str, token: &str) -> Vec<u8> {
     format!("GET /api/v1/session HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n").into_bytes()
 }
 
-/// Each of these requests again and again. The first ones, which note that something was used, do not count.
+/// Sends each of these requests repeatedly. The first ones, which record the first use, do not count.
 async fn turn(options: &Options, node: &Process, connections: usize, requests: Vec<Vec<u8>>) -> Round {
     let (first, address) = (Limit::count(requests.len()), [node.address.clone()]);
     let request = move |number: usize| requests[number % requests.len()].clone();

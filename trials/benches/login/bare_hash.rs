@@ -1,11 +1,11 @@
-//! Argon2id by itself, at the server's cost and with memory that is kept from one hash to the next.
+//! Argon2id alone, at the server's cost and with memory that is reused for each hash.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use trials::PASSWORD;
 
 const SALT: &[u8] = b"sixteen bytes of";
 
-/// Hashes one password whenever it is called, by the library that the server hashes with.
+/// Hashes one password per call, with the library that the server uses.
 pub(crate) fn hasher() -> impl FnMut() -> [u8; 32] {
     let params = Params::DEFAULT;
     let mut memory = vec![Block::new(); params.block_count()];

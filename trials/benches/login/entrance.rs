@@ -1,5 +1,5 @@
-//! The ways in: the pages, as a browser asks for them, and the JSON API, as a program does; and beside them as many requests
-//! to the yardstick. All on kept connections.
+//! The front ends: the pages, as a browser requests them, and the JSON API, as a client does; and for each the same
+//! number of requests to the yardstick. All use kept connections.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,7 +17,7 @@ use crate::{
 pub(crate) enum Entrance {
     Pages,
     Api,
-    /// Of the yardstick: a page, the hash, a page, the rows.
+    /// The yardstick: a page, the hash, a page, the rows.
     Bare,
 }
 
@@ -26,11 +26,11 @@ impl Entrance {
         match name {
             "pages" => Self::Pages,
             "api" => Self::Api,
-            other => panic!("{other} is no entrance: there are pages and api"),
+            other => panic!("{other} is not a front end: use pages or api"),
         }
     }
 
-    /// The request that answers for a login that waits.
+    /// The request that answers a pending login.
     pub(crate) fn second_factor(self, waiting: &Waiting) -> Vec<u8> {
         let Waiting { address, pending, form, device, app } = waiting;
         let code = app.code_at(SystemClock.now());
@@ -40,11 +40,11 @@ impl Entrance {
                 post(address, "/account/login/second-factor", &format!("countersign-pending={pending}"), &body)
             }
             Self::Api => ask(address, "/login/answer", &json!({ "login": pending, "device": device, "code": code })),
-            Self::Bare => panic!("the yardstick asks nobody for a code"),
+            Self::Bare => panic!("the yardstick requires no code"),
         }
     }
 
-    /// Whether this says that the answer was right.
+    /// Whether the response accepts the answer.
     pub(crate) fn accepts(self) -> fn(&Answer) -> bool {
         match self {
             Self::Pages => |answer| answer.status == 303,
@@ -53,7 +53,7 @@ impl Entrance {
         }
     }
 
-    /// One login from its beginning to its end.
+    /// One login from start to end.
     pub(crate) async fn login(self, connection: &mut Connection, address: &str, someone: &Someone) {
         match self {
             Self::Pages => page_by_page(connection, address, someone, "").await.unwrap(),
@@ -64,7 +64,7 @@ impl Entrance {
 }
 
 async fn for_nothing(connection: &mut Connection, address: &str, someone: &Someone) {
-    /// Higher than any run of the turns before.
+    /// A number that is higher than in any earlier turn.
     static RUNS: AtomicUsize = AtomicUsize::new(1_000_000_000);
     let (run, cookie) = (RUNS.fetch_add(1, Ordering::Relaxed), "x".repeat(400));
     let rows = format!("/{}/{run}", someone.id);
@@ -79,7 +79,7 @@ async fn for_nothing(connection: &mut Connection, address: &str, someone: &Someo
     }
 }
 
-/// A login in a browser that has this device cookie, or none. Where it ends otherwise, the answer that ended it.
+/// A login in a browser with this device cookie, or with none. If it fails, the response at which it failed.
 pub(crate) async fn page_by_page(
     connection: &mut Connection,
     address: &str,
@@ -127,7 +127,7 @@ fn ask(address: &str, path: &str, body: &Value) -> Vec<u8> {
     ask_from(address, path, body, "")
 }
 
-/// A request to the API with more header lines.
+/// A request to the API with additional headers.
 pub(crate) fn ask_from(address: &str, path: &str, body: &Value, lines: &str) -> Vec<u8> {
     let body = body.to_string();
     format!(

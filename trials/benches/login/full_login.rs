@@ -1,5 +1,5 @@
-//! Full logins, from the first request to the last, against what Argon2id alone allows, and against the yardstick: as many
-//! requests, the same hash and the same rows without anything of ours.
+//! Full logins, from the first request to the last, compared with Argon2id alone and with the yardstick: the same
+//! number of requests, the same hash and the same rows without Countersign's code.
 
 use std::{
     ops::AddAssign,
@@ -21,33 +21,33 @@ use crate::{
 
 /// Nodes that are measured together.
 pub(crate) struct Site {
-    /// What they are, for the reader.
+    /// Their name in the report.
     pub(crate) what: &'static str,
     pub(crate) nodes: Vec<Process>,
     pub(crate) entrance: Entrance,
 }
 
-/// What all turns of a site came to.
+/// The sum of all turns of a site.
 #[derive(Default)]
 struct Sum {
     rate: f64,
-    /// Of each turn, to the bare hash of the same turn.
+    /// For each turn, the ratio to the bare hash of the same turn.
     ratios: Vec<f64>,
     times: Vec<Duration>,
-    /// All that were begun, those included that do not count for the rate.
+    /// All logins that were started, including those that do not count for the rate.
     logins: usize,
-    /// Processor time that the load has taken, and the nodes, and the time that all this took, in seconds.
+    /// Processor time of the load and of the nodes, and the elapsed time, in seconds.
     load: f64,
     served: f64,
     span: f64,
 }
 
-/// Full logins against what Argon2id alone allows on the same cores. They take turns every second or two,
-/// because what a shared machine gives changes from minute to minute, and the ratio is that of the sums.
+/// Full logins compared with Argon2id alone on the same cores. They take turns every second or two, because the speed
+/// of a shared machine changes from minute to minute; the ratio is that of the sums.
 ///
-/// The load shares the cores with the server, and the bare hash has no load beside it. So the ratio is told as it is, and
-/// as it would be if the bare hash had what the load leaves of the cores. Where others use the machine, rates say little;
-/// how much processor time a login takes, and how much a bare hash, says more.
+/// The load shares the cores with the server, but the bare hash runs without load. So the ratio is printed as it is,
+/// and as it would be if the bare hash had only what the load leaves of the cores. If other programs use the machine,
+/// rates mean little; the processor time of a login, and of a bare hash, means more.
 pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Vec<Someone>) {
     let span = Duration::from_secs(u64::try_from(options.seconds).unwrap());
     let people = Arc::new(people);
@@ -58,7 +58,7 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
         logins(site, &people, &next, Duration::from_secs(1)).await;
     }
     let (mut alone, mut turns) = (Alone::default(), 0.0);
-    // So many sign in during a turn of everybody, and a few more.
+    // The number of users who sign in during a turn of all sites, and a reserve.
     let needed = |rate: f64| rate * 1.2 * (span + ALL_AT_IT * 2).as_secs_f64() * ours as f64;
     for _ in 0..4 * options.rounds {
         let this = argon2_alone(span);
@@ -94,7 +94,7 @@ pub(crate) async fn against_argon2(options: &Options, sites: &[Site], people: Ve
 }
 
 impl Site {
-    /// Seconds of processor time so far.
+    /// Processor time so far, in seconds.
     fn cpu(&self) -> f64 {
         self.nodes.iter().map(Process::cpu).sum()
     }
@@ -120,22 +120,22 @@ fn tell(site: &Site, mut sum: Sum, hashes: f64, turns: f64) {
     );
 }
 
-/// What people do in the first moments, and after the turn while the last of them end, does not count: not all of them are
-/// at it then.
+/// Logins in the first moments, and after the turn while the last ones end, do not count: then not all connections are
+/// busy.
 const ALL_AT_IT: Duration = Duration::from_millis(300);
 
-/// What one turn came to.
+/// The result of one turn.
 struct Turn {
     rate: f64,
     times: Vec<Duration>,
     all: usize,
 }
 
-/// Eight people at a time sign in, one after the other, at the nodes in turn.
+/// Eight users at a time sign in, one after the other, at the nodes in turn.
 async fn logins(site: &Site, people: &Arc<Vec<Someone>>, next: &Arc<AtomicUsize>, span: Duration) -> Turn {
     let Site { nodes, entrance, .. } = site;
     let entrance = *entrance;
-    // The yardstick asks nobody for a code, so anybody may come again.
+    // The yardstick requires no code, so any user may sign in again.
     let next = if entrance == Entrance::Bare { &Arc::default() } else { next };
     let begun = Instant::now();
     let counted = begun + ALL_AT_IT..begun + ALL_AT_IT + span;
@@ -166,12 +166,12 @@ async fn logins(site: &Site, people: &Arc<Vec<Someone>>, next: &Arc<AtomicUsize>
     Turn { rate: times.len() as f64 / span.as_secs_f64(), times, all: logins.len() }
 }
 
-/// What hashing alone came to.
+/// The result of hashing alone.
 #[derive(Clone, Copy, Default)]
 struct Alone {
-    /// Hashes a second on all cores with nothing else going on.
+    /// Hashes per second on all cores without other load.
     rate: f64,
-    /// Processor time of each, in seconds.
+    /// Processor time per hash, in seconds.
     cpu: f64,
 }
 

@@ -1,4 +1,4 @@
-//! The load: so many kept connections, each sending its next request when the last is answered.
+//! The load: a number of kept connections, each sending its next request when the last one is answered.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ pub(crate) struct Connection {
     buffer: Vec<u8>,
 }
 
-/// An answer: its status and its head.
+/// A response: its status and its head.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -34,7 +34,7 @@ impl Connection {
         Self { stream, buffer: Vec::with_capacity(16 * 1024) }
     }
 
-    /// Sends a whole request and reads the whole answer.
+    /// Sends a whole request and reads the whole response.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> Answer {
         self.stream.write_all(request).await.unwrap();
         self.buffer.clear();
@@ -62,7 +62,7 @@ pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// The value of the cookie that the answer sets and that this picks.
+/// The value of the cookie that the response sets and for which this returns true.
 pub(crate) fn cookies(head: &str) -> Vec<(String, String)> {
     let lines = head.lines().filter_map(|line| line.split_once(':'));
     let set = lines.filter(|(field, _)| field.eq_ignore_ascii_case("set-cookie"));
@@ -75,33 +75,33 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// When a run is over: after so many requests or after so long, whichever comes first.
+/// When a turn ends: after this many requests or after this time, whichever comes first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
     pub(crate) count: usize,
-    /// What is answered in the first moments, while connections to a database are made, does not count.
+    /// Responses in the first moments, while connections to the database are opened, do not count.
     lead_in: Duration,
-    /// How long it goes on after them.
+    /// The duration after that.
     span: Duration,
 }
 
 impl Limit {
-    /// So many requests, all of which count.
+    /// This many requests, all of which count.
     pub(crate) fn count(count: usize) -> Self {
         Self { count, lead_in: Duration::ZERO, span: Duration::MAX }
     }
 
-    /// So many seconds, with no more than so many requests in each.
+    /// This many seconds, with a maximum number of requests in each.
     pub(crate) fn seconds(seconds: usize, at_most: usize) -> Self {
         let span = Duration::from_secs(u64::try_from(seconds).unwrap());
         Self { count: seconds * at_most, lead_in: Duration::from_millis(300), span }
     }
 }
 
-/// What came of one run.
+/// The result of one turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Report {
-    /// How many requests were sent, those of the first moments included.
+    /// The number of requests, including those of the first moments.
     pub(crate) done: usize,
     pub(crate) rate: f64,
     pub(crate) p50: Duration,
@@ -109,7 +109,8 @@ pub(crate) struct Report {
     pub(crate) refused: usize,
 }
 
-/// Sends requests over so many connections, to these addresses in turn; `request` makes the n-th, `good` looks at its answer.
+/// Sends requests over this many connections, to these addresses in turn; `request` builds the n-th, `good` checks its
+/// response.
 pub(crate) async fn run(
     addresses: &[String],
     connections: usize,

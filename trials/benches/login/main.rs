@@ -1,11 +1,11 @@
 //! `cargo xtask bench login`: full logins over HTTP against the real binary and, in the same run, the bare limits.
 //!
-//! What is compared runs in turn on the same machine in the same minutes: quote the ratios, not the figures. The load and
-//! the servers share the cores. Options: `--database sqlite|postgres`; `--entrance pages|api`, where the API is measured on
-//! SQLite, in turn with the pages; `--connections 1,8,32`, `--rounds 3`, `--seconds 2` for a turn of full logins and, on
-//! PostgreSQL, of second factors; `--count 12000` second factors a turn on SQLite; and for PostgreSQL `--users
-//! 10000,1000000`. With `--strangers 400`, how long owners take to sign in while so many connections try passwords, in place
-//! of all else.
+//! Everything that is compared runs in turn on the same machine in the same minutes: quote the ratios, not the figures.
+//! The load and the servers share the cores. Options: `--database sqlite|postgres`; `--entrance pages|api`, where the
+//! API is measured on SQLite, in turn with the pages; `--connections 1,8,32`, `--rounds 3`, `--seconds 2` for a turn of
+//! full logins and, on PostgreSQL, of second factors; `--count 12000` second factors per turn on SQLite; and for
+//! PostgreSQL `--users 10000,1000000`. With `--strangers 400`, only this is measured: how long owners take to sign in
+//! while this many connections try passwords.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

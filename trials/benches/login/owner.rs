@@ -1,9 +1,9 @@
-//! How long owners take to sign in, in browsers with a device cookie, while others do their worst: nobody, strangers who try
-//! passwords on many connections, each from ever new networks in a /48 of its own, and one user who signs in over and over in
+//! How long owners take to sign in, in browsers with a device cookie, under different loads: none; attackers who try
+//! passwords on many connections, each from changing networks in its own /48; and one user who signs in repeatedly in
 //! twelve browsers.
 //!
-//! Settings are the defaults, except that the user with twelve browsers may try as often as they like: by default they would
-//! have to stop after 240 sign-ins that they do not complete.
+//! Settings are the defaults, except that the user with twelve browsers has no limit of attempts: by default that user
+//! would be stopped after 240 sign-ins that are not completed.
 
 use std::{
     collections::BTreeMap,
@@ -34,16 +34,16 @@ use crate::{
     sqlite::Demo,
 };
 
-/// Sign-ins in each turn, one after the other, each by an owner of its own.
+/// The number of sign-ins in each turn, one after the other, each by another owner.
 const OWNERS: usize = 60;
 const BROWSERS: usize = 12;
-/// What the project promises.
+/// The limit that the project promises.
 const PROMISE: Duration = Duration::from_secs(2);
 
-/// How many answers of each status others have had.
+/// The number of responses of each status that the load got.
 type Answers = Arc<Mutex<BTreeMap<u16, usize>>>;
 
-/// Somebody's browser.
+/// A browser with a device cookie.
 struct Browser {
     someone: Arc<Someone>,
     device_cookie: String,
@@ -81,7 +81,7 @@ pub(crate) async fn bench(options: &Options, strangers: usize) {
     }
 }
 
-/// So many browsers in which somebody has signed in with a code, within the hour before the last.
+/// This many browsers in which a user signed in with a code between one and two hours ago.
 async fn browsers_of(place: &Place, someone: &Arc<Someone>, count: usize) -> Vec<Browser> {
     let mut browsers = vec![];
     for number in 0..count {
@@ -101,7 +101,8 @@ async fn browsers_of(place: &Place, someone: &Arc<Someone>, count: usize) -> Vec
     browsers
 }
 
-/// Has each of them sign in, page by page, one after the other. How long each took; nothing where one did not get in.
+/// Signs in with each of them, page by page, one after the other. Returns how long each took; `None` if a sign-in
+/// failed.
 async fn sign_in(node: &Process, owners: &[Browser]) -> Vec<Option<Duration>> {
     let mut times = vec![];
     for Browser { someone, device_cookie } in owners {
@@ -116,7 +117,7 @@ async fn sign_in(node: &Process, owners: &[Browser]) -> Vec<Option<Duration>> {
 /// The n-th request of a connection.
 type Requests = Box<dyn Fn(usize) -> Vec<u8> + Send>;
 
-/// What goes on beside the owners.
+/// The load beside the owners.
 enum Load {
     Strangers(usize),
     Rival(Vec<Browser>),
@@ -147,7 +148,7 @@ impl Load {
     }
 }
 
-/// Wrong passwords for ever other names, each from another /64 of the stranger's.
+/// Wrong passwords for changing names, each from another /64 of the attacker's.
 fn guesses(address: String, stranger: usize) -> Requests {
     Box::new(move |number| {
         let body = json!({ "name": format!("name-{stranger}-{number}"), "password": "a guess" });
@@ -156,7 +157,7 @@ fn guesses(address: String, stranger: usize) -> Requests {
     })
 }
 
-/// The right password, over and over.
+/// The right password, repeatedly.
 fn right_passwords(address: String, Browser { someone, device_cookie }: Browser) -> Requests {
     Box::new(move |_| {
         let body = json!({ "name": someone.name, "password": trials::PASSWORD });

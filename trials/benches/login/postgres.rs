@@ -1,9 +1,9 @@
-//! On PostgreSQL: second factors beside `pgbench`, which reads one row and writes the same rows per transaction, for the same
-//! people on the same tables of the same server; with few users and with many, with one node and with two; and full logins
-//! beside the bare hash.
+//! On PostgreSQL: second factors compared with `pgbench`, which reads one row and writes the same rows per transaction,
+//! for the same users on the same tables of the same server; with few users and with many, with one node and with two;
+//! and full logins compared with the bare hash.
 //!
-//! `pgbench` makes seven round trips a transaction where Countersign makes two to commit, so the ratio flatters us wherever
-//! the way to the database is what takes the time.
+//! `pgbench` makes seven round trips per transaction where Countersign makes two to commit, so the ratio favours
+//! Countersign if the network to the database takes most of the time.
 
 use std::{
     fs,
@@ -26,8 +26,8 @@ use crate::{
     seed::{self, Crowd, Place},
 };
 
-/// What a transaction of `pgbench` does: finds the device of a user, then writes what an accepted answer writes. Rows are as
-/// large as ours and their keys lie as scattered.
+/// A transaction of `pgbench`: finds the device of a user, then writes what an accepted answer writes. Rows are as
+/// large as ours and their keys as scattered.
 const SCRIPT: &str = "
 \\set person random(0, :people - 1)
 \\set number (:person * :factor) % :modulus
@@ -46,31 +46,31 @@ INSERT INTO event (at, user_id, kind, device_id, method, attempt_id, address)
 COMMIT;
 ";
 
-/// Of so many users at most can be signed in here; the others are there to be in the way.
+/// The maximum number of users who can sign in here; the others only fill the tables.
 const MAX_PEOPLE: usize = 20_000;
-/// People and fillers are added in so many turns, so that their rows lie among each other.
+/// The number of turns in which both kinds of users are added, so that their rows are mixed.
 const SLICES: usize = 20;
-/// More than this nobody does in a second, by one connection and by several.
+/// An upper limit of operations per second, with one connection and with several.
 const MAX_PER_SECOND: [usize; 2] = [2_000, 6_000];
 
-/// A database with so many users.
+/// A database with this many users.
 struct Town {
     name: String,
     users: usize,
-    /// How many of them can be signed in.
+    /// The number of users who can sign in.
     people: usize,
     place: Place,
     crowd: Crowd,
 }
 
-/// One turn: `pgbench`, one node and, at the most connections, two.
+/// One turn: `pgbench`, one node and, with the most connections, two.
 struct Turn {
     bare: f64,
     one: Measured,
     two: Option<Measured>,
 }
 
-/// What nodes did, the most that they took of memory, and what the database took beside them, in MiB.
+/// The result of nodes, their maximum memory, and the memory of the database, in MiB.
 struct Measured {
     round: Round,
     peak: f64,
@@ -125,7 +125,7 @@ impl Town {
         countersign(&["user", "add", "demo", "--password-stdin"], &url, PASSWORD);
         let place = Place::open(url, PathBuf::from(key)).await;
         let hash = place.users.by_canonical_name("demo").await.unwrap().unwrap().password_hash;
-        // The one of the hash is not counted.
+        // The hash's own thread is not counted.
         cluster.sql(&name, "DELETE FROM app_user").unwrap();
         let people = users.min(MAX_PEOPLE);
         let mut crowd = Crowd::default();
@@ -167,7 +167,7 @@ impl Town {
         Measured { round, peak, database: memory_of(&cluster.processes()) }
     }
 
-    /// Transactions a second.
+    /// Transactions per second.
     fn pgbench(&self, options: &Options, cluster: &Cluster, script: &Path, clients: usize) -> f64 {
         let threads = clients.min(2).to_string();
         let variables = [("people", self.people), ("factor", seed::FACTOR), ("modulus", seed::MODULUS)];
@@ -184,13 +184,13 @@ impl Town {
     }
 }
 
-/// Nodes that browsers know by the address of the first one.
+/// Nodes that browsers reach by the address of the first one.
 fn nodes(place: &Place, count: usize) -> Vec<Process> {
     let addresses: Vec<_> = (0..count).map(|_| format!("127.0.0.1:{}", free_port())).collect();
     addresses.iter().map(|address| serve_as(&place.url, &place.key, address, &addresses[0])).collect()
 }
 
-/// What a node takes before anybody comes.
+/// The memory of a node before the first request.
 fn at_rest(cluster: &Cluster, place: &Place) {
     let alone = memory_of(&cluster.processes());
     let node = nodes(place, 1);
@@ -228,7 +228,7 @@ fn tell(town: &Town, connections: usize, turns: &[Turn]) {
     println!("  median ratio {:.2}", median(turns.iter().map(|turn| turn.one.round.report.rate / turn.bare).collect()));
 }
 
-/// What two nodes lose, and what many users cost; each as the median of what was measured in the same turn.
+/// The loss by two nodes and the cost of many users, each as the median of measurements in the same turn.
 fn compare(towns: &[Town], turns: &[Vec<Turn>]) {
     for (town, turns) in towns.iter().zip(turns) {
         let kept =
@@ -248,7 +248,7 @@ fn compare(towns: &[Town], turns: &[Vec<Turn>]) {
     }
 }
 
-/// Users with a device each, who never sign in. Their ids are as scattered as those of the others.
+/// Users with one device each, who never sign in. Their ids are as scattered as those of the others.
 fn fill(cluster: &Cluster, name: &str, hash: &Secret, numbers: std::ops::Range<usize>) {
     if numbers.is_empty() {
         return;
@@ -277,7 +277,7 @@ fn countersign(arguments: &[&str], url: &str, input: &str) {
     }
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // A command that reads nothing may be gone before it is written to.
+    // A command that does not read its input may end before it is written.
     let _ = writeln!(child.stdin.take().unwrap(), "{input}");
     told(&child.wait_with_output().unwrap());
 }

@@ -1,4 +1,4 @@
-//! A server under load, and what it has used.
+//! A server under load, and its use of processor and memory.
 
 use std::{
     env, fs,
@@ -27,12 +27,12 @@ impl Process {
         (process, begun.elapsed())
     }
 
-    /// Seconds of processor time so far.
+    /// Processor time so far, in seconds.
     pub(crate) fn cpu(&self) -> f64 {
         cpu_of(&self.child.id().to_string())
     }
 
-    /// Resident memory in MiB: now, and at most.
+    /// Resident memory in MiB: now, and the maximum.
     pub(crate) fn memory(&self) -> (f64, f64) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let field = |name: &str| {
@@ -43,8 +43,8 @@ impl Process {
     }
 }
 
-/// The memory in MiB that these processes take, with what they share counted once. What has ended, or cannot be read by us,
-/// counts for nothing.
+/// The memory of these processes in MiB, with shared memory counted once. Processes that have ended or cannot be read
+/// are ignored.
 pub(crate) fn memory_of(processes: &[u32]) -> f64 {
     let told = processes.iter().filter_map(|process| fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok());
     let shares = told.filter_map(|text| {
@@ -54,7 +54,7 @@ pub(crate) fn memory_of(processes: &[u32]) -> f64 {
     shares.sum::<f64>() / 1024.0
 }
 
-/// Seconds of processor time of a process so far.
+/// Processor time of a process so far, in seconds.
 pub(crate) fn cpu_of(process: &str) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
@@ -69,7 +69,7 @@ impl Drop for Process {
     }
 }
 
-/// Starts the real server on the database behind this URL.
+/// Starts the real server on the database at this URL.
 pub(crate) fn serve(url: &str, key: &Path) -> Process {
     let address = format!("127.0.0.1:{}", free_port());
     serve_as(url, key, &address, &address)
@@ -77,7 +77,7 @@ pub(crate) fn serve(url: &str, key: &Path) -> Process {
 
 /// Starts one of several nodes that browsers reach by one address.
 pub(crate) fn serve_as(url: &str, key: &Path, address: &str, public: &str) -> Process {
-    // Everybody signs in from one IP here.
+    // All users sign in from one IP address here.
     start(url, key, address, public, &[("COUNTERSIGN_PASSWORD_RATE_PER_IP", "0")])
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn serve_with(url: &str, key: &Path, settings: &[(&str, &str)]) -> Pr
 fn start(url: &str, key: &Path, address: &str, public: &str, settings: &[(&str, &str)]) -> Process {
     let mut command = Command::new(program());
     command.args(["serve", "--bind", address, "--public-url", &format!("http://{public}"), "--key-file"]).arg(key);
-    // A URL may hold a password, and everybody sees what a process was called with.
+    // A URL may contain a password, and all users of the machine can read command lines.
     command.env("COUNTERSIGN_DATABASE_URL", url).env("COUNTERSIGN_LOG", "warn");
     command.envs(settings.iter().copied());
     Process::start(&mut command, address, "/healthz").0

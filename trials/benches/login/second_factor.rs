@@ -1,5 +1,5 @@
-//! Second-factor submissions on kept connections, each for a user of its own, with a pending login sealed by the server's
-//! key. Every one of them must be accepted.
+//! Second-factor submissions on kept connections, each for another user, with a pending login sealed by the server's
+//! key. All of them must be accepted.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     seed::{self, Place, Someone},
 };
 
-/// A login that waits for its second factor: everything of the request but the code.
+/// A pending login: the whole request except the code.
 pub(crate) struct Waiting {
     pub(crate) address: String,
     pub(crate) pending: String,
@@ -36,22 +36,22 @@ async fn requests(place: &Place, public: &str, people: &[Someone]) -> Vec<Waitin
     waiting.collect()
 }
 
-/// What came of so many submissions, and what each cost the server's processor, in seconds.
+/// The result of these submissions, and the server's processor time for each, in seconds.
 pub(crate) struct Round {
     pub(crate) report: Report,
     pub(crate) cpu: f64,
 }
 
-/// Where people answer, and by which way.
+/// The nodes and the front end that submissions are sent to.
 #[derive(Clone, Copy)]
 pub(crate) struct Door<'a> {
     pub(crate) place: &'a Place,
-    /// Browsers know them by the first one's address.
+    /// Browsers reach them by the first one's address.
     pub(crate) nodes: &'a [Process],
     pub(crate) entrance: Entrance,
 }
 
-/// Has each of these people answer at one of the nodes.
+/// Submits an answer of each of these users at one of the nodes.
 pub(crate) async fn run(door: Door<'_>, connections: usize, people: &[Someone], limit: Limit) -> Round {
     let Door { place, nodes, entrance } = door;
     let waiting = requests(place, &nodes[0].address, people).await;
@@ -64,12 +64,12 @@ pub(crate) async fn run(door: Door<'_>, connections: usize, people: &[Someone], 
     Round { report, cpu: (used() - before) / report.done as f64 }
 }
 
-/// A span in milliseconds.
+/// A duration in milliseconds.
 pub(crate) fn millis(span: Duration) -> f64 {
     span.as_secs_f64() * 1000.0
 }
 
-/// The one in the middle.
+/// The median.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

@@ -1,8 +1,8 @@
-//! A database full of people with authenticator apps, and logins that wait for their second factor.
+//! A database full of users with authenticator apps, and pending logins.
 //!
-//! The people are made through the engine itself, an hour ago by a clock that stands still, with a password that is never
-//! hashed. The pending logins are made now, and sealed with the server's own key: what the server then has to do for each
-//! is exactly what it has to do for a person.
+//! The users are created through the engine itself, with a clock that is fixed one hour ago and a password that is not
+//! hashed. The pending logins are created now, and sealed with the server's own key: the server's work for each is
+//! exactly that for a real user.
 
 use std::{collections::VecDeque, fs, path::PathBuf, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ impl Place {
     }
 }
 
-/// Somebody with an authenticator app.
+/// A user with an authenticator app.
 #[derive(Debug)]
 pub(crate) struct Someone {
     pub(crate) id: String,
@@ -40,11 +40,11 @@ pub(crate) struct Someone {
     pub(crate) device: DeviceId,
 }
 
-/// People who sign in again and again, each once in two time steps of the app at most.
+/// Users who sign in repeatedly, each at most once in two time steps of the app.
 #[derive(Debug, Default)]
 pub(crate) struct Crowd {
     ready: VecDeque<Someone>,
-    /// Those who have answered, and when the last of them did.
+    /// Users who have answered, and when the last of them did.
     used: VecDeque<(Timestamp, Vec<Someone>)>,
 }
 
@@ -53,8 +53,8 @@ impl Crowd {
         self.ready.extend(people);
     }
 
-    /// So many people who may answer again, as soon as there are so many: the step of their last code is out of the window
-    /// by then, in which one code in a million would be taken for that one.
+    /// This many users who may answer again, as soon as there are enough: by then the step of their last code is out of
+    /// the window, in which one code in a million would be mistaken for that one.
     pub(crate) async fn take(&mut self, count: usize) -> Vec<Someone> {
         let step = |time: Timestamp| time.as_millis() / 30_000;
         while self.ready.len() < count {
@@ -67,7 +67,7 @@ impl Crowd {
         self.ready.drain(..count).collect()
     }
 
-    /// Takes people back, the first so many of whom have answered.
+    /// Takes users back, of whom the first so many have answered.
     pub(crate) fn takes_back(&mut self, mut people: Vec<Someone>, answered: usize) {
         let idle = people.split_off(answered);
         self.used.push_back((SystemClock.now(), people));
@@ -77,15 +77,15 @@ impl Crowd {
 
 /// The n-th user's id is the n-th multiple of this,
 pub(crate) const FACTOR: usize = 7_777_777_777_777;
-/// modulo this: ids lie scattered, as random ones do, and whoever speaks SQL can say which they are.
+/// modulo this: ids are scattered like random ones, and SQL can compute them.
 pub(crate) const MODULUS: usize = 10_000_000_000_000;
 
-/// The id of the user of this number.
+/// The id of the n-th user.
 pub(crate) fn user_id(number: usize) -> String {
     format!("id{:024}", number * FACTOR % MODULUS)
 }
 
-/// The server's users, any of whom is let in with any password: here, and nowhere else.
+/// The server's users, but every password is accepted: only in this bench.
 #[derive(Debug)]
 struct Everybody(UserTable);
 
@@ -116,7 +116,7 @@ pub(crate) fn engine(place: &Place, clock: Arc<dyn Clock>) -> Engine {
     Engine::new(Parts { clock, ..parts }).unwrap()
 }
 
-/// Adds so many people, numbered from `first`, whose password is the one behind `hash`.
+/// Adds this many users, numbered from `first`, with the password of this `hash`.
 pub(crate) async fn people(place: &Place, first: usize, count: usize, hash: &Secret) -> Vec<Someone> {
     let an_hour_ago = SystemClock.now().before(Duration::from_hours(1));
     let engine = engine(place, Arc::new(StillClock::at(an_hour_ago)));
@@ -157,7 +157,7 @@ async fn add(users: UserTable, engine: Engine, number: usize, hash: Secret, now:
     Someone { id: user_id(number), name, app, device: setup.device.id }
 }
 
-/// Logins that wait for their second factor, one for each of these people.
+/// Pending logins, one for each of these users.
 pub(crate) async fn pending(engine: &Engine, names: Vec<String>) -> Vec<AttemptToken> {
     let engine = engine.clone();
     let names = Arc::new(names);
@@ -173,7 +173,7 @@ pub(crate) async fn pending(engine: &Engine, names: Vec<String>) -> Vec<AttemptT
     .await
 }
 
-/// What somebody holds.
+/// The tokens of a user.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) session: Opens,
@@ -187,7 +187,7 @@ pub(crate) struct Opens {
     pub(crate) key: String,
 }
 
-/// Signs these people in, and has each make a personal token.
+/// Signs these users in, and creates a personal token for each.
 pub(crate) async fn held(place: &Place, people: Vec<Someone>) -> Vec<Held> {
     let engine = engine(place, Arc::new(SystemClock));
     let names = people.iter().map(|someone| someone.name.clone()).collect();
@@ -212,7 +212,7 @@ pub(crate) async fn held(place: &Place, people: Vec<Someone>) -> Vec<Held> {
     .await
 }
 
-/// Runs `count` tasks, many at a time, and gives their results in order.
+/// Runs `count` tasks, many in parallel, and returns their results in order.
 async fn in_parallel<T, F>(count: usize, task: impl Fn(usize) -> F) -> Vec<T>
 where
     T: Send + 'static,

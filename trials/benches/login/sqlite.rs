@@ -1,4 +1,5 @@
-//! On SQLite: second factors beside a bare handler that writes the same rows, and full logins beside the bare hash.
+//! On SQLite: second factors compared with a bare handler that writes the same rows, and full logins compared with the
+//! bare hash.
 
 use std::{
     fs,
@@ -30,7 +31,7 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// Starts one twice, and tells how long that took.
+    /// Starts a server twice, and reports how long that took.
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let demo = folder.path().join("demo");
@@ -78,7 +79,7 @@ pub(crate) async fn bench(options: &Options) {
     full_login::against_argon2(options, &sites, people).await;
 }
 
-/// From the start of the process to its first answer, on a folder that is there and on one that is not.
+/// The time from the start of the process to its first response, with an existing folder and with a new one.
 fn start_up(folder: &Path) {
     for what in ["new folder", "existing folder"] {
         let address = format!("127.0.0.1:{}", free_port());

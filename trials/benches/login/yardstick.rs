@@ -1,9 +1,9 @@
-//! The yardstick: a bare axum handler that reads one row and writes the same rows as a login, in grouped, fsynced commits;
-//! another that reads the row of a session or a personal token, by its key; and for full logins a page that is always the
-//! same, and one hash on as many threads as there are cores.
+//! The yardstick: a bare axum handler that reads one row and writes the same rows as a login, in grouped, fsynced
+//! commits; another that reads the row of a session or a personal token by its key; and for full logins a constant
+//! page, and one hash on as many threads as there are cores.
 //!
-//! It is a floor, not a product: no form, no cookie, no check, no seal, no template. It runs as a process of its own, so
-//! that it shares the cores with the load in the same way as the real server.
+//! It is a lower limit, not a product: no form, no cookie, no check, no encryption, no template. It runs as a separate
+//! process, so that it shares the cores with the load in the same way as the real server.
 
 use std::{
     cell::OnceCell,
@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 
 use crate::bare_hash;
 
-/// What one login writes, besides what is the same for all.
+/// The columns of one login that are not the same for all.
 struct Rows {
     device: String,
     version: i64,
@@ -39,7 +39,7 @@ thread_local! {
     static READER: OnceCell<Connection> = const { OnceCell::new() };
 }
 
-/// Serves until it is killed. The database's path comes first, then the address.
+/// Serves until it is killed. The arguments are the database's path and the address.
 pub(crate) fn serve() {
     let path = PathBuf::from(env::args().nth(2).unwrap());
     let address: SocketAddr = env::args().nth(3).unwrap().parse().unwrap();
@@ -64,10 +64,10 @@ pub(crate) fn serve() {
 const SESSION: &str = "SELECT user_id, level, stamp, device_id, created, last_seen FROM session WHERE key = ?1";
 const TOKEN: &str = "SELECT user_id, level, stamp, device_id, created, expires FROM token WHERE key = ?1";
 
-/// Who waits for a hash.
+/// The requests that wait for a hash.
 type Jobs = mpsc::Sender<oneshot::Sender<[u8; 32]>>;
 
-/// Threads that hash, one after the other what has come in.
+/// Threads that hash in the order of requests.
 fn hashing() -> Jobs {
     let (sender, jobs) = mpsc::channel::<oneshot::Sender<[u8; 32]>>();
     let jobs = Arc::new(Mutex::new(jobs));
@@ -92,7 +92,7 @@ async fn hashed(jobs: &Jobs, body: &str) -> StatusCode {
     if hash.await.unwrap() == [0; 32] { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::SEE_OTHER }
 }
 
-/// What the row says, in a few words.
+/// The content of the row, in a few words.
 fn look_up(database: &Path, statement: &str, key: &str) -> String {
     with_reader(database, |reader| {
         let mut statement = reader.prepare_cached(statement).unwrap();

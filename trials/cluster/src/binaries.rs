@@ -1,11 +1,11 @@
-//! Where PostgreSQL's programs are: on the path, or where Debian puts them.
+//! The location of PostgreSQL's programs: on the path, or where Debian installs them.
 
 use std::{env, fs, io, path::PathBuf};
 
-/// Below this folder Debian has one for each version, which is not on the path.
+/// Debian has a folder for each version below this one, which is not on the path.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// The program of this name, of the newest version there is.
+/// The program of this name, of the newest installed version.
 pub(crate) fn program(name: &str) -> io::Result<PathBuf> {
     let versions = fs::read_dir(DEBIAN).into_iter().flatten().flatten();
     let numbers = versions.filter_map(|version| version.file_name().to_str()?.parse::<u32>().ok());

@@ -1,4 +1,4 @@
-//! A database for one test, on the cluster that runs for all of them.
+//! A database for one test, on the cluster that all tests share.
 
 use std::{
     env, io,
@@ -7,10 +7,10 @@ use std::{
 
 use crate::{binaries::program, random_word};
 
-/// The variable that holds the URL of the cluster for tests.
+/// The variable with the URL of the shared cluster.
 pub const VARIABLE: &str = "TRIALS_POSTGRES";
 
-/// An empty database, which is dropped with this value.
+/// An empty database, which is dropped together with this value.
 #[derive(Debug)]
 pub struct Fresh {
     cluster: String,
@@ -18,11 +18,11 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// Makes one.
+    /// Creates one.
     ///
     /// # Panics
     ///
-    /// When there is no cluster, with a sentence that says how to start one.
+    /// If there is no cluster, with a message that says how to start one.
     #[expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
     pub fn database() -> Self {
         let cluster = env::var(VARIABLE).unwrap_or_else(|_| {
@@ -36,28 +36,28 @@ impl Fresh {
         Self { cluster, name }
     }
 
-    /// Its URL.
+    /// The URL of the database.
     pub fn url(&self) -> String {
         let (before, _) = self.cluster.rsplit_once('/').unwrap_or_default();
         format!("{before}/{}", self.name)
     }
 
-    /// Its name.
+    /// The name of the database.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Takes everything out of it, faster than another one would be made.
+    /// Deletes all content, which is faster than creating another database.
     pub fn empty(&self) -> io::Result<()> {
         self.sql("SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public").map(drop)
     }
 
-    /// Runs SQL on it, and returns what comes out: a line a row, bars between the columns.
+    /// Runs SQL in the database, and returns the output: one line per row, columns separated by bars.
     pub fn sql(&self, text: &str) -> io::Result<String> {
         sql(&self.url(), text)
     }
 
-    /// Everything in it as SQL, by `pg_dump`.
+    /// The whole database as SQL, by `pg_dump`.
     pub fn dump(&self) -> io::Result<String> {
         let output = Command::new(program("pg_dump")?).arg("--dbname").arg(self.url()).output()?;
         if output.status.success() {
@@ -68,7 +68,7 @@ impl Fresh {
 }
 
 impl Drop for Fresh {
-    /// Nobody waits until it is gone: that takes seconds, and the cluster will not live much longer.
+    // The drop is not awaited: it takes seconds, and the cluster will end soon.
     fn drop(&mut self) {
         let text = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         if let Ok(mut psql) = psql(&self.cluster, &text) {

@@ -1,9 +1,10 @@
-//! A private PostgreSQL for tests and trials, from the binaries that are installed.
+//! A private PostgreSQL for tests and trials, from the installed programs.
 //!
-//! A [`Cluster`] lives in a folder of its own, below the one for temporary files, listens on this machine only, has a
-//! random password and keeps what it commits (`fsync` is on): what is tried on it is what holds in earnest. It can be
-//! stopped, killed and started again, can be given a standby, and is gone when it is dropped. Most tests need only a [`Fresh`] database on the
-//! cluster that `cargo xtask test` has started. Nothing here depends on any other crate, so that everybody can use it.
+//! A [`Cluster`] has its own folder, below the one for temporary files, listens on this machine only, has a random
+//! password and keeps what it commits (`fsync` is on): results are those of a production server. It can be stopped,
+//! killed and started again, can be given a standby, and is removed when it is dropped. Most tests need only a
+//! [`Fresh`] database on the cluster that `cargo xtask test` has started. This crate depends on no other crate, so that
+//! every crate can use it.
 #![allow(clippy::disallowed_methods, reason = "real programs run in real time")]
 
 mod binaries;
@@ -26,22 +27,22 @@ use std::{
 pub use crate::fresh::{Fresh, VARIABLE};
 use crate::{binaries::program, owner::Owner};
 
-/// Who owns everything in a cluster.
+/// The superuser of a cluster.
 const USER: &str = "countersign";
-/// How long a cluster may take to answer, or to stop.
+/// The time limit for starting and stopping a cluster.
 const TIMEOUT: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How a cluster is stopped.
+/// How to stop a cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stop {
-    /// In order: sessions are ended, everything is written.
+    /// An orderly shutdown: sessions are ended, and all data are written.
     Fast,
-    /// As a power cut does it: SIGKILL to every process.
+    /// Like a power failure: SIGKILL to every process.
     Kill,
 }
 
-/// A PostgreSQL of one's own.
+/// A private PostgreSQL server.
 #[derive(Debug)]
 pub struct Cluster {
     folder: PathBuf,
@@ -53,12 +54,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes a cluster and starts it.
+    /// Creates a cluster and starts it.
     pub fn start() -> io::Result<Self> {
         Self::start_with(&[])
     }
 
-    /// Makes a cluster with these settings, which go before ours, and starts it.
+    /// Creates a cluster with these settings, which override the default ones, and starts it.
     pub fn start_with(settings: &[(&str, &str)]) -> io::Result<Self> {
         let owner = Owner::find()?;
         let folder = new_folder(&owner)?;
@@ -78,34 +79,34 @@ impl Cluster {
         Err(io::Error::other(format!("PostgreSQL does not start:\n{}", self.log())))
     }
 
-    /// A URL of this database on it. `postgres` is always there.
+    /// The URL of this database. `postgres` always exists.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{USER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
-    /// The same by its socket.
+    /// The URL of this database by the Unix socket.
     pub fn socket_url(&self, database: &str) -> String {
         let folder = self.folder.display().to_string().replace('/', "%2F");
         format!("postgres://{USER}:{}@{folder}:{}/{database}", self.password, self.port)
     }
 
-    /// The port it listens on, which stays the same.
+    /// The port, which stays the same.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where everything is; the data are below `data`.
+    /// The folder of the cluster; the data are below `data`.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Stops it; the data stay.
+    /// Stops the server; the data stay.
     pub fn stop(&mut self, how: Stop) -> io::Result<()> {
         let processes = self.processes();
         let Some(mut server) = self.server.take() else { return Ok(()) };
         match how {
             Stop::Kill => signal("-KILL", &processes)?,
-            // What stands still does not end.
+            // A stopped process (SIGSTOP) does not end.
             Stop::Fast => signal("-CONT", &processes).and_then(|()| signal("-INT", &[server.id()]))?,
         }
         if wait(&mut server)?.is_some() {
@@ -115,23 +116,23 @@ impl Cluster {
         server.wait().map(drop)
     }
 
-    /// Lets it stand still, as a machine does that is out of breath: connections stay open, and nothing answers.
+    /// Pauses it (SIGSTOP), like an overloaded machine: connections stay open, and no request is answered.
     pub fn freeze(&self) -> io::Result<()> {
         signal("-STOP", &self.processes())
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub fn thaw(&self) -> io::Result<()> {
         signal("-CONT", &self.processes())
     }
 
-    /// The processes of the server: the first one, and those that it has started.
+    /// The processes of the server: the first one and its children.
     pub fn processes(&self) -> Vec<u32> {
         let first = self.server.as_ref().map(Child::id);
         first.into_iter().flat_map(|first| [first].into_iter().chain(children_of(first))).collect()
     }
 
-    /// Starts it again, where it was.
+    /// Starts it again, on the same port.
     pub fn start_again(&mut self) -> io::Result<()> {
         self.stop(Stop::Fast)?;
         if self.run()? {
@@ -140,13 +141,13 @@ impl Cluster {
         Err(io::Error::other(format!("PostgreSQL does not start again:\n{}", self.log())))
     }
 
-    /// Changes a setting, as an operator would: it holds after the next reload or start.
+    /// Changes a setting, which takes effect at the next reload or start.
     pub fn set(&mut self, name: &str, value: &str) {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Writes a file into its folder that only it can read, and returns where it is.
+    /// Writes a file into its folder that only the server can read, and returns its path.
     pub fn keep(&self, name: &str, text: &[u8]) -> io::Result<PathBuf> {
         let path = self.folder.join(name);
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
@@ -155,12 +156,12 @@ impl Cluster {
         Ok(path)
     }
 
-    /// Runs SQL as the owner of everything.
+    /// Runs SQL as the superuser.
     pub fn sql(&self, database: &str, text: &str) -> io::Result<String> {
         fresh::sql(&self.url(database), text)
     }
 
-    /// What the server has written to its log.
+    /// The server's log.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
@@ -178,7 +179,7 @@ impl Cluster {
         Err(io::Error::other(format!("initdb failed: {}", String::from_utf8_lossy(&output.stderr))))
     }
 
-    /// Starts the server and waits until it answers; whether it does.
+    /// Starts the server and waits until it answers; returns whether it does.
     fn run(&mut self) -> io::Result<bool> {
         let log = File::options().create(true).append(true).open(self.folder.join("log"))?;
         let mut command = self.owner.command(&program("postgres")?);
@@ -223,13 +224,13 @@ impl Drop for Cluster {
     }
 }
 
-/// Those that have ended meanwhile do not matter.
+/// Kills processes; those that have ended already are ignored.
 fn signal(name: &str, processes: &[u32]) -> io::Result<()> {
     let processes = processes.iter().map(ToString::to_string);
     Command::new("kill").arg(name).args(processes).stderr(Stdio::null()).status().map(drop)
 }
 
-/// Waits for the end of a process, with patience.
+/// Waits for the end of a process, up to the time limit.
 fn wait(process: &mut Child) -> io::Result<Option<ExitStatus>> {
     let give_up = Instant::now() + TIMEOUT;
     while Instant::now() < give_up {
@@ -241,13 +242,13 @@ fn wait(process: &mut Child) -> io::Result<Option<ExitStatus>> {
     Ok(None)
 }
 
-/// The processes whose parent this is.
+/// The children of this process.
 pub fn children_of(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = processes.filter_map(|process| process.file_name().to_str()?.parse::<u32>().ok());
     let is_child = |process: &u32| {
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        // The name of a program stands in brackets and may hold anything; its state and its parent come after it.
+        // The name of a program is in brackets and may contain anything; the state and the parent follow.
         let after = stat.rsplit_once(") ").map(|(_, after)| after);
         after.and_then(|after| after.split(' ').nth(1)).is_some_and(|number| number == parent.to_string())
     };
@@ -267,7 +268,7 @@ fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// A word that nobody guesses, in letters that need no escaping anywhere.
+/// A random word of letters that need no escaping.
 fn random_word() -> io::Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! Who runs the server: PostgreSQL refuses to be run by root, so root lets somebody harmless do it.
+//! The user who runs the server: PostgreSQL refuses to run as root, so root runs it as an unprivileged user.
 
 use std::{
     fs, io,
@@ -10,12 +10,12 @@ use std::{
 /// The user that a cluster belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner {
-    /// User and group, if they are not those that we run as.
+    /// User and group, if they differ from those of this process.
     other: Option<(u32, u32)>,
 }
 
 impl Owner {
-    /// Ourselves or, if we are root, somebody who is not.
+    /// This process's user or, for root, an unprivileged one.
     pub(crate) fn find() -> io::Result<Self> {
         let id = Command::new("id").arg("-u").output()?;
         if id.stdout.trim_ascii() != b"0" {
@@ -25,7 +25,7 @@ impl Owner {
         let other = ["postgres", "nobody"].iter().find_map(|name| ids_of(&users, name));
         other
             .map(|ids| Self { other: Some(ids) })
-            .ok_or_else(|| io::Error::other("there is nobody to run PostgreSQL as"))
+            .ok_or_else(|| io::Error::other("there is no unprivileged user to run PostgreSQL as"))
     }
 
     /// Gives a file or a folder to this user.
@@ -33,7 +33,7 @@ impl Owner {
         self.other.map_or(Ok(()), |(user, group)| chown(path, Some(user), Some(group)))
     }
 
-    /// A command that this user runs.
+    /// A command that runs as this user.
     pub(crate) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         if let Some((user, group)) = self.other {

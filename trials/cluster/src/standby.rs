@@ -1,12 +1,12 @@
-//! A second server that follows the first one, and takes its place.
+//! A second server that replicates the first one and can replace it.
 
 use std::{io, thread, time::Instant};
 
 use crate::{Cluster, PAUSE, TIMEOUT, new_folder, program};
 
 impl Cluster {
-    /// Makes a standby of `primary`, which follows it under this name, and waits until it does. Whether commits wait for
-    /// it is for [`waits_for`](Self::waits_for) to say.
+    /// Creates a standby of `primary` with this name, and waits until it replicates. Whether commits wait for it
+    /// depends on [`waits_for`](Self::waits_for).
     pub fn standby_of(primary: &Self, name: &str) -> io::Result<Self> {
         let folder = new_folder(&primary.owner)?;
         let (owner, password) = (primary.owner, primary.password.clone());
@@ -18,7 +18,7 @@ impl Cluster {
         Ok(standby)
     }
 
-    /// Lets every commit from now on wait until the standby of this name has it on disk.
+    /// From now on every commit waits until the standby of this name has written it to disk.
     pub fn waits_for(&mut self, standby: &str) -> io::Result<()> {
         self.sql("postgres", &format!("ALTER SYSTEM SET synchronous_standby_names = '{standby}'"))?;
         self.sql("postgres", "SELECT pg_reload_conf()")?;
@@ -26,7 +26,7 @@ impl Cluster {
         self.wait_until(&state, "sync")
     }
 
-    /// Makes a standby the primary, and waits until it takes writes. It waits for no standby itself.
+    /// Promotes a standby, and waits until it accepts writes. Its own commits wait for no standby.
     pub fn promote(&self) -> io::Result<()> {
         self.sql("postgres", "SELECT pg_promote(true)")?;
         self.wait_until("SELECT pg_is_in_recovery()", "f")?;

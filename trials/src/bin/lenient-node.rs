@@ -1,8 +1,8 @@
 //! A node without any throttle, for trials only.
 //!
-//! The shipped program has a cap on wrong codes that no setting takes away. To count what two nodes count when nothing
-//! stops anybody, the same pages, rules and store are served by this program, with the throttles off. Its users are in
-//! its memory, the same ones on every node.
+//! The shipped program limits wrong codes, and no setting removes the limit. To count what two nodes count without a
+//! limit, this program serves the same pages, rules and store with the throttles off. Its users are in memory, the same
+//! ones on every node.
 #![expect(clippy::unwrap_used, reason = "a trial fails by panicking")]
 
 use std::{env, fs, net::SocketAddr, sync::Arc};

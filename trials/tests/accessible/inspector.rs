@@ -1,10 +1,12 @@
-//! Looks at the page that is open: axe-core finds nothing on it, in light and in dark, and it is no wider than the window.
+//! Checks the open page: axe-core must find nothing in light and dark mode, and the page must not be wider than the
+//! window.
 //!
-//! A page that is tried without scripts is loaded while the browser runs none, and scripts are allowed again for as long as
-//! axe looks: what the page would have run is not run any more, and what it shows to people without scripts stays.
+//! A page that is tested without scripts is loaded while the browser runs none; scripts are allowed again only while
+//! axe runs: the page's own scripts no longer run then, and its content without scripts stays.
 //!
-//! Pages fetch axe from a server of the inspector's, which their content security policy would forbid; so the browser is told
-//! to overlook the policy. To hand so long a script to each page through the driver would take longer than all the rest.
+//! Pages fetch axe from a server of the inspector, which their content security policy forbids, so the browser is told
+//! to ignore the policy. Passing so long a script to each page through the driver would take longer than everything
+//! else.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -17,34 +19,34 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use trials::{Person, Scripts};
 
-/// The variable that says where axe-core is.
+/// The variable with the path of axe-core.
 const VARIABLE: &str = "TRIALS_AXE";
 
-/// How each page is looked at. Colours do not depend on the width, so each scheme is looked at once.
+/// The ways to check each page. Colours do not depend on the width, so each scheme is checked once.
 const LOOKS: [Look; 3] = [
     Look { width: 320, height: 1100, scheme: "dark", rules: EVERY_RULE },
     Look { width: 390, height: 1100, scheme: "light", rules: EVERY_RULE },
     Look { width: 1280, height: 900, scheme: "light", rules: SIZES },
 ];
 
-/// Everything axe knows of WCAG and good practice; target sizes (WCAG 2.5.8) have to be asked for.
+/// All rules of axe for WCAG and best practice; target sizes (WCAG 2.5.8) must be enabled explicitly.
 const EVERY_RULE: &str = "{ rules: { 'target-size': { enabled: true } } }";
-/// What depends on the width alone.
+/// The rules that depend on the width only.
 const SIZES: &str = "{ runOnly: ['target-size'] }";
 
-/// What makes two pages the same for our purposes: path, heading, what is told, fields, and what is said at them.
+/// Two pages with the same fingerprint are the same for this trial: path, heading, alerts, fields, and their errors.
 const PAGE: &str = r"
 const texts = (selector) => [...document.querySelectorAll(selector)].map((element) => element.innerText).join('|');
 const fields = [...document.querySelectorAll('main [name]:not([type=hidden])')].map((field) => field.name).join();
 return [location.pathname, texts('h1'), texts('[role=alert] strong, [role=status], .notice, .state strong'), fields,
         texts('main h2, main label, main form > p, .badge')];";
 
-/// What axe finds, and what it cannot decide.
+/// The violations that axe finds, and what it cannot decide.
 const FOUND: &str = r"
 .then((found) => [...found.violations, ...found.incomplete].flatMap((rule) =>
   rule.nodes.map((node) => `${rule.id} at ${node.target}: ${node.failureSummary} ${node.html}`)));";
 
-/// How wide the page is, if that is wider than the window.
+/// The width of the page, if it is wider than the window.
 const WIDE: &str = "
 const { scrollWidth } = document.scrollingElement;
 return scrollWidth > window.innerWidth ? [scrollWidth] : [];";
@@ -54,28 +56,28 @@ struct Look {
     /// In CSS pixels.
     width: u32,
     height: u32,
-    /// The colour scheme that the person prefers.
+    /// The preferred colour scheme.
     scheme: &'static str,
     rules: &'static str,
 }
 
-/// Looks at pages, and keeps what it has found.
+/// Checks pages, and collects the findings.
 pub(crate) struct Inspector {
     scripts: Scripts,
-    /// How the names of pictures begin, if any are taken.
+    /// The prefix of screenshot names, if any are saved.
     pictures: Option<&'static str>,
-    /// What brings axe-core into a page.
+    /// The script that loads axe-core into a page.
     axe: String,
-    /// Pages that were looked at.
+    /// The pages that were checked.
     pages: BTreeSet<[String; 5]>,
     /// Their paths.
     paths: BTreeSet<String>,
-    /// What is wrong with them.
+    /// The findings.
     faults: Vec<String>,
 }
 
 impl Inspector {
-    /// Begins in a browser that runs scripts or does not, and keeps pictures of such a name.
+    /// Starts in a browser with or without scripts, and saves screenshots with this prefix.
     pub(crate) async fn new(person: &Person, scripts: Scripts, pictures: Option<&'static str>) -> Self {
         person.commands("Page.setBypassCSP", json!({ "enabled": true })).await;
         if scripts == Scripts::Off {
@@ -91,7 +93,7 @@ impl Inspector {
         }
     }
 
-    /// Looks at the page that is open, unless it has looked at the same before.
+    /// Checks the open page, unless the same one was checked before.
     pub(crate) async fn inspects(&mut self, person: &Person) {
         self.paths.insert(person.path().await);
         let page = self.page(person).await;
@@ -135,12 +137,12 @@ impl Inspector {
         }
     }
 
-    /// The paths of all pages that were looked at.
+    /// The paths of all checked pages.
     pub(crate) fn paths(&self) -> &BTreeSet<String> {
         &self.paths
     }
 
-    /// What is wrong with the pages that were looked at.
+    /// The findings of all checked pages.
     pub(crate) fn faults(&self) -> &[String] {
         &self.faults
     }
@@ -150,7 +152,7 @@ async fn runs_scripts(person: &Person, runs: bool) {
     person.commands("Emulation.setScriptExecutionDisabled", json!({ "value": !runs })).await;
 }
 
-/// Serves axe-core, and gives the script with which a page fetches it.
+/// Serves axe-core, and returns the script with which a page fetches it.
 async fn serves_axe() -> String {
     let usual = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/npm/node_modules/axe-core/axe.min.js");
     let file = std::env::var_os(VARIABLE).map_or_else(|| usual.into(), PathBuf::from);

@@ -1,5 +1,5 @@
-//! Every page, as people with disabilities meet it: in light and in dark, on screens of three widths, with scripts and
-//! without, looked at by axe-core.
+//! The accessibility of every page: in light and dark mode, on screens of three widths, with and without scripts,
+//! checked by axe-core.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
 mod inspector;
@@ -40,7 +40,7 @@ async fn every_page_is_accessible(scripts: Scripts) {
     tour.ends().await;
 }
 
-/// The pages of the server's own.
+/// The server's own pages.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_of_the_server_are_accessible() {
     let folder = tempfile::tempdir().unwrap();
@@ -74,8 +74,8 @@ async fn the_pages_of_the_server_are_accessible() {
     person.leaves().await;
 }
 
-/// A page with a fault of each kind: a text that is faint in dark alone, two targets that are too small, and a part that is
-/// too wide for the smallest screen.
+/// A page with one error of each kind: a text with low contrast in dark mode only, two targets that are too small, and
+/// an element that is too wide for the smallest screen.
 const FAULTY: &str = r#"<!doctype html><html lang="en"><head><title>Faulty</title><style>
 body { background: #fff; color: #000 }
 @media (prefers-color-scheme: dark) { body { background: #000; color: #333 } }

@@ -1,11 +1,11 @@
-//! Holds the pages that were looked at against `docs/paths.md`, which other tests hold against the router: a page that is
-//! added there and not walked to fails, and so does an exception that is none any more.
+//! Compares the checked pages with `docs/paths.md`, which other tests compare with the router: a page that is added
+//! there but not checked is an error, and so is an exception that is no longer needed.
 
 use std::{collections::BTreeSet, fs};
 
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/paths.md");
 
-/// What answers GET and is no page for people, each with the reason.
+/// Paths that answer GET but are not pages, each with the reason.
 const NO_PAGES: [(&str, &str); 15] = [
     ("/.well-known/change-password", "leads to the password page"),
     ("/account", "leads to the account page"),
@@ -23,16 +23,16 @@ const NO_PAGES: [(&str, &str); 15] = [
     ("/api/v1/sessions", "JSON"),
     ("/api/v1/tokens", "JSON"),
 ];
-/// JSON alone is below this path too, in the ways of an API that is not ours to change; and the devices' list is JSON.
+/// All paths below this one return JSON in the format of a foreign API, and so does the list of devices.
 const DEUX: &str = "/mfa";
 
-/// What is wrong with the choice of the pages that were looked at.
+/// What is wrong with the set of checked pages.
 pub(crate) fn omissions(visited: &BTreeSet<String>) -> Vec<String> {
     let (known, excepted) = (paths(), NO_PAGES.map(|(path, _)| path));
     let excepted: BTreeSet<_> = excepted.into_iter().map(str::to_owned).collect();
     let visited: BTreeSet<_> = visited.iter().map(|visited| line_of(visited, &known)).collect();
     let wanted = known.iter().filter(|path| !excepted.contains(*path) && !path.starts_with(DEUX));
-    let missing = wanted.filter(|path| !visited.contains(*path)).map(|path| format!("{path}: nobody looks at it"));
+    let missing = wanted.filter(|path| !visited.contains(*path)).map(|path| format!("{path}: it is not checked"));
     let gone = excepted.difference(&known).map(|path| format!("{path}: an exception, and not in docs/paths.md"));
     let pages = excepted.intersection(&visited).map(|path| format!("{path}: an exception, and yet a page"));
     missing.chain(gone).chain(pages).collect()
@@ -51,7 +51,7 @@ fn paths() -> BTreeSet<String> {
     found
 }
 
-/// The line of the inventory that a path belongs to: the one that spells it out, or else the one with variable parts.
+/// The line of the inventory for a path: the literal one, or else one with variable parts.
 fn line_of(path: &str, known: &BTreeSet<String>) -> String {
     if known.contains(path) {
         return path.to_owned();
@@ -67,7 +67,7 @@ fn line_of(path: &str, known: &BTreeSet<String>) -> String {
             }
         }
     };
-    // The longest line says most: `/account/{*rest}` fits almost everything.
+    // The longest line is the most specific: `/account/{*rest}` matches almost everything.
     known.iter().filter(fits).max_by_key(|line| line.split('/').count()).cloned().unwrap_or_else(|| path.to_owned())
 }
 
@@ -76,7 +76,7 @@ fn a_path_that_nobody_looks_at_is_named_and_so_is_an_exception_that_is_a_page() 
     let visited =
         ["/account/login", "/account/two-factor/devices/x1/rename", "/account/nowhere/at/all", "/api/v1/csrf"];
     let said = omissions(&visited.map(str::to_owned).into());
-    assert!(said.contains(&"/account/two-factor: nobody looks at it".into()), "{said:?}");
+    assert!(said.contains(&"/account/two-factor: it is not checked".into()), "{said:?}");
     assert!(said.contains(&"/api/v1/csrf: an exception, and yet a page".into()), "{said:?}");
     for path in ["/account/login:", "/account/two-factor/devices/{id}/rename:", "/account/{*rest}:"] {
         assert!(!said.iter().any(|line| line.starts_with(path)), "{path} {said:?}");

@@ -1,4 +1,4 @@
-//! Somebody who goes through the pages, and an inspector who looks at each page that they come to.
+//! A user who visits the pages, and an inspector who checks each of them.
 
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc};
 
@@ -18,13 +18,13 @@ pub(crate) const SECOND_FACTOR: &str = "/account/login/second-factor";
 pub(crate) const VERIFY: &str = "/account/verify";
 pub(crate) const SUBMIT: &str = "main form button[type=submit]";
 
-/// Whoever has a part in a walk: the world in which every method is offered, a person, and the inspector.
+/// The participants: the world in which every method is offered, a user, and the inspector.
 pub(crate) struct Tour {
     pub(crate) world: World,
     pub(crate) failing: Arc<dyn Fn(bool) + Send + Sync>,
     pub(crate) person: Person,
     inspector: Inspector,
-    /// What ada's password is by now.
+    /// Ada's current password.
     pub(crate) password: String,
 }
 
@@ -66,7 +66,7 @@ impl Tour {
         self.inspector.inspects(&self.person).await;
     }
 
-    /// Sends the first form of the page with these fields.
+    /// Submits the first form of the page with these fields.
     pub(crate) async fn submits(&mut self, fields: &[(&str, &str)]) {
         for (field, text) in fields {
             self.person.types(field, text).await;
@@ -74,12 +74,12 @@ impl Tour {
         self.clicks(SUBMIT).await;
     }
 
-    /// Changes the page as people do who look for holes.
+    /// Changes the page as an attacker might.
     pub(crate) async fn meddles(&self, script: &str) {
         self.person.runs(&format!("{script}; return null")).await;
     }
 
-    /// The page tells what went wrong.
+    /// The page shows what went wrong.
     pub(crate) async fn is_told(&self, text: &str) {
         let page = self.person.source().await;
         assert!(self.person.sees("[role=alert]").await && page.contains(text), "{text:?} is not told:\n{page}");
@@ -89,7 +89,7 @@ impl Tour {
         assert_eq!(self.person.path().await, path, "{}", self.person.source().await);
     }
 
-    /// Gives the right password, and gives up the login that is under way, if there is one.
+    /// Submits the right password, after cancelling the pending login, if there is one.
     pub(crate) async fn gives_password(&mut self) {
         self.opens(LOGIN).await;
         if self.person.sees(&format!("main form[action='{LOGIN}/restart']")).await {
@@ -104,7 +104,7 @@ impl Tour {
         self.submits(&[]).await;
     }
 
-    /// Chooses a method on the page that offers them, and goes on as far as the page that wants something typed.
+    /// Chooses a method on the page that offers them, and continues to the page with an input field.
     pub(crate) async fn chooses(&mut self, method: &str) {
         self.clicks_on(method).await;
         if !self.person.sees("main [name=to], main [name=code]").await {
@@ -112,7 +112,7 @@ impl Tour {
         }
     }
 
-    /// What all pages had in common, or the end of the trial.
+    /// The content that all pages have in common; the trial fails if there is none.
     pub(crate) async fn ends(self) {
         let mut faults = self.inspector.faults().to_vec();
         faults.extend(map::omissions(self.inspector.paths()));
@@ -122,7 +122,7 @@ impl Tour {
     }
 }
 
-/// Serves these routes until the trial is over.
+/// Serves these routes until the trial ends.
 pub(crate) fn serves(listener: TcpListener, routes: Router) {
     let app = routes.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });

@@ -1,11 +1,11 @@
-//! The flows, one after the other: what goes well in each, and what goes wrong. Each page that is come to is looked at.
+//! The flows, one after the other, with their successes and errors. Each page is checked.
 
 use countersign_engine::{Error, core::Refusal, flow::RequestContext};
 use countersign_testkit::{Behaviour, SoftApp, SoftToken, SoftYubikey, other_code};
 
 use crate::tour::{HOME, LOGIN, SECOND_FACTOR, SETUP, Tour, VERIFY};
 
-/// A stranger at the door: what is open to everybody, and what is told to whoever has no password.
+/// Without a session: the public pages, and the responses to wrong passwords.
 pub(crate) async fn knocks(tour: &mut Tour) {
     for path in ["/account/nowhere", "/account/login/send", SECOND_FACTOR, HOME, "/account/logout", "/api/v1/reference"]
     {
@@ -33,7 +33,7 @@ pub(crate) async fn knocks(tour: &mut Tour) {
     assert!(tour.person.sees("[role=alert] time").await, "{}", tour.person.source().await);
 }
 
-/// With the password alone: the account page with nothing set up, another password, and the password once more.
+/// With a password only: the account page without devices, a change of password, and its confirmation.
 pub(crate) async fn changes_the_password(tour: &mut Tour) {
     tour.gives_password().await;
     tour.opens(HOME).await;
@@ -53,7 +53,7 @@ pub(crate) async fn changes_the_password(tour: &mut Tour) {
     tour.is_at(SETUP).await;
 }
 
-/// Sets up one device by every method, the weakest first.
+/// Sets up one device for every method, the weakest first.
 pub(crate) async fn sets_up_every_method(tour: &mut Tour) {
     for (method, to) in
         [("E-mail", "ada@example.org"), ("Text message", "+31612345678"), ("Phone call", "+31612345679")]
@@ -85,7 +85,8 @@ pub(crate) async fn sets_up_every_method(tour: &mut Tour) {
     tour.is_at("/account/two-factor/setup/complete").await;
 }
 
-/// Sets up a device that codes are sent to: to no address, with a wrong code, too soon, not at all, and at last.
+/// Sets up a device that codes are sent to: without an address, with a wrong code, too soon, without a gateway, and at
+/// last.
 async fn sets_up_by_address(tour: &mut Tour, method: &str, to: &str) {
     let (send, again) =
         if method == "Phone call" { ("Call me", "Call me again") } else { ("Send a code", "Send another code") };
@@ -106,7 +107,7 @@ async fn sets_up_by_address(tour: &mut Tour, method: &str, to: &str) {
     tour.world.outbox.behaves(Behaviour::Takes);
     tour.world.pass(61);
     tour.clicks_on(send).await;
-    // Begun and left: the page that begins a setup offers to go on.
+    // A setup that was started and left: the page that starts a setup offers to continue.
     tour.opens(&format!("{SETUP}?method=sms")).await;
     tour.opens("/account/two-factor/setup/confirm").await;
     let code = tour.world.outbox.code();
@@ -114,7 +115,7 @@ async fn sets_up_by_address(tour: &mut Tour, method: &str, to: &str) {
     tour.is_at("/account/two-factor/setup/complete").await;
 }
 
-/// Makes backup codes twice, and has the second ones.
+/// Generates backup codes twice, and keeps the second ones.
 pub(crate) async fn makes_backup_codes(tour: &mut Tour) -> Vec<String> {
     for _ in 0..2 {
         tour.opens("/account/two-factor/backup-codes").await;
@@ -126,7 +127,7 @@ pub(crate) async fn makes_backup_codes(tour: &mut Tour) -> Vec<String> {
     codes
 }
 
-/// Renames, prefers and removes devices, and begins to replace one by an app and by a telephone.
+/// Renames devices, changes the default and removes some, and starts to replace one by an app and by a phone.
 pub(crate) async fn manages_devices(tour: &mut Tour) {
     tour.opens(HOME).await;
     tour.clicks_on("Rename").await;
@@ -146,7 +147,7 @@ pub(crate) async fn manages_devices(tour: &mut Tour) {
     tour.submits(&[]).await;
 }
 
-/// Proves a device again: by each of them wrongly, and then rightly.
+/// Verifies a device again: with wrong codes for each of them, and then with a right one.
 pub(crate) async fn verifies_again(tour: &mut Tour) {
     tour.world.pass(601);
     tour.opens(SETUP).await;
@@ -156,7 +157,7 @@ pub(crate) async fn verifies_again(tour: &mut Tour) {
     tour.opens(HOME).await;
 }
 
-/// Asks for each device in turn, and answers so many of them wrongly.
+/// Asks for each device in turn, and submits this many wrong answers.
 async fn answers_each_wrongly(tour: &mut Tour, page: &str, most: usize) {
     tour.opens(page).await;
     let others = tour.person.texts("section[aria-labelledby=others] button").await.len();
@@ -171,7 +172,7 @@ async fn answers_each_wrongly(tour: &mut Tour, page: &str, most: usize) {
     }
 }
 
-/// Signs in: asked for each device, too often wrong for one of them, and at last with a backup code.
+/// Signs in: with each device in turn, with too many wrong codes for one of them, and at last with a backup code.
 pub(crate) async fn signs_in_by_every_device(tour: &mut Tour, codes: &[String]) {
     tour.signs_out().await;
     tour.gives_password().await;
@@ -186,7 +187,7 @@ pub(crate) async fn signs_in_by_every_device(tour: &mut Tour, codes: &[String]) 
     tour.opens(HOME).await;
 }
 
-/// Types wrong codes without a pause, and then with pauses, until the device is disabled.
+/// Submits wrong codes without a pause, and then with pauses, until the device is disabled.
 async fn locks_and_disables_the_app(tour: &mut Tour) {
     tour.gives_password().await;
     tour.clicks_on("Authenticator app").await;
@@ -202,7 +203,7 @@ async fn locks_and_disables_the_app(tour: &mut Tour) {
     tour.opens(SECOND_FACTOR).await;
 }
 
-/// Switches two-factor authentication off, and is asked whether they mean it.
+/// Disables two-factor authentication, with its confirmation.
 pub(crate) async fn disables(tour: &mut Tour) {
     tour.opens("/account/two-factor/disable").await;
     tour.submits(&[]).await;

@@ -1,4 +1,4 @@
-"""A client that was written from deux's documents, and knows of nothing else.
+"""A client that was written from deux's documents, and uses no other knowledge of the API.
 
 Its arguments: the address of the site, a user's name and password, a registered client's id and secret, and the file to
 which text messages go, as lines of JSON. It says each thing that it has done; the first thing that is not as documented

@@ -1,4 +1,4 @@
-//! A client that was written from deux's documents, against the real server.
+//! A client written from deux's documentation, against the real server.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a trial fails by panicking")]
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
@@ -22,7 +22,7 @@ fn a_client_written_from_deux_s_documents_goes_its_way() {
         ("deux_lenient", "true"),
         ("sms_gateway", "command"),
         ("gateway_command", gateway.to_str().unwrap()),
-        // The client signs in more often than people do.
+        // The client signs in more often than users do.
         ("code_cooldown", "0s"),
         ("codes_per_user", "40"),
         ("codes_per_address", "20"),

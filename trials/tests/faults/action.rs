@@ -1,4 +1,4 @@
-//! What people do by sending one form, and what they look at; and everything up to there.
+//! The actions of users, each one form or one page; and the steps before them.
 
 use countersign_engine::flow::RequestContext;
 use countersign_testkit::{Browser, Form, Page, Person, SoftApp, World};
@@ -19,7 +19,7 @@ const VERIFY: &str = "/account/verify";
 const LOGOUT: &str = "/account/logout";
 pub(crate) const NEW_PASSWORD: &str = "another long password";
 
-/// What somebody does by sending one form, or looks at.
+/// An action: one form that is sent, or one page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Action {
     SignInWithoutFactor,
@@ -70,7 +70,7 @@ pub(crate) const ACTIONS: [Action; 16] = [
 pub(crate) const LOOKS: [Action; 6] =
     [Action::SeeChallenge, Action::SeeKey, Action::SeeQr, Action::SeeAccount, Action::SeeRemoval, Action::SeeGuarded];
 
-/// A form filled in, or a page about to be opened, with the browser that shows it.
+/// A form that is filled in, or a page that is about to be opened, with its browser.
 pub(crate) struct Ready {
     pub(crate) person: Person,
     browser: Browser<Site>,
@@ -102,7 +102,7 @@ impl Ready {
     }
 }
 
-/// How far somebody is when they do something.
+/// How far a user is before an action.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
     SignedOut,
@@ -112,7 +112,7 @@ enum Stage {
 }
 
 impl Action {
-    /// Whether it is a wrong answer, and refused.
+    /// Whether it is a wrong answer, which is refused.
     pub(crate) fn is_a_guess(self) -> bool {
         matches!(self, Self::GuessPassword | Self::AnswerWrong)
     }
@@ -126,7 +126,7 @@ impl Action {
         }
     }
 
-    /// How many apps somebody has who does it.
+    /// How many apps the user of this action has.
     fn apps(self) -> usize {
         match self {
             Self::SignInWithoutFactor | Self::GuessPassword | Self::BeginSetup => 0,
@@ -136,7 +136,7 @@ impl Action {
         }
     }
 
-    /// Everything up to there, by a new person of this name.
+    /// The steps before the action, by a new user of this name.
     pub(crate) async fn ready(self, world: &World, name: &str) -> Ready {
         let person = world.user(name);
         let mut browser = Site::of(world).browser();
@@ -194,7 +194,7 @@ impl Action {
     }
 }
 
-/// Sets up so many apps; the first one is asked first.
+/// Sets up this many apps; the first one is the default.
 async fn has_apps(count: usize, world: &World, person: &Person) {
     if count == 0 {
         return;
@@ -211,7 +211,7 @@ async fn has_apps(count: usize, world: &World, person: &Person) {
     }
 }
 
-/// Begins to set up an app at the pages.
+/// Starts to set up an app at the pages.
 async fn begins_setup(browser: &mut Browser<Site>) -> SoftApp {
     let form = browser.get(SETUP).await.form_with("method");
     let begun = browser.submit(&form, SETUP, &[]).await;
@@ -220,7 +220,7 @@ async fn begins_setup(browser: &mut Browser<Site>) -> SoftApp {
     SoftApp::with_key(key.split_once('>').unwrap().1.split_once('<').unwrap().0)
 }
 
-/// Where the device is removed that is not asked first.
+/// The form that removes the device that is not the default.
 async fn removal(browser: &mut Browser<Site>) -> String {
     let forms = browser.get(ACCOUNT).await.forms();
     let device = forms.iter().find_map(|form| form.action.strip_suffix("/prefer"));

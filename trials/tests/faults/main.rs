@@ -1,9 +1,9 @@
-//! Faults of the store, one at a time, in everything that people do and look at.
+//! Faults of the store, one at a time, in every action of users.
 //!
-//! Each call of the port fails in turn, before and after it took effect; and on both databases each kind of write to each
-//! table fails in turn, before and after the row was changed, and on PostgreSQL when all of it is committed. Whatever fails:
-//! the answer is a fault and never a session, what was written is all of the action or nothing of it, and afterwards the
-//! person gets on.
+//! Each call of the port fails in turn, before and after it took effect. On both databases each kind of write to each
+//! table fails in turn, before and after the row was changed, and on PostgreSQL also at the commit. In every case the
+//! response is a fault and never a session, either all of the action is written or nothing, and afterwards the user can
+//! continue.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a trial fails by panicking")]
 
 mod action;
@@ -18,7 +18,7 @@ use trials::Fresh;
 
 use crate::action::{ACTIONS, Action, LOOKS, NEW_PASSWORD, Ready};
 
-/// Everything that a store shows of a person, as text that can be compared. Budgets are not in it: a guess stays charged
+/// All data of a user in a store, as text that can be compared. Budgets are not included: an attempt stays charged,
 /// whatever fails after it.
 #[derive(PartialEq, Eq, Debug)]
 struct Picture {
@@ -42,7 +42,7 @@ fn gives_a_session(page: &Page) -> bool {
         .any(|cookie| cookie.starts_with("countersign=") && !cookie.starts_with("countersign=;"))
 }
 
-/// A world of its own, alike every time, in which calls can fail.
+/// A new world, the same every time, in which calls can fail.
 async fn ready(action: Action) -> (Arc<dyn Store>, Arc<Hooked<Failing>>, Ready) {
     let rows: Arc<dyn Store> = Arc::new(MemoryStore::default());
     let failing = Failing::before(rows.clone());
@@ -75,7 +75,7 @@ async fn whichever_call_fails_the_answer_is_a_fault_and_nothing_is_half_done() {
                 action == Action::ChangePassword && left.rows == after.rows && left.events == before.events;
             assert!(left == before || left == after || before_the_host, "{what}: half of it was done");
             if action == Action::ChangePassword && page.status == done.status {
-                // The calls whose failure the user is not told: the charge given back, and the event.
+                // Calls whose failure is not reported to the user: the refund of a charge, and the event.
                 assert!(left.rows == after.rows, "{what}: not everything was done");
                 assert!(ready.has_password(NEW_PASSWORD).await, "{what}: the new password does not count");
                 continue;
@@ -85,7 +85,7 @@ async fn whichever_call_fails_the_answer_is_a_fault_and_nothing_is_half_done() {
             assert!(!gives_a_session(&page), "{what}");
             let again = ready.act().await;
             let went_on = match again.status {
-                // No session is left, and the host has not heard of the new password.
+                // No session is left, and the host has not been given the new password.
                 StatusCode::UNAUTHORIZED if before_the_host => ready.has_password(&ready.person.password).await,
                 status if left == before => status == done.status,
                 status => !before_the_host && !status.is_server_error(),
@@ -95,7 +95,7 @@ async fn whichever_call_fails_the_answer_is_a_fault_and_nothing_is_half_done() {
     }
 }
 
-/// Kinds of writes that there are.
+/// The kinds of writes.
 const WRITES: [(&str, &str); 12] = [
     ("account", "INSERT"),
     ("account", "UPDATE"),
@@ -114,15 +114,16 @@ const WRITES: [(&str, &str); 12] = [
 /// A database in which writes can be made to fail.
 trait Breakable {
     fn run(&self, sql: &str);
-    /// Everything in every table.
+    /// The content of all tables.
     fn everything(&self) -> String;
-    /// When a write can be made to fail.
+    /// When a write fails.
     fn moments(&self) -> &'static [&'static str];
     fn break_at(&self, table: &str, write: &str, when: &str);
     fn mend(&self, table: &str);
 }
 
-/// What an action must leave as it was when it fails. `budget` is not in it: a guess stays charged whatever fails after it.
+/// What an action must leave unchanged if it fails. `budget` is not included: an attempt stays charged, whatever fails
+/// after it.
 const TABLES: [&str; 5] = ["account", "device", "session", "spent_attempt", "event"];
 
 struct OnSqlite(rusqlite::Connection);
@@ -214,7 +215,7 @@ async fn every_write_fails(store: Arc<dyn Store>, database: &dyn Breakable) {
                 let page = ready.act().await;
                 assert!(!page.status.is_server_error(), "{what}: mended, and yet: {}", page.body);
             } else {
-                // A password, right or wrong, writes a charge alone where it does not sign in.
+                // A password, right or wrong, writes only a charge if it does not complete the sign-in.
                 let charge_alone = matches!(action, Action::GivePassword | Action::GuessPassword);
                 let done = charge_alone || database.everything() != before;
                 assert!(done, "{what}: it says that it was done, and nothing was");

@@ -1,8 +1,8 @@
-//! A client that a generator made of the API's description, and that knows of nothing else.
+//! A client generated from the API's description, without other knowledge of the API.
 //!
-//! The description is the one that the running server serves, as it is (OpenAPI 3.1). `openapi-python-client` makes a Python
-//! package of it, and `client.py` uses that package alone: it sends a token where the generated code asks for one, and
-//! nowhere else, and does what a 401 says.
+//! The description is the one that the running server serves (OpenAPI 3.1). `openapi-python-client` generates a Python
+//! package from it, and `client.py` uses only that package: it sends a token only where the generated code requires
+//! one, and does what a 401 says.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a trial fails by panicking")]
 
 use std::{env, fs, path::Path, process::Command};
@@ -18,7 +18,7 @@ fn a_generated_client_signs_in_sets_up_steps_up_and_is_signed_out() {
     let database = format!("sqlite://{}", folder.path().join("countersign.db").display());
     let installation = Installation::on(&database, folder.path());
     installation.adds("ada", PASSWORD);
-    // Proofs grow old while one looks on.
+    // Verifications become stale within seconds here.
     let server = installation.lone_node(&[("reauthentication_window", "3s")]);
     generates(&server, folder.path());
     let mut python = python();
@@ -29,13 +29,13 @@ fn a_generated_client_signs_in_sets_up_steps_up_and_is_signed_out() {
     assert_eq!(did.lines().last(), Some("is signed out"), "{did}");
 }
 
-/// Makes the package `generated` in this folder, of what the server says of its API.
+/// Generates the package `generated` in this folder, from the server's description of its API.
 fn generates(server: &Server, folder: &Path) {
     let head = format!("GET /api/v1/openapi.json HTTP/1.1\r\nHost: {}\r\n", server.address);
     let answer = String::from_utf8(try_request(&server.address, &head).unwrap()).unwrap();
     let [description, config, package] = ["openapi.json", "config.yaml", "generated"].map(|name| folder.join(name));
     fs::write(&description, answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-    // No formatter runs over what is generated.
+    // No formatter runs on the generated code.
     fs::write(&config, "post_hooks: []\n").unwrap();
     let mut generator = python();
     generator.args(["-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning", "--path"]);

@@ -1,13 +1,13 @@
-//! The JSON API as its own description has it, tried by schemathesis, which knows nothing of us but that.
+//! The JSON API tested against its own description by schemathesis, which knows nothing else about it.
 //!
-//! Thousands of requests are made up from the description, one by one and in chains along its links, and sent to the real
-//! server; whatever is answered must be described. `people.py` signs people in, with a second factor, and completes every
-//! other request with what a person would know, so that most answers are more than a plain no.
+//! Thousands of requests are generated from the description, singly and in chains along its links, and sent to the real
+//! server; every response must be described. `people.py` signs users in, with a second factor, and completes every
+//! other request with values that a user would know, so that most responses are more than a refusal.
 //!
-//! Of the checks that schemathesis has, one is left out: a request that is right by its form may well be refused for what it
-//! says, as a password that nobody has is. What would be 429 for the sheer number of requests is widened by settings. Cookies
-//! are no part of this; browsers try those. A run of chains ends when the server does not answer the same in the same way,
-//! which is its business; so it is one of its own, that begins again until its time is up.
+//! One check of schemathesis is left out: a request with a valid form may be refused for its values, such as a password
+//! that no user has. Limits that the number of requests alone would reach are raised by settings. Cookies are not part
+//! of this; browsers test those. A chain ends when the server does not give the same response in the same state, which
+//! is allowed; so chains are a separate process, which is repeated until its time is up.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a trial fails by panicking")]
 #![allow(clippy::print_stdout, reason = "how many requests there were is for the reader")]
 
@@ -29,15 +29,15 @@ use crate::report::{Described, Report, operations};
 
 const HOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis/people.py");
 const PASSWORD: &str = "umbrella marmalade kiosk";
-/// Never sets anything up.
+/// A user who never sets anything up.
 const NEWCOMER: &str = "newcomer";
-/// They take turns: each when the one before can sign in no more.
+/// Users who take turns: each when the one before cannot sign in any more.
 const PEOPLE: usize = 12;
 
 const SINGLY: [&str; 4] = ["--phases", "coverage,fuzzing", "--max-examples", "60"];
 const IN_CHAINS: [&str; 4] = ["--phases", "stateful", "--max-time", "40"];
 
-/// As many wrong passwords, codes and messages as a run comes to.
+/// Limits of wrong passwords, codes and messages that the trial does not reach.
 const SETTINGS: [(&str, &str); 13] = [
     ("password_attempts_per_account", "1000000"),
     ("password_attempts_per_ip", "1000000"),
@@ -54,7 +54,7 @@ const SETTINGS: [(&str, &str); 13] = [
     ("sms_gateway", "command"),
 ];
 
-/// A server with people, and a folder for what they are sent.
+/// A server with users, and a folder for the messages to them.
 struct Site {
     folder: TempDir,
     server: Server,
@@ -75,14 +75,14 @@ impl Site {
         Self { folder, server }
     }
 
-    /// What the server says of its API.
+    /// The server's description of its API.
     fn description(&self) -> Value {
         let head = format!("GET /api/v1/openapi.json HTTP/1.1\r\nHost: {}\r\n", self.server.address);
         let answer = String::from_utf8(try_request(&self.server.address, &head).unwrap()).unwrap();
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
     }
 
-    /// Runs schemathesis on the description at this place.
+    /// Runs schemathesis on the description at this URL.
     fn tried(&self, description: &str, seed: u32, words: &[&str]) -> (Report, Output) {
         let api = format!("http://{}/api/v1", self.server.address);
         let people = (0..PEOPLE).map(|number| format!("person{number} +316123456{number:02}\n"));
@@ -117,7 +117,7 @@ impl Site {
     }
 }
 
-/// A program that keeps the messages that it is given.
+/// A program that stores the messages that it gets.
 fn gateway(folder: &Path) -> String {
     let (program, outbox) = (folder.join("gateway"), outbox(folder));
     fs::write(&outbox, "").unwrap();
@@ -145,10 +145,10 @@ fn whatever_is_answered_is_described() {
     }
 }
 
-/// Makes requests up for every operation that is described, in this order of chance, and looks at what is answered.
+/// Generates requests for every described operation, with this seed, and checks the responses.
 fn tries_all(described: &[Described], seed: u32) {
     let runs = [SINGLY, IN_CHAINS].map(|words| {
-        // People are as new as a run that knows nothing of their devices.
+        // The users are new, with no devices from an earlier process.
         let site = Site::new();
         let (report, output) = site.tried(&format!("http://{}/api/v1/openapi.json", site.server.address), seed, &words);
         let said = String::from_utf8_lossy(&output.stdout);
@@ -170,15 +170,15 @@ fn tries_all(described: &[Described], seed: u32) {
         let statuses = all.statuses(&operation.name);
         (asked + statuses.values().sum::<usize>(), unsigned + statuses.get(&401).copied().unwrap_or_default())
     });
-    assert!(unsigned * 3 < asked, "{unsigned} of {asked} requests came from nobody who was signed in");
+    assert!(unsigned * 3 < asked, "{unsigned} of {asked} requests had no session");
     let throttled = all.share(429);
     assert!(throttled < 0.05, "{throttled} of all requests were too many");
 }
 
-/// As what it is found out, where it stands, and how it comes about.
+/// The check that finds it, where the description has it, and how it comes about.
 type Untruth = (&'static str, &'static str, fn(&mut Value));
 
-/// A trial that finds nothing might look at nothing: each kind of untruth in a description is found out.
+/// A trial without findings might check nothing: each kind of error in a description is found.
 #[test]
 fn a_description_that_is_not_true_is_found_out() {
     let site = Site::new();

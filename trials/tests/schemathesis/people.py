@@ -1,8 +1,8 @@
-"""The people for whom schemathesis asks: hooks that keep them signed in and complete what it makes up.
+"""The users of the requests: hooks for schemathesis that keep them signed in and complete generated requests.
 
-What is made up is right by its form and wrong by its content: nobody has that password, and no such code was ever sent. So
+What is made up is right by its form and wrong by its content: no user has that password, and no such code was ever sent. So
 every other case that may be right is completed with what a person would know: a name and a password, the run that was told
-last, the code that a device shows now. Most cases show the session of somebody who has proved a second factor, which is
+last, the code that a device shows now. Most cases show the session of a user who has verified a second factor, which is
 replaced, by the API's own login, when a case has ended it. None of what is asked here counts as a case.
 """
 
@@ -19,12 +19,12 @@ import urllib.request
 import schemathesis
 
 BASE = os.environ["TRIAL_API"]
-# One person a line: a name and a telephone number. All have the same password, until they change it.
+# One user per line: a name and a phone number. All have the same password, until they change it.
 PEOPLE = [line.split() for line in os.environ["TRIAL_PEOPLE"].splitlines()]
 PASSWORD = os.environ["TRIAL_PASSWORD"]
 # The name of a user who never sets anything up: only such a user can confirm the password.
 NEWCOMER = os.environ["TRIAL_NEWCOMER"]
-# The messages that were sent, one a line.
+# The messages that were sent, one per line.
 OUTBOX = os.environ["TRIAL_OUTBOX"]
 
 CHANCE = random.Random(7)
@@ -32,7 +32,7 @@ PASSWORDS = (f"marmalade {number} umbrella kiosk" for number in itertools.count(
 
 
 class Stuck(Exception):
-    """Somebody cannot go on."""
+    """The user cannot continue."""
 
 
 class Person:
@@ -88,7 +88,7 @@ class Person:
         return {"method": method, "name": "Spare", "to": self.number if method == "sms" else None}
 
     def begins(self, kind, name):
-        """A run that the operation of this name can go on with, and what is told of it."""
+        """An attempt with which the operation of this name can continue, and its data."""
         if kind == "login":
             return self.asks("POST", "/login", {"name": self.name, "password": self.password})["pending"]
         if kind == "step_up":
@@ -96,7 +96,7 @@ class Person:
         return self.asks("POST", "/devices", self.spare("sms" if name == "setupSend" else "totp"))
 
     def goes_on(self, name, told):
-        """What goes into the request of this name beside the run."""
+        """The values for the request of this name, besides the attempt."""
         if name in ("loginAnswer", "stepUpAnswer"):
             return self.answer_to(told)
         if name in ("loginChallenge", "stepUpChallenge"):
@@ -135,7 +135,7 @@ class Person:
         return said
 
     def learns(self, said):
-        """Keeps what an answer gives: a session, the key of an app, backup codes, a personal token."""
+        """Stores the values of a response: a session, the key of an app, backup codes, a personal token."""
         opened = said.get("opened") or said
         if "session" in opened:
             self.token = opened["token"]
@@ -156,7 +156,7 @@ RUNS = {"login": "login", "stepUp": "step_up", "setup": "setup"}
 
 
 class Site:
-    """Whose turn it is, and what was told."""
+    """The present user, and the values of earlier responses."""
 
     def __init__(self):
         self.waiting = [Person(*person) for person in PEOPLE]
@@ -222,7 +222,7 @@ def name_of(case):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Completes every other case that may be right. Where somebody cannot, it stays as it was made up."""
+    """Completes every other case that may be right. If the user cannot continue, the generated case is unchanged."""
     if case.meta is not None and case.meta.generation.mode.is_positive and CHANCE.random() < 0.5:
         try:
             complete(name_of(case), case)
@@ -261,7 +261,7 @@ def complete(name, case):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    """Keeps what an answer gives, and notices what a case has ended."""
+    """Stores the values of a response, and detects what a request has ended."""
     name, person = name_of(case), SITE.person
     if response.status_code < 300 and name != "passwordConfirm":
         if response.content:
@@ -277,7 +277,7 @@ def after_call(context, case, response):
 
 @schemathesis.check
 def told_in_one_way(ctx, response, case):
-    """Status and headers of an answer say what its document says."""
+    """Status and headers of a response agree with its document."""
     if response.status_code >= 400:
         said = response.json()
         waits = "".join(response.headers.get("retry-after", []))

@@ -1,19 +1,19 @@
-//! What schemathesis reports of a run: every request that it made, and what it thinks of the whole.
+//! The report of schemathesis: every request that it made, and its conclusions.
 
 use std::{collections::BTreeMap, fmt, fs, path::Path};
 
 use serde_json::Value;
 
-/// What was answered to one request.
+/// The response to one request.
 struct Answered {
-    /// Method and path, as the description has them.
+    /// Method and path, as in the description.
     operation: String,
     status: u64,
-    /// Whether it went on with what another one had given.
+    /// Whether the request used values of an earlier response.
     is_chained: bool,
 }
 
-/// One run, or several.
+/// One report, or several.
 pub(crate) struct Report {
     answered: Vec<Answered>,
     summary: Vec<Value>,
@@ -26,7 +26,7 @@ pub(crate) struct Described {
     pub(crate) asks_for_session: bool,
 }
 
-/// Those that a description has.
+/// The operations of a description.
 pub(crate) fn operations(description: &Value) -> Vec<Described> {
     let paths = description["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, methods)| {
@@ -56,7 +56,7 @@ impl Report {
         all
     }
 
-    /// Whether nothing was found and nothing went wrong.
+    /// Whether nothing was found and no error occurred.
     pub(crate) fn is_clean(&self) -> bool {
         self.summary.iter().all(|summary| {
             let counted = |name: &str| summary["test_cases"][name].as_u64().unwrap();
@@ -65,17 +65,17 @@ impl Report {
         })
     }
 
-    /// How many requests were answered.
+    /// The number of answered requests.
     pub(crate) fn cases(&self) -> usize {
         self.answered.len()
     }
 
-    /// How many of them went on with what another one had given.
+    /// The number of answered requests that used values of an earlier response.
     pub(crate) fn chained(&self) -> usize {
         self.answered.iter().filter(|answered| answered.is_chained).count()
     }
 
-    /// How often each status was answered by this operation.
+    /// How often this operation returned each status.
     pub(crate) fn statuses(&self, operation: &str) -> BTreeMap<u64, usize> {
         let mut statuses = BTreeMap::new();
         for answered in self.answered.iter().filter(|answered| answered.operation == operation) {
@@ -84,7 +84,7 @@ impl Report {
         statuses
     }
 
-    /// How many of all requests had this answer, as a part of one.
+    /// The share of all requests with this response, from 0 to 1.
     pub(crate) fn share(&self, status: u64) -> f64 {
         let count = |requests: usize| f64::from(u32::try_from(requests).unwrap());
         let with_it = self.answered.iter().filter(|answered| answered.status == status);
@@ -92,7 +92,7 @@ impl Report {
     }
 }
 
-/// The requests of one scenario. What got no answer is an error of the run.
+/// The requests of one scenario. A request without a response is an error.
 fn answered(recorder: &Value) -> Vec<Answered> {
     let interactions = recorder["interactions"].as_object().into_iter().flatten();
     let one = |(id, interaction): (&String, &Value)| {

@@ -6,9 +6,9 @@ use anyhow::{Result, bail, ensure};
 /// How deep parentheses may nest, so that a made-up expression cannot exhaust the stack.
 const DEPTH: usize = 16;
 
-/// Whether the expression can be met with licences that `allowed` accepts. `allowed` is asked about one licence at a
-/// time, together with its exception where it has one (`Apache-2.0 WITH LLVM-exception`). An expression that breaks the
-/// grammar is an error, never an answer.
+/// Whether the expression can be satisfied with licences that `allowed` accepts. `allowed` is called with one licence
+/// at a time, together with its exception if it has one (`Apache-2.0 WITH LLVM-exception`). An invalid expression is an
+/// error, never a result.
 pub(super) fn met(expression: &str, allowed: &dyn Fn(&str) -> bool) -> Result<bool> {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let mut parser = Parser { words: spaced.split_whitespace().collect(), next: 0, allowed };
@@ -26,7 +26,8 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// Alternatives: one that is met is enough. Every one is read, so that a fault behind the first is found too.
+    /// Alternatives: one of them must be satisfied. All are parsed, so that an error after a satisfied one is found
+    /// too.
     fn any(&mut self, depth: usize) -> Result<bool> {
         let mut met = self.all(depth)?;
         while self.accept("OR") {
@@ -35,7 +36,7 @@ impl<'a> Parser<'a> {
         Ok(met)
     }
 
-    /// Conditions: each has to be met. They bind tighter than alternatives.
+    /// Conditions: all must be satisfied. They bind tighter than alternatives.
     fn all(&mut self, depth: usize) -> Result<bool> {
         let mut met = self.one(depth)?;
         while self.accept("AND") {

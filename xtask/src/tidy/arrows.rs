@@ -1,5 +1,5 @@
-//! The arrows between the crates point inward only. ARCHITECTURE.md says which there may be, in a block that people
-//! and this rule read alike; the manifests say which there are.
+//! Dependencies between the crates point inward only. ARCHITECTURE.md lists the allowed ones in a block that this rule
+//! parses; the manifests have the actual ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +8,13 @@ use crate::workspace::Edges;
 
 const PAPER: &str = "ARCHITECTURE.md";
 
-/// What decides must neither wait nor reach out: these crates, and those named after them, stay out of the core.
+/// The core must neither wait nor do I/O: these crates, and those whose names begin with theirs, must not be in it.
 const WORLDLY: [&str; 5] = ["tokio", "sqlx", "rusqlite", "http", "axum"];
 
-/// One TLS is enough to keep up to date: rustls on aws-lc. These are others.
+/// One TLS implementation is enough to keep up to date: rustls on aws-lc. These are others.
 const OTHER_TLS: [&str; 4] = ["native-tls", "openssl", "openssl-sys", "ring"];
 
-/// Members that ARCHITECTURE.md does not know, and arrows that it does not allow.
+/// Members that ARCHITECTURE.md does not list, and dependencies that it does not allow.
 pub(super) fn undeclared(tree: &Tree, edges: &Edges) -> Vec<String> {
     match tree.text(PAPER).and_then(allowed) {
         Ok(allowed) => strays(&allowed, edges),
@@ -22,7 +22,7 @@ pub(super) fn undeclared(tree: &Tree, edges: &Edges) -> Vec<String> {
     }
 }
 
-/// Crates in the core's dependency tree, one a line, that have no business there.
+/// Forbidden crates in the core's dependency tree, given as one crate per line.
 pub(super) fn impurities(dependencies: &str) -> Vec<String> {
     let worldly = |name: &&str| {
         WORLDLY
@@ -33,7 +33,7 @@ pub(super) fn impurities(dependencies: &str) -> Vec<String> {
     names.map(|name| format!("the core depends on {name}, so it is not pure")).collect()
 }
 
-/// Crates in the server's dependency tree, one a line, that bring a second TLS.
+/// Crates in the server's dependency tree that are a second TLS implementation, given as one crate per line.
 pub(super) fn second_tls(dependencies: &str) -> Vec<String> {
     let names = names(dependencies);
     if !names.contains("countersign-server") {
@@ -52,21 +52,22 @@ fn strays(allowed: &Arrows<'_>, edges: &Edges) -> Vec<String> {
     let mut complaints = Vec::new();
     for (from, targets) in edges {
         let Some(allowed) = allowed.get(short(from)) else {
-            complaints.push(format!("{PAPER} has no arrows for {}", short(from)));
+            complaints.push(format!("{PAPER} lists no dependencies of {}", short(from)));
             continue;
         };
         let strays = targets.iter().map(|target| short(target)).filter(|target| !allowed.contains(target));
-        complaints.extend(strays.map(|to| format!("{} → {to} is not among the arrows of {PAPER}", short(from))));
+        complaints.extend(strays.map(|to| format!("{} → {to} is not among the dependencies in {PAPER}", short(from))));
     }
     let named: BTreeSet<&str> = allowed.iter().flat_map(|(from, to)| to.iter().chain([from])).copied().collect();
-    complaints
-        .extend(named.difference(&members).map(|name| format!("{PAPER} draws arrows for {name}, which is no member")));
+    complaints.extend(
+        named.difference(&members).map(|name| format!("{PAPER} lists dependencies of {name}, which is not a member")),
+    );
     complaints
 }
 
 type Arrows<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
-/// Reads the block: one member a line, an arrow, and the members it may depend on.
+/// Parses the block: one member per line, an arrow, and the members it may depend on.
 fn allowed(paper: &str) -> Result<Arrows<'_>, String> {
     let block = paper.lines().skip_while(|line| *line != "```arrows").skip(1).take_while(|line| *line != "```");
     let mut arrows = Arrows::new();
@@ -74,13 +75,13 @@ fn allowed(paper: &str) -> Result<Arrows<'_>, String> {
         let (from, to) = line.split_once('→').ok_or_else(|| format!("{PAPER} has no arrow in the line `{line}`"))?;
         let to = to.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
         if arrows.insert(from.trim(), to).is_some() {
-            return Err(format!("{PAPER} has two lines of arrows for {}", from.trim()));
+            return Err(format!("{PAPER} has two lines of dependencies of {}", from.trim()));
         }
     }
-    if arrows.is_empty() { Err(format!("{PAPER} has no block of arrows")) } else { Ok(arrows) }
+    if arrows.is_empty() { Err(format!("{PAPER} has no block of dependencies")) } else { Ok(arrows) }
 }
 
-/// `countersign-core` is `core` among ourselves; the front keeps its name.
+/// The short name: `countersign-core` is `core`; the facade keeps its name.
 fn short(member: &str) -> &str {
     member.strip_prefix("countersign-").unwrap_or(member)
 }
@@ -112,7 +113,7 @@ mod tests {
     fn an_arrow_that_points_outward_is_a_complaint() {
         let drawn: [(&str, &[&str]); 3] =
             [("countersign-otp", &["countersign-core"]), ("countersign-core", &[]), ("countersign-server", &[])];
-        assert_eq!(complaints(PLAN, drawn), ["otp → core is not among the arrows of ARCHITECTURE.md"]);
+        assert_eq!(complaints(PLAN, drawn), ["otp → core is not among the dependencies in ARCHITECTURE.md"]);
     }
 
     #[test]
@@ -121,8 +122,8 @@ mod tests {
         assert_eq!(
             complaints(PLAN, drawn),
             [
-                "ARCHITECTURE.md has no arrows for newcomer",
-                "ARCHITECTURE.md draws arrows for server, which is no member"
+                "ARCHITECTURE.md lists no dependencies of newcomer",
+                "ARCHITECTURE.md lists dependencies of server, which is not a member"
             ]
         );
     }
@@ -131,7 +132,7 @@ mod tests {
     fn a_plan_without_arrows_allows_nothing() {
         let none: [(&str, &[&str]); 3] =
             [("countersign-otp", &[]), ("countersign-core", &[]), ("countersign-server", &[])];
-        assert_eq!(complaints("# Plan\n", none), ["ARCHITECTURE.md has no block of arrows"]);
+        assert_eq!(complaints("# Plan\n", none), ["ARCHITECTURE.md has no block of dependencies"]);
         assert_eq!(undeclared(&Tree::of([]), &Edges::new()), ["there is no ARCHITECTURE.md"]);
     }
 
@@ -143,7 +144,7 @@ mod tests {
         );
         assert_eq!(
             allowed("```arrows\nx →\nx → y\n```"),
-            Err("ARCHITECTURE.md has two lines of arrows for x".to_owned())
+            Err("ARCHITECTURE.md has two lines of dependencies of x".to_owned())
         );
     }
 

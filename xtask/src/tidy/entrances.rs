@@ -1,5 +1,5 @@
-//! An entrance parses, renders and maps. One that gets hold of a device, a throttle or the store could decide
-//! something by itself, and then deleting the entrance would delete a rule.
+//! A front end parses, renders and maps. One that accesses devices, throttles or the store could make decisions itself,
+//! and then deleting the front end would delete a rule.
 
 use std::{collections::BTreeSet, iter::Peekable};
 
@@ -7,17 +7,17 @@ use super::tree::Tree;
 
 const ENTRANCES: &str = "crates/axum/src/routes/";
 
-/// Every way in which an entrance reaches past the engine.
+/// Every place where a front end bypasses the engine.
 pub(super) fn shortcuts(tree: &Tree) -> Vec<String> {
     let mut entrances = tree.texts(ENTRANCES, ".rs").peekable();
     if entrances.peek().is_none() {
-        return vec![format!("there is no entrance under {ENTRANCES}")];
+        return vec![format!("there is no front end under {ENTRANCES}")];
     }
     let complaints = |(file, text)| {
         let paths = paths(text).into_iter().filter(|path| is_shortcut(path)).map(|path| path.join("::"));
         let calls = code(text).any(|line| line.contains(".commit(")).then(|| "commit".to_owned());
         let reached: BTreeSet<String> = paths.chain(calls).collect();
-        reached.into_iter().map(move |name| format!("{file} names {name}: an entrance asks the engine instead"))
+        reached.into_iter().map(move |name| format!("{file} names {name}: a front end asks the engine instead"))
     };
     entrances.flat_map(complaints).collect()
 }
@@ -33,12 +33,12 @@ fn is_shortcut(path: &[&str]) -> bool {
     item || module
 }
 
-/// The lines without their comments.
+/// The lines without comments.
 fn code(source: &str) -> impl Iterator<Item = &str> {
     source.lines().map(|line| line.split("//").next().unwrap_or_default())
 }
 
-/// Every path that the code writes, `use` groups spread out: `a::{b, c::d}` is `a::b` and `a::c::d`.
+/// Every path in the code, with `use` groups expanded: `a::{b, c::d}` is `a::b` and `a::c::d`.
 fn paths(source: &str) -> Vec<Vec<&str>> {
     let mut tokens = code(source).flat_map(tokens).peekable();
     let mut paths = Vec::new();
@@ -79,7 +79,7 @@ fn group<'a>(tokens: &mut Peekable<impl Iterator<Item = &'a str>>, start: &[&'a 
     }
 }
 
-/// Names, `::`, and any other character by itself.
+/// Names, `::`, and every other character by itself.
 fn tokens(line: &str) -> impl Iterator<Item = &str> {
     let mut rest = line.trim_start();
     std::iter::from_fn(move || {
@@ -144,7 +144,7 @@ mod tests {
             ("async fn page(store: Arc<dyn engine::Store>) {}", "engine::Store"),
         ] {
             let complaint =
-                format!("crates/axum/src/routes/pages.rs names {path}: an entrance asks the engine instead");
+                format!("crates/axum/src/routes/pages.rs names {path}: a front end asks the engine instead");
             assert_eq!(complaints(source), [complaint], "{source}");
         }
     }
@@ -159,6 +159,6 @@ mod tests {
 
     #[test]
     fn without_entrances_the_rule_complains() {
-        assert_eq!(shortcuts(&Tree::of([])), ["there is no entrance under crates/axum/src/routes/"]);
+        assert_eq!(shortcuts(&Tree::of([])), ["there is no front end under crates/axum/src/routes/"]);
     }
 }

@@ -1,5 +1,4 @@
-//! The papers name files, and files move. Every repository path in backticks, and every link to a neighbour, must
-//! lead somewhere.
+//! The documents name files, and files move. Every repository path in backticks, and every relative link, must exist.
 
 use super::tree::Tree;
 
@@ -7,7 +6,7 @@ const PAPERS: [&str; 5] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "S
 const FOLDERS: [&str; 7] = [".cargo/", ".ci/", "crates/", "docs/", "examples/", "packaging/", "xtask/"];
 const ENDINGS: [&str; 3] = [".md", ".rs", ".toml"];
 
-/// Paths that a paper names and the tree does not have.
+/// Paths in a document that do not exist.
 pub(super) fn dead_paths(tree: &Tree) -> Vec<String> {
     let absent = PAPERS.iter().filter_map(|paper| tree.text(paper).err());
     let papers = tree.texts("", ".md").filter(|(path, _)| PAPERS.contains(path) || path.starts_with("docs/"));
@@ -20,7 +19,7 @@ pub(super) fn dead_paths(tree: &Tree) -> Vec<String> {
     absent.chain(dead).collect()
 }
 
-/// What a line names: as it is written, and as a path from the root (`None` when it leaves the repository).
+/// The paths in a line: as written, and relative to the root (`None` if outside the repository).
 fn named(paper: &str, line: &str) -> Vec<(String, Option<String>)> {
     let (spoken, quoted) = halves(line);
     let paths = quoted.into_iter().filter(|code| is_path(code));
@@ -40,14 +39,14 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A line without what stands in backticks, and what does.
+/// A line without its code in backticks, and the code.
 fn halves(line: &str) -> (String, Vec<&str>) {
     let spoken = line.split('`').step_by(2).collect();
     let quoted = line.split('`').skip(1).step_by(2).collect();
     (spoken, quoted)
 }
 
-/// Whether code in backticks is a path from the repository's root, and not a pattern, a command or somebody's file.
+/// Whether code in backticks is a path in the repository, and not a pattern, a command or a path elsewhere.
 fn is_path(code: &str) -> bool {
     let plain = code.chars().all(|letter| letter.is_ascii_alphanumeric() || "._-/".contains(letter));
     let ours = FOLDERS.iter().any(|folder| code.starts_with(folder));
@@ -56,13 +55,13 @@ fn is_path(code: &str) -> bool {
     plain && (ours || file)
 }
 
-/// Where Markdown links lead, the web and places on the same page left out.
+/// The targets of Markdown links, except URLs and links within the page.
 fn links(line: &str) -> Vec<&str> {
     let targets = line.split("](").skip(1).filter_map(|rest| rest.split_once(')')?.0.split_whitespace().next());
     targets.filter(|link| !link.contains(':') && !link.starts_with('#')).collect()
 }
 
-/// A link's path from the repository's root; `None` when it leaves the repository.
+/// A link's path relative to the root of the repository; `None` if it is outside.
 fn target(paper: &str, link: &str) -> Option<String> {
     let file = link.split('#').next()?;
     let mut parts: Vec<&str> = paper.split('/').collect();

@@ -1,5 +1,5 @@
-//! Every refusal has something to say: a code of the closed list without a text would reach a person as an empty
-//! page, and only on the day it is first refused.
+//! Every refusal has a text: a code of the closed list without one would be shown as an empty page, and only when it is
+//! first refused.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ fn codes(source: &str) -> Result<Vec<&str>, String> {
     if codes.is_empty() { Err(format!("{REFUSALS} has no function `code` that returns codes")) } else { Ok(codes) }
 }
 
-/// What stands between the next brace and the one that closes it.
+/// The text between the next brace and the one that closes it.
 fn body(source: &str) -> &str {
     let mut depth = 0_usize;
     let end = source.find(|letter| {
@@ -48,7 +48,7 @@ fn is_code(literal: &str) -> bool {
         && literal.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
 }
 
-/// The names of the messages in a Fluent file. What indented lines and remarks give is no message's name.
+/// The names of the messages in a Fluent file, without attributes and comments.
 fn messages(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| Some(line.split_once('=')?.0.trim_end()))
 }

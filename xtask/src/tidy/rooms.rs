@@ -1,26 +1,28 @@
-//! A file is a room: one that is too long wants to be two, and none is called `mod.rs`.
+//! Limits on the length of files; and no file is named `mod.rs`.
 
 use super::tree::Tree;
 
 const ASKED_WHY: usize = 400;
 const TOO_LONG: usize = 600;
 
-/// Where tests and examples live; a table of cases may be as long as it is.
+/// The folders of tests and examples; a table of cases may have any length.
 const EXEMPT: [&str; 4] = ["tests", "benches", "testkit", "examples"];
 
-/// Files that are longer than a file may be, or named after nothing.
+/// Files that are too long, or named `mod.rs`.
 pub(super) fn misshapen(tree: &Tree) -> Vec<String> {
     let long = lengths(tree).filter(|(_, lines)| *lines > TOO_LONG);
-    let long = long.map(|(path, lines)| format!("{path} has {lines} lines; over {TOO_LONG} it splits"));
+    let long = long.map(|(path, lines)| format!("{path} has {lines} lines; over {TOO_LONG} it must be split"));
     let nameless = tree.texts("", ".rs").filter(|(path, _)| path.split('/').next_back() == Some("mod.rs"));
     let nameless = nameless.map(|(path, _)| format!("{path}: a module `foo` lives in foo.rs"));
     long.chain(nameless).collect()
 }
 
-/// Files whose length should be asked about.
+/// Files whose length should be reviewed.
 pub(super) fn notes(tree: &Tree) -> Vec<String> {
     let longish = lengths(tree).filter(|(_, lines)| (ASKED_WHY + 1..=TOO_LONG).contains(lines));
-    longish.map(|(path, lines)| format!("{path} has {lines} lines; over {ASKED_WHY} it is asked why")).collect()
+    longish
+        .map(|(path, lines)| format!("{path} has {lines} lines; over {ASKED_WHY} its length should be reviewed"))
+        .collect()
 }
 
 fn lengths(tree: &Tree) -> impl Iterator<Item = (&str, usize)> {
@@ -37,10 +39,13 @@ mod tests {
         let lines = |count| "line\n".repeat(count);
         let tree =
             Tree::of([("a.rs", &lines(400)), ("b.rs", &lines(401)), ("c.rs", &lines(600)), ("d.rs", &lines(601))]);
-        assert_eq!(misshapen(&tree), ["d.rs has 601 lines; over 600 it splits"]);
+        assert_eq!(misshapen(&tree), ["d.rs has 601 lines; over 600 it must be split"]);
         assert_eq!(
             notes(&tree),
-            ["b.rs has 401 lines; over 400 it is asked why", "c.rs has 600 lines; over 400 it is asked why"]
+            [
+                "b.rs has 401 lines; over 400 its length should be reviewed",
+                "c.rs has 600 lines; over 400 its length should be reviewed"
+            ]
         );
     }
 

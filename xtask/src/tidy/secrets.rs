@@ -1,10 +1,10 @@
-//! Secrets are compared in constant time only (RUSTSEC-2022-0018 is what happened to somebody who did not).
+//! Secrets are compared in constant time only (RUSTSEC-2022-0018 is an advisory for a crate that did not).
 //!
-//! Their types have no `PartialEq`; this looks for whoever takes the bytes or the text out and compares those.
+//! Their types have no `PartialEq`; this rule finds code that takes the bytes or the text out and compares those.
 
 use super::tree::Tree;
 
-/// What gives a secret away as something that can be compared.
+/// Methods that expose a secret as a value that can be compared.
 const EXPOSING: [&str; 3] = [".expose()", ".to_base32()", ".into_bytes()"];
 
 /// Lines outside tests that compare a secret with an operator.

@@ -1,11 +1,11 @@
-//! Tests name the threat or requirement that they guard: `t106_…` is T106 of `docs/threats.md`. The page and the tests
-//! must agree: every id that a test carries has one row there, and every row has a test.
+//! Tests name the threat or requirement that they cover: `t106_…` is T106 of `docs/threats.md`. The page and the tests
+//! must agree: every id in a test has one row there, and every row has a test.
 //!
-//! A test carries an id in its name, as a part that an underscore follows (`t19_t24_every_racer…`, `dxapi_18_w56_…`), or
-//! in the doc comment right above it (`T19`, `W-56`). A test is a function with the attribute `#[test]` or
-//! `#[tokio::test]`, or one of the contract suites, which every store runs. Module paragraphs and messages of
-//! assertions do not count, since they say nothing of a single test. What the rule cannot see is whether a test proves
-//! what its row says.
+//! A test has an id in its name, as a part followed by an underscore (`t19_t24_every_racer…`, `dxapi_18_w56_…`), or in
+//! the doc comment directly above it (`T19`, `W-56`). A test is a function with the attribute `#[test]` or
+//! `#[tokio::test]`, or one of the contract suites, which every store runs. Module comments and messages of assertions
+//! do not count, since they do not belong to a single test. The rule cannot check whether a test proves what its row
+//! says.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,8 +19,7 @@ const FOLDERS: [&str; 4] = ["crates/", "examples/", "trials/", "xtask/"];
 const CONTRACTS: &str = "crates/testkit/src/contract/";
 const LISTS: [char; 3] = ['R', 'T', 'W'];
 
-/// Ids that a test carries and the page does not explain, and rows of the page that no test carries, that stand there
-/// twice or that explain nothing.
+/// Ids of tests that have no row, and rows without a test, duplicate rows and rows without a text.
 pub(super) fn unmatched(tree: &Tree) -> Vec<String> {
     let page = match tree.text(PAGE) {
         Ok(page) => page,
@@ -38,13 +37,13 @@ pub(super) fn unmatched(tree: &Tree) -> Vec<String> {
         }
     }
     let unknown = carried.iter().filter(|(id, _)| !explained.contains(id));
-    complaints.extend(unknown.map(|(id, test)| format!("{PAGE} has no row for {id}, which {test} carries")));
+    complaints.extend(unknown.map(|(id, test)| format!("{PAGE} has no row for {id}, which {test} has")));
     let untested = explained.iter().filter(|id| !carried.contains_key(id));
-    complaints.extend(untested.map(|id| format!("{PAGE} has a row for {id}, which no test carries")));
+    complaints.extend(untested.map(|id| format!("{PAGE} has a row for {id}, which no test has")));
     complaints
 }
 
-/// The letter of a list, a number in it, and the part of a requirement that has several (`R59a`).
+/// The letters of an id, its number, and the part of a requirement that has several (`R59a`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Id {
     list: char,
@@ -53,7 +52,7 @@ struct Id {
 }
 
 impl Id {
-    /// Reads an id as the page writes it. Zero is none: `T0` is where RFC 6238 begins to count.
+    /// Parses an id as the page writes it. Zero is not an id: `T0` is the start of RFC 6238's count.
     fn read(word: &str) -> Option<Self> {
         let list = word.chars().next().filter(|letter| LISTS.contains(letter))?;
         let rest = word.strip_prefix(list)?;
@@ -81,7 +80,7 @@ fn rows(page: &str) -> impl Iterator<Item = (Id, &str)> {
     })
 }
 
-/// Every id that a test carries, with the first test that does.
+/// Every id in a test, with the first test that has it.
 fn carried(tree: &Tree) -> BTreeMap<Id, String> {
     let mut carried = BTreeMap::new();
     for (path, text) in FOLDERS.iter().flat_map(|folder| tree.texts(folder, ".rs")) {
@@ -115,7 +114,7 @@ impl Test<'_> {
     }
 }
 
-/// The tests of a file. Attributes and comments belong to the function that follows them at once.
+/// The tests of a file. Attributes and comments belong to the function directly after them.
 fn tests<'a>(path: &str, text: &'a str) -> Vec<Test<'a>> {
     let mut tests = Vec::new();
     let mut comment = Vec::new();
@@ -134,7 +133,7 @@ fn tests<'a>(path: &str, text: &'a str) -> Vec<Test<'a>> {
     tests
 }
 
-/// The name of the function that a line begins.
+/// The name of the function that begins in a line.
 fn function(line: &str) -> Option<&str> {
     let (before, after) = line.split_once("fn ")?;
     let begins = before.split_whitespace().all(|word| word == "async" || word.starts_with("pub"));
@@ -146,12 +145,12 @@ fn function(line: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// What is complained about when this is the whole page, and this the source of all tests.
+    /// The violations for this page and this source of all tests.
     fn complaints(page: &str, source: &str) -> Vec<String> {
         unmatched(&Tree::of([(PAGE, page), ("crates/x/tests/all.rs", source)]))
     }
 
-    /// The ids that a source carries, as they are printed.
+    /// The ids in a source, as they are printed.
     fn ids(path: &str, source: &str) -> Vec<String> {
         tests(path, source).iter().flat_map(Test::ids).map(|id| id.to_string()).collect()
     }
@@ -166,7 +165,7 @@ mod tests {
     fn an_id_without_a_row_is_named_with_its_test() {
         assert_eq!(
             complaints("| T5 | A hook fails. |", "#[test]\nfn t5_t6_a_hook() {}"),
-            ["docs/threats.md has no row for T6, which t5_t6_a_hook in crates/x/tests/all.rs carries"]
+            ["docs/threats.md has no row for T6, which t5_t6_a_hook in crates/x/tests/all.rs has"]
         );
     }
 
@@ -174,7 +173,7 @@ mod tests {
     fn a_row_without_a_test_is_named() {
         assert_eq!(
             complaints("| T5 | A hook fails. |\n| W06 | A code is good twice. |", "#[test]\nfn t5_a_hook() {}"),
-            ["docs/threats.md has a row for W06, which no test carries"]
+            ["docs/threats.md has a row for W06, which no test has"]
         );
     }
 

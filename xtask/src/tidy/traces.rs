@@ -1,12 +1,12 @@
-//! Nothing that is committed tells on whose machine it was made: a path into somebody's home or temporary folder works
-//! nowhere else.
+//! No committed file names the machine it was made on: a path in a home folder or a temporary folder works nowhere
+//! else.
 
 use super::tree::Tree;
 
 /// First parts of absolute paths that belong to one machine.
 const PERSONAL: [&str; 4] = ["Users", "home", "root", "tmp"];
 
-/// Lines that name such a path.
+/// Lines with such a path.
 pub(super) fn of_a_machine(tree: &Tree) -> Vec<String> {
     let lines = tree
         .texts("", "")
@@ -25,7 +25,7 @@ fn starts_here(before: &str) -> bool {
     before.chars().next_back().is_none_or(|letter| letter.is_whitespace() || "\"'`(<=:,[".contains(letter))
 }
 
-/// A personal folder and something in it; the bare folder, or a longer name, is not meant.
+/// A home folder and something in it; the bare folder, or a longer name, does not count.
 fn is_personal(path: &str) -> bool {
     let mut parts = path.split('/').skip(1);
     let named = parts.next().is_some_and(|part| PERSONAL.contains(&part));

@@ -1,4 +1,4 @@
-//! The files of the repository as git sees them: committed or about to be, never what is ignored.
+//! The files of the repository as git sees them: tracked or untracked, but not ignored.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::command::read;
 
-/// Paths from the repository's root, with `/` between their parts, and the text of each file that is text.
+/// Paths relative to the repository's root, with `/` as separator, and the text of each text file.
 pub(super) struct Tree(BTreeMap<String, Option<String>>);
 
 impl Tree {
@@ -31,19 +31,19 @@ impl Tree {
         Self(files.into_iter().map(|(path, text)| (path.to_owned(), Some(text.to_owned()))).collect())
     }
 
-    /// Whether there is a file of this path, or a folder that holds one.
+    /// Whether there is a file with this path, or a folder with files.
     pub(super) fn has(&self, path: &str) -> bool {
         let folder = format!("{}/", path.trim_end_matches('/'));
         self.0.contains_key(path)
             || self.0.range(folder.clone()..).next().is_some_and(|(next, _)| next.starts_with(&folder))
     }
 
-    /// The text of one file, or the complaint that there is none.
+    /// The text of a file, or a violation if it does not exist.
     pub(super) fn text(&self, path: &str) -> Result<&str, String> {
         self.0.get(path).and_then(Option::as_deref).ok_or_else(|| format!("there is no {path}"))
     }
 
-    /// Every text file under a folder (`""` for all) whose name ends so, with its text.
+    /// Every text file in a folder (`""` for all) whose name ends with this, with its text.
     pub(super) fn texts<'a>(&'a self, under: &str, ending: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0
             .iter()

@@ -1,10 +1,10 @@
 //! How your own forms get the same protection.
 //!
-//! The layer refuses forms that another site's page has sent, by `Sec-Fetch-Site` and `Origin`. On top of that a form may
-//! carry a token that only this installation can make and that is bound to this browser's session: take
-//! [`FormToken`](crate::FormToken) where the form is shown, put it into a hidden field, and take
-//! [`CheckedForm`](crate::CheckedForm) where it is sent. The token is checked before a field is read. A form that was made
-//! before somebody signed in or out is void, and says so.
+//! The layer rejects cross-site form posts (`Sec-Fetch-Site`, `Origin`). In addition, a form may carry a token that
+//! only this installation can issue and that is bound to this browser's session: take [`FormToken`](crate::FormToken)
+//! where the form is shown, put it into a hidden field, and take [`CheckedForm`](crate::CheckedForm) where the form is
+//! sent. The token is checked before any field is read. A form from before a sign-in or sign-out is rejected, and the
+//! response says so.
 //!
 //! ```
 //! use axum::{Router, response::Html, routing::get};
@@ -33,5 +33,5 @@
 //! }
 //! ```
 //!
-//! Such a form has at most 16 KiB, ten seconds to arrive, whole escapes and no NUL. Other bodies on routes of yours have
-//! at most 256 KiB, unless a route sets a `DefaultBodyLimit` of its own.
+//! Such a form may have at most 16 KiB, must arrive within ten seconds, and must have valid percent-encoding and no
+//! NUL. Other bodies on your routes may have at most 256 KiB, unless a route sets its own `DefaultBodyLimit`.

@@ -1,21 +1,23 @@
-//! How to protect a route: by what its handler takes.
+//! How to protect a route: by the arguments of its handler.
 //!
-//! | the handler takes | whoever gets in |
+//! | the handler takes | who has access |
 //! |---|---|
-//! | [`MaybeSignedIn`](crate::MaybeSignedIn) | everybody; it says who, if somebody is signed in |
-//! | [`SignedIn`](crate::SignedIn) | whoever has a session, at any level |
-//! | [`Verified`](crate::Verified) | whoever proved a second factor in this session |
-//! | [`VerifiedWithin<600>`](crate::VerifiedWithin) | whoever did so within the last ten minutes |
+//! | [`MaybeSignedIn`](crate::MaybeSignedIn) | everyone; the value is the user, if one is signed in |
+//! | [`SignedIn`](crate::SignedIn) | users with a session, at any level |
+//! | [`Verified`](crate::Verified) | users who verified a second factor in this session |
+//! | [`VerifiedWithin<600>`](crate::VerifiedWithin) | users who did so within the last ten minutes |
 //!
-//! A browser that does not meet the demand is led to where it can, and back afterwards: to the login page; to a page that
-//! asks for the second factor again; or, for a user who has none, to setting one up, with a word about why. A form
-//! is answered 401 or 403, and a client that reads no HTML 401 and what would meet the demand ([`programs`](super::programs)).
+//! A browser that does not meet the requirement is redirected to where it can, and back afterwards: to the login page;
+//! to a page that asks for the second factor again; or, for a user who has none, to its setup, with a notice that says
+//! why. A form post gets 401 or 403. A client that does not accept HTML gets 401 with what would meet the requirement
+//! ([`programs`](super::programs)).
 //!
-//! A login between its two steps opens no guard: it is no session, and there is none until every factor that is owed has
-//! been accepted.
+//! A login between its two steps gives access to nothing: it is not a session, and there is none until every required
+//! factor has been accepted.
 //!
-//! The extractors work on routes under [`Countersign::protect`](crate::Countersign::protect) only; anywhere else they
-//! refuse. Put `protect` around your outermost router, since a guard leads back to the path that the layer has seen.
+//! The extractors work only on routes under [`Countersign::protect`](crate::Countersign::protect); elsewhere they
+//! refuse every request. Put `protect` around your outermost router, since a guard redirects back to the path that the
+//! layer has seen.
 //!
 //! ```
 //! use axum::{Router, routing::get};

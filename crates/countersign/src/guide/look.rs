@@ -1,21 +1,22 @@
-//! How the pages come to look and speak like your site.
+//! How to make the pages look and read like your site.
 //!
-//! **Templates** are minijinja. A file in the folder [`Settings::templates`](crate::Settings::templates) takes the place of
-//! the embedded one of the same name; most sites need no more than their own `base.html`, which has the blocks `title`,
-//! `head` and `main`. `countersign.css`, `countersign.js` and `icon.svg` in the same folder take the place of the embedded
-//! files. The folder is read once, when the [`Countersign`](crate::Countersign) is made; what does not parse is an error
-//! there and then.
+//! **Templates** are minijinja. A file in the folder [`Settings::templates`](crate::Settings::templates) replaces the
+//! embedded one of the same name; most sites need only their own `base.html`, with the blocks `title`, `head` and
+//! `main`. `countersign.css`, `countersign.js` and `icon.svg` in the same folder replace the embedded files. The folder
+//! is read once, when the [`Countersign`](crate::Countersign) is created; a template that cannot be parsed is an error
+//! at that point.
 //!
-//! Every template finds `site` (`name`, which is [`Config::issuer`](crate::engine::core::Config::issuer), `home`, `language`,
-//! `direction`), `paths` (the address of each page), `assets` (the address of each file), `user` (`name`, `level`, and
-//! `sign_out` for the form that signs out; nothing when nobody is signed in), `problem` and `why`. Everything is escaped; what
-//! a person has typed goes through the filter `typed`, which keeps a name from turning the page around. `moment` and
-//! `moment_precise` print a time. The name of the site has no default: without one, no [`Engine`](crate::engine::Engine) is made.
-//! Messages and authenticator apps show the same name.
+//! Every template gets `site` (`name`, which is [`Config::issuer`](crate::engine::core::Config::issuer), `home`,
+//! `language`, `direction`), `paths` (the URL path of each page), `assets` (the URL path of each file), `user` (`name`,
+//! `level`, and `sign_out` for the form that signs out; undefined if no user is signed in), `problem` and `why`. All
+//! values are escaped. Text that a user has typed goes through the filter `typed`, which keeps a name from changing the
+//! direction of the page's text. `moment` and `moment_precise` print a time. The name of the site has no default:
+//! without one, no [`Engine`](crate::engine::Engine) can be created. Messages and authenticator apps show the same
+//! name.
 //!
-//! **Texts** are Fluent. No text stands in a template: `t("sign-in")` finds it. `*.ftl` files in the folder
-//! [`Settings::locales`](crate::Settings::locales) take the place of single messages; for a language that is not embedded
-//! they bring all of them, and what is missing is said in English.
+//! **Texts** are Fluent. Templates contain no text: `t("sign-in")` looks it up. `*.ftl` files in the folder
+//! [`Settings::locales`](crate::Settings::locales) replace single messages; a language that is not embedded needs all
+//! of them, and a missing one is shown in English.
 //!
 //! **Pages of your own** may extend `base.html`:
 //!
@@ -54,6 +55,6 @@
 //! }
 //! ```
 //!
-//! The policy for content (`Content-Security-Policy`) allows style sheets and images of this site and nothing else. A
-//! handler that needs more sets the header itself, and its own is kept; so it is with `Cache-Control`, which is `no-store`
-//! unless somebody says otherwise.
+//! The `Content-Security-Policy` allows style sheets and images of this site and nothing else. A handler that needs
+//! more sets the header itself, and its value is kept. The same holds for `Cache-Control`, which is `no-store` unless a
+//! handler sets it.

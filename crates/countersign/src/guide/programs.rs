@@ -1,18 +1,18 @@
-//! Programs: mobile applications, front ends and other servers.
+//! API clients: mobile applications, front ends and other servers.
 //!
-//! The JSON API at [`Settings::api`](crate::Settings::api) does what the pages do. A running application describes it at
-//! `/api/v1/openapi.json` and, for people, at `/api/v1/reference`. A program gives a name and a password, is told as data
-//! what is owed next, and gets a session whose token it shows as `Authorization: Bearer`; every extractor takes it. A
-//! browser's script may leave its session to the cookie and then sends `X-CSRF-Token` with whatever changes something; the
-//! token stands in the answers as `csrf`. Where a bearer token is shown, cookies count for nothing. `examples/spa` is a whole
-//! front end, with step-up.
+//! The JSON API at [`Settings::api`](crate::Settings::api) does what the pages do. A running application describes it
+//! at `/api/v1/openapi.json` and, for developers, at `/api/v1/reference`. A client sends a name and a password, gets
+//! the next required step as data, and gets a session whose token it sends as `Authorization: Bearer`; every extractor
+//! accepts it. A script in a browser may leave its session in the cookie; then it sends `X-CSRF-Token` with every
+//! request that changes something, with the value from `csrf` in the responses. If a bearer token is sent, cookies are
+//! ignored. `examples/spa` is a complete front end, with step-up.
 //!
-//! A person may also make *personal tokens*, for scripts: in a session that has just proved a second factor. They change
-//! nothing about an account, and they end at their time, by their owner's word, with the password, with the device or the
-//! backup codes that vouched for them, whenever two-factor authentication is switched on or off, and when the database is
-//! restored from a backup. They open only what a route opens to them, by a scope:
+//! A user may also create *personal tokens* for scripts, in a session that has just verified a second factor. They
+//! cannot change an account. They end when they expire or are revoked, when the password changes, when the device or
+//! the backup codes that verified their session are removed, when two-factor authentication is enabled or disabled, and
+//! when the database is restored from a backup. They give access only to routes with one of their scopes:
 //!
-//! | the handler takes | whoever gets in |
+//! | the handler takes | what has access |
 //! |---|---|
 //! | [`Caller`](crate::Caller) | a session, or a token whose scope is the route's [`TokenScope`](crate::TokenScope) |
 //! | [`VerifiedCaller`](crate::VerifiedCaller) | the same, after a second factor |
@@ -29,7 +29,7 @@
 //! }
 //! ```
 //!
-//! A program that does not meet a demand is answered 401 with a problem document (RFC 9457) and a challenge that says which
-//! level is asked for and how fresh it has to be (RFC 9470): `acr_values` is `aal2` or `phishing-resistant`, and at the API
-//! `aal1` where the user has nothing stronger than a mailbox; `max_age` is in seconds. `POST /api/v1/step-up` is the way to
-//! meet it; the same request then succeeds.
+//! A request that does not meet a requirement gets 401 with a problem document (RFC 9457) and a challenge with the
+//! required level and freshness (RFC 9470): `acr_values` is `aal2` or `phishing-resistant`, and in the API `aal1` for a
+//! user whose strongest method is e-mail; `max_age` is in seconds. `POST /api/v1/step-up` meets it; the same request
+//! then succeeds.

@@ -1,25 +1,25 @@
-//! What you have to bring: your users, behind one trait.
+//! What your application provides: its users, behind one trait.
 //!
 //! [`Users`](crate::engine::Users) finds a user by name and by id and checks a password. Countersign keeps no copy of
-//! either. Three things are worth care:
+//! names or passwords. Three points need care:
 //!
-//! - **The id is never given again.** Devices and sessions hang on it, so another user with the same id would have them. In
-//!   SQLite that takes `AUTOINCREMENT`: a plain `INTEGER PRIMARY KEY` gives the id of the last user removed to the next one.
-//!   When you remove a user, call [`Engine::forget_user`](crate::engine::Engine::forget_user) afterwards: it removes the
-//!   devices, sessions, tokens and budgets. Events are kept for as long as events are.
-//! - **The stamp changes whenever the credentials change.** It is a random text in the user's row that you draw anew together
-//!   with a new password. Every session and every login under way carries it and dies when it differs, so a change of
-//!   password, by whatever way, signs everybody else out. A counter that begins at 0 for every user would do that as well,
-//!   but two users who were given the same id would share their sessions.
-//! - **`password_matches` takes as long for a name that no user has.** For `None`, compare with a hash all the same: one that
-//!   your own hash function has made, as below. A text that only looks like a hash is refused in microseconds, and the time
-//!   tells which names there are. Hash on a bounded pool of threads, not on the threads that serve requests. If requests wait
-//!   for that pool, write [`password_matches_in`](crate::engine::Users::password_matches_in), too: it says which of them show a
-//!   device cookie of the user, so that strangers do not keep these waiting.
+//! - **Ids are never reused.** Devices and sessions belong to an id, so another user with the same id would have them.
+//!   In SQLite this needs `AUTOINCREMENT`: a plain `INTEGER PRIMARY KEY` gives the id of the last removed user to the
+//!   next one. After you remove a user, call [`Engine::forget_user`](crate::engine::Engine::forget_user): it removes
+//!   the devices, sessions, tokens and budgets. Events are kept until their retention ends.
+//! - **The stamp changes whenever the credentials change.** It is a random text in the user's row that you generate
+//!   again with each new password. Every session and every pending login stores it and becomes invalid when it differs,
+//!   so a change of password, by any means, signs all other sessions out. A counter that starts at 0 for every user
+//!   would do that too, but two users who were given the same id would share their sessions.
+//! - **`password_matches` takes as long for a name that does not exist.** For `None`, compare with a hash all the same:
+//!   one that your own hash function has made, as below. An invalid hash is refused in microseconds, and the response
+//!   time would reveal which names exist. Hash on a bounded pool of threads, not on the threads that serve requests. If
+//!   requests wait for that pool, implement [`password_matches_in`](crate::engine::Users::password_matches_in), too: it
+//!   says which requests have a device cookie of the user, so that unrecognized clients do not delay them.
 //!
-//! `countersign_testkit::contract::users::run` holds a table to all of this but the time that a hash takes; the test is a
-//! dozen lines, as in `examples/hello/tests/people.rs`. A host whose passwords were hashed by bcrypt, which looks at the first
-//! 72 bytes only, says so there (`password_bytes`) and is excused from that alone.
+//! `countersign_testkit::contract::users::run` tests all of this except the time that a hash takes; the test is a dozen
+//! lines, as in `examples/hello/tests/people.rs`. A host whose passwords were hashed by bcrypt, which reads only the
+//! first 72 bytes, says so there (`password_bytes`) and is exempt from that check alone.
 //!
 //! ```
 //! use std::sync::Mutex;
@@ -32,14 +32,14 @@
 //!     id: i64,
 //!     name: String,
 //!     password_hash: String,
-//!     /// Random, and drawn anew with every change of the password.
+//!     /// Random, and generated again with every change of the password.
 //!     stamp: String,
 //! }
 //!
 //! #[derive(Debug)]
 //! struct MyUsers {
 //!     rows: Mutex<Vec<Row>>,
-//!     /// What a name that no user has is compared with.
+//!     /// The hash to compare with for a name that does not exist.
 //!     nobody: String,
 //! }
 //!
@@ -47,7 +47,7 @@
 //! # fn verify(_hash: &str, _password: &str) -> bool { false }
 //! impl MyUsers {
 //!     fn new(rows: Vec<Row>) -> Self {
-//!         // `hash` and `verify` are the functions that hash and check everybody's passwords.
+//!         // `hash` and `verify` are the functions that hash and check all passwords.
 //!         Self { rows: Mutex::new(rows), nobody: hash("nobody's password") }
 //!     }
 //!
@@ -85,12 +85,12 @@
 //!
 //! # Changing passwords
 //!
-//! Two more functions are optional; without them the page that changes a password says that passwords are kept elsewhere.
-//! [`prepare_password`](crate::engine::Users::prepare_password) checks your rules, hashes the new password, draws the stamp
-//! that goes with it, and writes nothing. [`store_password`](crate::engine::Users::store_password) writes both in one
-//! statement, `UPDATE … SET hash = ?, stamp = ? WHERE id = ? AND stamp = ?`, with the stamp that is expected. Between the two
-//! Countersign ends every session and token of the user in one commit, if the session that asks for it still stands. So a
-//! refusal always means that the password is what it was.
+//! Two more functions are optional; without them the page that changes a password says that passwords are managed
+//! elsewhere. [`prepare_password`](crate::engine::Users::prepare_password) checks your rules, hashes the new password,
+//! generates the new stamp, and writes nothing. [`store_password`](crate::engine::Users::store_password) writes both in
+//! one statement, `UPDATE … SET hash = ?, stamp = ? WHERE id = ? AND stamp = ?`, with the expected stamp. Between the
+//! two calls Countersign ends every session and token of the user in one commit, if the session that made the request
+//! still exists. So after a refusal the password is always unchanged.
 //!
-//! A [`Fault`](crate::engine::Fault) from any of these is answered with an incident number and 503; it is never taken for
-//! a no.
+//! A [`Fault`](crate::engine::Fault) from any of these functions is answered with an incident number and 503; it never
+//! counts as a wrong password.

@@ -1,16 +1,16 @@
-//! Why an exchange with a mail server came to no good end.
+//! Errors of an exchange with a mail server.
 //!
-//! What a server says may quote the address, so that of its words only the numbers are kept. What is told of the connection
-//! itself comes from this machine.
+//! A server's response may quote the address, so only its numbers are kept. Errors of the connection itself come from
+//! this machine and are kept.
 
 use std::{error::Error as _, fmt};
 
 use lettre::transport::smtp::Error;
 
-/// What a server says in detail of a recipient that does not exist, has moved away or takes no mail (RFC 3463 §3.2, §3.3; RFC
-/// 7505 §4.2). A full mailbox may have room later, and a sender that is not wanted is our own matter.
+/// Enhanced status codes for a recipient that does not exist, has moved or accepts no mail (RFC 3463 §3.2, §3.3; RFC
+/// 7505 §4.2). A full mailbox may have room later, and a rejected sender is not the recipient's fault.
 const OF_THE_RECIPIENT: [&str; 7] = ["5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
-/// What a server that goes into no detail says of a recipient (RFC 5321 §4.2.3).
+/// Status codes for such a recipient from a server without enhanced ones (RFC 5321 §4.2.3).
 const NO_SUCH_MAILBOX: [&str; 3] = ["550", "551", "553"];
 
 #[derive(Debug, thiserror::Error)]
@@ -21,14 +21,14 @@ pub(super) enum Broken {
     Refused(Answer),
     #[error("the mail server does not speak SMTP")]
     Garbled,
-    /// The name of the mailbox is not in ASCII (RFC 6531).
+    /// The local part of the address is not in ASCII (RFC 6531).
     #[error("the mail server does not offer SMTPUTF8")]
     Ascii,
     #[error("{0}")]
     Lost(String),
 }
 
-/// The numbers of an answer.
+/// The numbers of a response.
 #[derive(Debug)]
 pub(super) struct Answer {
     code: String,
@@ -37,7 +37,7 @@ pub(super) struct Answer {
 }
 
 impl Broken {
-    /// Why the recipient cannot get mail, if that is what it means.
+    /// Why the recipient cannot receive mail, if the response means that.
     pub(super) fn unreachable(&self) -> Option<String> {
         let answer = match self {
             Self::Refused(answer) => answer,
@@ -74,7 +74,7 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Whether a word is an enhanced status code, which is made of numbers alone.
+/// Whether a word is an enhanced status code, which consists of numbers only.
 fn is_detail(word: &str) -> bool {
     let is_number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_digit());
     word.split('.').count() == 3 && word.split('.').all(is_number)

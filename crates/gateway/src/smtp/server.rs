@@ -1,8 +1,8 @@
 //! Connections to a mail server.
 //!
-//! A connection belongs to one exchange at a time, and waits for another only if the last one came to its end in time. One that
-//! was given up is closed: a late answer would be taken for one about the next mail. Lettre's own pool keeps such connections,
-//! and its time-outs end once a connection has come about (lettre#1027).
+//! A connection is used by one exchange at a time, and is kept for another only if the last one ended in time. One that
+//! timed out is closed: a late response would be taken for one about the next mail. Lettre's own pool keeps such
+//! connections, and its time-outs no longer apply once a connection exists (lettre#1027).
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -21,16 +21,16 @@ use tokio::time::timeout;
 
 use super::broken::Broken;
 
-/// How long a connection may take to come about.
+/// The time limit for a new connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a connection that waited may take to show that it still stands.
+/// The time limit for checking whether an idle connection still works.
 const STANDS: Duration = Duration::from_secs(1);
-/// How long a whole exchange may take.
+/// The time limit for a whole exchange.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// So many connections wait for another mail.
+/// The maximum number of idle connections.
 const MAX_WAITING: usize = 4;
 
-/// Where a mail server is, and how it is spoken to.
+/// The address of a mail server and how to connect to it.
 pub(super) struct Server {
     host: String,
     port: u16,
@@ -40,13 +40,13 @@ pub(super) struct Server {
     waiting: Mutex<Vec<AsyncSmtpConnection>>,
 }
 
-/// How a connection is kept from others.
+/// How a connection is encrypted.
 pub(super) enum Security {
     /// Not at all.
     Clear,
     /// By TLS from the start.
     Tls(TlsParameters),
-    /// By TLS before anything is said that matters; a server that does not offer it is told nothing.
+    /// STARTTLS before anything confidential is sent; a server that does not offer it gets nothing.
     StartTls(TlsParameters),
 }
 
@@ -55,7 +55,7 @@ impl Server {
         Self { host: host.to_owned(), port, security, login, patience: TIMEOUT, waiting: Mutex::default() }
     }
 
-    /// Hands a mail over.
+    /// Sends a mail.
     pub(super) async fn send(&self, mail: &Message) -> Result<(), Broken> {
         let exchange = async {
             let mut connection = match self.standing().await {
@@ -74,7 +74,7 @@ impl Server {
         timeout(self.patience, exchange).await.unwrap_or(Err(Broken::Late))
     }
 
-    /// Whether the server lets us in.
+    /// Whether the server accepts our credentials.
     pub(super) async fn greet(&self) -> Result<(), Broken> {
         let exchange = async {
             self.connect().await?.quit().await?;
@@ -100,7 +100,7 @@ impl Server {
         Ok(connection)
     }
 
-    /// A connection that waited and still stands.
+    /// An idle connection that still works.
     async fn standing(&self) -> Option<AsyncSmtpConnection> {
         loop {
             let mut connection = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// A mail server that takes mail to Ada when it is told to, and will have none for Bob.
+    /// A mail server that accepts mail to Ada when it is told to, and rejects mail to Bob.
     async fn speak(stream: TcpStream, at_last: Arc<Notify>) {
         let (read, mut write) = stream.into_split();
         let mut lines = BufReader::new(read).lines();

@@ -1,4 +1,4 @@
-//! Requests to Twilio's REST service, version 2010-04-01.
+//! Requests to Twilio's REST API, version 2010-04-01.
 
 use std::{fmt, time::Duration};
 
@@ -40,7 +40,7 @@ impl Client {
         if is_sid { Ok(Self { http, base, account: account.to_owned(), login }) } else { Err(NotAnAddress) }
     }
 
-    /// Has Twilio make a message or a call.
+    /// Creates a message or a call.
     pub(super) async fn create(&self, resource: &str, fields: &[(&str, &str)]) -> Result<Taken, NotTaken> {
         let failed = |cause: String| NotTaken::Failed(Fault::because(DOING, cause));
         let (user, password) = &self.login;
@@ -63,8 +63,8 @@ impl Client {
         }
     }
 
-    /// A fault unless Twilio knows who asks. No API key but a main one may look at the account itself, so it is the list of
-    /// messages that is asked for, and a key that may not even do that is known all the same.
+    /// A fault unless Twilio accepts our credentials. Only a main API key may read the account itself, so this requests
+    /// the list of messages; a key that may not even read that is accepted all the same.
     pub(super) async fn knows_us(&self) -> Result<(), Fault> {
         const DOING: &str = "sign in to Twilio";
         let (user, password) = &self.login;

@@ -1,5 +1,5 @@
-//! How Twilio signs its requests: HMAC-SHA-1 under the account's token over the address and, in the order of their names, every
-//! field of the body, in base64.
+//! How Twilio signs its requests: HMAC-SHA-1 under the account's auth token over the URL and all fields of the body,
+//! sorted by name, in base64.
 
 use countersign_engine::core::Secret;
 use data_encoding::BASE64;
@@ -7,8 +7,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use subtle::ConstantTimeEq as _;
 
-/// The signature of a request to this address with these fields. `None` only if the hash took no key of this length, which
-/// HMAC never says (RFC 2104 §2); then no signature holds.
+/// The signature of a request to this URL with these fields. `None` only if the hash accepts no key of this length,
+/// which HMAC always does (RFC 2104 §2); then no signature is valid.
 pub(super) fn expected(token: &Secret, url: &str, fields: &[(String, String)]) -> Option<String> {
     let mut fields: Vec<_> = fields.iter().collect();
     fields.sort();
@@ -22,8 +22,8 @@ pub(super) fn expected(token: &Secret, url: &str, fields: &[(String, String)]) -
     Some(BASE64.encode(&mac.finalize().into_bytes()))
 }
 
-/// Whether this is it; compared in constant time. Twilio leaves the port out of some addresses that it signs and puts one
-/// into others, so either will do, as with its own library.
+/// Whether the signature is valid, in constant time. Twilio omits the port from some URLs that it signs and adds it to
+/// others, so both forms are accepted, as in its own library.
 pub(super) fn holds(token: &Secret, url: &str, fields: &[(String, String)], signature: &str) -> bool {
     let is = |url: &str| {
         expected(token, url, fields).is_some_and(|expected| expected.as_bytes().ct_eq(signature.as_bytes()).into())
@@ -31,7 +31,7 @@ pub(super) fn holds(token: &Secret, url: &str, fields: &[(String, String)], sign
     is(url) || other_port(url).is_some_and(|url| is(&url))
 }
 
-/// The same address without its port or, where it has none, with the one of its scheme.
+/// The URL without its port or, if it has none, with the default port of its scheme.
 fn other_port(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -52,7 +52,7 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    /// The example of Twilio's own papers.
+    /// The example of Twilio's own documentation.
     #[test]
     fn the_published_example_holds() {
         let fields = fields(&[

@@ -1,4 +1,4 @@
-//! What is said in a call, as TwiML: words from templates, escaped as XML.
+//! The text of a call as TwiML: from templates, escaped as XML.
 
 use countersign_engine::{Fault, core::Secret};
 use minijinja::context;
@@ -6,14 +6,14 @@ use minijinja::context;
 use super::voice;
 use crate::Texts;
 
-/// Seconds that a key may be waited for.
+/// How long to wait for a key, in seconds.
 const WAIT: u32 = 15;
 /// How often the digits are read out.
 const TIMES: usize = 2;
-/// Time to write a digit down, in which a voice also says no number of several of them.
+/// A pause for writing a digit down, which also keeps a voice from reading several digits as one number.
 const PAUSE: &str = r#"<Pause length="1"/>"#;
 
-/// Who calls, and that a key is to be pressed; without one, good bye.
+/// Says who is calling and asks for a key; without one, says goodbye.
 pub(super) fn greeting(texts: &Texts, site: &str, language: Option<&str>, next: &str) -> Result<String, Fault> {
     let greeting = words(texts, "call_greeting.txt", site, language)?;
     let goodbye = words(texts, "call_goodbye.txt", site, language)?;
@@ -37,12 +37,12 @@ pub(super) fn digits(texts: &Texts, code: &Secret, site: &str, language: Option<
     Ok(document(&format!("{read}{goodbye}<Hangup/>")))
 }
 
-/// The last words.
+/// The end of the call.
 pub(super) fn goodbye(texts: &Texts, site: &str, language: Option<&str>) -> Result<String, Fault> {
     Ok(document(&format!("{}<Hangup/>", words(texts, "call_goodbye.txt", site, language)?)))
 }
 
-/// What a file says, in a voice of the language that the file is written in.
+/// The text of a file, in a voice of the language that the file is written in.
 fn words(texts: &Texts, file: &str, site: &str, language: Option<&str>) -> Result<String, Fault> {
     const DOING: &str = "find words for a call";
     let words = texts.render(file, language, &context! { site });
@@ -50,7 +50,7 @@ fn words(texts: &Texts, file: &str, site: &str, language: Option<&str>) -> Resul
     Ok(say(&words, spoken(texts, file, language)))
 }
 
-/// The language of a file, as whoever listens speaks it.
+/// The spoken language of a file.
 fn spoken<'l>(texts: &Texts, file: &str, language: Option<&'l str>) -> &'l str {
     let written = texts.language_of(file, language);
     let tongue = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
@@ -74,7 +74,7 @@ fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&apos;"),
-            // No XML has them, not even as references.
+            // XML does not allow these characters, not even as references.
             '\u{fffe}' | '\u{ffff}' => {}
             c if c.is_control() && c != '\n' => {}
             c => safe.push(c),
@@ -87,7 +87,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What a document does, in its order, by a parser that is not ours.
+    /// The verbs of a document in order, parsed by a third-party parser.
     fn steps(document: &str) -> Vec<String> {
         let document = roxmltree::Document::parse(document).unwrap();
         assert_eq!(document.root_element().tag_name().name(), "Response");
@@ -133,7 +133,7 @@ mod tests {
         }
     }
 
-    /// English words read out by a Dutch voice are understood by nobody.
+    /// A Dutch voice that reads English words cannot be understood.
     #[test]
     fn a_voice_speaks_the_language_of_its_words() {
         let english = digits(&Texts::read(None).unwrap(), &Secret::new("012345"), "Example", Some("nl")).unwrap();

@@ -1,9 +1,9 @@
-//! The languages that Twilio's voices speak.
+//! The languages of Twilio's voices.
 //!
-//! A language that no voice speaks is no reason not to call: whoever is called hears English then, and Twilio is never told a
-//! language that it does not know, which would end the call without a word.
+//! For a language without a voice, the call is made in English. Twilio never gets a language that it does not support,
+//! which would end the call at once.
 
-/// Every language that a voice speaks, as Twilio writes it; of one tongue, the usual one comes first.
+/// All languages that have a voice, as Twilio writes them; the usual variant of a language comes first.
 const VOICES: [&str; 32] = [
     "en-US", "en-GB", "en-AU", "en-CA", "en-IN", "es-ES", "es-MX", "fr-FR", "fr-CA", "it-IT", "de-DE", "ca-ES",
     "da-DK", "fi-FI", "ja-JP", "ko-KR", "nb-NO", "nl-NL", "pl-PL", "pt-BR", "pt-PT", "ru-RU", "sv-SE", "zh-CN",
@@ -12,19 +12,19 @@ const VOICES: [&str; 32] = [
 
 const ENGLISH: &str = "en-US";
 
-/// The voice that is nearest to this language: of the same tongue and country, or else of the same tongue, or English.
+/// The nearest voice: of the same language and country, or else of the same language, or English.
 pub(super) fn nearest(language: &str) -> &'static str {
     let (tongue, country) = (tongue(language), country(language));
     let akin = || of_countries().filter(|voice| self::tongue(voice) == tongue);
     akin().find(|voice| self::country(voice) == country).or_else(|| akin().next()).unwrap_or(ENGLISH)
 }
 
-/// Those that name a country; the others are spoken by Twilio's oldest voices alone.
+/// The voices with a country; the others are Twilio's oldest voices.
 fn of_countries() -> impl Iterator<Item = &'static str> {
     VOICES.into_iter().filter(|voice| voice.bytes().any(|c| c.is_ascii_uppercase()))
 }
 
-/// What is spoken: the first part of a tag. Norwegian is written in two ways, and spoken by one voice.
+/// The spoken language: the first part of a tag. Norwegian has two written forms and one voice.
 fn tongue(tag: &str) -> String {
     let tongue = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
     match tongue.as_str() {
@@ -33,8 +33,8 @@ fn tongue(tag: &str) -> String {
     }
 }
 
-/// Where it is spoken: the two letters in a tag that follow what is spoken, and perhaps how it is written. Whoever writes
-/// Chinese in the traditional way, and does not say where, is taken to be in Taiwan.
+/// The country: the two letters in a tag after the language and an optional script. Traditional Chinese without a
+/// country counts as Taiwan's.
 fn country(tag: &str) -> Option<String> {
     let parts = || tag.split('-').skip(1).map(str::to_ascii_uppercase);
     let is_traditional = || parts().any(|part| part == "HANT");
@@ -72,7 +72,7 @@ mod tests {
         }
     }
 
-    /// Frisian, and the five that ended a call elsewhere.
+    /// Frisian, and five languages that ended the call with another provider.
     #[test]
     fn a_language_without_a_voice_is_no_reason_not_to_call() {
         for language in ["", "-", "fy", "ar", "fa", "tr", "vi", "x-klingon", "english"] {

@@ -1,4 +1,4 @@
-//! A server that follows Twilio's published interface: it knows one account, and writes every exchange down.
+//! A server that follows Twilio's published interface: it has one account, and records every exchange.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ pub(crate) const TOKEN: &str = "the-token-of-the-account";
 pub(crate) const KEY: &str = "SK0123456789abcdef0123456789abcdef";
 pub(crate) const KEY_SECRET: &str = "the-secret-of-the-key";
 
-/// What was asked of the server, and what it answers.
+/// The requests to the server, and its responses.
 #[derive(Default)]
 pub(crate) struct Fake {
     pub(crate) asked: Mutex<Vec<(String, BTreeMap<String, String>)>>,
@@ -58,7 +58,7 @@ async fn create(
     (StatusCode::from_u16(status).unwrap(), body.to_string())
 }
 
-/// What there is of a resource: to whoever may look at it, and to nobody else.
+/// The content of a resource, for clients that may read it.
 async fn list(
     State(fake): State<Arc<Fake>>,
     Path((account, resource)): Path<(String, String)>,
@@ -77,7 +77,7 @@ async fn list(
     (StatusCode::from_u16(status).unwrap(), body.to_string())
 }
 
-/// Whether somebody signs in by the token of the account, or by the key.
+/// Whether a request is authenticated by the token of the account, or by the key.
 fn is_known(headers: &HeaderMap) -> bool {
     [(ACCOUNT, TOKEN), (KEY, KEY_SECRET)].into_iter().any(|(name, secret)| {
         let login = data_encoding::BASE64.encode(format!("{name}:{secret}").as_bytes());
@@ -85,7 +85,7 @@ fn is_known(headers: &HeaderMap) -> bool {
     })
 }
 
-/// A message or a call as Twilio tells of one that it has just made.
+/// A message or a call, as Twilio returns it after its creation.
 fn made(resource: &str, fields: &BTreeMap<String, String>) -> Value {
     let mut made = json!({
         "account_sid": ACCOUNT,
@@ -117,7 +117,7 @@ fn path(resource: &str) -> String {
     format!("/2010-04-01/Accounts/{ACCOUNT}/{resource}")
 }
 
-/// Writes an exchange or a list of words down, for `cargo xtask contract twilio`.
+/// Records an exchange or an enumeration, for `cargo xtask contract twilio`.
 pub(crate) fn write_down(line: &Value) {
     let Some(file) = std::env::var_os("TWILIO_TRAFFIC") else { return };
     let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();

@@ -1,4 +1,4 @@
-//! Twilio, against a server of ours that follows its published interface: what is sent, and what its answers mean.
+//! Twilio, tested with a server that follows its published interface: what is sent, and what its responses mean.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod fake;
@@ -95,23 +95,23 @@ async fn a_number_that_twilio_does_not_reach_is_told_by_its_code_alone() {
     let fake = Arc::new(Fake::default());
     let gateway = twilio(settings(served(fake.clone()).await));
     for (code, channel) in [
-        (13223, Kind::CALL), // no number
-        (13224, Kind::CALL), // no number that can be called
-        (21202, Kind::CALL), // one that costs extra
-        (21211, Kind::SMS),  // no number
-        (21214, Kind::CALL), // no number that can be called
-        (21215, Kind::CALL), // a country that is not called
-        (21216, Kind::CALL), // a number that is not called
-        (21217, Kind::CALL), // no number
+        (13223, Kind::CALL), // not a number
+        (13224, Kind::CALL), // not a number that can be called
+        (21202, Kind::CALL), // a premium-rate number
+        (21211, Kind::SMS),  // not a number
+        (21214, Kind::CALL), // not a number that can be called
+        (21215, Kind::CALL), // a country that is not enabled
+        (21216, Kind::CALL), // a number that is not enabled
+        (21217, Kind::CALL), // not a number
         (21265, Kind::SMS),  // a short code
-        (21266, Kind::SMS),  // the number that it comes from
-        (21268, Kind::SMS),  // one that costs extra
-        (21401, Kind::SMS),  // no number
-        (21408, Kind::SMS),  // a country that is not written to
-        (21421, Kind::SMS),  // no number
-        (21610, Kind::SMS),  // its owner wants none
-        (21612, Kind::SMS),  // no way there
-        (21614, Kind::SMS),  // no mobile
+        (21266, Kind::SMS),  // the sender's own number
+        (21268, Kind::SMS),  // a premium-rate number
+        (21401, Kind::SMS),  // not a number
+        (21408, Kind::SMS),  // a country that is not enabled
+        (21421, Kind::SMS),  // not a number
+        (21610, Kind::SMS),  // its owner has opted out
+        (21612, Kind::SMS),  // no route
+        (21614, Kind::SMS),  // not a mobile number
         (21635, Kind::SMS),  // a landline
     ] {
         fake.answers(400, json!({ "code": code, "message": "about +31612345658", "status": 400 }));
@@ -144,7 +144,7 @@ async fn whatever_else_twilio_says_is_a_fault_that_tells_nothing() {
     }
 }
 
-/// Nobody who waits for a code waits for ever: the clock runs on once the request has arrived.
+/// A request has a time limit: the clock continues once the request has arrived.
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_given_up() {
     let asked = Arc::new(Notify::new());
@@ -180,7 +180,7 @@ async fn a_wrong_login_and_a_server_that_is_away_are_faults() {
     assert!(!format!("{away:?}").contains(TOKEN));
 }
 
-/// Only a main API key may look at the account itself.
+/// Only a main API key may read the account itself.
 #[tokio::test]
 async fn whether_twilio_knows_us_is_asked_where_every_key_may_ask() {
     let fake = Arc::new(Fake::default());
@@ -217,7 +217,7 @@ async fn an_api_key_goes_before_the_token() {
     assert!(!told.contains("secret") && !told.contains("another") && told.contains("20003"), "{told}");
 }
 
-/// The example of Twilio's own papers.
+/// The example of Twilio's own documentation.
 #[test]
 fn what_twilio_asks_is_signed_by_the_token_though_there_is_a_key() {
     let fields = [
@@ -236,7 +236,7 @@ fn what_twilio_asks_is_signed_by_the_token_though_there_is_a_key() {
     }
 }
 
-/// Every word that Twilio has for a message or a call; `cargo xtask contract twilio` sees that there is no other.
+/// Every status that Twilio has for a message or a call; `cargo xtask contract twilio` checks that there is no other.
 #[test]
 fn the_last_word_about_a_message_is_kept_and_no_other() {
     const ARRIVED: Option<DeliveryStatus> = Some(DeliveryStatus::Delivered);

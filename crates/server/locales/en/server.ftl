@@ -1,4 +1,4 @@
-# The server's own pages. Words that other pages use as well stand with those.
+# The server's own pages. Texts that other pages use too are in the library's files.
 
-secret-title = You have proved a second factor
-secret-text = Nobody sees this page with a password alone.
+secret-title = You have verified a second factor
+secret-text = A password alone does not give access to this page.

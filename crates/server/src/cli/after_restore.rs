@@ -1,7 +1,7 @@
-//! `countersign after-restore`: what has to follow when a database was put back from a backup by the database's own tools.
+//! `countersign after-restore`: the steps that must follow when the database's own tools have restored a backup.
 //!
-//! It notes the moment, from which on everything is refused that may have been used before, and lists what the time does not
-//! tell, user by user. `countersign restore` does the same by itself. It needs no keys.
+//! It records the time of the restore; everything that may have been used before that time is rejected from then on. It
+//! lists, by user, what this time does not settle. `countersign restore` does the same by itself. It needs no keys.
 
 use std::fmt::{self, Display};
 
@@ -21,7 +21,7 @@ use super::{Form, SettingFlags, device::moment};
 pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
-    /// Show what the last restore has left in doubt, and change nothing
+    /// Show what the last restore left in doubt, and change nothing
     #[arg(long)]
     list: bool,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(Arguments { settings, list, form }: Arguments) -> Result<()> {
     let opened = settings.config()?.open_database().await?;
     if !list {
-        restored::note(&*opened.store, SystemClock.now()).await.context("could not note the restore")?;
+        restored::note(&*opened.store, SystemClock.now()).await.context("could not record the restore")?;
     }
     let doubts = Doubts::read(&opened).await?;
     form.print(&doubts, &doubts)
@@ -40,19 +40,19 @@ pub(super) async fn run(Arguments { settings, list, form }: Arguments) -> Result
 /// What the last restore has left in doubt.
 #[derive(Debug, Serialize)]
 pub(super) struct Doubts {
-    /// When the database was restored, in milliseconds since 1970; nothing if it never was.
+    /// When the database was restored, in milliseconds since 1970; `None` if it never was.
     pub(super) restored: Option<i64>,
     pub(super) users: Vec<UserDoubt>,
 }
 
-/// What is in doubt of one user.
+/// What is in doubt for one user.
 #[derive(Debug, Serialize)]
 pub(super) struct UserDoubt {
-    /// The name, or the id of a user whom this server does not know.
+    /// The name, or the id of a user whom this server does not have.
     user: String,
-    /// When the password was set that is in force again, unless it was set after the restore.
+    /// When the current password was set; `None` if it was set after the restore.
     password_set: Option<i64>,
-    /// Devices that accept codes again that were used since the backup.
+    /// Devices that again accept codes which were used after the backup was made.
     pub(super) devices: Vec<DeviceDoubt>,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct DeviceDoubt {
 }
 
 impl Doubts {
-    /// Reads every user and every device, if the database was ever restored.
+    /// Reads all users and all devices, if the database was ever restored.
     pub(super) async fn read(Opened { store, users, .. }: &Opened) -> Result<Self, Fault> {
         let Some(moment) = restored::moment(&**store).await? else {
             return Ok(Self { restored: None, users: vec![] });
@@ -96,19 +96,20 @@ impl UserDoubt {
 impl Display for Doubts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(restored) = self.restored else {
-            return f.write_str("no restore has been noted in this database");
+            return f.write_str("no restore is recorded in this database");
         };
         writeln!(
             f,
-            "restored at {}: every session and token has ended, and codes of authenticator apps and messages from before are \
-             refused",
+            "restored at {}: every session and token has ended; codes from authenticator apps and messages from before \
+             then are rejected",
             moment(Timestamp::from_millis(restored))
         )?;
         for user in &self.users {
             writeln!(f, "{user}")?;
         }
         f.write_str(
-            "users, devices and clients that were removed or deactivated after the backup was made are back: remove them again",
+            "users, devices and clients that were removed or deactivated after the backup was made are back: remove or \
+             deactivate them again",
         )
     }
 }
@@ -118,11 +119,11 @@ impl Display for UserDoubt {
         write!(f, "{}:", self.user)?;
         let mut between = " ";
         if let Some(set) = self.password_set {
-            write!(f, " the password set at {} is in force", moment(Timestamp::from_millis(set)))?;
+            write!(f, " the password set at {} is valid again", moment(Timestamp::from_millis(set)))?;
             between = "; ";
         }
         for DeviceDoubt { kind, name, .. } in &self.devices {
-            write!(f, "{between}{kind} {name:?} accepts codes that were used after the backup was made")?;
+            write!(f, "{between}{kind} {name:?} accepts codes again that were used after the backup was made")?;
             between = "; ";
         }
         Ok(())

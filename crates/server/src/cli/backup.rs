@@ -1,5 +1,5 @@
-//! `countersign backup` and `countersign restore`: the database in one file, taken while the server runs, and put back
-//! while it does not, with everything that has to follow (`countersign after-restore`).
+//! `countersign backup` and `countersign restore`: the database as one file. A backup is made while the server runs. It
+//! is restored while the server is stopped, together with the steps that must follow (`countersign after-restore`).
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use super::{Form, SettingFlags, after_restore::Doubts};
 pub(super) struct BackupArguments {
     #[command(flatten)]
     settings: SettingFlags,
-    /// The file to make; nothing may be there
+    /// The file to create; it must not exist yet
     file: PathBuf,
     #[command(flatten)]
     form: Form,
@@ -25,22 +25,22 @@ pub(super) struct BackupArguments {
 pub(super) struct RestoreArguments {
     #[command(flatten)]
     settings: SettingFlags,
-    /// The file that `countersign backup` has made
+    /// The file that `countersign backup` created
     file: PathBuf,
-    /// Replace the database that is there; what is in it is lost
+    /// Replace the existing database; its contents are lost
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
     form: Form,
 }
 
-/// The file that a database on SQLite is, or what to do instead.
+/// The file of a SQLite database, or an error that says what to do instead.
 fn file_of(database: Database) -> Result<PathBuf> {
     match database {
         Database::Sqlite(path) => Ok(path),
         Database::Postgres(place) => bail!(
-            "{place} is on PostgreSQL, which has its own tools: pg_dump --format=custom makes a backup, and pg_restore puts \
-             it back, as docs/operations.md shows; then run `countersign after-restore`"
+            "{place} is on PostgreSQL, which has its own tools: make a backup with pg_dump --format=custom and restore \
+             it with pg_restore, as docs/operations.md shows; then run `countersign after-restore`"
         ),
     }
 }
@@ -49,7 +49,8 @@ pub(super) fn back_up(BackupArguments { settings, file, form }: &BackupArguments
     let database = file_of(settings.config()?.database()?)?;
     SqliteStore::back_up(&database, file).context("could not make a backup")?;
     let text = format!(
-        "{} has the database, whole and durable: it opens only with the keys that sealed it, so keep those, apart from it",
+        "{} has the whole database: it can be read only with the keys that encrypted it, so keep the keys too, \
+         in another place",
         file.display()
     );
     form.print(&json!({ "backup": file }), text)
@@ -61,14 +62,14 @@ pub(super) async fn restore(RestoreArguments { settings, file, replace, form }: 
     let existing = if *replace { Existing::Replace } else { Existing::Keep };
     let Restored { migration, sessions_ended } = match SqliteStore::restore(file, &path, existing, SystemClock.now()) {
         Err(StoreError::Exists { path: there }) if there.file_name() == path.file_name() => {
-            bail!("there is a database at {}: --replace puts the backup in its place", there.display())
+            bail!("there is already a database at {}: use --replace to replace it by the backup", there.display())
         }
         restored => restored.with_context(|| format!("could not restore {}", file.display()))?,
     };
     let doubts = Doubts::read(&database.open().await?).await?;
     let text = format!(
-        "{} is as it was when the backup was made, at migration {migration}, in the shape that this version needs, with \
-         {sessions_ended} sessions ended: run `countersign doctor`\n{doubts}",
+        "{} is restored to the time of the backup, at migration {migration}, with the schema of this version and \
+                 {sessions_ended} sessions ended: run `countersign doctor`\n{doubts}",
         path.display()
     );
     let data = json!({

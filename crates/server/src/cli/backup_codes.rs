@@ -1,4 +1,5 @@
-//! `countersign backup-codes`: one more code, for a user who has lost every device and is known to be who they say.
+//! `countersign backup-codes`: one more backup code, for a user who has lost every device and whose identity was
+//! checked.
 
 use anyhow::{Result, anyhow};
 use clap::{Args, Subcommand};
@@ -8,7 +9,7 @@ use serde_json::json;
 use super::{Form, SettingFlags, one_of, reason, secret, told};
 use crate::{users::seen, wire::Installation};
 
-/// What the codes are called if the user has no set of them yet.
+/// The name of the set of codes, if the user has none yet.
 const SET: &str = "Backup codes";
 
 #[derive(Args, Debug)]
@@ -21,7 +22,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Add one code, which is printed once
+    /// Add one backup code, which is printed once
     Add(Add),
 }
 
@@ -29,7 +30,7 @@ enum Command {
 struct Add {
     /// The user's name
     name: String,
-    /// Read the code from the first line of the standard input, instead of making a random one
+    /// Read the code from the first line of standard input instead of generating a random one
     #[arg(long)]
     code_stdin: bool,
     #[command(flatten)]
@@ -44,5 +45,5 @@ pub(super) async fn run(Arguments { settings, command: Command::Add(arguments) }
     let set = DeviceName::parse(SET).map_err(|refusal| anyhow!(reason(&refusal)))?;
     let code = installation.engine.add_backup_code(&user, set, given.as_ref()).await.map_err(told)?;
     let code = code.expose();
-    form.print(&json!({ "name": user.name, "code": code }), format!("{}: {code} (printed this once)", user.name))
+    form.print(&json!({ "name": user.name, "code": code }), format!("{}: {code} (shown only once)", user.name))
 }

@@ -1,6 +1,6 @@
-//! `countersign client`: the programs that tokens are given to. What is changed here holds at once in every running server.
+//! `countersign client`: API clients that get access tokens. Changes take effect at once in every running server.
 //!
-//! A secret is printed once, when it is made, and on the standard output alone.
+//! A client secret is printed once, when it is generated, and on the standard output only.
 
 use std::io::{self, Write as _};
 
@@ -32,20 +32,20 @@ enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Remove a client; the tokens that it was given end
+    /// Remove a client and revoke its tokens
     Remove(One),
-    /// Give a client another secret; the one before it ends at once, and tokens stay
+    /// Give a client a new secret; the previous one stops working at once, and tokens stay valid
     RotateSecret(One),
 }
 
 #[derive(Args, Debug)]
 struct Add {
-    /// What to call it
+    /// The client's name
     name: String,
-    /// It runs where others can read it, as on a telephone or in a browser, and gets no secret
+    /// A public client: it runs where others can read it, such as on a phone or in a browser, and gets no secret
     #[arg(long)]
     public: bool,
-    /// What its tokens may open, once for each word; nothing if it is left out
+    /// What its tokens give access to; repeat the flag for more scopes, or leave it out for none
     #[arg(long = "scope", value_name = "WORD")]
     scopes: Vec<String>,
     #[command(flatten)]
@@ -60,7 +60,7 @@ struct One {
     form: Form,
 }
 
-/// A client, as data.
+/// A client, as it is printed.
 #[derive(Debug, Serialize)]
 struct Shown {
     id: String,
@@ -74,7 +74,7 @@ struct Shown {
     secret: Option<String>,
 }
 
-/// A client's new secret, as data.
+/// A client's new secret, as it is printed.
 #[derive(Debug, Serialize)]
 struct Rotated {
     id: String,
@@ -88,7 +88,7 @@ pub(super) async fn run(Arguments { settings, command }: Arguments) -> Result<()
         Command::Add(arguments) => {
             add(&engine, arguments).await?;
             if config.deux_path.is_none() {
-                // The standard output may be data.
+                // The standard output may be JSON.
                 writeln!(io::stderr(), "countersign: warning: {CLIENTS_WITHOUT_PATH}")?;
             }
             Ok(())
@@ -112,12 +112,12 @@ async fn add(engine: &Engine, Add { name, public, scopes, form }: Add) -> Result
 async fn list(engine: &Engine, form: Form) -> Result<()> {
     let clients: Vec<Shown> = engine.clients().await?.iter().map(Shown::from).collect();
     let lines: Vec<String> = clients.iter().map(Shown::line).collect();
-    form.print(&clients, if lines.is_empty() { "no client is registered".into() } else { lines.join("\n") })
+    form.print(&clients, if lines.is_empty() { "no clients are registered".into() } else { lines.join("\n") })
 }
 
 async fn remove(engine: &Engine, id: &str, form: Form) -> Result<()> {
     let Some(client) = engine.remove_client(&ClientId::new(id)).await? else { return unknown(id) };
-    form.print(&Shown::from(&client), format!("{}: removed, and its tokens have ended", client.name))
+    form.print(&Shown::from(&client), format!("{}: removed, and its tokens are revoked", client.name))
 }
 
 async fn rotate_secret(engine: &Engine, id: &str, form: Form) -> Result<()> {
@@ -126,13 +126,13 @@ async fn rotate_secret(engine: &Engine, id: &str, form: Form) -> Result<()> {
             let rotated = Rotated { id: id.to_owned(), secret: text(&secret) };
             form.print(&rotated, format!("{id}: secret set{}", told_once(&secret)))
         }
-        Rotation::Public => bail!("client {id:?} is public: it has no secret"),
+        Rotation::Public => bail!("client {id:?} is a public client and has no secret"),
         Rotation::Unknown => unknown(id),
     }
 }
 
 fn unknown(id: &str) -> Result<()> {
-    bail!("there is no client {id:?}: `countersign client list` shows them by their ids")
+    bail!("there is no client {id:?}: `countersign client list` lists the clients with their ids")
 }
 
 fn text(secret: &ClientSecret) -> String {
@@ -140,7 +140,7 @@ fn text(secret: &ClientSecret) -> String {
 }
 
 fn told_once(secret: &ClientSecret) -> String {
-    format!(", secret {} (printed this once)", secret.expose())
+    format!(", secret {} (shown only once)", secret.expose())
 }
 
 impl From<&Client> for Shown {

@@ -1,4 +1,4 @@
-//! `countersign config`: what is set, by whom, and whether a server would start with it.
+//! `countersign config`: the settings in effect, their sources, and whether a server would start with them.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -20,12 +20,12 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Do everything `serve` does before it listens
+    /// Run every check that `serve` runs before it listens
     Check {
         #[command(flatten)]
         form: Form,
     },
-    /// Show every setting in effect and where it was set, in the form of a configuration file
+    /// Show every setting in effect and its source, in the format of a configuration file
     Show {
         #[command(flatten)]
         form: Form,
@@ -57,7 +57,7 @@ fn show(settings: &[Shown], form: Form) -> Result<()> {
     form.print(&data.collect::<Vec<_>>(), text)
 }
 
-/// A setting as it would stand in the configuration file.
+/// A setting in the format of the configuration file.
 fn in_toml(Shown { name, about, value, source }: &Shown) -> String {
     match value {
         Some(value) => format!("# {about}\n{name} = {} # {source}", toml::Value::from(value.as_str())),

@@ -1,7 +1,7 @@
-//! `countersign demo`: a server to click through, from one command.
+//! `countersign demo`: a server to try out, started by one command.
 //!
-//! Everything is in one folder, which nobody else may read; started again, it goes on with what is there. It takes no
-//! settings but its own flags, and speaks only with this machine.
+//! All files are in one folder that no other user can read. Started again, it continues with what is there. It takes no
+//! settings but its own flags, and accepts connections from this machine only.
 
 use std::{
     fs, io,
@@ -35,39 +35,39 @@ use crate::{
     wire::Installation,
 };
 
-/// Whom one signs in as.
+/// The name of the demo's user.
 const NAME: &str = "demo";
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The folder that everything is in; made if it is not there
+    /// The folder for all files; created if it does not exist
     #[arg(long, value_name = "DIR", default_value = "./countersign-demo")]
     dir: PathBuf,
-    /// Where to listen; only this machine can be reached
+    /// Where to listen; only a loopback address is allowed
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     bind: SocketAddr,
-    /// The password of the user `demo`; a random one is made and printed if there is none yet
+    /// The password of the user `demo`; if there is none yet, a random one is generated and printed
     #[arg(long, value_name = "PASSWORD")]
     password: Option<Secret>,
 }
 
-/// What there is to say of the user's password.
+/// What is printed about the user's password.
 enum Password {
-    /// This one, which was made just now.
+    /// It was generated just now.
     Made(Secret),
-    /// The one that was given.
+    /// It was given as a flag.
     Given,
-    /// The one that was given, in place of another.
+    /// It was given as a flag and replaced another one.
     Changed,
-    /// The one there was.
+    /// It is unchanged.
     AsBefore,
 }
 
 pub(super) async fn run(Arguments { dir, bind, password }: Arguments) -> Result<()> {
     ensure!(
         bind.ip().to_canonical().is_loopback(),
-        "the demo speaks plain http and so only with this machine: bind it to 127.0.0.1 or [::1], or see \
-         `countersign serve --help`"
+        "the demo uses plain HTTP and accepts connections from this machine only: bind it to 127.0.0.1 or [::1], or \
+         see `countersign serve --help`"
     );
     let reloads = Reloads::listen()?;
     let (database, key_file) = (dir.join("countersign.db"), dir.join("countersign.key"));
@@ -86,7 +86,7 @@ pub(super) async fn run(Arguments { dir, bind, password }: Arguments) -> Result<
     serve(&installation, listener, &config, reloads, told_to_stop()?).await
 }
 
-/// Settings in which every message comes to this terminal.
+/// Settings that send every message to this terminal.
 fn everything() -> Config {
     let mut config = Config::default();
     let log = Some(Carrier::Log);
@@ -101,11 +101,11 @@ fn make_folder(dir: &Path) -> Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
     match folder.create(dir) {
         Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
-        made => made.with_context(|| format!("could not make the folder {}", dir.display())),
+        made => made.with_context(|| format!("could not create the folder {}", dir.display())),
     }
 }
 
-/// The user to sign in as, with the password that was given, the one there was, or a random one.
+/// The user to sign in as, with the given password, the existing one, or a random one.
 async fn provide_user(users: &BuiltInUsers, given: Option<Secret>) -> Result<Password> {
     let Some(user) = users.find(NAME).await? else {
         let said = given.as_ref().map(|_| Password::Given);
@@ -125,15 +125,15 @@ async fn provide_user(users: &BuiltInUsers, given: Option<Secret>) -> Result<Pas
 
 fn greeting(config: &Config, dir: &Path, password: &Password) -> String {
     let password = match password {
-        Password::Made(password) => format!("{}   (printed this once)", password.expose()),
+        Password::Made(password) => format!("{}   (shown only once)", password.expose()),
         Password::Given => "as given".into(),
-        Password::Changed => "as given, in place of the one before".into(),
-        Password::AsBefore => "as before   (--password sets another)".into(),
+        Password::Changed => "as given; the previous one no longer works".into(),
+        Password::AsBefore => "unchanged   (use --password to change it)".into(),
     };
     format!(
-        "Countersign demo, in {dir}. Stop it with Ctrl-C; started again, it goes on with what is there.\n\n  \
+        "Countersign demo, in {dir}. Press Ctrl-C to stop it; when started again, it keeps its data.\n\n  \
          open      http://{address}/\n  user      {NAME}\n  password  {password}\n\n\
-         Codes that are sent come here, with their addresses.\n",
+         Codes are shown here, with the phone number or e-mail address they are sent to.\n",
         dir = dir.display(),
         address = config.bind,
     )

@@ -1,4 +1,4 @@
-//! `countersign device`: what users answer with, what was sent to them, and tokens that come with a file of seeds.
+//! `countersign device`: users' devices, the codes sent to them, and hardware tokens that come with a file of seeds.
 
 mod import;
 
@@ -20,11 +20,11 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show what a user answers with
+    /// Show a user's devices
     List(One),
-    /// Show the latest codes that were sent to a user, and what became of them
+    /// Show the latest codes sent to a user, and their delivery status
     Deliveries(Latest),
-    /// Give hardware tokens to users, from a file of seeds in CSV or PSKC; they count at once
+    /// Import hardware tokens from a file of seeds in CSV or PSKC; users can sign in with them at once
     Import(import::Arguments),
 }
 
@@ -40,7 +40,7 @@ struct One {
 struct Latest {
     /// The user's name
     name: String,
-    /// How many
+    /// How many codes to show
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
     #[command(flatten)]
@@ -64,7 +64,7 @@ async fn list(installation: &Installation, One { name, form }: One) -> Result<()
     form.print(&data, if lines.is_empty() { format!("{}: none", user.name) } else { lines.join("\n") })
 }
 
-/// A moment as RFC 3339 has it.
+/// A time in the format of RFC 3339.
 pub(super) fn moment(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.as_seconds()).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
@@ -124,6 +124,6 @@ fn delivery(sent: &Delivery) -> Value {
 fn delivery_line(sent: &Delivery) -> String {
     let Delivery { channel, region, status, .. } = sent;
     let reason = sent.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let verified = sent.verified.map(|at| format!(", given back {}", moment(at))).unwrap_or_default();
+    let verified = sent.verified.map(|at| format!(", verified {}", moment(at))).unwrap_or_default();
     format!("{} {channel} {region} {}{reason}{verified}", moment(sent.created), status.as_str())
 }

@@ -1,8 +1,8 @@
-//! `countersign doctor`: everything that can be wrong with an installation and be seen from here, each with what to do.
+//! `countersign doctor`: checks an installation for problems that can be detected from here, and says how to fix each.
 //!
-//! It changes nothing but the one row that tells whether the database takes what is written, and may be run beside a server.
-//! `fail` is what users meet as a fault, or what lets an attacker in; `warn` is what may become one. A check that cannot be
-//! made does not prevent the others.
+//! It changes only the one row that shows whether the database accepts writes, and may run while a server runs. `fail`
+//! is what users meet as a fault or what lets an attacker in; `warn` is what may become one. A check that cannot run
+//! does not prevent the others.
 
 mod around;
 mod clock;
@@ -43,12 +43,12 @@ enum State {
     Fail,
 }
 
-/// What one check has found.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Finding {
     check: &'static str,
     state: State,
-    /// What is so, and, unless all is well, what to do.
+    /// The state that was found and, unless all is well, what to do.
     found: String,
 }
 
@@ -116,20 +116,20 @@ async fn examine(config: &Config, report: &mut Report) {
     server::examine(config, report).await;
     match Installation::open(config).await {
         Ok(installation) => whole(&installation, config, report).await,
-        // Most of what hinders it has been found by another check already.
+        // Most of its causes have been reported by another check already.
         Err(error) if report.count(State::Fail) == 0 => report.fail("start", format_args!("{error:#}")),
         Err(_) => {}
     }
 }
 
-/// What can be looked at only where a server would start.
+/// Checks that are possible only if a server would start.
 async fn whole(installation: &Installation, config: &Config, report: &mut Report) {
     if let Err(error) = installation.site(config) {
         report.fail("pages", format_args!("{error:#}"));
     }
     let engine = &installation.engine;
     let examined = [
-        ("writes", engine.ready().await.map(|()| report.ok("writes", "the database takes what is written"))),
+        ("writes", engine.ready().await.map(|()| report.ok("writes", "the database accepts writes"))),
         ("states", states(engine, report).await),
         ("methods", methods::examine(engine, config, report).await),
         ("clock", dated_ahead(engine, report).await),
@@ -146,14 +146,14 @@ fn settings(config: &Config, report: &mut Report) {
     let doubts = config.setting_doubts();
     match config.refuse_plain_http() {
         Err(error) => report.fail("settings", format_args!("{error:#}")),
-        Ok(()) if doubts.is_empty() => report.ok("settings", "they can be used"),
+        Ok(()) if doubts.is_empty() => report.ok("settings", "they are valid"),
         Ok(()) => {}
     }
     for doubt in doubts {
         report.warn("settings", doubt);
     }
     if let Some(folder) = config.templates.as_deref().filter(|folder| !folder.is_dir()) {
-        report.fail("templates", format_args!("template_dir {} is no folder", folder.display()));
+        report.fail("templates", format_args!("template_dir {} is not a folder", folder.display()));
     }
 }
 
@@ -164,7 +164,10 @@ fn keys(config: &Config, report: &mut Report) {
         Err(error) => return report.fail("keys", format_args!("{error:#}")),
     };
     let count = ring.ids().count();
-    report.ok("keys", format_args!("{count} in {}, which others cannot read; {} seals", path.display(), ring.seals()));
+    report.ok(
+        "keys",
+        format_args!("{count} in {}, which other users cannot read; {} seals", path.display(), ring.seals()),
+    );
     let folder = |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
     let beside = match &config.database {
         Some(Database::Sqlite(path)) => folder(path),
@@ -173,7 +176,8 @@ fn keys(config: &Config, report: &mut Report) {
     if beside.is_some() && beside == folder(path) {
         report.warn(
             "keys",
-            "the key file is in the database's folder, and whoever copies that has every secret: keep it elsewhere",
+            "the key file is in the database's folder, and anyone who copies that folder has every secret: keep \
+             it elsewhere",
         );
     }
 }
@@ -187,7 +191,7 @@ async fn database(config: &Config, report: &mut Report) {
         Ok(opened) => opened,
         Err(error) => return report.fail("database", format_args!("{error:#}")),
     };
-    report.ok("schema", "it is the one that this version needs");
+    report.ok("schema", "it is up to date");
     restored::examine(&opened, report).await;
     match (opened.engine, database) {
         (OpenedEngine::Sqlite(store), Database::Sqlite(path)) => file(&store, &path, report),
@@ -202,7 +206,7 @@ async fn database(config: &Config, report: &mut Report) {
     }
 }
 
-/// What the store has found of its PostgreSQL server.
+/// Reports what the store found about its PostgreSQL server.
 fn database_server(Found { weight, text, .. }: &Found, report: &mut Report) {
     match weight {
         Weight::Fine => report.ok("database", text),
@@ -213,23 +217,26 @@ fn database_server(Found { weight, text, .. }: &Found, report: &mut Report) {
 
 fn file(store: &SqliteStore, path: &Path, report: &mut Report) {
     match store.integrity_check() {
-        Ok(complaints) if complaints.is_empty() => report.ok("database", "SQLite finds it whole"),
+        Ok(complaints) if complaints.is_empty() => report.ok("database", "SQLite's integrity check passed"),
         Ok(complaints) => report.fail(
             "database",
-            format_args!("it is damaged ({}): restore a backup", complaints.first().map_or("", String::as_str)),
+            format_args!(
+                "it is damaged (SQLite's integrity check: {}): restore a backup",
+                complaints.first().map_or("", String::as_str)
+            ),
         ),
         Err(fault) => report.fail("database", fault),
     }
     match place::doubt(path) {
-        None => report.ok("durability", "on a disk of this machine, with a log that is synced before each answer"),
+        None => report.ok("durability", "on a local disk, synced before each response"),
         Some(doubt) => report.warn("durability", doubt),
     }
     if place::others_can_read(path) {
-        report.warn("database", format_args!("others can read {0}: run `chmod 600 {0}`", path.display()));
+        report.warn("database", format_args!("other users can read {0}: run `chmod 600 {0}`", path.display()));
     }
 }
 
-/// Whether every device opens.
+/// Whether every device state can be unsealed.
 async fn states(engine: &Engine, report: &mut Report) -> Result<(), Fault> {
     let seals = engine.count_seals().await?;
     let (ids, first) = (engine.key_ids(), engine.sealing_key());
@@ -237,8 +244,8 @@ async fn states(engine: &Engine, report: &mut Report) -> Result<(), Fault> {
         report.fail(
             "states",
             format_args!(
-                "{count} devices are sealed by key {id}, which is not in the key file: whoever has one meets a fault; put \
-                 the key back, from the copy that was kept apart"
+                "{count} devices are sealed by key {id}, which is not in the key file, so their users meet a fault: \
+                 put the key back, from your separate copy"
             ),
         );
     }
@@ -247,8 +254,8 @@ async fn states(engine: &Engine, report: &mut Report) -> Result<(), Fault> {
         report.fail(
             "states",
             format_args!(
-                "{closed} devices do not open although their keys are there: their rows were changed by somebody else; \
-                 restore a backup, or take them away with `countersign two-factor disable`"
+                "{closed} devices cannot be unsealed although their keys are in the key file: their rows were changed \
+                 outside Countersign; restore a backup, or remove them with `countersign two-factor disable`"
             ),
         );
     }
@@ -258,29 +265,32 @@ async fn states(engine: &Engine, report: &mut Report) -> Result<(), Fault> {
         report.warn(
             "states",
             format_args!(
-                "{behind} devices are sealed by a key that does not seal any more: run `countersign keys rotate`"
+                "{behind} devices are sealed by a key that is no longer the sealing key: run `countersign keys rotate`"
             ),
         );
     }
     if closed == 0 && seals.by_key.keys().all(|id| ids.contains(id)) && seals.broken == 0 {
-        report.ok("states", format_args!("all {} devices open", seals.total()));
+        report.ok("states", format_args!("all {} devices can be unsealed", seals.total()));
     }
     if seals.broken > 0 {
-        report.fail("states", format_args!("{} devices hold something that no key has sealed", seals.broken));
+        report.fail(
+            "states",
+            format_args!("the states of {} devices are not sealed data: restore a backup", seals.broken),
+        );
     }
     Ok(())
 }
 
-/// Whether a clock that was ahead has dated devices: their replay marks hold, so right codes are refused until then.
+/// Whether a clock that was ahead has dated devices: their replay guards reject correct codes until that time.
 async fn dated_ahead(engine: &Engine, report: &mut Report) -> Result<(), Fault> {
     let ahead = engine.count_dated_ahead().await?;
     if ahead > 0 {
         report.warn(
             "clock",
             format_args!(
-                "{ahead} devices were used at a time that has not come yet: a server's clock was ahead, or this one is \
-                 behind. Codes from their apps are refused as `clock-set-back` until that time; if this clock is right, \
-                 have them set up again"
+                "{ahead} devices were last used in the future: a server's clock was ahead, or this machine's clock is \
+                 behind. Codes from their apps are rejected as `clock-set-back` until that time; if this clock is \
+                 right, have their users set them up again"
             ),
         );
     }

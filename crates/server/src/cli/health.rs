@@ -1,5 +1,5 @@
-//! `countersign health`: whether the server of these settings answers and is ready, for supervisors that can
-//! run a command and make no requests.
+//! `countersign health`: whether the server of these settings responds and is ready, for supervisors that can run a
+//! command but make no requests.
 
 use std::{
     io::{Read as _, Write as _},
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{Form, SettingFlags};
 
-/// How long each step may take.
+/// The time limit of each step.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
 #[derive(Args, Debug)]
@@ -26,15 +26,16 @@ pub(super) struct Arguments {
 
 pub(super) fn run(Arguments { settings, form }: &Arguments) -> Result<()> {
     let address = reachable(settings.config()?.bind);
-    let answer = ask(address).with_context(|| format!("the server at {address} does not answer"))?;
+    let answer = ask(address).with_context(|| format!("the server at {address} does not respond"))?;
     ensure!(
         answer.starts_with("HTTP/1.1 204"),
-        "the server at {address} answers and is not ready: its database is away or takes no writes, and its log says why (`not ready`)"
+        "the server at {address} responds but is not ready: its database is unavailable or accepts no writes, \
+         and its log says why (`not ready`)"
     );
     form.print(&json!({ "address": address.to_string(), "ready": true }), format!("the server at {address} is ready"))
 }
 
-/// How the server of these settings answers, as far as it can be reached: whether it is ready.
+/// Whether the server of these settings is ready; `None` if it cannot be reached or is another program.
 pub(super) fn is_ready(bind: SocketAddr) -> Option<bool> {
     let answer = ask(reachable(bind)).ok()?;
     match answer.split(' ').nth(1)? {
@@ -44,7 +45,7 @@ pub(super) fn is_ready(bind: SocketAddr) -> Option<bool> {
     }
 }
 
-/// An address at which a server that listens here is reached from this machine.
+/// The address by which this machine reaches a server that listens here.
 fn reachable(bind: SocketAddr) -> SocketAddr {
     let ip = match bind.ip() {
         ip if !ip.is_unspecified() => ip,

@@ -1,10 +1,10 @@
-//! `countersign keys`: the keys that seal what is secret in the database, and changing them while the server runs.
+//! `countersign keys`: the keys that seal the secrets in the database, and their rotation while the server runs.
 //!
 //! ```text
 //! new ──▶ copy the file to every node ──▶ promote ──▶ copy it again ──▶ rotate ──▶ login_timeout ──▶ remove
 //! ```
 //!
-//! Each step refuses to run before the one before it is complete, as far as the database can tell.
+//! Each step fails if the step before it is not complete, as far as the database can tell.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,9 +22,9 @@ use tokio::time;
 use super::{Form, SettingFlags};
 use crate::{key_file, wire::Installation};
 
-/// How many devices are sealed anew in one commit.
+/// How many devices are resealed in one commit.
 const PAGE: u32 = 100;
-/// How long `rotate` waits for nodes that are about to read their key file.
+/// How long `rotate` waits for nodes that have not read their key file yet.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -38,37 +38,37 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a key file, or add a key to one: the new key opens, and does not seal yet
+    /// Create a key file, or add a key to one: the new key unseals, but does not seal yet
     New {
-        /// Where; the key file of the settings, if it is left out
+        /// The key file; by default the one in the settings
         file: Option<PathBuf>,
         #[command(flatten)]
         form: Form,
     },
-    /// Show the keys, how many devices each has sealed, and which nodes have it
+    /// List the keys, how many devices each has sealed, and which nodes have it
     List {
         #[command(flatten)]
         form: Form,
     },
-    /// Make a key the one that seals
+    /// Make a key the sealing key, which encrypts all new data
     Promote {
-        /// Its id
+        /// The key's id
         #[arg(value_name = "ID")]
         key: KeyId,
-        /// Even if a running node does not have it: there, whoever signs in meets a fault until it does
+        /// Even if a running node does not have the key: users who sign in there meet faults until it does
         #[arg(long)]
         force: bool,
         #[command(flatten)]
         form: Form,
     },
-    /// Seal every device by the key that seals, while everybody goes on working
+    /// Reseal every device with the sealing key, while the server runs
     Rotate {
         #[command(flatten)]
         form: Form,
     },
-    /// Take a key out of the key file, once nothing rests on it
+    /// Remove a key from the key file, once no data depends on it
     Remove {
-        /// Its id
+        /// The key's id
         #[arg(value_name = "ID")]
         key: KeyId,
         #[command(flatten)]
@@ -96,10 +96,10 @@ fn new(file: &PathBuf, form: Form) -> Result<()> {
     let (key, text) = if file.exists() {
         let key = key_file::add(file, &OsRandom)?;
         let next = "copy the file to every node, then run `countersign keys promote`";
-        (key, format!("{} has a new key, {key}, which opens and does not seal yet: {next}", file.display()))
+        (key, format!("{} has a new key, {key}, which unseals but does not seal yet: {next}", file.display()))
     } else {
         let key = key_file::create(file, &OsRandom)?;
-        (key, format!("{} has a new key, {key}: keep a copy of it apart from the database", file.display()))
+        (key, format!("{} has a new key, {key}: keep a copy of the file, apart from the database", file.display()))
     };
     form.print(&json!({ "key_file": file, "key": key.to_string() }), text)
 }
@@ -132,7 +132,7 @@ async fn list(settings: &SettingFlags, form: Form) -> Result<()> {
     let listed: Vec<Listed> = listed.collect();
     let mut lines: Vec<String> = listed.iter().map(|key| in_a_line(key, nodes.len())).collect();
     if seals.broken > 0 {
-        lines.push(format!("{} devices hold something that no key has sealed", seals.broken));
+        lines.push(format!("the states of {} devices are not sealed data", seals.broken));
     }
     lines.extend(nodes.iter().map(|node| format!("{node} runs {} with {}", node.version, node.keys.join(", "))));
     let nodes: Vec<_> = nodes.iter().map(in_json).collect();
@@ -159,21 +159,21 @@ async fn promote(settings: &SettingFlags, key: KeyId, force: bool, form: Form) -
     let engine = &installation.engine;
     ensure!(
         engine.key_ids().contains(&key),
-        "there is no key {key} in the key file: `countersign keys list` shows them"
+        "there is no key {key} in the key file: `countersign keys list` lists the keys"
     );
     let without = engine.nodes_without(key).await?;
     if let (Some(node), false) = (without.first(), force) {
         bail!(
-            "{} running nodes do not have key {key}, the first of them {node}: they could not open what is sealed by it, and \
-             whoever signs in there would meet a fault; copy the key file to them and wait a moment (one that was stopped \
-             is forgotten after a minute), or insist with --force",
+            "{} running nodes do not have key {key}, the first of them {node}: they could not unseal what it seals, \
+             and users who sign in there would meet faults; copy the key file to them and wait a moment (a stopped \
+             node counts as running for one minute), or use --force",
             without.len()
         );
     }
     key_file::promote(config.key_file()?, key)?;
     let text = format!(
-        "key {key} seals at every node that has this file, within seconds: copy it to the others, then run `countersign \
-         keys rotate`"
+        "key {key} now seals on every node that has this file, within seconds: copy it to the others, then run \
+         `countersign keys rotate`"
     );
     form.print(&json!({ "seals": key.to_string(), "without": without.len() }), text)
 }
@@ -194,7 +194,7 @@ async fn rotate(settings: &SettingFlags, form: Form) -> Result<()> {
         resealed = resealed.saturating_add(page.resealed);
         closed.extend(page.closed);
         cursor = Some(page.last);
-        // Those who sign in meanwhile come first: half of the time is theirs.
+        // Users who sign in meanwhile have priority: half of the time is left to them.
         if page.resealed > 0 {
             time::sleep(watch.elapsed()).await;
         }
@@ -202,16 +202,17 @@ async fn rotate(settings: &SettingFlags, form: Form) -> Result<()> {
     bar.finish_and_clear();
     if let Some(first) = closed.first() {
         bail!(
-            "{} devices could not be opened, the first of them {first}: their keys are not in the key file, or they were \
-             tampered with; `countersign keys list` shows which keys are missing ({resealed} others were sealed by key {key})",
+            "{} devices could not be unsealed, the first of them {first}: their keys are not in the key file, or their \
+             data was changed; `countersign keys list` shows which keys are missing ({resealed} others were resealed \
+             with key {key})",
             closed.len()
         );
     }
-    let text = format!("{resealed} devices were sealed anew by key {key}; {done} were before");
+    let text = format!("{resealed} devices were resealed with key {key}; {done} were sealed with it already");
     form.print(&json!({ "key": key.to_string(), "resealed": resealed, "before": done }), text)
 }
 
-/// Waits until every running node seals with the key that seals here: what they seal meanwhile would be missed.
+/// Waits until every running node seals with the key that seals here: otherwise their new data would be missed.
 async fn wait_for_nodes(installation: &Installation) -> Result<()> {
     let watch = Stopwatch::start();
     loop {
@@ -219,15 +220,15 @@ async fn wait_for_nodes(installation: &Installation) -> Result<()> {
         let Some(node) = behind.first() else { return Ok(()) };
         ensure!(
             watch.elapsed() < TIMEOUT,
-            "{} running nodes seal with another key, the first of them {node}: copy the key file to them, and run this again \
-             (one that was stopped is forgotten after a minute)",
+            "{} running nodes seal with another key, the first of them {node}: copy the key file to them, and run this \
+             command again (a stopped node counts as running for one minute)",
             behind.len()
         );
         time::sleep(LOOK_EVERY).await;
     }
 }
 
-/// A bar on a terminal, and nothing elsewhere.
+/// A progress bar on a terminal, and nothing elsewhere.
 fn progress(total: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} devices, {eta} to go");
     let bar = ProgressBar::new(total);
@@ -240,34 +241,34 @@ async fn remove(settings: &SettingFlags, key: KeyId, form: Form) -> Result<()> {
     let engine = &installation.engine;
     ensure!(
         engine.key_ids().contains(&key),
-        "there is no key {key} in the key file: `countersign keys list` shows them"
+        "there is no key {key} in the key file: `countersign keys list` lists the keys"
     );
     if let Some(keeping) = engine.keeping(key).await? {
-        bail!("key {key} has to stay: {}", why(&keeping, engine.now()));
+        bail!("key {key} cannot be removed: {}", why(&keeping, engine.now()));
     }
     key_file::remove(config.key_file()?, key)?;
     let text = format!(
-        "key {key} is out of the key file: take it out of the other nodes' and of what is kept apart, but keep it as long \
-         as backups that need it"
+        "key {key} is removed from the key file: remove it from the key files of the other nodes and from your copy, \
+         but keep it as long as there are backups that need it"
     );
     form.print(&json!({ "removed": key.to_string() }), text)
 }
 
 fn why(keeping: &Keeping, now: Timestamp) -> String {
     match keeping {
-        Keeping::Seals => "it is the one that seals; promote another one first".into(),
-        Keeping::Needed { states } => format!("{states} devices are sealed by it; run `countersign keys rotate`"),
+        Keeping::Seals => "it is the sealing key; promote another key first".into(),
+        Keeping::Needed { states } => format!("{states} devices are sealed with it; run `countersign keys rotate`"),
         Keeping::SealsAt(node) => {
             format!("{node} seals with it; copy the key file there, then rotate once more")
         }
         Keeping::Pending { until } => format!(
-            "logins and setups that began under it may be under way for another {} seconds",
+            "logins and setups that were started with it may continue for another {} seconds",
             until.since(now).as_secs().saturating_add(1)
         ),
     }
 }
 
-/// Enough of a node's id to tell it from others.
+/// The first characters of a node's id, enough to distinguish it.
 fn short(node: &Node) -> String {
     node.id.as_str().chars().take(8).collect()
 }

@@ -1,4 +1,5 @@
-//! `countersign migrate`: the database, in the shape this version needs. Harmless to repeat, and for two to do at once.
+//! `countersign migrate`: creates or updates the database's schema. It may be repeated, and run by two processes at
+//! once.
 
 use anyhow::Result;
 use clap::Args;
@@ -15,7 +16,7 @@ use crate::{
 pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
-    /// Say what would be applied, and change nothing
+    /// Say what would be applied, but change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -31,15 +32,18 @@ async fn migrate(database: &Database, form: Form) -> Result<()> {
     let Migrated { from, to } = database.migrate().await.map_err(Config::of_database_url)?;
     let Respelled { updated, kept } = respell(&database.open().await.map_err(Config::of_database_url)?.users).await?;
     let mut lines = vec![if from == to {
-        format!("{database} is at migration {to} already")
+        format!("{database} is already at migration {to}")
     } else {
-        format!("{database} went from migration {from} to {to}")
+        format!("{database} was migrated from migration {from} to {to}")
     }];
     if updated > 0 {
-        lines.push(format!("user names found in more spellings than before: {updated}"));
+        lines.push(format!("user names that are now found in more spellings: {updated}"));
     }
     lines.extend(kept.iter().map(|(name, other)| {
-        format!("{name:?} and {other:?} are two users by now and would be one name: each signs in with the name as written here")
+        format!(
+            "{name:?} and {other:?} are two users whose names now count as one: each must sign in with the name \
+         exactly as written here"
+        )
     }));
     let mut data = json!({ "from": from, "to": to });
     if updated > 0 || !kept.is_empty() {
@@ -53,11 +57,10 @@ async fn tell(database: &Database, form: Form) -> Result<()> {
     let pending = database.pending().await.map_err(Config::of_database_url)?;
     let data: Vec<_> =
         pending.iter().map(|Pending { version, name }| json!({ "version": version, "name": name })).collect();
-    let lines =
-        pending.iter().map(|Pending { version, name }| format!("{database} would get migration {version}, {name}"));
+    let lines = pending.iter().map(|Pending { version, name }| format!("{database} needs migration {version}, {name}"));
     let mut lines: Vec<String> = lines.collect();
     if lines.is_empty() {
-        lines.push(format!("{database} has every migration already"));
+        lines.push(format!("{database} is up to date"));
     }
     form.print(&json!({ "pending": data }), lines.join("\n"))
 }

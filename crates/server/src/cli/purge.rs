@@ -1,4 +1,4 @@
-//! `countersign purge`: forgets what is over, at once. A running server does so by itself every hour.
+//! `countersign purge`: deletes expired and old data now. A running server does so every hour.
 
 use anyhow::Result;
 use clap::Args;
@@ -17,5 +17,5 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(Arguments { settings, form }: Arguments) -> Result<()> {
     let rows = Installation::open(&settings.config()?).await?.engine.purge().await?;
-    form.print(&json!({ "rows": rows }), format!("{rows} rows were over and are gone"))
+    form.print(&json!({ "rows": rows }), format!("{rows} expired rows were deleted"))
 }

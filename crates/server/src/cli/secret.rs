@@ -1,4 +1,4 @@
-//! Secrets that come in by the standard input, and passwords drawn for somebody.
+//! Secrets that are read from the standard input, and passwords that are generated for a user.
 
 use std::io::{self, BufRead as _, Read as _};
 
@@ -8,25 +8,25 @@ use zeroize::Zeroizing;
 
 use crate::secret_file::without_byte_order_mark;
 
-/// More than any password or code has, in bytes.
+/// An upper limit for a line, in bytes: longer than any password or code.
 const MAX_SIZE: u64 = 64 * 1024;
 
-/// Letters that are not taken for one another: 32 of them, so each is worth five bits.
+/// Characters that are not easily confused: 32 of them, so each has five bits.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// The first line of the standard input, without a byte order mark.
 pub(super) fn read_line() -> Result<Secret> {
     // Room for the longest line: a buffer that grew would leave copies behind.
     let mut line = Zeroizing::new(String::with_capacity(usize::try_from(MAX_SIZE).unwrap_or_default()));
-    io::stdin().lock().take(MAX_SIZE).read_line(&mut line).context("could not read the standard input")?;
+    io::stdin().lock().take(MAX_SIZE).read_line(&mut line).context("could not read standard input")?;
     let secret = without_byte_order_mark(&line);
     let secret = secret.strip_suffix('\n').unwrap_or(secret);
     let secret = secret.strip_suffix('\r').unwrap_or(secret);
-    ensure!(!secret.is_empty(), "the standard input is empty: a line with the secret was to come");
+    ensure!(!secret.is_empty(), "standard input is empty: it must be a line with the secret");
     Ok(Secret::new(secret))
 }
 
-/// A new password of 125 random bits, in groups that can be copied by hand.
+/// A new password of 125 random bits, in groups that are easy to copy by hand.
 pub(super) fn draw_password(random: &dyn Random) -> Secret {
     let mut bytes = Zeroizing::new([0; 25]);
     random.fill(&mut *bytes);

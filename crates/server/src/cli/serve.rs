@@ -1,4 +1,4 @@
-//! `countersign serve`: the server, until it is told to stop.
+//! `countersign serve`: runs the server until it is told to stop.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
     wire::Installation,
 };
 
-/// How long a node that runs may take until it reports once more.
+/// How long a running node may take until it reports itself again.
 const REPORTS_WITHIN: Duration = REPORT_EVERY.saturating_add(Duration::from_secs(2));
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -24,16 +24,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub(super) struct Arguments {
     #[command(flatten)]
     settings: SettingFlags,
-    /// Where to listen, as in 127.0.0.1:8000
+    /// Where to listen, such as 127.0.0.1:8000
     #[arg(long, help_heading = SETTINGS, value_name = "ADDRESS")]
     bind: Option<String>,
-    /// Where browsers reach the site, as in https://id.example.org
+    /// The public URL of the site, such as https://id.example.org
     #[arg(long, help_heading = SETTINGS, value_name = "URL")]
     public_url: Option<String>,
 }
 
 pub(super) async fn run(Arguments { settings, bind, public_url }: Arguments) -> Result<()> {
-    // From the first moment on, since until then SIGHUP would end the process.
+    // As early as possible: until then SIGHUP would end the process.
     let reloads = Reloads::listen()?;
     let sources = settings.sources_with([("bind", &bind), ("public_url", &public_url)])?;
     let config = Config::from(&sources)?;
@@ -43,7 +43,7 @@ pub(super) async fn run(Arguments { settings, bind, public_url }: Arguments) -> 
         let variables = sources.ignored().join(", ");
         tracing::info!(
             variables,
-            "environment variables ignored: Kubernetes sets them for a Service, they are no settings"
+            "environment variables ignored: Kubernetes sets them for a Service, they are not settings"
         );
     }
     for doubt in config.doubts() {
@@ -63,13 +63,13 @@ pub(super) async fn run(Arguments { settings, bind, public_url }: Arguments) -> 
     serve(&installation, listener, &config, reloads, stop).await
 }
 
-/// An error if a running node and this one cannot open what the other seals: users would meet faults at one of the two. A
-/// node that was stopped counts as running for a minute, so it has to report once more before it is believed to run.
+/// An error if a running node and this one have different keys: users would meet faults at one of the two. A stopped
+/// node counts as running for a minute, so it has to report itself once more before this counts as an error.
 pub(super) async fn refuse_other_keys(engine: &Engine) -> Result<()> {
     let before = engine.incompatible_nodes().await?;
     let Some(node) = before.first() else { return Ok(()) };
     tracing::warn!(
-        "{node} has other keys than the key file here: waiting for {} s to see whether it runs",
+        "{node} has other keys than the key file here: waiting {} s to see whether it still runs",
         REPORTS_WITHIN.as_secs()
     );
     let watch = Stopwatch::start();
@@ -80,8 +80,8 @@ pub(super) async fn refuse_other_keys(engine: &Engine) -> Result<()> {
         if let Some(node) = now.iter().find(reported) {
             let here: Vec<_> = engine.key_ids().iter().map(ToString::to_string).collect();
             bail!(
-                "{node} runs on this database with other keys ({}) than the key file here ({}), and users would meet faults: copy \
-                 one key file to every node",
+                "{node} uses this database with other keys ({}) than the key file here ({}), so users would meet \
+                 faults: copy the same key file to every node",
                 node.keys.join(", "),
                 here.join(", ")
             );
@@ -90,7 +90,7 @@ pub(super) async fn refuse_other_keys(engine: &Engine) -> Result<()> {
     Ok(())
 }
 
-/// A listener, and the settings with the port it has.
+/// A listener, and the settings with the port that it got.
 pub(super) async fn bind_to(config: Config) -> Result<(TcpListener, Config)> {
     let bound = async {
         let listener = TcpListener::bind(config.bind).await?;
@@ -132,7 +132,7 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// This node, with the place where it runs.
+/// This node, with its host and listen address.
 fn node(engine: &Engine, config: &Config) -> Running {
     let host = hostname::get().ok().map(|name| name.to_string_lossy().into_owned());
     Running {
@@ -142,7 +142,7 @@ fn node(engine: &Engine, config: &Config) -> Running {
     }
 }
 
-/// Ends when somebody types Ctrl-C or a supervisor wants the process to end. It listens from now on.
+/// Ends at Ctrl-C or when a supervisor stops the process. It listens for signals from the call on.
 #[cfg(unix)]
 pub(super) fn told_to_stop() -> Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -156,7 +156,7 @@ pub(super) fn told_to_stop() -> Result<impl Future<Output = ()>> {
     })
 }
 
-/// Ends when somebody types Ctrl-C.
+/// Ends at Ctrl-C.
 #[cfg(not(unix))]
 pub(super) fn told_to_stop() -> Result<impl Future<Output = ()>> {
     Ok(async {

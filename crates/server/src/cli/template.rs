@@ -1,6 +1,6 @@
 //! `countersign template`: the templates of pages and messages, for operators who replace some of them.
 //!
-//! It reads no settings and no database: what is embedded in the program is the same everywhere.
+//! It reads no settings and no database: the templates are embedded in the program.
 
 use anyhow::{Result, anyhow};
 use clap::{Args, Subcommand};
@@ -19,23 +19,23 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List every template: the setting whose folder replaces it, its name, and the variables that it reads
+    /// List every template: the setting whose folder replaces it, its name, and its variables
     List {
         #[command(flatten)]
         form: Form,
     },
-    /// Print a template, to start from
+    /// Print a template, as a basis for your own
     Show {
-        /// Its name, as in login.html or en/sms.txt
+        /// The template's name, such as login.html or en/sms.txt
         name: String,
     },
 }
 
-/// A template, as data.
+/// A template, as it is printed.
 #[derive(Debug, Serialize)]
 struct Shown {
     name: String,
-    /// The setting that names the folder in which a file of this name replaces it.
+    /// The setting with the folder in which a file of this name replaces it.
     setting: &'static str,
     variables: Vec<String>,
     #[serde(skip)]
@@ -53,8 +53,7 @@ pub(super) fn run(Arguments { command }: Arguments) -> Result<()> {
         }
         Command::Show { name } => {
             let found = templates.iter().find(|template| template.name == name);
-            let unknown =
-                || anyhow!("there is no template {name:?}: `countersign template list` shows which there are");
+            let unknown = || anyhow!("there is no template {name:?}: `countersign template list` lists the templates");
             print(found.ok_or_else(unknown)?.source.trim_end())
         }
     }

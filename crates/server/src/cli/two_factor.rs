@@ -1,6 +1,6 @@
-//! `countersign two-factor`: whose second factor is on, and switching it off for whoever has lost it.
+//! `countersign two-factor`: whether users have two-factor authentication, and disabling it for users who have lost it.
 //!
-//! Every name is looked up before anything happens: with an unknown one among them, nothing does.
+//! All names are looked up first: if one of them is unknown, nothing is changed.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -21,7 +21,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say whether these users' second factors are on
+    /// Show whether these users have two-factor authentication
     Status(Several),
     /// Remove every device of these users, and end their sessions
     Disable(Several),

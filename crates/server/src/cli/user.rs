@@ -1,4 +1,4 @@
-//! `countersign user`: who there is. What is changed here holds at once in every running server.
+//! `countersign user`: the users. Changes take effect at once in every running server.
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Add a user, with a random password that is printed once
+    /// Add a user, with a random password that is shown once
     Add(Add),
     /// List every user
     List {
@@ -31,11 +31,11 @@ enum Command {
     },
     /// Show one user
     Show(One),
-    /// Give a user another password; their sessions end
+    /// Set a user's password and end their sessions
     SetPassword(SetPassword),
-    /// Shut a user out; their sessions end
+    /// Deactivate a user and end their sessions
     Deactivate(One),
-    /// Let a user in again
+    /// Reactivate a user
     Activate(One),
 }
 
@@ -54,7 +54,7 @@ struct Add {
     /// The user's e-mail address, for your records: no codes are sent to it, and passwords must not contain it
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// Mark the user as an administrator, for your records: it lets them do nothing more
+    /// Mark the user as an administrator, for your records: this grants no additional rights
     #[arg(long)]
     staff: bool,
     #[command(flatten)]
@@ -75,12 +75,12 @@ struct SetPassword {
 
 #[derive(Args, Clone, Copy, Debug)]
 struct PasswordFrom {
-    /// Read the password from the first line of the standard input, instead of making a random one
+    /// Read the password from the first line of standard input instead of generating a random one
     #[arg(long)]
     password_stdin: bool,
 }
 
-/// A user, as data.
+/// A user, as it is printed.
 #[derive(Debug, Serialize)]
 struct Shown {
     id: String,
@@ -115,7 +115,7 @@ async fn add(users: &BuiltInUsers, Add { name, email: address, staff, password, 
     let (password, drawn) = password.take()?;
     let new = NewUser { name: UserName::parse(&name)?, email, staff, password };
     let Added::User(user) = users.add(new).await.map_err(told)? else {
-        bail!("there is a user {name:?} already, in this spelling or another");
+        bail!("there is already a user {name:?}, in this spelling or another");
     };
     let shown = Shown { password: drawn, ..Shown::from(&user) };
     let text = format!("{}: added{}", user.name, told_once(&shown));
@@ -133,12 +133,12 @@ async fn set_password(users: &BuiltInUsers, SetPassword { name, password, form }
 
 async fn deactivate(users: &BuiltInUsers, One { name, form }: One) -> Result<()> {
     let user = users.deactivate(&one_of(users, &name).await?).await?;
-    form.print(&Shown::from(&user), format!("{}: shut out", user.name))
+    form.print(&Shown::from(&user), format!("{}: deactivated", user.name))
 }
 
 async fn activate(users: &BuiltInUsers, One { name, form }: One) -> Result<()> {
     let user = users.activate(&one_of(users, &name).await?).await?;
-    form.print(&Shown::from(&user), format!("{}: let in again", user.name))
+    form.print(&Shown::from(&user), format!("{}: reactivated", user.name))
 }
 
 async fn list(users: &BuiltInUsers, form: Form) -> Result<()> {
@@ -159,7 +159,7 @@ async fn show(installation: &Installation, name: &str, form: Form) -> Result<()>
 }
 
 impl PasswordFrom {
-    /// The password, and once more as text if it was made here and has to be told.
+    /// The password, and once more as text if it was generated here and must be printed.
     fn take(self) -> Result<(Secret, Option<String>)> {
         if self.password_stdin {
             return Ok((secret::read_line()?, None));
@@ -188,7 +188,7 @@ impl From<&UserRow> for Shown {
 
 impl Shown {
     fn line(&self) -> String {
-        let marks = [(self.staff, "staff"), (!self.active, "shut out")];
+        let marks = [(self.staff, "staff"), (!self.active, "deactivated")];
         let email = self.email.iter().map(|email| format!("<{email}>"));
         let marks = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark.to_owned());
         [self.name.clone()].into_iter().chain(email.collect::<Vec<_>>()).chain(marks).collect::<Vec<_>>().join(", ")
@@ -196,5 +196,5 @@ impl Shown {
 }
 
 fn told_once(shown: &Shown) -> String {
-    shown.password.as_ref().map_or_else(String::new, |password| format!(", password {password} (printed this once)"))
+    shown.password.as_ref().map_or_else(String::new, |password| format!(", password {password} (shown only once)"))
 }

@@ -1,22 +1,22 @@
-//! Whom messages with codes are handed to, and who knows YubiKeys: what is set, before any of it is made.
+//! The settings of gateways for messages and of the validation service for YubiKeys, before the gateways are built.
 //!
-//! Nothing here holds a secret: each stands alone in the first line of a file of its own, which is read when the server
-//! starts.
+//! This module holds no secret: each secret is alone in the first line of a file of its own, which is read when the
+//! server starts.
 
 use std::path::PathBuf;
 
-/// What is set about gateways and services.
+/// The settings of gateways and services.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gateways {
-    /// Who brings text messages.
+    /// The gateway for text messages.
     pub(crate) sms: Option<Carrier>,
-    /// Who calls.
+    /// The gateway for calls.
     pub(crate) call: Option<Carrier>,
-    /// Who brings mail.
+    /// The gateway for e-mails.
     pub(crate) email: Option<Carrier>,
-    /// Whether codes may be printed by a server that is no demo.
+    /// Whether a server that is not the demo may print codes to the terminal.
     pub(crate) allow_log: bool,
-    /// The country that numbers without a country code are of.
+    /// The country of phone numbers without a country code.
     pub(crate) phone_region: Option<String>,
     pub(crate) templates: Option<PathBuf>,
     pub(crate) twilio: Twilio,
@@ -26,30 +26,30 @@ pub(crate) struct Gateways {
     pub(crate) yubikey: Yubikey,
 }
 
-/// Who brings messages.
+/// The kinds of gateways.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Carrier {
-    /// The terminal, for whoever develops.
+    /// The terminal, for development.
     Log,
     /// Twilio: text messages and calls.
     Twilio,
     /// A mail server.
     Smtp,
-    /// A service that takes signed requests.
+    /// A service that receives signed requests.
     Webhook,
     /// A program on this machine.
     Command,
 }
 
 impl Carrier {
-    /// Those that can bring each kind of message.
+    /// The gateways that can send text messages.
     pub(crate) const SMS: [Self; 4] = [Self::Log, Self::Twilio, Self::Webhook, Self::Command];
-    /// The same, for calls.
+    /// The gateways that can make calls.
     pub(crate) const CALL: [Self; 4] = Self::SMS;
-    /// The same, for mail.
+    /// The gateways that can send e-mails.
     pub(crate) const EMAIL: [Self; 4] = [Self::Log, Self::Smtp, Self::Webhook, Self::Command];
 
-    /// The word in the settings.
+    /// The word for it in the settings.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Log => "log",
@@ -61,22 +61,22 @@ impl Carrier {
     }
 }
 
-/// What is set about Twilio.
+/// The settings of Twilio.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Twilio {
-    /// Where its service is, if not where everybody's is.
+    /// The URL of its service, if it is not Twilio's own.
     pub(crate) url: Option<String>,
     pub(crate) account: Option<String>,
-    /// An API key, whose secret is in `secret_file`; without one the account's token is used.
+    /// An API key, whose secret is in `secret_file`; without one, the account's token is used.
     pub(crate) api_key: Option<String>,
     pub(crate) secret_file: Option<PathBuf>,
-    /// The file with the account's token, by which its requests are signed too.
+    /// The file with the account's token, which also signs the account's requests.
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) from: Option<String>,
     pub(crate) messaging_service: Option<String>,
 }
 
-/// What is set about a mail server.
+/// The settings of a mail server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Smtp {
     pub(crate) url: Option<String>,
@@ -85,14 +85,14 @@ pub(crate) struct Smtp {
     pub(crate) from: Option<String>,
 }
 
-/// What is set about a service that takes signed requests.
+/// The settings of a service that receives signed requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Webhook {
     pub(crate) url: Option<String>,
     pub(crate) secret_file: Option<PathBuf>,
 }
 
-/// What is set about a validation service for YubiKeys.
+/// The settings of a validation service for YubiKeys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Yubikey {
     pub(crate) urls: Vec<String>,

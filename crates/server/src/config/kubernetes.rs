@@ -1,22 +1,22 @@
-//! Environment variables that Kubernetes sets for a Service whose name begins with ours.
+//! Environment variables that Kubernetes sets for a Service whose name begins with `countersign`.
 //!
-//! Each pod is given the Services of its namespace as variables (Kubernetes' documentation, "Discovering services"): for a
-//! Service `countersign` these begin with `COUNTERSIGN_`, and for `countersign-db` with `COUNTERSIGN_DB_`. Nobody has written
-//! them, so they are no misspelt settings. They are recognised by name and value alike: `COUNTERSIGN_PORT=tcp://10.0.0.7:80`
-//! is Kubernetes', and `COUNTERSIGN_PORT=8000` is a setting that does not exist.
+//! Each pod gets the Services of its namespace as variables (Kubernetes' documentation, "Discovering services"): for a
+//! Service `countersign` they begin with `COUNTERSIGN_`, and for `countersign-db` with `COUNTERSIGN_DB_`. They are not
+//! misspelt settings. They are recognised by both name and value: `COUNTERSIGN_PORT=tcp://10.0.0.7:80` is set by
+//! Kubernetes, and `COUNTERSIGN_PORT=8000` is an unknown setting.
 
 use std::net::{IpAddr, SocketAddr};
 
 /// The transport protocols that a Service's port can have.
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
-/// Whether this is a variable of a Service. `name` is without the prefix that settings have.
+/// Whether Kubernetes sets this variable for a Service. `name` is without the prefix of settings.
 pub(super) fn sets(name: &str, value: &str) -> bool {
     let is_name = |name: &str| {
         name.bytes().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == b'_')
             && !name.starts_with('_')
     };
-    // Where the Service is called as we are, nothing stands before what the variable is for.
+    // If the Service is named `countersign`, its name is the prefix itself.
     let places = std::iter::once(0).chain(name.match_indices('_').map(|(place, _)| place.saturating_add(1)));
     is_name(name) && places.filter_map(|place| name.get(place..)).any(|role| has_role(role, value))
 }
@@ -34,7 +34,7 @@ fn has_role(role: &str, value: &str) -> bool {
     role.strip_prefix("PORT_").is_some_and(|port| describes(port, value))
 }
 
-/// Whether this describes one port, as in `8000_TCP_PROTO` and `tcp`.
+/// Whether this variable describes one port, such as `8000_TCP_PROTO` with the value `tcp`.
 fn describes(port: &str, value: &str) -> bool {
     let Some((number, rest)) = port.split_once('_').filter(|(number, _)| is_port(number)) else { return false };
     let (protocol, member) = rest.split_once('_').map_or((rest, None), |(protocol, member)| (protocol, Some(member)));
@@ -53,7 +53,7 @@ fn is_port(text: &str) -> bool {
     text.parse::<u16>().is_ok()
 }
 
-/// Whether this is an address with a port, as in `tcp://10.0.0.7:8000`.
+/// Whether this is a protocol, IP address and port, such as `tcp://10.0.0.7:8000`.
 fn is_address(text: &str, protocol: &str) -> bool {
     let address = text.strip_prefix(protocol).and_then(|rest| rest.strip_prefix("://"));
     address.is_some_and(|address| address.parse::<SocketAddr>().is_ok())

@@ -1,4 +1,4 @@
-//! Where settings are said: flags, the environment, a file. All are read as text, under the names of the list.
+//! The sources of settings: flags, the environment, a file. All are read as text, by the names of the list of settings.
 
 use std::{
     collections::BTreeMap,
@@ -10,12 +10,12 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{kubernetes, setting};
 
-/// What the names of environment variables begin with.
+/// The prefix of environment variables.
 const PREFIX: &str = "COUNTERSIGN_";
-/// Names the file; the command line takes it, and it is no setting.
+/// The variable that names the file. It is a flag of the command line, and not a setting.
 const CONFIG: &str = "COUNTERSIGN_CONFIG";
 
-/// Settings that had another name before: that name, and the one that they have now.
+/// Settings that were renamed: the earlier name and the current one.
 const RENAMED: [(&str, &str); 11] = [
     ("recent", "reauthentication_window"),
     ("first_step_per_account", "password_attempts_per_account"),
@@ -30,21 +30,21 @@ const RENAMED: [(&str, &str); 11] = [
     ("code_breaker_makes_good", "code_breaker_credit"),
 ];
 
-/// How alike two names have to be for one to be offered for the other: 0 for nothing in common, 1 for the same.
+/// How similar two names have to be for one to be suggested for the other: 0 for nothing in common, 1 for the same.
 const ALIKE: f64 = 0.7;
 
-/// Everything that was said, not yet understood.
+/// The texts of all settings, not yet parsed.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     flags: BTreeMap<&'static str, String>,
     environment: BTreeMap<String, String>,
-    /// Variables of the environment that are Kubernetes' and not settings.
+    /// Environment variables that Kubernetes sets and that are not settings.
     of_kubernetes: Vec<String>,
     file: BTreeMap<String, String>,
     path: PathBuf,
 }
 
-/// Who said so.
+/// The source of a setting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Source {
     Flag,
@@ -71,7 +71,7 @@ impl Sources {
         &self.of_kubernetes
     }
 
-    /// The text of a setting and who said it, if anybody did.
+    /// The text of a setting and its source, if it is set.
     pub(super) fn look_up(&self, name: &str) -> Option<(&str, Source)> {
         let flag = self.flags.get(name).map(|text| (text, Source::Flag));
         let environment = || self.environment.get(name).map(|text| (text, Source::Environment));
@@ -91,7 +91,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// The names of the variables that Kubernetes sets for a Service, and the variables that have to be settings.
+/// Separates the names of variables that Kubernetes sets for a Service from variables that have to be settings.
 fn split(environment: impl IntoIterator<Item = (String, String)>) -> (Vec<String>, Vec<(String, String)>) {
     let ours = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX) && name != CONFIG);
     let is_set =
@@ -102,7 +102,7 @@ fn split(environment: impl IntoIterator<Item = (String, String)>) -> (Vec<String
     (names, settings)
 }
 
-/// The variables as settings, under the settings' names.
+/// The variables as settings, by the settings' names.
 fn known(environment: Vec<(String, String)>) -> Result<BTreeMap<String, String>> {
     let settings = environment.into_iter().map(|(variable, text)| {
         let name = variable.strip_prefix(PREFIX).unwrap_or(&variable).to_ascii_lowercase();
@@ -126,13 +126,13 @@ fn parse_file(text: &str) -> Result<BTreeMap<String, String>> {
         if !is_setting(&name) {
             bail!("unknown setting {name}{}", hint(&name, str::to_owned));
         }
-        let text = plain(value).with_context(|| format!("{name} has to be a text, a number, true, false or a list"))?;
+        let text = plain(value).with_context(|| format!("{name} must be a text, a number, true, false or a list"))?;
         Ok((name, text))
     });
     settings.collect()
 }
 
-/// What is wrong with a file and in which line, without the drawing that the parser makes of it.
+/// The error in a file with its line, without the excerpt that the parser adds.
 fn in_one_line(error: &toml::de::Error, text: &str) -> anyhow::Error {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count().saturating_add(1);
@@ -162,21 +162,21 @@ fn in_environment(name: &str) -> String {
     format!("{PREFIX}{}", name.to_ascii_uppercase())
 }
 
-/// The setting whose name is most like this one, if any is like it at all.
+/// The setting with the most similar name, if there is one that is similar enough.
 fn nearest(name: &str) -> Option<&'static str> {
     let alike = |known: &str| strsim::jaro_winkler(name, known);
     let near = setting::all().map(|setting| (alike(setting.name), setting.name)).max_by(|a, b| a.0.total_cmp(&b.0));
     near.filter(|(alike, _)| *alike >= ALIKE).map(|(_, name)| name)
 }
 
-/// What may have been meant by a name that no setting has, as it is written in this source.
+/// A suggestion for an unknown name, in the notation of this source.
 fn hint(name: &str, written: impl Fn(&str) -> String) -> String {
     if let Some((_, now)) = RENAMED.iter().find(|(before, _)| *before == name) {
-        return format!(": it is called {} now", written(now));
+        return format!(": it is now called {}", written(now));
     }
     match nearest(name) {
         Some(near) => format!(": did you mean {}?", written(near)),
-        None => ": `countersign config show` lists the settings there are".into(),
+        None => ": `countersign config show` lists all settings".into(),
     }
 }
 
@@ -194,11 +194,11 @@ mod tests {
         for (before, now) in RENAMED {
             assert!(is_setting(now) && !is_setting(before), "{before}");
             let error = parse_file(&format!("{before} = 1")).unwrap_err().to_string();
-            assert_eq!(error, format!("unknown setting {before}: it is called {now} now"));
+            assert_eq!(error, format!("unknown setting {before}: it is now called {now}"));
         }
         let error = environment(&[("COUNTERSIGN_RECENT", "5m")]).unwrap_err().to_string();
         let now = "COUNTERSIGN_REAUTHENTICATION_WINDOW";
-        assert_eq!(error, format!("unknown setting COUNTERSIGN_RECENT in the environment: it is called {now} now"));
+        assert_eq!(error, format!("unknown setting COUNTERSIGN_RECENT in the environment: it is now called {now}"));
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
             ("COUNTERSIGN_BINDD", ": did you mean COUNTERSIGN_BIND?"),
             ("COUNTERSIGN_LOGINTIMEOUT", ": did you mean COUNTERSIGN_LOGIN_TIMEOUT?"),
             ("COUNTERSIGN_bind", ": did you mean COUNTERSIGN_BIND?"),
-            ("COUNTERSIGN_XYZZY", ": `countersign config show` lists the settings there are"),
+            ("COUNTERSIGN_XYZZY", ": `countersign config show` lists all settings"),
         ] {
             let error = environment(&[(name, "x")]).unwrap_err().to_string();
             assert_eq!(error, format!("unknown setting {name} in the environment{hint}"));
@@ -256,7 +256,7 @@ mod tests {
             ("[throttle]\nfactor = 1", "unknown setting throttle: did you mean throttle_factor?"),
             (
                 "reauthentication_window = 1.5",
-                "reauthentication_window has to be a text, a number, true, false or a list",
+                "reauthentication_window must be a text, a number, true, false or a list",
             ),
             ("log = \"info\"\nbind = ", "line 2: string values must be quoted, expected literal string"),
         ] {

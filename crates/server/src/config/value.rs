@@ -1,4 +1,4 @@
-//! What the text of a setting may be, and how a value is written back.
+//! Parsing the text of a setting, and writing a value back.
 
 use std::{
     borrow::Cow,
@@ -18,22 +18,22 @@ use super::PublicUrl;
 /// Units of time, longest first.
 const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
 
-/// A value of a type that reads itself; `what` says what it should have been.
+/// A value of a type that implements `FromStr`; `what` describes it for the error.
 pub(super) fn parse<T: FromStr>(text: &str, what: &'static str) -> Result<T> {
-    text.trim().parse().ok().with_context(|| format!("it has to be {what}"))
+    text.trim().parse().ok().with_context(|| format!("it must be {what}"))
 }
 
 /// A whole number from `least` to `most`.
 pub(super) fn number<T: FromStr + PartialOrd + Display + Copy>(text: &str, least: T, most: T) -> Result<T> {
     let number = text.trim().parse().ok().filter(|number| (&least..=&most).contains(&number));
-    number.with_context(|| format!("it has to be a whole number from {least} to {most}"))
+    number.with_context(|| format!("it must be a whole number from {least} to {most}"))
 }
 
-/// A span of time, from `least` to `most`.
+/// A duration from `least` to `most`.
 pub(super) fn span(text: &str, least: Duration, most: Duration) -> Result<Duration> {
     let known = seconds(text).map(Duration::from_secs);
-    let span = known.context("it has to be a time such as 90s, 10m, 12h or 7d")?;
-    ensure!((least..=most).contains(&span), "it has to be from {} to {}", show_span(least), show_span(most));
+    let span = known.context("it must be a duration such as 90s, 10m, 12h or 7d")?;
+    ensure!((least..=most).contains(&span), "it must be from {} to {}", show_span(least), show_span(most));
     Ok(span)
 }
 
@@ -46,7 +46,7 @@ fn seconds(text: &str) -> Option<u64> {
     count.trim_end().parse::<u64>().ok()?.checked_mul(*unit)
 }
 
-/// A span as it would be written: in the largest unit that gives a whole number.
+/// A duration as text, in the largest unit that gives a whole number.
 pub(super) fn show_span(span: Duration) -> String {
     let seconds = span.as_secs();
     let unit = UNITS.iter().find(|(_, unit)| seconds > 0 && seconds.is_multiple_of(*unit));
@@ -57,20 +57,20 @@ pub(super) fn switch(text: &str) -> Result<bool> {
     match text.trim() {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => bail!("it has to be true or false"),
+        _ => bail!("it must be true or false"),
     }
 }
 
 /// A path that is not empty.
 pub(super) fn path(text: &str) -> Result<PathBuf> {
-    ensure!(!text.is_empty(), "it has to be a path");
+    ensure!(!text.is_empty(), "it must be a path");
     Ok(text.into())
 }
 
-/// The text of a setting as it may be printed: without the password of a URL.
+/// The text of a setting as it may be printed: without the password in a URL.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
     let Some((scheme, rest)) = text.split_once("://") else { return Cow::Borrowed(text) };
-    // A password may hold anything, an `@` or a `/` included, so it ends at the last `@` before the query.
+    // A password may contain any character, including `@` and `/`, so it ends at the last `@` before the query.
     let (address, query) = rest.find('?').map_or((rest, ""), |place| rest.split_at(place));
     let named = address.rsplit_once('@').and_then(|(who, host)| Some((who.split_once(':')?.0, host)));
     let address = named.map_or(Cow::Borrowed(address), |(user, host)| format!("{user}:[redacted]@{host}").into());
@@ -81,15 +81,15 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
     format!("{scheme}://{address}{}", pairs.collect::<Vec<_>>().join("&")).into()
 }
 
-/// An address to listen at, as in this example.
+/// The IP address and port of a listener; `example` is for the error.
 pub(super) fn listener(text: &str, example: &str) -> Result<SocketAddr> {
     let text = text.trim();
     ensure!(
         !text.starts_with(['/', '@', '.']) && !text.to_ascii_lowercase().starts_with("unix:"),
-        "a Unix socket is not supported: listen on this machine's loopback address instead, as in {example}, and let the proxy \
-         connect to that"
+        "a Unix socket is not supported: use a loopback address instead, such as {example}, and let the proxy connect \
+         to it"
     );
-    text.parse().ok().with_context(|| format!("it has to be an address and a port, as in {example}"))
+    text.parse().ok().with_context(|| format!("it must be an IP address and a port, such as {example}"))
 }
 
 /// An origin, and whether it is on the same machine as the browser.
@@ -100,13 +100,13 @@ pub(super) fn public_url(text: &str) -> Result<PublicUrl> {
         let host = authority.as_str().rsplit('@').next().unwrap_or_default();
         ensure!(
             uri.path() == "/" && uri.query().is_none(),
-            "a site below a path is not supported, because its pages and cookies take a whole host name: give it a name of its \
-             own, as in {scheme}://id.example.org, and have the proxy pass everything at that name on; or, if the site may have \
-             all of {host}, set {scheme}://{host}"
+            "a site below a path is not supported, because its pages and cookies use the whole host: give it a host \
+             name of its own, such as {scheme}://id.example.org, and have the proxy pass on all requests for that \
+             host; or, if the site may have all of {host}, set {scheme}://{host}"
         );
     }
-    let origin: Origin = parse(text, "an address such as https://id.example.org, without a path")?;
-    let uri: Uri = parse(text, "an address such as https://id.example.org, without a path")?;
+    let origin: Origin = parse(text, "a URL such as https://id.example.org, without a path")?;
+    let uri: Uri = parse(text, "a URL such as https://id.example.org, without a path")?;
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let address = host.parse::<IpAddr>();
     let is_loopback =
@@ -115,7 +115,7 @@ pub(super) fn public_url(text: &str) -> Result<PublicUrl> {
     Ok(PublicUrl { host: host.to_owned(), port, origin, is_loopback })
 }
 
-/// Entries with commas between them.
+/// A list, separated by commas.
 pub(super) fn list<T: FromStr>(text: &str, what: &'static str) -> Result<Vec<T>> {
     text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(|entry| parse(entry, what)).collect()
 }
@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn bounds_are_told() {
         let error = span("13h", Duration::from_secs(1), Duration::from_hours(12)).unwrap_err();
-        assert_eq!(error.to_string(), "it has to be from 1s to 12h");
-        assert_eq!(number("101", 1, 100).unwrap_err().to_string(), "it has to be a whole number from 1 to 100");
+        assert_eq!(error.to_string(), "it must be from 1s to 12h");
+        assert_eq!(number("101", 1, 100).unwrap_err().to_string(), "it must be a whole number from 1 to 100");
         assert!(number::<u8>("-1", 0, 9).is_err() && number("100", 1, 100).is_ok());
     }
 

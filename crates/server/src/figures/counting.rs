@@ -1,4 +1,4 @@
-//! Counts what the engine tells.
+//! Counts the events and outcomes that the engine reports to its observer.
 
 use async_trait::async_trait;
 use countersign_engine::{
@@ -8,7 +8,7 @@ use countersign_engine::{
 };
 use metrics::{counter, histogram};
 
-/// For what was proved without a device, or asked of none.
+/// The label for verifications without a device.
 pub(super) const NO_METHOD: &str = "none";
 
 /// An observer that counts.

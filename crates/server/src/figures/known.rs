@@ -1,8 +1,8 @@
-//! The counters that exist from the start, at 0, with every label value that is known beforehand.
+//! The counters that exist from the start, at 0, with every label value that is known in advance.
 //!
-//! A counter that appears only when something has happened hides its first increase: `rate()` and `increase()` see a figure
-//! that was never 0, and an alert on it says nothing. Requests are the exception: their routes and statuses are known only
-//! once they are asked for.
+//! A counter that appears only with its first event hides that first increase: `rate()` and `increase()` see a value
+//! that was never 0, and an alert does not fire. Requests are the exception: their routes and statuses are known only
+//! when they are requested.
 
 use countersign_engine::{
     core::{EventKind, Kind, Refusal},
@@ -15,7 +15,7 @@ use super::counting::NO_METHOD;
 /// The outcomes of a commit.
 const COMMITS: [&str; 4] = ["done", "conflict", "overspent", "fault"];
 
-/// Makes them exist.
+/// Registers them.
 pub(super) fn register() {
     for kind in EventKind::ALL {
         counter!("countersign_events_total", "kind" => kind.as_str()).increment(0);
@@ -38,13 +38,13 @@ pub(super) fn register() {
     }
 }
 
-/// What can become of an answer for a device.
+/// The possible outcomes of an answer for a device.
 fn outcomes() -> impl Iterator<Item = &'static str> {
     Refusal::ALL.iter().filter(|refusal| is_of_an_answer(refusal)).map(Refusal::code).chain(["accepted"])
 }
 
-/// Whether an answer for a device can be refused with this: for what it is, or because of the device, the session or the
-/// attempt. It names every refusal, so that a new one is decided on.
+/// Whether an answer for a device can be refused with this refusal: because of the answer, the device, the session or
+/// the attempt. The match is exhaustive, so that each new refusal must be decided on.
 fn is_of_an_answer(refusal: &Refusal) -> bool {
     match refusal {
         Refusal::CodeMalformed

@@ -1,4 +1,4 @@
-//! A store, measured: how long commits take and what comes of them, and which operations fail.
+//! Wraps a store with metrics: the duration and outcome of commits, and failed operations.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use countersign_engine::{
 };
 use metrics::{counter, histogram};
 
-/// Times commits, and counts what comes of them and which operations fail.
+/// Measures commits, and counts their outcomes and failed operations.
 #[derive(Debug)]
 pub(crate) struct Metrics;
 
@@ -38,7 +38,7 @@ impl Hook for Metrics {
     }
 }
 
-/// The same answer, counted if it is a fault.
+/// Returns the result, and counts it if it is a fault.
 fn counted<T>(operation: &'static str, answer: Result<T, Fault>) -> Result<T, Fault> {
     if answer.is_err() {
         counter!("countersign_store_faults_total", "operation" => operation).increment(1);
@@ -46,7 +46,7 @@ fn counted<T>(operation: &'static str, answer: Result<T, Fault>) -> Result<T, Fa
     answer
 }
 
-/// Reads sessions and tokens with their users, and counts the reads that fail.
+/// Reads sessions and tokens with their users, and counts failed reads.
 #[derive(Debug)]
 pub(crate) struct MeasuredLookup(pub(crate) Arc<dyn SessionLookup>);
 

@@ -17,26 +17,26 @@ use zeroize::{Zeroize as _, Zeroizing};
 /// The length of a new hash, in bytes (RFC 9106 §4).
 const OUTPUT: usize = 32;
 
-/// A hash made so that no password is known to have, for names that nobody has.
+/// A valid hash that no known password matches, for user names that do not exist.
 pub(crate) const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$Y291bnRlcnNpZ246bm9ib2R5$pW0k0YbtpZcKXyVQxZ7m2y8Nq1JrT5cHfLsE4uGdvAo";
 
-/// What comparing a password with a hash told.
+/// The result of comparing a password with a hash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Match {
-    /// It is another password.
+    /// Another password.
     Different,
-    /// It is the password.
+    /// The right password.
     Same,
-    /// It is the password, and the hash wants to be made anew at today's cost.
+    /// The right password, but the hash should be renewed at today's cost.
     Outdated,
 }
 
-/// What a thread keeps from one hash to the next, as large as its largest hash so far.
+/// The memory that a thread keeps between hashes, as large as its largest hash so far.
 #[derive(Default)]
 pub(super) struct Memory(Vec<Block>);
 
-/// How a new hash is made: 19 MiB, two passes, one lane (OWASP Password Storage Cheat Sheet, Argon2id; RFC 9106).
+/// The parameters of a new hash: 19 MiB, two passes, one lane (OWASP Password Storage Cheat Sheet, Argon2id; RFC 9106).
 fn today() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
 }
@@ -56,14 +56,14 @@ impl Memory {
         Ok(hash.to_string())
     }
 
-    /// Compares `password` with a PHC string of Argon2id, of whatever cost.
+    /// Compares `password` with a PHC string of Argon2id, of any cost.
     pub(super) fn compare(&mut self, password: &Secret, hash: &str) -> Result<Match> {
         let known = PasswordHash::new(hash).map_err(unusable)?;
         let algorithm = Algorithm::try_from(known.algorithm.as_str()).map_err(unusable)?;
         if algorithm != Algorithm::Argon2id {
             return Err(anyhow!("the hash is of another algorithm"));
         }
-        // A hash that names no version is of the first one.
+        // A hash without a version has the first version.
         let version = known.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(unusable)?;
         let params = Params::try_from(&known).map_err(unusable)?;
         let salt = known.salt.context("the hash has no salt")?;
@@ -75,7 +75,7 @@ impl Memory {
         let is_todays = costs_the_same(&Params::DEFAULT);
         let made_by = Argon2::new(algorithm, version, params);
         let output = self.output(&made_by, password, salt.as_ref(), expected.len())?;
-        // Comparing two outputs takes the same time wherever they differ.
+        // The comparison of two outputs takes constant time.
         match (bool::from(output.ct_eq(expected.as_bytes())), is_todays) {
             (false, _) => Ok(Match::Different),
             (true, true) => Ok(Match::Same),
@@ -101,7 +101,7 @@ impl Memory {
         Ok(output)
     }
 
-    /// Leaves nothing of what was hashed.
+    /// Wipes the memory.
     pub(super) fn wipe(&mut self) {
         self.0.iter_mut().for_each(Block::zeroize);
     }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     proptest! {
-        /// What the library makes by itself, with memory of its own for each hash.
+        /// The library's own function, which allocates memory for each hash.
         #[test]
         fn every_hash_of_any_cost_is_known_in_memory_that_is_used_again(
             (memory, passes, lanes) in (1_u32..=4).prop_flat_map(|lanes| (8 * lanes..=600, 1_u32..=3, Just(lanes))),

@@ -1,59 +1,59 @@
-//! Who is hashed for next: two lanes, and an order in each.
+//! The order in which passwords are hashed: two lanes, with an order in each.
 //!
-//! Whoever shows a device cookie of the account whose password they give waits in a lane of its own, so that strangers,
-//! however many, do not stand before them. In that lane accounts take turns, and each has one password under way and a few
-//! that wait, over all its browsers: one who signs in over and over keeps nobody else waiting. Strangers wait in the other
-//! lane, which is served when the first is empty, and after every few passwords of the first. Both lanes are bounded by the
-//! time that a newcomer would wait for those who are there, as long as hashes take at present. Strangers wait longer while
-//! recognised users keep coming.
+//! A client that sends a device cookie of the account whose password it gives waits in a lane of its own, so that
+//! unrecognized clients, however many, are not before it. In that lane accounts take turns, and each has one password
+//! in progress and a few that wait, over all its browsers: an account that signs in again and again delays no other
+//! account. Unrecognized clients wait in the other lane, which is served when the first is empty, and after every few
+//! passwords of the first. Both lanes are bounded by the time that a new request would wait, as long as hashes take at
+//! present. Unrecognized clients wait longer while recognized users keep coming. recognised users keep coming.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
-/// Where somebody waits.
+/// The lane in which a request waits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Lane {
-    /// Among those who show a device cookie, by their account.
+    /// For clients with a device cookie, by account.
     Recognized(String),
-    /// Among strangers.
+    /// For clients without a device cookie of the account.
     Strangers,
 }
 
-/// The longest that a newcomer may have to wait among those who are recognised.
+/// The maximum wait of a new request in the lane of recognized clients.
 const MAX_WAIT_RECOGNIZED: Duration = Duration::from_millis(1500);
-/// The longest that a newcomer may have to wait among strangers.
+/// The maximum wait of a new request in the lane of unrecognized clients.
 const MAX_WAIT_STRANGERS: Duration = Duration::from_secs(1);
-/// So many passwords of one account may wait, over all its browsers, while another one is under way.
+/// The maximum number of waiting passwords of one account, over all its browsers, while another one is in progress.
 const MAX_WAITING_PER_ACCOUNT: usize = 3;
-/// After so many of the recognised, a stranger has a turn.
+/// After this many passwords of recognized clients, one of an unrecognized client is served.
 const STRANGERS_TURN: u32 = 4;
-/// What a hash is taken to cost before one was measured.
+/// The assumed time of a hash before one was measured.
 const FIRST_GUESS: Duration = Duration::from_millis(20);
 
-/// Somebody new would wait for too long, or their account has enough under way.
+/// A new request would wait too long, or its account has enough passwords in progress.
 #[derive(Debug)]
 pub(super) struct Full;
 
-/// What waits, whatever it is.
+/// A queue of jobs.
 #[derive(Debug)]
 pub(super) struct Queue<J> {
     threads: usize,
     strangers: VecDeque<J>,
     accounts: HashMap<String, VecDeque<J>>,
-    /// The accounts that have something waiting, in the order of their turns.
+    /// The accounts that have waiting jobs, in the order of their turns.
     turns: VecDeque<String>,
-    /// The accounts that have one under way.
+    /// The accounts that have a job in progress.
     under_way: HashSet<String>,
-    /// How many of the recognised were served since a stranger was.
+    /// How many recognized clients were served since an unrecognized one was.
     in_a_row: u32,
-    /// What a hash costs, as a moving average.
+    /// The time of a hash, as a moving average.
     cost: Duration,
 }
 
 impl<J> Queue<J> {
-    /// An empty queue before so many threads.
+    /// An empty queue for this number of threads.
     pub(super) fn new(threads: usize) -> Self {
         Self {
             threads: threads.max(1),
@@ -66,7 +66,7 @@ impl<J> Queue<J> {
         }
     }
 
-    /// How many wait.
+    /// The number of waiting jobs.
     pub(super) fn len(&self) -> usize {
         self.strangers.len().saturating_add(self.recognized())
     }
@@ -75,7 +75,7 @@ impl<J> Queue<J> {
         self.accounts.values().map(VecDeque::len).sum()
     }
 
-    /// Lets somebody wait, unless it would be for too long.
+    /// Adds a job, unless it would wait too long.
     pub(super) fn push(&mut self, lane: &Lane, job: J) -> Result<(), Full> {
         match lane {
             Lane::Strangers if self.wait_of(self.len()) > MAX_WAIT_STRANGERS => Err(Full),
@@ -98,19 +98,19 @@ impl<J> Queue<J> {
         }
     }
 
-    /// How many of the recognised have their turn before a newcomer of an account that has so many waiting.
+    /// How many jobs in the recognized lane are before a new one of an account that has this many waiting.
     fn before(&self, own: usize) -> usize {
         let turns = self.turns.len().saturating_mul(own.saturating_add(1));
         turns.min(self.recognized())
     }
 
-    /// How long somebody waits behind so many.
+    /// How long a job waits behind this many others.
     fn wait_of(&self, before: usize) -> Duration {
         let rounds = before.div_ceil(self.threads);
         self.cost.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX))
     }
 
-    /// Takes the last of a lane back that was let in, if it still waits.
+    /// Removes the job that was last added to a lane, if it still waits.
     pub(super) fn take_back(&mut self, lane: &Lane) -> Option<J> {
         match lane {
             Lane::Strangers => self.strangers.pop_back(),
@@ -122,7 +122,7 @@ impl<J> Queue<J> {
         }
     }
 
-    /// Whoever is next, and the lane they waited in. Nothing if nobody waits, or only accounts that have one under way.
+    /// The next job and its lane. `None` if no job waits, or only jobs of accounts that have one in progress.
     pub(super) fn next(&mut self) -> Option<(Lane, J)> {
         if self.in_a_row >= STRANGERS_TURN
             && let Some(job) = self.next_stranger()
@@ -160,8 +160,9 @@ impl<J> Queue<J> {
         }
     }
 
-    /// One is done that took so long, or was not hashed because whoever wanted it had gone away: that says nothing about the
-    /// time a hash takes, or clients that hang up would make the queue endless.
+    /// Records that a job has ended and how long it took; `None` if it was not hashed because its client had
+    /// disconnected. Such a job does not count for the average time, or clients that disconnect would make the queue
+    /// endless.
     pub(super) fn done(&mut self, lane: &Lane, took: Option<Duration>) {
         if let Lane::Recognized(account) = lane {
             self.under_way.remove(account);
@@ -238,7 +239,7 @@ mod tests {
         assert_eq!(strangers, 101);
     }
 
-    /// A hundred accounts have as many waiting as the lane takes; a newcomer waits for one of each and for no more.
+    /// A hundred accounts have as many waiting jobs as the lane takes; a new account waits for one job of each.
     #[test]
     fn t110_a_newcomer_waits_for_a_turn_of_each_account_and_not_for_all_that_they_have_waiting() {
         let mut queue = queue();

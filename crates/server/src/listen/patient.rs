@@ -1,7 +1,8 @@
-//! A connection that waits only so long for its reader.
+//! A connection with a deadline for writes.
 //!
-//! A client that asks and never reads would otherwise hold its connection for ever: the answer waits in a full buffer, and
-//! no deadline for a request runs. Here a write that makes no progress in time ends the connection.
+//! A client that sends requests and never reads the response would otherwise hold its connection for ever: the response
+//! waits in a full buffer, and no deadline for a request runs. Here a write without progress closes the connection at
+//! the deadline.
 
 use std::{
     io,
@@ -15,7 +16,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// How long a client may leave what it was sent unread.
+/// How long a write may wait for a client that does not read.
 const READ_WITHIN: Duration = Duration::from_secs(15);
 
 /// A stream whose writes have a deadline.
@@ -23,7 +24,7 @@ const READ_WITHIN: Duration = Duration::from_secs(15);
 pub(super) struct Patient<S> {
     stream: S,
     patience: Duration,
-    /// Runs while a write waits.
+    /// The deadline, which runs while a write waits.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -34,7 +35,7 @@ impl<S> Patient<S> {
 }
 
 impl<S: Unpin> Patient<S> {
-    /// What `written` says, until it has said "not yet" for too long.
+    /// The result of a write, or a time-out if it has been pending for too long.
     fn in_time<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.deadline = None;

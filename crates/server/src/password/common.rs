@@ -1,8 +1,9 @@
-//! How much is in a password, counted in pieces that an attacker tries early.
+//! The strength of a password, as the number of pieces that an attacker would try early.
 //!
-//! The list is a text file; what can be computed (walks, repetitions, digits) is not in it. A text's weight is the
-//! least number of pieces it can be cut into; a piece is an entry of the list, a walk, up to four digits, or any one
-//! character. Words of the context weigh nothing. A text that repeats a shorter one weighs what the shorter one does.
+//! The list is a text file; pieces that can be computed (sequences, repetitions, digits) are not in it. The weight of a
+//! text is the least number of pieces it can be cut into. A piece is an entry of the list, a sequence, up to four
+//! digits, or any single character. Words of the context have no weight. A text that repeats a shorter one has the
+//! weight of the shorter one.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -10,7 +11,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 const LIST: &str = include_str!("../../data/common-passwords.txt");
 
-/// Rows that fingers and counting walk along, in either direction.
+/// Sequences of adjacent keys or of counting, used in either direction.
 const LINES: [&str; 13] = [
     "abcdefghijklmnopqrstuvwxyz",
     "0123456789012345678901234567890123456789",
@@ -27,14 +28,14 @@ const LINES: [&str; 13] = [
     "zaq1xsw2cde3vfr4bgt5nhy6mju7",
 ];
 
-/// The longest piece looked for, in characters.
+/// The maximum length of a piece, in characters.
 const MAX_PIECE_LENGTH: usize = 40;
-/// A longer text than this is not made of two pieces; only whether it repeats itself is looked at.
+/// A longer text cannot consist of two pieces; only its repetitions are checked.
 const MAX_TEXT_LENGTH: usize = 2 * MAX_PIECE_LENGTH;
-/// As many digits as people put behind a word: a year, a day and a month.
+/// The maximum number of digits that people append to a word: a year, or a day and a month.
 const DIGITS: usize = 4;
 
-/// The entries, and how each reads when digits stand for letters.
+/// The entries of the list, and each entry with digits read as letters.
 static COMMON: LazyLock<(HashSet<&str>, HashSet<String>)> = LazyLock::new(|| {
     let entries: HashSet<&str> = entries().collect();
     let plain = entries.iter().map(|entry| plain(entry)).collect();
@@ -45,15 +46,15 @@ fn entries() -> impl Iterator<Item = &'static str> {
     LIST.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace)
 }
 
-/// The form in which texts are compared: lower case, one form for all that look or mean the same, no marks and blanks
-/// unless there is little else.
+/// The form in which texts are compared: lower case, one form for characters that look or mean the same, and no
+/// punctuation or spaces unless there is little else.
 pub(super) fn fold(text: &str) -> String {
     let whole: String = text.nfkc().flat_map(char::to_lowercase).collect();
     let bare: String = whole.chars().map(unmark).filter(|letter| letter.is_alphanumeric()).collect();
     if bare.chars().count() * 2 < whole.chars().count() { whole } else { bare }
 }
 
-/// The letter that a mark stands for, where it stands for one.
+/// The letter that a symbol stands for, if it stands for one.
 fn unmark(letter: char) -> char {
     match letter {
         '@' => 'a',
@@ -63,7 +64,7 @@ fn unmark(letter: char) -> char {
     }
 }
 
-/// A folded text with one sign for each letter and the digits that stand for it.
+/// A folded text with one character for each letter and the digits that stand for it.
 fn plain(text: &str) -> String {
     let plain = |letter| match letter {
         '0' => 'o',
@@ -78,7 +79,7 @@ fn plain(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// The least number of common pieces in a folded text; more than any limit if that is not worth knowing.
+/// The least number of common pieces in a folded text; `usize::MAX` for a text that is too long to check.
 pub(super) fn weight(text: &str, context: &[String]) -> usize {
     let text = unit(text);
     let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
@@ -97,14 +98,15 @@ pub(super) fn weight(text: &str, context: &[String]) -> usize {
     least.pop().unwrap_or_default()
 }
 
-/// The beginning of a text that the rest repeats, the last time perhaps not to its end; all of it if nothing is repeated.
+/// The start of a text that the rest repeats, the last time perhaps only in part; the whole text if nothing is
+/// repeated.
 fn unit(text: &str) -> &str {
     let mut places = text.char_indices().map(|(at, _)| at).filter(|at| *at > 0 && at * 2 <= text.len());
     let again = places.find(|at| text.get(*at..).is_some_and(|rest| text.starts_with(rest)));
     again.and_then(|at| text.get(..at)).unwrap_or(text)
 }
 
-/// What one piece weighs, if it is one.
+/// The weight of a piece, or `None` if the text is not a piece.
 fn piece_weight(piece: &str, letters: usize, context: &[String]) -> Option<usize> {
     let (entries, plain_entries) = &*COMMON;
     if context.iter().any(|word| word == piece || plain(word) == plain(piece)) {
@@ -122,7 +124,7 @@ fn piece_weight(piece: &str, letters: usize, context: &[String]) -> Option<usize
     common.then_some(1)
 }
 
-/// Whether fingers or counting go along a line, either way.
+/// Whether a text is part of a sequence, in either direction.
 fn is_walk(piece: &str) -> bool {
     let back: String = piece.chars().rev().collect();
     LINES.iter().any(|line| line.contains(piece) || line.contains(&back))

@@ -1,29 +1,30 @@
-//! Seeds as CSV (RFC 4180): a line of column names, and then a token a line. This module never guesses: a column that it
-//! does not know, a value that the token's type has no use for and a quotation mark that is not closed are errors. It keeps
-//! the invariant that a line means the same whatever stands in the others.
+//! Seeds as CSV (RFC 4180): a line of column names, followed by one token per line. This module never guesses: an
+//! unknown column, a value that the token's type does not have and an unclosed quotation mark are errors. The meaning
+//! of a line does not depend on other lines.
 //!
-//! The columns may come in any order, and values may be quoted. Only a serial number, a type and a secret are always needed.
+//! The columns may be in any order, and values may be quoted. A serial number, a type and a secret are always required.
 //!
 //! | column | also named | for | value |
 //! |---|---|---|---|
-//! | `serial` | `serial number` | all | what is printed on the token |
+//! | `serial` | `serial number` | all | the number printed on the token |
 //! | `type` | | all | `hotp`, `totp` or `yubikey`; `totp` if there is a column `period`; or what `--type` says |
-//! | `user` | `upn`, `username` | all | whose it is, if that is settled |
+//! | `user` | `upn`, `username` | all | the owner, if there is one |
 //! | `secret_hex` | | all | the secret in hexadecimal; of a `yubikey`, its AES key |
-//! | `secret_base32` | `secret key` | all | or the secret in base32 |
-//! | `algorithm` | `hash function` | `hotp`, `totp` | `SHA1` (unless said), `SHA256` or `SHA512`, also as in `HMAC-SHA-256` |
-//! | `digits` | | `hotp`, `totp` | 6 (unless said), 7 or 8 |
-//! | `counter` | | `hotp` | of the next code, 0 unless said |
-//! | `counter` | | `yubikey` | sessions that are over, 0 unless said: codes of later ones are accepted |
-//! | `period` | `time interval` | `totp` | seconds that a code is shown, 30 unless said |
-//! | `t0` | | `totp` | when the first period began, in Unix seconds, 0 unless said |
-//! | `public_id` | | `yubikey` | what every code of it begins with, as it is typed |
+//! | `secret_base32` | `secret key` | all | alternatively, the secret in base32 |
+//! | `algorithm` | `hash function` | `hotp`, `totp` | `SHA1` (default), `SHA256` or `SHA512`, or as in `HMAC-SHA-256` |
+//! | `digits` | | `hotp`, `totp` | 6 (default), 7 or 8 |
+//! | `counter` | | `hotp` | the counter of the next code, 0 by default |
+//! | `counter` | | `yubikey` | the number of past sessions, 0 by default: codes of later sessions are accepted |
+//! | `period` | `time interval` | `totp` | the time step in seconds, 30 by default |
+//! | `t0` | | `totp` | the start of the first time step, in Unix seconds, 0 by default |
+//! | `public_id` | | `yubikey` | the prefix of every code, as it is typed |
 //! | `private_id` | | `yubikey` | 6 bytes in hexadecimal |
-//! | | `manufacturer`, `model`, `vendor` | all | is passed over |
+//! | | `manufacturer`, `model`, `vendor` | all | ignored |
 //!
-//! Without such a first line, values come in the order `serial, secret_hex, type, digits, counter or period`, and the last ones
-//! may be left out; with a type, an owner may stand in front, where `n/a` is nobody. Commas, semicolons, tabs, vertical bars or,
-//! without names, blanks separate values; a first line `sep=;` names the separator, as spreadsheets do.
+//! Without such a first line, values are in the order `serial, secret_hex, type, digits, counter or period`, and the
+//! last ones may be left out; with a type, an owner may be in front, where `n/a` means no owner. Values are separated
+//! by commas, semicolons, tabs, vertical bars or, without column names, spaces; a first line `sep=;` sets the
+//! separator, as spreadsheets do.
 
 mod layout;
 mod records;
@@ -41,9 +42,9 @@ use super::{
     yubikey_key,
 };
 
-/// Columns that every type has.
+/// Columns of every type.
 const SHARED: [&str; 5] = ["serial", "type", "user", "secret_hex", "secret_base32"];
-/// The columns that only some types have.
+/// Columns of some types.
 const HOTP: [&str; 3] = ["algorithm", "digits", "counter"];
 const TOTP: [&str; 4] = ["algorithm", "digits", "period", "t0"];
 const YUBIKEY: [&str; 3] = ["public_id", "private_id", "counter"];
@@ -51,7 +52,7 @@ const YUBIKEY: [&str; 3] = ["public_id", "private_id", "counter"];
 /// The highest session counter of a YubiKey: it has 15 bits.
 const SESSIONS: u64 = 0x7fff;
 
-/// Every seed in `text`, whose lines end in `\n`, the last one too. `kind` is the type of tokens that are given none.
+/// All seeds in `text`, whose lines end in `\n`, including the last one. `kind` is the type of tokens without one.
 pub(super) fn read(text: &str, kind: Option<OathKind>) -> Result<Vec<Seed>> {
     let Some(Layout { columns, kind, is_whole, mut records }) = Layout::of(text, kind)? else { return Ok(Vec::new()) };
     let mut seeds = Vec::new();
@@ -63,11 +64,11 @@ pub(super) fn read(text: &str, kind: Option<OathKind>) -> Result<Vec<Seed>> {
     Ok(seeds)
 }
 
-/// One line: its values, by column, those that are empty left out.
+/// One line: its values by column, without the empty ones.
 struct Row<'a> {
     line: usize,
     values: Vec<(&'static str, &'a str)>,
-    /// `hotp`, `totp` or `yubikey`, or whatever the line says.
+    /// The type in the line, which should be `hotp`, `totp` or `yubikey`.
     kind: &'a str,
 }
 
@@ -79,7 +80,7 @@ impl<'a> Row<'a> {
         let values = columns.iter().copied().zip(record.cells());
         let mut values: Vec<_> = values.filter(|(column, value)| *column != IGNORED && !value.is_empty()).collect();
         let said = values.iter().find_map(|(column, value)| (*column == "type").then_some(*value));
-        let kind = said.or(kind.map(OathKind::as_str)).context("there is no type: say it with --type")?;
+        let kind = said.or(kind.map(OathKind::as_str)).context("there is no type: set it with --type")?;
         if !is_whole {
             let moving = if kind.eq_ignore_ascii_case("totp") { "period" } else { "counter" };
             values.retain(|(column, value)| *column != "user" || !value.eq_ignore_ascii_case("n/a"));
@@ -89,9 +90,8 @@ impl<'a> Row<'a> {
     }
 
     fn seed(&self) -> Result<Seed> {
-        let serial = serial(self.needed("serial")?).context("the serial number is too long for one")?;
-        let user =
-            self.value("user").map(|user| owner(user).context("the user's name is too long for one")).transpose()?;
+        let serial = serial(self.needed("serial")?).context("the serial number is too long")?;
+        let user = self.value("user").map(|user| owner(user).context("the user's name is too long")).transpose()?;
         Ok(Seed { line: self.line, serial, user, validity: Validity::default(), secret: self.secret()? })
     }
 
@@ -106,7 +106,7 @@ impl<'a> Row<'a> {
             self.refuse_other_than(&YUBIKEY, "yubikey")?;
             self.yubikey()
         } else {
-            bail!("the type is none of hotp, totp and yubikey")
+            bail!("the type is not hotp, totp or yubikey")
         }
     }
 
@@ -130,16 +130,15 @@ impl<'a> Row<'a> {
             public_id: public_id.context("the public id is not up to 16 bytes in modhex")?,
             private_id: private_id(self.needed("private_id")?)?,
             key: yubikey_key(&self.secret_bytes()?)?,
-            // No one knows how many codes there were in that session, so all of them count as used.
+            // The number of codes in that session is unknown, so all of them count as used.
             counter: if sessions == 0 { 0 } else { sessions << 8 | 0xff },
         })
     }
 
     fn totp_parameters(&self) -> Result<Totp> {
         let usual = Totp::default();
-        let named = self
-            .value("algorithm")
-            .map(|text| algorithm(text).context("the algorithm is none of SHA1, SHA256 and SHA512"));
+        let named =
+            self.value("algorithm").map(|text| algorithm(text).context("the algorithm is not SHA1, SHA256 or SHA512"));
         let t0 = self.value("t0").map(str::parse).transpose();
         Ok(Totp {
             algorithm: named.transpose()?.unwrap_or(usual.algorithm),
@@ -181,7 +180,7 @@ mod tests {
 
     const SECRET: &str = "3132333435363738393031323334353637383930";
 
-    /// The whole of a seed in one line, secrets and all.
+    /// A seed in one line, including its secrets.
     fn told(seed: &Seed) -> String {
         let Seed { line, serial, user, secret, .. } = seed;
         let mut text = format!("{line} {serial} {} ", user.as_deref().unwrap_or("-"));
@@ -207,15 +206,19 @@ mod tests {
     fn every_kind_of_token_is_read() {
         let seeds = seeds::read(include_bytes!("../../tests/seeds/tokens.csv"), Supplement::default()).unwrap();
         let key = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]";
-        assert_eq!(seeds.iter().map(told).collect::<Vec<_>>(), [
-            "2 1000133508267 ada hotp 12345678901234567890 SHA1 6 from 0".to_owned(),
-            "3 1000133508255 - hotp 12345678901234567890 SHA1 8 from 7".to_owned(),
-            "4 2600124809778 Lovelace, Ada totp 12345678901234567890 SHA1 6 every 30 s from 0".to_owned(),
-            "6 2600124809787 Ada \"the first\" Lovelace totp 12345678901234567890123456789012 SHA256 8 every 60 s from 1000"
-                .to_owned(),
-            format!("7 283599 ada yubikey cccccccb [1, 2, 3, 4, 5, 6] {key} 0"),
-            format!("8 283600 - yubikey cccccccd [1, 2, 3, 4, 5, 6] {key} 2ff"),
-        ]);
+        assert_eq!(
+            seeds.iter().map(told).collect::<Vec<_>>(),
+            [
+                "2 1000133508267 ada hotp 12345678901234567890 SHA1 6 from 0".to_owned(),
+                "3 1000133508255 - hotp 12345678901234567890 SHA1 8 from 7".to_owned(),
+                "4 2600124809778 Lovelace, Ada totp 12345678901234567890 SHA1 6 every 30 s from 0".to_owned(),
+                "6 2600124809787 Ada \"the first\" Lovelace totp 12345678901234567890123456789012 SHA256 8 every 60 \
+             s from 1000"
+                    .to_owned(),
+                format!("7 283599 ada yubikey cccccccb [1, 2, 3, 4, 5, 6] {key} 0"),
+                format!("8 283600 - yubikey cccccccd [1, 2, 3, 4, 5, 6] {key} 2ff"),
+            ]
+        );
     }
 
     #[test]
@@ -232,18 +235,18 @@ mod tests {
         let b32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
         for (line, error) in [
             (format!(",hotp,,{SECRET},,,,,,,,"), "there is no serial"),
-            (format!("7,,,{SECRET},,,,,,,,"), "there is no type: say it with --type"),
-            (format!("7,ocra,,{SECRET},,,,,,,,"), "the type is none of hotp, totp and yubikey"),
+            (format!("7,,,{SECRET},,,,,,,,"), "there is no type: set it with --type"),
+            (format!("7,ocra,,{SECRET},,,,,,,,"), "the type is not hotp, totp or yubikey"),
             (format!("7,hotp,,{SECRET},,,,,,,"), "there are 11 values for 12 columns"),
             (format!("7,hotp,,{SECRET},,,,,,,,,"), "there are 13 values for 12 columns"),
-            (format!("{},hotp,,{SECRET},,,,,,,,", "7".repeat(256)), "the serial number is too long for one"),
+            (format!("{},hotp,,{SECRET},,,,,,,,", "7".repeat(256)), "the serial number is too long"),
             ("7,hotp,,,,,,,,,,".into(), "there is no secret"),
             (format!("7,hotp,,{SECRET},{b32},,,,,,,"), "there are two secrets"),
             (format!("7,hotp,,{b32},,,,,,,,"), "the secret is not hexadecimal"),
             (format!("7,hotp,,,{SECRET},,,,,,,"), "the secret is not base32"),
-            ("7,hotp,,31323334,,,,,,,,".into(), "the secret has 32 bits; it has to have 80 to 1024"),
-            (format!("7,hotp,,{},,,,,,,,", "31".repeat(129)), "the secret has 1032 bits; it has to have 80 to 1024"),
-            (format!("7,hotp,,{SECRET},,MD5,,,,,,"), "the algorithm is none of SHA1, SHA256 and SHA512"),
+            ("7,hotp,,31323334,,,,,,,,".into(), "the secret has 32 bits; it must have 80 to 1024"),
+            (format!("7,hotp,,{},,,,,,,,", "31".repeat(129)), "the secret has 1032 bits; it must have 80 to 1024"),
+            (format!("7,hotp,,{SECRET},,MD5,,,,,,"), "the algorithm is not SHA1, SHA256 or SHA512"),
             (format!("7,hotp,,{SECRET},,,9,,,,,"), "the number of digits is not 6, 7 or 8"),
             (format!("7,hotp,,{SECRET},,,,-1,,,,"), "the counter is not a number"),
             (format!("7,hotp,,{SECRET},,,,,30,,,"), "hotp has no period"),
@@ -282,15 +285,15 @@ mod tests {
 
     #[test]
     fn a_first_line_that_is_no_header_is_not_quoted() {
-        let unknown = "has a name that is not known: known are serial, type, user, secret_hex, secret_base32, algorithm, \
-                       digits, counter, period, t0, public_id, private_id";
+        let unknown = "has an unknown name: known names are serial, type, user, secret_hex, secret_base32, algorithm, \
+                               digits, counter, period, t0, public_id, private_id";
         for (header, error) in [
             (format!("7,hotp,{SECRET}"), &*format!("column 1 {unknown}")),
             ("serial,type,secret".into(), &*format!("column 3 {unknown}")),
             ("sep=,".into(), &*format!("column 1 {unknown}")),
             ("serial,type,Serial".into(), "there are two columns serial"),
             ("serial,type,Serial Number".into(), "there are two columns serial"),
-            ("serial,secret_hex".into(), "there is no column type: say with --type what the tokens are"),
+            ("serial,secret_hex".into(), "there is no column type: set the type of the tokens with --type"),
             ("type,secret_hex".into(), "there is no column serial"),
         ] {
             let text = format!("\n{header}\n7,hotp,{SECRET}\n");
@@ -304,7 +307,7 @@ mod tests {
         seeds.iter().map(told).collect()
     }
 
-    /// Microsoft's own example has 26 letters of base32, the last of which has spare bits.
+    /// Microsoft's own example has 26 letters of base32, so the last one has spare bits.
     #[test]
     fn columns_are_named_as_vendors_name_them() {
         let b32 = "GEZDGNBVGY3TQOJQGEZDGNBVGZ";
@@ -357,7 +360,7 @@ mod tests {
                 None,
                 vec!["1 7 - totp 12345678901234567890 SHA1 8 every 60 s from 0".into(), format!("2 8 - {hotp}")],
             ),
-            // As privacyIDEA 3.14 exports its tokens.
+            // The format in which privacyIDEA 3.14 exports its tokens.
             (
                 format!("ada@shop, T1, {SECRET}, totp, 6, 30\nn/a, O2, {SECRET}, hotp, 6"),
                 None,
@@ -371,11 +374,11 @@ mod tests {
     #[test]
     fn a_list_without_names_and_types_is_not_guessed_at() {
         for (text, error) in [
-            (format!("7,{SECRET}"), "line 1: there is no type: say it with --type"),
-            (format!("7,{SECRET}\n8,hello"), "line 1: there is no type: say it with --type"),
+            (format!("7,{SECRET}"), "line 1: there is no type: set it with --type"),
+            (format!("7,{SECRET}\n8,hello"), "line 1: there is no type: set it with --type"),
             (format!("7,{SECRET},hotp\n8,hello,hotp"), "line 2: the secret is not hexadecimal"),
-            (format!("7,{SECRET},hotp,6,0,more"), "line 1: column 1 has a name"),
-            (format!("7,{SECRET},ocra"), "line 1: column 1 has a name"),
+            (format!("7,{SECRET},hotp,6,0,more"), "line 1: column 1 has an unknown name"),
+            (format!("7,{SECRET},ocra"), "line 1: column 1 has an unknown name"),
         ] {
             let told = format!("{:#}", seeds::read(text.as_bytes(), Supplement::default()).unwrap_err());
             assert!(told.starts_with(error), "{text}: {told}");

@@ -1,9 +1,10 @@
-//! Owners that are given as distinguished names (RFC 4514), as PSKC writes them (RFC 6030 §4.3.1): which value names the user.
-//! This module never guesses: the attribute is named by the person who imports, and a text that is no distinguished name has
-//! no attributes.
+//! Owners as distinguished names (RFC 4514), as in PSKC (RFC 6030 §4.3.1): which value is the user's name. This module
+//! never guesses: the administrator who imports the file names the attribute, and a text that is not a distinguished
+//! name has no attributes.
 
-/// The value of the first attribute of this type, which is the most specific one. Types are compared without case; one may be
-/// given as an object identifier if the name has it so. `None` if the text is no distinguished name or has no such attribute.
+/// The value of the first attribute of this type, which is the most specific one. Types are compared without case; a
+/// type may be an object identifier if the name uses it. `None` if the text is not a distinguished name or has no such
+/// attribute.
 pub(crate) fn attribute(name: &str, wanted: &str) -> Option<String> {
     let mut found = None;
     for pair in split(name, [',', '+', ';'])? {
@@ -37,7 +38,7 @@ fn split(text: &str, separators: [char; 3]) -> Option<Vec<&str>> {
     (!is_quoted && !is_escaped).then_some(parts)
 }
 
-/// A value without quotation marks and escapes. `None` if it is the hexadecimal form of an encoding (`#04…`), or is broken.
+/// A value without quotation marks and escapes. `None` if it is a hexadecimal encoding (`#04…`) or is malformed.
 fn unescaped(value: &str) -> Option<String> {
     let value = trimmed(value);
     let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
@@ -63,7 +64,7 @@ fn unescaped(value: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Without the blanks around it, apart from one that is escaped.
+/// The text without surrounding spaces, except an escaped one.
 fn trimmed(value: &str) -> &str {
     let start = value.trim_start();
     let end = start.trim_end();

@@ -1,22 +1,22 @@
-//! Moments as XML Schema writes them (`xsd:dateTime`), in which PSKC gives the start and the end of a key (RFC 6030 §5). This
-//! module never refuses a year: what lies beyond the years that can be told is as far away as can be. A moment without a zone
-//! is in UTC, as RFC 6030 wants all of them.
+//! Times in the format of XML Schema (`xsd:dateTime`), in which PSKC gives the start and the end of a key (RFC 6030
+//! §5). This module accepts every year: a time outside the supported years becomes the first or the last supported
+//! time. A time without a zone is in UTC, as RFC 6030 requires for all times.
 
 use countersign_engine::core::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 
-/// The first and the last year that can be told.
+/// The first and the last supported year.
 const YEARS: (i64, i64) = (-9999, 9999);
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// The moment, to the millisecond. `None` if the text is none.
+/// The time, to the millisecond. `None` if the text is not a time.
 pub(super) fn moment(text: &str) -> Option<Timestamp> {
     let (date, time) = text.trim().split_once(['T', 't', ' '])?;
     let (year, month, day) = date_parts(date)?;
     let (time, offset) = zone(time)?;
     let (time, days) = time_of_day(time)?;
-    // The calendar repeats every 400 years, so a year that cannot be told has the months of one that can.
+    // The calendar repeats every 400 years, so an unsupported year has the months of a supported one.
     let (first, last) = YEARS;
     let told = if (first..=last).contains(&year) { year } else { year.rem_euclid(400).saturating_add(2000) };
     let date = Date::new(told.try_into().ok()?, month, day).ok()?;
@@ -32,7 +32,7 @@ fn millis(at: DateTime, more: i64) -> Timestamp {
     Timestamp::from_millis(millis.saturating_add(more))
 }
 
-/// Year, month and day. A year has four digits or more, and may be before the first one.
+/// Year, month and day. A year has four or more digits and may be negative.
 fn date_parts(text: &str) -> Option<(i64, i8, i8)> {
     let (sign, text) = text.strip_prefix('-').map_or((1, text), |text| (-1, text));
     let mut parts = text.split('-');
@@ -42,7 +42,7 @@ fn date_parts(text: &str) -> Option<(i64, i8, i8)> {
     Some((year.saturating_mul(sign), two_digits(month)?, two_digits(day)?))
 }
 
-/// What stands before the zone, and the zone's offset in milliseconds.
+/// The text before the zone, and the zone's offset in milliseconds.
 fn zone(text: &str) -> Option<(&str, i64)> {
     if let Some(time) = text.strip_suffix(['Z', 'z']) {
         return Some((time, 0));
@@ -55,7 +55,7 @@ fn zone(text: &str) -> Option<(&str, i64)> {
     Some((time, if zone.starts_with('-') { -offset } else { offset }))
 }
 
-/// The time, and the days to be added to it: `24:00:00` is the midnight at which a day ends.
+/// The time, and the days to be added to it: `24:00:00` is the midnight at the end of a day.
 fn time_of_day(text: &str) -> Option<(Time, i64)> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let mut parts = whole.split(':').map(two_digits);
@@ -64,7 +64,7 @@ fn time_of_day(text: &str) -> Option<(Time, i64)> {
     if (hour, minute, second, nanos) == (24, 0, 0, 0) {
         return Some((Time::midnight(), 1));
     }
-    // A leap second is the last one of its minute.
+    // A leap second counts as the last second of its minute.
     Some((Time::new(hour, minute, if second == 60 { 59 } else { second }, nanos).ok()?, 0))
 }
 

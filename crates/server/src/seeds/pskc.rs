@@ -1,10 +1,10 @@
-//! Seeds as PSKC (RFC 6030), in clear or encrypted. This module reads what a vendor of tokens writes and no more: HOTP and
-//! TOTP keys, and a YubiKey's AES key. It never resolves an entity, never fetches anything and never skips a key, and it
-//! does not check signatures: that the file is the vendor's is for the MACs, or for the way it came. It keeps the invariant
-//! that a key under a policy which Countersign does not keep is refused (RFC 6030 §5).
+//! Seeds as PSKC (RFC 6030), plain or encrypted. This module reads what token vendors write and no more: HOTP and TOTP
+//! keys, and a YubiKey's AES key. It never resolves an entity, never fetches anything and never skips a key. It does
+//! not check signatures: the file is authenticated by its MACs or by the way it was delivered. A key with a policy that
+//! Countersign cannot enforce is refused (RFC 6030 §5).
 //!
-//! privacyIDEA writes the names of elements and attributes in lower case, the hash as an attribute of its own, the drift of
-//! a clock in seconds, and the last step whose code was accepted as the counter of a TOTP key. That is read as it is meant.
+//! privacyIDEA writes the names of elements and attributes in lower case, the hash as a separate attribute, the clock
+//! drift in seconds, and the last accepted time step as the counter of a TOTP key. This is read with that meaning.
 
 mod element;
 mod encryption;
@@ -32,10 +32,10 @@ const TOTP: &str = "urn:ietf:params:xml:ns:keyprov:pskc:totp";
 /// As Yubico's tools write it (draft-josefsson-keyprov-pskc-yubikey).
 const YUBIKEY: &str = "http://www.yubico.com/#yubikey-aes";
 
-/// The most elements, texts and comments; a key has about fifty.
+/// The maximum number of elements, texts and comments; a key has about fifty.
 const MAX_NODES: u32 = 2_000_000;
 
-/// Every seed in `text`. Its lines end in `\n` alone, so that the parser points into it and keeps no copy of a value.
+/// All seeds in `text`. Its lines end in `\n` only, so that the parser refers to the text and keeps no copy of a value.
 pub(super) fn read(text: &str, pre_shared: Option<&PreShared>) -> Result<Vec<Seed>> {
     let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| malformed(text, &error))?;
@@ -57,7 +57,7 @@ pub(super) fn read(text: &str, pre_shared: Option<&PreShared>) -> Result<Vec<See
     Ok(seeds)
 }
 
-/// One key, beside what is said about its device.
+/// One key, with the information about its device.
 struct Entry<'a> {
     package: Node<'a, 'a>,
     key: Node<'a, 'a>,
@@ -71,14 +71,14 @@ impl Entry<'_> {
         Ok(Seed { line, serial: self.serial()?, user: self.user(&secret)?, validity, secret })
     }
 
-    /// The device's serial number, or what the key is called if there is none.
+    /// The device's serial number, or the key's id if there is none.
     fn serial(&self) -> Result<String> {
         let element = match only(self.package, "DeviceInfo")? {
             Some(device) => only(device, "SerialNo")?,
             None => None,
         };
         if let Some(element) = element {
-            return serial(&content(element)).ok_or_else(|| wrong(element, "this is no serial number"));
+            return serial(&content(element)).ok_or_else(|| wrong(element, "this is not a serial number"));
         }
         let id = attribute(self.key, "Id").and_then(serial);
         id.ok_or_else(|| wrong(self.key, "the key has no serial number"))
@@ -87,7 +87,7 @@ impl Entry<'_> {
     /// The user of the key, or else of the device.
     fn user(&self, secret: &SeedSecret) -> Result<Option<String>> {
         let of_key = match secret {
-            // There the ids are, instead of a user.
+            // A YubiKey has its ids there, instead of a user.
             SeedSecret::Yubikey { .. } => None,
             _ => only(self.key, "UserId")?,
         };
@@ -96,7 +96,7 @@ impl Entry<'_> {
             None => None,
         };
         let user = of_key.or(of_device);
-        user.map(|user| owner(&content(user)).ok_or_else(|| wrong(user, "this is no user's name"))).transpose()
+        user.map(|user| owner(&content(user)).ok_or_else(|| wrong(user, "this is not a user's name"))).transpose()
     }
 
     fn secret(&self) -> Result<SeedSecret> {
@@ -114,11 +114,11 @@ impl Entry<'_> {
                 Ok(SeedSecret::Totp { key: self.checked(oath_key)?, totp, used, drift })
             }
             Some(YUBIKEY) => self.yubikey(),
-            _ => Err(wrong(self.key, "the algorithm of this key is none of HOTP, TOTP and YubiKey")),
+            _ => Err(wrong(self.key, "the algorithm of this key is not HOTP, TOTP or YubiKey")),
         }
     }
 
-    /// The public and the private id are a name's CN and UID.
+    /// The public and the private id are the CN and the UID of a distinguished name.
     fn yubikey(&self) -> Result<SeedSecret> {
         let ids = needed(self.key, "UserId")?;
         let text = content(ids);
@@ -134,7 +134,7 @@ impl Entry<'_> {
         Ok(SeedSecret::Yubikey { public_id, private_id, key: self.checked(yubikey_key)?, counter: 0 })
     }
 
-    /// The hash, and how a code looks (RFC 6030 §4.3.4 and §10.1).
+    /// The hash, and the format of a code (RFC 6030 §4.3.4 and §10.1).
     fn format(&self) -> Result<(Algorithm, Digits)> {
         let parameters = needed(self.key, "AlgorithmParameters")?;
         let format = needed(parameters, "ResponseFormat")?;
@@ -143,7 +143,7 @@ impl Entry<'_> {
         }
         let check_digit = ["CheckDigit", "CheckDigits"].iter().find_map(|name| attribute(format, name));
         if matches!(check_digit, Some("true" | "1")) {
-            return Err(wrong(format, "codes of this key end in a check digit, which Countersign does not know"));
+            return Err(wrong(format, "codes of this key end in a check digit, which Countersign does not support"));
         }
         let digits = digits(attribute(format, "Length").unwrap_or_default()).map_err(|error| at(format, &error))?;
         let algorithm = only(parameters, "Suite")?.map_or(Ok(Algorithm::default()), suite)?;
@@ -152,13 +152,14 @@ impl Entry<'_> {
 
     fn step(&self) -> Result<Step> {
         if self.number("Time")?.is_some_and(|time| time != 0) {
-            return Err(wrong(self.key, "the time of this key does not begin at 0"));
+            return Err(wrong(self.key, "the time steps of this key do not start at 0"));
         }
         let seconds = self.number("TimeInterval")?;
         seconds.map_or(Ok(Step::default()), |seconds| step(&seconds.to_string()).map_err(|error| at(self.key, &error)))
     }
 
-    /// How many steps the token's clock is ahead: in steps (RFC 6030 §4.3.4), or in seconds where there is a decimal point.
+    /// How many steps the token's clock is ahead: in steps (RFC 6030 §4.3.4), or in seconds if there is a decimal
+    /// point.
     fn drift(&self, step: Step) -> Result<i16> {
         let Some(element) = only(needed(self.key, "Data")?, "TimeDrift")? else { return Ok(0) };
         let Some(plain) = only(element, "PlainValue")? else { return Ok(0) };
@@ -170,7 +171,7 @@ impl Entry<'_> {
         Ok(steps.round().clamp(-bound, bound) as i16)
     }
 
-    /// The times within which both the key and its device may be used.
+    /// The period within which both the key and its device may be used.
     fn validity(&self) -> Result<Validity> {
         let device = only(self.package, "DeviceInfo")?.map_or(Ok(Validity::default()), device_validity)?;
         Ok(self.key_validity()?.within(device))
@@ -185,15 +186,15 @@ impl Entry<'_> {
                 "startdate" => validity.from = validity.from.max(Some(time(rule)?)),
                 "expirydate" => validity.until = Some(time(rule)?).into_iter().chain(validity.until).min(),
                 "keyusage" if usages.iter().any(|usage| content(*usage).as_str() == "OTP") => {}
-                // The device asks for the PIN itself, before it shows a code.
+                // The device itself asks for the PIN before it shows a code.
                 "pinpolicy" if attribute(rule, "PINUsageMode") == Some("Local") => {}
-                _ => return Err(wrong(rule, "this key has a policy that Countersign does not keep")),
+                _ => return Err(wrong(rule, "this key has a policy that Countersign cannot enforce")),
             }
         }
         Ok(validity)
     }
 
-    /// The secret, if `check` makes something of it.
+    /// The secret, if `check` accepts it.
     fn checked<T>(&self, check: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
         let secret = needed(needed(self.key, "Data")?, "Secret")?;
         let bytes = match self.value(secret)? {
@@ -203,7 +204,7 @@ impl Entry<'_> {
         check(&bytes).map_err(|error| at(secret, &error))
     }
 
-    /// A number, in decimal or, encrypted, in up to eight bytes (RFC 6030 §4.2).
+    /// A number, in decimal or, if encrypted, in up to eight bytes (RFC 6030 §4.2).
     fn number(&self, element: &str) -> Result<Option<u64>> {
         let Some(element) = only(needed(self.key, "Data")?, element)? else { return Ok(None) };
         let number = match self.value(element)? {
@@ -231,7 +232,7 @@ enum Value<'a> {
     Opened(Zeroizing<Vec<u8>>),
 }
 
-/// The hash under the HMAC: the content, or an attribute.
+/// The hash of the HMAC: the content, or an attribute.
 fn suite(suite: Node<'_, '_>) -> Result<Algorithm> {
     let text = content(suite);
     let hash = Some(text.as_str()).filter(|text| !text.is_empty()).or(attribute(suite, "hashalgo"));
@@ -239,7 +240,7 @@ fn suite(suite: Node<'_, '_>) -> Result<Algorithm> {
     hash.ok_or_else(|| wrong(suite, "this is not HMAC with SHA-1, SHA-256 or SHA-512"))
 }
 
-/// The times within which a device may be used (RFC 6030 §4.3.1).
+/// The period within which a device may be used (RFC 6030 §4.3.1).
 fn device_validity(device: Node<'_, '_>) -> Result<Validity> {
     let at = |name| only(device, name)?.map(time).transpose();
     Ok(Validity { from: at("StartDate")?, until: at("ExpiryDate")? })
@@ -280,7 +281,7 @@ mod tests {
         assert_eq!((*algorithm, digits.count(), *counter), (Algorithm::Sha1, 8, 0));
     }
 
-    /// Of figure 5, the device's key is read; the PIN beside it is a key that Countersign has no use for.
+    /// In figure 5, the device's key is read; the PIN beside it is a key that Countersign does not support.
     #[test]
     fn figures_of_rfc_6030_that_hold_no_whole_key_are_refused() {
         for (text, error) in [
@@ -288,7 +289,7 @@ mod tests {
             (include_str!("../../tests/seeds/rfc6030-figure-4.xml"), "line 23: there is no <Secret> in it"),
             (
                 include_str!("../../tests/seeds/rfc6030-figure-5.xml"),
-                "line 45: the algorithm of this key is none of HOTP, TOTP and YubiKey",
+                "line 45: the algorithm of this key is not HOTP, TOTP or YubiKey",
             ),
         ] {
             assert_eq!(read(text).unwrap_err(), error);
@@ -316,23 +317,23 @@ mod tests {
         for (before, after, error) in [
             ("Version=\"1.0\"", "Version=\"2.0\"", "line 3: this is not a PSKC container of version 1.0"),
             ("keyprov:pskc\"", "keyprov:pskc:1.0\"", "line 3: this is not a PSKC container of version 1.0"),
-            ("pskc:hotp", "pskc:ocra", "line 15: the algorithm of this key is none of HOTP, TOTP and YubiKey"),
+            ("pskc:hotp", "pskc:ocra", "line 15: the algorithm of this key is not HOTP, TOTP or YubiKey"),
             ("DECIMAL", "ALPHANUMERIC", "line 19: codes of this key are not decimal"),
             ("Length=\"8\"", "Length=\"9\"", "line 19: the number of digits is not 6, 7 or 8"),
             ("Length=\"8\"", "", "line 19: the number of digits is not 6, 7 or 8"),
             (
                 "/>",
                 " CheckDigits=\"true\"/>",
-                "line 19: codes of this key end in a check digit, which Countersign does not know",
+                "line 19: codes of this key end in a check digit, which Countersign does not support",
             ),
             ("<Issuer>", "<Key/><Issuer>", ""),
-            ("MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=", "MTIzNA==", "line 22: the secret has 32 bits; it has to have 80 to 1024"),
+            ("MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=", "MTIzNA==", "line 22: the secret has 32 bits; it must have 80 to 1024"),
             ("MTIzNDU2", "MTIz!DU2", "line 23: this is not base64"),
             (">0<", ">many<", "line 26: this is not a number"),
             (">0<", ">-1<", "line 26: this is not a number"),
             ("<Counter>", "<Secret/><Counter>", "line 26: there is a second <Secret>"),
             ("SerialNo", "IssueNo", ""),
-            (">987654321<", "><", "line 9: this is no serial number"),
+            (">987654321<", "><", "line 9: this is not a serial number"),
             ("UserId>DC", "UserId><!-- -->DC", ""),
             ("</KeyContainer>", "", "line 32: the file ends too early"),
             ("</Key>", "</key>", "line 31: this is not well-formed XML"),
@@ -354,7 +355,7 @@ mod tests {
     #[test]
     fn a_policy_is_kept_or_the_key_is_refused() {
         let with = |rule: &str| read(&FIGURE_3.replace("</Data>", &format!("</Data>\n<Policy>\n{rule}</Policy>")));
-        let refused = "line 31: this key has a policy that Countersign does not keep";
+        let refused = "line 31: this key has a policy that Countersign cannot enforce";
         for rule in [
             "<KeyUsage>CR</KeyUsage>",
             "<PINPolicy PINUsageMode=\"Append\"/>",
@@ -375,7 +376,7 @@ mod tests {
         assert_eq!(seed.validity.until.unwrap().as_seconds(), 2_145_830_400);
     }
 
-    /// freeipa's `full.xml`: a key that never ends, and a device that ends before its key.
+    /// freeipa's `full.xml`: a key without an end date, on a device that has one.
     #[test]
     fn a_key_ends_in_any_year_and_with_its_device() {
         const END: i64 = 2_145_830_400;
@@ -403,13 +404,13 @@ mod tests {
         assert_eq!(seed.validity.from.map(Timestamp::as_seconds), Some(1_893_456_000), "the later one");
     }
 
-    /// As privacyIDEA 3.14 exports its tokens.
+    /// The format in which privacyIDEA 3.14 exports its tokens.
     #[test]
     fn names_in_lower_case_are_read() {
         let key = PreShared::key_from_hex(&"d6119d0033234661c836e0abe22c17ee".into()).unwrap();
         let text = include_str!("../../tests/seeds/privacyidea.xml");
         let error = read_with(text, Some(&key)).unwrap_err();
-        assert_eq!(error, "line 87: the algorithm of this key is none of HOTP, TOTP and YubiKey", "a static password");
+        assert_eq!(error, "line 87: the algorithm of this key is not HOTP, TOTP or YubiKey", "a static password");
         let packages = text.split_inclusive("</keypackage>").filter(|package| !package.contains("PW0001"));
         let seeds = read_with(&packages.collect::<String>(), Some(&key)).unwrap();
         let serials: Vec<_> = seeds.iter().map(|seed| seed.serial.as_str()).collect();
@@ -444,10 +445,10 @@ mod tests {
             let error = totp(&value("TimeInterval", interval)).unwrap_err();
             assert_eq!(error, "line 15: the period is not 1 to 120 seconds", "{interval}");
         }
-        assert_eq!(totp(&value("Time", "5")).unwrap_err(), "line 15: the time of this key does not begin at 0");
+        assert_eq!(totp(&value("Time", "5")).unwrap_err(), "line 15: the time steps of this key do not start at 0");
     }
 
-    /// A parser that called itself for every element would have no stack left.
+    /// A recursive parser would run out of stack.
     #[test]
     fn elements_may_be_nested_as_deep_as_the_file_is_long() {
         let deep = "<a>".repeat(500_000);

@@ -1,7 +1,7 @@
-//! What users may be called, and when two spellings are one name.
+//! Valid user names, and which spellings are the same name.
 //!
-//! A name is compared by its full case folding (Unicode §3.13): `STRASSE` and `straße`, `ſam` and `sam` are one name. Earlier
-//! versions compared names in lower case: [`earlier`] has that spelling, in which rows may still be stored.
+//! Names are compared by full case folding (Unicode §3.13): `STRASSE` and `straße`, `ſam` and `sam` are one name.
+//! Earlier versions compared names in lower case: [`earlier`] returns that spelling, which rows may still have.
 
 use anyhow::{Result, ensure};
 use caseless::Caseless as _;
@@ -11,19 +11,19 @@ use icu_properties::{
 };
 use unicode_normalization::{UnicodeNormalization as _, char::canonical_combining_class};
 
-/// The most characters of a name, and of each of its spellings, in bytes: the engine looks up no longer ones.
+/// The maximum length of a name in characters, and of each spelling in bytes: the engine looks up no longer ones.
 const MAX_LENGTH: (usize, usize) = (150, 320);
-/// The most characters of an address (RFC 5321 §4.5.3.1.3, without the brackets).
+/// The maximum length of an e-mail address, in characters (RFC 5321 §4.5.3.1.3, without the brackets).
 const MAX_EMAIL_LENGTH: usize = 254;
 
-/// The combining class of a virama, after which a joiner changes how a letter looks.
+/// The combining class of a virama, after which a joiner changes the shape of a letter.
 const VIRAMA: u8 = 9;
 const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
 const ZERO_WIDTH_JOINER: char = '\u{200d}';
-/// A letter like any other to Unicode, and a blank to the eye.
+/// A character that Unicode classifies as a letter but that is displayed as blank.
 const BRAILLE_BLANK: char = '\u{2800}';
 
-/// A name as its owner writes it: NFC, no blanks around it, nothing in it that is invisible or changes the direction of writing.
+/// A name as its owner writes it: NFC, no surrounding spaces, no invisible or direction-changing characters.
 #[derive(Clone, Debug)]
 pub(crate) struct UserName(String);
 
@@ -35,7 +35,7 @@ impl UserName {
         ensure!(fits, "a name has 1 to {characters} characters, in at most {bytes} bytes");
         if let Some(letter) = invisible(&name) {
             let number = u32::from(letter);
-            anyhow::bail!("a name has no invisible and no direction-changing characters, as U+{number:04X} is one");
+            anyhow::bail!("a name must not contain invisible or direction-changing characters such as U+{number:04X}");
         }
         Ok(Self(name))
     }
@@ -51,8 +51,8 @@ impl From<UserName> for String {
     }
 }
 
-/// The first character that has no place in a name (UTS 39 §3.1): one that cannot be seen, looks like a plain blank without being
-/// one, changes the direction of writing, or has no meaning of its own. Joiners stay where a script needs them.
+/// The first character that is not allowed in a name (UTS 39 §3.1): one that is invisible, looks like a plain space,
+/// changes the direction of writing, or is unassigned. Joiners are allowed where a script needs them.
 fn invisible(name: &str) -> Option<char> {
     let letters: Vec<char> = name.chars().collect();
     let (ignorable, category) =
@@ -81,8 +81,8 @@ fn has_no_place(category: GeneralCategory) -> bool {
     )
 }
 
-/// Whether the joiner at this place changes how the letters beside it look (RFC 5892 §A.1 and §A.2): after a virama, and a
-/// non-joiner between letters that would join.
+/// Whether the joiner at this position changes the shape of its neighbours (RFC 5892 §A.1 and §A.2): after a virama, or
+/// a non-joiner between letters that would join.
 fn joins(letters: &[char], place: usize, joiner: char) -> bool {
     let (before, after) = letters.split_at_checked(place).unwrap_or_default();
     if before.last().is_some_and(|letter| canonical_combining_class(*letter) == VIRAMA) {
@@ -97,18 +97,18 @@ fn joins(letters: &[char], place: usize, joiner: char) -> bool {
         && matches!(after, Some(JoiningType::RightJoining | JoiningType::DualJoining))
 }
 
-/// The one spelling that stands for all of a name.
+/// The canonical spelling of a name.
 pub(super) fn canonical(name: &str) -> String {
-    // Most names need none of what follows.
+    // Most names are ASCII and need no folding.
     if name.is_ascii() {
         return name.trim().to_ascii_lowercase();
     }
-    // Folding needs whole decompositions (Unicode §3.13, D145). Lower case comes first for letters that are newer than the
-    // table of foldings.
+    // Folding requires full decomposition (Unicode §3.13, D145). Lower case comes first for letters that are newer than
+    // the table of foldings.
     name.trim().nfd().flat_map(char::to_lowercase).default_case_fold().nfc().collect()
 }
 
-/// The spelling that stood for a name in versions before full case folding.
+/// The canonical spelling in versions before full case folding.
 pub(super) fn earlier(name: &str) -> String {
     if name.is_ascii() {
         return name.trim().to_ascii_lowercase();
@@ -116,7 +116,7 @@ pub(super) fn earlier(name: &str) -> String {
     name.trim().nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
-/// An address that mail could go to, as far as one can see.
+/// An e-mail address, checked for its form only.
 pub(crate) fn email(text: &str) -> Result<String> {
     let email = text.trim();
     let (local, domain) = email.rsplit_once('@').unwrap_or_default();
@@ -155,7 +155,8 @@ mod tests {
         assert_ne!(canonical("i"), canonical("ı"), "nor has a dotless i a dot");
     }
 
-    /// Else a name that was stored under the earlier rule would have another spelling by now than the one it is looked up by.
+    /// Otherwise a name that was stored under the earlier rule would have another spelling than the one it is looked up
+    /// by.
     #[test]
     fn a_spelling_has_itself_for_a_spelling_whatever_the_letter() {
         let stays = |letter: &char| {

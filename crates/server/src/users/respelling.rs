@@ -1,23 +1,23 @@
-//! Brings the spellings by which users are found up to date with the rule for spellings.
+//! Updates the canonical spellings of user names to the current rule.
 //!
-//! `countersign migrate` does it, as often as it is run. A spelling that another user has by now is left alone: two users are
-//! never made one, and both are still found by the spellings that their names had before.
+//! `countersign migrate` does it, every time it is run. A spelling that another user already has is left alone: two
+//! users are never merged, and both are still found by their earlier spellings.
 
 use countersign_engine::Fault;
 use countersign_store::UserTable;
 
 use super::name;
 
-/// What became of the spellings that an earlier rule had made.
+/// The result of updating the spellings.
 #[derive(Debug, Default)]
 pub(crate) struct Respelled {
-    /// How many are up to date now.
+    /// The number of updated spellings.
     pub(crate) updated: usize,
-    /// The names of users who keep the earlier spelling, each with the name of the user whose spelling the new one is.
+    /// The names of users who keep the earlier spelling, each with the name of the user who has the new one.
     pub(crate) kept: Vec<(String, String)>,
 }
 
-/// Updates every spelling that can be updated. Of two users who would have the same one, the older user has it.
+/// Updates every spelling that can be updated. If two users would get the same one, the older user gets it.
 pub(crate) async fn respell(users: &UserTable) -> Result<Respelled, Fault> {
     let mut rows = users.list().await?;
     rows.sort_by_key(|row| row.created);

@@ -1,4 +1,4 @@
-//! The JSON API of a running server: where it is, and what its settings allow.
+//! The JSON API of a running server: its path, and the limits of its settings.
 
 use countersign_engine::{Clock as _, SystemClock};
 use countersign_testkit::{Program, SoftApp};
@@ -47,6 +47,6 @@ async fn an_empty_path_offers_no_api_and_one_that_is_taken_is_refused() {
     assert_eq!(refused.status, StatusCode::NOT_FOUND);
     assert_eq!(
         house.run_in(&[("COUNTERSIGN_API_PATH", "/account/api")], "serve").fails(),
-        "could not use api_path = \"/account/api\" from the environment: what is below /account is taken"
+        "could not use api_path = \"/account/api\" from the environment: the server uses paths below /account itself"
     );
 }

@@ -1,4 +1,4 @@
-//! Copies of the database, taken and put back; and what is over, forgotten.
+//! Backups of the database and their restore; and the purge of expired data.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, thread, time::Duration};
 
@@ -40,7 +40,7 @@ async fn a_backup_taken_under_load_has_every_login_that_was_answered_before() {
         assert!(found >= last);
         last = found;
     }
-    assert!(last > 0, "nobody has signed in meanwhile");
+    assert!(last > 0, "no user has signed in meanwhile");
     assert_eq!(people.finish(), 60);
     let left: Vec<_> = fs::read_dir(house.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains(".part")), "{left:?}");
@@ -59,7 +59,7 @@ async fn what_was_backed_up_comes_back_and_ends_the_sessions_in_it() {
     let again = house.run("backup saved.db");
     assert!(again.fails().ends_with("saved.db already, and it stays as it is"), "{again:?}");
     let there = house.run("restore saved.db");
-    assert!(there.fails().ends_with("countersign.db: --replace puts the backup in its place"), "{there:?}");
+    assert!(there.fails().ends_with("countersign.db: use --replace to replace it by the backup"), "{there:?}");
     let used = house.run("restore saved.db --replace");
     assert!(used.fails().ends_with("is in use: stop every server on it first"), "{used:?}");
     assert!(ada.is_verified().await, "nothing has changed");
@@ -141,7 +141,7 @@ fn what_is_over_is_forgotten_on_demand() {
         house.sql(&rows.replace("'BYTES'", bytes).replace("NOW", &now));
         let kept = house.run_in_place("purge --json", &[("COUNTERSIGN_EVENT_RETENTION", "0")]);
         assert_eq!(kept.json()["rows"], 5, "{engine:?}");
-        assert_eq!(house.run("purge").succeeds(), "1 rows were over and are gone");
+        assert_eq!(house.run("purge").succeeds(), "1 expired rows were deleted");
         assert_eq!(house.run("purge --json").json()["rows"], 0);
         assert_eq!(house.count("SELECT count(*) FROM event"), 1);
         assert_eq!(house.count("SELECT count(*) FROM session"), 1);
@@ -197,7 +197,7 @@ async fn t119_what_a_restore_cannot_know_is_listed_by_user() {
         ada.sets_up().await;
         ada.makes_backup_codes().await;
         drop(server);
-        assert_eq!(house.run("after-restore --list").succeeds(), "no restore has been noted in this database");
+        assert_eq!(house.run("after-restore --list").succeeds(), "no restore is recorded in this database");
         assert!(!house.run("doctor").out.contains("restore"));
         assert_eq!(house.count("SELECT count(*) FROM session"), 1, "{engine:?}");
 
@@ -216,7 +216,7 @@ async fn t119_what_a_restore_cannot_know_is_listed_by_user() {
         let text = house.run("after-restore --list").succeeds().to_owned();
         assert!(text.contains("ada: the password set at ") && text.contains("backup-codes"), "{text}");
         let doctor = house.run("doctor").out;
-        assert!(doctor.contains("warn  restore: ada") && doctor.contains("ok    restore: it was noted at"), "{doctor}");
+        assert!(doctor.contains("warn  restore: ada") && doctor.contains("ok    restore: recorded at"), "{doctor}");
 
         house.run_with("user set-password bob --password-stdin", OTHER_PASSWORD).succeeds();
         let users = house.run("after-restore --list --json").json()["users"].clone();

@@ -1,10 +1,10 @@
-//! `client`: the programs that tokens are given to.
+//! `countersign client`: API clients that get access tokens.
 
 use serde_json::{Value, json};
 
 use crate::house::{Engine, House};
 
-/// Where clients ask for tokens; without it, adding one warns.
+/// The path at which clients request tokens; without it, adding a client warns.
 const PATH: [(&str, &str); 1] = [("COUNTERSIGN_DEUX_PATH", "/mfa")];
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
@@ -13,7 +13,7 @@ fn field(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap().to_owned()
 }
 
-/// A token of ada's that this client was given.
+/// A token of ada's that was issued to this client.
 fn give(house: &House, token: &str, client: &str) {
     house.sql(&format!(
         "INSERT INTO token (id, key, user_id, kind, name, scopes, level, stamp, signed_in, created, expires, client_id)
@@ -25,7 +25,7 @@ fn give(house: &House, token: &str, client: &str) {
 fn a_client_is_added_listed_and_removed_with_its_tokens() {
     for engine in ENGINES {
         let house = House::founded_on(engine);
-        assert_eq!(house.run("client list").succeeds(), "no client is registered");
+        assert_eq!(house.run("client list").succeeds(), "no clients are registered");
         let wiki = house
             .run_in_place("client add 'The wiki' --scope read --scope write:all --scope read --json", &PATH)
             .json();
@@ -43,7 +43,7 @@ fn a_client_is_added_listed_and_removed_with_its_tokens() {
         give(&house, "first", &wiki);
         give(&house, "second", &app);
         let removed = house.run(&format!("client remove {wiki}"));
-        assert_eq!(removed.succeeds(), "The wiki: removed, and its tokens have ended", "{engine:?}");
+        assert_eq!(removed.succeeds(), "The wiki: removed, and its tokens are revoked", "{engine:?}");
         assert_eq!(house.run("client list").succeeds(), format!("App: {app}, public, no scopes"));
         assert_eq!(house.count("SELECT count(*) FROM token WHERE id = 'second'"), 1);
         assert_eq!(house.count("SELECT count(*) FROM token"), 1);
@@ -54,7 +54,7 @@ fn a_client_is_added_listed_and_removed_with_its_tokens() {
 fn a_client_that_cannot_ask_for_a_token_is_added_with_a_warning() {
     let house = House::founded();
     let added = house.run("client add Wiki --json");
-    let told = "countersign: warning: clients are registered, and deux_path is not set: no client can ask for a token";
+    let told = "countersign: warning: clients are registered, but deux_path is not set: no client can get a token";
     assert!(added.status == 0 && added.err.starts_with(told) && added.err.lines().count() == 1, "{added:?}");
     assert_eq!(serde_json::from_str::<Value>(&added.out).unwrap()["name"], "Wiki");
     assert_eq!(house.run_in_place("client add Board", &PATH).err, "");
@@ -66,7 +66,7 @@ fn a_secret_is_printed_once_and_is_nowhere_else() {
     let added = house.run_in_place("client add Wiki", &PATH);
     let line = added.succeeds();
     let (begin, rest) = line.split_once(", secret ").unwrap();
-    let first = rest.strip_suffix(" (printed this once)").unwrap();
+    let first = rest.strip_suffix(" (shown only once)").unwrap();
     assert!(begin.starts_with("Wiki: ") && begin.ends_with(", confidential, no scopes"), "{line}");
     let id = field(&house.run("client list --json").json()[0], "id");
     let rotated = house.run(&format!("client rotate-secret {id} --json")).json();
@@ -75,7 +75,7 @@ fn a_secret_is_printed_once_and_is_nowhere_else() {
 
     let third = house.run(&format!("client rotate-secret {id}"));
     assert!(third.succeeds().starts_with(&format!("{id}: secret set, secret csc_")), "{third:?}");
-    assert!(third.succeeds().ends_with(" (printed this once)"), "{third:?}");
+    assert!(third.succeeds().ends_with(" (shown only once)"), "{third:?}");
     house.run("backup copy.db").succeeds();
     let listed = house.run("client list --json");
     assert!(listed.json()[0].get("secret").is_none() && !listed.out.contains("csc_"), "{listed:?}");
@@ -111,12 +111,12 @@ fn an_unknown_client_is_an_error_and_a_public_one_has_no_secret() {
     let house = House::founded();
     let app = field(&house.run_in_place("client add App --public --json", &PATH).json(), "id");
     for action in ["remove", "rotate-secret"] {
-        // A name is no id.
+        // The name of a client is not its id.
         let told = house.run(&format!("client {action} App"));
-        let reason = "there is no client \"App\": `countersign client list` shows them by their ids";
+        let reason = "there is no client \"App\": `countersign client list` lists the clients with their ids";
         assert_eq!(told.fails(), reason, "{action}");
     }
     let told = house.run(&format!("client rotate-secret {app}"));
-    assert_eq!(told.fails(), format!("client \"{app}\" is public: it has no secret"));
+    assert_eq!(told.fails(), format!("client \"{app}\" is a public client and has no secret"));
     assert_eq!(house.count("SELECT count(*) FROM client WHERE secret IS NULL"), 1);
 }

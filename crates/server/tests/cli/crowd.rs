@@ -1,4 +1,4 @@
-//! Several people who sign in again and again while something else happens.
+//! Several users who sign in repeatedly while something else happens.
 
 use std::{
     sync::{
@@ -14,12 +14,12 @@ use crate::{
     person::Person,
 };
 
-/// How long everybody waits between two sign-ins.
+/// The pause of each user between two sign-ins.
 const PACE: Duration = Duration::from_millis(1500);
-/// So many codes are kept until there is no more reason to wait, so that somebody signs in up to the end.
+/// This many codes are kept until the wait ends, so that users sign in until then.
 const KEPT: usize = 2;
 
-/// People who sign in with a backup code each time, until they have none.
+/// Users who sign in with a backup code each time, until they have none.
 pub(crate) struct People {
     threads: Vec<thread::JoinHandle<()>>,
     signed_in: Arc<AtomicUsize>,
@@ -58,12 +58,12 @@ impl People {
         Self { threads, signed_in, hurry }
     }
 
-    /// How many times somebody was let in so far.
+    /// The number of sign-ins so far.
     pub(crate) fn signed_in(&self) -> usize {
         self.signed_in.load(Ordering::SeqCst)
     }
 
-    /// Waits until everybody has used all their codes; everybody must have been let in every time.
+    /// Waits until all users have used all their codes; every sign-in must have succeeded.
     pub(crate) fn finish(self) -> usize {
         self.hurry.store(true, Ordering::SeqCst);
         for thread in self.threads {

@@ -1,4 +1,4 @@
-//! A house's database, looked at and changed behind the program's back, on either engine.
+//! An installation's database, read and changed without the program, on either engine.
 
 use std::{fs, path::Path};
 
@@ -8,7 +8,7 @@ use rusqlite::{Batch, Connection, fallible_iterator::FallibleIterator as _, type
 use crate::house::House;
 
 impl House {
-    /// Runs SQL, and returns what comes out: a line a row, bars between the columns.
+    /// Runs SQL, and returns the output: one line per row, columns separated by bars.
     #[track_caller]
     pub(crate) fn sql(&self, text: &str) -> String {
         match &self.elsewhere {
@@ -23,8 +23,8 @@ impl House {
         self.sql(query).parse().unwrap()
     }
 
-    /// Gives back all the space that nothing needs any more, and with it what once stood there. PostgreSQL's statistics
-    /// have samples of every column.
+    /// Releases all unused space together with the old data in it. PostgreSQL's statistics have samples of every
+    /// column.
     pub(crate) fn vacuum(&self) {
         let commands: &[_] = if self.elsewhere.is_some() { &["ANALYZE", "VACUUM FULL"] } else { &["VACUUM"] };
         for command in commands {
@@ -32,13 +32,13 @@ impl House {
         }
     }
 
-    /// In which of the places where a key's id can stand it is found: the database's files, and on PostgreSQL also a
-    /// dump, as text and as the beginning of a seal, and what the planner has sampled, which the files hold compressed.
+    /// The places in which a key's id is found: the database's files, and on PostgreSQL also a dump, as text and as the
+    /// start of a sealed value, and the planner's samples, which the files hold compressed.
     pub(crate) fn traces(&self, key: &str) -> Vec<bool> {
         let Some(database) = &self.elsewhere else { return vec![stands_in(&self.path("countersign.db"), key)] };
         let dump = database.dump().unwrap();
         let seal = HEXLOWER.encode(key.as_bytes());
-        // What is in memory is not in the files yet.
+        // Data in memory are not in the files yet.
         self.sql("CHECKPOINT");
         let files = format!(
             "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'i', 't')
@@ -49,7 +49,7 @@ impl House {
     }
 }
 
-/// Whether these bytes are in a file, or in what stands beside a database.
+/// Whether these bytes are in a file, or in the files beside a database.
 pub(crate) fn stands_in(path: &Path, bytes: &str) -> bool {
     ["", "-wal"].iter().any(|end| {
         let found = fs::read(format!("{}{end}", path.display())).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `demo`: the first thing that anybody runs.
+//! `countersign demo`: the first command that new users run.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
@@ -14,7 +14,7 @@ async fn it_makes_a_folder_and_a_user_and_goes_on_with_them() {
     let house = House::empty();
     let server = house.demo("");
     let password = server.wait_for("password").split_whitespace().nth(1).unwrap().to_owned();
-    assert!(server.log().contains("printed this once"));
+    assert!(server.log().contains("shown only once"));
     assert!(Person::at(&server, "demo").signs_in(&password).await.says("You are signed in"));
     let mode = |name: &str| fs::metadata(house.path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("countersign-demo"), 0o700);
@@ -23,7 +23,7 @@ async fn it_makes_a_folder_and_a_user_and_goes_on_with_them() {
     drop(server);
 
     let server = house.demo("");
-    assert!(server.wait_for("password").contains("as before"));
+    assert!(server.wait_for("password").contains("unchanged"));
     assert!(!server.log().contains(&password));
     assert!(Person::at(&server, "demo").signs_in(&password).await.says("You are signed in"));
 }
@@ -31,7 +31,7 @@ async fn it_makes_a_folder_and_a_user_and_goes_on_with_them() {
 #[tokio::test]
 async fn a_password_that_is_given_is_the_password() {
     let house = House::empty();
-    for (password, said) in [(PASSWORD, "as given"), (PASSWORD, "as given"), (OTHER_PASSWORD, "in place of")] {
+    for (password, said) in [(PASSWORD, "as given"), (PASSWORD, "as given"), (OTHER_PASSWORD, "the previous one")] {
         let server = house.demo(&format!("--dir d --password '{password}'"));
         assert!(server.wait_for("password").contains(said), "{}", server.log());
         assert!(!server.log().contains(password));
@@ -61,7 +61,7 @@ fn a_weak_password_is_refused_with_the_reason() {
 #[test]
 fn it_speaks_with_this_machine_only() {
     let told = House::empty().run("demo --bind 0.0.0.0:0");
-    assert!(told.fails().starts_with("the demo speaks plain http and so only with this machine"));
+    assert!(told.fails().starts_with("the demo uses plain HTTP and accepts connections from this machine only"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the doctor finds, and that it finds nothing where there is nothing.
+//! The findings of the doctor, and that it finds nothing where all is well.
 
 use std::{
     fs,
@@ -35,7 +35,7 @@ fn doctor(house: &House) -> Told {
     house.run("doctor --json")
 }
 
-/// What it says once the server has reported itself, which is a moment after it listens.
+/// Its output once the server has reported itself, which is a moment after it listens.
 fn beside_its_server(house: &House, settings: &[(&str, &str)]) -> Told {
     let told = || house.run_in_place("doctor --json", settings);
     patiently(|| Some(told()).filter(|told| !told.out.contains("no server runs"))).unwrap_or_else(told)
@@ -54,35 +54,35 @@ async fn a_healthy_installation_is_told_so_also_beside_its_server() {
         ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1"),
     ];
     let idle = house.run_in_place("doctor --json", &settings);
-    finds(&idle, "ok", "nodes: no server runs");
+    finds(&idle, "ok", "nodes: no server uses");
     let server = house.serves_with(&format!("serve --bind {bind}"), &settings);
     let told = beside_its_server(&house, &settings);
     assert_eq!((told.status, told.err.as_str(), findings(&told, "fail").len()), (0, "", 0), "{told:?}");
     for text in [
-        "settings: they can be used",
+        "settings: they are valid",
         &format!("address: something listens at {bind}"),
-        &format!("address: http://{bind} leads to this installation"),
-        "proxies: X-Forwarded-For is believed from 127.0.0.1 and from nobody else",
+        &format!("address: http://{bind} reaches this installation"),
+        "proxies: X-Forwarded-For is accepted from 127.0.0.1 only",
         "gateways: none is set",
         "keys: 1 in keys/countersign.key",
-        "schema: it is the one",
-        "database: SQLite finds it whole",
-        "states: all 0 devices open",
-        "clock: no node is ahead",
-        "nodes: running, all of one version and with the same keys",
+        "schema: it is up to date",
+        "database: SQLite's integrity check passed",
+        "states: all 0 devices can be unsealed",
+        "clock: no node's clock is ahead",
+        "nodes: running, all with the same version and the same keys",
     ] {
         finds(&told, "ok", text);
     }
-    // Where the tests run may be a place for nothing that lasts, which is then rightly said.
+    // The tests may run on storage that is not durable, which is then reported.
     let warned = findings(&told, "warn");
     let expected = ["durability: ", "address: only browsers on this machine"];
     assert!(warned.iter().all(|finding| expected.iter().any(|start| finding.starts_with(start))), "{warned:?}");
     let text = house.run_in_place("doctor", &settings);
-    assert!(text.succeeds().starts_with("ok    settings: they can be used\nwarn  address: "), "{text:?}");
+    assert!(text.succeeds().starts_with("ok    settings: they are valid\nwarn  address: "), "{text:?}");
     drop(server);
 }
 
-/// A stand-in for a proxy, which answers every request alike; where it listens.
+/// A stand-in for a proxy, which answers every request alike; returns its address.
 fn answering(answer: impl Into<String>) -> SocketAddr {
     let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -105,27 +105,33 @@ fn t149_an_address_that_leads_to_something_else_is_a_failure() {
     for (answer, text) in [
         (
             "HTTP/1.1 421 Misdirected Request\r\ncontent-length: 0\r\n\r\n",
-            "answers 421: the proxy passes on another Host",
+            "responds with 421: the proxy sends another Host",
         ),
-        ("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n", "answers 502: the proxy does not reach the server"),
+        (
+            "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n",
+            "responds with 502: the proxy does not reach the server",
+        ),
         (
             "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
-            "answers 503: the proxy does not reach the server, or",
+            "responds with 503: the proxy does not reach the server, or",
         ),
-        ("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", "answers 403: the server rejects requests of a proxy"),
+        (
+            "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n",
+            "responds with 403: the server rejects requests from a proxy",
+        ),
         (
             "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
-            "answers 404: this is not the server of these settings",
+            "responds with 404: this is not the server of these settings",
         ),
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nx\nhello",
-            "answers 200: this is not the server of these settings",
+            "responds with 200: this is not the server of these settings",
         ),
         (
             "HTTP/1.1 301 Moved\r\nlocation: https://www.example.org/doctor?next=x\r\ncontent-length: 0\r\n\r\n",
-            "answers 301 to https://www.example.org/doctor: requests do not get to the server",
+            "responds with 301 to https://www.example.org/doctor: requests do not reach the server",
         ),
-        ("SSH-2.0-OpenSSH_9.2\r\n", "gives no answer ("),
+        ("SSH-2.0-OpenSSH_9.2\r\n", "does not respond ("),
     ] {
         let url = format!("http://{}", answering(answer));
         finds(
@@ -134,15 +140,15 @@ fn t149_an_address_that_leads_to_something_else_is_a_failure() {
             &format!("address: {url} {text}"),
         );
     }
-    // No more is read than an installation could have answered.
+    // The doctor reads no more than an installation could have sent.
     let long = format!("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n{}", "x".repeat(9000));
     let url = format!("http://{}", answering(long));
     let told = house.run_in_place("doctor --json", &[("COUNTERSIGN_PUBLIC_URL", &url)]);
-    finds(&told, "fail", &format!("address: {url} answers 200: this is not the server"));
-    // It speaks, but not TLS.
+    finds(&told, "fail", &format!("address: {url} responds with 200: this is not the server"));
+    // The server does not speak TLS.
     let url = format!("https://{}", answering("HTTP/1.1 400 Bad Request\r\n\r\n"));
     let settings = [("COUNTERSIGN_PUBLIC_URL", url.as_str()), ("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1")];
-    finds(&house.run_in_place("doctor --json", &settings), "fail", &format!("address: {url} gives no answer ("));
+    finds(&house.run_in_place("doctor --json", &settings), "fail", &format!("address: {url} does not respond ("));
 }
 
 #[test]
@@ -155,20 +161,23 @@ fn t149_a_server_with_other_keys_is_not_taken_for_this_installation() {
     finds(
         &house.run_in_place("doctor --json", &settings),
         "fail",
-        "answers 404: this is not the server of these settings",
+        "responds with 404: this is not the server of these settings",
     );
-    finds(&other.run_in_place("doctor --json", &settings), "ok", "leads to this installation");
-    // While keys are changed, one of them is enough.
+    finds(&other.run_in_place("doctor --json", &settings), "ok", "reaches this installation");
+    // During a key change, one common key is enough.
     other.run("keys new").succeeds();
-    finds(&other.run_in_place("doctor --json", &settings), "ok", "leads to this installation");
+    finds(&other.run_in_place("doctor --json", &settings), "ok", "reaches this installation");
     let ask = format!("GET /doctor HTTP/1.1\r\nhost: {bind}\r\nconnection: close\r\n\r\n");
-    assert!(Socket(server.address).send(&ask).starts_with("HTTP/1.1 404 "), "to everybody else there is nothing");
+    assert!(
+        Socket(server.address).send(&ask).starts_with("HTTP/1.1 404 "),
+        "for all other requests the path does not exist"
+    );
     let elsewhere = [("COUNTERSIGN_PUBLIC_URL", url.replace("127.0.0.1", "localhost"))];
     let elsewhere = elsewhere.each_ref().map(|(name, value)| (*name, value.as_str()));
     finds(
         &other.run_in_place("doctor --json", &elsewhere),
         "fail",
-        "answers 421: the proxy passes on another Host than localhost:",
+        "responds with 421: the proxy sends another Host than localhost:",
     );
 }
 
@@ -193,22 +202,22 @@ fn the_database_server_and_its_clock_are_examined() {
     let told = beside_its_server(&house, &[]);
     assert_eq!(findings(&told, "fail"), [""; 0], "{told:?}");
     for text in [
-        "schema: it is the one",
+        "schema: it is up to date",
         "database: PostgreSQL",
         "keeps what it commits",
-        "clock: it agrees with the database's",
-        "clock: no node is ahead",
-        "states: all 0 devices open",
-        "nodes: running, all of one version and with the same keys",
+        "clock: it agrees with the database server's",
+        "clock: no node's clock is ahead",
+        "states: all 0 devices can be unsealed",
+        "nodes: running, all with the same version and the same keys",
     ] {
         finds(&told, "ok", text);
     }
     for (time, state, text) in [
         ("-1s", "ok", "clock: it agrees"),
         ("+6s", "warn", "clock: it is 6."),
-        ("-6s", "warn", "s behind the database's"),
-        ("+45s", "fail", "s ahead of the database's"),
-        ("-45s", "fail", "s behind the database's"),
+        ("-6s", "warn", "s behind the database server's"),
+        ("+45s", "fail", "s ahead of the database server's clock"),
+        ("-45s", "fail", "s behind the database server's"),
     ] {
         finds(&house.run_at(time, "doctor --json"), state, text);
     }
@@ -254,15 +263,15 @@ fn files_and_settings_that_let_others_in_are_found() {
     let house = House::founded();
     finds(&doctor(&house), "warn", "keys: the key file is in the database's folder");
     fs::set_permissions(house.path("countersign.db"), fs::Permissions::from_mode(0o644)).unwrap();
-    finds(&doctor(&house), "warn", "others can read");
+    finds(&doctor(&house), "warn", "other users can read");
     fs::set_permissions(house.path("countersign.key"), fs::Permissions::from_mode(0o640)).unwrap();
-    finds(&doctor(&house), "fail", "keys: others can read the key file");
+    finds(&doctor(&house), "fail", "keys: other users can read the key file");
     for (settings, state, text) in [
-        (&[("COUNTERSIGN_TRUSTED_PROXIES", "0.0.0.0/0")][..], "warn", "nearly everybody"),
-        (&[("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.1,::/0")], "warn", "nearly everybody"),
+        (&[("COUNTERSIGN_TRUSTED_PROXIES", "0.0.0.0/0")][..], "warn", "most of the Internet"),
+        (&[("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.1,::/0")], "warn", "most of the Internet"),
         (&[("COUNTERSIGN_PUBLIC_URL", "http://id.example.org")], "fail", "passwords in clear"),
-        (&[("COUNTERSIGN_METRICS_BIND", "0.0.0.0:9464")], "warn", "figures are told to whoever asks"),
-        (&[("COUNTERSIGN_TEMPLATE_DIR", "nowhere")], "fail", "is no folder"),
+        (&[("COUNTERSIGN_METRICS_BIND", "0.0.0.0:9464")], "warn", "metrics are served without authentication"),
+        (&[("COUNTERSIGN_TEMPLATE_DIR", "nowhere")], "fail", "is not a folder"),
     ] {
         finds(&house.run_in_place("doctor --json", settings), state, text);
     }
@@ -270,9 +279,9 @@ fn files_and_settings_that_let_others_in_are_found() {
         (
             "10.0.0.0/8,127.0.0.1,fd00::/8",
             "ok",
-            "proxies: X-Forwarded-For is believed from 10.0.0.0/8, 127.0.0.1, fd00::/8",
+            "proxies: X-Forwarded-For is accepted from 10.0.0.0/8, 127.0.0.1, fd00::/8",
         ),
-        ("0.0.0.0/0", "warn", "proxies: trusted_proxies has networks that nearly everybody is in"),
+        ("0.0.0.0/0", "warn", "proxies: trusted_proxies has networks that contain most of the Internet"),
         ("", "warn", "proxies: trusted_proxies is empty"),
     ] {
         let settings = [("COUNTERSIGN_TRUSTED_PROXIES", proxies), ("COUNTERSIGN_PUBLIC_URL", "https://127.0.0.1:1")];
@@ -294,7 +303,7 @@ fn gateways_that_are_set_by_halves_or_cannot_be_reached_are_found() {
         (
             &[("SMS_GATEWAY", "command"), ("GATEWAY_COMMAND", "program")][..],
             "ok",
-            "gateways: command for sms: it can be",
+            "gateways: command for sms: reachable",
         ),
         (
             &[("SMS_GATEWAY", "command"), ("GATEWAY_COMMAND", "nowhere")],
@@ -315,7 +324,7 @@ fn gateways_that_are_set_by_halves_or_cannot_be_reached_are_found() {
         (
             &[("YUBIKEY_URLS", &silent), ("YUBIKEY_CLIENT", "1")],
             "warn",
-            "gateways: the validation service for YubiKeys: could not reach it: no answer within 5 s",
+            "gateways: the validation service for YubiKeys: could not reach the service: no answer within 5 s",
         ),
     ] {
         let names: Vec<_> = settings.iter().map(|(name, _)| format!("COUNTERSIGN_{name}")).collect();
@@ -341,17 +350,17 @@ async fn states_that_do_not_open_are_found() {
     Person::at(&server, "ada").sets_up().await;
     Person::at(&server, "bob").sets_up().await;
     drop(server);
-    finds(&doctor(&house), "ok", "states: all 2 devices open");
+    finds(&doctor(&house), "ok", "states: all 2 devices can be unsealed");
     let database = Connection::open(house.path("countersign.db")).unwrap();
     let swapped = "UPDATE device SET state = (SELECT other.state FROM device other WHERE other.id <> device.id)
         WHERE id = (SELECT min(id) FROM device)";
     assert_eq!(database.execute(swapped, []).unwrap(), 1);
-    finds(&doctor(&house), "fail", "states: 1 devices do not open although their keys are there");
+    finds(&doctor(&house), "fail", "states: 1 devices cannot be unsealed although their keys are in the key file");
     fs::remove_file(house.path("countersign.key")).unwrap();
     house.run("keys new").succeeds();
     finds(&doctor(&house), "fail", "states: 2 devices are sealed by key ");
     database.execute("UPDATE device SET state = x'00'", []).unwrap();
-    finds(&doctor(&house), "fail", "2 devices hold something that no key has sealed");
+    finds(&doctor(&house), "fail", "the states of 2 devices are not sealed data");
 }
 
 #[test]
@@ -382,5 +391,5 @@ fn nodes_that_differ_are_found() {
         "nodes: node a on a.example.org (10.0.0.1:8000) and node d on d.example.org (10.0.0.1:8000) have",
     );
     report("c", 40_000, "0.1.0", "first");
-    finds(&doctor(&house), "warn", "clock: 1 nodes have reported from the future");
+    finds(&doctor(&house), "warn", "clock: 1 nodes have reported a time in the future");
 }

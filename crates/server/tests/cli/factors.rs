@@ -1,4 +1,4 @@
-//! `two-factor` and `backup-codes`: what the command line may do to second factors.
+//! `countersign two-factor` and `countersign backup-codes`.
 
 use countersign_engine::{Clock as _, SystemClock};
 use serde_json::json;
@@ -19,7 +19,7 @@ async fn status_and_disable_take_several_names_and_do_nothing_if_one_is_unknown(
     assert_eq!(house.run(status).succeeds(), "ada: enabled\ngrace: enabled\nedith: disabled");
 
     let told = house.run("two-factor disable ada nobody grace nothing");
-    assert_eq!(told.fails(), "there are no users \"nobody\", \"nothing\": `countersign user list` shows who there is");
+    assert_eq!(told.fails(), "there are no users \"nobody\", \"nothing\": `countersign user list` lists the users");
     assert_eq!(house.run(status).succeeds(), "ada: enabled\ngrace: enabled\nedith: disabled");
     assert!(ada.is_verified().await);
 
@@ -35,7 +35,7 @@ async fn status_and_disable_take_several_names_and_do_nothing_if_one_is_unknown(
 async fn a_code_from_the_command_line_signs_in_once() {
     let house = House::of(&["ada"]);
     let refused = house.run("backup-codes add ada");
-    assert_eq!(refused.fails(), "two-factor authentication is not set up: the password is enough to sign in");
+    assert_eq!(refused.fails(), "two-factor authentication is not set up: the user signs in with the password alone");
 
     let server = house.serves();
     let mut ada = Person::at(&server, "ada");
@@ -52,7 +52,7 @@ async fn a_code_from_the_command_line_signs_in_once() {
     }
 }
 
-/// A code that somebody thought of, with the character that fits.
+/// A code that an administrator chose, with the right check character.
 const GIVEN: &str = "0000-0000-0000-0000-0";
 
 #[tokio::test]
@@ -62,15 +62,15 @@ async fn a_code_may_be_given_but_not_just_any_text() {
     Person::at(&server, "ada").sets_up().await;
     let code = house.run("backup-codes add ada --json").json()["code"].as_str().unwrap().to_owned();
     let malformed = house.run_with("backup-codes add ada --code-stdin", "1234");
-    assert_eq!(malformed.fails(), "the code does not have the form of a backup code: leave it out to have one made");
+    assert_eq!(malformed.fails(), "the code is not in the format of a backup code: leave it out to generate one");
     let last = if code.ends_with('0') { "1" } else { "0" };
     let slip = house.run_with("backup-codes add ada --code-stdin", &format!("{}{last}", &code[..code.len() - 1]));
-    assert_eq!(slip.fails(), "the code's last character does not fit the others: look for a slip");
+    assert_eq!(slip.fails(), "the code contains a typo: its last character is a check character and does not match");
     let same = house.run_with("backup-codes add ada --code-stdin", &code.to_lowercase());
-    assert_eq!(same.fails(), "the user has this code already, used or not: leave it out to have one made");
+    assert_eq!(same.fails(), "the user has this code already, used or not: leave it out to generate one");
     assert_eq!(
         house.run_with("backup-codes add ada --code-stdin", GIVEN).succeeds(),
-        format!("ada: {GIVEN} (printed this once)")
+        format!("ada: {GIVEN} (shown only once)")
     );
 }
 

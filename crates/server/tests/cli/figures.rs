@@ -1,4 +1,4 @@
-//! The figures that a running server tells, and where it tells them.
+//! The metrics of a running server.
 
 use countersign_engine::{Clock as _, SystemClock};
 
@@ -9,7 +9,7 @@ use crate::{
 
 const FIGURES: [(&str, &str); 1] = [("COUNTERSIGN_METRICS_BIND", "127.0.0.1:0")];
 
-/// The figures of a server, by name and labels.
+/// The metrics of a server, by name and labels.
 struct Figures(String);
 
 impl Figures {
@@ -17,7 +17,7 @@ impl Figures {
         Self(get(metrics_address(server), "/metrics"))
     }
 
-    /// The figure that stands under exactly this name with these labels.
+    /// The value of the metric with exactly this name and these labels.
     #[track_caller]
     fn figure(&self, name: &str) -> f64 {
         self.any(name).unwrap_or_else(|| panic!("no {name} in:\n{}", self.0))
@@ -29,7 +29,7 @@ impl Figures {
 }
 
 fn metrics_address(server: &Server) -> Socket {
-    let line = server.wait_for("figures are told");
+    let line = server.wait_for("serving metrics");
     Socket(line.split("address=").nth(1).unwrap().trim().parse().unwrap())
 }
 
@@ -97,7 +97,7 @@ async fn on_postgres_the_pool_is_told_and_who_was_locked_out_or_late() {
     let wrong = if right == "000000" { "000001" } else { "000000" };
     let page = again.answers(&page, wrong).await;
     let page = again.answers(&page, wrong).await;
-    // What was given up once is over already.
+    // A connection that was closed once is gone already.
     let restart = page.form_to("/account/login/restart");
     for mut browser in [again.browser.clone(), again.browser] {
         assert!(browser.submit(&restart, "", &[]).await.status.is_redirection());
@@ -141,7 +141,7 @@ async fn figures_are_told_only_where_that_was_asked_for() {
     let house = House::founded();
     let server = house.serves();
     assert!(get(Socket(server.address), "/metrics").starts_with("HTTP/1.1 4"));
-    assert!(!server.log().contains("figures are told"));
+    assert!(!server.log().contains("serving metrics"));
     let server = house.serves_with("serve --bind 127.0.0.1:0", &FIGURES);
     assert!(!get(Socket(server.address), "/metrics").contains("countersign_"), "on the public listener");
     let figures = metrics_address(&server);

@@ -20,7 +20,7 @@ use countersign_testkit::shift_clock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A password that keeps every rule.
+/// A password that follows all rules.
 pub(crate) const PASSWORD: &str = "marmalade umbrella kiosk";
 /// Another one.
 pub(crate) const OTHER_PASSWORD: &str = "velvet tractor almanac";
@@ -28,18 +28,18 @@ pub(crate) const OTHER_PASSWORD: &str = "velvet tractor almanac";
 /// A folder with an installation in it.
 pub(crate) struct House {
     folder: TempDir,
-    /// Where the database is, if it is not a file in the folder.
+    /// The database, if it is not a file in the folder.
     pub(crate) elsewhere: Option<Fresh>,
 }
 
-/// What a database is on.
+/// The kind of a database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Engine {
     Sqlite,
     Postgres,
 }
 
-/// What a command said.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Told {
     pub(crate) status: i32,
@@ -47,12 +47,12 @@ pub(crate) struct Told {
     pub(crate) err: String,
 }
 
-/// A running server; it is killed with the value.
+/// A running server; it is killed when the value is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     child: Child,
     log: Arc<Mutex<String>>,
-    /// Whether nobody reads the log any more.
+    /// Whether the log is no longer read.
     hung_up: Arc<AtomicBool>,
 }
 
@@ -81,7 +81,7 @@ impl House {
         house
     }
 
-    /// One in which there are these users, all with the same password.
+    /// An installation with these users, all with the same password.
     pub(crate) fn of(names: &[&str]) -> Self {
         Self::of_on(Engine::Sqlite, names)
     }
@@ -109,8 +109,8 @@ impl House {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    /// A copy of this file that can be run by everybody. Another process makes it: a child that another test starts at this moment
-    /// would have a file of ours still open, and what is open for writing cannot be run.
+    /// A copy of this file that every user can run. Another process writes it: a child of another test could still have
+    /// a file of ours open, and a file that is open for writing cannot be executed.
     pub(crate) fn program(&self, name: &str, from: &Path) {
         let install = Command::new("install").args(["-m", "755"]).arg(from).arg(self.path(name)).status();
         assert!(install.unwrap().success(), "{name}");
@@ -121,35 +121,35 @@ impl House {
         self.run_with(line, "")
     }
 
-    /// Runs a command line with this line on the standard input.
+    /// Runs a command line with this line on standard input.
     pub(crate) fn run_with(&self, line: &str, input: &str) -> Told {
         self.finish(self.command(line), input)
     }
 
-    /// Runs a command line as this user, who is in the group of the same number alone. Only root can.
+    /// Runs a command line as this user, who is only in the group of the same number. This needs root.
     pub(crate) fn run_as(&self, user: u32, line: &str) -> Told {
         use std::os::unix::process::CommandExt as _;
         let mut command = self.command(line);
-        // Given a user, the standard library gives up all other groups.
+        // With a user set, the standard library drops all other groups.
         command.uid(user).gid(user);
         self.finish(command, "")
     }
 
-    /// Runs a command line with nothing in its environment but these.
+    /// Runs a command line with only these environment variables.
     pub(crate) fn run_in(&self, environment: &[(&str, &str)], line: &str) -> Told {
         let mut command = bare(self.folder.path(), line);
         command.envs(environment.iter().copied());
         self.finish(command, "")
     }
 
-    /// Runs a command line with these settings besides those of the house.
+    /// Runs a command line with these settings in addition to those of the installation.
     pub(crate) fn run_in_place(&self, line: &str, environment: &[(&str, &str)]) -> Told {
         let mut command = self.command(line);
         command.envs(environment.iter().copied());
         self.finish(command, "")
     }
 
-    /// Runs a command line with these settings besides, and this line on the standard input.
+    /// Runs a command line with these additional settings, and this line on standard input.
     pub(crate) fn run_with_settings(&self, settings: &[(&str, &str)], line: &str, input: &str) -> Told {
         let mut command = self.command(line);
         command.envs(settings.iter().copied());
@@ -159,14 +159,14 @@ impl House {
     fn finish(&self, mut command: Command, input: &str) -> Told {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.current_dir(self.folder.path()).spawn().unwrap();
-        // A command that reads nothing may be gone before it is written to.
+        // A command that does not read its input may end before it is written.
         let _ = writeln!(child.stdin.take().unwrap(), "{input}");
         let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
         let [out, err] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
         Told { status: status.code().unwrap(), out, err }
     }
 
-    /// Runs a command line at another time, as in `+40s`.
+    /// Runs a command line at another time, such as `+40s`.
     pub(crate) fn run_at(&self, time: &str, line: &str) -> Told {
         let mut command = self.command(line);
         shift_clock(&mut command, time);
@@ -178,12 +178,12 @@ impl House {
         self.serves_with("serve --bind 127.0.0.1:0", &[])
     }
 
-    /// Starts `serve` as this command line says, with these settings besides.
+    /// Starts `serve` by this command line, with these additional settings.
     pub(crate) fn serves_with(&self, line: &str, environment: &[(&str, &str)]) -> Server {
         self.starts(line, environment, "listening")
     }
 
-    /// Starts `serve` likewise, and waits no longer than for the line with `sign`; a port stands in it.
+    /// The same, but waits only for the line with `sign`, which has the port.
     pub(crate) fn starts(&self, line: &str, environment: &[(&str, &str)], sign: &str) -> Server {
         let mut command = self.command(line);
         command.envs(environment.iter().copied());
@@ -211,7 +211,7 @@ fn bare(folder: &Path, line: &str) -> Command {
     command
 }
 
-/// Words, or what stands between single quotes.
+/// Words, or the text between single quotes.
 fn arguments(line: &str) -> Vec<&str> {
     let (quoted, plain): (Vec<_>, Vec<_>) = line.split('\'').enumerate().partition(|(place, _)| place % 2 == 1);
     let mut all: Vec<(usize, &str)> = quoted;
@@ -221,7 +221,7 @@ fn arguments(line: &str) -> Vec<&str> {
 }
 
 impl Told {
-    /// What it printed, if all went well.
+    /// Its standard output, if it succeeded.
     #[track_caller]
     pub(crate) fn succeeds(&self) -> &str {
         assert_eq!((self.status, self.err.as_str()), (0, ""), "{self:?}");
@@ -234,7 +234,7 @@ impl Told {
         serde_json::from_str(self.succeeds()).unwrap()
     }
 
-    /// The one line of its error, after the name of the program; it printed nothing else.
+    /// The only line of its error, without the name of the program; it must have printed nothing else.
     #[track_caller]
     pub(crate) fn fails(&self) -> &str {
         assert_eq!((self.status, self.out.as_str()), (1, ""), "{self:?}");
@@ -246,7 +246,7 @@ impl Told {
 }
 
 impl Server {
-    /// Starts a server and waits until it has said where it listens, in the line with `sign`.
+    /// Starts a server and waits for the line with `sign`, in which it says where it listens.
     fn start(mut command: Command, sign: &str) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
@@ -260,12 +260,12 @@ impl Server {
         server
     }
 
-    /// Everything it has written.
+    /// Its whole log.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// The first line with this in it.
+    /// The first line that contains this text.
     #[track_caller]
     pub(crate) fn wait_for(&self, text: &str) -> String {
         let line = || self.log().lines().find(|line| line.contains(text)).map(str::to_owned);
@@ -277,18 +277,18 @@ impl Server {
         self.hung_up.store(true, Ordering::SeqCst);
     }
 
-    /// The number of its process.
+    /// Its process id.
     pub(crate) fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends it a signal, as `kill` does.
+    /// Sends it a signal.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    /// The status with which it ends.
+    /// Its exit status.
     pub(crate) fn ends(&mut self) -> Option<i32> {
         let status = patiently(|| self.child.try_wait().unwrap());
         status.unwrap_or_else(|| panic!("it does not end:\n{}", self.log())).code()
@@ -302,7 +302,7 @@ impl Drop for Server {
     }
 }
 
-/// What comes within twenty seconds.
+/// The first result within twenty seconds.
 pub(crate) fn patiently<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     (0..4000).find_map(|_| {
         let found = look();

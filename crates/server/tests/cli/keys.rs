@@ -1,4 +1,4 @@
-//! Keys, changed at a running server.
+//! Changing keys while a server runs.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
@@ -12,12 +12,12 @@ use crate::{
     person::Person,
 };
 
-/// The id of the key that a command has made.
+/// The id of the key that a command has created.
 fn new_key(house: &House) -> String {
     house.run("keys new --json").json()["key"].as_str().unwrap().to_owned()
 }
 
-/// What `keys list` says of this key.
+/// The line of `keys list` about this key.
 fn listed(house: &House, key: &str) -> serde_json::Value {
     let all = house.run("keys list --json").json();
     let found = all["keys"].as_array().unwrap().iter().find(|listed| listed["id"] == key).cloned();
@@ -59,7 +59,7 @@ async fn changed_under_load(engine: Engine) -> House {
     let app = max.sets_up().await;
     let codes = max.makes_backup_codes().await;
     if engine == Engine::Postgres {
-        // From now on, no statistics are made but by whoever looks after the database.
+        // From now on, only this test makes statistics.
         house.sql("ALTER TABLE device SET (autovacuum_enabled = off); ALTER TABLE node SET (autovacuum_enabled = off)");
         house.sql("ANALYZE");
     }
@@ -85,7 +85,7 @@ async fn changed_under_load(engine: Engine) -> House {
     assert_eq!(house.run("keys rotate --json").json()["resealed"], 0, "what is done is done once");
 
     let early = house.run_in_place(&format!("keys remove {old}"), &[("COUNTERSIGN_LOGIN_TIMEOUT", "8s")]);
-    assert!(early.fails().contains("may be under way"), "{early:?}");
+    assert!(early.fails().contains("may continue for another"), "{early:?}");
     let told = patiently(|| {
         let told = house.run_in_place(&format!("keys remove {old}"), &[("COUNTERSIGN_LOGIN_TIMEOUT", "8s")]);
         Some(told).filter(|told| told.status == 0)
@@ -93,10 +93,13 @@ async fn changed_under_load(engine: Engine) -> House {
     told.unwrap().succeeds();
     server.wait_for(&format!("keys=[{new}]"));
     let removed = people.signed_in();
-    assert!(removed > before && removed < 60, "nobody has signed in meanwhile, or nobody is left: {before}, {removed}");
-    assert_eq!(people.finish(), 60, "everybody, every time, also with the new key alone");
+    assert!(
+        removed > before && removed < 60,
+        "no user has signed in meanwhile, or all codes are used: {before}, {removed}"
+    );
+    assert_eq!(people.finish(), 60, "every sign-in succeeded, also with only the new key");
     everything_works_with_the_new_key(&server, max, &app, &codes).await;
-    // The node's report names its keys; it is renewed at once.
+    // A node's report names its keys; it is updated at once.
     patiently(|| (house.sql("SELECT keys FROM node") == new).then_some(())).unwrap();
     server.signal("TERM");
     server.ends();
@@ -109,7 +112,7 @@ async fn changed_under_load(engine: Engine) -> House {
     house
 }
 
-/// A session from before, both kinds of answers, and a setup, by somebody who has used no code but the first one.
+/// An old session, both kinds of answers, and a setup, by a user who has used only the first code.
 async fn everything_works_with_the_new_key(server: &Server, mut before: Person, app: &SoftApp, codes: &[String]) {
     assert!(before.is_verified().await, "a session from before is still one");
     let mut max = Person::at(server, "max");
@@ -142,10 +145,10 @@ async fn no_key_is_promoted_that_a_running_node_does_not_have() {
     assert!(behind.fails().contains("seals with it"), "{behind:?}");
     assert_eq!(
         house.run("keys promote abcdefgh").fails(),
-        "there is no key abcdefgh in the key file: `countersign keys list` shows them"
+        "there is no key abcdefgh in the key file: `countersign keys list` lists the keys"
     );
     let only = first_key(&house);
-    assert!(house.run(&format!("keys remove {only}")).fails().contains("it is the one that seals"));
+    assert!(house.run(&format!("keys remove {only}")).fails().contains("it is the sealing key"));
     drop(server);
 }
 

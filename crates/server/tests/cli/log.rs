@@ -81,7 +81,7 @@ async fn the_number_that_a_person_reads_out_leads_to_every_line_of_the_request()
     }
 }
 
-/// A log that nobody reads any more, as of `serve 2>&1 | head`, is no reason to leave requests without an answer.
+/// If the log is no longer read, as with `serve 2>&1 | head`, requests are answered all the same.
 #[tokio::test]
 async fn a_server_whose_log_takes_no_lines_goes_on_answering() {
     let house = House::of(&["ada"]);

@@ -1,4 +1,4 @@
-//! The real binary, as somebody runs it: every command, and a server that is watched from outside.
+//! The real binary: every command, and a server that is tested from outside.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod api;

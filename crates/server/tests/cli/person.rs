@@ -1,4 +1,4 @@
-//! A person with a browser, at a server on a real socket.
+//! A user with a browser, at a server on a real socket.
 
 use std::{
     convert::Infallible,
@@ -16,13 +16,13 @@ use tower::Service;
 
 use crate::house::{PASSWORD, Server};
 
-/// A person with a browser.
+/// A user with a browser.
 pub(crate) struct Person {
     pub(crate) browser: Browser<Socket>,
     name: String,
 }
 
-/// One connection for each request, as plain as HTTP can be.
+/// One plain HTTP connection for each request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Socket(pub(crate) SocketAddr);
 
@@ -47,7 +47,7 @@ impl Service<Request<String>> for Socket {
 }
 
 impl Socket {
-    /// Sends these bytes and reads what comes until the server hangs up.
+    /// Sends these bytes and reads until the server closes the connection.
     pub(crate) fn send(self, text: &str) -> String {
         let mut stream = self.connect();
         stream.write_all(text.as_bytes()).unwrap();
@@ -83,12 +83,12 @@ impl Person {
         Self::reaching(server.address, name)
     }
 
-    /// The same, at the server that listens there.
+    /// The same user, at another server.
     pub(crate) fn reaching(address: SocketAddr, name: &str) -> Self {
         Self { browser: Browser::at(Socket(address), &address.to_string()), name: name.into() }
     }
 
-    /// Gives name and password, and gets the page after them.
+    /// Submits name and password, and returns the page after them.
     pub(crate) async fn signs_in(&mut self, password: &str) -> Page {
         let page = self.browser.get("/account/login").await;
         let form = page.form_with("password");
@@ -110,13 +110,13 @@ impl Person {
         app
     }
 
-    /// Answers the question for a code.
+    /// Submits a code.
     pub(crate) async fn answers(&mut self, page: &Page, code: &str) -> Page {
         let page = self.browser.submit(&page.form_with("code"), "", &[("code", code)]).await;
         self.browser.follow(page).await
     }
 
-    /// Makes ten backup codes, in a session that is verified.
+    /// Generates ten backup codes, in a verified session.
     pub(crate) async fn makes_backup_codes(&mut self) -> Vec<String> {
         let form = self.browser.get("/account/two-factor/backup-codes").await.form_with("attempt");
         let page = self.browser.submit(&form, "", &[]).await;
@@ -124,7 +124,7 @@ impl Person {
         codes.map(|(code, _)| code.to_owned()).collect()
     }
 
-    /// Answers with a backup code instead of what is asked for.
+    /// Submits a backup code instead of the requested code.
     pub(crate) async fn answers_with_backup_code(&mut self, page: &Page, code: &str) -> Page {
         let others = page.body.split_once("id=\"others\"").unwrap_or_else(|| panic!("nothing else: {page:?}")).1;
         let device = others.split_once("name=\"device\" value=\"").unwrap().1.split('"').next().unwrap();
@@ -132,12 +132,12 @@ impl Person {
         self.answers(&page, code).await
     }
 
-    /// Whether the browser is signed in, as the start page says.
+    /// Whether the browser is signed in, by the home page.
     pub(crate) async fn is_signed_in(&mut self) -> bool {
         self.browser.visit("/").await.says("You are signed in")
     }
 
-    /// Whether the session is a verified one, as a page that needs that says.
+    /// Whether the session is verified, by a page that requires it.
     pub(crate) async fn is_verified(&mut self) -> bool {
         self.browser.get("/secret").await.status == StatusCode::OK
     }

@@ -1,4 +1,4 @@
-//! The same program on PostgreSQL: made ready, used, and never telling its password.
+//! The same program on PostgreSQL: migrated, used, and never revealing its password.
 
 use cluster::Fresh;
 
@@ -29,10 +29,10 @@ async fn an_installation_on_postgres_is_made_ready_and_used() {
     let place = format!("postgres://{}", url.rsplit_once('@').unwrap().1);
     let dry = on("migrate --dry-run");
     let newest = dry.succeeds().lines().count();
-    assert!(dry.succeeds().starts_with(&format!("{place} would get migration 1, first")), "{dry:?}");
+    assert!(dry.succeeds().starts_with(&format!("{place} needs migration 1, first")), "{dry:?}");
     assert!(on("user list").fails().contains("run `countersign migrate`"));
-    assert_eq!(on("migrate").succeeds(), format!("{place} went from migration 0 to {newest}"));
-    assert_eq!(on("migrate --dry-run").succeeds(), format!("{place} has every migration already"));
+    assert_eq!(on("migrate").succeeds(), format!("{place} was migrated from migration 0 to {newest}"));
+    assert_eq!(on("migrate --dry-run").succeeds(), format!("{place} is up to date"));
     assert!(on("config check").succeeds().starts_with("the server would start"));
 
     let password_file = house.path("database.password").display().to_string();
@@ -72,7 +72,7 @@ fn a_password_in_a_url_is_never_shown() {
     }
 }
 
-/// A database whose machine has another time, as its own function tells it.
+/// A database whose server has another time, by its own function.
 #[test]
 fn t117_a_server_says_so_at_error_when_the_clock_of_the_database_differs_by_more_than_a_minute() {
     for (seconds, is_told) in [(0, false), (50, false), (70, true), (-70, true)] {
@@ -90,7 +90,7 @@ fn t117_a_server_says_so_at_error_when_the_clock_of_the_database_differs_by_more
             let line = server.wait_for("the database server's");
             let way = if seconds > 0 { "behind" } else { "ahead of" };
             assert!(line.contains("ERROR") && line.contains(way), "{line}");
-            assert!(house.run("doctor --json").out.contains("the database's: one of them is wrong"));
+            assert!(house.run("doctor --json").out.contains("the database server's clock: one of them is wrong"));
         } else {
             std::thread::sleep(std::time::Duration::from_secs(1));
             assert!(!server.log().contains("ERROR"), "{}", server.log());

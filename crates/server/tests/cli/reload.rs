@@ -1,4 +1,4 @@
-//! SIGHUP: keys and templates are read again, and nothing ends.
+//! SIGHUP: keys and templates are read again, and no session or request ends.
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
@@ -25,7 +25,7 @@ async fn t148_a_hangup_reads_keys_and_templates_again_and_ends_nothing() {
     write("second {{ user.level }}");
     house.run("keys new").succeeds();
     server.signal("HUP");
-    server.wait_for("SIGHUP: keys and templates are read again");
+    server.wait_for("SIGHUP: reading keys and templates again");
     server.wait_for("the keys have changed");
     for _ in 0..2000 {
         if ada.browser.get("/secret").await.body == "second aal2" {
@@ -39,10 +39,10 @@ async fn t148_a_hangup_reads_keys_and_templates_again_and_ends_nothing() {
     house.write("messages/en/sms.txt", "{% if %}");
     fs::set_permissions(house.path("countersign.key"), fs::Permissions::from_mode(0o644)).unwrap();
     server.signal("HUP");
-    server.wait_for("could not read the templates of pages again");
-    server.wait_for("could not read the templates of messages again");
-    server.wait_for("others can read the key file");
+    server.wait_for("could not reload the templates of pages");
+    server.wait_for("could not reload the templates of messages");
+    server.wait_for("other users can read the key file");
     assert_eq!(ada.browser.get("/secret").await.body, "second aal2");
     assert!(ada.is_verified().await);
-    assert!(patiently(|| server.log().contains("those in use stay in use").then_some(())).is_some());
+    assert!(patiently(|| server.log().contains("the templates that were in use stay in use").then_some(())).is_some());
 }

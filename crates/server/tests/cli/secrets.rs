@@ -1,4 +1,4 @@
-//! Secret files: all of them are held to one standard.
+//! Secret files: the same rules apply to all of them.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::house::House;
 
-/// Settings that name a secret file, the file's place in them marked by `secret`.
+/// Settings that name a secret file, whose path is marked by `secret`.
 const SETTINGS: [&[(&str, &str)]; 6] = [
     &[("SMS_GATEWAY", "webhook"), ("WEBHOOK_URL", "http://127.0.0.1:1/"), ("WEBHOOK_SECRET_FILE", "secret")],
     &[("YUBIKEY_URLS", "http://127.0.0.1:1/"), ("YUBIKEY_CLIENT", "1"), ("YUBIKEY_SECRET_FILE", "secret")],
@@ -36,7 +36,7 @@ const SETTINGS: [&[(&str, &str)]; 6] = [
     ],
 ];
 
-/// What `config check` says of these settings.
+/// The output of `config check` for these settings.
 fn complaint(house: &House, settings: &[(&str, &str)]) -> String {
     let named: Vec<_> = settings.iter().map(|(name, value)| (format!("COUNTERSIGN_{name}"), *value)).collect();
     let settings: Vec<_> = named.iter().map(|(name, value)| (name.as_str(), *value)).collect();
@@ -57,13 +57,17 @@ fn t145_every_secret_file_that_others_can_read_is_refused() {
         for (mode, refused) in [(0o600, false), (0o400, false), (0o644, true), (0o604, true), (0o444, true)] {
             set_mode(&house, "secret", mode);
             let complaint = complaint(&house, settings);
-            assert_eq!(complaint.contains("others can read the secret file secret: "), refused, "{name}: {complaint}");
+            assert_eq!(
+                complaint.contains("other users can read the secret file secret: "),
+                refused,
+                "{name}: {complaint}"
+            );
             assert_eq!(complaint.contains(&format!("could not use {name}: ")), refused, "{complaint}");
         }
     }
 }
 
-/// As secret stores mount them: owned by root, readable by a group of the process, behind links.
+/// As secret stores mount them: owned by root, readable by a group of the process, behind symbolic links.
 #[test]
 fn t145_what_a_secret_store_mounts_is_taken_also_as_another_user() {
     let house = House::founded();
@@ -99,8 +103,8 @@ fn a_configuration_file_with_a_password_that_others_can_read_is_a_doubt() {
     for (url, told) in [("postgres://ada:hunter2@127.0.0.1:1/c", true), ("postgres://ada@127.0.0.1:1/c", false)] {
         house.write("c.toml", &format!("email_gateway = \"none\"\nsmtp_url = \"{url}\"\n"));
         set_mode(&house, "c.toml", 0o644);
-        assert_eq!(doubts(&house).contains("a password in a URL, and others can read it"), told, "{url}");
+        assert_eq!(doubts(&house).contains("a password in a URL, and other users can read the file"), told, "{url}");
         set_mode(&house, "c.toml", 0o600);
-        assert!(!doubts(&house).contains("others can read it"), "{url}");
+        assert!(!doubts(&house).contains("other users can read the file"), "{url}");
     }
 }

@@ -1,4 +1,4 @@
-//! A running server, as the world around it sees it.
+//! A running server, seen from outside.
 
 use std::{
     io::{Read as _, Write as _},
@@ -38,7 +38,7 @@ async fn a_supervisor_without_a_browser_learns_whether_the_server_is_ready() {
     assert_eq!(house.run_in(&[("COUNTERSIGN_BIND", &everywhere)], "health --json").json()["ready"], true);
     drop(server);
     let gone = house.run_in(&set, "health");
-    assert!(gone.fails().starts_with(&format!("the server at {bind} does not answer: ")), "{gone:?}");
+    assert!(gone.fails().starts_with(&format!("the server at {bind} does not respond: ")), "{gone:?}");
     let (server, elsewhere) = (house.serves(), House::empty());
     drop(house);
     let bind = server.address.to_string();
@@ -46,7 +46,8 @@ async fn a_supervisor_without_a_browser_learns_whether_the_server_is_ready() {
     assert_eq!(
         lost.fails(),
         format!(
-            "the server at {bind} answers and is not ready: its database is away or takes no writes, and its log says why (`not ready`)"
+            "the server at {bind} responds but is not ready: its database is unavailable or accepts no writes, \
+             and its log says why (`not ready`)"
         )
     );
 }
@@ -69,7 +70,7 @@ async fn a_page_for_the_verified_leads_others_to_sign_in() {
     let page = ada.browser.get("/secret").await;
     assert!(page.location().unwrap().starts_with("/account/login"), "{page:?}");
     ada.sets_up().await;
-    assert!(ada.browser.get("/secret").await.says("You have proved a second factor"));
+    assert!(ada.browser.get("/secret").await.says("You have verified a second factor"));
 }
 
 #[tokio::test]
@@ -91,7 +92,7 @@ async fn a_request_that_has_begun_is_answered_before_the_end() {
         server.signal(signal);
         server.wait_for("stopping");
         std::thread::sleep(Duration::from_millis(200));
-        assert!(TcpStream::connect(server.address).is_err(), "nobody new is let in");
+        assert!(TcpStream::connect(server.address).is_err(), "no new connection is accepted");
         begun.write_all(body.as_bytes()).unwrap();
         let answer = read_all(&mut begun);
         assert!(answer.starts_with("HTTP/1.1 4") && answer.contains("</html>"), "{answer}");
@@ -156,8 +157,8 @@ async fn the_start_of_the_server_is_the_account_page_and_home_is_a_setting() {
     drop(server);
 
     for (home, told) in [
-        ("https://evil.example/", "it has to be a path of this host"),
-        ("//evil.example", "it has to be a path of this host"),
+        ("https://evil.example/", "it must be a path on this host"),
+        ("//evil.example", "it must be a path on this host"),
         ("/account/logout", "is a page that signs in or out"),
     ] {
         let refused = house.run_in_place("serve --bind 127.0.0.1:0", &[("COUNTERSIGN_HOME", home)]);

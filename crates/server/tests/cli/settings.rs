@@ -1,4 +1,4 @@
-//! Settings: where they come from, what is refused, and what is shown.
+//! Settings: their sources, which are refused, and how they are shown.
 
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
 
@@ -18,8 +18,8 @@ fn a_misspelt_setting_is_an_error_that_names_the_nearest() {
         (
             &[("COUNTERSIGN_CONFIG", "wild.toml")],
             "config show",
-            "could not use the configuration file wild.toml: unknown setting xyzzy: `countersign config show` lists the \
-             settings there are",
+            "could not use the configuration file wild.toml: unknown setting xyzzy: `countersign config show` lists \
+             all settings",
         ),
         (
             &[("COUNTERSIGN_DATABASE_UR", "x")],
@@ -29,12 +29,12 @@ fn a_misspelt_setting_is_an_error_that_names_the_nearest() {
         (
             &[("COUNTERSIGN_LOGIN_TIMEOUT", "13h")],
             "serve",
-            "could not use login_timeout = \"13h\" from the environment: it has to be from 1s to 12h",
+            "could not use login_timeout = \"13h\" from the environment: it must be from 1s to 12h",
         ),
         (
             &[("COUNTERSIGN_BIND", "localhost")],
             "serve",
-            "could not use bind = \"localhost\" from the environment: it has to be an address and a port, as in \
+            "could not use bind = \"localhost\" from the environment: it must be an IP address and a port, such as \
              127.0.0.1:8000",
         ),
         (
@@ -89,7 +89,7 @@ fn a_proxy_listed_in_the_notation_of_ipv6_lets_the_server_start() {
     assert_eq!(house.run("config check --config c.toml").succeeds(), "the server would start with these settings");
     house.write("c.toml", "trusted_proxies = [\"::ffff:10.0.0.0/8\"]");
     let told = house.run("config check --config c.toml");
-    assert!(told.fails().ends_with("it has to be addresses or networks, as in 10.0.0.5 or 10.0.0.0/8"), "{told:?}");
+    assert!(told.fails().ends_with("it must be IP addresses or networks, such as 10.0.0.5 or 10.0.0.0/8"), "{told:?}");
 }
 
 #[test]
@@ -151,22 +151,23 @@ fn plain_http_is_served_to_nobody_but_this_machine_and_a_listed_proxy() {
     for (open, error) in [
         (
             "public_url = \"http://id.example.org\"",
-            "a public_url of plain http would send passwords in clear: make it https, with a proxy in front that ends TLS",
+            "public_url uses plain http, which would send passwords in clear text: use https, with a proxy in front of \
+             the server that terminates TLS",
         ),
         (
             "bind = \"0.0.0.0:8000\"",
-            "0.0.0.0:8000 can be reached from other machines, and plain http would send passwords in clear: set \
-             public_url to the https address of the proxy in front, or bind to 127.0.0.1",
+            "0.0.0.0:8000 can be reached from other machines, and plain http would send passwords in clear text: set \
+             public_url to the https URL of the proxy in front of the server, or bind to 127.0.0.1",
         ),
         (
             "bind = \"0.0.0.0:8000\"\npublic_url = \"http://localhost:8000\"",
-            "0.0.0.0:8000 can be reached from other machines, and plain http would send passwords in clear: set \
-             public_url to the https address of the proxy in front, or bind to 127.0.0.1",
+            "0.0.0.0:8000 can be reached from other machines, and plain http would send passwords in clear text: set \
+             public_url to the https URL of the proxy in front of the server, or bind to 127.0.0.1",
         ),
         (
             "bind = \"[::]:8000\"\npublic_url = \"https://id.example.org\"",
-            "[::]:8000 can be reached from other machines: list the proxy that ends TLS in trusted_proxies, or bind to \
-             127.0.0.1",
+            "[::]:8000 can be reached from other machines: list the proxy that terminates TLS in trusted_proxies, or \
+             bind to 127.0.0.1",
         ),
     ] {
         assert_eq!(check(open).fails(), error);
@@ -191,31 +192,31 @@ fn what_may_be_a_mistake_is_said() {
     }
 }
 
-/// Settings under their names, what is told of them, and whether that is a doubt or an error.
+/// Settings by their names, and the warning or error about them.
 #[test]
-fn settings_that_do_nothing_are_told_at_the_start_and_by_the_doctor() {
+fn settings_without_effect_are_reported_at_the_start_and_by_the_doctor() {
     let house = House::founded();
     house.write("secret", "a secret of sixteen bytes or more\n");
     for (settings, told) in [
-        (&["EMAIL_GATEWAY=log", "ALLOW_LOG_GATEWAY=true"][..], "email_gateway is set, and email_codes is off"),
-        (&["EMAIL_CODES=alone"], "email_codes is on, and email_gateway is not set"),
+        (&["EMAIL_GATEWAY=log", "ALLOW_LOG_GATEWAY=true"][..], "email_gateway is set, but email_codes is off"),
+        (&["EMAIL_CODES=alone"], "email_codes is on, but email_gateway is not set"),
         (&["EMAIL_CODES=beside"], "set email_gateway, or set email_codes to off"),
         (&["MAX_THROTTLE_DELAY=0s"], "max_throttle_delay is 0"),
-        (&["TWILIO_ACCOUNT=AC1"], "settings of Twilio do nothing"),
+        (&["TWILIO_ACCOUNT=AC1"], "the twilio_ settings have no effect"),
         (&["SMTP_URL=smtps://mail.example.org"], "email_gateway is not smtp"),
         (&["WEBHOOK_SECRET_FILE=secret"], "no gateway is webhook"),
-        (&["GATEWAY_COMMAND=/bin/true"], "gateway_command does nothing"),
-        (&["YUBIKEY_CLIENT=1"], "nothing without yubikey_urls"),
-        (&["PHONE_REGION=NL"], "phone_region does nothing"),
-        (&["METHODS=totp,sms"], "methods has sms, and sms_gateway is not set"),
-        (&["METHODS=totp,call"], "methods has call, and call_gateway is not set"),
-        (&["METHODS=email"], "methods has email, and email_codes is off"),
-        (&["DEUX_LENIENT=true"], "deux_lenient does nothing without deux_path"),
-        (&["CODE_DAILY_BUDGET=10"], "code_daily_budget does nothing: every message costs 0"),
-        (&["CODE_PRICE=0.1"], "code_price and code_prices do nothing"),
+        (&["GATEWAY_COMMAND=/bin/true"], "gateway_command has no effect"),
+        (&["YUBIKEY_CLIENT=1"], "no effect without yubikey_urls"),
+        (&["PHONE_REGION=NL"], "phone_region has no effect"),
+        (&["METHODS=totp,sms"], "methods has sms, but sms_gateway is not set"),
+        (&["METHODS=totp,call"], "methods has call, but call_gateway is not set"),
+        (&["METHODS=email"], "methods has email, but email_codes is off"),
+        (&["DEUX_LENIENT=true"], "deux_lenient has no effect without deux_path"),
+        (&["CODE_DAILY_BUDGET=10"], "code_daily_budget has no effect: every message costs 0"),
+        (&["CODE_PRICE=0.1"], "code_price and code_prices have no effect"),
         (&["DATABASE_CA_FILE=secret"], "the database is a SQLite file"),
-        (&["TWO_FACTOR_SESSION=30m"], "two_factor_session_idle does nothing"),
-        (&["ONE_FACTOR_SESSION=1h"], "one_factor_session_idle does nothing"),
+        (&["TWO_FACTOR_SESSION=30m"], "two_factor_session_idle has no effect"),
+        (&["ONE_FACTOR_SESSION=1h"], "one_factor_session_idle has no effect"),
     ] {
         let names: Vec<_> = settings.iter().map(|setting| format!("COUNTERSIGN_{setting}")).collect();
         let settings: Vec<_> = names.iter().map(|setting| setting.split_once('=').unwrap()).collect();
@@ -227,12 +228,12 @@ fn settings_that_do_nothing_are_told_at_the_start_and_by_the_doctor() {
     }
     let settings = [("COUNTERSIGN_EMAIL_CODES", "alone"), ("COUNTERSIGN_MAX_THROTTLE_DELAY", "0")];
     let server = house.serves_with("serve --bind 127.0.0.1:0", &settings);
-    for told in ["email_codes is on, and email_gateway is not set", "max_throttle_delay is 0"] {
+    for told in ["email_codes is on, but email_gateway is not set", "max_throttle_delay is 0"] {
         assert!(server.wait_for(told).contains("WARN"), "{}", server.log());
     }
 }
 
-/// Of databases that cannot be opened from here, `doctor` alone says it.
+/// For databases that cannot be opened from here, only `doctor` reports it.
 #[test]
 fn an_authority_that_verifies_no_database_is_told() {
     let house = House::founded();
@@ -241,7 +242,7 @@ fn an_authority_that_verifies_no_database_is_told() {
         let url = format!("postgres://ada@{nobodys}/c?sslmode={mode}");
         let settings = [("COUNTERSIGN_DATABASE_URL", url.as_str()), ("COUNTERSIGN_DATABASE_CA_FILE", "ca.pem")];
         let doctor = house.run_in_place("doctor", &settings);
-        let says = doctor.out.contains("warn  settings: database_ca_file does nothing: the database's certificate");
+        let says = doctor.out.contains("warn  settings: database_ca_file has no effect: the database's certificate");
         assert_eq!(says, told, "{mode}: {doctor:?}");
     }
 }
@@ -249,7 +250,7 @@ fn an_authority_that_verifies_no_database_is_told() {
 #[test]
 fn clients_that_cannot_ask_for_a_token_are_told_at_the_start_and_by_the_doctor() {
     let house = House::founded();
-    let told = "clients are registered, and deux_path is not set";
+    let told = "clients are registered, but deux_path is not set";
     let server = house.serves();
     assert!(!server.log().contains(told) && !house.run("doctor").out.contains(told));
     assert!(house.run("client add Wiki").err.contains(told));
@@ -261,7 +262,7 @@ fn clients_that_cannot_ask_for_a_token_are_told_at_the_start_and_by_the_doctor()
     assert!(!house.serves_with("serve --bind 127.0.0.1:0", &path).log().contains(told));
 }
 
-/// What is not supported is refused with what to do instead, also by the doctor.
+/// Unsupported values are refused with what to do instead, also by the doctor.
 #[test]
 fn a_path_below_a_host_and_a_unix_socket_are_refused_with_the_remedy() {
     let house = House::founded();
@@ -270,8 +271,8 @@ fn a_path_below_a_host_and_a_unix_socket_are_refused_with_the_remedy() {
         ("COUNTERSIGN_PUBLIC_URL", "https://example.org/auth", "set https://example.org"),
         ("COUNTERSIGN_PUBLIC_URL", "https://example.org:8443/auth/?a=b", "set https://example.org:8443"),
         ("COUNTERSIGN_BIND", "/run/countersign.sock", "a Unix socket is not supported"),
-        ("COUNTERSIGN_BIND", "unix:/run/countersign.sock", "as in 127.0.0.1:8000"),
-        ("COUNTERSIGN_METRICS_BIND", "@countersign", "as in 127.0.0.1:9464"),
+        ("COUNTERSIGN_BIND", "unix:/run/countersign.sock", "such as 127.0.0.1:8000"),
+        ("COUNTERSIGN_METRICS_BIND", "@countersign", "such as 127.0.0.1:9464"),
     ];
     for (name, value, told) in cases {
         for line in ["config check", "serve", "doctor"] {
@@ -305,14 +306,17 @@ fn a_server_without_its_parts_says_what_to_run() {
     let database = format!("sqlite://{}", house.path("countersign.db").display());
     let set = [("COUNTERSIGN_DATABASE_URL", database.as_str()), ("COUNTERSIGN_KEY_FILE", "countersign.key")];
     assert!(
-        house.run_in(&set[..1], "serve").fails().starts_with("no key file is set: make one with `countersign keys new")
+        house
+            .run_in(&set[..1], "serve")
+            .fails()
+            .starts_with("no key file is set: create one with `countersign keys new")
     );
     assert_eq!(
         house.run_in(&set, "serve").fails(),
-        "there is no key file at countersign.key: run `countersign keys new countersign.key` to make one"
+        "there is no key file at countersign.key: run `countersign keys new countersign.key` to create one"
     );
     house.run_in(&set, "keys new").succeeds();
-    assert!(house.run_in(&set[1..], "serve").fails().starts_with("no database is set: give --database-url"));
+    assert!(house.run_in(&set[1..], "serve").fails().starts_with("no database is set: use --database-url"));
     let error = house.run_in(&set, "serve");
     assert!(error.fails().ends_with("countersign.db: run `countersign migrate` to create it"), "{error:?}");
     fs::write(house.path("countersign.db"), "").unwrap();
@@ -328,7 +332,7 @@ fn migrate_says_what_it_did_and_may_be_repeated() {
     let first = house.run("migrate --json").json();
     assert_eq!(first["from"], 0);
     assert_eq!(house.run("migrate --json").json()["from"], first["to"]);
-    assert!(house.run("migrate").succeeds().ends_with("already"));
+    assert!(house.run("migrate").succeeds().contains(" is already at migration "));
 }
 
 #[test]
@@ -346,5 +350,5 @@ fn a_key_file_is_made_once_and_for_its_owner() {
     fs::set_permissions(house.path("some.key"), fs::Permissions::from_mode(0o640)).unwrap();
     house.run("migrate").succeeds();
     let open = house.run("config check --key-file some.key");
-    assert_eq!(open.fails(), "others can read the key file some.key: run `chmod 600 some.key`");
+    assert_eq!(open.fails(), "other users can read the key file some.key: run `chmod 600 some.key`");
 }

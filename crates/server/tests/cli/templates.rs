@@ -39,7 +39,7 @@ fn every_template_is_listed_with_what_it_reads() {
     }
     assert_eq!(
         house.run("template show logn.html").fails(),
-        "there is no template \"logn.html\": `countersign template list` shows which there are"
+        "there is no template \"logn.html\": `countersign template list` lists the templates"
     );
 }
 

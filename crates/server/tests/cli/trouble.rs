@@ -1,4 +1,4 @@
-//! What keeps a server from serving, as its operator meets it: told at its start, in its log and by the doctor.
+//! Problems that keep a server from serving: reported at startup, in its log and by the doctor.
 
 use std::{
     fs,
@@ -19,10 +19,10 @@ use crate::{
     person::{Person, Socket},
 };
 
-/// A user who owns nothing.
+/// A user who owns no files.
 const NOBODY: u32 = 65_534;
 const SERVE: &str = "serve --bind 127.0.0.1:0";
-/// What is logged, with its host and port, of a database that cannot be reached yet.
+/// The log line about a database that cannot be reached yet, with its host and port.
 const WAITS: &str = "waiting for the database";
 
 fn readiness(address: SocketAddr) -> String {
@@ -30,7 +30,7 @@ fn readiness(address: SocketAddr) -> String {
     answer.split(' ').nth(1).unwrap().to_owned()
 }
 
-/// What the doctor says has failed, as `check: found`; its status goes with that.
+/// The failures that the doctor reports, as `check: found`; its exit status must match them.
 #[track_caller]
 fn failures(told: &Told) -> Vec<String> {
     let all: Value = serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{told:?}"));
@@ -54,7 +54,7 @@ fn other_keys(house: &House, name: &str) {
     house.run(&format!("keys new {name}")).succeeds();
 }
 
-/// Waits until this many nodes have said that they run.
+/// Waits until this many nodes have reported that they run.
 fn reported(house: &House, nodes: usize) {
     patiently(|| (house.count("SELECT count(*) FROM node") == nodes).then_some(())).unwrap();
 }
@@ -73,13 +73,14 @@ fn t140_a_node_with_another_key_file_does_not_serve() {
                 "nodes: node ",
                 &format!("({})", server.address),
                 "has other keys than the key file here",
-                "copy one key",
+                "copy the same key",
             ],
         );
         let refused = house.run_in_place(SERVE, &others);
         assert_eq!(refused.status, 1, "{refused:?}");
         let why = refused.err.lines().last().unwrap();
-        for part in [" on ", &format!("({})", server.address), "runs on this database with other keys", "copy one key"]
+        for part in
+            [" on ", &format!("({})", server.address), "uses this database with other keys", "copy the same key"]
         {
             assert!(why.contains(part), "{part}: {why}");
         }
@@ -90,7 +91,7 @@ fn t140_a_node_with_another_key_file_does_not_serve() {
     }
 }
 
-/// What is left of a node that was stopped keeps nobody from starting.
+/// The row of a stopped node does not keep another node from starting.
 #[test]
 fn t140_a_node_that_was_stopped_is_not_taken_for_one_that_runs() {
     let house = House::founded();
@@ -206,7 +207,7 @@ fn commands_on_a_database_that_cannot_be_reached_name_it_and_its_setting() {
     }
 }
 
-/// A way to spoil a house's SQLite file, and what every command is to say of it.
+/// A way to damage an installation's SQLite file, and what every command must say about it.
 type Spoilt = (&'static str, fn(&House), &'static [&'static str]);
 
 fn spoil(house: &House, contents: &[u8]) {
@@ -297,13 +298,13 @@ fn a_file_or_folder_of_another_user_is_said_to_be_that_user_s() {
     }
 }
 
-/// Lets every user of the machine look into the house and read its keys' neighbours.
+/// Lets every user of the machine read the installation's folder and its key file's folder.
 fn open_to_all(house: &House) {
     let folder = house.path("countersign.db").parent().unwrap().to_owned();
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Runs a command line as a user who owns nothing; nothing where these tests may not do that.
+/// Runs a command line as a user who owns no files; `None` if these tests may not do that.
 fn as_nobody(house: &House, line: &str, database: &Path) -> Option<Told> {
     let is_root = fs::metadata("/proc/self").is_ok_and(|found| std::os::unix::fs::MetadataExt::uid(&found) == 0);
     let program = house.path("countersign");
@@ -336,9 +337,9 @@ async fn t141_a_database_file_that_is_moved_or_deleted_under_a_server_is_noticed
         let line = server.wait_for("the database's file is not in its place");
         assert!(line.contains("ERROR") && line.contains("moved, replaced or deleted"), "{line}");
         let since = Stopwatch::start();
-        // An answer of before holds for a second.
+        // An earlier result is valid for a second.
         patiently(|| (readiness(server.address) == "503").then_some(())).unwrap();
-        // T137: a database that is away for long fills no log, however often supervisors ask.
+        // T137: a database that is unavailable for long does not fill the log, however often supervisors ask.
         (0..64).for_each(|_| assert_eq!(readiness(server.address), "503"));
         let lines = server.log().lines().filter(|line| line.contains("not ready")).count();
         assert!((1..=8).contains(&lines), "{lines} lines");
@@ -347,9 +348,9 @@ async fn t141_a_database_file_that_is_moved_or_deleted_under_a_server_is_noticed
         let bind = server.address.to_string();
         fails_with(
             &house.run_in_place("doctor --json", &[("COUNTERSIGN_BIND", &bind)]),
-            &["server: the one at ", "is not ready", "put the file back"],
+            &["server: the server at ", "is not ready", "put the file back"],
         );
-        // It is looked at every second, and reported every minute.
+        // It is checked every second, and reported every minute.
         patiently(|| (since.elapsed() > Duration::from_millis(2500)).then_some(())).unwrap();
         let complaints = server.log().matches("the database's file is not in its place").count();
         assert!(complaints as u64 <= 1 + since.elapsed().as_secs() / 60, "{}", server.log());
@@ -396,7 +397,7 @@ fn a_postgres_database_that_is_not_utf8_is_not_migrated() {
     }
 }
 
-/// A page with a code that a service was asked to send, which never answers.
+/// A page whose code is sent by a service that never responds.
 async fn asks_for_a_code(server: &Server) -> Page {
     let mut ada = Person::at(server, "ada");
     ada.signs_in(PASSWORD).await;
@@ -429,13 +430,13 @@ async fn a_server_ends_within_ten_seconds_while_a_gateway_hangs() {
         let told = Stopwatch::start();
         server.signal("TERM");
         assert_eq!(server.ends(), Some(0));
-        // How long the process gives itself adds up to less than ten seconds; a busy machine adds to that.
+        // The process's own limits add up to less than ten seconds; a busy machine takes longer.
         assert!(told.elapsed() < Duration::from_secs(20), "it took {:?}", told.elapsed());
-        assert!(server.log().contains("still under way and were dropped"), "{}", server.log());
+        assert!(server.log().contains("were dropped at shutdown"), "{}", server.log());
     }
 }
 
-/// Each installation is one in which people could not sign in; each failure has its remedy.
+/// In each of these installations users could not sign in; each failure has its remedy.
 #[tokio::test]
 async fn the_doctor_fails_with_the_remedy_wherever_people_are_kept_out() {
     let house = House::of(&["ada"]);
@@ -454,8 +455,8 @@ async fn the_doctor_fails_with_the_remedy_wherever_people_are_kept_out() {
             &[("DATABASE_URL", "sqlite:///nowhere/at/all.db")],
             &["database: there is no database", "countersign migrate"],
         ),
-        (&[("DATABASE_URL", &away)], &["database: could not use the database of database_url", &nobodys.to_string()]),
-        (&[("PUBLIC_URL", "http://id.example.org")], &["settings: ", "make it https"]),
+        (&[("DATABASE_URL", &away)], &["database: could not use the database in database_url", &nobodys.to_string()]),
+        (&[("PUBLIC_URL", "http://id.example.org")], &["settings: ", "use https"]),
         (&[("PHONE_REGION", "UK")], &["settings: could not use phone_region", "write GB"]),
         (&[("SMS_GATEWAY", "twilio")], &["gateways: could not use twilio for sms", "is not set"]),
         (&[("CODES_PER_USER_CEILING", "1")], &["start: could not use the settings: "]),

@@ -1,4 +1,4 @@
-//! From one version's database to the next one's, on both engines, by the commands that an operator runs.
+//! From the database of one version to that of the next, on both engines, by the documented commands.
 
 use std::{
     fs::{self, Permissions},
@@ -14,11 +14,11 @@ use crate::{
     person::Person,
 };
 
-/// What the app shows as its key that the first landing has set up for ada.
+/// The app's key, which ada set up in the first version.
 const KEY: &str = "J6PX ARV7 T5LW GGZS YQ5U QDAA QU32 R6G6";
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
-/// What the first landing has left, as its own program has made it: the key, and ada with her password and her app.
+/// The data of the first version, written by its own program: the key, and ada with her password and her app.
 fn first_landing(engine: Engine) -> House {
     let house = House::empty_on(engine);
     let rows = include_str!("../../../store/tests/landed/first.rows.sql");

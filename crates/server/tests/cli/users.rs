@@ -1,4 +1,4 @@
-//! `user`, and what it means for whoever is signed in.
+//! `countersign user`, and its effect on users who are signed in.
 
 use std::time::Duration;
 
@@ -43,10 +43,7 @@ fn a_user_is_added_listed_and_shown() {
 fn a_password_that_was_made_is_printed_once_and_one_that_was_given_never() {
     let house = House::founded();
     let made = house.run("user add ada");
-    assert!(
-        made.succeeds().starts_with("ada: added, password ") && made.out.contains("(printed this once)"),
-        "{made:?}"
-    );
+    assert!(made.succeeds().starts_with("ada: added, password ") && made.out.contains("(shown only once)"), "{made:?}");
     let given = house.run_with("user add grace --password-stdin", PASSWORD);
     assert_eq!(given.succeeds(), "grace: added");
     let again = house.run_with("user set-password grace --password-stdin --json", OTHER_PASSWORD).json();
@@ -58,19 +55,22 @@ fn every_way_to_set_a_password_keeps_the_rules() {
     let house = House::of(&["grace", "lovelace"]);
     for command in ["user add ada", "user set-password grace"] {
         for (password, reason) in [
-            ("fourteen chars", "the password is too short: it needs 15 characters"),
-            (&"vqxnztkbwhrfjmpd".repeat(65), "the password is too long: 1024 characters are kept"),
-            ("passwordpassword", "the password is too common: choose one that nobody would guess early"),
-            ("Countersign.2024!", "the password is made of the user's name or address, or the site's: choose another"),
-            ("", "the standard input is empty: a line with the secret was to come"),
+            ("fourteen chars", "the password is too short: it needs at least 15 characters"),
+            (&"vqxnztkbwhrfjmpd".repeat(65), "the password is too long: it may have at most 1024 characters"),
+            ("passwordpassword", "the password is too common: choose one that is harder to guess"),
+            (
+                "Countersign.2024!",
+                "the password contains the user's name or e-mail address, or the name of the site: choose another",
+            ),
+            ("", "standard input is empty: it must be a line with the secret"),
         ] {
             assert_eq!(house.run_with(&format!("{command} --password-stdin"), password).fails(), reason);
         }
     }
     let same = house.run_with("user set-password grace --password-stdin", PASSWORD);
-    assert_eq!(same.fails(), "that is the password already: choose another");
+    assert_eq!(same.fails(), "this is already the user's password: choose another");
     let name = house.run_with("user set-password lovelace --password-stdin", "Lovelace-lovelace-1");
-    assert!(name.fails().starts_with("the password is made of the user's name"));
+    assert!(name.fails().starts_with("the password contains the user's name"));
     assert_eq!(house.run("user list").succeeds(), "grace\nlovelace", "nobody was added");
 }
 
@@ -78,7 +78,7 @@ fn every_way_to_set_a_password_keeps_the_rules() {
 fn a_name_is_one_name_in_every_spelling() {
     let house = House::of(&["Ådmin"]);
     let taken = house.run("user add A\u{30a}DMIN");
-    assert_eq!(taken.fails(), "there is a user \"A\\u{30a}DMIN\" already, in this spelling or another");
+    assert_eq!(taken.fails(), "there is already a user \"A\\u{30a}DMIN\", in this spelling or another");
     assert_eq!(house.run("user show a\u{30a}dmin").succeeds(), "Ådmin, two-factor authentication disabled");
 }
 
@@ -91,7 +91,7 @@ async fn letters_with_several_small_forms_are_one_name_too() {
             house.run(&format!("user show {spelling}")).succeeds(),
             format!("{name}, two-factor authentication disabled")
         );
-        assert!(house.run(&format!("user add {spelling}")).fails().ends_with("already, in this spelling or another"));
+        assert!(house.run(&format!("user add {spelling}")).fails().ends_with(", in this spelling or another"));
     }
     let server = house.serves();
     for name in ["straße", "STRASSE", "ſtraſſe", "σίσυφος", "FIONA"] {
@@ -99,7 +99,7 @@ async fn letters_with_several_small_forms_are_one_name_too() {
     }
 }
 
-/// What an earlier version had stored: names in lower case.
+/// Names as an earlier version stored them: in lower case.
 #[tokio::test]
 async fn names_that_were_stored_by_the_earlier_rule_are_found_before_and_after_the_upgrade() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
@@ -109,9 +109,9 @@ async fn names_that_were_stored_by_the_earlier_rule_are_found_before_and_after_t
         let is_in = async |name: &str| Person::at(&server, name).signs_in(PASSWORD).await.says("You are signed in");
         assert!(is_in("Straße").await && !is_in("STRASSE").await && is_in("grace").await, "{engine:?}");
         let told = house.run("migrate");
-        assert!(told.succeeds().ends_with("user names found in more spellings than before: 1"), "{told:?}");
+        assert!(told.succeeds().ends_with("user names that are now found in more spellings: 1"), "{told:?}");
         assert!(is_in("Straße").await && is_in("STRASSE").await && is_in("grace").await, "{engine:?}");
-        assert!(house.run("migrate").succeeds().ends_with("already"), "what is done is done once");
+        assert!(house.run("migrate").succeeds().contains(" is already at migration "), "what is done is done once");
     }
 }
 
@@ -135,10 +135,10 @@ async fn t153_two_users_whose_names_would_be_one_by_now_stay_two() {
             assert!(Person::at(&server, name).signs_in(other).await.says("do not belong together"), "{name}");
         }
     }
-    assert!(house.run("user add ſtraße").fails().ends_with("already, in this spelling or another"));
+    assert!(house.run("user add ſtraße").fails().ends_with(", in this spelling or another"));
 }
 
-/// Both names are `strasse` by now, and the younger one comes first in the alphabet.
+/// Both names are `strasse` now, and the younger user comes first in the alphabet.
 #[test]
 fn t153_of_two_users_whose_names_would_be_one_the_older_is_found_in_every_spelling() {
     let house = House::of(&["grace", "bob"]);
@@ -156,7 +156,7 @@ fn t153_of_two_users_whose_names_would_be_one_the_older_is_found_in_every_spelli
     }
 }
 
-/// Docker's `--password-stdin` under PowerShell: a mark that nobody could type at a sign-in.
+/// `--password-stdin` under PowerShell writes a byte order mark, which no user could type at a sign-in.
 #[tokio::test]
 async fn a_byte_order_mark_is_no_part_of_a_secret() {
     let house = House::founded();
@@ -164,7 +164,7 @@ async fn a_byte_order_mark_is_no_part_of_a_secret() {
     let server = house.serves();
     assert!(Person::at(&server, "ada").signs_in(PASSWORD).await.says("You are signed in"));
     let nothing = house.run_with("user add grace --password-stdin", "\u{feff}");
-    assert!(nothing.fails().starts_with("the standard input is empty"));
+    assert!(nothing.fails().starts_with("standard input is empty"));
 
     let keys = std::fs::read_to_string(house.path("countersign.key")).unwrap();
     let keys: String = keys.lines().filter(|line| !line.starts_with('#')).collect();
@@ -174,7 +174,7 @@ async fn a_byte_order_mark_is_no_part_of_a_secret() {
     house.run("keys list").succeeds();
 }
 
-/// T28, at the pages: in whatever way a name is written, whether somebody has it or nobody.
+/// T28, at the pages: for every spelling of a name, whether or not a user has it.
 #[tokio::test]
 async fn t28_wrong_passwords_count_for_a_name_in_every_spelling() {
     let house = House::of(&["Ådmin"]);
@@ -199,8 +199,8 @@ fn what_is_no_name_and_no_address_is_refused() {
     let house = House::founded();
     for (line, reason) in [
         ("user add ' '", "a name has 1 to 150 characters, in at most 320 bytes"),
-        ("user add 'a\tb'", "a name has no invisible and no direction-changing characters, as U+0009 is one"),
-        ("user add 'a\u{ad}b'", "a name has no invisible and no direction-changing characters, as U+00AD is one"),
+        ("user add 'a\tb'", "a name must not contain invisible or direction-changing characters such as U+0009"),
+        ("user add 'a\u{ad}b'", "a name must not contain invisible or direction-changing characters such as U+00AD"),
         ("user add ada --email ada", "\"ada\" is not an e-mail address"),
     ] {
         assert_eq!(house.run(line).fails(), reason, "{line}");
@@ -214,7 +214,7 @@ fn an_unknown_user_is_an_error() {
         ["user show", "user set-password", "user deactivate", "user activate", "two-factor status", "backup-codes add"]
     {
         let told = house.run(&format!("{action} nobody"));
-        assert_eq!(told.fails(), "there is no user \"nobody\": `countersign user list` shows who there is", "{action}");
+        assert_eq!(told.fails(), "there is no user \"nobody\": `countersign user list` lists the users", "{action}");
     }
 }
 
@@ -235,11 +235,11 @@ async fn shutting_a_user_out_ends_everything_at_once_and_for_good() {
     grace.signs_in(PASSWORD).await;
     assert!(ada.is_signed_in().await);
 
-    assert_eq!(house.run("user deactivate ada").succeeds(), "ada: shut out");
+    assert_eq!(house.run("user deactivate ada").succeeds(), "ada: deactivated");
     assert!(!ada.is_signed_in().await, "the session ends at once");
     assert!(Person::at(&server, "ada").signs_in(PASSWORD).await.says("do not belong together"));
     assert!(grace.is_signed_in().await, "nobody else's does");
-    assert_eq!(house.run("user list").succeeds(), "ada, shut out\ngrace");
+    assert_eq!(house.run("user list").succeeds(), "ada, deactivated\ngrace");
 
     assert_eq!(house.run("user activate ada --json").json()["active"], true);
     assert!(!ada.is_signed_in().await, "what ended does not come back");

@@ -1,7 +1,8 @@
 //! `countersign device import`: hardware tokens that come with a file of seeds.
 //!
-//! Everything is read, looked up and compared before anything is written. A token that another user has, or that is not the one
-//! in the file, is an error and never "there already": otherwise its new owner would sign in with the password alone.
+//! Everything is read, looked up and compared before anything is written. A token that another user has, or whose
+//! secret differs from the file's, is an error and never "already imported": otherwise its new owner would sign in with
+//! the password alone.
 
 use std::{
     fs::File,
@@ -39,23 +40,23 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The file
+    /// The file of seeds
     file: PathBuf,
-    /// The user whose tokens they are, where the file does not say
+    /// The user to give the tokens to, if the file does not name users
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Owners in the file are distinguished names: this attribute has the user's name, as in cn or uid
+    /// The file names users by distinguished names: the attribute with the user's name, such as cn or uid
     #[arg(long, value_name = "ATTRIBUTE")]
     user_attribute: Option<String>,
-    /// What the tokens in CSV are, where the file does not say
+    /// The type of the tokens in a CSV file, if the file does not say it
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<OathKind>,
-    /// Move tokens that other users have to the users in the file, and replace those that have another secret here
+    /// Move tokens that belong to other users, and replace tokens that have another secret here
     #[arg(long)]
     take_over: bool,
     #[command(flatten)]
     pre_shared: PreSharedFrom,
-    /// Read and check everything, and change nothing
+    /// Read and check everything, but change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -64,10 +65,10 @@ pub(super) struct Arguments {
 
 #[derive(Args, Clone, Copy, Debug)]
 struct PreSharedFrom {
-    /// The file is encrypted: read the key, in hexadecimal digits, from the first line of the standard input
+    /// The file is encrypted: read the key, in hexadecimal digits, from the first line of standard input
     #[arg(long, conflicts_with = "password_stdin")]
     key_stdin: bool,
-    /// The file is encrypted: read the password from the first line of the standard input
+    /// The file is encrypted: read the password from the first line of standard input
     #[arg(long)]
     password_stdin: bool,
 }
@@ -82,41 +83,41 @@ impl PreSharedFrom {
     }
 }
 
-/// A token about to be given to a user.
+/// A token that is about to be given to a user.
 struct Delivery {
     user: User,
     token: NewToken,
     plan: Plan,
 }
 
-/// What became of a token, as data.
+/// The result for one token, as it is printed.
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
     user: &'a str,
     kind: &'a str,
     name: &'a str,
     outcome: &'a str,
-    /// Who had it before.
+    /// The user who had it before.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
     /// Milliseconds since 1970, as everywhere in the database.
     #[serde(skip_serializing_if = "Option::is_none")]
     valid_until: Option<i64>,
-    /// Whether it has fewer than 128 bits; left out if not.
+    /// Whether the key has fewer than 128 bits; left out if not.
     #[serde(skip_serializing_if = "Option::is_none")]
     weak_key: Option<bool>,
 }
 
-/// What is to be done with a token.
+/// What to do with a token.
 #[derive(Clone, PartialEq, Eq)]
 enum Plan {
-    /// Give it: nobody has it.
+    /// Give it to the user: no user has it.
     Give,
-    /// Nothing: the user has it.
+    /// Do nothing: the user has it already.
     Keep,
-    /// Write down the end of its validity, which has changed.
+    /// Store its new expiry date.
     Date,
-    /// Replace what the user has under this serial number.
+    /// Replace the user's token with this serial number.
     Replace,
     /// Move it from this user.
     Move(String),
@@ -141,7 +142,7 @@ pub(super) async fn run(installation: &Installation, arguments: Arguments) -> Re
         if left.is_some_and(|left| left.two_factor == TwoFactorStatus::Disabled)
             && let Plan::Move(previous) = &delivery.plan
         {
-            lines.push(format!("{previous}: two-factor authentication is off, since no other device is left"));
+            lines.push(format!("{previous}: two-factor authentication is now off, because no other device is left"));
         }
     }
     let weak = deliveries.iter().filter(|delivery| delivery.token.state.state.has_weak_key()).count();
@@ -167,15 +168,15 @@ async fn carry_out(installation: &Installation, delivery: &Delivery) -> Result<O
 impl Delivery {
     fn outcome(&self, dry_run: bool) -> String {
         match (&self.plan, dry_run) {
-            (Plan::Keep, _) => "there already".into(),
+            (Plan::Keep, _) => "already imported".into(),
             (Plan::Give, false) => "given".into(),
-            (Plan::Give, true) => "would be given".into(),
-            (Plan::Date, false) => "there already, with another end now".into(),
-            (Plan::Date, true) => "there already, would get another end".into(),
+            (Plan::Give, true) => "would be imported".into(),
+            (Plan::Date, false) => "already imported, expiry date updated".into(),
+            (Plan::Date, true) => "already imported, expiry date would be updated".into(),
             (Plan::Replace, false) => "replaced".into(),
             (Plan::Replace, true) => "would be replaced".into(),
-            (Plan::Move(previous), false) => format!("taken over from {previous}"),
-            (Plan::Move(previous), true) => format!("would be taken over from {previous}"),
+            (Plan::Move(previous), false) => format!("moved from {previous}"),
+            (Plan::Move(previous), true) => format!("would be moved from {previous}"),
         }
     }
 
@@ -186,11 +187,12 @@ impl Delivery {
         format!("{}: {name} ({kind}) {outcome}{end}{weak}", self.user.name)
     }
 
-    /// What to do after an error that came when so many tokens of all had been dealt with.
+    /// What to do after an error that occurred when `before` of `all` tokens had been imported.
     fn failed(&self, before: usize, all: usize) -> String {
         let (serial, user) = (&self.token.name, &self.user.name);
         format!(
-            "could not import {serial} for {user}; {before} of {all} tokens were imported before it, run the import again"
+            "could not import {serial} for {user}: {before} of {all} tokens were imported before it; run the \
+             import again"
         )
     }
 
@@ -211,14 +213,15 @@ impl Delivery {
 fn whole(file: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let doing = || format!("could not read {}", file.display());
     let most = u64::try_from(seeds::LARGEST).unwrap_or(u64::MAX).saturating_add(1);
-    // Room for all that is read, and for the look whether there is more: a buffer that grew would leave copies behind.
+    // Room for the whole file and one byte more, to detect a longer one: a buffer that grew would leave copies of
+    // secrets.
     let mut text = Zeroizing::new(Vec::with_capacity(seeds::LARGEST.saturating_add(64)));
     File::open(file).with_context(doing)?.take(most).read_to_end(&mut text).with_context(doing)?;
-    ensure!(text.len() <= seeds::LARGEST, "could not read {}: it has more than 16 MiB", file.display());
+    ensure!(text.len() <= seeds::LARGEST, "could not read {}: it is larger than 16 MiB", file.display());
     Ok(text)
 }
 
-/// Whose each token is to be, all of them or none.
+/// The owner of each token; an error if one of them cannot be determined.
 async fn deliveries_of(installation: &Installation, seeds: Vec<Seed>, arguments: &Arguments) -> Result<Vec<Delivery>> {
     let now = installation.engine.now();
     let mut deliveries = vec![];
@@ -242,7 +245,7 @@ async fn delivery_of(
         bail!("the token is not valid yet");
     }
     if validity.until.is_some_and(|until| now > until) {
-        bail!("the token is not valid any more");
+        bail!("the token has expired");
     }
     let name = DeviceName::parse(&serial).map_err(|refusal| anyhow!(reason(&refusal)))?;
     let (kind, state) = state_of(secret, now);
@@ -252,7 +255,8 @@ async fn delivery_of(
     if let State::Yubikey(state) = &token.state.state
         && found.as_ref().is_none_or(|found| *found == Provisioned::OtherSlot)
     {
-        // Two slots of a YubiKey share a serial number. Earlier versions gave one of them the row of the number alone.
+        // The two slots of a YubiKey share a serial number. Earlier versions gave one of them the row of the number
+        // alone.
         token.id = id_of(&token.kind, &serial, state.public_id());
         found = installation.engine.provisioned(&user.id, &token).await?;
     }
@@ -260,7 +264,7 @@ async fn delivery_of(
     Ok(Delivery { user, token, plan })
 }
 
-/// What follows from the row that a token has already.
+/// What to do, given the row that the token has already.
 async fn plan_of(installation: &Installation, found: Option<Provisioned>, take_over: bool) -> Result<Plan> {
     Ok(match found {
         None => Plan::Give,
@@ -268,18 +272,18 @@ async fn plan_of(installation: &Installation, found: Option<Provisioned>, take_o
         Some(Provisioned::OtherEnd) => Plan::Date,
         Some(Provisioned::OtherSecret) if take_over => Plan::Replace,
         Some(Provisioned::OtherSecret) => {
-            bail!("the user has a token with this serial number and another secret: --take-over replaces it")
+            bail!("the user has a token with this serial number and another secret: use --take-over to replace it")
         }
         Some(Provisioned::OtherOwner(owner)) => {
             let name = name_of(installation, owner).await?;
-            ensure!(take_over, "this token is {name}'s: --take-over moves it");
+            ensure!(take_over, "this token belongs to {name}: use --take-over to move it");
             Plan::Move(name)
         }
-        Some(Provisioned::OtherSlot) => bail!("another token has the row of this one"),
+        Some(Provisioned::OtherSlot) => bail!("another token is stored in the row of this one"),
     })
 }
 
-/// The name of a user who has a token; the id of one who is gone.
+/// The name of the user who has a token, or the id of a deleted user.
 async fn name_of(installation: &Installation, user: UserId) -> Result<String> {
     let row = installation.users.table.by_id(&user).await?;
     Ok(row.map_or_else(|| user.to_string(), |row| row.name))
@@ -293,19 +297,20 @@ async fn user_of(installation: &Installation, owner: Option<&str>, arguments: &A
         }
         (owner, _) => owner.map(str::to_owned),
     };
-    let name =
-        named.or(arguments.user.clone()).context("it does not say whose token this is: name them with --user")?;
+    let name = named
+        .or(arguments.user.clone())
+        .context("the file does not say whose token this is: name the user with --user")?;
     let is_distinguished = arguments.user_attribute.is_none() && name.contains('=');
     let row = one_of(&installation.users, &name).await;
     let row = if is_distinguished {
-        row.context("a distinguished name: --user-attribute says which part of it is the user's name")
+        row.context("the owner is a distinguished name: name the attribute with the user's name by --user-attribute")
     } else {
         row
     };
     Ok(seen(row?))
 }
 
-/// What is remembered of a token that nobody has used here.
+/// The state of a token that has not been used here yet.
 fn state_of(secret: SeedSecret, now: Timestamp) -> (Kind, Envelope) {
     match secret {
         SeedSecret::Hotp { key, algorithm, digits, counter } => {
@@ -313,7 +318,7 @@ fn state_of(secret: SeedSecret, now: Timestamp) -> (Kind, Envelope) {
             (Kind::HOTP, used_below(state, counter))
         }
         SeedSecret::Totp { key, totp, used, drift } => {
-            // A step that is far ahead was counted by a clock that was wrong, and would lock the token until then.
+            // A step far ahead was counted by a wrong clock; it would lock the token until that time.
             let latest = totp.step_at(now.as_seconds()).unwrap_or_default().saturating_add(1);
             let below = used.map_or(0, |used| used.min(latest).saturating_add(1));
             let state = totp::State { drift, ..totp::State::with(key, totp) };
@@ -326,13 +331,13 @@ fn state_of(secret: SeedSecret, now: Timestamp) -> (Kind, Envelope) {
     }
 }
 
-/// A state that takes no counter below this one.
+/// A state that accepts no counter below this one.
 fn used_below(state: State, counter: u64) -> Envelope {
     let marks = counter.checked_sub(1).map(Marks::with_floor).unwrap_or_default();
     Envelope { marks, ..Envelope::new(state) }
 }
 
-/// The name of the row: of the token itself, so that a file that is imported again gives nothing twice.
+/// The id of the row. It is derived from the token itself, so that importing a file again adds nothing twice.
 fn id_of(kind: &Kind, serial: &str, slot: Option<&PublicId>) -> DeviceId {
     let slot = slot.map(|slot| format!("\n{slot}")).unwrap_or_default();
     let hash = Sha256::digest(format!("{kind}\n{serial}{slot}"));

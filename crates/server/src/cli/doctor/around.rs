@@ -1,12 +1,13 @@
-//! What stands around the server: the proxies in front of it, the gateways outside.
+//! Checks what is around the server: the proxies in front of it and the gateways it sends to.
 //!
-//! Whether a gateway can be reached is tried from here, and no message is sent for it: gateways know how to ask for themselves.
-//! What cannot be reached from here may be in reach of the server, so that is never more than a warning.
+//! The check whether a gateway can be reached runs from here and sends no message: each gateway has its own test for
+//! it. A gateway that cannot be reached from here may still be reachable from the server, so this is never more than a
+//! warning.
 
 use super::Report;
 use crate::{config::Config, gateways};
 
-/// Who may say where a request comes from.
+/// Which proxies may set the client's IP address.
 pub(super) fn proxies(config: &Config, report: &mut Report) {
     let doubts = config.proxy_doubts();
     for doubt in &doubts {
@@ -17,14 +18,13 @@ pub(super) fn proxies(config: &Config, report: &mut Report) {
     }
     let listed: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     if listed.is_empty() {
-        report.ok("proxies", "none is listed: browsers come straight to this server");
+        report.ok("proxies", "none is listed: browsers connect to this server directly");
     } else {
-        report
-            .ok("proxies", format_args!("X-Forwarded-For is believed from {} and from nobody else", listed.join(", ")));
+        report.ok("proxies", format_args!("X-Forwarded-For is accepted from {} only", listed.join(", ")));
     }
 }
 
-/// Whether the gateways and services that are set are set as a whole, and can be reached.
+/// Whether the configured gateways and services are configured completely and can be reached.
 pub(super) async fn gateways(config: &Config, report: &mut Report) {
     let reached = match gateways::reached(config).await {
         Ok(reached) => reached,
@@ -35,12 +35,12 @@ pub(super) async fn gateways(config: &Config, report: &mut Report) {
     }
     for (name, reached) in reached {
         match reached {
-            Ok(()) => report.ok("gateways", format_args!("{name}: it can be reached")),
+            Ok(()) => report.ok("gateways", format_args!("{name}: reachable")),
             Err(fault) => report.warn(
                 "gateways",
                 format_args!(
-                    "{name}: {fault}; whoever depends on it does not get in that way: look at its settings, at the firewall \
-                     and at what its provider says"
+                    "{name}: {fault}; users who depend on it cannot sign in with it: check its settings, the firewall \
+                     and the provider's status"
                 ),
             ),
         }

@@ -1,4 +1,4 @@
-//! How far this machine's clock may be from that of the database's machine.
+//! Compares this machine's clock with the clock of the database server.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use countersign_store::PostgresStore;
 use super::{Report, State};
 use crate::clock::{self, Apart};
 
-/// Above this, time services do not do their work.
+/// A larger difference means that the time service does not work.
 const DOUBT: Duration = Duration::from_secs(2);
-/// Above this, a code from an app is of another period here than there.
+/// With a larger difference, a code from an app belongs to another time step here than there.
 const FAILURE: Duration = Duration::from_secs(30);
 
 pub(super) async fn compare(store: &PostgresStore, report: &mut Report) {
@@ -22,15 +22,15 @@ pub(super) async fn compare(store: &PostgresStore, report: &mut Report) {
     }
 }
 
-/// What to say of clocks that are so far apart.
+/// What to report about this difference.
 fn judged(Apart { span, way }: Apart) -> (State, String) {
     if span <= DOUBT {
-        return (State::Ok, "it agrees with the database's".into());
+        return (State::Ok, "it agrees with the database server's clock".into());
     }
     let state = if span > FAILURE { State::Fail } else { State::Warn };
     let text = format!(
-        "it is {:.1} s {way} the database's: one of them is wrong, and if it is this one, so is every answer to a code \
-         from an app; run a time service on both",
+        "it is {:.1} s {way} the database server's clock: one of them is wrong. If it is this one, codes from apps are \
+                     judged by a wrong time; run a time service on both",
         span.as_secs_f64()
     );
     (state, text)

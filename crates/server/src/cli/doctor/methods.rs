@@ -1,4 +1,4 @@
-//! The devices of users whose codes cannot be sent or checked with these settings.
+//! Devices whose codes cannot be sent or checked with these settings.
 
 use countersign_engine::{
     Engine, Fault,
@@ -8,7 +8,7 @@ use countersign_engine::{
 use super::Report;
 use crate::config::Config;
 
-/// How codes of a method come to users, and the setting that has to be set for it.
+/// How the codes of a method reach users, and the setting that it needs.
 const SENT: [(Kind, &str, &str); 3] = [
     (Kind::SMS, "text message", "sms_gateway"),
     (Kind::CALL, "call", "call_gateway"),
@@ -23,8 +23,8 @@ pub(super) async fn examine(engine: &Engine, config: &Config, report: &mut Repor
             report.fail(
                 "methods",
                 format_args!(
-                    "{devices} devices get their codes by {by}, and none is sent: {missing}; or have their users set up another \
-                     method"
+                    "{devices} devices get their codes by {by}, but none can be sent: {missing}, or have their users \
+                     set up another method"
                 ),
             );
         }
@@ -35,7 +35,7 @@ pub(super) async fn examine(engine: &Engine, config: &Config, report: &mut Repor
     Ok(())
 }
 
-/// What has to be set for codes of this kind to be sent, if it is not.
+/// What has to be set so that codes of this kind can be sent; `None` if it is set.
 fn missing(kind: &Kind, setting: &str, config: &Config) -> Option<String> {
     let gateways = &config.gateways;
     let carrier = match kind {

@@ -1,4 +1,4 @@
-//! The nodes that run on the database: whether their clocks, their versions and their keys agree.
+//! Whether the clocks, the versions and the keys of the running nodes agree.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,15 @@ use countersign_engine::{
 
 use super::Report;
 
-/// What to do about keys that are not the same everywhere.
-const COPY: &str = "copy one key file to every node (one that was stopped counts as running for a minute)";
+/// What to do about keys that differ between nodes.
+const COPY: &str = "copy the same key file to every node (a stopped node counts as running for one minute)";
 
 pub(super) async fn examine(engine: &Engine, report: &mut Report) -> Result<(), Fault> {
     let nodes = engine.nodes().await?;
     clocks(engine, &nodes, report);
     let running: Vec<Node> = nodes.into_iter().filter(|node| engine.is_live(node)).collect();
     if running.is_empty() {
-        report.ok("nodes", "no server runs on this database");
+        report.ok("nodes", "no server uses this database");
         return Ok(());
     }
     let before = report.0.len();
@@ -25,7 +25,7 @@ pub(super) async fn examine(engine: &Engine, report: &mut Report) -> Result<(), 
     keys(engine, &running, report);
     if report.0.len() == before {
         let names: Vec<_> = running.iter().map(Node::to_string).collect();
-        let text = format!("running, all of one version and with the same keys: {}", names.join(", "));
+        let text = format!("running, all with the same version and the same keys: {}", names.join(", "));
         report.ok("nodes", text);
     }
     Ok(())
@@ -38,12 +38,12 @@ fn clocks(engine: &Engine, nodes: &[Node], report: &mut Report) {
         report.warn(
             "clock",
             format_args!(
-                "{ahead} nodes have reported from the future: their clocks or this one are wrong, and codes from \
-                 authenticator apps with them; run a time service on every node"
+                "{ahead} nodes have reported a time in the future: their clocks or this one are wrong, so codes from \
+                 authenticator apps are judged by a wrong time; run a time service on every node"
             ),
         );
     } else {
-        report.ok("clock", "no node is ahead of this clock");
+        report.ok("clock", "no node's clock is ahead of this one");
     }
 }
 
@@ -53,11 +53,14 @@ fn versions(running: &[Node], report: &mut Report) {
         let versions: Vec<&str> = versions.into_iter().collect();
         report.warn("nodes", format_args!("they run versions {}: finish the upgrade", versions.join(" and ")));
     } else if versions.iter().all(|version| *version != env!("CARGO_PKG_VERSION")) {
-        report.warn("nodes", "they run another version than this command: restart them, or use theirs");
+        report.warn(
+            "nodes",
+            "they run another version than this command: restart them, or use their version of this command",
+        );
     }
 }
 
-/// Keys that differ are a failure where one node cannot open what another seals, and otherwise a change under way.
+/// Different keys are a failure if a node cannot unseal what another one seals; otherwise a key change is in progress.
 fn keys(engine: &Engine, running: &[Node], report: &mut Report) {
     let here: Vec<String> = engine.key_ids().iter().map(KeyId::to_string).collect();
     for node in running {
@@ -66,13 +69,16 @@ fn keys(engine: &Engine, running: &[Node], report: &mut Report) {
             KeyComparison::Same => {}
             KeyComparison::Compatible => report.warn(
                 "nodes",
-                format_args!("{node} has other keys than the key file here ({listed}): if no change of keys is under way, {COPY}"),
+                format_args!(
+                    "{node} has other keys than the key file here ({listed}): if no key change is in \
+                 progress, {COPY}"
+                ),
             ),
             KeyComparison::Incompatible => report.fail(
                 "nodes",
                 format_args!(
-                    "{node} has other keys than the key file here ({listed}), so one of the two cannot open what the other \
-                     seals and users meet faults: {COPY}"
+                    "{node} has other keys than the key file here ({listed}), so one of the two cannot unseal what the \
+                     other seals, and users meet faults: {COPY}"
                 ),
             ),
         }

@@ -1,4 +1,4 @@
-//! The settings of the JSON API: where it is, and the personal tokens that are made there.
+//! The settings of the JSON API: its path, and its personal tokens.
 
 use anyhow::{Context as _, Result, ensure};
 use countersign_axum::LocalPath;
@@ -12,13 +12,13 @@ use crate::{
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "api_path",
-        about: "Where the JSON API is; if this is empty, nowhere.",
+        about: "The path of the JSON API; empty: off.",
         default: |config| config.api.clone(),
         set: |config, text| place(text).map(|place| config.api = place),
     },
     Setting {
         name: "personal_token_max_lifetime",
-        about: "The longest life of a personal token, and its usual one.",
+        about: "The maximum lifetime of a personal token, which is also its default.",
         default: |config| Some(show_span(config.core.tokens.longest)),
         set: |config, text| {
             span(text, SECOND, YEAR.saturating_mul(10)).map(|longest| config.core.tokens.longest = longest)
@@ -26,21 +26,21 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "personal_tokens_per_user",
-        about: "How many personal tokens a user may have at once.",
+        about: "The maximum number of personal tokens of a user.",
         default: |config| Some(config.core.tokens.most.to_string()),
         set: |config, text| number(text, 1, 10_000).map(|most| config.core.tokens.most = most),
     },
 ];
 
-/// A path for an entrance that nothing else of the server's is at.
+/// A path for an API that the server uses for nothing else.
 pub(super) fn place(text: &str) -> Result<Option<String>> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
     }
-    let path = LocalPath::plain(text).context("it has to be a path such as /api/v1, or empty")?;
+    let path = LocalPath::plain(text).context("it must be a path such as /api/v1, or empty")?;
     let first = path.as_str().split('/').nth(1).unwrap_or_default();
-    ensure!(!home::TAKEN.contains(&first), "what is below /{first} is taken");
+    ensure!(!home::TAKEN.contains(&first), "the server uses paths below /{first} itself");
     Ok(Some(path.to_string()))
 }
 
@@ -53,10 +53,10 @@ mod tests {
         assert_eq!(place(" /v2/api ").unwrap().as_deref(), Some("/v2/api"));
         assert_eq!(place("").unwrap(), None);
         for (text, error) in [
-            ("/", "it has to be a path such as /api/v1, or empty"),
-            ("api", "it has to be a path such as /api/v1, or empty"),
-            ("/account/api", "what is below /account is taken"),
-            ("/healthz", "what is below /healthz is taken"),
+            ("/", "it must be a path such as /api/v1, or empty"),
+            ("api", "it must be a path such as /api/v1, or empty"),
+            ("/account/api", "the server uses paths below /account itself"),
+            ("/healthz", "the server uses paths below /healthz itself"),
         ] {
             assert_eq!(place(text).unwrap_err().to_string(), error);
         }

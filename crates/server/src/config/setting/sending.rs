@@ -1,4 +1,4 @@
-//! The settings of codes that are sent: which methods there are, how codes are made, and how many of them.
+//! The settings of codes that are sent: the methods, the codes, and the limits.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,14 +12,14 @@ use countersign_engine::core::{
 use super::{DAY, SECOND, Setting};
 use crate::config::value::{self, number, show_span, span};
 
-/// So many thousandths are one of whatever prices are told in.
+/// The number of units that prices are counted in per unit of currency.
 const THOUSANDTHS: u32 = 1000;
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "methods",
-        about: "The methods that users may set up on their own, in the order in which they are offered: totp, hotp, sms, \
-                call, email, yubikey.",
+        about: "The methods that users may set up themselves, in the order in which they are offered: totp, hotp, sms, \
+            call, email, yubikey.",
         default: |config| Some(words(&config.core.offered)),
         set: |config, text| {
             config.core.offered = methods(text)?;
@@ -28,35 +28,35 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "email_codes",
-        about: "Whether codes by e-mail are offered: off, beside (to whoever has another method) or alone. They count for \
-                less than two factors.",
+        about: "Whether codes by e-mail are offered: off, beside (only to users who have another method) or alone. \
+            They count as less than two factors.",
         default: |_| Some("off".into()),
         set: |config, text| {
             config.core.sending.email = match text.trim() {
                 "off" => EmailRule::Off,
                 "beside" => EmailRule::Beside,
                 "alone" => EmailRule::Alone,
-                _ => bail!("it has to be off, beside or alone"),
+                _ => bail!("it must be off, beside or alone"),
             };
             Ok(())
         },
     },
     Setting {
         name: "code_digits",
-        about: "How many digits a code has that is sent: 6 or 8.",
+        about: "The number of digits of a code that is sent: 6 or 8.",
         default: |config| Some(config.core.sending.digits.count().to_string()),
         set: |config, text| {
             config.core.sending.digits = match text.trim() {
                 "6" => Digits::SIX,
                 "8" => Digits::EIGHT,
-                _ => bail!("it has to be 6 or 8"),
+                _ => bail!("it must be 6 or 8"),
             };
             Ok(())
         },
     },
     Setting {
         name: "code_lifetime",
-        about: "How long a code is good that was sent; 10m at most.",
+        about: "How long a code that was sent is valid; 10m at most.",
         default: |config| Some(show_span(config.core.sending.lifetime)),
         set: |config, text| {
             span(text, SECOND, CoreConfig::MAX_CODE_TTL).map(|lifetime| config.core.sending.lifetime = lifetime)
@@ -64,63 +64,64 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "code_cooldown",
-        about: "The shortest time between two codes to one address; 0 switches it off.",
+        about: "The minimum time between two codes to one phone number or e-mail address; 0 turns it off.",
         default: |config| Some(show_span(config.core.sending.cooldown)),
         set: |config, text| span(text, Duration::ZERO, DAY).map(|cooldown| config.core.sending.cooldown = cooldown),
     },
     Setting {
         name: "codes_per_user",
-        about: "How many codes a user may be sent in a day, not counting those that were verified. Half of them are kept for \
-                browsers with a device cookie.",
+        about: "The maximum number of codes sent to a user in a day, not counting verified ones. Half of them are \
+            reserved for browsers with a device cookie.",
         default: |config| Some(config.core.sending.per_user.to_string()),
         set: |config, text| number(text, 1, 1_000_000).map(|most| config.core.sending.per_user = most),
     },
     Setting {
         name: "codes_per_user_ceiling",
-        about: "How many codes a user may be sent in a day in all; at least codes_per_user.",
+        about: "The maximum number of codes sent to a user in a day, including verified ones; at least codes_per_user.",
         default: |config| Some(config.core.sending.per_user_ceiling.to_string()),
         set: |config, text| number(text, 1, 1_000_000).map(|most| config.core.sending.per_user_ceiling = most),
     },
     Setting {
         name: "codes_per_address",
-        about: "How many codes a telephone number or a mailbox may be sent in a day, not counting those that were verified. \
-                Half of them are kept for browsers with a device cookie.",
+        about: "The maximum number of codes sent to a phone number or e-mail address in a day, not counting verified \
+            ones. Half of them are reserved for browsers with a device cookie.",
         default: |config| Some(config.core.sending.per_address.to_string()),
         set: |config, text| number(text, 1, 1_000_000).map(|most| config.core.sending.per_address = most),
     },
     Setting {
         name: "codes_per_address_ceiling",
-        about: "How many codes a telephone number or a mailbox may be sent in a day in all; at least codes_per_address.",
+        about: "The maximum number of codes sent to a phone number or e-mail address in a day, including verified \
+            ones; at least codes_per_address.",
         default: |config| Some(config.core.sending.per_address_ceiling.to_string()),
         set: |config, text| number(text, 1, 1_000_000).map(|most| config.core.sending.per_address_ceiling = most),
     },
     Setting {
         name: "codes_per_region",
-        about: "How many codes a country's calling code, or a mail domain, may be sent in a day.",
+        about: "The maximum number of codes sent to one country calling code or one e-mail domain in a day.",
         default: |config| Some(config.core.sending.per_region.to_string()),
         set: |config, text| number(text, 1, 1_000_000_000).map(|most| config.core.sending.per_region = most),
     },
     Setting {
         name: "code_breaker",
-        about: "How many codes may be sent to a region that do not come back, before no more are sent there.",
+        about: "How many codes may be sent to a region without being entered before sending to that region stops.",
         default: |config| Some(config.core.sending.breaker.allowance.to_string()),
         set: |config, text| number(text, 1, 1_000_000_000).map(|most| config.core.sending.breaker.allowance = most),
     },
     Setting {
         name: "code_breaker_credit",
-        about: "How many codes that did not come back are made good for by one that did.",
+        about: "How many codes that were not entered are offset by one that was.",
         default: |config| Some(config.core.sending.breaker.credit.to_string()),
         set: |config, text| number(text, 0, 1000).map(|most| config.core.sending.breaker.credit = most),
     },
     Setting {
         name: "code_breaker_window",
-        about: "How long after its first code a breaker begins anew.",
+        about: "How long after its first code the breaker of a region starts again.",
         default: |config| Some(show_span(config.core.sending.breaker.window)),
         set: |config, text| span(text, SECOND, DAY).map(|window| config.core.sending.breaker.window = window),
     },
     Setting {
         name: "code_daily_budget",
-        about: "What all messages of a day may cost together, in the currency of the prices; 0 for any sum.",
+        about: "The maximum cost of all messages in a day, in the currency of the prices; 0: no limit.",
         default: |_| Some("0".into()),
         set: |config, text| {
             let spend = money(text)?;
@@ -130,19 +131,19 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "code_price",
-        about: "What a text message or a call costs, to the thousandth.",
+        about: "The price of a text message or a call, with up to three decimals.",
         default: |config| Some(show_money(config.core.sending.prices.usual)),
         set: |config, text| money(text).map(|price| config.core.sending.prices.usual = price),
     },
     Setting {
         name: "code_prices",
-        about: "What it costs in particular countries, as in +31=0.08, +1=0.01.",
+        about: "Prices for individual countries, such as +31=0.08, +1=0.01.",
         default: |config| Some(show_prices(&config.core.sending.prices)),
         set: |config, text| prices(text).map(|prices| config.core.sending.prices.by_region = prices),
     },
     Setting {
         name: "hotp_look_ahead",
-        about: "How many presses of a counting token that nobody typed are passed over.",
+        about: "How many codes of a counter-based token may be skipped between two that are entered.",
         default: |config| Some(config.core.hotp.look_ahead.to_string()),
         set: |config, text| number(text, 0, 50).map(|ahead| config.core.hotp.look_ahead = ahead),
     },
@@ -157,15 +158,15 @@ fn methods(text: &str) -> Result<Vec<Kind>> {
     let mut methods: Vec<Kind> = vec![];
     for word in value::list::<String>(text, "methods")? {
         let kind = known.iter().find(|kind| kind.as_str() == word);
-        let kind = kind.with_context(|| format!("{word:?} is none of {}", words(&known)))?;
-        ensure!(!methods.contains(kind), "{word} stands there twice");
+        let kind = kind.with_context(|| format!("{word:?} is not one of {}", words(&known)))?;
+        ensure!(!methods.contains(kind), "{word} is listed twice");
         methods.push(kind.clone());
     }
-    ensure!(!methods.is_empty(), "it has to name one at least");
+    ensure!(!methods.is_empty(), "it must name at least one method");
     Ok(methods)
 }
 
-/// A sum, in thousandths.
+/// An amount, in thousandths.
 fn money(text: &str) -> Result<u32> {
     let sum = || {
         let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
@@ -174,7 +175,7 @@ fn money(text: &str) -> Result<u32> {
         let part: u32 = format!("{part:0<3}").parse().ok().filter(|_| fits)?;
         whole.parse::<u32>().ok()?.checked_mul(THOUSANDTHS)?.checked_add(part)
     };
-    sum().context("it has to be a sum such as 25 or 0.085")
+    sum().context("it must be an amount such as 25 or 0.085")
 }
 
 fn show_money(sum: u32) -> String {
@@ -186,12 +187,12 @@ fn show_money(sum: u32) -> String {
 fn prices(text: &str) -> Result<BTreeMap<String, u32>> {
     let mut prices = BTreeMap::new();
     for entry in value::list::<String>(text, "prices")? {
-        let (code, price) = entry.split_once('=').context("it has to be prices such as +31=0.08")?;
+        let (code, price) = entry.split_once('=').context("it must be a list of prices such as +31=0.08")?;
         let code = code.trim();
         let is_code = code.strip_prefix('+').is_some_and(|digits| {
             (1..=3).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
         });
-        ensure!(is_code, "{code:?} is no calling code, as +31 is one");
+        ensure!(is_code, "{code:?} is not a country calling code such as +31");
         prices.insert(code.to_owned(), money(price)?);
     }
     Ok(prices)

@@ -1,27 +1,27 @@
-//! What the columns of a file mean: by the names in its first line, or, where that is a token already, by their order.
-//! This module never guesses a type: where the file does not say it, the person who imports does, or a column that only one
-//! type has.
+//! The meaning of a file's columns: by the names in its first line, or by their order if the first line is a token
+//! already. This module never guesses a type: if the file does not give it, the administrator who imports the file
+//! does, or a column that only one type has.
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Record, Records};
 use crate::seeds::{OathKind, from_hex};
 
-/// A column that is known and says nothing of use here.
+/// A known column that is ignored.
 pub(super) const IGNORED: &str = "";
-/// A value that is a counter or a period, by the type of the token.
+/// A value that is a counter or a period, depending on the type of the token.
 pub(super) const MOVING: &str = "counter or period";
 
-/// What is tried in turn to separate values. Blanks come last, because names of columns have some.
+/// The separators, tried in this order. Spaces come last, because column names contain them.
 const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', b' '];
 
-/// The names by which vendors know our columns, in lower case and without anything but letters and digits.
+/// Vendors' names for our columns, in lower case and with letters and digits only.
 const NAMES: [(&str, &[&str]); 15] = [
     ("serial", &["serial", "serialnumber", "serialno", "tokenserialnumber"]),
     ("type", &["type", "tokentype"]),
     ("user", &["user", "username", "upn", "userprincipalname"]),
     ("secret_hex", &["secrethex", "hexsecret", "seedhex", "hexseed"]),
-    // Microsoft's name, and its format is base32.
+    // The name and the format (base32) are Microsoft's.
     ("secret_base32", &["secretbase32", "base32secret", "secretkey"]),
     ("algorithm", &["algorithm", "hash", "hashalgorithm", "hashfunction"]),
     ("digits", &["digits"]),
@@ -35,31 +35,31 @@ const NAMES: [(&str, &[&str]); 15] = [
     (IGNORED, &["vendor"]),
 ];
 
-/// The order of values where no line names them, from the serial number on. An owner may stand in front.
+/// The order of values in a file without column names, from the serial number on. An owner may be in front.
 const IN_ORDER: [&str; 5] = ["serial", "secret_hex", "type", "digits", MOVING];
 
-/// The fewest hexadecimal digits of a seed: no serial number is so long.
+/// The minimum number of hexadecimal digits of a seed: no serial number is as long.
 const SEED_DIGITS: usize = 20;
 
-/// How the values of a file are to be read.
+/// How to read the values of a file.
 pub(super) struct Layout<'a> {
     pub(super) columns: Vec<&'static str>,
-    /// The type of tokens for which no other is given.
+    /// The type of tokens without one.
     pub(super) kind: Option<OathKind>,
-    /// Whether every line has all columns. In a file without names the last ones may be left out.
+    /// Whether every line must have all columns. In a file without column names the last ones may be left out.
     pub(super) is_whole: bool,
     /// The lines with tokens.
     pub(super) records: Records<'a>,
 }
 
 impl<'a> Layout<'a> {
-    /// The layout of `text`, if there is a line in it; `kind` is what the person who imports says.
+    /// The layout of `text`, if it has a line; `kind` is the type given on the command line.
     pub(super) fn of(text: &'a str, kind: Option<OathKind>) -> Result<Option<Self>> {
         let (text, first, delimiter) = announced(text);
         let mut problem = None;
         for delimiter in delimiter.map_or(DELIMITERS.to_vec(), |delimiter| vec![delimiter]) {
             let mut records = Records::of(text, first, delimiter);
-            // What is no text with this delimiter may be one with another.
+            // Text that cannot be parsed with this separator may be valid with another.
             let found = records.next().and_then(|record| record.as_ref().map(Columns::of).transpose());
             match found {
                 Ok(Some(Columns::Named(columns))) => {
@@ -80,7 +80,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The text after a line `sep=;`, which spreadsheets write and read, the line in which it begins, and that delimiter.
+/// After a line `sep=;`, as spreadsheets write it: the rest of the text, its line number, and the separator.
 fn announced(text: &str) -> (&str, usize, Option<u8>) {
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     let announced = first.split_at_checked(4).filter(|(sep, _)| sep.eq_ignore_ascii_case("sep="));
@@ -90,17 +90,17 @@ fn announced(text: &str) -> (&str, usize, Option<u8>) {
     }
 }
 
-/// Where the first line with a value is.
+/// The position of the first line with a value.
 fn line_of(text: &str, first: usize) -> usize {
     let blank = text.lines().take_while(|line| line.trim().is_empty()).count();
     first.saturating_add(blank)
 }
 
-/// The columns that a first line stands for.
+/// The meaning of the first line.
 enum Columns {
-    /// It names them.
+    /// It has the column names.
     Named(Vec<&'static str>),
-    /// It is a token already.
+    /// It is a token.
     InOrder(Vec<&'static str>),
 }
 
@@ -113,8 +113,8 @@ impl Columns {
     }
 }
 
-/// The columns of a line that is a token: a serial number and a hexadecimal seed, with a type and more behind them, and with a
-/// type also with an owner in front.
+/// The columns of a line that is a token: a serial number and a hexadecimal seed, optionally followed by a type and
+/// more, and with a type optionally preceded by an owner.
 fn in_order(record: &Record<'_>) -> Option<Vec<&'static str>> {
     let cells: Vec<&str> = record.cells().collect();
     let is_type = |cell: &&str| ["hotp", "totp"].iter().any(|kind| cell.eq_ignore_ascii_case(kind));
@@ -136,10 +136,10 @@ fn named(header: &Record<'_>) -> Result<Vec<&'static str>> {
     for (cell, number) in header.cells().zip(1..) {
         let cell: String = cell.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
         let column = NAMES.iter().find_map(|(column, names)| names.contains(&cell.as_str()).then_some(*column));
-        // It may be that there are no names and this is a seed, so it is not quoted.
+        // The file may have no column names, so this may be a seed: do not quote it.
         let column = column.with_context(|| {
             let known: Vec<_> = NAMES.iter().map(|(column, _)| *column).filter(|column| *column != IGNORED).collect();
-            format!("column {number} has a name that is not known: known are {}", known.join(", "))
+            format!("column {number} has an unknown name: known names are {}", known.join(", "))
         })?;
         ensure!(column == IGNORED || !columns.contains(&column), "there are two columns {column}");
         columns.push(column);
@@ -151,7 +151,7 @@ fn check(columns: &[&str], kind: Option<OathKind>) -> Result<()> {
     ensure!(columns.contains(&"serial"), "there is no column serial");
     ensure!(
         columns.contains(&"type") || kind.is_some(),
-        "there is no column type: say with --type what the tokens are"
+        "there is no column type: set the type of the tokens with --type"
     );
     Ok(())
 }

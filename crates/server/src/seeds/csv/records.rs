@@ -1,6 +1,6 @@
-//! The lines of a file of comma-separated values (RFC 4180), or of values separated by another character, one after the other.
-//! Lines without a value are passed over. This module keeps the invariant that a line has one number and one meaning, whatever
-//! stands in the others: a quotation mark that is not closed is an error.
+//! The records of a file of comma-separated values (RFC 4180), or of values with another separator, one by one. Lines
+//! without a value are skipped. The number and the meaning of a line do not depend on other lines: an unclosed
+//! quotation mark is an error.
 
 use std::str;
 
@@ -8,31 +8,31 @@ use anyhow::{Context as _, Result, bail, ensure};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use zeroize::Zeroizing;
 
-/// More than there are columns.
+/// The maximum number of values in a line: more than there are columns.
 const MAX_VALUES: usize = 32;
 
-/// The lines of a file. Those without a value are passed over.
+/// The records of a file, without lines that have no value.
 pub(super) struct Records<'a> {
     reader: Reader,
     delimiter: u8,
     rest: &'a str,
-    /// Where the rest begins.
+    /// The start of the rest.
     line: usize,
     cells: Zeroizing<Vec<u8>>,
     ends: [usize; MAX_VALUES],
 }
 
-/// One of them: its values in a row, and where each of them ends.
+/// One record: its values one after the other, and the end of each.
 pub(super) struct Record<'a> {
     pub(super) line: usize,
     cells: &'a str,
     ends: &'a [usize],
-    /// Whether blanks separate the values: then any number of them is one.
+    /// Whether values are separated by spaces: then several of them count as one.
     is_spaced: bool,
 }
 
 impl<'a> Records<'a> {
-    /// The lines of `text`, which begins in this line of the file.
+    /// The records of `text`, which begins in this line of the file.
     pub(super) fn of(text: &'a str, line: usize, delimiter: u8) -> Self {
         // No value is longer than the file, so the buffer is never too small.
         let cells = Zeroizing::new(vec![0; text.len()]);
@@ -68,7 +68,7 @@ impl<'a> Records<'a> {
     fn record(&self, line: usize, values: usize) -> Result<Record<'_>> {
         let ends = self.ends.get(..values).unwrap_or_default();
         let cells = self.cells.get(..ends.last().copied().unwrap_or_default()).unwrap_or_default();
-        // Cut at delimiters and quotation marks, which are never within a character.
+        // Cut at separators and quotation marks, which are never within a character.
         let cells = str::from_utf8(cells).with_context(|| format!("line {line}: not in UTF-8"))?;
         ensure!(!cells.contains('\n'), "line {line}: a value has several lines; is a quotation mark missing?");
         Ok(Record { line, cells, ends, is_spaced: self.delimiter == b' ' })
@@ -76,7 +76,7 @@ impl<'a> Records<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The values, without blanks around them.
+    /// The values, without surrounding spaces.
     pub(super) fn cells(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let (cells, ends, is_spaced) = (self.cells, self.ends, self.is_spaced);
         let starts = [0].into_iter().chain(ends.iter().copied());

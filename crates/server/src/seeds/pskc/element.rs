@@ -1,12 +1,12 @@
-//! What is read out of an element, and what is said of one that is wrong. This module never quotes a file: an error has the
-//! line, the name that was looked for, and nothing that was found.
+//! Reading an element, and errors about it. This module never quotes the file: an error has the line, the name that was
+//! looked for, and nothing of the content.
 
 use anyhow::{Result, anyhow};
 use data_encoding::BASE64;
 use roxmltree::{Error, Node};
 use zeroize::Zeroizing;
 
-/// The bytes in an element. Nothing says how they were cut into lines, so white space does not count.
+/// The bytes in an element. Line breaks in base64 are not specified, so white space is ignored.
 pub(super) fn base64(element: Node<'_, '_>) -> Result<Zeroizing<Vec<u8>>> {
     let text = content(element);
     let mut letters = Zeroizing::new(String::with_capacity(text.len()));
@@ -15,7 +15,7 @@ pub(super) fn base64(element: Node<'_, '_>) -> Result<Zeroizing<Vec<u8>>> {
     bytes.map(Zeroizing::new).map_err(|_| wrong(element, "this is not base64"))
 }
 
-/// The text in an element, without the white space around it.
+/// The text in an element, without surrounding white space.
 pub(super) fn content(element: Node<'_, '_>) -> Zeroizing<String> {
     let texts = || element.children().filter_map(|child| child.text().filter(|_| child.is_text()));
     let mut whole = Zeroizing::new(String::with_capacity(texts().map(str::len).sum()));
@@ -23,7 +23,8 @@ pub(super) fn content(element: Node<'_, '_>) -> Zeroizing<String> {
     Zeroizing::new(whole.trim().to_owned())
 }
 
-/// Elements within `parent` that have this name. Writers agree neither on the namespaces of the inner ones nor on their case.
+/// The children of `parent` with this name. Writers agree neither on the namespaces of the inner elements nor on their
+/// case.
 pub(super) fn children<'a>(parent: Node<'a, 'a>, name: &'static str) -> impl Iterator<Item = Node<'a, 'a>> {
     parent.children().filter(move |child| is_named(*child, name))
 }
@@ -33,14 +34,14 @@ pub(super) fn is_named(node: Node<'_, '_>, name: &str) -> bool {
     node.is_element() && node.tag_name().name().eq_ignore_ascii_case(name)
 }
 
-/// The attribute of this name, in any case. Of several, none: they may differ.
+/// The attribute of this name, in any case. `None` if there are several, because they may differ.
 pub(super) fn attribute<'a>(element: Node<'a, '_>, name: &str) -> Option<&'a str> {
     let mut all = element.attributes().filter(|attribute| attribute.name().eq_ignore_ascii_case(name));
     let first = all.next()?;
     all.next().is_none().then(|| first.value())
 }
 
-/// The element of this name within `parent`, if there is one. Two are an error: somebody would take the other.
+/// The only child of this name, if there is one. Two are an error: another program might use the other one.
 pub(super) fn only<'a>(parent: Node<'a, 'a>, name: &str) -> Result<Option<Node<'a, 'a>>> {
     let mut all = parent.children().filter(|child| is_named(*child, name));
     match (all.next(), all.next()) {
@@ -49,23 +50,23 @@ pub(super) fn only<'a>(parent: Node<'a, 'a>, name: &str) -> Result<Option<Node<'
     }
 }
 
-/// The same, where it has to be there.
+/// The same, but a missing element is an error.
 pub(super) fn needed<'a>(parent: Node<'a, 'a>, name: &str) -> Result<Node<'a, 'a>> {
     only(parent, name)?.ok_or_else(|| wrong(parent, &format!("there is no <{name}> in it")))
 }
 
-/// What is wrong, with the line where the element begins.
+/// An error with the line where the element begins.
 pub(super) fn wrong(element: Node<'_, '_>, what: &str) -> anyhow::Error {
     let place = element.document().text_pos_at(element.range().start);
     anyhow!("line {}: {what}", place.row)
 }
 
-/// The same of an error that knows no line yet.
+/// Adds the line to an error that has none.
 pub(super) fn at(element: Node<'_, '_>, error: &anyhow::Error) -> anyhow::Error {
     wrong(element, &error.to_string())
 }
 
-/// What the parser says, but for the texts that it quotes.
+/// The parser's error, without the texts that it quotes.
 pub(super) fn malformed(text: &str, error: &roxmltree::Error) -> anyhow::Error {
     let line_before = |before: &str| before.matches('\n').count().saturating_add(1);
     match error {

@@ -1,7 +1,7 @@
-//! Opening what is encrypted in a container: AES in CBC mode, every value under a MAC (RFC 6030 §6.1), with a key that was
-//! sent by another way or is made from a password (§6.2). This module never opens a value whose MAC it has not checked; the
-//! key of the MACs comes without one, and a wrong one is found out by the first value. Certificates and key wrapping are
-//! not understood.
+//! Decryption of a container: AES in CBC mode, every value with a MAC (RFC 6030 §6.1), with a key that was sent
+//! separately or is derived from a password (§6.2). This module never decrypts a value whose MAC it has not checked.
+//! The MAC key itself has no MAC, and a wrong one is detected at the first value. Certificates and key wrapping are not
+//! supported.
 
 use aes::{Aes128, Aes256, cipher::block_padding::Iso10126};
 use anyhow::Result;
@@ -25,17 +25,17 @@ const HMAC_SHA1: &str = "http://www.w3.org/2000/09/xmldsig#hmac-sha1";
 const HMAC_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256";
 const PBKDF2: &str = "http://www.rsasecurity.com/rsalabs/pkcs/schemas/pkcs-5v2-0#pbkdf2";
 
-/// The most rounds of PBKDF2: some seconds' worth, and a file shall not keep the machine busy for a day.
+/// The maximum number of PBKDF2 rounds: some seconds' worth, so that a file cannot keep the machine busy for a day.
 const MAX_ROUNDS: u32 = 10_000_000;
 
-/// What opens the values of one container.
+/// The keys for the values of one container.
 pub(super) struct Keys {
     cipher: Zeroizing<Vec<u8>>,
     mac: Zeroizing<Vec<u8>>,
     hash: Hash,
 }
 
-/// The hash under a MAC, or under PBKDF2.
+/// The hash of the MAC or of PBKDF2.
 #[derive(Clone, Copy)]
 enum Hash {
     Sha1,
@@ -43,7 +43,7 @@ enum Hash {
 }
 
 impl Keys {
-    /// What the container says, with what was sent by another way. `None` if the container is not encrypted.
+    /// The keys, from the container and the pre-shared key or password. `None` if the container is not encrypted.
     pub(super) fn of(container: Node<'_, '_>, pre_shared: Option<&PreShared>) -> Result<Option<Self>> {
         let Some(encryption) = only(container, "EncryptionKey")? else { return Ok(None) };
         let cipher = cipher_key(encryption, pre_shared)?;
@@ -81,7 +81,7 @@ impl Hash {
         }
     }
 
-    /// The key that a password makes.
+    /// The key derived from a password.
     fn derive(self, password: &str, salt: &[u8], rounds: u32, length: usize) -> Zeroizing<Vec<u8>> {
         let mut key = Zeroizing::new(vec![0; length]);
         match self {
@@ -103,10 +103,10 @@ fn hash(algorithm: Option<&str>) -> Option<Hash> {
 fn cipher_key(encryption: Node<'_, '_>, pre_shared: Option<&PreShared>) -> Result<Zeroizing<Vec<u8>>> {
     match (only(encryption, "DerivedKey")?, only(encryption, "KeyName")?, pre_shared) {
         (Some(derived), None, Some(PreShared::Password(password))) => derive(derived, password.expose()),
-        (Some(derived), None, None) => Err(wrong(derived, "the file is encrypted: its password is needed")),
+        (Some(derived), None, None) => Err(wrong(derived, "the file is encrypted: its password is required")),
         (Some(derived), None, _) => Err(wrong(derived, "the file is encrypted with a password and not with a key")),
         (None, Some(_), Some(PreShared::Key(key))) => Ok(key.clone()),
-        (None, Some(name), None) => Err(wrong(name, "the file is encrypted: its pre-shared key is needed")),
+        (None, Some(name), None) => Err(wrong(name, "the file is encrypted: its pre-shared key is required")),
         (None, Some(name), _) => {
             Err(wrong(name, "the file is encrypted with a pre-shared key and not with a password"))
         }
@@ -118,7 +118,7 @@ fn cipher_key(encryption: Node<'_, '_>, pre_shared: Option<&PreShared>) -> Resul
 fn derive(derived: Node<'_, '_>, password: &str) -> Result<Zeroizing<Vec<u8>>> {
     let method = needed(derived, "KeyDerivationMethod")?;
     if attribute(method, "Algorithm") != Some(PBKDF2) {
-        return Err(wrong(method, "the key is not made from the password by PBKDF2"));
+        return Err(wrong(method, "the key is not derived from the password by PBKDF2"));
     }
     let parameters = needed(method, "PBKDF2-params")?;
     let salt = base64(needed(needed(parameters, "Salt")?, "Specified")?)?;
@@ -127,20 +127,21 @@ fn derive(derived: Node<'_, '_>, password: &str) -> Result<Zeroizing<Vec<u8>>> {
     let count = count.ok_or_else(|| wrong(rounds, &format!("this is not 1 to {MAX_ROUNDS} rounds")))?;
     let length = needed(parameters, "KeyLength")?;
     let bytes = content(length).parse().ok().filter(|bytes| [16, 32].contains(bytes));
-    let bytes = bytes.ok_or_else(|| wrong(length, "the key made from the password is not of 16 or 32 bytes"))?;
+    let bytes = bytes.ok_or_else(|| wrong(length, "the key derived from the password does not have 16 or 32 bytes"))?;
     let hash = only(parameters, "PRF")?.map_or(Ok(Hash::Sha1), pseudorandom)?;
     Ok(hash.derive(password, &salt, count, bytes))
 }
 
-/// The function within PBKDF2. It is an attribute, and some writers make it the content; nothing at all is HMAC-SHA1.
+/// The pseudorandom function of PBKDF2. It is an attribute, or in some files the content; without either it is
+/// HMAC-SHA1.
 fn pseudorandom(function: Node<'_, '_>) -> Result<Hash> {
     let text = content(function);
     let said = attribute(function, "Algorithm").or(Some(text.as_str()).filter(|text| !text.is_empty()));
     let hash = hash(said.or(Some(HMAC_SHA1)));
-    hash.ok_or_else(|| wrong(function, "the key is made with neither HMAC-SHA1 nor HMAC-SHA256"))
+    hash.ok_or_else(|| wrong(function, "the key is derived with neither HMAC-SHA1 nor HMAC-SHA256"))
 }
 
-/// What is in an element of the shape that XML Encryption gives to everything that is encrypted.
+/// The plain bytes of an element in the format of XML Encryption.
 fn decrypted(element: Node<'_, '_>, key: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let method = needed(element, "EncryptionMethod")?;
     let bytes = match attribute(method, "Algorithm") {
@@ -157,7 +158,7 @@ fn decrypted(element: Node<'_, '_>, key: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     decrypt(key, &cipher_value(element)?).ok_or_else(|| does_not_open(element))
 }
 
-/// The first block is the initial vector, and the last byte says how much of the last block is filling (XML Encryption §5.2).
+/// The first block is the initialization vector, and the last byte is the length of the padding (XML Encryption §5.2).
 fn decrypt(key: &[u8], value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (vector, rest) = value.split_first_chunk::<16>()?;
     let mut bytes = Zeroizing::new(rest.to_owned());
@@ -176,7 +177,7 @@ fn cipher_value(element: Node<'_, '_>) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 fn does_not_open(element: Node<'_, '_>) -> anyhow::Error {
-    wrong(element, "this does not open: the key or password is another one, or the file was changed")
+    wrong(element, "this cannot be decrypted: the key or password is wrong, or the file was changed")
 }
 
 #[cfg(test)]
@@ -255,11 +256,11 @@ mod tests {
             (FIGURE_7, password("")),
         ] {
             let error = read(text, pre_shared).unwrap_err();
-            assert!(error.ends_with("this does not open: the key or password is another one, or the file was changed"));
+            assert!(error.ends_with("this cannot be decrypted: the key or password is wrong, or the file was changed"));
         }
     }
 
-    /// Many keys, since the key of the MACs opens under one in sixteen of them, and the MACs then have to say no.
+    /// It tries many keys: one in sixteen keys decrypts the MAC key, and then the MACs must reject the values.
     #[test]
     fn no_key_but_one_opens_figure_6() {
         for number in 0..200 {
@@ -271,12 +272,12 @@ mod tests {
     fn what_was_changed_on_the_way_is_refused() {
         let right = || key("12345678901234567890123456789012");
         for (before, after, error) in [
-            ("    AAECAwQF", "    ABECAwQF", "line 36: this does not open"),
-            ("lef1VmNPC", "lef1VmNPD", "line 36: this does not open"),
-            ("Su+NvtQf", "Su+NvtQg", "line 36: this does not open"),
-            ("LRExc=", "LR", "line 36: this does not open"), // a MAC that was cut short
+            ("    AAECAwQF", "    ABECAwQF", "line 36: this cannot be decrypted"),
+            ("lef1VmNPC", "lef1VmNPD", "line 36: this cannot be decrypted"),
+            ("Su+NvtQf", "Su+NvtQg", "line 36: this cannot be decrypted"),
+            ("LRExc=", "LR", "line 36: this cannot be decrypted"), // a MAC that was cut short
             ("LRExc=", "LRExc", "line 46: this is not base64"),
-            ("<ValueMAC>Su+NvtQfmvfJzF6bmQiJqoLRExc=", "<ValueMAC>", "line 36: this does not open"),
+            ("<ValueMAC>Su+NvtQfmvfJzF6bmQiJqoLRExc=", "<ValueMAC>", "line 36: this cannot be decrypted"),
             ("MACMethod", "MACMethode", "line 3: there is no <MACMethod> in it"),
             ("xmldsig#hmac-sha1", "xmldsig#hmac-md5", "line 10: the MAC is neither HMAC-SHA1 nor HMAC-SHA256"),
             ("EncryptionKey", "Encryption", "line 37: encrypted, and the container names no key"),
@@ -295,8 +296,8 @@ mod tests {
     #[test]
     fn the_wrong_kind_of_secret_is_told() {
         for (text, pre_shared, error) in [
-            (FIGURE_6, None, "line 8: the file is encrypted: its pre-shared key is needed"),
-            (FIGURE_7, None, "line 9: the file is encrypted: its password is needed"),
+            (FIGURE_6, None, "line 8: the file is encrypted: its pre-shared key is required"),
+            (FIGURE_7, None, "line 9: the file is encrypted: its password is required"),
             (
                 FIGURE_6,
                 Some(password("qwerty")),
@@ -327,9 +328,9 @@ mod tests {
         for (before, after, error) in [
             (">1000<", ">0<", "line 16: this is not 1 to 10000000 rounds"),
             (">1000<", ">4294967295<", "line 16: this is not 1 to 10000000 rounds"),
-            (">16<", ">8<", "line 17: the key made from the password is not of 16 or 32 bytes"),
-            ("<PRF/>", "<PRF>hmac-md5</PRF>", "line 18: the key is made with neither HMAC-SHA1 nor HMAC-SHA256"),
-            ("#pbkdf2", "#pbkdf1", "line 10: the key is not made from the password by PBKDF2"),
+            (">16<", ">8<", "line 17: the key derived from the password does not have 16 or 32 bytes"),
+            ("<PRF/>", "<PRF>hmac-md5</PRF>", "line 18: the key is derived with neither HMAC-SHA1 nor HMAC-SHA256"),
+            ("#pbkdf2", "#pbkdf1", "line 10: the key is not derived from the password by PBKDF2"),
             ("Specified", "OtherSource", "line 13: there is no <Specified> in it"),
         ] {
             assert!(FIGURE_7.contains(before), "{before}");
