@@ -27,7 +27,7 @@
 //! // In production, use a durable store and a key file instead of these two.
 //! let keyring = Keyring::parse(&Keyring::new_line(1, &OsRandom))?;
 //! let mut parts = Parts::new(Arc::new(MemoryStore::default()), Arc::new(MyUsers), keyring);
-//! parts.policy.issuer = "My site".into(); // on pages, in messages and in authenticator apps
+//! parts.config.issuer = "My site".into(); // on pages, in messages and in authenticator apps
 //! let engine = Engine::new(parts)?;
 //! // Deletes expired data, for as long as the application runs.
 //! tokio::spawn(engine.housekeeping(env!("CARGO_PKG_VERSION")));

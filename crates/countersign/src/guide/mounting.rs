@@ -32,7 +32,7 @@
 //! IP addresses are recorded in events and limit how many passwords one network may try. This needs the peer address of
 //! each connection: serve with `into_make_service_with_connect_info::<SocketAddr>()`. Without it these limits are off,
 //! and one warning is logged. Behind a proxy that hides the clients' IP addresses, set
-//! [`PasswordAttemptRule::rate_per_ip`](crate::engine::core::policy::PasswordAttemptRule::rate_per_ip) to 0, or all
+//! [`PasswordAttemptRule::rate_per_ip`](crate::engine::core::config::PasswordAttemptRule::rate_per_ip) to 0, or all
 //! sign-ins share one rate.
 //!
 //! # What is logged
