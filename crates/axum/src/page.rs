@@ -34,7 +34,6 @@ use crate::{
     redirect::LocalPath,
     site::Paths,
     text::{self, Texts},
-    why::Why,
 };
 
 pub use embedded::EmbeddedTemplate;
@@ -239,7 +238,7 @@ impl<'a> Page<'a> {
         let retry_after = self.problem.as_ref().and_then(|problem| problem.retry_after(site.engine.now()));
         let problem = self.problem.map(|problem| problem.shown(site));
         let notice = visitor.notice_for(self.template);
-        let why = notice.map(Why::message);
+        let why = notice.map(|notice| notice.message(self.template));
         let context = context! { user, problem, why, ..self.context };
         let (html, scripted) = match site.templates().render(self.template, context) {
             Ok(html) => html,

@@ -151,7 +151,7 @@ impl Why {
     }
 
     /// The templates of the pages that say it.
-    fn pages(self) -> &'static [&'static str] {
+    pub(crate) fn pages(self) -> &'static [&'static str] {
         match self {
             Self::Recent | Self::SignedOut | Self::SessionEnded => &["login.html"],
             Self::Required | Self::NoneCounts => SETUP,
@@ -171,9 +171,10 @@ impl Why {
         }
     }
 
-    /// The message that tells it.
-    pub(crate) fn message(self) -> String {
-        format!("why-{}", self.as_str())
+    /// The id of the text that the page of this template shows.
+    pub(crate) fn message(self, template: &str) -> String {
+        let suffix = if self == Self::Over && template == "login.html" { "-sign-in" } else { "" };
+        format!("why-{}{suffix}", self.as_str())
     }
 }
 

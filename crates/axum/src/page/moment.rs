@@ -26,12 +26,13 @@ pub(super) fn add(environment: &mut Environment<'static>, texts: &Arc<Texts>, en
             Value::from_safe_string(markup(&texts, millis, precise))
         });
     }
-    for (name, precise) in [("t_until", Precise::Time), ("t_until_precise", Precise::Second)] {
+    let sentences = [("t_moment", Precise::Minute), ("t_until", Precise::Time), ("t_until_precise", Precise::Second)];
+    for (name, precise) in sentences {
         let (texts, engine) = (Arc::clone(texts), engine.clone());
-        environment.add_function(name, move |state: &mut State<'_, '_>, id: &str, until: i64| {
+        environment.add_function(name, move |state: &mut State<'_, '_>, id: &str, at: i64| {
             state.set_temp(SCRIPTED, true.into());
-            let left = until.saturating_sub(engine.now().as_millis());
-            Value::from_safe_string(sentence(&texts, id, left, &markup(&texts, until, precise)))
+            let left = at.saturating_sub(engine.now().as_millis());
+            Value::from_safe_string(sentence(&texts, id, left, &markup(&texts, at, precise)))
         });
     }
     environment.add_function("needs_script", |state: &mut State<'_, '_>| {

@@ -6,7 +6,7 @@ use countersign_engine::core::{Kind, Refusal};
 use fluent_bundle::FluentResource;
 
 use super::*;
-use crate::{message::Message, text::ENGLISH, trouble::Unread};
+use crate::{message::Message, text::ENGLISH, trouble::Unread, why::Why};
 
 /// Every id that a template or the code asks for.
 fn asked() -> BTreeSet<String> {
@@ -35,6 +35,9 @@ fn asked() -> BTreeSet<String> {
         "session-phishing-resistant",
         "wait",
         "sent-until",
+        "device-created",
+        "device-last-used",
+        "device-valid-until",
         "sign-in-until",
         "moment-month",
         "misdirected",
@@ -52,13 +55,14 @@ fn asked() -> BTreeSet<String> {
         "use-device",
         "use-backup-code",
     ];
+    let notices = Why::ALL.into_iter().flat_map(|why| why.pages().iter().map(move |page| why.message(page)));
     let gates = ["nobody", "login", "token", "session", "fresh"].map(|gate| format!("reference-gate-{gate}"));
     literal
         .chain(told)
         .chain(gates)
         .chain(methods)
         .chain(enrolled)
-        .chain(Why::ALL.map(Why::message))
+        .chain(notices)
         .chain(by_code.map(str::to_owned))
         .chain(told_to_clients_of_deux())
         .collect()

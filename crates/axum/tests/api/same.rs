@@ -287,6 +287,10 @@ async fn t14_a_code_used_at_one_entrance_is_refused_at_the_others() {
     }
 }
 
+/// How the API's description names the requirement of a recent verification.
+const FRESH: &str = "Requires a session in which a second factor was verified recently, or the password if the user has \
+                     no second factor.";
+
 /// T10: a session of the first level, of a user who has more, changes no factor, whatever it asks for.
 #[tokio::test]
 async fn t10_every_deed_on_factors_is_refused_to_a_session_that_proved_too_little() {
@@ -316,7 +320,7 @@ async fn t10_every_deed_on_factors_is_refused_to_a_session_that_proved_too_littl
     let mut tried = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, described) in methods.as_object().unwrap() {
-            if described["description"] != "Asks for a session with a recent proof." || path.contains("/setup") {
+            if described["description"] != FRESH || path.contains("/setup") {
                 continue;
             }
             let path = format!("/api/v1{}", path.replace("{id}", phone.as_str().unwrap()));

@@ -66,7 +66,7 @@ async fn a_mailbox_is_not_offered_where_it_would_not_be_enough() {
     assert_eq!(ada.browser.get("/secret").await.body, "secret");
     site.world.pass(601);
     let page = ada.browser.visit("/fresh").await;
-    assert!(page.says("authenticator app") && !page.says("Send e-mail"), "{}", page.body);
+    assert!(page.says("authenticator app") && !page.says("Send an e-mail"), "{}", page.body);
     let page = ada.browser.get("/account/verify?level=aal1").await;
-    assert!(page.says("Send e-mail"), "where it is enough, it is offered: {}", page.body);
+    assert!(page.says("Send an e-mail"), "where it is enough, it is offered: {}", page.body);
 }

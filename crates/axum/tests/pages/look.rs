@@ -188,7 +188,7 @@ async fn filters_speak_of_devices_and_numbers() {
     let site = Site::built(|_| {}, |settings| settings.own_templates.push(("home.html".into(), home.into())));
     assert_eq!(
         site.browser().get("/").await.body.replace(['\u{2068}', '\u{2069}'], ""),
-        "Send text message to +31 *|Use Ring|+31*******58|***|+31612345658|112"
+        "Send a text message to +31 *|Use Ring|+31*******58|***|+31612345658|112"
     );
     let home = "{{ {'kind': 'sms', 'name': 'x'} | device_action }}";
     let site = Site::built(|_| {}, |settings| settings.own_templates.push(("home.html".into(), home.into())));

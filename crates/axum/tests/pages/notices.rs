@@ -27,7 +27,7 @@ async fn t159_a_notice_is_shown_once_and_is_in_no_address() {
     let given = cookie(&page).unwrap();
     assert_eq!(given, "countersign-notice=renamed; HttpOnly; SameSite=Lax; Path=/; Max-Age=600");
     let page = ada.browser.follow(page).await;
-    assert!(page.says("role=\"status\"") && page.says("The device has a new name"), "{}", page.body);
+    assert!(page.says("role=\"status\"") && page.says("Device renamed"), "{}", page.body);
     assert_eq!(
         cookie(&page).as_deref(),
         Some("countersign-notice=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"),
