@@ -28,7 +28,7 @@ pub(crate) fn note(site: &Site, cause: &dyn Display, retry_after: Option<Duratio
     // Any client can keep a server busy, and clients that are told to retry do so: the lines are limited.
     let admitted = if retry_after.is_some() { site.log_limits.retryable.admit(site.engine.now()) } else { Some(0) };
     if let Some(left_out) = admitted {
-        tracing::error!(incident = number.as_str(), cause = %cause, left_out, "a request could not be decided");
+        tracing::error!(incident = number.as_str(), cause = %cause, left_out, "request failed");
     }
     let seconds = |span: Duration| u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
     Incident { number, retry_after: retry_after.map(seconds) }
@@ -51,7 +51,7 @@ pub(crate) fn answer(site: &Site, cause: &dyn Display, retry_after: Option<Durat
 
 /// A line of text, if the page for faults cannot be rendered.
 fn unrendered(site: &Site, incident: &str, error: &dyn Display) -> String {
-    tracing::error!(incident, %error, "the page for faults could not be rendered");
+    tracing::error!(incident, %error, "could not render the page for faults");
     format!("{}\n", site.templates().texts().say("incident", &FluentArgs::from_iter([("number", incident)])))
 }
 
@@ -64,6 +64,6 @@ pub(crate) fn panicked(site: &Site, panic: &(dyn Any + Send)) -> Response {
 
 /// The response of an extractor on a route that [`Countersign::protect`](crate::Countersign::protect) does not cover.
 pub(crate) fn unprotected() -> StatusCode {
-    tracing::error!("a route takes a guard of Countersign, but is not under its layer");
+    tracing::error!("request failed: the route has a guard of Countersign, but is not under its layer");
     StatusCode::SERVICE_UNAVAILABLE
 }
