@@ -98,8 +98,8 @@ pub(super) struct Opened {
     /// The session token, to be sent as `Authorization: Bearer`. A browser gets a cookie instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) token: Option<String>,
-    /// The value to send in the header `Countersign-Device` from now on, so that failed attempts of other clients do not
-    /// lock this one out. It does not authenticate.
+    /// The value to send in the header `Countersign-Device` from now on, so that failed attempts of other clients do
+    /// not lock this one out. It does not authenticate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) browser: Option<String>,
     /// The CSRF token that a browser must send with its cookies from now on.
@@ -171,7 +171,7 @@ impl Pending {
     }
 }
 
-/// A device that is selected, or can be. A client that has proved only the password gets no more than it needs to answer.
+/// A device that is selected, or can be. Before the second factor, members that are not needed are omitted.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PromptDocument {
     /// The id of the device.

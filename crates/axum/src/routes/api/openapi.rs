@@ -48,7 +48,7 @@ pub(crate) fn document(root: &str) -> Value {
         "info": {
             "title": "Countersign",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Two-factor authentication: login, and management of devices, sessions and personal tokens.",
+            "description": "Login with two-factor authentication; devices, sessions and personal tokens.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": root }],
@@ -67,7 +67,7 @@ pub(crate) fn document(root: &str) -> Value {
                     "type": "apiKey",
                     "in": "cookie",
                     "name": "__Host-countersign",
-                    "description": "The session of a browser. Requests that change state also need the header X-CSRF-Token.",
+                    "description": "The session of a browser. Requests that change state also need X-CSRF-Token.",
                 },
             },
         },
@@ -84,7 +84,7 @@ fn describe(operation: &Operation, links: Map<String, Value>) -> Value {
         "description": format!("{}{replaced}{repeated}", gate.as_str()),
         "responses": {
             "4XX": bad("The request was refused; `code` gives the reason.", &["Retry-After", "WWW-Authenticate"]),
-            "503": bad("The request failed; the log has the cause under the incident number.", &["Retry-After"]),
+            "503": bad("The request failed; the log has the cause under `incident`.", &["Retry-After"]),
         },
         "x-opens": opens,
         "x-repeatable": repeatable,
@@ -114,13 +114,13 @@ fn describe(operation: &Operation, links: Map<String, Value>) -> Value {
 }
 
 /// Added where a session is optional and is replaced.
-const REPLACED: &str = " If the request brings a session (bearer token or cookie), the new session replaces it as soon as it \
-                        is created, and not before.";
+const REPLACED: &str = " If the request brings a session (bearer token or cookie), the new session replaces it as soon as \
+                        it is created, and not before.";
 
 /// Added where a client may repeat a request.
 const REPEATABLE: &str = " A client that got no response may repeat the request for 60 seconds with the same token and \
-    members. It gets the same session, without `browser`, until the new token is used. A request with other members ends \
-    this and counts as a failed attempt. All other requests with the replaced token are refused as `session-replaced`.";
+    members. It gets the same session, without `browser`, until the new token is used. A request with other members \
+    ends this and counts as a failed attempt. All other requests with the replaced token are refused as `session-replaced`.";
 
 /// An error response, with the headers that it may have.
 fn bad(about: &str, headers: &[&str]) -> Value {
@@ -152,7 +152,7 @@ fn known() -> Value {
         "name": "Countersign-Device",
         "in": "header",
         "required": false,
-        "description": "The value of `browser` from an earlier login. With it, failed attempts of other clients do not lock this one out.",
+        "description": "The value of `browser` from an earlier login, so that others cannot lock this client out.",
         "schema": { "type": "string" },
     })
 }
