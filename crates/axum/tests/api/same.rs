@@ -1,5 +1,5 @@
-//! One scenario, told once and played at the pages, at the API and at deux's entrance: the same decisions, and the same rows
-//! afterwards.
+//! One scenario, played on the pages, the API and the front end for deux's clients: the same decisions, and the same
+//! rows afterwards.
 
 use axum::{
     Router,
@@ -25,7 +25,7 @@ enum Came {
     Refused(String),
 }
 
-/// Somebody at one entrance.
+/// A user at one front end.
 enum Actor {
     Pages {
         browser: Browser<Router>,
@@ -268,7 +268,7 @@ async fn the_same_scenario_comes_to_the_same_at_the_pages_and_at_the_api() {
     );
 }
 
-/// T14: what was used at one entrance is refused at the other.
+/// T14: a code that was used at one front end is refused at the other.
 #[tokio::test]
 async fn t14_a_code_used_at_one_entrance_is_refused_at_the_others() {
     for (first, second) in [("pages", "api"), ("api", "pages"), ("pages", "deux"), ("deux", "pages"), ("deux", "api")] {

@@ -30,7 +30,7 @@ async fn a_call_is_asked_for_by_its_own_words() {
     assert!(page.says(">Call me again</button>") && !page.says("Send another code"), "{}", page.body);
 }
 
-/// WCAG 2.5.3: whoever speaks to the browser says what is written on a button.
+/// WCAG 2.5.3: a user of speech input says what is written on a button.
 #[tokio::test]
 async fn the_name_of_a_control_contains_the_text_on_it() {
     let site = Site::with_every_method();

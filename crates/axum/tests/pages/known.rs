@@ -1,4 +1,4 @@
-//! Browsers in which somebody has signed in: what they are given, and what it is good for.
+//! Device cookies: how a browser gets one, and what it is good for.
 
 use countersign_engine::core::Level;
 
@@ -38,8 +38,8 @@ async fn the_owner_comes_in_where_they_came_in_before_whatever_strangers_do() {
     assert!(sessions.iter().any(|session| session.level == Level::Aal2 && session.created == site.world.now()));
 }
 
-/// Whoever signs in where they have signed in before is told that somebody guesses, before they answer. T125: in another
-/// browser the password alone shows neither failures nor names.
+/// A sign-in in a browser with a device cookie warns of incorrect codes before the second factor. T125: in another
+/// browser, the password alone shows neither failures nor names.
 #[tokio::test]
 async fn t125_whoever_signs_in_where_they_came_in_before_is_told_of_wrong_codes() {
     let site = Site::new();

@@ -1,4 +1,4 @@
-//! What a page says once about how its reader came to it, and that nobody else can make it say anything.
+//! Notices: a page shows them once after a redirect, and no other site can cause one.
 
 use axum::http::StatusCode;
 use countersign_axum::Origins;
@@ -85,7 +85,7 @@ async fn an_ended_session_says_so_at_the_sign_in_page() {
         assert!(page.says("<label for=\"name\">"), "{}", page.body);
     }
 
-    // Whoever has signed out is told that, and nothing else.
+    // After signing out, the page says that, and nothing else.
     let mut eve = site.member("eve").await;
     let page = eve.browser.get("/account/logout").await.form_to("/account/logout");
     let page = eve.browser.submit(&page, "", &[]).await;

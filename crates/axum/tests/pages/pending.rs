@@ -14,7 +14,7 @@ use crate::site::{PENDING, SESSION, SETUP, Site};
 #[tokio::test]
 async fn t2_what_a_browser_holds_before_the_second_step_opens_nothing() {
     let site = Site::new();
-    // Somebody else's session warms whatever there is to warm.
+    // Another user's session fills the caches first.
     let mut member = site.member("warm").await;
     let ada = site.halfway("ada").await;
     let held: Vec<_> = ada.browser.cookies.values().cloned().collect();

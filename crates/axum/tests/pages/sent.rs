@@ -15,7 +15,7 @@ const ADDRESS: &str = "ada.lovelace@example.org";
 const SECOND_FACTOR: &str = "/account/login/second-factor";
 const SEND: &str = "/account/login/send";
 
-/// Somebody with a second factor of this kind who has not signed in; whatever was sent for it is long ago.
+/// A user with a second factor of this kind who has not signed in; the last code was sent long ago.
 async fn with(site: &Site, kind: Kind, to: &str) -> Guest {
     let guest = site.guest("ada");
     let signed_in = guest.person.signs_in_with_password().await;

@@ -114,13 +114,14 @@ fn describe(operation: &Operation, links: Map<String, Value>) -> Value {
 }
 
 /// Added where a session is optional and is replaced.
-const REPLACED: &str = " If the request brings a session (bearer token or cookie), the new session replaces it as soon as \
-                        it is created, and not before.";
+const REPLACED: &str = " If the request brings a session (bearer token or cookie), the new session replaces it as soon \
+                        as it is created, and not before.";
 
 /// Added where a client may repeat a request.
 const REPEATABLE: &str = " A client that got no response may repeat the request for 60 seconds with the same token and \
     members. It gets the same session, without `browser`, until the new token is used. A request with other members \
-    ends this and counts as a failed attempt. All other requests with the replaced token are refused as `session-replaced`.";
+    ends this and counts as a failed attempt. All other requests with the replaced token are refused as \
+    `session-replaced`.";
 
 /// An error response, with the headers that it may have.
 fn bad(about: &str, headers: &[&str]) -> Value {
