@@ -176,7 +176,7 @@ backup-codes-some = { $left ->
 }
 backup-codes-few = Create new ones soon.
 backup-codes-none-left = You have no backup codes left.
-backup-code-used = You signed in with a backup code
+backup-code-used = You are signed in with a backup code
 backup-code-used-text = The code that you used cannot be used again.
 backup-code-used-lost = Did you lose your device?
 backup-code-used-lost-text = If your device is lost or broken, replace it now. The old device stops working when the new one is set up. If another person may have your device, change your password, too.

@@ -8,7 +8,7 @@ use fluent_bundle::FluentResource;
 use super::*;
 use crate::{message::Message, text::ENGLISH, trouble::Unread, why::Why};
 
-/// Every id that a template or the code asks for.
+/// Every id that a template or the code uses.
 fn asked() -> BTreeSet<String> {
     // `about("name"` is no question for a text.
     let calls = |source: &'static str| source.match_indices("t(\"").map(move |(at, call)| (source.split_at(at), call));
@@ -68,7 +68,7 @@ fn asked() -> BTreeSet<String> {
         .collect()
 }
 
-/// The ids of its own that deux's entrance has.
+/// The ids that only the front end for deux's clients uses.
 fn told_to_clients_of_deux() -> Vec<String> {
     let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/routes/deux")).unwrap();
     let sources = folder.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());

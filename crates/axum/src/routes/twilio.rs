@@ -2,7 +2,7 @@
 //!
 //! Callbacks have no cookie and no form token. They are authenticated by their signature over the URL, which contains
 //! this site's own name, and over every field. The signature is checked first; without it the response is 403. The
-//! digits are read out once, and only after a key was pressed. A call that is over, was read out already or never
+//! digits are read out once, and only after a key was pressed. A call that has ended, was read out already or never
 //! existed hears a goodbye.
 //!
 //! ```text
