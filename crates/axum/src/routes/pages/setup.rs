@@ -247,7 +247,7 @@ pub(super) async fn confirm(acting: Acting, Form { visitor, fields }: Form<Proof
     let signed_in = match acting {
         Acting::Now(signed_in) => signed_in,
         Acting::Replaced(old) => {
-            let call = ReplacingCall::ConfirmEnrolment { attempt: attempt, answer: &fields.code };
+            let call = ReplacingCall::ConfirmEnrolment { attempt, answer: &fields.code };
             return visitor.repeated(&old, call, on(&paths.complete, next.as_ref())).await;
         }
     };
