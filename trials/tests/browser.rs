@@ -41,7 +41,7 @@ async fn sets_up(person: &Person) -> String {
 
 /// Generates backup codes on the page at the end of a setup.
 async fn makes_backup_codes(person: &Person) -> Vec<String> {
-    person.clicks_on("Make backup codes").await;
+    person.clicks_on("Create backup codes").await;
     person.takes_a_picture("backup-codes-made").await;
     person.texts("#codes code").await
 }
@@ -137,7 +137,7 @@ async fn a_person_without_scripts_goes_the_whole_way() {
     person.takes_a_picture("second-factor-backup-code").await;
     answers(&person, &codes[4].to_lowercase()).await;
     assert_eq!(person.path().await, "/account/two-factor/backup-code-used", "a backup code lets in");
-    assert!(person.source().await.contains("9 backup codes are left"));
+    assert!(person.source().await.contains("You have 9 backup codes left"));
     person.takes_a_picture("backup-code-used").await;
     person.clicks_on("Continue").await;
     assert_eq!(person.path().await, ACCOUNT);
@@ -208,7 +208,7 @@ async fn a_person_at_a_small_screen_sees_every_page_whole() {
     let key = person.text("code.key").await;
     answers(&person, &code_of(&key)).await;
     wide.extend(person.sticks_out().await);
-    person.clicks_on("Make backup codes").await;
+    person.clicks_on("Create backup codes").await;
     wide.extend(person.sticks_out().await);
     person.takes_a_picture("small-backup-codes-made").await;
     person.opens("/account/two-factor").await;
@@ -305,7 +305,7 @@ async fn a_person_without_an_app_is_sent_codes() {
     person.takes_a_picture("home-email").await;
     person.opens("/secret").await;
     assert_eq!(person.path().await, "/account/verify", "a code by mail is not enough");
-    assert!(!person.source().await.contains("Send e-mail"), "so it is not offered again");
+    assert!(!person.source().await.contains("Send an e-mail"), "so it is not offered again");
     person.takes_a_picture("verify-stronger").await;
     person.leaves().await;
 }

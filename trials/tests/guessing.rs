@@ -203,7 +203,7 @@ fn t22_ten_thousand_guesses_from_a_thousand_addresses_keep_the_owner_out_of_noth
         let given = page.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
         assert!(given.into_iter().all(|cookie| !cookie.starts_with(SESSION)), "{page:?}");
     }
-    let looked_at = answers.iter().filter(|(_, page)| page.says("do not belong together")).count();
+    let looked_at = answers.iter().filter(|(_, page)| page.says("Incorrect user name or password")).count();
     assert_eq!(looked_at, 20, "strangers share one budget, at both nodes: {statuses:?}");
     let spent = "SELECT max(spent) FROM budget WHERE key LIKE 'password/name/%'";
     assert_eq!(place.sql(spent), "20", "{statuses:?}");

@@ -91,12 +91,12 @@ async fn codes_that_are_sent_are_typed_sent_again_late_and_not_sent() {
         person.clicks_on(again).await;
         context.is_told("a moment ago").await;
         context.answers(&other_code(&world.outbox.code())).await;
-        context.is_told("That code is wrong").await;
+        context.is_told("Incorrect code").await;
         context.answers(&world.outbox.code()).await;
-        context.is_told("There was a wrong code just now").await;
+        context.is_told("The last code was incorrect").await;
         world.pass(301);
         context.answers(&world.outbox.code()).await;
-        context.is_told("There is no code that this could be").await;
+        context.is_told("That code has expired, or no code was sent").await;
         world.outbox.behaves(Behaviour::Fails);
         person.clicks_on(send).await;
         context.is_told("could not be sent").await;
@@ -134,13 +134,13 @@ async fn a_key_that_types_and_a_token_that_counts() {
         "no password to be saved"
     );
     context.answers(&SoftYubikey::new(8).touch()).await;
-    context.is_told("That code is wrong").await;
+    context.is_told("Incorrect code").await;
     context.world.pass(2);
     context.answers(&key.touch()).await;
     context.is_at(HOME).await;
 
     person.opens("/account/two-factor/setup").await;
-    person.clicks_on("Token or app that counts").await;
+    person.clicks_on("Hardware token or app (HOTP)").await;
     let token = SoftToken::with_key(&person.text("code.key").await);
     context.answers(&token.press()).await;
     context.is_at("/account/two-factor/setup/complete").await;
@@ -164,7 +164,7 @@ async fn to_prove_the_password_again_nobody_types_a_name() {
     context.person.takes_a_picture("login-again").await;
     context.person.types("password", "wrong").await;
     context.person.clicks(SUBMIT).await;
-    context.is_told("do not belong together").await;
+    context.is_told("Incorrect user name or password").await;
     context.person.takes_a_picture("login-again-wrong").await;
     context.person.types("password", "ada's long password").await;
     context.person.clicks(SUBMIT).await;

@@ -178,7 +178,7 @@ async fn of_a_thousand_wrong_codes_none_is_lost_where_nothing_stops_them() {
         let pair = Pair::lenient(clock);
         let (key, _) = pair.ada_sets_up().await;
         let pages = pair.guesses(&wrong_code(&key)).await;
-        let other = pages.iter().find(|page| !page.says("That code is wrong."));
+        let other = pages.iter().find(|page| !page.says("Incorrect code."));
         assert!(other.is_none(), "{clock:?} {other:?}");
         assert_eq!(pair.counted(), [GUESSES; 2], "{clock:?}");
     }
@@ -190,7 +190,7 @@ async fn of_a_thousand_wrong_codes_those_that_were_judged_are_counted() {
         let pair = Pair::with(&[], clock);
         let (key, _) = pair.ada_sets_up().await;
         let pages = pair.guesses(&wrong_code(&key)).await;
-        let wrong = say(&pages, "That code is wrong.");
+        let wrong = say(&pages, "Incorrect code.");
         let unseen = pages.iter().filter(|page| page.status == StatusCode::TOO_MANY_REQUESTS).count();
         assert_eq!(wrong + unseen, GUESSES, "{clock:?}");
         assert!((1..100).contains(&wrong), "{wrong} were judged: {clock:?}");
@@ -209,14 +209,18 @@ async fn no_code_is_judged_past_the_cap() {
         let form = last.get(SECOND_FACTOR).await.form_with("device");
         let pages = pair.guesses(&wrong_code(&key)).await;
         // The hundredth response reports that it was one too many.
-        assert_eq!(say(&pages, "That code is wrong."), 99, "{clock:?}");
+        assert_eq!(say(&pages, "Incorrect code."), 99, "{clock:?}");
         assert_eq!(pair.counted(), [100; 2], "{clock:?}");
         assert_eq!(pair.database.sql("SELECT status FROM device WHERE kind = 'totp'").unwrap(), "disabled");
         let right = code_at(&key, "now + 30 seconds");
         for node in [0, 1] {
             let mut last = at_node(&last, node);
             let page = last.submit(&form, SECOND_FACTOR, &[("code", &right)]).await;
-            assert!(!page.status.is_redirection() && page.says("have disabled your device"), "{}", page.body);
+            assert!(
+                !page.status.is_redirection() && page.says("Your device was disabled after too many incorrect codes"),
+                "{}",
+                page.body
+            );
             assert!(!last.cookies.contains_key("countersign"));
         }
         assert_eq!(pair.counted(), [100; 2], "{clock:?}");

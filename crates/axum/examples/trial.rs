@@ -1,7 +1,7 @@
-//! The pages over a store in memory, for looking at them: `cargo run -p countersign-axum --example trial`.
+//! The pages with an in-memory store, to try them: `cargo run -p countersign-axum --example trial`.
 //!
-//! Users are `ada`, `eve` (whose name tries what it can) and `long`, all with the password `trial`. Nothing is kept.
-//! Whatever would be sent is printed, and every YubiKey is right.
+//! Users are `ada`, `eve` (whose name contains markup and direction overrides) and `long`, all with the password
+//! `trial`. Nothing is stored. Messages are printed, and every YubiKey code is accepted.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -1,7 +1,7 @@
 //! Files that pages load: a style sheet, one small script, an icon.
 //!
-//! Each is served under a name that changes with its content, so browsers may keep it for ever. A file in the host's
-//! folder takes the place of the embedded one of the same name.
+//! The name in the URL of each file changes with its content, so browsers may cache it for ever. A file in the host's
+//! folder replaces the embedded one of the same name.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -31,17 +31,17 @@ const EMBEDDED: [(&str, &str, &str, HeaderValue); 3] = [
     ("icon", "svg", include_str!("../static/icon.svg"), HeaderValue::from_static("image/svg+xml")),
 ];
 
-/// The files of a site.
+/// The static files of a site.
 #[derive(Clone, Debug)]
 pub(crate) struct Assets(Vec<Asset>);
 
 #[derive(Clone, Debug)]
 struct Asset {
-    /// Its file's name, by which templates ask for it.
+    /// The file name that templates use.
     name: String,
-    /// The name under which it is served.
+    /// The name in the URL, with a hash of the content.
     served: String,
-    /// Its whole address.
+    /// The full URL path.
     address: String,
     content: Arc<str>,
     kind: HeaderValue,
@@ -60,18 +60,18 @@ impl Assets {
         EMBEDDED.into_iter().map(asset).collect::<Result<_, _>>().map(Self)
     }
 
-    /// These, and those of `before` as well: a page that was shown before a reload still finds its files.
+    /// These files and those of `before`, so that a page loaded before a reload still finds its files.
     pub(crate) fn besides(&self, before: &Self) -> Self {
         let is_gone = |asset: &&Asset| !self.0.iter().any(|other| other.served == asset.served);
         Self(self.0.iter().chain(before.0.iter().filter(is_gone)).cloned().collect())
     }
 
-    /// Every file's name and address.
+    /// The name and URL path of every file.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|asset| (asset.name.as_str(), asset.address.as_str()))
     }
 
-    /// The file served under this name.
+    /// The file that is served under this name.
     pub(crate) fn serve(&self, served: &str) -> Option<Response> {
         let asset = self.0.iter().find(|asset| asset.served == served)?;
         let headers = [(header::CONTENT_TYPE, asset.kind.clone()), (header::CACHE_CONTROL, headers::FOR_EVER)];
@@ -79,7 +79,7 @@ impl Assets {
     }
 }
 
-/// Tells one version of a file from another. Nothing rests on it being hard to forge.
+/// A fingerprint that distinguishes versions of a file. It need not resist forgery.
 fn digest(content: &str) -> String {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);

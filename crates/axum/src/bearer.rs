@@ -1,31 +1,31 @@
-//! What stands in `Authorization`, if it is a bearer token (RFC 6750 §2.1). Where deux's entrance is offered, `Token`, as its
-//! clients write it, means the same.
+//! The bearer token in `Authorization` (RFC 6750 §2.1). Where the front end for deux's clients is offered, the scheme
+//! `Token`, which these clients use, means the same.
 //!
-//! Whoever shows one is known by it alone: cookies of the same request count for nothing, so no page can lend a browser's
-//! session to a request that it makes up. One that is not ours, or more than one, opens nothing. Other schemes are the
-//! host's own affair.
+//! A request with a bearer token is authenticated by it alone and its cookies are ignored, so no page can lend a
+//! browser's session to a request that it forges. A request with a malformed token, or more
+//! than one, is unauthenticated. Other schemes are left to the host.
 
 use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use countersign_engine::BearerToken;
 
 /// The scheme of RFC 6750.
 pub(crate) const BEARER: &str = "Bearer";
-/// The same, as clients of deux's write it.
+/// The scheme of deux's clients.
 pub(crate) const TOKEN: &str = "Token";
 
-/// What a request shows.
+/// The bearer token of a request.
 #[derive(Debug)]
 pub(crate) enum Bearer {
     /// No bearer token.
     Absent,
-    /// Something in the place of one.
+    /// A malformed token, or several.
     Void,
-    /// One that has the form of ours.
+    /// A well-formed token.
     Token(BearerToken),
 }
 
 impl Bearer {
-    /// What these headers show, after one of these schemes.
+    /// Reads the token after one of these schemes from the headers.
     pub(crate) fn read(headers: &HeaderMap, schemes: &[&str]) -> Self {
         let values = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
         let mut shown = values.filter_map(|value| after_scheme(value, schemes));
@@ -39,13 +39,13 @@ impl Bearer {
         }
     }
 
-    /// Whether there is one, good or bad.
+    /// Whether there is a token, well-formed or not.
     pub(crate) fn is_shown(&self) -> bool {
         !matches!(self, Self::Absent)
     }
 }
 
-/// What stands after one of these schemes, whose letters may be of either case.
+/// The value after one of these schemes, which are case-insensitive.
 fn after_scheme<'v>(value: &'v [u8], schemes: &[&str]) -> Option<&'v [u8]> {
     let is_one = |name: &[u8]| schemes.iter().any(|scheme| name.eq_ignore_ascii_case(scheme.as_bytes()));
     let (name, rest) = value.split_at(value.iter().position(|c| *c == b' ').unwrap_or(value.len()));

@@ -1,17 +1,17 @@
-//! Cookies: what a browser brings back, and what it is given.
+//! Cookies: reading and setting them.
 //!
-//! Six names, one meaning each. What does not have the form of its kind is as good as absent, and so is a name that
-//! occurs twice: whoever plants a second cookie gains nothing. Every cookie is `HttpOnly`, for the whole host and nothing
-//! beyond it, and by https `Secure` with the prefix `__Host-`.
+//! There are six names. A malformed value counts as absent, and so does a name that occurs twice, so that planting a
+//! second cookie gains an attacker nothing. Every cookie is `HttpOnly`, for the whole host and no other, and over https
+//! `Secure` with the prefix `__Host-`.
 //!
-//! | name | what | until | sent along with |
+//! | name | value | until | `SameSite` |
 //! |---|---|---|---|
-//! | `countersign` | the session's token | the browser closes; the server decides | links from elsewhere too |
-//! | `countersign-pending` | a login between its two steps, sealed | the login times out | this site's own requests |
-//! | `countersign-setup` | a running setup of a device, sealed | the setup times out | this site's own requests |
-//! | `countersign-device` | who has signed in here before, sealed; opens nothing | 90 days, or what is set | this site's own requests |
-//! | `countersign-form` | a random value that binds forms of nobody in particular | the browser closes | links from elsewhere too |
-//! | `countersign-notice` | a code word of a closed list: what the next page has to say | its page shows it, or 10 minutes | links from elsewhere too |
+//! | `countersign` | the session token | the browser closes; the server decides | `Lax` |
+//! | `countersign-pending` | a pending login, sealed | the login times out | `Strict` |
+//! | `countersign-setup` | a pending setup of a device, sealed | the setup times out | `Strict` |
+//! | `countersign-device` | the device cookie, sealed; does not authenticate | 90 days, or as set | `Strict` |
+//! | `countersign-form` | a random value that binds forms before a sign-in | the browser closes | `Lax` |
+//! | `countersign-notice` | the notice for the next page, as a code | its page shows it, or 10 minutes | `Lax` |
 
 use std::time::Duration;
 
@@ -19,33 +19,33 @@ use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 use cookie::{Cookie, SameSite};
 use countersign_engine::{AttemptToken, BrowserToken, SessionToken};
 
-/// No cookie of ours is longer than this, in bytes.
+/// The maximum length of a cookie's value, in bytes.
 const MAX_SIZE: usize = 4096;
 
-/// Which cookie.
+/// The cookies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Name {
     /// The session.
     Session,
-    /// A login between its two steps.
+    /// A pending login.
     Pending,
-    /// A running setup.
+    /// A pending setup.
     Setup,
-    /// Who has signed in here before.
+    /// The device cookie.
     Browser,
-    /// What binds the forms of nobody in particular.
+    /// The random value that binds forms before a sign-in.
     Nonce,
-    /// What the next page has to say, as a code word.
+    /// The notice for the next page, as a code.
     Notice,
 }
 
-/// The names, as they are on this site.
+/// The cookie names of this site.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Names {
     https: bool,
 }
 
-/// What a request brought.
+/// The cookies of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Cookies {
     pub(crate) session: Option<SessionToken>,
@@ -61,7 +61,7 @@ impl Names {
         Self { https }
     }
 
-    /// The name of a cookie.
+    /// The name of this cookie.
     pub(crate) fn of(self, name: Name) -> &'static str {
         match (name, self.https) {
             (Name::Session, true) => "__Host-countersign",
@@ -79,7 +79,7 @@ impl Names {
         }
     }
 
-    /// What these headers bring.
+    /// Reads the cookies from the headers.
     pub(crate) fn read(self, headers: &HeaderMap) -> Cookies {
         let [session, pending, setup, browser, nonce, notice] =
             [Name::Session, Name::Pending, Name::Setup, Name::Browser, Name::Nonce, Name::Notice]
@@ -95,14 +95,14 @@ impl Names {
         }
     }
 
-    /// Gives a browser a cookie, until it closes or for so long.
+    /// Sets a cookie, for this lifetime or until the browser closes.
     pub(crate) fn give(self, name: Name, value: &str, lasting: Option<Duration>) -> HeaderValue {
         let mut cookie = self.bare(name, value);
         cookie.set_max_age(lasting.and_then(|span| cookie::time::Duration::try_from(span).ok()));
         header(&cookie)
     }
 
-    /// Takes a cookie away from a browser.
+    /// Deletes a cookie.
     pub(crate) fn take(self, name: Name) -> HeaderValue {
         let mut cookie = self.bare(name, "");
         cookie.set_max_age(cookie::time::Duration::ZERO);
@@ -125,7 +125,7 @@ impl Names {
 }
 
 fn header(cookie: &Cookie<'_>) -> HeaderValue {
-    // Values are tokens of ours, so there is no character that a header could not have.
+    // Values are tokens of ours, so they contain no character that a header could not have.
     let mut value = HeaderValue::try_from(cookie.to_string()).unwrap_or(HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
@@ -135,8 +135,8 @@ fn is_token(value: &str) -> bool {
     !value.is_empty() && value.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
 }
 
-/// The value of the cookie with this name, if it occurs exactly once. Read as bytes, so that other people's cookies may
-/// hold what they like.
+/// The value of the cookie with this name, if it occurs exactly once. Headers are read as bytes, because cookies of
+/// other applications may have any content.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).iter();
     let pairs = lines.flat_map(|line| line.as_bytes().split(|c| *c == b';'));
@@ -159,7 +159,7 @@ mod tests {
         names.read(&headers)
     }
 
-    /// Every cookie stands in both tables, and nothing else does.
+    /// Every cookie must be in both tables, and no others.
     #[test]
     fn the_cookies_are_those_that_are_documented() {
         let guide = include_str!("../../countersign/src/guide/sessions.rs");

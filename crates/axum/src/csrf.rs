@@ -1,9 +1,8 @@
-//! Forms that only this site can have made, for this browser.
+//! Protection of forms against cross-site request forgery (CSRF).
 //!
-//! Every form carries a tag that only this installation can make, over what the browser already holds: its session, its
-//! pending login, or, where there is neither, a random value in a cookie. A form that another site made, or one made for
-//! another session, is refused before a handler sees a field of it. The check of `Origin` and `Sec-Fetch-Site` in the
-//! layer is a second fence, not a substitute.
+//! Every form has a token, a keyed hash over a value that the browser already holds: its session, its pending login, or
+//! a random value in a cookie. A form from another site, or for another session, is rejected before a handler sees its
+//! fields. The check of `Origin` and `Sec-Fetch-Site` in the layer is a second defence, not a substitute.
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
@@ -18,20 +17,20 @@ use serde::de::DeserializeOwned;
 
 use crate::{Visitor, form};
 
-/// What a form is bound to.
+/// The value that a form is bound to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Bound {
-    /// The session, alive or not.
+    /// The session, even if it has ended.
     Session,
-    /// The login between its two steps.
+    /// The pending login.
     Pending,
     /// The random value in a cookie.
     Nonce,
-    /// The first of these that there is.
+    /// The first of these that exists.
     Any,
 }
 
-/// That to which one browser's form is bound.
+/// The value that a form of one browser is bound to.
 pub(crate) enum Bond<'a> {
     Session(SessionKey),
     Pending(&'a AttemptToken),
@@ -57,7 +56,7 @@ impl Bond<'_> {
 }
 
 impl Visitor {
-    /// What a form would be bound to, if this browser has it.
+    /// The value that a form of this browser would be bound to, if it exists.
     pub(crate) fn bond(&self, bound: Bound) -> Option<Bond<'_>> {
         let cookies = self.cookies();
         let session = || cookies.session.as_ref().map(|token| Bond::Session(token.key()));
@@ -70,12 +69,12 @@ impl Visitor {
         }
     }
 
-    /// The token for a form in the session that was just opened.
+    /// The token for a form in the new session.
     pub(crate) fn tag_of_session(&self, new_session: &NewSession) -> String {
         Bond::Session(new_session.signed_in().session().key.clone()).tag(self.engine())
     }
 
-    /// The token for a form in the login that was just begun.
+    /// The token for a form in the new pending login.
     pub(crate) fn tag_of_login(&self, login: &AttemptToken) -> String {
         Bond::Pending(login).tag(self.engine())
     }
@@ -93,7 +92,7 @@ impl Visitor {
     }
 }
 
-/// The token for a form of a host's own page: the value of a hidden field named [`FormToken::FIELD`].
+/// The token for a form on a host's own page: the value of a hidden field named [`FormToken::FIELD`].
 #[derive(Clone, Debug)]
 pub struct FormToken(String);
 

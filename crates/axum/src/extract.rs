@@ -1,7 +1,8 @@
-//! What a handler may take: the guards, as extractors.
+//! The extractors for handlers: one for each guard.
 //!
-//! Each is found through what [`Countersign::protect`](crate::Countersign::protect) put into the request; on a route
-//! without that layer every one of them refuses. The session is read at most once a request, and only if somebody asks.
+//! Each depends on the extension that [`Countersign::protect`](crate::Countersign::protect) adds to the request; on a
+//! route without that layer, all of them refuse. The session is read at most once per request, and only if an extractor
+//! needs it.
 
 use std::time::Duration;
 
@@ -10,20 +11,20 @@ use countersign_engine as engine;
 
 use crate::{Visitor, guard::Demand};
 
-/// The user, at any level; whoever is not signed in is led to the login page.
+/// The user, at any level. A request without a session is redirected to the login page.
 #[derive(Clone, Debug)]
 pub struct SignedIn(pub engine::SignedIn);
 
-/// The user, who has proved a second factor in this session.
+/// The user, if a second factor was verified in this session.
 #[derive(Clone, Debug)]
 pub struct Verified(pub engine::SignedIn);
 
-/// The user, who has proved a second factor within the last so many seconds.
+/// The user, if a second factor was verified within this number of seconds.
 #[derive(Clone, Debug)]
 pub struct VerifiedWithin<const SECONDS: u64>(pub engine::SignedIn);
 
-/// Whoever calls: a person in a session, or a program with a personal token whose scope the route names by a
-/// [`TokenScope`](crate::TokenScope) in the request's extensions. Where it names none, no token opens it.
+/// The caller: a user in a session, or a program with a personal token whose scope the route names by a
+/// [`TokenScope`](crate::TokenScope) in the request's extensions. Without a `TokenScope`, personal tokens are refused.
 ///
 /// ```
 /// use axum::{Extension, Router, routing::get};
@@ -35,15 +36,15 @@ pub struct VerifiedWithin<const SECONDS: u64>(pub engine::SignedIn);
 #[derive(Clone, Debug)]
 pub struct Caller(pub engine::Caller);
 
-/// Whoever calls, after a second factor was proved: in this session, or in the one that made the token.
+/// The caller, if a second factor was verified: in this session, or in the one that created the token.
 #[derive(Clone, Debug)]
 pub struct VerifiedCaller(pub engine::Caller);
 
-/// The same, within the last so many seconds.
+/// The caller, if a second factor was verified within this number of seconds.
 #[derive(Clone, Debug)]
 pub struct VerifiedCallerWithin<const SECONDS: u64>(pub engine::Caller);
 
-/// The user, if somebody is signed in.
+/// The user, if the request has a session.
 #[derive(Clone, Debug)]
 pub struct MaybeSignedIn(pub Option<engine::SignedIn>);
 

@@ -1,7 +1,7 @@
-//! The bodies of forms: bounded in length and in time, strictly read, and checked before anybody looks at a field.
+//! The bodies of forms: limited in length and time, strictly parsed, and verified before a handler reads a field.
 //!
-//! What is not a form, is too long, takes too long, has a broken escape, a NUL, a field twice or a field missing is
-//! answered with a page that says so and changes nothing. Fields that nobody asked for mean nothing.
+//! A body that is not a form, is too long or too slow, or has a broken escape, a NUL, or a repeated or missing field is
+//! rejected with a page that says so. Unknown fields are ignored.
 
 use std::time::Duration;
 
@@ -16,29 +16,29 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use crate::{FormToken, Visitor, csrf::Bound, fault, message::Message, redirect::LocalPath, site::Site};
 
-/// No form is longer than this, in bytes.
+/// The maximum length of a form, in bytes.
 const MAX_SIZE: usize = 16 * 1024;
 
-/// No browser takes longer than this to send one.
+/// The time within which a form must arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A form of ours, with what it is bound to.
+/// The type of a form of ours, with the value that it is bound to.
 pub(crate) trait Posted: DeserializeOwned + Send {
-    /// What its token is bound to.
+    /// The value that the token is bound to.
     const BOUND: Bound;
-    /// What it leads to that is sent a second time, after the browser was given the session that the first one has opened.
+    /// What happens if the form is sent again after the browser got the session that the first one created.
     const SENT_TWICE: Option<SentTwice> = None;
 }
 
-/// A form that opens a session.
+/// A form that creates a session.
 pub(crate) struct SentTwice {
     /// The name of its call.
     pub(crate) call: &'static str,
-    /// Where it leads when all went well.
+    /// The redirect after success.
     pub(crate) there: fn(&Site, &Session, Option<&LocalPath>) -> LocalPath,
 }
 
-/// The fields of a form of ours, whose token was checked before they were read.
+/// The fields of a form of ours. Its token was verified first.
 pub(crate) struct Form<T> {
     pub(crate) visitor: Visitor,
     pub(crate) fields: T,
@@ -65,8 +65,8 @@ impl<S: Sync, T: Posted> FromRequest<S> for Form<T> {
     }
 }
 
-/// Where to go from a form that is stale because it was sent a moment ago already, and is done: this browser has the session
-/// that it opened. Nothing is changed.
+/// The redirect for a stale form that was sent twice and is already done: this browser has the session that it created.
+/// Nothing is changed.
 async fn was_done(
     form: &str,
     visitor: &Visitor,
@@ -111,7 +111,7 @@ fn fields<T: DeserializeOwned>(text: &str, visitor: &Visitor, bound: Bound) -> R
     serde_html_form::from_str(text).map_err(|_| Message::FormFields)
 }
 
-/// The body of a request that holds a form, whoever made it.
+/// The body of a request with a form, ours or a host's.
 pub(crate) async fn text(request: Request) -> Result<String, Message> {
     let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     if !kind.split(|c| *c == b';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case(KIND) {
@@ -125,7 +125,7 @@ pub(crate) async fn text(request: Request) -> Result<String, Message> {
 
 const KIND: &[u8] = b"application/x-www-form-urlencoded";
 
-/// The token among the fields, if there is exactly one. Tokens have no character that would be escaped.
+/// The token among the fields, if there is exactly one. Tokens contain no character that needs an escape.
 fn token(form: &str) -> Option<&str> {
     let mut tokens =
         form.split('&').filter_map(|field| field.split_once('=')).filter(|(name, _)| *name == FormToken::FIELD);
@@ -133,7 +133,7 @@ fn token(form: &str) -> Option<&str> {
     if tokens.next().is_some() { None } else { Some(token) }
 }
 
-/// Whether the escapes are whole, and what they stand for is text without a NUL.
+/// Whether the escapes are complete and decode to text without a NUL.
 fn is_well_formed(form: &str) -> bool {
     let mut decoded = Vec::with_capacity(form.len());
     let mut bytes = form.bytes();
@@ -154,7 +154,7 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// A field that must not be seen.
+/// A secret field.
 pub(crate) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
     String::deserialize(deserializer).map(Secret::from)
 }

@@ -1,15 +1,14 @@
-//! Guards: what a route demands, and where whoever does not meet it is led.
+//! Guards: what a route requires, and where a request that does not meet it is redirected.
 //!
-//! A browser that looks at a page is sent to the flow that would meet the demand, and back afterwards. A program is
-//! answered 401, with a challenge that says which level is asked for and how fresh it has to be (RFC 9470 §3). What opens
-//! a guard is a session, or where the route says so a token, read and checked by the engine for this request; a pending
-//! login is neither.
+//! A browser is redirected to the flow that meets the requirement, and back afterwards. A program gets 401 with a
+//! challenge that names the required level and the maximum age (RFC 9470 §3). A guard accepts a session or, where the
+//! route allows it, a token, which the engine reads and checks for this request. A pending login is neither.
 //!
 //! ```text
-//! not signed in ───────────────────────────────▶ login
-//! signed in, has a factor, not proved (recently) ▶ verify
-//! signed in, has proved one that counts too little ▶ verify, if there is one that counts
-//! signed in, has no factor that counts ─────────▶ setup
+//! not signed in ─────────────────────────────────────────▶ login
+//! signed in, second factor not verified (recently) ──────▶ verify
+//! signed in, verified factor not strong enough ──────────▶ verify, if a stronger device exists
+//! signed in, no factor that is strong enough ────────────▶ setup
 //! ```
 
 use std::time::Duration;
@@ -34,27 +33,27 @@ use crate::{
     why::{Way, Why},
 };
 
-/// What a route demands.
+/// What a route requires.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Demand {
     /// A session.
     SignedIn,
-    /// A session in which a second factor was proved at most so long ago.
+    /// A session in which a second factor was verified within this time.
     Verified(Duration),
 }
 
 impl Demand {
-    /// A session in which a second factor was proved.
+    /// A session in which a second factor was verified.
     pub(crate) const VERIFIED: Self = Self::Verified(Duration::MAX);
 }
 
-/// In the extensions of a request: tokens with this scope open the route, where its handler takes a
+/// In the extensions of a request: a personal token with this scope is accepted, if the handler takes a
 /// [`Caller`](crate::Caller).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TokenScope(pub &'static str);
 
 impl Visitor {
-    /// The user, if they meet the demand in a session, and otherwise where to go.
+    /// The user, if the session meets the requirement; otherwise a redirect.
     pub(crate) async fn demand(&self, demand: Demand) -> Result<engine::SignedIn, Response> {
         match self.demand_of_caller(demand, None).await? {
             Caller::Session(signed_in) => Ok(signed_in),
@@ -62,7 +61,7 @@ impl Visitor {
         }
     }
 
-    /// Whoever calls, if they meet the demand in a session or with a token of this scope.
+    /// The caller, if the session, or a token with this scope, meets the requirement.
     pub(crate) async fn demand_of_caller(&self, demand: Demand, scope: Option<TokenScope>) -> Result<Caller, Response> {
         match self.meets(demand, scope).await {
             Ok(Ok(caller)) => Ok(caller),
@@ -71,7 +70,7 @@ impl Visitor {
         }
     }
 
-    /// Whoever calls, by a session or by a token of whatever scope, or what somebody else is told.
+    /// The caller, by a session or by a token of any scope; otherwise an error response.
     pub(crate) async fn calling(&self) -> Result<Caller, Trouble> {
         match self.caller().await? {
             Some(caller) => Ok(caller.clone()),
@@ -79,7 +78,7 @@ impl Visitor {
         }
     }
 
-    /// The session in which a call is made that replaces it, or what a program without one is told.
+    /// The session of a call that replaces it; otherwise an error response for a program.
     pub(crate) async fn acting(&self) -> Result<Acting, Trouble> {
         match self.replaced_or_not().await? {
             Some(acting) => Ok(acting),
@@ -87,7 +86,7 @@ impl Visitor {
         }
     }
 
-    /// The same, or where the browser is led.
+    /// The same; otherwise a redirect for a browser.
     pub(crate) async fn acting_or_led(&self) -> Result<Acting, Response> {
         match self.replaced_or_not().await {
             Ok(Some(acting)) => Ok(acting),
@@ -103,12 +102,12 @@ impl Visitor {
         Ok(self.replaced().await?.cloned().map(Acting::Replaced))
     }
 
-    /// How nobody is signed in.
+    /// The reason why the request has no session.
     async fn signed_out(&self) -> Result<Unmet, Fault> {
         Ok(if self.replaced().await?.is_some() { Unmet::Replaced } else { Unmet::SignedOut })
     }
 
-    /// Nothing, unless the session that was shown was replaced a moment ago: then its holder is told.
+    /// No user; if the session was replaced a moment ago, the client is told so.
     pub(crate) async fn refuse_replaced(&self) -> Result<(), Trouble> {
         match self.replaced_or_not().await? {
             Some(_) => Err(Unmet::Replaced.trouble(Demand::SignedIn, self.shows_bearer())),
@@ -116,7 +115,7 @@ impl Visitor {
         }
     }
 
-    /// The session, or what a program without one is told.
+    /// The session; otherwise an error response for a program.
     pub(crate) async fn in_session(&self) -> Result<engine::SignedIn, Trouble> {
         match self.meets(Demand::SignedIn, None).await? {
             Ok(Caller::Session(signed_in)) => Ok(signed_in),
@@ -149,14 +148,14 @@ impl Visitor {
         }))
     }
 
-    /// Leads whoever does not meet a demand to where they can.
+    /// Redirects a request that does not meet a requirement.
     async fn led(&self, unmet: Unmet, demand: Demand) -> Response {
         if self.reads_json() {
             return self.tell(&unmet.trouble(demand, self.shows_bearer()));
         }
         let here = self.here();
         let way = self.way(unmet, here.as_ref());
-        // The page is opened again by its reader, once the browser has the new session: leading there could go on for ever.
+        // The reader opens the page again once the browser has the new session: a redirect to it could loop for ever.
         if self.is_looking() && unmet != Unmet::Replaced {
             return way.into_response();
         }
@@ -171,7 +170,8 @@ impl Visitor {
         let paths = &self.site().paths;
         let (page, why, level) = match unmet {
             Unmet::Replaced => return here.unwrap_or(&paths.account).clone().into(),
-            // A browser that shows a session of nobody's has had one, which was not ended by signing out in it.
+            // The browser shows a session that does not exist: it had one, which did not end by signing out in this
+            // browser.
             Unmet::SignedOut if self.cookies().session.is_some() => (&paths.login, Some(Why::SessionEnded), None),
             Unmet::SignedOut | Unmet::Scope(_) => (&paths.login, None, None),
             Unmet::Unverified(level) => (&paths.verify, None, level),
@@ -183,8 +183,8 @@ impl Visitor {
         Way { there: page.with(&query), why }
     }
 
-    /// The way to a fresh proof, and back here, where the page there asks for this level or, without one, for the strongest
-    /// that the user can prove. A proof that is fresh already was not strong enough.
+    /// The redirect to a new verification and back here, if the page requires this level or, without one, the strongest
+    /// that the user can reach. A recent verification was not strong enough.
     pub(crate) async fn to_proof(&self, here: &LocalPath, level: Option<Level>) -> Way {
         let (recent, now) = (self.engine().config().reauthentication_window, self.engine().now());
         let signed_in = self.signed_in().await.ok().flatten();
@@ -197,24 +197,24 @@ impl Visitor {
         self.way(if too_weak { Unmet::TooWeak(level) } else { Unmet::Unverified(level) }, Some(here))
     }
 
-    /// A page that says no, and where to go from here.
+    /// A page with a refusal and a link to continue.
     pub(crate) async fn refused(&self, problem: Problem, there: &LocalPath) -> Response {
         let context = context! { there => there.as_str() };
         Page::new("refused.html", context).problem(Some(problem)).show(self).await
     }
 
-    /// The answer to a fault.
+    /// The response to a fault.
     pub(crate) fn fault(&self, fault: &Fault) -> Response {
         fault::answer(self.site(), fault, fault.retry_after())
     }
 }
 
-/// The session in which a call is made that replaces it.
+/// The session of a call that replaces it.
 #[derive(Clone, Debug)]
 pub(crate) enum Acting {
-    /// It is running.
+    /// The session is active.
     Now(Box<engine::SignedIn>),
-    /// It was replaced a moment ago: nothing can be done but to repeat the call that did it.
+    /// The session was replaced a moment ago: it can only repeat the call that replaced it.
     Replaced(SessionToken),
 }
 
@@ -226,23 +226,24 @@ impl<S: Sync> FromRequestParts<S> for Acting {
     }
 }
 
-/// How a demand is not met.
+/// Why a requirement is not met.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Unmet {
-    /// Nobody is signed in.
+    /// The request has no session.
     SignedOut,
-    /// The session was replaced by another a moment ago.
+    /// Another session replaced this one a moment ago.
     Replaced,
-    /// A second factor exists and was not proved, or not recently. One of this level is asked for or, without a level, one of
-    /// the user's strongest.
+    /// A second factor exists and was not verified, or not recently. This level is required or, without one, the user's
+    /// strongest.
     Unverified(Option<Level>),
-    /// A second factor was proved, and counts too little; there is another, of this level or, without one, the strongest.
+    /// The second factor that was verified is not strong enough; the user has one of this level or, without one, a
+    /// stronger one.
     TooWeak(Option<Level>),
-    /// There is no second factor that counts enough.
+    /// The user has no second factor that is strong enough.
     NoneCounts,
-    /// There is no second factor to prove.
+    /// The user has no second factor.
     NoFactor,
-    /// It is a token, and does not open this.
+    /// The request has a token without the required scope.
     Scope(Option<TokenScope>),
 }
 
@@ -257,7 +258,7 @@ impl Unmet {
         }
     }
 
-    /// What a program is told; whether it has shown something makes a difference.
+    /// The error for a program; it depends on whether the request has credentials.
     fn trouble(self, demand: Demand, shown: bool) -> Trouble {
         let needed = match (self, demand) {
             (Self::SignedOut | Self::Replaced, _) if shown => Needed::AnotherToken,
@@ -269,10 +270,10 @@ impl Unmet {
     }
 }
 
-/// The level that a step-up has to be told to ask for: by itself it asks for the strongest that the user can prove.
+/// The level that the step-up must be given: without one, it requires the strongest that the user can reach.
 fn below(level: Level, strongest: Level) -> Option<Level> {
     (level < strongest).then_some(level)
 }
 
-/// A 401 has to name a way to authenticate (RFC 9110 §15.5.2); that of a page is a form.
+/// A 401 must name an authentication scheme (RFC 9110 §15.5.2); for a page it is a form.
 const COOKIE: HeaderValue = HeaderValue::from_static("Cookie");

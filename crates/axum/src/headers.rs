@@ -1,8 +1,7 @@
-//! Headers that every answer carries.
+//! Security headers of every response.
 //!
-//! A handler that has set one of them itself keeps its own; what nobody thought of gets the strict value. Pages load
-//! nothing but this site's style sheet and images, run no script unless they say so, stand in no frame, and are not kept
-//! by any cache.
+//! A header that a handler sets itself is kept; all others get the strict value. Pages load only this site's style
+//! sheet and images, run no script unless they need this site's own, cannot be framed and are not cached.
 
 use axum::http::{
     HeaderMap, HeaderName, HeaderValue,
@@ -12,18 +11,18 @@ use axum::http::{
     },
 };
 
-/// What a page may load that runs no script.
+/// The Content-Security-Policy of a page without script.
 const QUIET: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
 
-/// What a page may load that runs a script of this site.
+/// The Content-Security-Policy of a page with this site's script.
 pub(crate) const WITH_SCRIPT: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self'; \
      frame-ancestors 'none'; base-uri 'none'",
 );
 
-/// For files whose name changes with what is in them.
+/// For files whose URL changes with their content.
 pub(crate) const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -34,7 +33,7 @@ const TWO_YEARS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Adds what is not there yet. Referrers stay within the site; "none" would also take away the `Origin` of forms.
+/// Adds the missing headers. Referrers stay within the site; `no-referrer` would also remove the `Origin` of forms.
 pub(crate) fn harden(headers: &mut HeaderMap, https: bool) {
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, QUIET),

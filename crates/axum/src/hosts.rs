@@ -1,8 +1,8 @@
-//! Under which names the site is reached, and from where.
+//! The origins of the site, and the IP addresses of its clients.
 //!
-//! A request whose `Host` is not one of the site's own is refused before anything else happens, so nothing that is built
-//! from it can be forged. Links never come from `Host` or from forwarding headers; those headers say who is asking, and
-//! only when a listed proxy says it.
+//! A request whose `Host` is not one of the site's own is rejected first, so nothing that depends on it can be forged.
+//! Links never depend on `Host` or on forwarding headers. Forwarding headers only tell the client's IP address, and
+//! only from a trusted proxy.
 
 use std::{
     fmt,
@@ -12,27 +12,27 @@ use std::{
 
 use axum::http::{HeaderMap, HeaderName, Uri, header::HOST, uri::Authority};
 
-/// Under which addresses browsers reach the site.
+/// The origins under which browsers reach the site.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origins {
-    /// Exactly this one.
+    /// Exactly this origin.
     Public(Origin),
-    /// This machine only, by plain http: `127.0.0.1`, `[::1]` and `localhost` with this port.
+    /// This machine only, over plain http: `127.0.0.1`, `[::1]` and `localhost` with this port.
     Loopback {
         /// The port.
         port: u16,
     },
 }
 
-/// A scheme, a host and perhaps a port, as in `https://example.org`.
+/// A scheme, a host and an optional port, as in `https://example.org`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Origin {
     https: bool,
-    /// As a browser writes it: lower case, without the port that goes without saying.
+    /// As a browser serializes it: lower case, without the default port.
     authority: String,
 }
 
-/// The text is no origin: a scheme of http or https, a host in ASCII, perhaps a port, and nothing else.
+/// The text is not an origin: http or https, an ASCII host, an optional port, and nothing else.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not an origin such as https://example.org")]
 pub struct NotAnOrigin;
@@ -54,7 +54,7 @@ impl FromStr for Origin {
 }
 
 impl Origin {
-    /// Whether it is reached by https.
+    /// Whether the scheme is https.
     pub fn is_https(&self) -> bool {
         self.https
     }
@@ -68,7 +68,7 @@ impl Origin {
     }
 }
 
-/// As a browser writes it: `https://example.org`.
+/// As a browser serializes it: `https://example.org`.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", if self.https { "https" } else { "http" }, self.authority)
@@ -76,12 +76,12 @@ impl fmt::Display for Origin {
 }
 
 impl Origins {
-    /// Whether browsers reach the site by https.
+    /// Whether browsers reach the site over https.
     pub fn is_https(&self) -> bool {
         matches!(self, Self::Public(origin) if origin.https)
     }
 
-    /// Whether only this machine reaches the site.
+    /// Whether only this machine can reach the site.
     fn are_loopback(&self) -> bool {
         match self {
             Self::Public(origin) => matches!(origin.host(), "localhost" | "127.0.0.1" | "[::1]"),
@@ -89,7 +89,7 @@ impl Origins {
         }
     }
 
-    /// Every address the site has, as a browser writes it.
+    /// All origins of the site, as a browser serializes them.
     pub(crate) fn addresses(&self) -> Vec<String> {
         match self {
             Self::Public(origin) => vec![origin.to_string()],
@@ -99,15 +99,15 @@ impl Origins {
         }
     }
 
-    /// Whether `origin`, as a browser names the page that sent a form, is this site: scheme and all.
+    /// Whether `origin`, as in the header of a form's request, is this site, including the scheme.
     pub(crate) fn sent(&self, origin: &str) -> bool {
         let scheme = if self.is_https() { "https://" } else { "http://" };
         origin.strip_prefix(scheme).is_some_and(|authority| self.include(authority))
     }
 
-    /// Whether a request addressed to `authority` is meant for this site.
+    /// Whether a request for `authority` is for this site.
     pub(crate) fn include(&self, authority: &str) -> bool {
-        // Nearly always it is written as browsers write it.
+        // Fast path: nearly always it is written as browsers write it.
         if matches!(self, Self::Public(origin) if origin.authority == authority) {
             return true;
         }
@@ -125,7 +125,7 @@ impl Origins {
     }
 }
 
-/// An authority as browsers write it; `None` if it is none, or has a name and a password in it.
+/// An authority as browsers serialize it; `None` if it is invalid or contains user information.
 fn normal(text: &str, https: bool) -> Option<String> {
     let authority: Authority = text.parse().ok()?;
     let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._[]:".contains(&c);
@@ -143,21 +143,21 @@ fn normal(text: &str, https: bool) -> Option<String> {
     }
 }
 
-/// How a request's address fits the site.
+/// The site that a request is for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Addressed {
-    /// To this site.
+    /// This site.
     Here,
-    /// To some other one.
+    /// Another site.
     Elsewhere {
-        /// The name that it asked for, as it was sent: visible ASCII.
+        /// The host name of the request, as sent: visible ASCII.
         host: String,
     },
-    /// To none, or to several at once.
+    /// No host, or several.
     Nowhere,
 }
 
-/// Whom a request is for, by its `Host` and, where it has one, the authority of its target.
+/// The site that a request is for, by `Host` and the authority of its target.
 pub(crate) fn addressed(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Addressed {
     let mut hosts = headers.get_all(HOST).iter();
     let (host, more) = (hosts.next(), hosts.next());
@@ -170,7 +170,7 @@ pub(crate) fn addressed(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Ad
         Some(Err(_)) => return Addressed::Nowhere,
     };
     let target = uri.authority().map(Authority::as_str);
-    // A test that calls a router directly sends no `Host`. Where only this machine can ask, there is no other site to protect.
+    // A test that calls a router directly sends no `Host`. On a loopback site there is no other site to protect.
     if host.is_none() && target.is_none() && !origins.are_loopback() {
         return Addressed::Nowhere;
     }
@@ -178,20 +178,20 @@ pub(crate) fn addressed(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Ad
     foreign.map_or(Addressed::Here, |host| Addressed::Elsewhere { host: host.to_owned() })
 }
 
-/// An address, or all addresses with the same first bits: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`. An IPv4 address may be
-/// written as IPv6 has it, `::ffff:192.0.2.1` or `::ffff:10.0.0.0/104` (RFC 4291 §2.5.5.2), and is the same.
+/// An IP address, or a network: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`. An IPv4 address may be written as an
+/// IPv4-mapped IPv6 address, `::ffff:192.0.2.1` or `::ffff:10.0.0.0/104` (RFC 4291 §2.5.5.2), and is the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Network {
     first: IpAddr,
     bits: u8,
 }
 
-/// The text is neither an IP address nor one with a prefix length.
+/// The text is neither an IP address nor a network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not an address such as 192.0.2.1 or a network such as 10.0.0.0/8")]
 pub struct NotANetwork;
 
-/// How many bits stand before an IPv4 address that is written as IPv6 has it.
+/// The number of bits before the IPv4 address in an IPv4-mapped address.
 const MAPPED_BITS: u8 = 96;
 
 impl FromStr for Network {
@@ -206,7 +206,7 @@ impl FromStr for Network {
         let most = if first.is_ipv4() { 32 } else { 128 };
         let bits: u8 = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| NotANetwork))?;
         let canonical = first.to_canonical();
-        // `::ffff:10.0.0.0/8` would be nearly all of IPv6: it is a slip for `::ffff:10.0.0.0/104`.
+        // `::ffff:10.0.0.0/8` would be nearly all of IPv6: it is a mistake for `::ffff:10.0.0.0/104`.
         let bits = if canonical == first { Some(bits) } else { bits.checked_sub(MAPPED_BITS) };
         let most = if canonical.is_ipv4() { 32 } else { 128 };
         bits.filter(|bits| *bits <= most).map(|bits| Self { first: canonical, bits }).ok_or(NotANetwork)
@@ -221,7 +221,7 @@ impl fmt::Display for Network {
 }
 
 impl Network {
-    /// Whether `address` is one of these.
+    /// Whether the network contains `address`.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let width = if self.first.is_ipv4() { 32 } else { 128 };
@@ -241,12 +241,12 @@ fn bits(address: IpAddr) -> u128 {
 /// The header in which a proxy names its client.
 pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Whether one of these networks has the address.
+/// Whether one of these networks contains the address.
 pub(crate) fn listed(address: IpAddr, proxies: &[Network]) -> bool {
     proxies.iter().any(|network| network.contains(address))
 }
 
-/// Who is asking: the peer itself, or whom a chain of listed proxies names, counted from the right.
+/// The client's IP address: the peer's, or the one that a chain of trusted proxies names, read from the right.
 pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
     let listed = |address: IpAddr| listed(address, proxies);
     let mut client = peer.to_canonical();
@@ -263,18 +263,18 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> 
     client
 }
 
-/// The client's IP address as the nearest proxy claims it; nothing, if there is no such header or it has no IP address there.
+/// The client's IP address as the nearest proxy claims it; `None` if there is no such header or no IP address in it.
 pub(crate) fn claimed(headers: &HeaderMap) -> Option<IpAddr> {
     hops(headers).next().and_then(hop_address)
 }
 
-/// What `X-Forwarded-For` names, the nearest first.
+/// The entries of `X-Forwarded-For`, the nearest first.
 fn hops(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(FORWARDED_FOR).into_iter().rev();
     lines.flat_map(|line| line.to_str().unwrap_or("").rsplit(',').map(str::trim))
 }
 
-/// The address in a hop: bare, in brackets, or with a port, as some proxies write it.
+/// The IP address of an entry: bare, in brackets, or with a port, as some proxies write it.
 fn hop_address(hop: &str) -> Option<IpAddr> {
     let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop).parse::<IpAddr>().ok();
     bare.or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip())).map(|ip| ip.to_canonical())

@@ -1,9 +1,9 @@
-//! The layer around every page, a host's and ours.
+//! The layer around all pages, the host's and ours.
 //!
 //! ```text
-//! request ─▶ is it for this site? ─▶ who is asking? ─▶ time ─▶ panics ─▶ origin of forms ─▶ handler
-//!                                                                                             │
-//! answer  ◀────────────────────────── security headers ◀─────────────────────────────────────┘
+//! request ─▶ host check ─▶ client IP ─▶ timeout ─▶ panics ─▶ origin of forms ─▶ handler
+//!                                                                                  │
+//! response ◀──────────────────── security headers ◀────────────────────────────────┘
 //! ```
 
 use std::{any::Any, fmt, net::IpAddr, sync::Arc, time::Duration};
@@ -38,12 +38,13 @@ use crate::{
     why::{NOTICE_LIFETIME, Why},
 };
 
-/// The longest body that a host's handler reads unless its route says otherwise, in bytes. Our own forms are shorter.
+/// The maximum length of a body for a host's handler unless its route sets another, in bytes. Our own forms are
+/// shorter.
 const MAX_BODY_SIZE: usize = 256 * 1024;
-/// When to come back after a request that took too long.
+/// `Retry-After` of a request that timed out.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Two-factor authentication for one site. Cloning it is cheap; all clones are one.
+/// Two-factor authentication for one site. Clones are cheap and share all state.
 #[derive(Clone)]
 pub struct Countersign {
     site: Arc<Site>,
@@ -60,20 +61,20 @@ impl Countersign {
         &self.site.engine
     }
 
-    /// Reads templates, texts and the files of pages again, from the folders of the settings. After an error everything is as it
-    /// was.
+    /// Reads templates, texts and static files again from the folders in the settings. After an error nothing has
+    /// changed.
     pub fn reload(&self) -> Result<(), SettingsError> {
         self.site.reload()
     }
 
-    /// Writes a line into the log if the request names its client in `X-Forwarded-For` and its peer is no trusted proxy; ten
-    /// lines a minute at most. The layer does so by itself: this is for requests that are answered outside of it.
+    /// Logs a request that names its client in `X-Forwarded-For` although its peer is not a trusted proxy; ten lines a
+    /// minute at most. The layer calls this itself: it is for requests that are answered outside of it.
     pub fn warn_of_unlisted_proxy(&self, request: &Request) {
         self.site.warn_of_unlisted_proxy(request);
     }
 
-    /// All pages, at their full paths below the mount, and the JSON API and deux's entrance at their own, protected. To be
-    /// merged into a host's outermost router. Where somebody makes calls, what they fetch and tell is there too.
+    /// All pages, the JSON API and the front end for deux's clients, at their full paths and protected, to be merged
+    /// into a host's outermost router. Where a gateway for calls is configured, its callbacks are included.
     pub fn routes(&self) -> Router {
         let Site { engine, paths, api, deux, .. } = &*self.site;
         let calls = engine.voice_callbacks().map(|_| routes::twilio(paths));
@@ -81,20 +82,21 @@ impl Countersign {
         self.protect(more.fold(routes::pages(paths), Router::merge))
     }
 
-    /// `/.well-known/change-password`, by which browsers and password managers find the page that changes the password: a redirect
-    /// to it (W3C, A Well-Known URL for Changing Passwords). It is at the root of the site by definition, not below the mount, so
-    /// it is no part of [`Countersign::routes`]: a host that has no other page for passwords merges it into its outermost router.
+    /// `/.well-known/change-password`, where browsers and password managers find the page that changes the password: a
+    /// redirect to it (W3C, A Well-Known URL for Changing Passwords). It is at the root of the site by definition, so
+    /// it is not part of [`Countersign::routes`]: a host that has no other page for passwords merges it into its
+    /// outermost router.
     pub fn change_password_route(&self) -> Router {
         self.protect(routes::change_password(&self.site.paths))
     }
 
-    /// Puts the layer around a host's own routes: allowed hosts, sessions, the origin check on forms, security headers,
-    /// a limit on bodies, and the fault page for a panic. To be put around the outermost router, since a guard remembers
-    /// the path it sees. A header that a handler sets itself is kept, and so is a body limit of a route of its own.
+    /// Wraps a host's own routes: host check, sessions, origin check of forms, security headers, a limit on bodies, and
+    /// the fault page for a panic. Wrap the outermost router, because a guard remembers the path it sees. A header that
+    /// a handler sets itself is kept, and so is the body limit of a route.
     pub fn protect(&self, router: Router) -> Router {
         let site = Arc::clone(&self.site);
         let caught = move |panic: Box<dyn Any + Send>| fault::panicked(&site, &*panic);
-        // One layer, since each costs a box a request.
+        // One layer, because each layer costs one allocation per request.
         let layers = ServiceBuilder::new()
             .layer(from_fn_with_state(Arc::clone(&self.site), around))
             .layer(CatchPanicLayer::custom(caught))
@@ -103,14 +105,14 @@ impl Countersign {
         router.layer(layers)
     }
 
-    /// The IP address of the client: the peer of the connection, or the one that trusted proxies name. Nothing, if the server
-    /// adds no [`ConnectInfo`](axum::extract::ConnectInfo) to its requests.
+    /// The IP address of the client: the peer's, or the one that trusted proxies name. `None`, if the server adds no
+    /// [`ConnectInfo`](axum::extract::ConnectInfo) to its requests.
     pub fn remote_ip(&self, request: &Request) -> Option<IpAddr> {
         self.site.remote_ip(request)
     }
 
-    /// A host's page, usually one that extends `base.html`. Who is signed in, and the form to sign out, are there
-    /// without asking, as are `site`, `paths` and the function `t`.
+    /// A host's page, usually one that extends `base.html`. The user and the form to sign out are available without
+    /// further variables, as are `site`, `paths` and the function `t`.
     pub async fn render(&self, visitor: &Visitor, template: &str, context: minijinja::Value) -> Response {
         Page::new(template, context).show(visitor).await
     }
@@ -122,7 +124,7 @@ impl fmt::Debug for Countersign {
     }
 }
 
-/// The outermost step: whom the request is for, who sent it, and what every answer carries.
+/// The outermost step: checks the host, finds the client, and adds the headers of every response.
 async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     site.warn_of_unlisted_proxy(&request);
     let mut response = match addressed(&site.origins, request.uri(), request.headers()) {
@@ -160,22 +162,22 @@ async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     response
 }
 
-/// So much of a host name that is not ours is logged, in bytes: no real one is longer (RFC 1035 section 2.3.4).
+/// The maximum length of a foreign host name in the log, in bytes: no real one is longer (RFC 1035 section 2.3.4).
 const MAX_LOGGED_HOST: usize = 255;
 
-/// The answer, unless it takes too long: that is a fault.
+/// The response, or a fault if it takes too long.
 async fn in_time(site: &Site, answer: impl Future<Output = Response>) -> Response {
     let Some(span) = site.answer_within else { return answer.await };
     let late = |_| fault::answer(site, &Fault::busy("answer a request in time", RETRY_AFTER), Some(RETRY_AFTER));
     tokio::time::timeout(span, answer).await.unwrap_or_else(late)
 }
 
-/// Whether a page of another origin sent this. The layer of tower-http compares hosts; a plain http page of the same host
-/// is another origin too.
+/// Whether a page of another origin sent this. The layer of tower-http compares hosts; a plain http page of the same
+/// host is another origin too.
 ///
-/// A page that was served with `Referrer-Policy: no-referrer`, which a proxy may add or a browser may be set to, sends its own
-/// forms with `Origin: null`. Then `Sec-Fetch-Site`, which no script can set, says whether it is of this origin; a document
-/// of an opaque origin, such as a sandboxed frame, is `cross-site` there (Fetch Metadata §2.3). The token of the form is
+/// A page served with `Referrer-Policy: no-referrer`, which a proxy or a browser may set, sends its own forms with
+/// `Origin: null`. Then `Sec-Fetch-Site`, which no script can set, says whether it is of this origin; a document of an
+/// opaque origin, such as a sandboxed frame, is `cross-site` there (Fetch Metadata §2.3). The token of the form is
 /// checked as always.
 fn is_foreign(site: &Site, request: &Request) -> bool {
     let headers = request.headers();
@@ -189,7 +191,7 @@ fn is_foreign(site: &Site, request: &Request) -> bool {
     !request.method().is_safe() && !is_ours
 }
 
-/// Where a request that changes something says that it comes from: what the log names when the request is rejected.
+/// The origin of a request that changes state: the log names it when the request is rejected.
 #[derive(Default)]
 struct Sources {
     origin: Option<String>,
@@ -197,7 +199,7 @@ struct Sources {
 }
 
 impl Sources {
-    /// No browser sends a longer header of these.
+    /// Browsers send no longer headers of this kind.
     const MAX_LENGTH: usize = 300;
 
     fn of(request: &Request) -> Self {
@@ -211,7 +213,7 @@ impl Sources {
         Self { origin: text(ORIGIN), fetch_site: text(SEC_FETCH_SITE) }
     }
 
-    /// Logs why this answer rejects the request, if it does.
+    /// Logs why this response rejects the request, if it does.
     fn log_rejection(&self, site: &Site, answer: &Response) {
         let Some(reason) = rejection(answer) else { return };
         let Some(left_out) = site.log_limits.rejected.admit(site.engine.now()) else { return };
@@ -221,7 +223,7 @@ impl Sources {
     }
 }
 
-/// Why a request was rejected before anything was decided about what it asks for.
+/// Why a request was rejected before it was processed.
 fn rejection(answer: &Response) -> Option<&'static str> {
     let by_message = answer.extensions().get::<Message>().and_then(|message| message.rejection());
     let by_trouble = || match answer.extensions().get::<Trouble>()? {
@@ -231,7 +233,7 @@ fn rejection(answer: &Response) -> Option<&'static str> {
     by_message.or_else(by_trouble)
 }
 
-/// The value of a header that is there once.
+/// The value of a header that occurs once.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     let mut values = headers.get_all(name).into_iter();
     values.next().filter(|_| values.next().is_none())

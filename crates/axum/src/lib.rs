@@ -1,8 +1,9 @@
-//! The web: session layer, extractors, guards and pages.
+//! Two-factor authentication for axum: session layer, extractors, guards, pages and JSON API.
 //!
-//! [`Countersign`] is made of an engine and [`Settings`]. It gives a host the pages ([`Countersign::routes`]) and a layer
-//! for the host's own routes ([`Countersign::protect`]); a handler says what it needs by what it takes: [`SignedIn`],
-//! [`Verified`], [`VerifiedWithin`]; one that serves programs too takes a [`Caller`]. Nothing here decides about a second factor: pages parse, ask the engine, and render.
+//! [`Countersign`] is made of an engine and [`Settings`]. It provides the pages ([`Countersign::routes`]) and a layer
+//! for the host's own routes ([`Countersign::protect`]). A handler states its requirement by an extractor:
+//! [`SignedIn`], [`Verified`], [`VerifiedWithin`], or [`Caller`] if it serves programs too. Nothing here decides about
+//! a second factor: handlers parse, call the engine, and render.
 
 mod asset;
 mod bearer;

@@ -1,10 +1,10 @@
-//! Log lines that any client can cause, in a bounded number.
+//! Limits for log lines that any client can cause.
 //!
-//! A request for another host may be the operator's mistake, and so may `X-Forwarded-For` from a proxy that is not listed, or a
-//! fault after which the client is told to come back: too many passwords to hash, or a database that is away. A request that
-//! seems to come from another site may be the doing of a proxy. So they are logged; but any client can send such requests as
-//! often as it likes. So at most ten lines of each kind are written in a minute, and the first
-//! line after that says how many were left out.
+//! A request for another host may be the operator's mistake, and so may `X-Forwarded-For` from a proxy that is not
+//! listed, or a fault after which the client is told to retry: too many passwords to hash, or an unreachable database.
+//! A request that seems to come from another site may be the work of a proxy. They are logged for that reason, but any
+//! client can send such requests at will. Therefore at most ten lines of each kind are written per minute, and the
+//! first line after that says how many were left out.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -13,36 +13,36 @@ use std::sync::{
 
 use countersign_engine::core::Timestamp;
 
-/// How long lines are counted together, in milliseconds, and how many are written in that time.
+/// The length of a window, in milliseconds, and the number of lines per window.
 const WINDOW_MILLIS: i64 = 60_000;
 const MAX_LINES: u32 = 10;
 
-/// The limits of one site, by kind of line.
+/// The limits of a site, by kind of line.
 #[derive(Debug, Default)]
 pub(crate) struct LogLimits {
     pub(crate) other_host: LogLimit,
-    /// Requests that another site seems to have sent, or without the token of a form.
+    /// Requests that seem to come from another site, or have no valid form token.
     pub(crate) rejected: LogLimit,
-    /// `X-Forwarded-For` from a peer that is no listed proxy.
+    /// `X-Forwarded-For` from a peer that is not a trusted proxy.
     pub(crate) unlisted_proxy: LogLimit,
-    /// Faults after which trying again could help.
+    /// Faults after which the client is told to retry.
     pub(crate) retryable: LogLimit,
     warned_of_missing_peer: AtomicBool,
 }
 
 impl LogLimits {
-    /// Logs, once, that requests come without the IP address of their client.
+    /// Logs once that requests have no client IP address.
     pub(crate) fn warn_of_missing_peer(&self) {
         if !self.warned_of_missing_peer.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "requests have no `ConnectInfo`: limits by IP address are off, and events record no IP address; serve the \
-                 router with `into_make_service_with_connect_info::<SocketAddr>()`"
+                "requests have no `ConnectInfo`: limits by IP address are off, and events record no IP address; serve \
+                 the router with `into_make_service_with_connect_info::<SocketAddr>()`"
             );
         }
     }
 }
 
-/// The limit of one kind of line.
+/// The limit for one kind of line.
 #[derive(Debug, Default)]
 pub(crate) struct LogLimit(Mutex<Window>);
 
@@ -54,7 +54,7 @@ struct Window {
 }
 
 impl LogLimit {
-    /// How many lines were left out since the last one, if a line may be written now.
+    /// If a line may be written now, the number of lines left out since the last one.
     pub(crate) fn admit(&self, now: Timestamp) -> Option<u32> {
         let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let number = now.as_millis().div_euclid(WINDOW_MILLIS);

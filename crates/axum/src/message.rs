@@ -1,4 +1,4 @@
-//! Short pages that say why there is nothing else to see.
+//! Pages with nothing but a message.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -8,28 +8,28 @@ use minijinja::context;
 
 use crate::{Visitor, page::Page, site::Site};
 
-/// What there is to say. The text of each is the message `message-<word>`, with what to do in its attribute `.next`.
+/// The message of such a page. Its text is `message-<word>`, and the attribute `.next` says what to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Message {
-    /// Nothing is at this address.
+    /// The path does not exist.
     NotFound,
-    /// The method means nothing at this address.
+    /// The method is not allowed for this path.
     MethodNotAllowed,
     /// The request came from another site.
     OtherSite,
-    /// The body is no form.
+    /// The body is not a form.
     FormKind,
-    /// The form took too long.
+    /// The form took too long to arrive.
     FormSlow,
     /// The form is too long.
     FormLong,
     /// The form cannot be read.
     FormBroken,
-    /// The form was not made for this browser, or not for this session.
+    /// The form was made for another browser or session.
     FormStale,
-    /// A field is missing, or there twice.
+    /// A field is missing or repeated.
     FormFields,
-    /// The backup codes that this form makes were made already.
+    /// The backup codes of this form were already created.
     CodesMade,
 }
 
@@ -48,7 +48,7 @@ impl Message {
         Self::CodesMade,
     ];
 
-    /// The message that tells it.
+    /// The id of the text.
     pub(crate) fn id(self) -> &'static str {
         match self {
             Self::NotFound => "message-not-found",
@@ -78,16 +78,16 @@ impl Message {
         }
     }
 
-    /// Why a request was rejected, for the log, if it was rejected for the form that it is or for where it comes from.
+    /// The reason for the log, if the request was rejected for the form or its origin.
     pub(crate) fn rejection(self) -> Option<&'static str> {
         match self {
             Self::OtherSite => Some("another site sent it, by `Origin` or `Sec-Fetch-Site`"),
             Self::FormStale => Some("the form's token is missing, or was made for another session or browser"),
             Self::FormKind => Some("the body is not a form, by `Content-Type`"),
             Self::FormSlow => Some("the form took too long to arrive"),
-            Self::FormLong => Some("the form is too long, or broke off"),
+            Self::FormLong => Some("the form is too long or incomplete"),
             Self::FormBroken => Some("the form is not well-formed"),
-            Self::FormFields => Some("a field of the form is missing, or there twice"),
+            Self::FormFields => Some("a field of the form is missing or repeated"),
             Self::NotFound | Self::MethodNotAllowed | Self::CodesMade => None,
         }
     }
@@ -100,7 +100,7 @@ impl Message {
     }
 }
 
-/// The answer to a request that is not for this site: a line of text, without anything from the request.
+/// The response to a request that is not for this site: a line of text, without anything from the request.
 pub(crate) fn misdirected(site: &Site, status: StatusCode) -> Response {
     const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
     let text = site.templates().texts().say("misdirected", &fluent_bundle::FluentArgs::new());

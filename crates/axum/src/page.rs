@@ -1,8 +1,8 @@
-//! Pages: a template, what it shows, and what went wrong or is worth knowing.
+//! Pages: a template with its variables, and the problem or notice to show.
 //!
-//! Templates are embedded; a file in the host's folder takes the place of the one with its name, and a host may bring its
-//! own that extend `base.html`. Everything is escaped. What a person has typed goes through the filter `typed`, which sets
-//! it apart from the text around it. A page that cannot be rendered is a fault.
+//! Templates are embedded. A file in the host's folder replaces the template of its name, and a host may add its own
+//! that extend `base.html`. Everything is escaped. User input goes through the filter `typed`, which isolates its
+//! writing direction. A page that cannot be rendered is a fault.
 
 mod embedded;
 mod filter;
@@ -34,12 +34,11 @@ use crate::{
     redirect::LocalPath,
     site::Paths,
     text::{self, Texts},
-    why::Why,
 };
 
 pub use embedded::EmbeddedTemplate;
 
-/// The script of pages, as templates name it.
+/// The file name of the script of pages.
 const SCRIPT: &str = "countersign.js";
 
 /// The embedded templates.
@@ -91,7 +90,7 @@ impl Templates {
     ) -> Result<Self, SettingsError> {
         let texts = Arc::new(Texts::read(settings)?);
         let mut environment = Environment::new();
-        // What a template knows of when it fails may be a key or a code: no error is to quote it.
+        // The variables of a template may contain keys or codes: errors must not quote them.
         environment.set_debug(false);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
@@ -100,7 +99,7 @@ impl Templates {
         let known = settings.own_templates.iter().map(|(name, _)| name.clone()).chain(known).collect();
         theirs.iter().try_for_each(|(name, _)| embedded::check(name, &known))?;
         let ours = EMBEDDED.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned()));
-        // Later ones take the place of earlier ones.
+        // Later templates replace earlier ones of the same name.
         for (name, source) in ours.chain(settings.own_templates.iter().cloned()).chain(theirs) {
             let broken = |error| SettingsError::Template { name: name.clone(), source: Box::new(error) };
             environment.add_template_owned(name.clone(), source).map_err(broken)?;
@@ -126,7 +125,7 @@ impl Templates {
         &self.texts
     }
 
-    /// The page as text, and whether it runs the site's script.
+    /// Renders the page, and tells whether it uses the site's script.
     pub(crate) fn render(&self, template: &str, context: Value) -> Result<(String, bool), minijinja::Error> {
         let page = self.environment.get_template(template)?.render_captured(context)?;
         let scripted = moment::is_scripted(page.state());
@@ -158,12 +157,12 @@ fn addresses(paths: &Paths) -> Value {
     pages.into_iter().map(|(name, path)| named((name, path.as_str()))).collect::<BTreeMap<_, _>>().into()
 }
 
-/// A name and an address as templates have them.
+/// A name and a URL path for templates.
 fn named((name, address): (&str, &str)) -> (String, String) {
     (name.to_owned(), address.to_owned())
 }
 
-/// The function `t` of templates: a message, with arguments by name.
+/// The function `t` of templates: a text with named arguments.
 fn say(texts: &Texts, id: &str, args: &Kwargs) -> Result<String, minijinja::Error> {
     let mut filled = FluentArgs::new();
     for name in args.args() {
@@ -178,13 +177,13 @@ fn say(texts: &Texts, id: &str, args: &Kwargs) -> Result<String, minijinja::Erro
     Ok(texts.say(id, &filled))
 }
 
-/// The filter `typed`: what a person has typed, set apart so that its direction is its own.
+/// The filter `typed`: user input, isolated so that its writing direction does not affect the text around it.
 fn typed(text: &str) -> Value {
     let tamed: String = text.chars().filter(|c| !text::turns(*c)).collect();
     Value::from_safe_string(format!("<bdi>{}</bdi>", HtmlEscape(&tamed)))
 }
 
-/// A page about to be shown to a visitor.
+/// A page to be shown to a visitor.
 pub(crate) struct Page<'a> {
     template: &'a str,
     status: StatusCode,
@@ -198,7 +197,7 @@ impl<'a> Page<'a> {
         Self { template, status: StatusCode::OK, problem: None, renewed: None, context }
     }
 
-    /// With what went wrong, and the status that says so.
+    /// Adds the problem, and sets its status.
     pub(crate) fn problem(mut self, problem: Option<Problem>) -> Self {
         self.status = problem.as_ref().map_or(self.status, Problem::status);
         self.problem = problem;
@@ -210,7 +209,7 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// In the session that has just taken the place of the one that the request came with.
+    /// Shows the page in the new session that replaced the session of the request.
     pub(crate) fn renewed(mut self, new_session: Option<&'a NewSession>) -> Self {
         self.renewed = new_session;
         self
@@ -239,7 +238,7 @@ impl<'a> Page<'a> {
         let retry_after = self.problem.as_ref().and_then(|problem| problem.retry_after(site.engine.now()));
         let problem = self.problem.map(|problem| problem.shown(site));
         let notice = visitor.notice_for(self.template);
-        let why = notice.map(Why::message);
+        let why = notice.map(|notice| notice.message(self.template));
         let context = context! { user, problem, why, ..self.context };
         let (html, scripted) = match site.templates().render(self.template, context) {
             Ok(html) => html,
@@ -249,7 +248,7 @@ impl<'a> Page<'a> {
         if let Some(refused) = refused {
             response.extensions_mut().insert(refused);
         }
-        // It is said once.
+        // A notice is shown once.
         if notice.is_some() {
             response.headers_mut().append(header::SET_COOKIE, site.names.take(Name::Notice));
         }

@@ -1,4 +1,4 @@
-//! What went wrong, as a page tells it: what happened, what to do next, at which field, and until when.
+//! Problems as pages show them: what happened, what to do next, the field, and until when.
 
 use axum::http::StatusCode;
 use countersign_engine::core::{Refusal, Scopes, Timestamp};
@@ -7,7 +7,7 @@ use minijinja::{Value, context};
 
 use crate::site::Site;
 
-/// In the extensions of every answer that says no: the refusal's code, for whoever counts.
+/// In the extensions of every refusing response: the refusal's code, for metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Refused(pub &'static str);
 
@@ -17,12 +17,12 @@ impl From<&Refusal> for Refused {
     }
 }
 
-/// Something to be told in an alert.
+/// A problem that a page shows in an alert.
 #[derive(Clone, Debug)]
 pub(crate) enum Problem {
-    /// We said no.
+    /// A refusal.
     Refused(Refusal),
-    /// A box that has to be ticked was not.
+    /// The confirmation box was not ticked.
     NotSure,
 }
 
@@ -33,7 +33,7 @@ impl From<Refusal> for Problem {
 }
 
 impl Problem {
-    /// The message that tells it; its attribute `.next` says what to do.
+    /// The id of the text; its attribute `.next` says what to do.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Refused(refusal) => format!("refusal-{}", refusal.code()),
@@ -41,7 +41,7 @@ impl Problem {
         }
     }
 
-    /// What is counted of it.
+    /// The code for metrics.
     pub(crate) fn refused(&self) -> Option<Refused> {
         if let Self::Refused(refusal) = self { Some(refusal.into()) } else { None }
     }
@@ -72,13 +72,13 @@ impl Problem {
         }
     }
 
-    /// Seconds after which trying again could help.
+    /// Seconds to wait before the next attempt.
     pub(crate) fn retry_after(&self, now: Timestamp) -> Option<u64> {
         let Self::Refused(refusal) = self else { return None };
         refusal.retry_after(now).map(|span| u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX))
     }
 
-    /// The field that it is about.
+    /// The field with the problem.
     pub(crate) fn field(&self) -> Option<&'static str> {
         let Self::Refused(refusal) = self else { return Some("sure") };
         match refusal {
@@ -104,14 +104,14 @@ impl Problem {
         }
     }
 
-    /// What happened, and what to do next.
+    /// The texts: what happened, and what to do next.
     pub(crate) fn texts(&self, site: &Site) -> (String, String) {
         let (templates, message, args) = (site.templates(), self.message(), self.args());
         let texts = templates.texts();
         (texts.say(&message, &args), texts.say(&format!("{message}.next"), &args))
     }
 
-    /// What the texts are filled with.
+    /// The arguments of the texts.
     fn args(&self) -> FluentArgs<'static> {
         const DAY: u64 = 24 * 60 * 60;
         let mut args = FluentArgs::new();
@@ -129,7 +129,7 @@ impl Problem {
         args
     }
 
-    /// Until when it holds, if that is known.
+    /// The end of the waiting time, if there is one.
     fn until(&self) -> Option<Timestamp> {
         let Self::Refused(refusal) = self else { return None };
         match refusal {
@@ -142,7 +142,7 @@ impl Problem {
         }
     }
 
-    /// As templates have it.
+    /// The variables for templates.
     pub(crate) fn shown(&self, site: &Site) -> Value {
         let (what, next) = self.texts(site);
         context! {
@@ -154,7 +154,7 @@ impl Problem {
     }
 }
 
-/// The first whole second at which it is over, in milliseconds.
+/// The time rounded up to a whole second, in milliseconds.
 fn whole_second(until: Timestamp) -> i64 {
     until.as_millis().saturating_add(999).div_euclid(1000).saturating_mul(1000)
 }

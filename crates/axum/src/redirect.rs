@@ -1,8 +1,8 @@
-//! Where a redirect may lead: to a path on this site, and nowhere else.
+//! Redirects, which lead only to paths on this site.
 //!
-//! [`LocalPath`] is the only type a redirect takes, and [`LocalPath::parse`] is the only place that looks at a `next`.
-//! Whatever a browser, a proxy or a careless host might read as another site is refused there, so `next` needs no second
-//! look anywhere.
+//! [`LocalPath`] is the only type that a redirect takes, and [`LocalPath::parse`] is the only place that parses a
+//! `next`. It rejects everything that a browser, a proxy or a careless host might read as another site, so `next` needs
+//! no second check (open redirect).
 
 use std::fmt;
 
@@ -11,18 +11,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-/// A path on this site, perhaps with a query and a fragment.
+/// A path on this site, with an optional query and fragment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LocalPath(Box<str>);
 
 impl LocalPath {
-    /// No path is longer than this, in bytes.
+    /// The maximum length of a path, in bytes.
     pub const MAX_LENGTH: usize = 2048;
 
-    /// The path in `text`, if every reader of it stays on this site.
+    /// Parses `text`, if all known URL parsers read it as a path on this site.
     ///
-    /// It begins with one slash; it is printable ASCII without a backslash; its escapes are whole, and none of them
-    /// stands for a control character, nor at the very beginning for another slash; it does not climb by `..`.
+    /// It starts with exactly one slash; it is printable ASCII without backslashes; its percent-encodings are complete,
+    /// and none of them is a control character, nor a slash at the start; it has no `..` segment.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix('/')?;
         let plain = text.len() <= Self::MAX_LENGTH && text.bytes().all(|c| c.is_ascii_graphic() && c != b'\\');
@@ -31,8 +31,8 @@ impl LocalPath {
         (plain && !slash && escapes_are_harmless(text) && !path.split('/').any(climbs)).then(|| Self(text.into()))
     }
 
-    /// The path in `text`, if pages may be put below it: letters, digits, `-`, `_` and `.` in one segment or more, without a
-    /// slash at its end.
+    /// Parses `text`, if pages can be mounted at it: one or more segments of letters, digits, `-`, `_` and `.`, without
+    /// a trailing slash.
     pub fn plain(text: &str) -> Option<Self> {
         let is_plain = |c: u8| c.is_ascii_alphanumeric() || b"-_./".contains(&c);
         let is_whole = |segment: &str| !matches!(segment, "" | "." | "..");
@@ -40,13 +40,13 @@ impl LocalPath {
         (text.bytes().all(is_plain) && inner.split('/').all(is_whole)).then(|| Self(text.into()))
     }
 
-    /// Whether it fits into a cookie beside what else is sealed there.
+    /// Whether it fits into a sealed cookie with the other values in it.
     pub(crate) fn is_short(&self) -> bool {
         const SHORT: usize = 900;
         self.0.len() <= SHORT
     }
 
-    /// A path of our own making.
+    /// A path from a constant.
     pub(crate) fn own(text: String) -> Self {
         Self(text.into())
     }
@@ -56,7 +56,7 @@ impl LocalPath {
         &self.0
     }
 
-    /// The same path with these fields as its query; those without a value are left out.
+    /// The path with these fields as its query; fields without a value are omitted.
     #[must_use]
     pub(crate) fn with(&self, fields: &[(&str, Option<&str>)]) -> Self {
         let fields: Vec<_> = fields.iter().filter_map(|(name, value)| value.map(|value| (*name, value))).collect();
@@ -78,7 +78,7 @@ impl fmt::Display for LocalPath {
     }
 }
 
-/// Leads there with a GET, whatever the method was.
+/// Redirects with a GET (303), whatever the method was.
 impl IntoResponse for LocalPath {
     fn into_response(self) -> Response {
         let Ok(location) = HeaderValue::from_str(&self.0) else {
@@ -88,7 +88,7 @@ impl IntoResponse for LocalPath {
     }
 }
 
-/// What the escape at the start of `text` stands for.
+/// The byte of the percent-encoding at the start of `text`.
 fn escaped(text: &str) -> Option<u8> {
     let digits = text.strip_prefix('%')?.get(..2)?;
     digits.bytes().all(|c| c.is_ascii_hexdigit()).then(|| u8::from_str_radix(digits, 16).ok())?
@@ -99,7 +99,7 @@ fn escapes_are_harmless(text: &str) -> bool {
     escapes.all(|escape| escape.is_some_and(|c| !c.is_ascii_control()))
 }
 
-/// Whether a segment means "here" or "one up" to a browser, escaped or not.
+/// Whether a browser reads this segment as `.` or `..`, encoded or not.
 fn climbs(segment: &str) -> bool {
     let plain = segment.replace("%2e", ".").replace("%2E", ".");
     plain == "." || plain == ".."
@@ -228,8 +228,9 @@ mod tests {
         assert_eq!(path.path(), "/login");
     }
 
-    /// Reads a reference as the URL standard does, against a base of `https://site.example/account/login`, as far as it
-    /// matters here: blanks at the ends and tabs and newlines go, a backslash is a slash, two slashes begin a host.
+    /// Parses a reference as the URL standard does, against the base `https://site.example/account/login`, as far as it
+    /// matters here: spaces at the ends, tabs and newlines are removed, a backslash is a slash, and two slashes start a
+    /// host.
     fn leaves(text: &str) -> bool {
         let trimmed = text.trim_matches(|c: char| c <= ' ');
         let read: String = trimmed.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect();

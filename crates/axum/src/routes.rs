@@ -1,4 +1,4 @@
-//! The entrances. Each parses, asks the engine, and renders; none of them looks at a device.
+//! The front ends. Each handler parses, calls the engine, and renders; none of them reads a device.
 
 mod api;
 mod deux;

@@ -1,44 +1,45 @@
-//! What a host says about its site. Everything is checked once, when a [`Countersign`](crate::Countersign) is made.
+//! The settings of a host's site. They are checked once, when a [`Countersign`](crate::Countersign) is created.
 
 use std::{path::PathBuf, time::Duration};
 
 use crate::hosts::{Network, Origins};
 
-/// What a host says about its site.
+/// The settings of a host's site.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the pages are: a path such as `/account`, without a slash at its end.
+    /// The path of the pages, such as `/account`, without a trailing slash.
     pub mount: String,
-    /// Where the JSON API is: a path such as `/api/v1`, without a slash at its end; nothing: nowhere.
+    /// The path of the JSON API, such as `/api/v1`, without a trailing slash; `None` disables it.
     pub api: Option<String>,
-    /// What deux offered, for clients that were written for it; nothing: nowhere.
+    /// The front end for deux's clients; `None` disables it.
     pub deux: Option<Deux>,
-    /// Under which addresses browsers reach the site.
+    /// The origins under which browsers reach the site.
     pub origins: Origins,
-    /// Where a sign-in leads that was asked to lead nowhere else, and where links to the start page lead: a path on this site,
-    /// and none of the pages of signing in, out, and proving a factor again.
+    /// The redirect after a sign-in without `next`, and the target of the link "Home": a path on this site that is not
+    /// one of the pages for sign-in, sign-out or step-up.
     pub home: String,
-    /// The language of the pages, as a BCP 47 tag. What it has no text for is said in English.
+    /// The language of the pages, as a BCP 47 tag. Missing texts are shown in English.
     pub language: String,
-    /// A folder whose files take the place of the embedded templates of the same name. Read at the start, and
-    /// again by [`Countersign::reload`](crate::Countersign::reload).
+    /// A folder whose files replace the embedded templates of the same name. Read at the start and by
+    /// [`Countersign::reload`](crate::Countersign::reload).
     pub templates: Option<PathBuf>,
-    /// A folder whose `*.ftl` files take the place of single messages. Read at the start, and again by
+    /// A folder whose `*.ftl` files replace single texts. Read at the start and by
     /// [`Countersign::reload`](crate::Countersign::reload).
     pub locales: Option<PathBuf>,
     /// The host's own templates: name and source. A file in the folder overrides these too.
     pub own_templates: Vec<(String, String)>,
     /// The host's own texts, as Fluent sources.
     pub own_texts: Vec<String>,
-    /// The reverse proxies whose `X-Forwarded-For` is believed. Nothing else that a request says of its sender is.
+    /// The trusted reverse proxies: only their `X-Forwarded-For` is read. No other forwarding header is used.
     pub trusted_proxies: Vec<Network>,
-    /// How long a request may take until its answer begins. Then it is given up, which is a fault like any other; nothing:
-    /// as long as it likes.
+    /// The time within which a response must start. A request that takes longer is cancelled, which is a fault; `None`
+    /// sets no limit.
     pub answer_within: Option<Duration>,
 }
 
 impl Settings {
-    /// Settings for a site at `origins`, everything else by default: pages at `/account`, the JSON API at `/api/v1`, home at `/`, in English.
+    /// Settings for a site at `origins` with defaults: pages at `/account`, the JSON API at `/api/v1`, home at `/`, in
+    /// English.
     pub fn new(origins: Origins) -> Self {
         Self {
             mount: "/account".into(),
@@ -57,45 +58,46 @@ impl Settings {
     }
 }
 
-/// The entrance for clients that were written for deux.
+/// The front end for clients that were written for deux.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Deux {
-    /// Where it is: a path such as `/mfa`, without a slash at its end.
+    /// Its path, such as `/mfa`, without a trailing slash.
     pub mount: String,
-    /// Whether clients that know of no proof are spared it: then a token alone switches two-factor authentication off and
-    /// makes backup codes, a GET makes them too, and whoever signs in with one has no second factor afterwards.
+    /// Whether clients that cannot verify a second factor again are exempt from it: then a token alone turns off
+    /// two-factor authentication and creates backup codes, a GET creates them too, and a sign-in with a backup code
+    /// turns off two-factor authentication.
     pub lenient: bool,
 }
 
 impl Default for Deux {
-    /// At `/mfa`, and asking for what every other entrance asks for.
+    /// At `/mfa`, with the same requirements as the other front ends.
     fn default() -> Self {
         Self { mount: "/mfa".into(), lenient: false }
     }
 }
 
-/// Why settings cannot be used.
+/// Why settings are invalid.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
     /// The mount is not a plain absolute path.
     #[error("the mount {0:?} is not a path such as /account")]
     Mount(String),
-    /// The place of the JSON API is not a plain absolute path.
-    #[error("the place of the API {0:?} is not a path such as /api/v1")]
+    /// The path of the JSON API is not a plain absolute path.
+    #[error("the API path {0:?} is not a path such as /api/v1")]
     Api(String),
-    /// Two entrances would be below each other.
-    #[error("what is to be at {one} and what is to be at {other} are in each other's way")]
+    /// The paths of two front ends are nested.
+    #[error("the paths {one} and {other} overlap: neither may be below the other")]
     Apart {
-        /// Where one of them is to be.
+        /// The path of the first.
         one: String,
-        /// Where the other is to be.
+        /// The path of the second.
         other: String,
     },
-    /// The place of deux's entrance is not a plain absolute path.
-    #[error("the place of deux's entrance {0:?} is not a path such as /mfa")]
+    /// The path of the front end for deux's clients is not a plain absolute path.
+    #[error("the path {0:?} for deux's clients is not a path such as /mfa")]
     Deux(String),
-    /// Home is not a path on this site, or is a page of signing in or out.
+    /// Home is not a path on this site, or is a page for sign-in or sign-out.
     #[error("home {0:?} is not a path on this site such as /, or is a page that signs in or out")]
     Home(String),
     /// The language is not a language tag.
@@ -104,33 +106,33 @@ pub enum SettingsError {
     /// A folder or file could not be read.
     #[error("could not read {path}", path = .path.display())]
     Read {
-        /// Which.
+        /// The path of the folder or file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// A template does not parse.
     #[error("the template {name} does not parse")]
     Template {
-        /// Which.
+        /// The name of the template.
         name: String,
-        /// Why.
+        /// The cause.
         source: Box<minijinja::Error>,
     },
-    /// A file in the folder of templates replaces none: its name is misspelt, or that of another version.
+    /// A file in the folder of templates replaces none: its name is misspelt, or from another version.
     #[error("the template {name} replaces none of {known}; the name of a part that templates include begins with _")]
     UnknownTemplate {
-        /// The file's name.
+        /// The name of the file.
         name: String,
-        /// The names there are, with commas between them.
+        /// The names of the templates, separated by commas.
         known: String,
     },
     /// A Fluent source does not parse.
     #[error("the texts in {name} do not parse: {problem}")]
     Texts {
-        /// Which.
+        /// The name of the source.
         name: String,
-        /// What is wrong with them.
+        /// The first syntax error.
         problem: String,
     },
 }

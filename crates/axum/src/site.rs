@@ -1,4 +1,4 @@
-//! What all requests of one site share: the engine, the addresses of the pages, texts and templates. Made once.
+//! The shared state of all requests of a site: engine, paths, texts and templates.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -29,26 +29,26 @@ pub(crate) struct Site {
     pub(crate) answer_within: Option<Duration>,
     pub(crate) names: Names,
     pub(crate) paths: Paths,
-    /// Where the JSON API is, if it is offered.
+    /// The path of the JSON API, if it is enabled.
     pub(crate) api: Option<LocalPath>,
-    /// Where deux's entrance is, if it is offered.
+    /// The path of the front end for deux's clients, if it is enabled.
     pub(crate) deux: Option<LocalPath>,
     spares_old_clients: bool,
     pub(crate) home: LocalPath,
-    /// What the look was made of, to make it anew.
+    /// The settings for reading templates, texts and static files again.
     settings: Settings,
     look: RwLock<Look>,
     pub(crate) log_limits: LogLimits,
 }
 
-/// What was read from files, and can be read again.
+/// Templates, texts and static files, which can be reloaded.
 #[derive(Clone)]
 struct Look {
     assets: Arc<Assets>,
     templates: Arc<Templates>,
 }
 
-/// Where the pages are.
+/// The paths of the pages.
 #[derive(Clone, Debug)]
 pub(crate) struct Paths {
     pub(crate) mount: LocalPath,
@@ -109,7 +109,7 @@ impl Site {
         })
     }
 
-    /// Reads templates, texts and files again. After an error everything is as it was.
+    /// Reads templates, texts and static files again. After an error nothing has changed.
     pub(crate) fn reload(&self) -> Result<(), SettingsError> {
         let before = self.assets();
         let look = Look::read(&self.engine, &self.settings, &self.paths, &self.home, Some(&before))?;
@@ -117,23 +117,23 @@ impl Site {
         Ok(())
     }
 
-    /// The templates and texts in use.
+    /// The current templates and texts.
     pub(crate) fn templates(&self) -> Arc<Templates> {
         self.look.read().unwrap_or_else(PoisonError::into_inner).templates.clone()
     }
 
-    /// The files in use.
+    /// The current static files.
     pub(crate) fn assets(&self) -> Arc<Assets> {
         self.look.read().unwrap_or_else(PoisonError::into_inner).assets.clone()
     }
 
-    /// The IP address of the client, if the server tells it.
+    /// The IP address of the client, if the server provides it.
     pub(crate) fn remote_ip(&self, request: &Request) -> Option<IpAddr> {
         peer(request).map(|peer| hosts::client(peer, request.headers(), &self.proxies))
     }
 
-    /// Logs a request that names its client in `X-Forwarded-For` although its peer is no listed proxy: either a client tries
-    /// to be another one, or `trusted_proxies` lacks the proxy, and then all its clients share one IP address.
+    /// Logs a request that names its client in `X-Forwarded-For` although its peer is not a trusted proxy: either a
+    /// client tries to be another one, or `trusted_proxies` lacks the proxy, and all its clients share one IP address.
     pub(crate) fn warn_of_unlisted_proxy(&self, request: &Request) {
         let headers = request.headers();
         if !headers.contains_key(hosts::FORWARDED_FOR) {
@@ -141,7 +141,7 @@ impl Site {
         }
         let Some(peer) = peer(request).filter(|peer| !hosts::listed(*peer, &self.proxies)) else { return };
         if let Some(left_out) = self.log_limits.unlisted_proxy.admit(self.engine.now()) {
-            // Only what reads as an IP address: a client can write anything into the header.
+            // Logs only a valid IP address: a client can write anything into the header.
             let forwarded_for = hosts::claimed(headers).map_or_else(|| "unreadable".to_owned(), |ip| ip.to_string());
             let trusted_proxies = self.proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             tracing::warn!(
@@ -154,23 +154,23 @@ impl Site {
         }
     }
 
-    /// The schemes by which a token may be shown.
+    /// The accepted authentication schemes for tokens.
     pub(crate) fn schemes(&self) -> &'static [&'static str] {
         if self.deux.is_some() { &[BEARER, TOKEN] } else { &[BEARER] }
     }
 
-    /// Whether clients of deux's that know of no proof are spared it.
+    /// Whether deux's clients are exempt from verifying a second factor again.
     pub(crate) fn spares_old_clients(&self) -> bool {
         self.spares_old_clients
     }
 
-    /// Where somebody asked to go, if it is on this site and not a page of signing in or out, which would go in circles.
+    /// The `next` of a request, if it is on this site and not a page for sign-in or sign-out, which would loop.
     pub(crate) fn next(&self, text: &str) -> Option<LocalPath> {
         self.paths.next(text)
     }
 }
 
-/// The IP address at the other end of the connection, if the server tells it.
+/// The IP address of the peer, if the server provides it.
 fn peer(request: &Request) -> Option<IpAddr> {
     let extensions = request.extensions();
     let peer = extensions.get().map(|ConnectInfo(peer)| peer);
@@ -193,7 +193,7 @@ impl Look {
     }
 }
 
-/// Refuses pages, API and deux's entrance below each other.
+/// Rejects nested paths of pages, API and the front end for deux's clients.
 fn apart(pages: &LocalPath, api: Option<&LocalPath>, deux: Option<&LocalPath>) -> Result<(), SettingsError> {
     for (one, other) in [(Some(pages), api), (Some(pages), deux), (api, deux)] {
         let (Some(one), Some(other)) = (one, other) else { continue };
@@ -205,13 +205,13 @@ fn apart(pages: &LocalPath, api: Option<&LocalPath>, deux: Option<&LocalPath>) -
 }
 
 impl Paths {
-    /// The path in `text`, if it is on this site and no page of signing in or out.
+    /// Parses `text` as a path on this site that is not a page for sign-in or sign-out.
     fn next(&self, text: &str) -> Option<LocalPath> {
         let circles = [&self.login, &self.logout, &self.verify];
         LocalPath::parse(text).filter(|next| !circles.iter().any(|page| within(next.path(), page)))
     }
 
-    /// The pages below this mount.
+    /// The paths of the pages below this mount.
     fn below(mount: &LocalPath) -> Self {
         let at = |page: &str| LocalPath::own(format!("{mount}{page}"));
         Self {

@@ -1,8 +1,8 @@
-//! The same addresses with one slash at their end, for clients and proxies that add one.
+//! Paths with a trailing slash, for clients and proxies that add one.
 //!
-//! Reading is redirected (308) to the address in the table of routes, so that a page has one address. The target is never
-//! made of the path of the request: of the table's own path, and of ids in it that are letters, digits, `-`, `_` and `.` and
-//! nothing else. Whatever changes something is served as it is: not every client sends a body again after a redirect.
+//! GET and HEAD are redirected (308) to the path in the table of routes, so that a page has one URL. The target is
+//! never built from the path of the request, only from the table's own path and ids of letters, digits, `-`, `_` and
+//! `.`. Other methods are served directly: not every client repeats a body after a redirect.
 
 use axum::{
     Router,
@@ -13,9 +13,9 @@ use axum::{
     routing::MethodRouter,
 };
 
-/// Routes that are found with and without a slash at their end.
+/// Routes with and without a trailing slash.
 pub(crate) trait WithSlash {
-    /// Adds this route, and the same with a slash at its end.
+    /// Adds this route with and without a trailing slash.
     fn route_with_slash(self, path: &str, methods: MethodRouter) -> Self;
 }
 
@@ -30,7 +30,7 @@ impl WithSlash for Router {
     }
 }
 
-/// Leads to the address without the slash if the request only reads, and otherwise serves it.
+/// Redirects to the path without the slash if the request only reads, and otherwise serves it.
 async fn redirect(table: &str, request: Request, next: Next) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
@@ -43,7 +43,7 @@ async fn redirect(table: &str, request: Request, next: Next) -> Response {
     }
 }
 
-/// The table's path with these ids in their places, and the query.
+/// The table's path with these ids, and the query.
 fn target(table: &str, ids: &[String], query: Option<&str>) -> Option<HeaderValue> {
     let is_plain = |id: &&String| {
         !id.is_empty()

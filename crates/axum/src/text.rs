@@ -1,8 +1,8 @@
-//! Texts for people, from Fluent files.
+//! Texts for users, from Fluent files.
 //!
-//! No text stands in code or in a template: both name a message, and this finds it. A host may override single messages
-//! and bring its own. What a person has typed is set apart from the text around it, so that a name written from right to
-//! left, or one that tries to turn the page around, changes nothing but itself.
+//! Code and templates contain no texts, only message ids. A host may override single messages and add its own. User
+//! input is isolated (Unicode bidirectional isolates), so that a right-to-left name, or one with direction overrides,
+//! does not affect the text around it.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -21,7 +21,7 @@ pub(crate) const ENGLISH: [(&str, &str); 5] = [
     ("deux.ftl", include_str!("../locales/en/deux.ftl")),
 ];
 
-/// Languages written from right to left.
+/// Languages that are written from right to left.
 const RIGHT_TO_LEFT: [&str; 6] = ["ar", "dv", "fa", "he", "ps", "ur"];
 
 /// The texts of a site in its language.
@@ -31,7 +31,7 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// The embedded texts, the host's own, and what its folder overrides.
+    /// Reads the embedded texts, the host's own, and the overrides in its folder.
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let unknown = |_| SettingsError::Language(settings.language.clone());
         let language: LanguageIdentifier = settings.language.parse().map_err(unknown)?;
@@ -64,7 +64,7 @@ impl Texts {
         self.language.to_string()
     }
 
-    /// The direction in which the language is written, as HTML says it.
+    /// The writing direction of the language, as the HTML attribute `dir`.
     pub(crate) fn direction(&self) -> &'static str {
         if RIGHT_TO_LEFT.contains(&self.language.language.as_str()) { "rtl" } else { "ltr" }
     }
@@ -78,18 +78,18 @@ impl Texts {
             Some(name) => message.and_then(|message| message.get_attribute(name)).map(|attribute| attribute.value()),
         };
         let Some(pattern) = pattern else {
-            tracing::error!(id, "a page names a text that does not exist");
+            tracing::error!(id, "unknown text id");
             return id.to_owned();
         };
         let mut errors = vec![];
         let text = self.bundle.format_pattern(pattern, Some(args), &mut errors).into_owned();
         if let Some(error) = errors.first() {
-            tracing::error!(id, %error, "a text could not be formed");
+            tracing::error!(id, %error, "could not format a text");
         }
         text
     }
 
-    /// A moment as people read it: to the minute or, where it matters, to the second, and without its day if it is near.
+    /// Formats a time for users: with the given precision, in UTC.
     pub(crate) fn moment(&self, at: Timestamp, precise: Precise) -> Moment {
         let at = jiff::Timestamp::from_second(at.as_seconds()).unwrap_or(jiff::Timestamp::MAX);
         let read = at.to_zoned(jiff::tz::TimeZone::UTC);
@@ -109,7 +109,7 @@ impl Texts {
     }
 }
 
-/// How exactly a moment is told.
+/// The precision of a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Precise {
     /// To the minute, without the day.
@@ -120,26 +120,26 @@ pub(crate) enum Precise {
     Second,
 }
 
-/// A moment for machines and for people.
+/// A time for machines and for people.
 pub(crate) struct Moment {
-    /// As HTML's `datetime` has it.
+    /// The value of HTML's `datetime`.
     pub(crate) machine: String,
-    /// In words.
+    /// The text for people.
     pub(crate) text: String,
 }
 
-/// Something a person has typed, as an argument of a message: isolated, and unable to end its isolation.
+/// User input as an argument of a message: isolated, and unable to end its isolation.
 pub(crate) fn isolated(text: &str) -> FluentValue<'static> {
     let tamed: String = text.chars().filter(|c| !turns(*c)).collect();
     FluentValue::from(format!("\u{2068}{tamed}\u{2069}"))
 }
 
-/// Whether a character turns the writing direction of what follows (Unicode Standard Annex 9).
+/// Whether a character changes the writing direction of what follows (Unicode Standard Annex 9).
 pub(crate) fn turns(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The files with this ending in a folder, in the order of their names.
+/// The files with this extension in a folder, sorted by name.
 pub(crate) fn files(folder: &Path, ending: &str) -> Result<Vec<(String, String)>, SettingsError> {
     let unread = |path: &Path| {
         let path = path.to_owned();

@@ -1,8 +1,8 @@
-//! What went wrong, as a program is told it: a problem document (RFC 9457) with a stable code.
+//! Errors as programs get them: problem documents (RFC 9457) with a stable code.
 //!
-//! The codes are a closed list: those of the refusals, a few about requests that nobody can read, and `fault`, where we
-//! could not decide. Title and detail are for people and may be in any language; a program goes by the code. What has to be
-//! proved first is said in the challenge as well (RFC 6750 §3, RFC 9470 §3).
+//! The codes are a closed list: those of the refusals, some for requests that cannot be processed, and `fault`. Title
+//! and detail are for people, in any language; programs use the code. A required authentication is also named in
+//! `WWW-Authenticate` (RFC 6750 §3, RFC 9470 §3).
 
 use std::{fmt::Write, sync::Arc, time::Duration};
 
@@ -26,49 +26,49 @@ use crate::{
     site::Site,
 };
 
-/// Something that went wrong, on its way to whoever renders it.
+/// An error on its way to the code that renders it.
 #[derive(Clone, Debug)]
 pub(crate) enum Trouble {
-    /// We said no.
+    /// A refusal.
     Refused(Refusal),
-    /// We said no, because something has to be shown or proved first.
+    /// A refusal, because of this missing authentication.
     Unmet(Refusal, Needed),
-    /// The request cannot be read, or is for nothing that is here.
+    /// A request that cannot be processed.
     Unread(Unread),
-    /// We could not decide.
+    /// A fault.
     Faulted(Arc<Fault>),
 }
 
-/// What has to be shown or proved first.
+/// The authentication that is required.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Needed {
-    /// A token of a session.
+    /// A session token.
     SignIn,
-    /// Another token: this one opens nothing, or nothing any more.
+    /// Another token: this one is invalid or has expired.
     AnotherToken,
-    /// A token that was made for this.
+    /// A token with this scope.
     Scope(Option<&'static str>),
-    /// A proof of this level, at most so old.
+    /// Verification at this level, at most this old.
     Proof {
         /// The level.
         level: Level,
-        /// How old it may be.
+        /// The maximum age.
         age: Option<Duration>,
     },
 }
 
 impl Needed {
-    /// A second factor, proved at most so long ago.
+    /// A second factor, verified at most this long ago.
     pub(crate) fn second_factor(age: Duration) -> Self {
         Self::device(Level::Aal2, age)
     }
 
-    /// A device that counts for so much, proved at most so long ago.
+    /// A device of this level, verified at most this long ago.
     fn device(level: Level, age: Duration) -> Self {
         Self::Proof { level, age: (age != Duration::MAX).then_some(age) }
     }
 
-    /// The challenge that says so.
+    /// The value of `WWW-Authenticate`.
     fn challenge(self) -> String {
         match self {
             Self::SignIn => "Bearer".into(),
@@ -79,7 +79,7 @@ impl Needed {
                 let mut challenge =
                     format!("Bearer error=\"insufficient_user_authentication\", acr_values=\"{}\"", level.as_str());
                 if let Some(age) = age {
-                    // Nothing fails that only writes to a string.
+                    // Writing to a string cannot fail.
                     let _ = write!(challenge, ", max_age=\"{}\"", age.as_secs());
                 }
                 challenge
@@ -92,31 +92,31 @@ impl Needed {
     }
 }
 
-/// Why a request means nothing.
+/// Why a request cannot be processed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unread {
-    /// Nothing is at this address.
+    /// The path does not exist.
     NotFound,
-    /// The method means nothing at this address.
+    /// The method is not allowed for this path.
     MethodNotAllowed,
-    /// It came from another site.
+    /// The request came from another site.
     OtherSite,
-    /// It came with cookies and without the token that shows that a page of this site has sent it.
+    /// The request has cookies, but no valid CSRF token.
     CsrfToken,
     /// The body is not JSON.
     BodyKind,
-    /// The body took too long.
+    /// The body took too long to arrive.
     BodySlow,
     /// The body is too long.
     BodyLong,
-    /// The body is no whole JSON, or has a NUL in it.
+    /// The body is not valid JSON, or contains NUL.
     BodyBroken,
-    /// A member is missing, there twice, or of the wrong kind.
+    /// A member is missing, repeated or of the wrong type.
     BodyMembers,
 }
 
 impl Unread {
-    /// Every one there is.
+    /// All of them.
     pub(crate) const ALL: [Self; 9] = [
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -129,7 +129,7 @@ impl Unread {
         Self::BodyMembers,
     ];
 
-    /// Its stable code. Its text is the message `api-<code>`.
+    /// The stable code. The text is the message `api-<code>`.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::NotFound => "not-found",
@@ -159,7 +159,7 @@ impl Unread {
 }
 
 impl Unread {
-    /// Why a request was rejected, for the log, if it was rejected for where it comes from.
+    /// The reason for the log, if the request was rejected for its origin.
     pub(crate) fn rejection(self) -> Option<&'static str> {
         match self {
             Self::OtherSite => Some("another site sent it, by `Origin` or `Sec-Fetch-Site`"),
@@ -171,7 +171,7 @@ impl Unread {
     }
 }
 
-/// The code of what we could not decide.
+/// The code of a fault.
 pub(crate) const FAULT: &str = "fault";
 
 impl From<Refusal> for Trouble {
@@ -201,7 +201,7 @@ impl From<Error> for Trouble {
     }
 }
 
-/// Goes out in the extensions: the layer, which knows the site, renders it.
+/// Puts the error into the extensions: the layer, which knows the site, renders it.
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -210,33 +210,33 @@ impl IntoResponse for Trouble {
     }
 }
 
-/// What a program is told when something went wrong (RFC 9457).
+/// An error response (RFC 9457).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProblemDocument {
-    /// Names the kind of problem, as the code does.
+    /// The problem type: a URN with the code.
     #[serde(rename = "type")]
     kind: String,
-    /// What happened, for people.
+    /// The problem, for people.
     title: String,
-    /// The status of the answer.
+    /// The HTTP status.
     status: u16,
     /// What to do next, for people.
     detail: String,
-    /// What happened, for programs: one of a closed list.
+    /// The problem, for programs: a code from a closed list.
     code: &'static str,
-    /// The member of the request that it is about.
+    /// The member of the request with the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     member: Option<&'static str>,
-    /// Seconds after which trying again could help.
+    /// Seconds to wait before the next attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
-    /// The number under which those who run this site find what happened.
+    /// The incident number, under which the log has the cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     incident: Option<String>,
 }
 
 impl ProblemDocument {
-    /// What happened, for people.
+    /// The problem, for people.
     pub(crate) fn title(&self) -> &str {
         &self.title
     }
@@ -259,7 +259,7 @@ impl ProblemDocument {
 }
 
 impl Visitor {
-    /// What a program is told, now.
+    /// The error response for a program.
     pub(crate) fn tell(&self, trouble: &Trouble) -> Response {
         let (document, needed) = match trouble {
             Trouble::Refused(refusal) => (self.document(refusal), self.needed(refusal)),
@@ -281,8 +281,8 @@ impl Visitor {
         response
     }
 
-    /// The same trouble, asking for no stronger proof than the user's devices can give: where the rules ask for a device, the
-    /// strongest one meets them.
+    /// The same error, but requiring no stronger level than the user's devices can reach: where a device is required,
+    /// the strongest one is enough.
     pub(crate) async fn within_reach(&self, trouble: Trouble) -> Result<Trouble, Fault> {
         let Trouble::Refused(refusal @ Refusal::VerificationNeeded) = trouble else { return Ok(trouble) };
         let strongest = match self.signed_in().await? {
@@ -297,7 +297,7 @@ impl Visitor {
         })
     }
 
-    /// An answer as a program gets it: what went wrong is told it in its own way.
+    /// Renders the response for a program: errors become problem documents.
     pub(crate) fn retold(&self, response: Response) -> Response {
         let extensions = response.extensions();
         if let Some(trouble) = extensions.get::<Trouble>() {
@@ -312,7 +312,7 @@ impl Visitor {
         }
     }
 
-    /// A refusal as a document, for whoever is told of it beside something else.
+    /// A refusal as a document, also to be included in another one.
     pub(crate) fn document(&self, refusal: &Refusal) -> ProblemDocument {
         let problem = Problem::from(refusal.clone());
         let (title, detail) = problem.texts(self.site());
@@ -328,7 +328,7 @@ impl Visitor {
         }
     }
 
-    /// What has to be proved before the same request succeeds, if that is what the refusal says.
+    /// The authentication with which the same request would succeed, if the refusal depends on that.
     fn needed(&self, refusal: &Refusal) -> Option<Needed> {
         let recent = self.engine().config().reauthentication_window;
         match refusal {
@@ -363,7 +363,7 @@ fn kind(code: &str) -> String {
 
 fn rendered(document: &ProblemDocument) -> Response {
     const KIND: HeaderValue = HeaderValue::from_static("application/problem+json");
-    // A document of texts and numbers has nothing that JSON could not say.
+    // A document of texts and numbers can always be serialized.
     let body = serde_json::to_vec(document).unwrap_or_default();
     let status = StatusCode::from_u16(document.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, [(header::CONTENT_TYPE, KIND)], body).into_response();

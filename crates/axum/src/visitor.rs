@@ -1,7 +1,7 @@
-//! Whoever sent a request, as far as the request tells.
+//! The sender of a request, as far as the request identifies it.
 //!
-//! The layer makes one [`Visitor`] a request and puts it among the extensions; extractors find it there. Cookies are read
-//! once. The session behind the cookie is read from the store only when somebody asks, and then once.
+//! The layer creates one [`Visitor`] per request and puts it into the extensions, where extractors find it. Cookies are
+//! parsed once. The session is read from the store only when it is needed, and then once.
 
 use std::{
     fmt,
@@ -26,7 +26,7 @@ use crate::{
     site::Site,
 };
 
-/// Whoever sent the request, signed in or not.
+/// The sender of a request, signed in or not.
 #[derive(Clone)]
 pub struct Visitor(Arc<Known>);
 
@@ -39,7 +39,7 @@ struct Known {
     bearer: Bearer,
     cookies: Cookies,
     caller: OnceCell<Option<engine::Caller>>,
-    /// A value that was drawn because the request brought none.
+    /// A random value that was drawn because the request had none.
     nonce: OnceLock<String>,
 }
 
@@ -51,7 +51,7 @@ impl Visitor {
             site.log_limits.warn_of_missing_peer();
         }
         let bearer = Bearer::read(headers, site.schemes());
-        // Whoever shows a token is known by that alone.
+        // A request with a bearer token is authenticated by it alone.
         let cookies = if bearer.is_shown() { Cookies::default() } else { site.names.read(headers) };
         Self(Arc::new(Known {
             method: request.method().clone(),
@@ -66,7 +66,7 @@ impl Visitor {
         }))
     }
 
-    /// The user, if somebody is signed in.
+    /// The user, if the request has a session.
     pub async fn signed_in(&self) -> Result<Option<&engine::SignedIn>, Fault> {
         Ok(match self.caller().await? {
             Some(engine::Caller::Session(signed_in)) => Some(signed_in),
@@ -74,7 +74,7 @@ impl Visitor {
         })
     }
 
-    /// Whoever calls: a person in a session, by its cookie or as a bearer token, or a program with a personal token.
+    /// The caller: a user in a session, by its cookie or a bearer token, or a program with a personal token.
     pub async fn caller(&self) -> Result<Option<&engine::Caller>, Fault> {
         let Known { bearer, cookies, caller, .. } = &*self.0;
         let caller = match (bearer, &cookies.session) {
@@ -88,13 +88,13 @@ impl Visitor {
         Ok(caller.as_ref())
     }
 
-    /// The token of the session that was shown, if another session took its place a moment ago.
+    /// The token of the session in the request, if another session replaced it a moment ago.
     pub(crate) async fn replaced(&self) -> Result<Option<&SessionToken>, Fault> {
         let Some(token) = self.session_token() else { return Ok(None) };
         Ok(self.engine().is_replaced(token).await?.then_some(token))
     }
 
-    /// The token of a session that was shown, good or bad.
+    /// The session token in the request, valid or not.
     fn session_token(&self) -> Option<&SessionToken> {
         match &self.0.bearer {
             Bearer::Token(BearerToken::Session(token)) => Some(token),
@@ -102,17 +102,17 @@ impl Visitor {
         }
     }
 
-    /// Whether a bearer token was shown, good or bad.
+    /// Whether the request has a bearer token, valid or not.
     pub(crate) fn shows_bearer(&self) -> bool {
         self.0.bearer.is_shown()
     }
 
-    /// Whether this is a program, which is told in JSON what went wrong.
+    /// Whether errors are returned as JSON.
     pub(crate) fn reads_json(&self) -> bool {
         self.0.reader == Reader::Program
     }
 
-    /// Where the request comes from, if the server says so.
+    /// The IP address of the client, if the server provides it.
     pub fn address(&self) -> Option<IpAddr> {
         self.0.address
     }
@@ -129,7 +129,8 @@ impl Visitor {
         &self.0.cookies
     }
 
-    /// Where the browser is, to come back to: nowhere, if it sent something, or is on no path that one could be sent to.
+    /// The path of this page, to come back to; `None` if the request changes something or its path is not valid as
+    /// `next`.
     pub(crate) fn here(&self) -> Option<LocalPath> {
         let here = self.0.uri.path_and_query().filter(|_| self.opens());
         here.and_then(|here| self.0.site.next(here.as_str()))
@@ -147,7 +148,7 @@ impl Visitor {
         self.0.uri.query().unwrap_or_default()
     }
 
-    /// Whether this is somebody looking at a page, who can be led elsewhere.
+    /// Whether the request is for a page, so that it can be redirected.
     pub(crate) fn is_looking(&self) -> bool {
         !self.reads_json() && self.opens()
     }
@@ -156,7 +157,7 @@ impl Visitor {
         matches!(self.0.method, Method::GET | Method::HEAD)
     }
 
-    /// What the engine is told of the request.
+    /// The context of the request for the engine.
     pub(crate) fn request_context(&self) -> RequestContext {
         let browser = &self.0.cookies.browser;
         let language = Some(self.0.site.templates().texts().language());
@@ -164,12 +165,12 @@ impl Visitor {
         RequestContext { address: self.0.address, session, browser, language, ..RequestContext::default() }
     }
 
-    /// The token for a form bound to this.
+    /// The token for a form with this binding.
     pub(crate) fn tag(&self, bound: Bound) -> Option<String> {
         self.bond(bound).map(|bond| bond.tag(self.engine()))
     }
 
-    /// The value that binds the forms of nobody in particular; drawn if the request brought none.
+    /// The random value that binds forms before a sign-in; drawn if the request had none.
     pub(crate) fn nonce(&self) -> &str {
         let Known { cookies, nonce, .. } = &*self.0;
         match &cookies.nonce {
@@ -178,19 +179,18 @@ impl Visitor {
         }
     }
 
-    /// The cookie that the browser has to be given because a value was drawn.
+    /// The cookie to set because a value was drawn.
     pub(crate) fn drawn_nonce(&self) -> Option<HeaderValue> {
         self.0.nonce.get().map(|nonce| self.0.site.names.give(Name::Nonce, nonce, None))
     }
 }
 
-/// Who reads an answer.
+/// The reader of a response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Reader {
-    /// A person at a browser, who is shown a page.
+    /// A user with a browser, who gets pages.
     Person,
-    /// A program, which is told in JSON: it shows a bearer token, asks an entrance for programs, or does not read
-    /// pages.
+    /// A program, which gets JSON: it sends a bearer token, uses a front end for programs, or does not accept pages.
     Program,
 }
 

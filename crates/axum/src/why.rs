@@ -1,11 +1,11 @@
-//! What a page says once about how its reader came to it: a code word of a closed list, and a text for each.
+//! Notices that a page shows once after a redirect: codes from a closed list, with a text each.
 //!
-//! A redirect hands the word to the next page in a cookie of its own, which the page that shows it takes away again. It is in no
-//! address, so a link makes no page say anything, and neither a link nor a reload repeats it. Each belongs to a page and waits
-//! for it, so it is not said on another one that is opened in between. A word that is not in the list shows nothing.
+//! A redirect sets the code in a cookie, which the page that shows the notice deletes. The code is in no URL, so a link
+//! cannot make a page show a notice, and neither a link nor a reload repeats it. Each notice belongs to certain pages,
+//! so no other page that is opened in between shows it. An unknown code shows nothing.
 //!
-//! The cookie is `SameSite=Lax`: the redirect that sets it may be the answer to a link from another site, and a stricter one
-//! would not come back with the next request.
+//! The cookie is `SameSite=Lax`: the redirect that sets it may be the response to a link from another site, and a
+//! `Strict` cookie would not come back with the next request.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use countersign_engine::core::Refusal;
 
 use crate::{Visitor, redirect::LocalPath};
 
-/// How long a notice waits for its page: as long as a person may take to prove something on the way there.
+/// How long a notice waits for its page: as long as a user may take to verify a device on the way there.
 pub(crate) const NOTICE_LIFETIME: Duration = Duration::from_mins(10);
 
-/// A redirect, with what the page there has to say.
+/// A redirect, with a notice for its page.
 #[derive(Clone, Debug)]
 pub(crate) struct Way {
     pub(crate) there: LocalPath,
@@ -30,7 +30,7 @@ impl From<LocalPath> for Way {
     }
 }
 
-/// The word goes out in the extensions: the layer makes the cookie of it.
+/// Puts the notice into the extensions: the layer sets the cookie.
 impl IntoResponse for Way {
     fn into_response(self) -> Response {
         let mut response = self.there.into_response();
@@ -42,48 +42,48 @@ impl IntoResponse for Way {
 }
 
 impl Visitor {
-    /// What was left to be said on the page of this template, if anything was.
+    /// The notice for the page of this template, if there is one.
     pub(crate) fn notice_for(&self, template: &str) -> Option<Why> {
         self.cookies().notice.as_deref().and_then(Why::parse).filter(|why| why.pages().contains(&template))
     }
 }
 
-/// Why somebody stands before this page.
+/// The reason why the user was redirected to this page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Why {
-    /// The page they wanted needs a recent password.
+    /// The page they asked for requires a recent password.
     Recent,
-    /// The page they wanted needs a second factor, and they have none.
+    /// The page they asked for requires a second factor, and they have none.
     Required,
-    /// The page they wanted needs a second factor that counts, and none of theirs does.
+    /// The page they asked for requires a stronger second factor than they have.
     NoneCounts,
-    /// What they wanted needs a stronger proof than the one they gave.
+    /// Their request requires a stronger method than the one they used.
     TooWeak,
-    /// The run they were in is over.
+    /// Their attempt has expired or was completed.
     Over,
     /// They have signed out.
     SignedOut,
-    /// Their session is over, and they have not signed out.
+    /// Their session has ended, and they have not signed out.
     SessionEnded,
-    /// They have switched two-factor authentication off.
+    /// They have turned off two-factor authentication.
     Disabled,
     /// They have removed a device.
     Removed,
-    /// They have chosen another device to be asked first.
+    /// They have chosen another default device.
     Preferred,
     /// They have renamed a device.
     Renamed,
     /// They have changed their password.
     PasswordChanged,
-    /// They have given up a setup.
+    /// They have cancelled a setup.
     Cancelled,
-    /// No code was sent, because one was a moment ago.
+    /// No code was sent, because one was sent a moment ago.
     UnsentSoon,
-    /// No code was sent, because as many were as may be.
+    /// No code was sent, because the limit is reached.
     UnsentLimited,
     /// No code could be sent.
     UnsentFailed,
-    /// No code was sent, because there is nobody to receive it.
+    /// No code was sent, because the address cannot receive any.
     UnsentUnreachable,
     /// No code was sent, because the device is locked after failures.
     UnsentLocked,
@@ -111,7 +111,7 @@ impl Why {
         Self::UnsentLocked,
     ];
 
-    /// Why no code was sent with the question for it.
+    /// The notice for this reason why no code was sent.
     pub(crate) fn unsent(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::SendingTooSoon { .. } => Self::UnsentSoon,
@@ -122,7 +122,7 @@ impl Why {
         }
     }
 
-    /// The word in the cookie.
+    /// The code in the cookie.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Recent => "recent",
@@ -150,8 +150,8 @@ impl Why {
         Self::ALL.into_iter().find(|why| why.as_str() == word)
     }
 
-    /// The templates of the pages that say it.
-    fn pages(self) -> &'static [&'static str] {
+    /// The templates of the pages that show it.
+    pub(crate) fn pages(self) -> &'static [&'static str] {
         match self {
             Self::Recent | Self::SignedOut | Self::SessionEnded => &["login.html"],
             Self::Required | Self::NoneCounts => SETUP,
@@ -171,11 +171,12 @@ impl Why {
         }
     }
 
-    /// The message that tells it.
-    pub(crate) fn message(self) -> String {
-        format!("why-{}", self.as_str())
+    /// The id of the text that the page of this template shows.
+    pub(crate) fn message(self, template: &str) -> String {
+        let suffix = if self == Self::Over && template == "login.html" { "-sign-in" } else { "" };
+        format!("why-{}{suffix}", self.as_str())
     }
 }
 
-/// What begins a setup.
+/// The templates of the pages that start a setup.
 const SETUP: &[&str] = &["methods.html", "setup.html"];

@@ -1,4 +1,4 @@
-// A convenience and no more: without it codes can be marked, copied and printed by hand, and times are in UTC.
+// Optional: without this script, codes can be selected, copied and printed by hand, and times are in UTC.
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => window.print());
@@ -20,10 +20,10 @@ for (const button of document.querySelectorAll("[data-reveal]")) {
   };
   button.hidden = false;
   button.addEventListener("click", () => reveal(field.type === "password"));
-  // Hidden again before it is sent, so that no browser keeps it among what was typed into fields of text.
+  // Hide it again before the form is sent, so that no browser stores it as the value of a text field.
   field.form.addEventListener("submit", () => reveal(false));
 }
-// In the reader's own time, in the language of the page, and in the form of the reader's country where that is known.
+// Show times in the reader's time zone, in the language of the page, and in the format of the reader's region if known.
 const language = document.documentElement.lang;
 const locale = navigator.languages.find((one) => one.split("-")[0] === language.split("-")[0]) ?? language;
 const forms = {

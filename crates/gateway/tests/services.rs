@@ -203,7 +203,7 @@ async fn a_message_has_a_text_that_is_ready_to_be_sent() {
     assert!(text.contains("012345") && text.contains("Example") && text.contains("5 minutes"), "{text}");
     assert_eq!(mail["subject"], "012345 is your code for Example");
     let call = document(&Message { channel: Kind::CALL, ..message() }).await;
-    assert_eq!(call["text"], "Your code is: 0, 1, 2, 3, 4, 5. Good bye.");
+    assert_eq!(call["text"], "Your code is: 0, 1, 2, 3, 4, 5. Goodbye.");
     assert_eq!((&call["subject"], &call["host"]), (&serde_json::Value::Null, &"id.example.org".into()));
 }
 

@@ -57,7 +57,7 @@ async fn a_person_signs_in_sets_up_and_steps_up() {
     person.takes_a_picture("spa-sign-in").await;
     assert_eq!(cursor(&person).await, "name");
     gives_password(&person, "not the password").await;
-    person.waits_for("do not belong together").await;
+    person.waits_for("Incorrect user name or password").await;
     assert!(person.sees("[role=alert]").await && person.sees("[name=name][aria-invalid=true]").await);
     person.takes_a_picture("spa-sign-in-refused").await;
 
@@ -73,7 +73,7 @@ async fn a_person_signs_in_sets_up_and_steps_up() {
     person.takes_a_picture("spa-app").await;
     let key = person.text("code.key").await;
     answers(&person, "000000").await;
-    person.waits_for("That code is wrong.").await;
+    person.waits_for("Incorrect code.").await;
     assert_eq!(cursor(&person).await, "code");
     person.takes_a_picture("spa-app-wrong-code").await;
     world.pass(2);
@@ -159,7 +159,7 @@ async fn a_person_with_a_telephone_is_sent_codes() {
     person.waits_for("Telephone number").await;
     person.types("to", "06 12345678").await;
     person.enters("to").await;
-    person.waits_for("no number or address").await;
+    person.waits_for("Codes cannot be sent to that number or address").await;
     assert_eq!(cursor(&person).await, "to");
     wide.push(person.sticks_out().await);
     person.takes_a_picture("spa-small-telephone-refused").await;
@@ -224,7 +224,7 @@ async fn a_setup_goes_on_after_the_password_is_confirmed() {
     person.takes_a_picture("spa-password").await;
     person.types("current", "not the password").await;
     person.enters("current").await;
-    person.waits_for("The current password is wrong.").await;
+    person.waits_for("Incorrect current password.").await;
     person.types("current", "ada's long password").await;
     person.enters("current").await;
     person.waits_for("shown now and never again").await;

@@ -70,7 +70,7 @@ pub(crate) async fn sets_up_every_method(tour: &mut Tour) {
     tour.is_at("/account/two-factor/setup/complete").await;
 
     tour.opens(SETUP).await;
-    tour.chooses("Token or app that counts").await;
+    tour.chooses("Hardware token or app (HOTP)").await;
     let token = SoftToken::with_key(&tour.person.text("code.key").await);
     tour.submits(&[("code", &token.press())]).await;
     tour.is_at("/account/two-factor/setup/complete").await;

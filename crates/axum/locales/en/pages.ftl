@@ -1,16 +1,16 @@
-# What the pages say. Arguments are named where they are used; names that people have typed are set apart by the page.
+# Texts of the pages. Templates isolate user input (bidirectional text) where they insert it.
 
 ## On every page
 
-skip = Skip to the content
+skip = Skip to main content
 your-account = Your account
 account-of = Account:
 sign-out = Sign out
 title-problem = Error:
 back = Go back
 continue = Continue
-refused = Not now
-home = To the start page
+refused = Access denied
+home = Home
 cancel = Cancel
 
 ## Moments
@@ -55,38 +55,38 @@ password = Password
 show-password = Show password
 show-password-which = Show password: { $field }
 pending = Sign-in not finished
-pending-text = A sign-in was started in this browser and is not finished. If you did not start it, start over.
+pending-text = A sign-in that was started in this browser is not finished. If you did not start it, start over.
 pending-continue = Continue signing in
-second-factor = One more step
-ask-totp = Open your authenticator app and type the code it shows for { $device }.
+second-factor = Two-factor authentication
+ask-totp = Open your authenticator app and enter the code it shows for { $device }.
 ask-totp-unnamed = Open your authenticator app and enter the code it shows.
-ask-hotp = Press the button of { $device }, or have your app count on, and type the code it shows.
-ask-hotp-unnamed = Press the button of your token, or let your app show the next code, and enter the code.
-ask-press = Plug { $device } in and touch it. It types its answer by itself.
-ask-press-unnamed = Plug in your YubiKey and touch it. It types its answer by itself.
-ask-backup-codes = Type one of the backup codes you have saved. Each of them works once.
-ask-other = Answer with { $device }.
+ask-hotp = Press the button on { $device }, or show the next code in your app, and enter the code.
+ask-hotp-unnamed = Press the button on your token, or show the next code in your app, and enter the code.
+ask-press = Plug in { $device } and touch it. It enters the code for you.
+ask-press-unnamed = Plug in your YubiKey and touch it. It enters the code for you.
+ask-backup-codes = Enter one of the backup codes that you saved. Each code works once.
+ask-other = Enter the answer of { $device }.
 code = Code
 code-digits = { $digits } digits
-code-hotp = If right codes are refused, type two in a row into this field, one behind the other.
-code-backup = 17 letters and digits. Blanks, hyphens and capitals do not matter.
+code-hotp = If correct codes are rejected, enter two consecutive codes, one after the other.
+code-backup = 17 letters and digits. Spaces, hyphens and capitalization do not matter.
 backup-code = Backup code
-press = What the key types
-press-hint = Leave the cursor in this field and touch the key.
+press = YubiKey code
+press-hint = Keep the cursor in this field and touch the key.
 answer = Answer
 sent-sms = A text message with a code was sent to { $to }.
-sent-call = { $to } is being called: pick up, and the code is read out to you.
+sent-call = You are being called at { $to }. Answer the phone to hear the code.
 sent-email = An e-mail with a code was sent to { $to }.
 sent-until = The code expires in { $minutes ->
     [0] less than two minutes
    *[other] { $minutes } minutes
 }, at { $time }.
-send-text = No code was sent to { $to } just now, or it is over.
+send-text = No code was sent to { $to }, or it has expired.
 send = Send a code
-send-call-text = You have not been called at { $to } just now, or the code has expired.
+send-call-text = You were not called at { $to }, or the code has expired.
 send-call = Call me
 send-call-again = Call me again
-send-again-hint = Nothing there? It can take a minute.
+send-again-hint = No code yet? It can take a minute.
 send-again = Send another code
 confirm = Confirm
 sign-in-until = This sign-in expires in { $hours ->
@@ -96,18 +96,18 @@ sign-in-until = This sign-in expires in { $hours ->
     }
    *[other] { $hours } hours
 }, at { $time }.
-other-ways = Another way
-device-was-disabled = Too many wrong codes in a row have disabled { $device }. If they were not yours, somebody knows your password: change it once you are in.
-device-was-disabled-unnamed = Too many incorrect codes in a row have disabled one of your devices ({ $method }). If they were not yours, someone knows your password: change it after you sign in.
-device-was-guessed-at = There were { $failures } wrong codes for { $device } since it was last used. If they were not yours, somebody knows your password: change it once you are in.
+other-ways = Other methods
+device-was-disabled = Too many incorrect codes in a row have disabled { $device }. If you did not enter them, someone knows your password: change it after you sign in.
+device-was-disabled-unnamed = Too many incorrect codes in a row have disabled one of your devices ({ $method }). If you did not enter them, someone knows your password: change it after you sign in.
+device-was-guessed-at = { $failures } incorrect codes have been entered for { $device } since it was last used. If you did not enter them, someone knows your password: change it after you sign in.
 use-device = Use { $device }
 use-totp = Use your authenticator app
 use-hotp = Use your token
 use-yubikey = Use your YubiKey
-use-sms = Send text message to { $to }
+use-sms = Send a text message to { $to }
 use-call = Call me at { $to }
-use-email = Send e-mail to { $to }
-use-sent = Type the code that was sent to { $to }
+use-email = Send an e-mail to { $to }
+use-sent = Enter the code sent to { $to }
 use-backup-code = Use a backup code
 backup-codes-left = { $left ->
     [0] None left
@@ -116,12 +116,12 @@ backup-codes-left = { $left ->
 }
 start-over = Start over
 sign-out-question = Do you want to sign out?
-sign-out-text = You will need your password, and your second factor if you have one, to come back.
+sign-out-text = To sign in again, you will need your password, and your second factor if you have one.
 
-## Proving it again
+## Step-up
 
-verify = Is it still you?
-verify-text = The page you asked for needs a fresh proof.
+verify = Confirm it’s you
+verify-text = Verify again to continue.
 
 ## The account page
 
@@ -131,16 +131,16 @@ session-aal2 = You are signed in with your password and a device.
 session-phishing-resistant = You are signed in with your password and a security key.
 two-factor = Two-factor authentication
 two-factor-on = Two-factor authentication is on.
-two-factor-on-text = Whoever signs in as you needs one of your devices as well as your password.
-two-factor-weak = Your sign-in takes two steps, but not two factors.
-two-factor-weak-text = Anyone who signs in as you needs your password and an answer to one of your devices, but none of these devices counts as a second factor.
+two-factor-on-text = To sign in as you, a person needs one of your devices as well as your password.
+two-factor-weak = You sign in with two steps, but only one factor.
+two-factor-weak-text = To sign in as you, a person needs your password and a code from one of your devices, but none of these devices counts as a second factor.
 two-factor-off = Two-factor authentication is off.
-two-factor-off-text = Whoever learns your password can sign in as you. A second factor stops them.
+two-factor-off-text = Anyone who knows your password can sign in as you. A second factor prevents this.
 set-up = Set it up
 devices = Devices
-devices-none-counts = Pages that ask for a second factor will not open. To open them, add a stronger device, such as an authenticator app or a security key.
+devices-none-counts = You cannot open pages that require a second factor. To open them, add a stronger device, such as an authenticator app or a security key.
 method-totp = Authenticator app
-method-hotp = Token or app that counts
+method-hotp = Hardware token or app (HOTP)
 method-sms = Text message
 method-call = Phone call
 method-email = E-mail
@@ -148,13 +148,13 @@ method-yubikey = YubiKey
 method-backup-codes = Backup codes
 device-preferred = Default
 device-disabled = Disabled
-device-disabled-text = Too many wrong codes in a row have disabled it. Set it up again, then remove this entry.
+device-disabled-text = It was disabled after too many incorrect codes in a row. Set it up again, then remove this entry.
 device-expired = Expired
 device-expired-text = Its codes are no longer accepted. Ask an administrator for a new device.
-device-valid-until = valid until
-device-created = Added
-device-last-used = last used
-device-never-used = never used
+device-valid-until = Valid until { $time }.
+device-created = Added { $time }.
+device-last-used = Last used { $time }.
+device-never-used = Never used.
 device-prefer = Make default
 device-prefer-which = Make default: { $device }
 device-remove = Remove
@@ -170,94 +170,94 @@ backup-codes-none = { $devices ->
    *[other] You have no backup codes. Without them, you are locked out if you lose all your devices.
 }
 backup-codes-some = { $left ->
-    [0] Every backup code is used. Make new ones before you need one.
-    [one] One backup code is left.
-   *[other] { $left } backup codes are left.
+    [0] You have used all your backup codes. Create new ones before you need one.
+    [one] You have one backup code left.
+   *[other] You have { $left } backup codes left.
 }
-backup-codes-few = Make new ones soon.
+backup-codes-few = Create new ones soon.
 backup-codes-none-left = You have no backup codes left.
 backup-code-used = You are signed in with a backup code
 backup-code-used-text = The code that you used cannot be used again.
 backup-code-used-lost = Did you lose your device?
-backup-code-used-lost-text = If your device is lost or broken, replace it now. The old device stops working when the new one is set up. If someone else may have your device, change your password, too.
+backup-code-used-lost-text = If your device is lost or broken, replace it now. The old device stops working when the new one is set up. If another person may have your device, change your password, too.
 backup-code-used-devices = Manage devices
-backup-codes-make = Make backup codes
-backup-codes-renew = Make new backup codes
+backup-codes-make = Create backup codes
+backup-codes-renew = Create new backup codes
 more = More
 change-password = Change your password
-two-factor-disable = Switch two-factor authentication off
+two-factor-disable = Turn off two-factor authentication
 
 ## Setting up
 
 setup = Set up a second factor
-setup-text = After your password, you will be asked for something that only you have. Whoever steals your password still cannot sign in.
+setup-text = After your password, you will be asked for something that only you have. A person who steals your password still cannot sign in.
 setup-method = What do you want to use?
-setup-nothing = There is nothing here that you could set up.
-setup-other = Choose another way
+setup-nothing = There is no method that you can set up.
+setup-other = Choose another method
 setup-running = A code was sent to { $to } a moment ago.
-setup-running-on = Type it
-setup-to-tel = Telephone number
-setup-to-hint-tel = With the country code, as in +31 6 12345678.
+setup-running-on = Enter the code
+setup-to-tel = Phone number
+setup-to-hint-tel = Include the country code, for example +31 6 12345678.
 setup-to-email = E-mail address
-setup-to-hint-email = Not one that is opened with the same password.
-setup-name = A name for it
-setup-name-hint = So that you can tell your devices apart.
-setup-begin = Begin
-setup-replaces = { $device } is removed when the new device is set up. Until then it works as before.
-need-totp = An app on your phone or computer shows a new code every half minute. Any that reads a QR code will do.
-need-sms = A code comes as a text message to a telephone of yours.
+setup-to-hint-email = Do not use a mailbox with the same password as this account.
+setup-name = Device name
+setup-name-hint = The name helps you tell your devices apart.
+setup-begin = Start
+setup-replaces = { $device } will be removed when the new device is set up. Until then, it works as before.
+need-totp = An app on your phone or computer shows a new code every 30 seconds. Any app that scans QR codes for this purpose will do.
+need-sms = You receive a code by text message.
 need-call = You are called, and a code is read out to you.
-need-email = A code comes by e-mail.
-need-yubikey = A key in the USB port types a long word when you touch it.
-need-hotp = A token, or an app, shows a new code whenever you press its button.
-risk-phone = Whoever takes your number over or listens in gets your codes, and they do not come where there is no network. An authenticator app or a key is safer.
-risk-email = Whoever reads your mail gets your codes. This counts for less than any other way, and some pages will not open with it.
+need-email = You receive a code by e-mail.
+need-yubikey = A key in the USB port enters a long code when you touch it.
+need-hotp = A hardware token or an app shows a new code each time you press its button.
+risk-phone = Anyone who takes over your number or intercepts your messages gets your codes, and codes do not reach you without a network. An authenticator app or a security key is safer.
+risk-email = Anyone who reads your e-mail gets your codes. This is the weakest method, and some pages do not accept it.
 device-name-totp = Authenticator app
-device-name-sms = Telephone
-device-name-call = Telephone
+device-name-sms = Phone
+device-name-call = Phone
 device-name-email = Mailbox
 device-name-yubikey = YubiKey
 device-name-hotp = Token
 device-name-backup-codes = Backup codes
 confirm-setup = Connect your app
-confirm-proof = Prove that it is yours
+confirm-proof = Verify your device
 confirm-change-tel = Use another number
 confirm-change-email = Use another address
-confirm-scan = Scan the picture with your app
-qr-alt = QR code with the key. The key stands below as text.
-confirm-key = Or type this key into your app
+confirm-scan = Scan the QR code with your app
+qr-alt = QR code with the key. The key is shown below as text.
+confirm-key = Or enter this key in your app:
 confirm-open = Open in an app on this device
-confirm-code = Type the code that it shows now
+confirm-code = Enter the code that the app shows
 confirm-finish = Finish
 complete = Your second factor is set up
-complete-text = From now on you will be asked for it after your password.
+complete-text = From now on, you will be asked for it after your password.
 complete-backup-codes-title = One more step: backup codes
-complete-backup-codes = Backup codes let you sign in when your device is lost or broken. They are shown once, so have paper or a password manager ready.
+complete-backup-codes = Backup codes let you sign in if your device is lost or broken. They are shown only once, so have paper or a password manager ready.
 complete-skip = Skip for now
 
 ## Backup codes
 
-backup-codes-text = A backup code stands in for your device when it is lost or broken. Each works once.
-backup-codes-old = The old ones stop working at once.
-backup-codes-verify = Prove it is you first
+backup-codes-text = Use a backup code if your device is lost or broken. Each code works once.
+backup-codes-old = The old codes stop working immediately.
+backup-codes-verify = Confirm it’s you
 backup-codes-made = Your new backup codes
-backup-codes-made-text = Save them now, on paper or in a password manager. They are shown this once and never again.
+backup-codes-made-text = Save them now, on paper or in a password manager. They will not be shown again.
 backup-codes-print = Print
 backup-codes-copy = Copy
 backup-codes-copied = Copied
-backup-codes-print-hint = Your browser can print this page: only the codes will be on the paper.
+backup-codes-print-hint = You can print this page: only the codes will be printed.
 backup-codes-saved = I have saved them
 backup-codes-for = Backup codes for { $name } at { $site }
 
-## Switching off and removing
+## Turning off two-factor authentication, removing and renaming devices
 
-disable = Switch two-factor authentication off
-disable-text = All your devices and backup codes will be removed, and you will be signed out everywhere else. After that your password alone lets anybody in.
+disable = Turn off two-factor authentication
+disable-text = All your devices and backup codes will be removed, and you will be signed out everywhere else. Anyone who knows your password will then be able to sign in.
 disable-sure = I am sure
-disable-do = Switch it off
+disable-do = Turn off
 disable-keep = Keep it on
 remove = Remove a device
-remove-text = { $device } will not be accepted any more.
+remove-text = { $device } will no longer be accepted.
 remove-do = Remove it
 remove-keep = Keep it
 
@@ -270,6 +270,6 @@ password-text = You will be signed out everywhere else.
 password-current = Current password
 password-new = New password
 password-new-shortest = At least { $shortest } characters.
-password-new-hint = Long beats complicated: a few words that nobody would put together.
-password-again = The new password again
-password-change = Change the password
+password-new-hint = Length matters more than complexity: use a few words that do not usually go together.
+password-again = Repeat the new password
+password-change = Change password

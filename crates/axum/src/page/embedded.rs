@@ -1,4 +1,4 @@
-//! What an operator who replaces a template has to know: which there are, what each says, and which variables it reads.
+//! The list of embedded templates for operators who replace one: names, sources and variables.
 
 use std::collections::BTreeSet;
 
@@ -7,17 +7,17 @@ use minijinja::Environment;
 use super::EMBEDDED;
 use crate::SettingsError;
 
-/// What every template can read, whatever page it is for.
+/// The variables of every template.
 const GLOBALS: [&str; 8] = ["site", "paths", "assets", "t", "t_until", "t_until_precise", "needs_script", "script"];
 
-/// A template that is embedded in the program, and can be replaced by a file of its name.
+/// An embedded template, which a file of its name can replace.
 #[derive(Clone, Debug)]
 pub struct EmbeddedTemplate {
     /// The name of the file that replaces it, as in `login.html`.
     pub name: String,
-    /// What it consists of.
+    /// The source.
     pub source: String,
-    /// The variables that it reads itself, in alphabetical order, without those that every template has.
+    /// The variables that it uses, in alphabetical order, without those that every template has.
     pub variables: BTreeSet<String>,
 }
 
@@ -38,8 +38,8 @@ impl EmbeddedTemplate {
     }
 }
 
-/// Refuses a file that replaces no template: its name is misspelt, or that of an older version. A file whose name begins with
-/// `_` is a part that the operator's own templates include.
+/// Rejects a file that replaces no template: its name is misspelt, or from an older version. A file whose name starts
+/// with `_` is a part that the operator's own templates include.
 pub(super) fn check(name: &str, known: &BTreeSet<String>) -> Result<(), SettingsError> {
     if name.starts_with('_') || known.contains(name) {
         return Ok(());

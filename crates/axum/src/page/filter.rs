@@ -1,7 +1,7 @@
-//! Filters of templates that speak of devices: what to do with one, and telephone numbers as they may be shown.
+//! Template filters for devices and phone numbers.
 //!
-//! A host's own templates have them too. None of them shows more of a number than it was given, and `mask_phone_number`
-//! shows nothing of what is no number.
+//! A host's own templates can use them too. None of them shows more of a number than it was given, and
+//! `mask_phone_number` shows nothing of an invalid number.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 
 use crate::text::{self, Texts};
 
-/// Adds them.
+/// Adds the filters.
 pub(super) fn add(environment: &mut Environment<'static>, texts: &Arc<Texts>, engine: &Engine) {
     let said = Arc::clone(texts);
     environment.add_filter("device_action", move |device: &Value| action(&said, device));
@@ -21,7 +21,7 @@ pub(super) fn add(environment: &mut Environment<'static>, texts: &Arc<Texts>, en
     environment.add_filter("format_phone_number", move |typed: &str| formatted(&numbers, typed));
 }
 
-/// The filter `device_action`: what answering with this device begins with, for a button.
+/// The filter `device_action`: the text of the button that selects this device.
 fn action(texts: &Texts, device: &Value) -> Result<String, Error> {
     let word = |name: &str| {
         let value = device.get_attr(name)?;
@@ -51,7 +51,7 @@ fn masked(engine: &Engine, typed: &str) -> String {
     engine.number(typed).map_or_else(|| "***".into(), |number| Address::Phone(number).masked())
 }
 
-/// The filter `format_phone_number`: as people write it, with the calling code. What is no number stays as it is.
+/// The filter `format_phone_number`: the international format. An invalid number is returned unchanged.
 fn formatted(engine: &Engine, typed: &str) -> String {
     engine.number(typed).map_or_else(|| typed.to_owned(), |number| number.international().to_owned())
 }

@@ -1,7 +1,7 @@
-//! Moments on pages: in UTC as they come, and in the reader's own time where the page's script runs.
+//! Times on pages: in UTC, and in the reader's own time zone where the page's script runs.
 //!
-//! Every moment is a `<time>` that names itself for machines; `data-show` tells the script how exactly to say it. A page that has
-//! one asks for the script by that: no other page may run any.
+//! Every time is a `<time>` element with a machine-readable `datetime`; `data-show` tells the script the precision. A
+//! page with a time loads the script; a page without one, or another use for it, must not.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use minijinja::{Environment, HtmlEscape, State, Value};
 
 use crate::text::{Precise, Texts};
 
-/// In the state of a page that is being rendered: set if it has something for the script to do.
+/// The key in the state of a page that is being rendered: set if the page needs the script.
 const SCRIPTED: &str = "scripted";
 
-/// Stands for the moment in a text until that is escaped. It is for private use, so no text has it.
+/// Stands for the time in a text until the text is escaped. It is a private-use character, so no text contains it.
 const PLACE: char = '\u{e000}';
 
-/// Adds what templates say moments with, and ask for the script.
+/// Adds the filters and functions for times, and those that load the script.
 pub(super) fn add(environment: &mut Environment<'static>, texts: &Arc<Texts>, engine: &Engine, script: &str) {
     for (name, precise) in [("moment", Precise::Minute), ("moment_precise", Precise::Second)] {
         let texts = Arc::clone(texts);
@@ -26,12 +26,13 @@ pub(super) fn add(environment: &mut Environment<'static>, texts: &Arc<Texts>, en
             Value::from_safe_string(markup(&texts, millis, precise))
         });
     }
-    for (name, precise) in [("t_until", Precise::Time), ("t_until_precise", Precise::Second)] {
+    let sentences = [("t_moment", Precise::Minute), ("t_until", Precise::Time), ("t_until_precise", Precise::Second)];
+    for (name, precise) in sentences {
         let (texts, engine) = (Arc::clone(texts), engine.clone());
-        environment.add_function(name, move |state: &mut State<'_, '_>, id: &str, until: i64| {
+        environment.add_function(name, move |state: &mut State<'_, '_>, id: &str, at: i64| {
             state.set_temp(SCRIPTED, true.into());
-            let left = until.saturating_sub(engine.now().as_millis());
-            Value::from_safe_string(sentence(&texts, id, left, &markup(&texts, until, precise)))
+            let left = at.saturating_sub(engine.now().as_millis());
+            Value::from_safe_string(sentence(&texts, id, left, &markup(&texts, at, precise)))
         });
     }
     environment.add_function("needs_script", |state: &mut State<'_, '_>| {
@@ -44,7 +45,7 @@ pub(super) fn add(environment: &mut Environment<'static>, texts: &Arc<Texts>, en
     });
 }
 
-/// Whether the page that was rendered has something for the script to do.
+/// Whether the page that was rendered needs the script.
 pub(super) fn is_scripted(state: &State<'_, '_>) -> bool {
     state.get_temp(SCRIPTED).is_some_and(|scripted| scripted.is_true())
 }
@@ -63,7 +64,7 @@ fn markup(texts: &Texts, millis: i64, precise: Precise) -> String {
     )
 }
 
-/// The text with this id, as HTML, about a moment that is so many milliseconds ahead.
+/// The text with this id, as HTML, about a time that is this many milliseconds ahead.
 fn sentence(texts: &Texts, id: &str, left: i64, moment: &str) -> String {
     let left = Left::of(left);
     let mut args = FluentArgs::new();
@@ -74,7 +75,7 @@ fn sentence(texts: &Texts, id: &str, left: i64, moment: &str) -> String {
     HtmlEscape(&texts.say(id, &args)).to_string().replace(PLACE, moment)
 }
 
-/// How long something takes from now on, as people say it: in one unit, and in the larger one from two of that on.
+/// A duration in the unit that people use: hours from two hours on, minutes from 100 seconds on, and seconds.
 #[derive(PartialEq, Eq, Debug)]
 struct Left {
     /// To the nearest hour; 0 below two hours.

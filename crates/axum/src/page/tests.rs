@@ -6,9 +6,9 @@ use countersign_engine::core::{Kind, Refusal};
 use fluent_bundle::FluentResource;
 
 use super::*;
-use crate::{message::Message, text::ENGLISH, trouble::Unread};
+use crate::{message::Message, text::ENGLISH, trouble::Unread, why::Why};
 
-/// Every id that a template or the code asks for.
+/// Every id that a template or the code uses.
 fn asked() -> BTreeSet<String> {
     // `about("name"` is no question for a text.
     let calls = |source: &'static str| source.match_indices("t(\"").map(move |(at, call)| (source.split_at(at), call));
@@ -35,6 +35,9 @@ fn asked() -> BTreeSet<String> {
         "session-phishing-resistant",
         "wait",
         "sent-until",
+        "device-created",
+        "device-last-used",
+        "device-valid-until",
         "sign-in-until",
         "moment-month",
         "misdirected",
@@ -52,19 +55,20 @@ fn asked() -> BTreeSet<String> {
         "use-device",
         "use-backup-code",
     ];
+    let notices = Why::ALL.into_iter().flat_map(|why| why.pages().iter().map(move |page| why.message(page)));
     let gates = ["nobody", "login", "token", "session", "fresh"].map(|gate| format!("reference-gate-{gate}"));
     literal
         .chain(told)
         .chain(gates)
         .chain(methods)
         .chain(enrolled)
-        .chain(Why::ALL.map(Why::message))
+        .chain(notices)
         .chain(by_code.map(str::to_owned))
         .chain(told_to_clients_of_deux())
         .collect()
 }
 
-/// The ids of its own that deux's entrance has.
+/// The ids that only the front end for deux's clients uses.
 fn told_to_clients_of_deux() -> Vec<String> {
     let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/routes/deux")).unwrap();
     let sources = folder.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());

@@ -1,15 +1,15 @@
-//! The JSON API: the same actions as the pages, for front ends, mobile applications and other servers.
+//! The JSON API: the same actions as the pages, for single-page applications, mobile applications and other servers.
 //!
-//! A program signs in, is told as data what is owed next, and holds what it is given: the token of its session, and the
-//! sealed token of a run. A browser's script may leave these to cookies, if it sends the token that shows that a page of
-//! this site is asking. Nothing is decided here: every answer, and every refusal, is the engine's.
+//! A program signs in, learns from the response what to verify next, and keeps the token of its session and the sealed
+//! token of an attempt. A script in a browser may use cookies instead, if it sends a CSRF token. The handlers decide
+//! nothing: all results and refusals come from the engine.
 //!
 //! ```text
-//! POST /login ──▶ pending: who is asked, what an answer looks like, until when ──▶ POST /login/answer ──▶ session
-//!             └─▶ session                                                    └──▶ problem: code, retry_after
+//! POST /login ──▶ pending: device, form of its code, expiry ──▶ POST /login/answer ──▶ session
+//!             └─▶ session                                       └──▶ problem: code, retry_after
 //! ```
 //!
-//! What there is stands in one table, from which both the routes and their description are made.
+//! One table defines the operations. Both the routes and the OpenAPI description are generated from it.
 
 mod backup_codes;
 mod call;
@@ -42,98 +42,98 @@ use crate::{
     trouble::{Trouble, Unread},
 };
 
-/// Everything the API does, in the order in which it is described.
+/// All operations, in the order of the reference.
 fn operations() -> Vec<Operation> {
     vec![
         Operation::post("/login", login::start)
-            .is("login", "Gives a name and a password: the first step of signing in.")
+            .is("login", "Starts a login with a user name and a password.")
             .opens_for(Gate::Nobody)
             .replacing_session(),
         Operation::post("/login/challenge", login::challenge)
-            .is("loginChallenge", "Says again what is owed in a login under way, or chooses another device.")
+            .is("loginChallenge", "Shows a pending login again, or selects another device.")
             .behind(Gate::Login),
         Operation::post("/login/send", login::send)
-            .is("loginSend", "Sends a code to a device in a login under way.")
+            .is("loginSend", "Sends a code to a device for a pending login.")
             .behind(Gate::Login),
         Operation::post("/login/answer", login::answer)
-            .is("loginAnswer", "Answers a device: the second step of signing in.")
+            .is("loginAnswer", "Completes the login with a code.")
             .opens_for(Gate::Login)
             .replacing_session()
             .repeatable(),
         Operation::post("/login/cancel", login::cancel)
-            .is("loginCancel", "Gives a login under way up, for good.")
+            .is("loginCancel", "Cancels a pending login.")
             .behind(Gate::Login),
         Operation::post("/logout", session::sign_out)
-            .is("logout", "Ends the session, and a login under way if the request brings one.")
+            .is("logout", "Ends the session, and cancels a pending login if the request includes one.")
             .behind(Gate::Session),
         Operation::get("/csrf", session::csrf)
-            .is("csrf", "Gives the token that a browser sends along with its cookies.")
+            .is("csrf", "Returns the CSRF token that a browser must send with its cookies.")
             .behind(Gate::Nobody),
         Operation::get("/session", session::show)
-            .is("session", "Says who is signed in, how surely, and since when.")
+            .is("session", "Returns the signed-in user, the assurance level and the times of authentication.")
             .behind(Gate::Token),
         Operation::post("/step-up", step_up::begin)
-            .is("stepUp", "Begins to prove a device again.")
+            .is("stepUp", "Starts a step-up: verifying a device again in this session.")
             .behind(Gate::Session),
         Operation::post("/step-up/challenge", step_up::challenge)
-            .is("stepUpChallenge", "Says again what is owed in a step-up under way, or chooses another device.")
+            .is("stepUpChallenge", "Shows a pending step-up again, or selects another device.")
             .behind(Gate::Session),
         Operation::post("/step-up/send", step_up::send)
-            .is("stepUpSend", "Sends a code to a device in a step-up under way.")
+            .is("stepUpSend", "Sends a code to a device for a pending step-up.")
             .behind(Gate::Session),
         Operation::post("/step-up/answer", step_up::answer)
-            .is("stepUpAnswer", "Answers a device: another session takes the place of this one.")
+            .is("stepUpAnswer", "Completes the step-up with a code. A new session replaces this one.")
             .opens_for(Gate::Session)
             .repeatable(),
         Operation::get("/devices", devices::list)
-            .is("devices", "Says which devices are set up, and which methods may be.")
+            .is("devices", "Lists the user's devices and the methods that can be set up.")
             .behind(Gate::Session),
-        Operation::create("/devices", setup::begin).is("setup", "Begins to set a device up.").behind(Gate::Fresh),
+        Operation::create("/devices", setup::begin).is("setup", "Starts the setup of a device.").behind(Gate::Fresh),
         Operation::post("/devices/setup", setup::show)
-            .is("setupShow", "Shows a setup under way again.")
+            .is("setupShow", "Shows a pending setup again.")
             .behind(Gate::Fresh),
         Operation::post("/devices/setup/send", setup::send)
-            .is("setupSend", "Sends another code in a setup under way.")
+            .is("setupSend", "Sends another code for a pending setup.")
             .behind(Gate::Fresh),
         Operation::post("/devices/setup/confirm", setup::confirm)
-            .is("setupConfirm", "Proves the new device: it counts from now on, and another session begins.")
+            .is("setupConfirm", "Verifies and activates the new device. A new session replaces this one.")
             .opens_for(Gate::Fresh)
             .repeatable(),
         Operation::post("/devices/setup/cancel", setup::cancel)
-            .is("setupCancel", "Gives a setup under way up.")
+            .is("setupCancel", "Cancels a pending setup.")
             .behind(Gate::Session),
         Operation::post("/devices/{id}/rename", devices::rename)
-            .is("deviceRename", "Calls a device something else.")
+            .is("deviceRename", "Renames a device.")
             .behind(Gate::Fresh),
         Operation::post("/devices/{id}/prefer", devices::prefer)
-            .is("devicePrefer", "Has a device asked first.")
+            .is("devicePrefer", "Makes a device the default.")
             .behind(Gate::Fresh),
         Operation::delete("/devices/{id}", devices::remove)
-            .is("deviceRemove", "Removes a device, and ends what it had verified.")
+            .is("deviceRemove", "Removes a device and ends the sessions that it verified.")
             .behind(Gate::Fresh),
         Operation::post("/backup-codes", backup_codes::make)
-            .is("backupCodes", "Makes new backup codes; the old ones end. They are told here and never again.")
+            .is("backupCodes", "Creates new backup codes, which replace the old ones. They are returned only once.")
             .behind(Gate::Fresh),
         Operation::post("/disable", disable::disable)
-            .is("disable", "Switches two-factor authentication off: another session, of the first level, begins.")
+            .is("disable", "Turns off two-factor authentication. A new session (`aal1`) replaces this one.")
             .opens_for(Gate::Fresh)
             .repeatable(),
         Operation::get("/sessions", sessions::list).is("sessions", "Lists the user's sessions.").behind(Gate::Session),
         Operation::delete("/sessions", sessions::end_others)
-            .is("sessionsEnd", "Ends every session but this one.")
+            .is("sessionsEnd", "Ends all other sessions of the user.")
             .behind(Gate::Fresh),
-        Operation::delete("/sessions/{id}", sessions::end).is("sessionEnd", "Ends one session.").behind(Gate::Fresh),
+        Operation::delete("/sessions/{id}", sessions::end).is("sessionEnd", "Ends a session.").behind(Gate::Fresh),
         Operation::get("/tokens", tokens::list).is("tokens", "Lists the user's personal tokens.").behind(Gate::Session),
         Operation::create("/tokens", tokens::make)
-            .is("tokenMake", "Makes a personal token. It is told here and never again.")
+            .is("tokenMake", "Creates a personal token. It is returned only once.")
             .opens_for(Gate::Fresh),
-        Operation::delete("/tokens/{id}", tokens::end).is("tokenEnd", "Ends a personal token.").behind(Gate::Fresh),
+        Operation::delete("/tokens/{id}", tokens::end).is("tokenEnd", "Revokes a personal token.").behind(Gate::Fresh),
         Operation::post("/password", password::change)
-            .is("password", "Changes the password: another session begins, and everything else ends.")
+            .is("password", "Changes the password. A new session replaces this one; all other sessions end.")
             .opens_for(Gate::Session)
             .repeatable(),
         Operation::post("/password/confirm", password::confirm)
-            .is("passwordConfirm", "Confirms the password, where nothing else can be proved: another session begins.")
+            .is("passwordConfirm", "Confirms the password of a user without devices. A new session replaces this one.")
             .opens_for(Gate::Session),
     ]
 }

@@ -1,8 +1,8 @@
-//! What deux offered at `/mfa`, for clients that were written for it: the same paths, fields and statuses.
+//! The front end for clients that were written for deux: the same paths, fields and statuses, at `/mfa`.
 //!
-//! It is there only if an installation offers it. Nothing is decided here, and nothing is weaker here: every answer is the
-//! engine's, with the same throttle, budgets and marks as anywhere else. Where an answer differs from what such clients
-//! know, `docs/parity/deux.md` has the reason. Old clients that know of no proof may be spared it ([`Settings::deux`]).
+//! It exists only where the settings enable it. It decides nothing and is not weaker than the others: all results come
+//! from the engine, with the same throttle, budgets and marks. `docs/parity/deux.md` gives the reason for every
+//! difference from deux. Old clients that cannot verify again may be exempt from it ([`Settings::deux`]).
 //!
 //! ```text
 //! POST authtoken/login/ ──▶ {"token"} | {"mfa_required", "mfa_type"}   and again, with mfa_code or backup_code
@@ -33,7 +33,7 @@ use self::request::{Anybody, Somebody};
 pub(crate) use self::told::refused_at_login;
 use crate::{Visitor, redirect::LocalPath};
 
-/// Everything below the mount, at its full path. The addresses that deux itself had may also end in `.json`.
+/// All routes, at their full paths. The paths of deux itself may also end in `.json`.
 pub(crate) fn router(mount: &LocalPath) -> Router {
     let at = |path: &str| format!("{mount}{path}");
     let own = [
@@ -53,14 +53,14 @@ pub(crate) fn router(mount: &LocalPath) -> Router {
     router.route(&at("/{*rest}"), any(nothing))
 }
 
-/// A resource of somebody's: who asks is found out before the method is looked at.
+/// A resource of a user: authentication comes before the check of the method.
 fn owned(allowed: fn(&Visitor) -> &'static str, methods: MethodRouter) -> MethodRouter {
     let described = async move |asking: Somebody| told::described(&asking.visitor, allowed(&asking.visitor));
     let refused = async move |asking: Somebody| told::not_allowed(&asking.visitor, allowed(&asking.visitor));
     methods.options(described).fallback(refused)
 }
 
-/// A resource where tokens are given.
+/// A resource that issues tokens.
 fn opened(methods: MethodRouter) -> MethodRouter {
     const ALLOWED: &str = "POST, OPTIONS";
     let described = async |asking: Anybody| told::described(&asking.visitor, ALLOWED);
@@ -68,7 +68,7 @@ fn opened(methods: MethodRouter) -> MethodRouter {
     methods.options(described).fallback(refused)
 }
 
-/// Leads whoever looks without the slash at the end to where it is. What is sent there is not repeated elsewhere.
+/// Redirects a GET without the trailing slash to the path with it. Other methods are not redirected.
 fn unslashed() -> MethodRouter {
     let led = async |uri: Uri| {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The pages for people. They work without script; every one that changes something is a form of its own.
+//! The pages for users. They work without script; every action is a form of its own.
 
 mod account;
 mod backup_codes;
@@ -68,7 +68,7 @@ pub(crate) fn router(paths: &Paths) -> Router {
         .route(&format!("{}/{{*rest}}", paths.mount), any(not_found))
 }
 
-/// The address by which browsers and password managers find the page that changes the password.
+/// The well-known path of the page that changes the password, for browsers and password managers.
 pub(crate) fn change_password(paths: &Paths) -> Router {
     let page = paths.password.clone();
     Router::new().route("/.well-known/change-password", get(async move || page.clone()))
@@ -89,7 +89,7 @@ async fn asset(visitor: Visitor, file: Part) -> Response {
     }
 }
 
-/// The one variable part of a path.
+/// The variable part of a path.
 struct Part(String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Part {
@@ -103,19 +103,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Part {
     }
 }
 
-/// What a query may ask for. What cannot be read is as good as absent.
+/// The query of a page. Invalid values count as absent.
 #[derive(Default)]
 struct Asked {
     next: Option<LocalPath>,
-    /// Whether the password alone is to be proved again.
+    /// Whether only the password is to be confirmed.
     again: bool,
-    /// Whether the code that was made with this question has not gone out.
+    /// Whether the code for this page was not sent.
     unsent: bool,
     device: Option<DeviceId>,
     method: Option<Kind>,
-    /// The level that a proof has to reach.
+    /// The level that the verification must reach.
     level: Option<Level>,
-    /// The device that a new one is to take the place of.
+    /// The device that the new one replaces.
     replace: Option<DeviceId>,
 }
 
@@ -145,11 +145,11 @@ impl Asked {
     }
 }
 
-/// What a page says besides what it asks.
+/// What a page shows besides the form.
 #[derive(Default)]
 struct Said {
     problem: Option<Problem>,
-    /// Whether a code was made for this question that has not gone out.
+    /// Whether a code for this form was created but not sent.
     unsent: bool,
 }
 
@@ -160,7 +160,7 @@ impl From<Problem> for Said {
 }
 
 impl Said {
-    /// Whether it says that a code has not gone out, though one was made.
+    /// Whether a code was created but not sent.
     fn nothing_went_out(&self) -> bool {
         let refused = match &self.problem {
             Some(Problem::Refused(refusal)) => Some(refusal),
@@ -169,7 +169,7 @@ impl Said {
         self.unsent || matches!(refused, Some(Refusal::SendingFailed | Refusal::AddressUnreachable))
     }
 
-    /// The form of an answer as it is to be shown beside what is said.
+    /// The form of the answer, without a sent code if none was sent.
     fn beside(&self, answer: AnswerForm) -> AnswerForm {
         match answer {
             AnswerForm::Sent { digits, .. } if self.nothing_went_out() => AnswerForm::Sent { digits, until: None },
@@ -178,17 +178,17 @@ impl Said {
     }
 }
 
-/// The way to a page, keeping where one wants to go afterwards.
+/// The URL of a page, with `next`.
 fn on(page: &LocalPath, next: Option<&LocalPath>) -> LocalPath {
     page.with(&[("next", next.map(LocalPath::as_str))])
 }
 
-/// The way to a page, saying why.
+/// The redirect to a page, with a notice.
 fn because(page: &LocalPath, why: Why, next: Option<&LocalPath>) -> Way {
     Way { there: on(page, next), why: Some(why) }
 }
 
-/// The way to the page that asks for the password alone, or for more if the session has ended.
+/// The redirect to the page that confirms the password, or to a sign-in if the session has ended.
 fn to_password(login: &LocalPath, refusal: &Refusal, next: Option<&LocalPath>) -> Way {
     if matches!(refusal, Refusal::SignInNeeded) {
         return because(login, Why::SessionEnded, next);
@@ -197,7 +197,7 @@ fn to_password(login: &LocalPath, refusal: &Refusal, next: Option<&LocalPath>) -
     Way { there, why: Some(Why::Recent) }
 }
 
-/// Leads to another page because of a refusal.
+/// Redirects to another page because of a refusal.
 fn led(refusal: &Refusal, there: impl IntoResponse) -> Response {
     let mut response = there.into_response();
     response.extensions_mut().insert(Refused::from(refusal));
@@ -205,7 +205,7 @@ fn led(refusal: &Refusal, there: impl IntoResponse) -> Response {
 }
 
 impl Visitor {
-    /// Answers for a flow that gives nothing: leads to what is owed first, or says no, or that we could not say.
+    /// The response to an error: a redirect to the authentication that is required, a refusal, or a fault.
     async fn stopped(&self, error: Error, here: &LocalPath) -> Response {
         let paths = &self.site().paths;
         match error {
@@ -219,7 +219,7 @@ impl Visitor {
         }
     }
 
-    /// Gives the result of a form that was sent twice once more.
+    /// Returns the result of a form that was sent twice again.
     async fn repeated(&self, old: &SessionToken, call: ReplacingCall<'_>, there: impl Into<Way>) -> Response {
         let there = there.into();
         match self.engine().repeat(old, call, &self.request_context()).await {
@@ -229,7 +229,7 @@ impl Visitor {
         }
     }
 
-    /// Lets the browser in: gives it the new session, takes away whatever led there, and leads on.
+    /// Sets the cookies of the new session, deletes those of the attempts before it, and redirects.
     fn granted(&self, new_session: &NewSession, there: impl IntoResponse) -> Response {
         let mut response = self.renewed(new_session, there);
         if self.cookies().setup.is_some() {
@@ -238,7 +238,7 @@ impl Visitor {
         response
     }
 
-    /// The same after a proof that a setup has to go on after: the session in which it was begun is replaced by this one.
+    /// The same after a step-up: the new session replaces the old one, and a pending setup is kept.
     fn renewed(&self, new_session: &NewSession, there: impl IntoResponse) -> Response {
         let mut response = there.into_response();
         self.give_session(&mut response, new_session);
@@ -248,7 +248,7 @@ impl Visitor {
         response
     }
 
-    /// Gives the browser the token of its new session.
+    /// Sets the cookie of the new session.
     fn give_session(&self, response: &mut Response, new_session: &NewSession) {
         let names = self.site().names;
         give(response, names.give(Name::Session, new_session.token().expose(), None));
@@ -258,7 +258,7 @@ impl Visitor {
         }
     }
 
-    /// The same, with a run that lasts until then in a cookie.
+    /// Sets the cookie of an attempt until it expires.
     fn running(&self, name: Name, token: &str, until: Timestamp, there: impl IntoResponse) -> Response {
         let lasting = until.since(self.engine().now());
         let mut response = there.into_response();
@@ -266,7 +266,7 @@ impl Visitor {
         response
     }
 
-    /// Takes the cookie of a run that is over away, with whatever comes next.
+    /// Deletes the cookie of an attempt that has ended, with the redirect.
     fn over(&self, name: Name, there: impl IntoResponse) -> Response {
         let mut response = there.into_response();
         give(&mut response, self.site().names.take(name));
@@ -278,7 +278,7 @@ fn give(response: &mut Response, cookie: HeaderValue) {
     response.headers_mut().append(SET_COOKIE, cookie);
 }
 
-/// A refusal that is told at the form it came from; anything else ends there.
+/// A refusal that the form shows; any other error ends the flow.
 fn told(error: Error) -> Result<Problem, Error> {
     match error {
         Error::Refused(

@@ -1,13 +1,13 @@
-//! What the machine that makes the calls asks for, the words of a call, and what it tells: what became of a message.
+//! The callbacks of the voice and message gateway: the words of a call, and the delivery status of messages.
 //!
-//! It has no cookie and no form of ours. What lets it in is its signature, over the address that it was given under this
-//! site's own name and over every field; that is checked before anything else is looked at, and without it there is nothing
-//! here for anybody. The digits are read out once, and only after whoever answered has pressed a key. A call that is over,
-//! was read out already or never was gets a good-bye, because somebody may be listening.
+//! Callbacks have no cookie and no form token. They are authenticated by their signature over the URL, which contains
+//! this site's own name, and over every field. The signature is checked first; without it the response is 403. The
+//! digits are read out once, and only after a key was pressed. A call that has ended, was read out already or never
+//! existed hears a goodbye.
 //!
 //! ```text
-//! call ──▶ who calls; press any key ──Digits──▶ the digits, once
-//!   └─over─▶ good-bye ◀──────────over───────────┘
+//! call ──▶ greeting; press any key ──Digits──▶ the digits, once
+//!   └─over─▶ goodbye ◀───────────over───────────┘
 //! ```
 
 use axum::{
@@ -26,29 +26,29 @@ use serde::Deserialize;
 
 use crate::{Visitor, form, message::Message, site::Paths};
 
-/// Where the machine says whose request it is.
+/// The header with the signature.
 const SIGNATURE: &str = "x-twilio-signature";
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
-/// No name or word of the machine's that is kept is longer, in bytes.
+/// The maximum length of a name or status from the gateway that is stored, in bytes.
 const MAX_WORD_LENGTH: usize = 64;
 
-/// Both addresses, at their full paths.
+/// The two routes, at their full paths.
 pub(crate) fn router(paths: &Paths) -> Router {
     Router::new()
         .route(&format!("{}/call/{{call}}", paths.twilio), get(words).post(words))
         .route(&format!("{}/status/{{delivery}}", paths.twilio), post(status))
 }
 
-/// A request of the machine's own.
+/// A signed request of the gateway.
 struct Signed<'a> {
     app: &'a dyn VoiceCallbacks,
-    /// The address it was given.
+    /// The URL that was signed.
     address: String,
     fields: Vec<(String, String)>,
 }
 
 impl<'a> Signed<'a> {
-    /// The request, if it is signed.
+    /// The request, if its signature is valid.
     async fn read(visitor: &'a Visitor, request: Request) -> Result<Self, StatusCode> {
         let app = visitor.engine().voice_callbacks().ok_or(StatusCode::NOT_FOUND)?;
         let signature = request.headers().get(SIGNATURE).and_then(|signature| signature.to_str().ok());
@@ -62,19 +62,19 @@ impl<'a> Signed<'a> {
         Ok(Self { app, address: address.ok_or(StatusCode::FORBIDDEN)?, fields })
     }
 
-    /// What a field says, if it says anything.
+    /// The value of a field, unless it is empty.
     fn says(&self, wanted: &str) -> Option<&str> {
         let field = self.fields.iter().find(|(name, _)| name == wanted);
         field.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// The same, as it is kept.
+    /// The value of a field, unless it is too long to be stored.
     fn word(&self, wanted: &str) -> Option<String> {
         self.says(wanted).filter(|word| word.len() <= MAX_WORD_LENGTH).map(str::to_owned)
     }
 }
 
-/// The words of a call: the first ones, or, once a key was pressed, the digits.
+/// The words of a call: the greeting or, after a key was pressed, the digits.
 async fn words(visitor: Visitor, Path(call): Path<String>, request: Request) -> Response {
     #[derive(Default, Deserialize)]
     struct Query {
@@ -110,7 +110,7 @@ async fn said(
     }
 }
 
-/// What became of a message or a call. A word that says nothing of it is taken and forgotten.
+/// Records the delivery status of a message or a call. An unknown status is ignored.
 async fn status(visitor: Visitor, Path(delivery): Path<String>, request: Request) -> StatusCode {
     let signed = match Signed::read(&visitor, request).await {
         Ok(signed) => signed,

@@ -1,4 +1,4 @@
-//! Every refusal at every entrance, in one table; and the challenges.
+//! Every refusal in every front end, in one table; and the challenges.
 
 use std::{fmt::Write, fs, sync::Arc, time::Duration};
 
@@ -27,8 +27,8 @@ fn r104_a_challenge_says_which_level_and_how_fresh() {
     assert_eq!(Needed::Scope(Some("read")).challenge(), "Bearer error=\"insufficient_scope\", scope=\"read\"");
 }
 
-/// Whoever changes what a refusal is told as, at whichever entrance, changes `tests/refusals.txt` with it: `BLESS=1` writes
-/// what it is now.
+/// `tests/refusals.txt` has the response to every refusal in every front end: after a change, `BLESS=1` writes it
+/// again.
 #[tokio::test]
 async fn every_refusal_at_every_entrance() {
     let world = World::new();
@@ -74,7 +74,7 @@ async fn every_refusal_at_every_entrance() {
     assert_eq!(table.lines().count(), kept.lines().count());
 }
 
-/// The same refusal, if it holds for a while: for a minute from now.
+/// The same refusal; if it has an end, a minute from now.
 fn in_a_minute(refusal: Refusal, now: Timestamp) -> Refusal {
     let until = now.after(Duration::from_mins(1));
     match refusal {
@@ -90,7 +90,7 @@ fn wait(headers: &HeaderMap) -> String {
     headers.get("retry-after").map_or("-", |value| value.to_str().unwrap()).to_owned()
 }
 
-/// What a page tells with a message of its own, a program is told with a code of its own, and with the same status.
+/// A message of a page has the same code word and status as the error for programs.
 #[test]
 fn what_cannot_be_read_has_the_same_status_everywhere() {
     for (message, unread) in [

@@ -1,4 +1,4 @@
-//! R82, T25: nobody is told apart by an answer, and whoever looks at a password pays for it from one purse.
+//! R82, T25: responses do not reveal whether a user exists, and all front ends charge the same password budget.
 
 use axum::{
     Router,
@@ -43,7 +43,7 @@ async fn r82_an_unknown_user_a_wrong_password_and_a_deactivated_user_are_answere
         ("nobody", &wrong),
         ("plain", &wrong),
         ("member", &wrong),
-        // The right password of somebody who may not sign in.
+        // The correct password of a deactivated user.
         ("gone", &right),
     ];
     for guess in 0..=20 {

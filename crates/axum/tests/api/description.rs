@@ -9,7 +9,7 @@ use crate::site::Site;
 
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
 
-/// Whoever changes the API changes `docs/openapi.json` with it: `BLESS=1` writes what it is now.
+/// `docs/openapi.json` is the description of the API: after a change, `BLESS=1` writes it again.
 #[tokio::test]
 async fn nobody_changes_the_api_unnoticed() {
     let site = Site::new();

@@ -8,7 +8,7 @@ use crate::site::Site;
 const LOGOUT: &str = "/api/v1/logout";
 const DEAD: &str = "Bearer error=\"invalid_token\"";
 
-/// T170: without its token, or with one that has ended, nobody is told that they are signed out.
+/// T170: a sign-out without a token, or with one that has ended, does not report success.
 #[tokio::test]
 async fn t170_signing_out_asks_for_the_session_that_it_ends() {
     let site = Site::new();

@@ -1,8 +1,9 @@
-//! D2: every way to a session or a token is known, and none of them opens with the first factor alone.
+//! D2: all routes that can issue a session or a token are known, and none of them does so with the first factor alone.
 //!
-//! The routes are read from the router itself, and compared with `docs/paths.md`, where each has its strength: a route that is
-//! not there fails, and so does a line without a route. Then each is driven, by somebody who has the password of a user
-//! with an app and whatever the first step gives; no session and no token may come to be.
+//! The routes are read from the router itself and compared with `docs/paths.md`, which has the required strength of
+//! each: a missing route fails, and so does a line without a route. Then each route is called by an attacker who has
+//! the password of a user with an app, and everything that the first step returns; no session and no token may be
+//! issued.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -147,13 +148,13 @@ fn whatever_can_open_something_is_marked() {
     }
 }
 
-/// Whoever drives the paths: what they know, and what the first step gave them.
+/// The caller that tries the paths, with its credentials.
 struct Driver<'a> {
     site: &'a Site,
     person: &'a Person,
     /// What they answer a device with.
     code: String,
-    /// The sealed run of a login under way.
+    /// The sealed token of a pending login.
     login: String,
     /// The device that is asked.
     device: Value,
@@ -197,7 +198,7 @@ impl<'a> Driver<'a> {
             "phone_number": "31612345658", "grant_type": "password", "client_id": self.client.as_str(),
         });
         let body = if method == Method::GET { String::new() } else { document.to_string() };
-        // A program, without a token and with the run of the login in the place of one.
+        // A program without a token, with the token of the pending login in its place.
         let mut program = self.site.program();
         program.send(method.clone(), &at, body.clone()).await;
         program.send(method.clone(), &at, of_deux.to_string()).await;
@@ -252,7 +253,7 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// Somebody with an app, who has signed out everywhere.
+/// A user with an authenticator app, who has signed out everywhere.
 async fn signed_out(site: &Site) -> Person {
     let Owner { person, program } = site.member("ada").await;
     program.post("/api/v1/logout", &json!({})).await;
@@ -321,7 +322,7 @@ async fn t9_no_path_opens_for_a_user_who_was_deactivated_meanwhile() {
     }
 }
 
-/// T9: nor by a run that was begun before the user's only device was disabled.
+/// T9: nor by an attempt that was started before the user's only device was disabled.
 #[tokio::test]
 async fn t9_no_path_opens_for_a_user_whose_every_device_is_disabled() {
     for path in inventory().keys() {

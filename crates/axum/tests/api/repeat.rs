@@ -116,7 +116,7 @@ async fn the_description_says_which_calls_may_be_repeated() {
     let mut repeatable = vec![];
     for (path, methods) in description["paths"].as_object().unwrap() {
         for operation in methods.as_object().unwrap().values() {
-            let says = operation["description"].as_str().unwrap().contains("may send the same request again");
+            let says = operation["description"].as_str().unwrap().contains("may repeat the request");
             assert_eq!(operation["x-repeatable"], says, "{path}");
             if says {
                 repeatable.push(path.as_str());

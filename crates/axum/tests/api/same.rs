@@ -1,5 +1,5 @@
-//! One scenario, told once and played at the pages, at the API and at deux's entrance: the same decisions, and the same rows
-//! afterwards.
+//! One scenario, played on the pages, the API and the front end for deux's clients: the same decisions, and the same
+//! rows afterwards.
 
 use axum::{
     Router,
@@ -25,7 +25,7 @@ enum Came {
     Refused(String),
 }
 
-/// Somebody at one entrance.
+/// A user at one front end.
 enum Actor {
     Pages {
         browser: Browser<Router>,
@@ -268,7 +268,7 @@ async fn the_same_scenario_comes_to_the_same_at_the_pages_and_at_the_api() {
     );
 }
 
-/// T14: what was used at one entrance is refused at the other.
+/// T14: a code that was used at one front end is refused at the other.
 #[tokio::test]
 async fn t14_a_code_used_at_one_entrance_is_refused_at_the_others() {
     for (first, second) in [("pages", "api"), ("api", "pages"), ("pages", "deux"), ("deux", "pages"), ("deux", "api")] {
@@ -286,6 +286,10 @@ async fn t14_a_code_used_at_one_entrance_is_refused_at_the_others() {
         assert_eq!(there.answers(&ada.code()).await, Came::In, "and the next one is not");
     }
 }
+
+/// How the API's description names the requirement of a recent verification.
+const FRESH: &str = "Requires a session in which a second factor was verified recently, or the password if the user has \
+                     no second factor.";
 
 /// T10: a session of the first level, of a user who has more, changes no factor, whatever it asks for.
 #[tokio::test]
@@ -316,7 +320,7 @@ async fn t10_every_deed_on_factors_is_refused_to_a_session_that_proved_too_littl
     let mut tried = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, described) in methods.as_object().unwrap() {
-            if described["description"] != "Asks for a session with a recent proof." || path.contains("/setup") {
+            if described["description"] != FRESH || path.contains("/setup") {
                 continue;
             }
             let path = format!("/api/v1{}", path.replace("{id}", phone.as_str().unwrap()));

@@ -1,4 +1,4 @@
-//! A site with its API and deux's entrance, and a few routes of its host's own that programs use.
+//! A site with its API and the front end for deux's clients, and some routes of its host that programs use.
 
 use std::sync::Arc;
 

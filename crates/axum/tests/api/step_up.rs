@@ -94,7 +94,7 @@ async fn begins(owner: &Owner) -> (serde_json::Value, SoftApp) {
     (setup["setup"].clone(), SoftApp::with_key(setup["key"].as_str().unwrap()))
 }
 
-/// What nobody could ever meet is not asked for: a mailbox counts for less, and proves all that there is to prove.
+/// A step-up never requires what the user cannot reach: a mailbox is weaker, and is the strongest that this user has.
 #[tokio::test]
 async fn whoever_has_a_mailbox_alone_is_asked_for_the_level_that_it_reaches() {
     let site = Site::new();

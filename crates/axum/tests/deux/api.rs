@@ -358,7 +358,7 @@ async fn a_proof_just_given_is_not_asked_for_again() {
     other.delete("/mfa/", &json!({})).await.is(204, &json!(null));
 }
 
-/// A backup code is used up by one action, and lets nobody do another.
+/// A backup code is consumed by one action, and authorizes no other.
 #[tokio::test]
 async fn a_backup_code_proves_one_action() {
     let site = Site::new();
@@ -406,7 +406,7 @@ async fn dxapi_25_each_meaning_has_its_own_text() {
     );
 }
 
-/// Whoever only knows the password has it no longer than anybody else who wants to add a first device.
+/// A user with an old token may not add a first device, as in the other front ends.
 #[tokio::test]
 async fn a_token_that_is_old_switches_nothing_on() {
     let site = Site::new();

@@ -34,7 +34,7 @@ async fn dxtok_02_whoever_has_no_second_factor_gets_a_token_and_fields_for_one_m
     site.client().send(Method::POST, LOGIN, FORM, body).await.is(200, &json!({ "token": TEXT }));
 }
 
-/// And nobody is told which.
+/// The response does not reveal which.
 #[tokio::test]
 async fn dxtok_03_r82_nobody_a_wrong_password_and_a_deactivated_user_are_told_the_same() {
     let site = Site::new();
@@ -73,7 +73,7 @@ async fn dxtok_05_and_06_a_code_is_sent_and_comes_back() {
     client.get("/mfa/").await.is(200, &status);
 }
 
-/// However often somebody asks, one message is on its way.
+/// However often a client asks, only one message is sent.
 #[tokio::test]
 async fn w53_asking_again_and_again_sends_one_message_and_its_code_is_good() {
     let site = Site::new();
@@ -295,7 +295,7 @@ async fn a_code_is_good_for_what_it_was_sent_for() {
     assert!(site.is_enabled(&ada.user.id).await);
 }
 
-/// A token that somebody made for a program of theirs is no session.
+/// A personal token is not a session.
 #[tokio::test]
 async fn a_personal_token_changes_no_factor() {
     let site = Site::new();

@@ -82,7 +82,7 @@ async fn dxoau_09_r100_no_refresh_keeps_a_grant_beyond_its_time() {
     late.is(400, &json!({ "error": "invalid_grant" }));
 }
 
-/// R100: whoever it was given by sees it among their sessions, and ends it there.
+/// R100: the user sees it among their sessions, and ends it there.
 #[tokio::test]
 async fn r100_a_grant_is_listed_and_ended_like_a_session() {
     let site = Site::new();

@@ -1,4 +1,5 @@
-//! deux's entrance, row by row: each test is named after the row of `docs/parity/deux.md` that it holds to.
+//! The front end for deux's clients, row by row: each test is named after the row of `docs/parity/deux.md` that it
+//! verifies.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

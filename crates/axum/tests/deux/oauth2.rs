@@ -34,7 +34,7 @@ impl App {
         }
     }
 
-    /// Asks for tokens with somebody's password.
+    /// Requests tokens with a user's password.
     pub(crate) async fn asks(&self, site: &Site, person: &Person, more: Value) -> Told {
         let mut body = json!({ "grant_type": "password", "username": person.user.name, "password": person.password });
         extend(&mut body, self.body());
@@ -234,7 +234,7 @@ async fn dxoau_08_what_is_wrong_with_a_body_or_with_a_user_s_words_has_an_error_
     assert_eq!(told.header("retry-after"), "1");
 }
 
-/// R101: whoever says twice who they are, or says what no name can be, says nothing, and the body is not asked instead.
+/// R101: a header with two credentials, or with a malformed name, is rejected, and the body is not read instead.
 #[tokio::test]
 async fn r101_a_header_that_cannot_be_believed_names_nobody() {
     let site = Site::new();
@@ -279,7 +279,7 @@ async fn r101_a_refresh_without_the_client_s_secret_exchanges_nothing() {
     app.refreshes(&site, refresh, json!({})).await.is(200, &tokens(36_000, "read write"));
 }
 
-/// What is wrong with a request costs nobody a code.
+/// An invalid request consumes no code.
 #[tokio::test]
 async fn w58_a_backup_code_is_not_used_up_by_a_request_that_fails() {
     let site = Site::new();
@@ -360,7 +360,7 @@ async fn dxoau_10_scopes_may_be_narrowed_and_never_widened() {
     app.refreshes(&site, &given.body["refresh_token"], json!({})).await.is(200, &tokens(36_000, "read"));
 }
 
-/// What scopes mean is for whoever asks for them: at these addresses nobody does.
+/// The host's own routes decide what scopes mean; the routes here ignore them.
 #[tokio::test]
 async fn a_token_of_few_scopes_opens_the_five_addresses_as_one_of_many_does() {
     let site = Site::new();
@@ -371,7 +371,7 @@ async fn a_token_of_few_scopes_opens_the_five_addresses_as_one_of_many_does() {
     told.is(200, &json!({ "enabled": false, "phone_number": NUMBER }));
 }
 
-/// R103: what was proved, and when, is told of whoever shows the token.
+/// R103: the session document says what was verified, and when, for the token in the request.
 #[tokio::test]
 async fn r103_the_session_document_tells_how_sure_a_client_s_token_is() {
     let site = Site::new();

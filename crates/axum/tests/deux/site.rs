@@ -1,4 +1,4 @@
-//! A site with deux's entrance, and a client that knows of nothing else.
+//! A site with the front end for deux's clients, and a client that knows nothing else.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ impl Site {
         Browser::at(self.app.clone(), HOST)
     }
 
-    /// What a browser has in which somebody without a second factor has just signed in: cookies.
+    /// The cookies of a browser in which a user without a second factor has just signed in.
     pub(crate) async fn browses(&self, person: &Person) -> Client {
         let mut browser = self.browser();
         let form = browser.get("/account/login").await.form_with("password");
@@ -73,7 +73,7 @@ impl Site {
         client
     }
 
-    /// Somebody without a second factor, whose client has just got its token.
+    /// A user without a second factor, whose client has just got its token.
     pub(crate) async fn newcomer(&self, name: &str) -> (Person, Client) {
         let person = self.world.user(name);
         let mut client = self.client();
@@ -82,7 +82,7 @@ impl Site {
         (person, client)
     }
 
-    /// Somebody who has switched text messages on, so long ago that this proves nothing any more.
+    /// A user who has turned on text messages so long ago that the verification is no longer recent.
     pub(crate) async fn member(&self, name: &str) -> (Person, Client) {
         let (person, client) = self.newcomer(name).await;
         client.enables(self).await;
@@ -218,7 +218,7 @@ impl Client {
     }
 }
 
-/// What somebody signed in is told who owes a proof.
+/// The response to a signed-in user who must verify a second factor.
 pub(crate) fn owed(kind: &str) -> Value {
     json!({ "detail": TEXT, "mfa_required": true, "mfa_type": kind })
 }

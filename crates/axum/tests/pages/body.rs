@@ -1,4 +1,4 @@
-//! Bodies and requests that nobody's browser sends.
+//! Bodies and requests that no browser sends.
 
 use axum::{
     body::Body,

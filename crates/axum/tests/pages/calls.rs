@@ -52,7 +52,7 @@ impl VoiceCallbacks for Machine {
     }
 }
 
-/// A site that calls, and the call that it has just made to somebody.
+/// A site with phone calls, and the call that it has just made.
 async fn calling() -> (Site, Message) {
     let outbox = Arc::new(Outbox::default());
     let carried = outbox.clone();

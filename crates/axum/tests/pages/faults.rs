@@ -63,7 +63,7 @@ async fn a_panic_is_a_fault_too() {
     let held = ada.browser.cookies.clone();
     let page = ada.browser.get("/panic").await;
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(page.says("Something is wrong on our side") && !page.says("a secret in a panic"));
+    assert!(page.says("Something went wrong") && !page.says("a secret in a panic"));
     assert_eq!(ada.browser.cookies, held);
 }
 
@@ -75,7 +75,7 @@ async fn a_page_that_cannot_be_rendered_is_a_fault() {
     );
     let page = site.browser().get("/").await;
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(page.says("Something is wrong on our side") && !page.says("at.all"), "{}", page.body);
+    assert!(page.says("Something went wrong") && !page.says("at.all"), "{}", page.body);
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,7 +85,7 @@ async fn a_request_that_takes_too_long_is_a_fault_as_whoever_sent_it_reads_it() 
     let page = browser.get("/never").await;
     assert_eq!((page.status, &page.headers["retry-after"]), (StatusCode::SERVICE_UNAVAILABLE, &"5".parse().unwrap()));
     assert_eq!(page.headers["cache-control"], "no-store");
-    assert!(page.says("Something is wrong on our side"), "{}", page.body);
+    assert!(page.says("Something went wrong"), "{}", page.body);
 
     browser.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     let told = browser.get("/never").await;

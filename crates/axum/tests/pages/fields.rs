@@ -30,7 +30,7 @@ async fn a_call_is_asked_for_by_its_own_words() {
     assert!(page.says(">Call me again</button>") && !page.says("Send another code"), "{}", page.body);
 }
 
-/// WCAG 2.5.3: whoever speaks to the browser says what is written on a button.
+/// WCAG 2.5.3: a user of speech input says what is written on a button.
 #[tokio::test]
 async fn the_name_of_a_control_contains_the_text_on_it() {
     let site = Site::with_every_method();
@@ -66,7 +66,7 @@ async fn a_mailbox_is_not_offered_where_it_would_not_be_enough() {
     assert_eq!(ada.browser.get("/secret").await.body, "secret");
     site.world.pass(601);
     let page = ada.browser.visit("/fresh").await;
-    assert!(page.says("authenticator app") && !page.says("Send e-mail"), "{}", page.body);
+    assert!(page.says("authenticator app") && !page.says("Send an e-mail"), "{}", page.body);
     let page = ada.browser.get("/account/verify?level=aal1").await;
-    assert!(page.says("Send e-mail"), "where it is enough, it is offered: {}", page.body);
+    assert!(page.says("Send an e-mail"), "where it is enough, it is offered: {}", page.body);
 }

@@ -26,10 +26,10 @@ const EVERY_FORM: &[&str] = &[
     "send to set up",
 ];
 
-/// Those that are answered by a page that nobody is to open again.
+/// Forms whose response is a page that cannot be opened again.
 const SHOWS: [&str; 2] = ["codes", "send to verify"];
 
-/// Somebody who has a form before them, filled in as would be right.
+/// A user with a form, filled in correctly.
 async fn form(site: &Site, name: &str) -> (Guest, Form) {
     form_of(site, name, &name.replace(' ', "-")).await
 }
@@ -113,7 +113,7 @@ async fn form_of(site: &Site, name: &str, user: &str) -> (Guest, Form) {
     }
 }
 
-/// Somebody with a telephone, who may be sent a code by the form.
+/// A user with a phone, who can be sent a code by the form.
 async fn form_that_sends(site: &Site, name: &str, user: &str) -> (Guest, Form) {
     let mut guest = site.newcomer(user).await;
     guest.sets_up_phone(&site.world).await;
@@ -171,7 +171,7 @@ async fn no_form_is_taken_that_was_not_made_for_this_browser() {
     for name in EVERY_FORM.iter().copied() {
         let (mut guest, form) = form(&site, name).await;
         let cookies = guest.browser.cookies.clone();
-        // The same form, made for somebody else, is as void as one made for nobody.
+        // The same form, made for another user or for none, is rejected.
         let (_, others) = form_of(&site, name, &format!("not-{}", name.replace(' ', "-"))).await;
         let others = others.fields.iter().find(|(field, _)| field == "form").unwrap().1.clone();
         for tag in [None, Some(""), Some("x"), Some(&*foreign), Some(&*others)] {

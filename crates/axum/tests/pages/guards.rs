@@ -71,7 +71,7 @@ async fn stepping_up_leads_back_and_makes_a_new_session() {
     site.world.pass(120);
     let before = ada.browser.cookies.clone();
     let page = ada.browser.visit("/fresh").await;
-    assert!(page.says("Is it still you?"), "{}", page.body);
+    assert!(page.says("Confirm it’s you"), "{}", page.body);
     let wrong = ada.browser.submit(&page.form_with("code"), "", &[("code", "12")]).await;
     assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.says("does not look like a code"));
     let page = ada.browser.submit(&wrong.form_with("code"), "", &[("code", &ada.person.code())]).await;
@@ -94,7 +94,7 @@ async fn an_old_password_does_not_begin_a_first_setup() {
     let way = page.location().unwrap();
     assert_eq!(way, "/account/login?next=%2Faccount%2Ftwo-factor%2Fsetup%3Fnext%3D%252Fsecret&again=yes");
     let page = ada.browser.get(&way).await;
-    assert!(page.says("needs a fresh sign-in"), "{}", page.body);
+    assert!(page.says("Sign in again to continue"), "{}", page.body);
     let (name, password) = (ada.person.user.name.clone(), ada.person.password.clone());
     let page = ada.browser.submit(&page.form_with("password"), "", &[("name", &name), ("password", &password)]).await;
     assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup?next=%2Fsecret"));
@@ -113,7 +113,7 @@ async fn deeds_on_factors_ask_for_a_fresh_proof_first() {
         assert_eq!(way, Some(format!("/account/verify?next=%2Faccount%2Ftwo-factor%2F{page}")));
     }
     let page = ada.browser.get("/account/two-factor/backup-codes").await;
-    assert!(page.says("10 backup codes are left") && page.says("Prove it is you first"), "{}", page.body);
+    assert!(page.says("You have 10 backup codes left") && page.says("Confirm it’s you"), "{}", page.body);
     assert!(!page.forms().iter().any(|form| form.fields.iter().any(|(name, _)| name == "attempt")));
 }
 

@@ -118,10 +118,10 @@ async fn a_wrong_method_is_told_which_are_right() {
         let page = ada.browser.send(method.clone(), path, None).await;
         assert_eq!(page.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         assert_eq!(page.headers["allow"], allow, "{method} {path}");
-        assert!(page.says("not possible here"), "{method} {path}");
+        assert!(page.says("Method not allowed"), "{method} {path}");
     }
     let page = ada.browser.send(Method::PUT, "/account/nothing/at/all", None).await;
-    assert!(page.status == StatusCode::NOT_FOUND && page.says("There is nothing here"));
+    assert!(page.status == StatusCode::NOT_FOUND && page.says("Page not found"));
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn a_qr_image_is_there_while_a_setup_runs_and_for_nobody_else() {
     let page = ada.browser.get("/account/two-factor/setup/confirm").await;
     let mut running = ada.browser.clone();
     let page = ada.browser.submit(&page.form_to("/account/two-factor/setup/cancel"), "", &[]).await;
-    assert!(ada.browser.follow(page).await.says("The setup was given up"));
+    assert!(ada.browser.follow(page).await.says("Setup cancelled"));
     for browser in [&mut ada.browser, &mut running] {
         assert_eq!(browser.get("/account/two-factor/qr.svg").await.status, StatusCode::NOT_FOUND);
     }

@@ -1,4 +1,4 @@
-//! Browsers in which somebody has signed in: what they are given, and what it is good for.
+//! Device cookies: how a browser gets one, and what it is good for.
 
 use countersign_engine::core::Level;
 
@@ -21,11 +21,11 @@ async fn the_owner_comes_in_where_they_came_in_before_whatever_strangers_do() {
     for guess in 0..30 {
         let form = stranger.get("/account/login").await.form_with("password");
         let page = stranger.submit(&form, "", &[("name", "ada"), ("password", &format!("guess {guess}"))]).await;
-        assert_eq!(page.says("too many failed tries"), guess >= 20, "{guess}: {}", page.body);
+        assert_eq!(page.says("Too many failed attempts"), guess >= 20, "{guess}: {}", page.body);
     }
     let form = stranger.get("/account/login").await.form_with("password");
     let elsewhere = stranger.submit(&form, "", &[("name", "ada"), ("password", &ada.person.password)]).await;
-    assert!(elsewhere.says("too many failed tries"), "{}", elsewhere.body);
+    assert!(elsewhere.says("Too many failed attempts"), "{}", elsewhere.body);
 
     ada.browser.cookies.remove(SESSION);
     let form = ada.browser.get("/account/login").await.form_with("password");
@@ -38,8 +38,8 @@ async fn the_owner_comes_in_where_they_came_in_before_whatever_strangers_do() {
     assert!(sessions.iter().any(|session| session.level == Level::Aal2 && session.created == site.world.now()));
 }
 
-/// Whoever signs in where they have signed in before is told that somebody guesses, before they answer. T125: in another
-/// browser the password alone shows neither failures nor names.
+/// A sign-in in a browser with a device cookie warns of incorrect codes before the second factor. T125: in another
+/// browser, the password alone shows neither failures nor names.
 #[tokio::test]
 async fn t125_whoever_signs_in_where_they_came_in_before_is_told_of_wrong_codes() {
     let site = Site::new();
@@ -57,15 +57,15 @@ async fn t125_whoever_signs_in_where_they_came_in_before_is_told_of_wrong_codes(
     }
     let page = ada.browser.get("/account/login/second-factor").await;
     assert!(
-        !page.says("wrong codes for") && !page.says("Phone"),
+        !page.says("incorrect codes have been entered for") && !page.says("Phone"),
         "to the password alone nothing is told: {}",
         page.body
     );
     assert!(page.says("Open your authenticator app and enter the code it shows."), "{}", page.body);
     ada.browser.cookies.insert(BROWSER.into(), home);
     let page = ada.browser.get("/account/login/second-factor").await;
-    assert!(page.says("There were 3 wrong codes"), "{}", page.body);
-    assert!(page.says("somebody knows your password"), "{}", page.body);
+    assert!(page.says("3 incorrect codes have been entered"), "{}", page.body);
+    assert!(page.says("someone knows your password"), "{}", page.body);
     let code = ada.person.code();
     assert!(ada.answers(&code).await.status.is_redirection());
 }

@@ -78,21 +78,21 @@ fn settings_that_cannot_be_used_say_why() {
     );
     assert_eq!(
         error(&|settings| settings.api = Some("/api/".into())),
-        "the place of the API \"/api/\" is not a path such as /api/v1"
+        "the API path \"/api/\" is not a path such as /api/v1"
     );
     for (mount, api) in [("/account", "/account"), ("/account", "/account/api"), ("/api/v1/pages", "/api/v1")] {
         let overlapping = |settings: &mut Settings| (settings.mount, settings.api) = (mount.into(), Some(api.into()));
-        let told = format!("what is to be at {mount} and what is to be at {api} are in each other's way");
+        let told = format!("the paths {mount} and {api} overlap: neither may be below the other");
         assert_eq!(error(&overlapping), told);
     }
     let deux = |mount: &str| Some(Deux { mount: mount.into(), ..Deux::default() });
     assert_eq!(
         error(&|settings| settings.deux = deux("mfa")),
-        "the place of deux's entrance \"mfa\" is not a path such as /mfa"
+        "the path \"mfa\" for deux's clients is not a path such as /mfa"
     );
     for taken in ["/account/mfa", "/api/v1", "/api"] {
         let error = error(&|settings| settings.deux = deux(taken));
-        assert!(error.ends_with("are in each other's way") && error.contains(taken), "{error}");
+        assert!(error.ends_with("neither may be below the other") && error.contains(taken), "{error}");
     }
     for home in ["//evil", "", "https://evil.example/", "/account/login", "/account/logout", "/account/verify?next=%2F"]
     {
@@ -188,7 +188,7 @@ async fn filters_speak_of_devices_and_numbers() {
     let site = Site::built(|_| {}, |settings| settings.own_templates.push(("home.html".into(), home.into())));
     assert_eq!(
         site.browser().get("/").await.body.replace(['\u{2068}', '\u{2069}'], ""),
-        "Send text message to +31 *|Use Ring|+31*******58|***|+31612345658|112"
+        "Send a text message to +31 *|Use Ring|+31*******58|***|+31612345658|112"
     );
     let home = "{{ {'kind': 'sms', 'name': 'x'} | device_action }}";
     let site = Site::built(|_| {}, |settings| settings.own_templates.push(("home.html".into(), home.into())));

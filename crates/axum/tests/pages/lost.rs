@@ -30,15 +30,15 @@ async fn after_a_backup_code_one_is_told_how_many_are_left_and_what_to_do() {
     let way = "/account/two-factor/backup-code-used?next=%2Fsecret";
     assert_eq!((page.status, page.location().as_deref()), (StatusCode::SEE_OTHER, Some(way)));
     let page = ada.browser.get(way).await;
-    assert!(page.says("9 backup codes are left") && page.says("replace it now"), "{}", page.body);
+    assert!(page.says("You have 9 backup codes left") && page.says("replace it now"), "{}", page.body);
     assert!(page.says("href=\"&#x2f;secret\""), "and on to where one wanted to go: {}", page.body);
-    assert!(!page.says("Make new backup codes"));
+    assert!(!page.says("Create new backup codes"));
     for code in &codes[1..7] {
         ada.browser = site.browser();
         signs_in_with(&mut ada, code, "").await;
     }
     let page = ada.browser.get("/account/two-factor/backup-code-used").await;
-    assert!(page.says("3 backup codes are left") && page.says("Make new backup codes"), "{}", page.body);
+    assert!(page.says("You have 3 backup codes left") && page.says("Create new backup codes"), "{}", page.body);
 }
 
 #[tokio::test]
@@ -55,13 +55,13 @@ async fn the_only_device_is_replaced_and_renamed() {
     assert!(page.status == StatusCode::UNPROCESSABLE_ENTITY && page.says("aria-invalid"), "{}", page.body);
     let page = ada.browser.submit(&form, "", &[("name", "Old phone")]).await;
     let page = ada.browser.follow(page).await;
-    assert!(page.says("new name") && page.says("Old phone"), "{}", page.body);
+    assert!(page.says("Device renamed") && page.says("Old phone"), "{}", page.body);
     assert_eq!(ada.browser.get("/account/two-factor/devices/nobodys/rename").await.status, StatusCode::NOT_FOUND);
 
     let setup = format!("/account/two-factor/setup?replace={id}");
     assert!(page.says(&format!("replace={id}")));
     let page = ada.browser.get(&setup).await;
-    assert!(page.says("Old phone") && page.says("is removed when the new device is set up"), "{}", page.body);
+    assert!(page.says("Old phone") && page.says("will be removed when the new device is set up"), "{}", page.body);
     let wrong = ada.browser.submit(&page.form_with("method"), "", &[("method", "sms")]).await;
     assert!(wrong.form_with("method").fields.contains(&("replace".into(), id.clone())), "{}", wrong.body);
     let page = ada.browser.submit(&page.form_with("method"), "", &[]).await;
@@ -73,7 +73,7 @@ async fn the_only_device_is_replaced_and_renamed() {
     let page = ada.browser.get("/account/two-factor").await;
     assert!(page.says("New phone") && !page.says("Old phone"), "{}", page.body);
     let gone = ada.browser.get(&setup).await;
-    assert!(gone.status.is_client_error() && gone.says("no such device"), "{}", gone.body);
+    assert!(gone.status.is_client_error() && gone.says("does not exist or is no longer active"), "{}", gone.body);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What a page says once about how its reader came to it, and that nobody else can make it say anything.
+//! Notices: a page shows them once after a redirect, and no other site can cause one.
 
 use axum::http::StatusCode;
 use countersign_axum::Origins;
@@ -27,7 +27,7 @@ async fn t159_a_notice_is_shown_once_and_is_in_no_address() {
     let given = cookie(&page).unwrap();
     assert_eq!(given, "countersign-notice=renamed; HttpOnly; SameSite=Lax; Path=/; Max-Age=600");
     let page = ada.browser.follow(page).await;
-    assert!(page.says("role=\"status\"") && page.says("The device has a new name"), "{}", page.body);
+    assert!(page.says("role=\"status\"") && page.says("Device renamed"), "{}", page.body);
     assert_eq!(
         cookie(&page).as_deref(),
         Some("countersign-notice=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"),
@@ -85,7 +85,7 @@ async fn an_ended_session_says_so_at_the_sign_in_page() {
         assert!(page.says("<label for=\"name\">"), "{}", page.body);
     }
 
-    // Whoever has signed out is told that, and nothing else.
+    // After signing out, the page says that, and nothing else.
     let mut eve = site.member("eve").await;
     let page = eve.browser.get("/account/logout").await.form_to("/account/logout");
     let page = eve.browser.submit(&page, "", &[]).await;

@@ -14,7 +14,7 @@ use crate::site::{PENDING, SESSION, SETUP, Site};
 #[tokio::test]
 async fn t2_what_a_browser_holds_before_the_second_step_opens_nothing() {
     let site = Site::new();
-    // Somebody else's session warms whatever there is to warm.
+    // Another user's session fills the caches first.
     let mut member = site.member("warm").await;
     let ada = site.halfway("ada").await;
     let held: Vec<_> = ada.browser.cookies.values().cloned().collect();
@@ -109,7 +109,7 @@ async fn t5_a_hook_that_fails_or_panics_gives_no_session() {
         moody.0.store(mood, Ordering::SeqCst);
         for page in [ada.answers(&ada.person.code()).await, newcomer.signs_in("").await] {
             assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
-            assert!(page.says("Something is wrong on our side") && !page.says("secret in it"), "{}", page.body);
+            assert!(page.says("Something went wrong") && !page.says("secret in it"), "{}", page.body);
             assert!(page.headers.get("set-cookie").is_none());
         }
     }
@@ -145,7 +145,7 @@ async fn a_login_times_out_and_says_so() {
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &ada.person.code())]).await;
     assert_eq!(page.location().as_deref(), Some("/account/login?next=%2Fsecret"));
     let page = ada.browser.follow(page).await;
-    assert!(page.says("took too long") && page.says("name=\"password\""), "{}", page.body);
+    assert!(page.says("This sign-in has expired") && page.says("name=\"password\""), "{}", page.body);
 }
 
 #[tokio::test]
@@ -156,9 +156,17 @@ async fn a_user_whose_every_device_is_disabled_is_told_and_not_let_in() {
     ada.answers(&wrong).await;
     site.world.pass(5);
     let page = ada.answers(&wrong).await;
-    assert!(page.status == StatusCode::FORBIDDEN && page.says("have disabled your device"), "{}", page.body);
+    assert!(
+        page.status == StatusCode::FORBIDDEN && page.says("Your device was disabled after too many incorrect codes"),
+        "{}",
+        page.body
+    );
     assert!(!ada.browser.cookies.contains_key(PENDING));
     let page = ada.signs_in("").await;
-    assert!(page.status == StatusCode::FORBIDDEN && page.says("have disabled your device"), "{}", page.body);
+    assert!(
+        page.status == StatusCode::FORBIDDEN && page.says("Your device was disabled after too many incorrect codes"),
+        "{}",
+        page.body
+    );
     assert!(!ada.browser.cookies.contains_key(SESSION));
 }

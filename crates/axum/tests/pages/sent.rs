@@ -15,7 +15,7 @@ const ADDRESS: &str = "ada.lovelace@example.org";
 const SECOND_FACTOR: &str = "/account/login/second-factor";
 const SEND: &str = "/account/login/send";
 
-/// Somebody with a second factor of this kind who has not signed in; whatever was sent for it is long ago.
+/// A user with a second factor of this kind who has not signed in; the last code was sent long ago.
 async fn with(site: &Site, kind: Kind, to: &str) -> Guest {
     let guest = site.guest("ada");
     let signed_in = guest.person.signs_in_with_password().await;
@@ -59,7 +59,7 @@ fn has_field(page: &Page) -> bool {
 async fn a_code_comes_with_the_password_and_is_taken_with_blanks() {
     for (kind, to, shown) in [
         (Kind::SMS, NUMBER, "A text message with a code was sent to \u{2068}+31*******58\u{2069}"),
-        (Kind::CALL, NUMBER, "\u{2068}+31*******58\u{2069} is being called"),
+        (Kind::CALL, NUMBER, "You are being called at \u{2068}+31*******58\u{2069}"),
         (Kind::EMAIL, ADDRESS, "An e-mail with a code was sent to \u{2068}a***@e***.org\u{2069}"),
     ] {
         let site = Site::with_every_method();
@@ -90,7 +90,7 @@ async fn another_code_is_sent_by_the_button_alone_and_not_too_soon() {
     site.world.pass(1);
     let soon = ada.browser.submit(&again, "", &[]).await;
     assert_eq!((soon.status, soon.headers["retry-after"].as_bytes()), (StatusCode::TOO_MANY_REQUESTS, &b"59"[..]));
-    assert!(soon.says("A code was sent there a moment ago") && has_field(&soon), "{}", soon.body);
+    assert!(soon.says("A code was sent a moment ago") && has_field(&soon), "{}", soon.body);
     assert_eq!(site.world.outbox.count(), sent);
 
     // The second takes the place of the first.
@@ -138,7 +138,7 @@ async fn whoever_is_sent_no_code_is_told_why_and_has_ways_on() {
     site.world.pass(60);
     for (like, status, said) in [
         (Behaviour::Fails, StatusCode::UNPROCESSABLE_ENTITY, "The code could not be sent"),
-        (Behaviour::Unreachable, StatusCode::UNPROCESSABLE_ENTITY, "cannot receive such messages"),
+        (Behaviour::Unreachable, StatusCode::UNPROCESSABLE_ENTITY, "cannot receive codes"),
     ] {
         site.world.outbox.behaves(like);
         let page = ada.browser.get(SECOND_FACTOR).await;
@@ -162,8 +162,8 @@ async fn a_code_that_is_over_costs_nothing_and_another_can_be_sent() {
     let code = site.world.outbox.code();
     site.world.pass(300);
     let late = ada.browser.submit(&page.form_with("code"), "", &[("code", &code)]).await;
-    assert!(late.status == StatusCode::UNPROCESSABLE_ENTITY && late.says("the one that was is over"), "{}", late.body);
-    assert!(late.says("Nothing was counted") && !has_field(&late));
+    assert!(late.status == StatusCode::UNPROCESSABLE_ENTITY && late.says("That code has expired"), "{}", late.body);
+    assert!(late.says("does not count as a failed attempt") && !has_field(&late));
     let page = ada.browser.submit(&late.form_to(SEND), "", &[]).await;
     let page = ada.browser.follow(page).await;
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
@@ -194,7 +194,7 @@ async fn other_ways_are_called_by_what_they_do_and_do_it() {
     adds(&site, &signed_in, Kind::EMAIL, ADDRESS).await;
     let page = asked(&mut ada).await;
     for action in
-        ["Call me at \u{2068}+49*******67\u{2069}", "Send e-mail to \u{2068}a***@e***.org\u{2069}", "Use your token"]
+        ["Call me at \u{2068}+49*******67\u{2069}", "Send an e-mail to \u{2068}a***@e***.org\u{2069}", "Use your token"]
     {
         assert!(page.says(action), "{action}: {}", page.body);
     }
@@ -205,10 +205,10 @@ async fn other_ways_are_called_by_what_they_do_and_do_it() {
     let sent = site.world.outbox.count();
     let called = ada.browser.submit(&forms[1], "", &[]).await;
     let called = ada.browser.follow(called).await;
-    assert!(called.says("is being called") && called.says("Call me again"), "{}", called.body);
+    assert!(called.says("You are being called") && called.says("Call me again"), "{}", called.body);
     assert_eq!((site.world.outbox.count(), site.world.outbox.last().channel), (sent + 1, Kind::CALL));
     // The code that is out already is only asked for: a form that sends nothing.
-    assert!(called.says("Type the code that was sent to"), "{}", called.body);
+    assert!(called.says("Enter the code sent to"), "{}", called.body);
     assert_eq!(called.forms().iter().filter(|form| form.action == SEND).count(), 2, "{}", called.body);
     let page = ada.browser.submit(&called.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
     assert_eq!(page.location().as_deref(), Some("/"));
@@ -244,7 +244,11 @@ async fn a_key_types_into_a_field_of_its_own() {
     site.world.validator.says(Some(ValidationResponse::Unavailable));
     let unknown = ada.browser.submit(&page.form_with("code"), "", &[("code", &SoftYubikey::new(1).types(1))]).await;
     assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(unknown.says("cannot be found out") && unknown.says("Nothing was counted"), "{}", unknown.body);
+    assert!(
+        unknown.says("cannot be checked right now") && unknown.says("does not count as a failed attempt"),
+        "{}",
+        unknown.body
+    );
     site.world.validator.says(None);
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &SoftYubikey::new(1).types(2))]).await;
     assert_eq!(page.location().as_deref(), Some("/"), "{}", page.body);
@@ -259,7 +263,7 @@ async fn stepping_up_sends_a_code_by_the_button_and_keeps_its_run() {
     site.world.pass(120);
     let sent = site.world.outbox.count();
     let page = ada.browser.visit("/fresh").await;
-    assert!(page.says("Is it still you?") && page.says("Send a code") && !has_field(&page), "{}", page.body);
+    assert!(page.says("Confirm it’s you") && page.says("Send a code") && !has_field(&page), "{}", page.body);
     assert_eq!(site.world.outbox.count(), sent, "a page that is opened sends nothing");
 
     let sends = page.form_to("/account/verify/send");
@@ -275,7 +279,7 @@ async fn stepping_up_sends_a_code_by_the_button_and_keeps_its_run() {
     let (code, form) = (site.world.outbox.code(), page.form_with("code"));
     assert!(form.fields.contains(&sends.fields[1]), "the attempt is the same: {:?}", form.fields);
     let wrong = ada.browser.submit(&form, "", &[("code", &other_code(&code))]).await;
-    assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.says("That code is wrong"), "{}", wrong.body);
+    assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.says("Incorrect code"), "{}", wrong.body);
     let soon = ada.browser.submit(&wrong.form_to("/account/verify/send"), "", &[]).await;
     assert!(soon.status == StatusCode::TOO_MANY_REQUESTS && has_field(&soon), "{}", soon.body);
     site.world.pass(1);
@@ -295,9 +299,9 @@ async fn a_token_that_was_pressed_too_often_comes_back_with_two_codes_in_a_row()
     ada.browser.submit(&page.form_with("code"), "", &[("code", &token.shows(0))]).await;
     ada.browser = site.browser();
     let page = asked(&mut ada).await;
-    assert!(page.says("inputmode=\"numeric\"") && page.says("type two in a row into this field"), "{}", page.body);
+    assert!(page.says("inputmode=\"numeric\"") && page.says("enter two consecutive codes"), "{}", page.body);
     let far = ada.browser.submit(&page.form_with("code"), "", &[("code", &token.shows(40))]).await;
-    assert!(far.status == StatusCode::UNPROCESSABLE_ENTITY && far.says("type two in a row"), "{}", far.body);
+    assert!(far.status == StatusCode::UNPROCESSABLE_ENTITY && far.says("enter two consecutive codes"), "{}", far.body);
     site.world.pass(1);
     let both = format!("{} {}", token.shows(40), token.shows(41));
     let page = ada.browser.submit(&far.form_with("code"), "", &[("code", &both)]).await;

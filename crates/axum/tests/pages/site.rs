@@ -59,7 +59,7 @@ impl Site {
         Self { world, app: app.layer(MockConnectInfo(peer)) }
     }
 
-    /// A browser of somebody who looks at pages.
+    /// A browser that accepts pages.
     pub(crate) fn browser(&self) -> Browser<Router> {
         let mut browser = Browser::at(self.app.clone(), HOST);
         browser.headers.insert(ACCEPT, HeaderValue::from_static("text/html,*/*;q=0.8"));
@@ -71,21 +71,21 @@ impl Site {
         Guest { person: self.world.user(name), browser: self.browser() }
     }
 
-    /// Somebody who has signed in with a password and has nothing more.
+    /// A user who has signed in with a password and has no second factor.
     pub(crate) async fn newcomer(&self, name: &str) -> Guest {
         let mut guest = self.guest(name);
         guest.signs_in("").await;
         guest
     }
 
-    /// Somebody whose session was verified by an app just now.
+    /// A user whose session was just verified by an authenticator app.
     pub(crate) async fn member(&self, name: &str) -> Guest {
         let mut guest = self.newcomer(name).await;
         guest.sets_up(&self.world).await;
         guest
     }
 
-    /// Somebody with an app who has proved the password and owes a code.
+    /// A user with an authenticator app who has a pending login.
     pub(crate) async fn halfway(&self, name: &str) -> Guest {
         let mut guest = self.member(name).await;
         guest.browser = self.browser();
@@ -129,7 +129,7 @@ impl Guest {
         page
     }
 
-    /// A number that nobody else has.
+    /// A phone number that no other user has.
     pub(crate) fn number(&self) -> String {
         let digits = self.person.user.name.bytes().fold(0, |sum, byte| (sum * 31 + u64::from(byte)) % 100_000_000);
         format!("+31 6 {digits:08}")

@@ -36,7 +36,7 @@ async fn t163_a_second_submission_after_the_first_answer_leads_on_and_changes_no
     let session = ada.browser.cookies[SESSION].clone();
     leads_to(&ada.browser.submit(&form, "/account/login/second-factor", &[("code", &code)]).await, "/secret");
     assert_eq!(ada.browser.cookies[SESSION], session);
-    // Somebody else with the cookies of before gets nothing, now that the session is in use.
+    // Another client with the old cookies gets nothing, now that the session is in use.
     let mut late = late;
     leads_to(
         &late.submit(&form, "/account/login/second-factor", &[("code", &code)]).await,
@@ -45,7 +45,7 @@ async fn t163_a_second_submission_after_the_first_answer_leads_on_and_changes_no
     assert_ne!(late.cookies.get(SESSION), Some(&session));
 }
 
-/// T162: whoever has no session is led nowhere by a stale form.
+/// T162: a stale form without a session is not redirected.
 #[tokio::test]
 async fn t162_a_stale_form_of_nobody_in_particular_is_refused_as_ever() {
     let site = Site::new();
@@ -53,7 +53,7 @@ async fn t162_a_stale_form_of_nobody_in_particular_is_refused_as_ever() {
     let form = ada.browser.get("/account/login/second-factor").await.form_with("code");
     let page = site.browser().submit(&form, "/account/login/second-factor", &[("code", "123456")]).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
-    // Nor whoever has one that no login has just opened.
+    // Nor is one in a session that was not just created by a login.
     let mut member = site.member("bob").await;
     site.world.pass(61);
     let page = member.browser.submit(&form, "/account/login/second-factor", &[("code", "123456")]).await;
@@ -129,7 +129,7 @@ async fn t167_a_page_with_the_replaced_cookie_says_so_and_asks_for_no_password()
     let page = tab.get("/secret").await;
     assert_eq!(page.status, StatusCode::UNAUTHORIZED);
     assert!(page.says("renewed by another request") && page.says("href=\"&#x2f;secret\""), "{}", page.body);
-    // Signing out with it signs nobody out, and says so.
+    // Signing out with it ends no session, and says so.
     let out = tab.get("/account/logout").await.form_to("/account/logout");
     assert_eq!(tab.submit(&out, "", &[]).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(ada.browser.get("/who").await.body, "ada");

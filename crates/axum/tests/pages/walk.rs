@@ -13,7 +13,7 @@ async fn a_person_sets_up_uses_and_gives_up_a_second_factor() {
     let page = ada.signs_in("").await;
     assert_eq!((page.status, page.location().as_deref()), (StatusCode::SEE_OTHER, Some("/")));
     let page = ada.browser.visit("/secret").await;
-    assert!(page.says("open only to those who have a second factor"), "{}", page.body);
+    assert!(page.says("requires two-factor authentication"), "{}", page.body);
 
     // Setting up keeps where one wanted to go, and makes a new session.
     let password_only = ada.browser.cookies[SESSION].clone();
@@ -41,8 +41,8 @@ async fn a_person_sets_up_uses_and_gives_up_a_second_factor() {
     assert_eq!((made.status, list.len()), (StatusCode::OK, 10));
     let reloaded = ada.browser.submit(&form, "", &[]).await;
     assert_eq!(reloaded.status, StatusCode::GONE);
-    assert!(reloaded.says("made already") && codes(&reloaded).is_empty());
-    assert!(ada.browser.get("/account/two-factor").await.says("10 backup codes are left"));
+    assert!(reloaded.says("already been created") && codes(&reloaded).is_empty());
+    assert!(ada.browser.get("/account/two-factor").await.says("You have 10 backup codes left"));
 
     // Out, and in again: the code of the setup is spent, the next one is not, and that one only once.
     let page = ada.browser.get("/account/two-factor").await;
@@ -73,12 +73,12 @@ async fn a_person_sets_up_uses_and_gives_up_a_second_factor() {
     let challenge = ada.browser.get("/account/login/second-factor").await;
     let id = challenge.body.split("name=\"device\" value=\"").nth(2).unwrap().split('"').next().unwrap().to_owned();
     let page = ada.browser.get(&format!("/account/login/second-factor?device={id}")).await;
-    assert!(page.says("Type one of the backup codes"), "{}", page.body);
+    assert!(page.says("Enter one of the backup codes"), "{}", page.body);
     let typed = list[3].to_lowercase().replace('-', " ");
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &typed)]).await;
     assert_eq!(page.location().as_deref(), Some("/account/two-factor/backup-code-used"));
     let page = ada.browser.get("/account/two-factor").await;
-    assert!(page.says("9 backup codes are left") && page.says("last used"), "{}", page.body);
+    assert!(page.says("You have 9 backup codes left") && page.says("Last used"), "{}", page.body);
     std::mem::swap(&mut ada.browser, &mut elsewhere);
 
     // Switching off needs an express word, and ends every other session.
@@ -102,14 +102,14 @@ async fn a_second_device_is_added_preferred_and_removed() {
     let prefer = page.forms().into_iter().find(|form| form.action.ends_with("/prefer")).unwrap();
     let page = ada.browser.submit(&prefer, "", &[]).await;
     let page = ada.browser.follow(page).await;
-    assert!(page.says("This device is the default now"));
+    assert!(page.says("This device is now the default"));
     let other = page.forms().into_iter().find(|form| form.action.ends_with("/prefer")).unwrap();
     assert_ne!(other.action, prefer.action);
     let remove = prefer.action.replace("/prefer", "/remove");
     let page = ada.browser.get(&remove).await;
     let page = ada.browser.submit(&page.form_to(&remove), "", &[]).await;
     let page = ada.browser.follow(page).await;
-    assert!(page.says("The device is removed") && !page.says("/prefer"));
+    assert!(page.says("Device removed") && !page.says("/prefer"));
     let last = other.action.replace("/prefer", "/remove");
     let page = ada.browser.get(&last).await;
     let page = ada.browser.submit(&page.form_to(&last), "", &[]).await;
@@ -129,7 +129,7 @@ async fn t38_a_setup_that_is_given_up_changes_nothing() {
     ada.browser = site.browser();
     ada.signs_in("").await;
     let code = abandoned.code_at(site.world.now());
-    assert!(ada.answers(&code).await.says("That code is wrong"));
+    assert!(ada.answers(&code).await.says("Incorrect code"));
     site.world.pass(30);
     assert_eq!(ada.answers(&ada.person.code()).await.location().as_deref(), Some("/"));
 }
@@ -157,11 +157,11 @@ async fn a_password_is_changed_and_why_not_is_said() {
     let form = page.form_with("again");
     let long = "x".repeat(4097);
     for (current, new, again, said) in [
-        ("wrong", "a new long password", "a new long password", "current password is wrong"),
-        (&*password, "a new long password", "another", "are not the same"),
-        (&*password, &*password, &*password, "is the one you have"),
+        ("wrong", "a new long password", "a new long password", "Incorrect current password"),
+        (&*password, "a new long password", "another", "do not match"),
+        (&*password, &*password, &*password, "is the same as your current one"),
         (&*password, &*long, &*long, "too long"),
-        (&*long, "a new long password", "a new long password", "current password is wrong"),
+        (&*long, "a new long password", "a new long password", "Incorrect current password"),
     ] {
         let page = ada.browser.submit(&form, "", &[("current", current), ("new", new), ("again", again)]).await;
         assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -171,7 +171,7 @@ async fn a_password_is_changed_and_why_not_is_said() {
     let new = [("current", &*password), ("new", "a new long password"), ("again", "a new long password")];
     let page = ada.browser.submit(&form, "", &new).await;
     assert_ne!(ada.browser.cookies[SESSION], before);
-    assert!(ada.browser.follow(page).await.says("Your password is changed"));
+    assert!(ada.browser.follow(page).await.says("Password changed"));
     let mut elsewhere = site.browser();
     let login = elsewhere.get("/account/login").await.form_with("password");
     let page = elsewhere.submit(&login, "", &[("name", &name), ("password", &password)]).await;

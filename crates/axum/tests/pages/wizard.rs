@@ -12,12 +12,12 @@ const SEND: &str = "/account/two-factor/setup/send";
 
 /// Everything that can be set up, with where its codes go, and what its page explains.
 const METHODS: [(&str, &str, &str); 6] = [
-    ("totp", "", "Any that reads a QR code will do"),
-    ("sms", NUMBER, "Whoever takes your number over"),
-    ("call", NUMBER, "Whoever takes your number over"),
-    ("email", ADDRESS, "This counts for less"),
+    ("totp", "", "Any app that scans QR codes"),
+    ("sms", NUMBER, "Anyone who takes over your number"),
+    ("call", NUMBER, "Anyone who takes over your number"),
+    ("email", ADDRESS, "This is the weakest method"),
     ("yubikey", "", "when you touch it"),
-    ("hotp", "", "whenever you press its button"),
+    ("hotp", "", "each time you press its button"),
 ];
 
 impl Guest {
@@ -48,7 +48,7 @@ async fn every_method_is_chosen_explained_proved_and_listed() {
             assert!(page.says(&format!("name=\"method\" value=\"{other}\"")), "{}", page.body);
         }
         let page = ada.browser.get(&format!("{SETUP_PAGE}?method={method}&next=%2F")).await;
-        assert!(page.says(explained) && page.says("Choose another way"), "{method}: {}", page.body);
+        assert!(page.says(explained) && page.says("Choose another method"), "{method}: {}", page.body);
         let field = page.body.split("<input id=\"to\"").nth(1).map(|rest| rest.split('>').next().unwrap().to_owned());
         let way = if method == "email" {
             "type=\"text\" inputmode=\"email\" autocapitalize=\"none\" autocomplete=\"email\""
@@ -70,7 +70,7 @@ async fn every_method_is_chosen_explained_proved_and_listed() {
         assert!(!ada.browser.cookies.contains_key(SETUP));
         let page = ada.browser.get("/account/two-factor").await;
         let state = match method {
-            "email" => "two steps, but not two factors",
+            "email" => "two steps, but only one factor",
             _ => "Two-factor authentication is on",
         };
         assert!(page.says(state) && !page.says("12345658") && !page.says("lovelace"));
@@ -79,7 +79,7 @@ async fn every_method_is_chosen_explained_proved_and_listed() {
             "call" => "Phone call, <bdi>+31*******58</bdi>",
             "email" => "E-mail, <bdi>a***@e***.org</bdi>",
             "yubikey" => "YubiKey",
-            "hotp" => "Token or app that counts",
+            "hotp" => "Hardware token or app (HOTP)",
             _ => "Authenticator app",
         };
         assert!(page.says(shown), "{method}: {}", page.body);
@@ -91,13 +91,13 @@ async fn what_cannot_be_sent_to_is_told_at_the_field() {
     let site = Site::with_every_method();
     let mut ada = site.newcomer("ada").await;
     for (method, to, like, status, said) in [
-        ("sms", "0612345658", Behaviour::Takes, 422, "no number or address that a code can be sent to"),
-        ("sms", ADDRESS, Behaviour::Takes, 422, "no number or address that a code can be sent to"),
-        ("email", NUMBER, Behaviour::Takes, 422, "no number or address that a code can be sent to"),
-        ("email", "", Behaviour::Takes, 422, "no number or address that a code can be sent to"),
-        ("sms", NUMBER, Behaviour::Unreachable, 422, "cannot receive such messages"),
+        ("sms", "0612345658", Behaviour::Takes, 422, "Codes cannot be sent to that number or address"),
+        ("sms", ADDRESS, Behaviour::Takes, 422, "Codes cannot be sent to that number or address"),
+        ("email", NUMBER, Behaviour::Takes, 422, "Codes cannot be sent to that number or address"),
+        ("email", "", Behaviour::Takes, 422, "Codes cannot be sent to that number or address"),
+        ("sms", NUMBER, Behaviour::Unreachable, 422, "cannot receive codes"),
         ("email", ADDRESS, Behaviour::Fails, 422, "The code could not be sent"),
-        ("email", ADDRESS, Behaviour::Takes, 429, "A code was sent there a moment ago"),
+        ("email", ADDRESS, Behaviour::Takes, 429, "A code was sent a moment ago"),
     ] {
         site.world.outbox.behaves(like);
         let page = ada.begins(method, to).await;
@@ -111,7 +111,7 @@ async fn what_cannot_be_sent_to_is_told_at_the_field() {
     assert!(!page.says("<script>alert"), "{}", page.body);
     let form = page.form_with("method");
     let page = ada.browser.submit(&form, "", &[("method", "carrier-pigeon")]).await;
-    assert!(page.status == StatusCode::UNPROCESSABLE_ENTITY && page.says("There is no such method here"));
+    assert!(page.status == StatusCode::UNPROCESSABLE_ENTITY && page.says("This method is not available"));
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn another_code_is_sent_and_another_number_taken() {
 
     // The same number again: the code that is out stays good, and the page says where to type it.
     let again = ada.begins("sms", NUMBER).await;
-    assert!(again.status == StatusCode::TOO_MANY_REQUESTS && again.says("Type it</a>"), "{}", again.body);
+    assert!(again.status == StatusCode::TOO_MANY_REQUESTS && again.says("Enter the code</a>"), "{}", again.body);
 
     // A gateway that is down keeps the setup, and so does a wrong code.
     site.world.pass(60);
@@ -139,7 +139,7 @@ async fn another_code_is_sent_and_another_number_taken() {
     let page = ada.browser.submit(&failed.form_to(SEND), "", &[]).await;
     let page = ada.browser.follow(page).await;
     let wrong = ada.browser.submit(&page.form_with("code"), "", &[("code", &first)]).await;
-    assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.says("That code is wrong"), "{}", wrong.body);
+    assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.says("Incorrect code"), "{}", wrong.body);
 
     // Another number ends the first setup.
     let page = ada.begins("sms", "+49 30 1234567").await;
@@ -163,7 +163,7 @@ async fn w33_an_address_that_is_not_proved_counts_for_nothing() {
     assert!(ada.browser.get("/account/two-factor").await.says("Two-factor authentication is off"));
     site.world.pass(300);
     let late = ada.browser.get("/account/two-factor/setup/confirm").await;
-    assert!(late.says("or it is over") && late.says("Send a code"), "{}", late.body);
+    assert!(late.says("or it has expired") && late.says("Send a code"), "{}", late.body);
     let page = ada.browser.submit(&late.form_to("/account/two-factor/setup/cancel"), "", &[]).await;
     assert!(ada.browser.follow(page).await.says("Nothing has changed"));
     assert_eq!(ada.browser.submit(&late.form_to(SEND), "", &[]).await.location().as_deref(), Some(SETUP_PAGE));
@@ -179,7 +179,7 @@ async fn whoever_has_a_mailbox_alone_is_told_what_to_set_up() {
     let page = ada.browser.get("/account/two-factor/setup/confirm").await;
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
     assert!(ada.browser.follow(page).await.says("Your second factor is set up"));
-    assert!(ada.browser.get("/account/two-factor").await.says("two steps, but not two factors"));
+    assert!(ada.browser.get("/account/two-factor").await.says("two steps, but only one factor"));
 
     // A page that asks for more says so, whether the proof is fresh or not, and the way leads there in the end.
     for pause in [0, 601] {
@@ -188,11 +188,11 @@ async fn whoever_has_a_mailbox_alone_is_told_what_to_set_up() {
         assert_eq!(page.location().as_deref(), Some("/account/two-factor/setup?next=%2Fsecret"));
     }
     let page = ada.browser.visit("/secret").await;
-    assert!(page.says("Is it still you?"), "{}", page.body);
+    assert!(page.says("Confirm it’s you"), "{}", page.body);
     let page = ada.browser.submit(&page.form_to("/account/verify/send"), "", &[]).await;
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &site.world.outbox.code())]).await;
     let page = ada.browser.follow(page).await;
-    assert!(page.says("counts too little for the page you asked for"), "{}", page.body);
+    assert!(page.says("needs a stronger method than those you have set up"), "{}", page.body);
     let page = ada.browser.get(&format!("{SETUP_PAGE}?method=totp&next=%2Fsecret")).await;
     let page = ada.browser.submit(&page.form_with("method"), "", &[]).await;
     let page = ada.browser.follow(page).await;
@@ -212,9 +212,9 @@ async fn whoever_has_a_mailbox_alone_is_told_what_to_set_up() {
         assert_eq!(page.location(), Some(format!("/account/verify?next={next}")));
     }
     let page = ada.browser.visit("/secret").await;
-    assert!(page.says("Answer with another of your devices"), "{}", page.body);
+    assert!(page.says("is not strong enough. Use another device"), "{}", page.body);
     let device = page.body.split("name=\"device\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-    assert!(!page.says("Send e-mail"), "the mailbox would not be enough: {}", page.body);
+    assert!(!page.says("Send an e-mail"), "the mailbox would not be enough: {}", page.body);
     let page = ada.browser.get(&format!("/account/verify?device={device}&next=%2Fsecret")).await;
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &app.code_at(site.world.now()))]).await;
     assert_eq!(page.location().as_deref(), Some("/secret"));
@@ -238,10 +238,10 @@ async fn further_numbers_are_added_and_removed() {
     let prefer = page.forms().into_iter().find(|form| form.action.ends_with("/prefer")).unwrap();
     let remove = prefer.action.replace("/prefer", "/remove");
     let page = ada.browser.get(&remove).await;
-    assert!(page.says("\u{2068}Telephone (+49*******67)\u{2069} will not be accepted any more"), "{}", page.body);
+    assert!(page.says("\u{2068}Phone (+49*******67)\u{2069} will no longer be accepted"), "{}", page.body);
     let page = ada.browser.submit(&page.form_to(&remove), "", &[]).await;
     let page = ada.browser.follow(page).await;
-    assert!(page.says("The device is removed") && !page.says("+49"), "{}", page.body);
+    assert!(page.says("Device removed") && !page.says("+49"), "{}", page.body);
 }
 
 /// What a setup asks for on the way is proved, and leads back to the setup, with the same key.
@@ -304,7 +304,7 @@ async fn a_method_is_chosen_and_the_next_page_shows_its_key() {
     assert!(page.status == StatusCode::UNPROCESSABLE_ENTITY && page.says("aria-invalid"), "{}", page.body);
     let wrong = app.wrong_code_at(site.world.now());
     let page = ada.browser.submit(&page.form_with("code"), "", &[("code", &wrong), ("name", "Watch")]).await;
-    assert!(page.says("That code is wrong") && page.says("value=\"Watch\""), "{}", page.body);
+    assert!(page.says("Incorrect code") && page.says("value=\"Watch\""), "{}", page.body);
     assert!(ada.browser.get("/account/two-factor/setup/confirm").await.says("value=\"Watch\""), "nor over a reload");
     site.world.pass(30);
     let code = app.code_at(site.world.now());
@@ -333,7 +333,7 @@ async fn backup_codes_are_a_part_of_the_first_setup() {
     let again = ada.browser.submit(&form, "", &[]).await;
     assert!(again.status == StatusCode::GONE && crate::site::codes(&again).is_empty(), "a reload shows none again");
     let page = page_again(&mut ada).await;
-    assert!(!page.says("Make backup codes") && page.says("&#x2f;secret"), "{}", page.body);
+    assert!(!page.says("Create backup codes") && page.says("&#x2f;secret"), "{}", page.body);
 }
 
 async fn page_again(ada: &mut Guest) -> Page {

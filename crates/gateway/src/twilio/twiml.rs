@@ -110,14 +110,14 @@ mod tests {
         let greeting = greeting(&Texts::read(None).unwrap(), "Example", None, "https://id.example.org/a?b=1&c=2");
         let gather = "1 15 POST https://id.example.org/a?b=1&c=2";
         let words = "Hello. This is Example. To hear your code, press any key.";
-        assert_eq!(steps(&greeting.unwrap()), [gather, words, "Good bye.", "hangup"]);
+        assert_eq!(steps(&greeting.unwrap()), [gather, words, "Goodbye.", "hangup"]);
     }
 
     #[test]
     fn the_digits_come_one_by_one_and_twice() {
         let document = digits(&Texts::read(None).unwrap(), &Secret::new("012345"), "Example", None).unwrap();
         let once = ["Your code is:", "…", "0", "…", "1", "…", "2", "…", "3", "…", "4", "…", "5", "…"];
-        assert_eq!(steps(&document), [&once[..], &once, &["Good bye.", "hangup"]].concat());
+        assert_eq!(steps(&document), [&once[..], &once, &["Goodbye.", "hangup"]].concat());
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
             assert_eq!(greeting.len(), 4, "{greeting:?}");
             let kept: String = site.chars().filter(|c| !c.is_control() && !"\u{fffe}\u{ffff}".contains(*c)).collect();
             assert_eq!(greeting[1], format!("Hello. This is {kept}. To hear your code, press any key."));
-            assert_eq!(steps(&goodbye(&texts, site, None).unwrap()), ["Good bye.", "hangup"]);
+            assert_eq!(steps(&goodbye(&texts, site, None).unwrap()), ["Goodbye.", "hangup"]);
         }
     }
 

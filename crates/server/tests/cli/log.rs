@@ -76,7 +76,7 @@ async fn the_number_that_a_person_reads_out_leads_to_every_line_of_the_request()
         let log = server.log();
         let lines: Vec<&str> = log.lines().filter(|line| line.contains(number)).collect();
         assert_eq!(lines.len(), 2, "{number}: {log}");
-        assert!(lines[0].contains("could not be decided") && lines[0].contains("could not read"), "{log}");
+        assert!(lines[0].contains("request failed") && lines[0].contains("could not read"), "{log}");
         assert!(lines[1].contains("answered") && lines[1].contains(answered), "{log}");
     }
 }

@@ -103,6 +103,7 @@ async fn t1_what_is_sent_is_in_no_log_and_no_database() {
         ada.signs_in(PASSWORD).await;
         for (number, (method, to)) in (1..).zip([("sms", NUMBER), ("call", NUMBER), ("email", MAILBOX)]) {
             let page = begins(&mut ada, method, to).await;
+            assert!(page.says(to), "the address is shown in full during the setup: {}", page.body);
             let message = inbox.message(number);
             assert_eq!(message["channel"], *method);
             assert!(message["to"].as_str().is_some_and(|to| [format!("+31{DIGITS}").as_str(), MAILBOX].contains(&to)));

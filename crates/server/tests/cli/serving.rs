@@ -58,7 +58,7 @@ async fn what_is_not_there_is_a_page_that_says_so() {
     let server = house.serves();
     let page = Person::at(&server, "ada").browser.get("/nothing/here").await;
     assert_eq!(page.status, StatusCode::NOT_FOUND);
-    assert!(page.says("There is nothing here") && page.headers.contains_key("content-security-policy"));
+    assert!(page.says("Page not found") && page.headers.contains_key("content-security-policy"));
 }
 
 #[tokio::test]

@@ -132,7 +132,7 @@ async fn t153_two_users_whose_names_would_be_one_by_now_stay_two() {
             ("strasse", OTHER_PASSWORD, PASSWORD),
         ] {
             assert!(Person::at(&server, name).signs_in(password).await.says("You are signed in"), "{name}");
-            assert!(Person::at(&server, name).signs_in(other).await.says("do not belong together"), "{name}");
+            assert!(Person::at(&server, name).signs_in(other).await.says("Incorrect user name or password"), "{name}");
         }
     }
     assert!(house.run("user add ſtraße").fails().ends_with(", in this spelling or another"));
@@ -237,7 +237,7 @@ async fn shutting_a_user_out_ends_everything_at_once_and_for_good() {
 
     assert_eq!(house.run("user deactivate ada").succeeds(), "ada: deactivated");
     assert!(!ada.is_signed_in().await, "the session ends at once");
-    assert!(Person::at(&server, "ada").signs_in(PASSWORD).await.says("do not belong together"));
+    assert!(Person::at(&server, "ada").signs_in(PASSWORD).await.says("Incorrect user name or password"));
     assert!(grace.is_signed_in().await, "nobody else's does");
     assert_eq!(house.run("user list").succeeds(), "ada, deactivated\ngrace");
 
@@ -268,7 +268,7 @@ async fn a_new_password_ends_sessions_at_once() {
     ada.signs_in(PASSWORD).await;
     house.run_with("user set-password ada --password-stdin", OTHER_PASSWORD).succeeds();
     assert!(!ada.is_signed_in().await);
-    assert!(ada.signs_in(PASSWORD).await.says("do not belong together"));
+    assert!(ada.signs_in(PASSWORD).await.says("Incorrect user name or password"));
     assert!(ada.signs_in(OTHER_PASSWORD).await.says("You are signed in"));
 }
 
@@ -282,9 +282,9 @@ async fn whoever_changes_the_password_on_the_page_meets_the_same_rules() {
     let form = page.form_with("current");
     for (new, reason) in [
         ("fourteen chars", "too short"),
-        ("qwertyuiop123456", "many people use"),
-        ("Ada-ada-ada-2024", "your own name"),
-        (PASSWORD, "the one you have"),
+        ("qwertyuiop123456", "a common one"),
+        ("Ada-ada-ada-2024", "based on your name"),
+        (PASSWORD, "the same as your current one"),
     ] {
         let fields = [("current", PASSWORD), ("new", new), ("again", new)];
         let page = ada.browser.submit(&form, "", &fields).await;

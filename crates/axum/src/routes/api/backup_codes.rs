@@ -1,4 +1,4 @@
-//! New backup codes, told once. A session that the old ones had verified is replaced by another.
+//! Creates backup codes, which are returned only once. A session that an old code verified is replaced.
 
 use countersign_engine::core::{DeviceName, flow::Purpose};
 use fluent_bundle::FluentArgs;

@@ -1,8 +1,8 @@
-//! A request to the API: who sent it, and what it says, strictly read.
+//! A request to the API: its client and its body, strictly parsed.
 //!
-//! A program sends what it holds: a bearer token, or the token of a run in the body. Cookies count only together with the
-//! token that a page of this site has been given ([`CSRF_HEADER`]), or where nothing changes; a request that brings a session or
-//! a login in a cookie without it is refused, so that no other site can make a browser send one.
+//! A program sends a bearer token, or the token of an attempt in the body. Cookies are accepted only together with a
+//! CSRF token ([`CSRF_HEADER`]), or in requests that change nothing. A request with the cookie of a session or a
+//! pending login but without a CSRF token is refused (cross-site request forgery).
 
 use std::time::Duration;
 
@@ -24,34 +24,34 @@ use crate::{
     trouble::{Trouble, Unread},
 };
 
-/// No body is longer than this, in bytes.
+/// The maximum length of a body, in bytes.
 const MAX_SIZE: usize = 16 * 1024;
-/// No body takes longer than this to arrive.
+/// The time within which a body must arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The header in which a browser's script sends the token that goes with its cookies.
+/// The header for the CSRF token of a browser.
 pub(super) const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
-/// The header in which a program says that it is known from an earlier sign-in, so that failures of others do not count
-/// against it.
+/// The header in which a program sends the value of its device cookie, so that failed attempts of other clients do not
+/// lock it out.
 pub(super) const BROWSER_HEADER: HeaderName = HeaderName::from_static("countersign-device");
 
-/// Who holds what was given.
+/// The kind of client, which decides where it keeps tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::routes) enum Client {
-    /// A browser, in cookies.
+    /// A browser, which keeps tokens in cookies.
     Browser,
-    /// The program itself.
+    /// A program, which keeps tokens itself.
     Program,
 }
 
-/// What a request says.
+/// The type of a request body.
 pub(super) trait Takes: Send + Sized + 'static {
-    /// Whether there is a body to be read.
+    /// Whether the request has a body.
     const IN_BODY: bool;
-    /// What it looks like, for the description: nothing if there is no body.
+    /// The schema for the OpenAPI description; `None` without a body.
     fn shape() -> Option<Shape>;
-    /// What this text says.
+    /// Parses the body.
     fn read(text: &str) -> Result<Self, Unread>;
 }
 
@@ -67,7 +67,7 @@ impl Takes for () {
     }
 }
 
-/// A body with members.
+/// A JSON object.
 pub(super) trait Members: DeserializeOwned + utoipa::ToSchema + Send + 'static {}
 
 impl<T: Members> Takes for T {
@@ -77,7 +77,7 @@ impl<T: Members> Takes for T {
         Some(Shape::of::<T>())
     }
 
-    /// A body that is not there has no members. A list has none either, although the reader would take its items for them.
+    /// An absent body is an empty object. A list is rejected, although serde would take its items for members.
     fn read(text: &str) -> Result<Self, Unread> {
         let text = if text.is_empty() { "{}" } else { text };
         let read = serde_json::from_str(text).map_err(|error| match error.classify() {
@@ -92,9 +92,9 @@ impl<T: Members> Takes for T {
 pub(super) struct Call<T = ()> {
     pub(super) visitor: Visitor,
     pub(super) client: Client,
-    /// What a program was given at an earlier sign-in.
+    /// The value of the device cookie that a program got at an earlier sign-in.
     known: Option<BrowserToken>,
-    /// The variable part of its path.
+    /// The variable part of the path.
     pub(super) part: String,
     pub(super) body: T,
 }
@@ -110,18 +110,18 @@ impl<T> Call<T> {
         self.visitor.in_session().await
     }
 
-    /// The session in which a call is made that replaces it.
+    /// The session of a call that replaces it.
     pub(super) async fn acting(&self) -> Result<Acting, Trouble> {
         self.visitor.acting().await
     }
 
-    /// The run of a login: as the program holds it, or as the browser's cookie does.
+    /// The token of the pending login, from the body or from the browser's cookie.
     pub(super) fn login(&self, held: Option<&String>) -> Result<AttemptToken, Refusal> {
         let kept = || self.visitor.cookies().pending.clone().filter(|_| self.client == Client::Browser);
         held.map(|token| AttemptToken::new(token.as_str())).or_else(kept).ok_or(Refusal::AttemptExpired)
     }
 
-    /// What the engine is told of the request.
+    /// The context of the request for the engine.
     pub(super) fn request_context(&self) -> RequestContext {
         let request_context = self.visitor.request_context();
         match self.client {
@@ -154,7 +154,7 @@ fn told(unread: Unread) -> Response {
     Trouble::from(unread).into_response()
 }
 
-/// Who has sent this, or the refusal of cookies that prove nothing.
+/// The kind of client, or the rejection of cookies without a CSRF token.
 pub(in crate::routes) fn client(visitor: &Visitor, request: &Request) -> Result<Client, Unread> {
     let cookies = visitor.cookies();
     if visitor.shows_bearer() {
@@ -173,7 +173,7 @@ pub(in crate::routes) fn client(visitor: &Visitor, request: &Request) -> Result<
     }
 }
 
-/// The body as text. None at all is no text.
+/// The body as text; empty if there is none.
 async fn text(request: Request) -> Result<String, Unread> {
     const JSON: &[u8] = b"application/json";
     let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).map(<[u8]>::to_vec);
@@ -188,7 +188,7 @@ async fn text(request: Request) -> Result<String, Unread> {
     if has_nul(text) { Err(Unread::BodyBroken) } else { Ok(text.to_owned()) }
 }
 
-/// Whether a text in this JSON has a NUL, which no row can hold.
+/// Whether a string in this JSON contains NUL, which the databases cannot store.
 fn has_nul(json: &str) -> bool {
     json.contains('\0')
         || json.match_indices("\\u0000").any(|(at, _)| {

@@ -1,4 +1,4 @@
-//! The user's devices: listed, called something else, asked first, removed.
+//! Lists, renames, prefers and removes the user's devices.
 
 use countersign_engine::{
     Error,
@@ -25,10 +25,10 @@ pub(super) async fn list(call: Call) -> Result<Reply<FactorsDocument>, Trouble> 
     Ok(FactorsDocument::of(&view, methods).into())
 }
 
-/// Another name.
+/// The new name of a device.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct DeviceRename {
-    /// What its owner will call it: 1 to 64 characters.
+    /// The new name, 1 to 64 characters.
     name: String,
 }
 

@@ -1,4 +1,4 @@
-//! Switching two-factor authentication off.
+//! Turns off two-factor authentication.
 
 use countersign_engine::ReplacingCall;
 

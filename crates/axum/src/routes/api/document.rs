@@ -1,4 +1,4 @@
-//! The documents of the API. Moments are whole seconds since 1970-01-01T00:00:00Z; what is not there is left out.
+//! The documents of the API. Times are whole seconds since 1970-01-01T00:00:00Z; absent values are omitted.
 
 use countersign_engine::{
     Caller, Engine, SignedIn,
@@ -14,30 +14,30 @@ use utoipa::ToSchema;
 use super::reply::Document;
 use crate::{Visitor, trouble::ProblemDocument};
 
-/// Who is signed in, how surely, and since when.
+/// The signed-in user, the assurance level and the times of authentication.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SessionDocument {
     /// The user.
     user: UserDocument,
-    /// What opens it: `session` or `token`.
+    /// The kind of credential: `session` or `token`.
     kind: &'static str,
-    /// How surely: `aal1`, `aal2` or `phishing-resistant`.
+    /// The assurance level: `aal1`, `aal2` or `phishing-resistant`.
     acr: &'static str,
-    /// By which methods, as RFC 8176 names them.
+    /// The authentication methods (RFC 8176).
     amr: Vec<&'static str>,
-    /// When something was last proved.
+    /// The time of the last successful authentication, by password or device.
     auth_time: i64,
-    /// When the password was last proved.
+    /// The time when the password was last verified.
     signed_in_at: i64,
-    /// When a device was last proved.
+    /// The time when a device was last verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     verified_at: Option<i64>,
-    /// When it ends unless it is used before.
+    /// The time when it expires if it is not used until then.
     expires_at: i64,
-    /// What a token opens.
+    /// The scopes of a personal token.
     #[serde(skip_serializing_if = "Option::is_none")]
     scopes: Option<Vec<String>>,
-    /// The token that a browser sends along with its cookies.
+    /// The CSRF token that a browser must send with its cookies.
     #[serde(skip_serializing_if = "Option::is_none")]
     csrf: Option<String>,
 }
@@ -45,7 +45,9 @@ pub(super) struct SessionDocument {
 /// A user.
 #[derive(Serialize, ToSchema)]
 pub(super) struct UserDocument {
+    /// The id of the user.
     id: String,
+    /// The name that the user signs in with.
     name: String,
 }
 
@@ -88,63 +90,63 @@ impl SessionDocument {
     }
 }
 
-/// A session that was just opened.
+/// A new session.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Opened {
-    /// It.
+    /// The session.
     pub(super) session: SessionDocument,
-    /// What opens it: shown as `Authorization: Bearer`. A browser has it in a cookie instead.
+    /// The session token, to be sent as `Authorization: Bearer`. A browser gets a cookie instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) token: Option<String>,
-    /// What to send along from now on in the header `Countersign-Device`, so that failures of others do not count against
-    /// this program. It opens nothing.
+    /// The value to send in the header `Countersign-Device` from now on, so that failed attempts of other clients do
+    /// not lock this one out. It does not authenticate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) browser: Option<String>,
-    /// The token that a browser sends along with its cookies from now on.
+    /// The CSRF token that a browser must send with its cookies from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) csrf: Option<String>,
 }
 
 impl Document for Opened {}
 
-/// What the first step of signing in came to.
+/// The result of a user name and a password.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Step {
-    /// Whether a device is owed: `pending`, or `signed-in`.
+    /// `pending` if a second factor is required, or `signed-in`.
     pub(super) status: &'static str,
-    /// The session, if nothing is owed.
+    /// The session, if no second factor is required.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) opened: Option<Opened>,
-    /// What is owed.
+    /// The pending login, if a second factor is required.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pending: Option<Pending>,
 }
 
 impl Document for Step {}
 
-/// A device is asked: which one, what an answer looks like, and which others there are.
+/// A pending login or step-up: the selected device, the form of its code, and the other devices.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Pending {
-    /// The run of a login, to come back with. A browser has it in a cookie instead.
+    /// The token of the pending login, to be sent with the next request. A browser gets a cookie instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) login: Option<String>,
-    /// The run of a step-up, to come back with.
+    /// The token of the pending step-up, to be sent with the next request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) step_up: Option<String>,
-    /// What is expected next: `answer`, or `send` where a code has to be sent first.
+    /// The next request: `answer`, or `send` if a code must be sent first.
     expects: &'static str,
-    /// When the run ends by itself.
+    /// The time when the login or step-up expires.
     expires_at: i64,
-    /// The device that is asked.
+    /// The selected device.
     asked: PromptDocument,
-    /// The user's other devices, any of which may be chosen instead.
+    /// The user's other devices; each of them can be selected instead.
     others: Vec<PromptDocument>,
-    /// Devices that too many wrong codes have disabled.
+    /// Devices that were disabled after too many incorrect codes.
     disabled: Vec<PromptDocument>,
-    /// Why no code was sent, if one should have been.
+    /// The reason why no code was sent, if one was due.
     #[serde(skip_serializing_if = "Option::is_none")]
     unsent: Option<ProblemDocument>,
-    /// The token that a browser sends along with its cookies from now on.
+    /// The CSRF token that a browser must send with its cookies from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) csrf: Option<String>,
 }
@@ -169,29 +171,29 @@ impl Pending {
     }
 }
 
-/// A device that is asked, or could be. A client that has proved the password alone is told what is needed to answer.
+/// A device that is selected, or can be. Before the second factor, members that are not needed are omitted.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PromptDocument {
-    /// Names it.
+    /// The id of the device.
     id: String,
-    /// Its method.
+    /// The method of the device.
     method: String,
-    /// What its owner calls it. Before the second factor, without a device cookie: only where that tells it from another
-    /// device of the same method and address, or where the method is the host's own.
+    /// The name that the user gave it. Before the second factor and without a device cookie, it is present only to
+    /// distinguish devices of the same method and address, or for a method of the host's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    /// Whether it is asked first.
+    /// Whether it is the default device.
     preferred: bool,
-    /// Wrong answers in a row since it was last used. Left out before the second factor without a device cookie.
+    /// Failed attempts in a row since it was last used. Omitted before the second factor without a device cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     failures: Option<u32>,
-    /// Until when it refuses to listen.
+    /// The time until which it accepts no codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     locked_until: Option<i64>,
-    /// Where codes are sent, as much of it as its owner needs to recognise it.
+    /// The phone number or e-mail address that codes are sent to, masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
-    /// What an answer looks like.
+    /// The form of its codes.
     answer: AnswerDocument,
 }
 
@@ -210,51 +212,51 @@ impl From<&PromptView> for PromptDocument {
     }
 }
 
-/// A device as its owner sees it.
+/// A device of the user.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeviceDocument {
-    /// Names it.
+    /// The id of the device.
     id: String,
-    /// Its method.
+    /// The method of the device.
     method: String,
-    /// What its owner calls it.
+    /// The name that the user gave it.
     name: String,
-    /// Whether it counts: `active`, `enrolling` or `disabled`.
+    /// `active`, `enrolling` or `disabled`.
     status: &'static str,
-    /// Whether it is asked first.
+    /// Whether it is the default device.
     preferred: bool,
-    /// When it was made.
+    /// The time when it was set up.
     created_at: i64,
-    /// When it last verified its owner.
+    /// The time when it last verified the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_used_at: Option<i64>,
-    /// Wrong answers in a row since then.
+    /// Failed attempts in a row since then.
     failures: u32,
-    /// Until when it refuses to listen.
+    /// The time until which it accepts no codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     locked_until: Option<i64>,
-    /// Where codes are sent, as much of it as its owner needs to recognise it.
+    /// The phone number or e-mail address that codes are sent to, masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
-    /// When its validity ends, if its issuer has set an end: no answer is accepted after that.
+    /// The time when its validity ends, if its issuer has set one. After that, no codes are accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     valid_until: Option<i64>,
-    /// What an answer looks like.
+    /// The form of its codes.
     answer: AnswerDocument,
 }
 
-/// What an answer looks like.
+/// The form of a device's codes.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AnswerDocument {
     /// `digits`, `sent`, `press`, `backup-code` or `text`.
     form: &'static str,
-    /// How many digits it has.
+    /// The number of digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     digits: Option<u8>,
-    /// When the code that was sent is over.
+    /// The time when the code that was sent expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent_until: Option<i64>,
-    /// How many backup codes are left. Left out before the second factor without a device cookie.
+    /// The number of unused backup codes. Omitted before the second factor without a device cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     left: Option<usize>,
 }
@@ -291,17 +293,17 @@ impl From<AnswerForm> for AnswerDocument {
     }
 }
 
-/// What is set up.
+/// The second factors of the user.
 #[derive(Serialize, ToSchema)]
 pub(super) struct FactorsDocument {
-    /// Whether a second factor is asked at login.
+    /// Whether two-factor authentication is enabled.
     enabled: bool,
     /// The devices.
     devices: Vec<DeviceDocument>,
-    /// Backup codes not used yet; left out if there never were any.
+    /// The number of unused backup codes; omitted if none were ever created.
     #[serde(skip_serializing_if = "Option::is_none")]
     backup_codes_left: Option<usize>,
-    /// The methods that may be set up in this session now; left out if something has to be proved first.
+    /// The methods that can be set up in this session now; omitted if the session must be verified again first.
     #[serde(skip_serializing_if = "Option::is_none")]
     methods: Option<Vec<String>>,
 }
@@ -322,45 +324,46 @@ impl FactorsDocument {
 /// A device that is being set up.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SetupDocument {
-    /// The run, to come back with.
+    /// The token of the pending setup, to be sent with the next request.
     pub(super) setup: String,
-    /// When it ends by itself.
+    /// The time when the setup expires.
     pub(super) expires_at: i64,
-    /// The device, which counts for nothing yet.
+    /// The device, which is not active yet.
     pub(super) device: DeviceDocument,
-    /// The key of an app, in groups of four, to be typed.
+    /// The secret key to enter in an authenticator app, in groups of four characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
-    /// The `otpauth:` address of an app, to be shown as a QR code.
+    /// The `otpauth:` URI, to be shown as a QR code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) uri: Option<String>,
 }
 
 impl Document for SetupDocument {}
 
-/// Backup codes, told once.
+/// New backup codes, returned only once.
 #[derive(Serialize, ToSchema)]
 pub(super) struct CodesDocument {
+    /// The codes.
     pub(super) codes: Vec<String>,
-    /// The session that goes on in the place of this one, if an old backup code had verified this one.
+    /// The new session, if this one was verified by an old backup code and is therefore replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) opened: Option<Opened>,
 }
 
 impl Document for CodesDocument {}
 
-/// The token that a browser sends along with its cookies.
+/// The CSRF token that a browser must send with its cookies.
 #[derive(Serialize, ToSchema)]
 pub(super) struct CsrfDocument {
-    /// The token, bound to the session, the login or the browser.
+    /// The token, bound to the session, the pending login or the browser.
     pub(super) csrf: String,
-    /// The header to send it in.
+    /// The name of the header for the token.
     pub(super) header: String,
 }
 
 impl Document for CsrfDocument {}
 
-/// The device that was chosen, if one was.
+/// The device that the request selects, if any.
 pub(super) fn choice(device: Option<&String>) -> Option<DeviceId> {
     device.map(|device| DeviceId::new(device.as_str()))
 }

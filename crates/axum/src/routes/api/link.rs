@@ -1,17 +1,16 @@
-//! What answers lead on to: the part of the description by which a program finds the next request, and what to put in it.
+//! OpenAPI links: which request can follow a response, and which of its members take a value from that response.
 //!
-//! A link says where something stands in an answer and which member of the next request takes it. Nothing rests on links;
-//! a request is judged by what it brings, wherever that came from.
+//! Links only document the API. The handlers accept a value whether or not it came by a link.
 
 use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, Shape};
 
-/// From answers to the requests that go on with what they give.
+/// A link from the responses of some operations to the requests that use their values.
 struct Link {
     from: &'static [&'static str],
     to: &'static [&'static str],
-    /// The member or the part of the path that takes something, and where that stands in the answer.
+    /// The member or path parameter of the request, and the JSON pointer of its value in the response.
     hands: &'static [(&'static str, &'static str)],
 }
 
@@ -38,10 +37,10 @@ const LINKS: [Link; 8] = [
     Link { from: &["tokenMake"], to: &["tokenEnd"], hands: &[("id", "/made/id")] },
 ];
 
-/// What goes on with a login under way.
+/// The operations that continue a pending login.
 const LOGIN: &[&str] = &["loginChallenge", "loginSend", "loginAnswer", "loginCancel"];
 
-/// The links of this operation's answer to the others.
+/// The links from this operation's response to the others.
 pub(super) fn links(from: &Operation, operations: &[Operation]) -> Map<String, Value> {
     let mut links = Map::new();
     for Link { to, hands, .. } in LINKS.iter().filter(|link| link.from.contains(&from.name)) {

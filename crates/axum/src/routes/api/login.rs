@@ -1,7 +1,7 @@
-//! Signing in: name and password, then an answer to a device.
+//! Login: user name and password, then a code of a device.
 //!
-//! A program holds the run in its hands; a browser has it in the same cookie as at the pages, so that a login begun here
-//! may be finished there.
+//! A program holds the token of the pending login. A browser has it in the cookie that the pages use as well, so a
+//! login that was started here can be completed there.
 
 use countersign_engine::{
     AttemptToken, Error,
@@ -18,10 +18,10 @@ use super::{
 };
 use crate::{cookies::Name, form::secret, trouble::Trouble};
 
-/// A name and a password.
+/// A user name and a password.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Credentials {
-    /// What the user types to sign in.
+    /// The name that the user signs in with.
     name: String,
     /// The password.
     #[schema(value_type = String, format = Password)]
@@ -45,7 +45,7 @@ pub(super) async fn start(call: Call<Credentials>) -> Result<Reply<Step>, Troubl
     })
 }
 
-/// Says what is owed; a browser keeps the run in a cookie.
+/// Responds with the pending login; a browser gets its token in a cookie.
 fn pending<T>(call: &Call<T>, challenge: &LoginChallenge) -> Reply<Pending> {
     let mut owed = Pending::of(challenge, &call.visitor);
     if call.client == Client::Program {
@@ -58,12 +58,12 @@ fn pending<T>(call: &Call<T>, challenge: &LoginChallenge) -> Reply<Pending> {
     Reply::from(owed).giving(cookie)
 }
 
-/// A login under way, and a device to choose.
+/// A pending login, and the device to select.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct LoginChoice {
-    /// The run, if it is not in a cookie.
+    /// The token of the pending login, unless it is in a cookie.
     login: Option<String>,
-    /// The device to ask instead of the one that is asked first.
+    /// The id of the device to use instead of the default.
     device: Option<String>,
 }
 
@@ -76,12 +76,12 @@ pub(super) async fn challenge(call: Call<LoginChoice>) -> Result<Reply<Pending>,
     Ok(pending(&call, &call.engine().challenge(&attempt, choice.as_ref(), &call.request_context()).await?))
 }
 
-/// A login under way, and a device that a code is to be sent to.
+/// A pending login, and the device to send a code to.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct LoginSend {
-    /// The run, if it is not in a cookie.
+    /// The token of the pending login, unless it is in a cookie.
     login: Option<String>,
-    /// The device.
+    /// The id of the device.
     device: String,
 }
 
@@ -94,14 +94,14 @@ pub(super) async fn send(call: Call<LoginSend>) -> Result<Reply<Pending>, Troubl
     Ok(pending(&call, &call.engine().send(&attempt, &device, &call.request_context()).await?))
 }
 
-/// A login under way, and an answer.
+/// A pending login, and the code of a device.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct LoginAnswer {
-    /// The run, if it is not in a cookie.
+    /// The token of the pending login, unless it is in a cookie.
     login: Option<String>,
-    /// The device that answers. No other one is tried.
+    /// The id of the device. No other device is tried.
     device: String,
-    /// The answer.
+    /// The code.
     #[schema(value_type = String)]
     #[serde(deserialize_with = "secret")]
     code: Secret,
@@ -117,17 +117,17 @@ pub(super) async fn answer(call: Call<LoginAnswer>) -> Result<Reply<Opened>, Tro
     Ok(call.granted(&new_session))
 }
 
-/// A login under way.
+/// A pending login.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct LoginAttempt {
-    /// The run, if it is not in a cookie.
+    /// The token of the pending login, unless it is in a cookie.
     login: Option<String>,
 }
 
 impl Members for LoginAttempt {}
 
 impl LoginAttempt {
-    /// The run that the request brings, if it brings one.
+    /// The token of the pending login, if the request includes one.
     pub(super) fn of(call: &Call<Self>) -> Option<AttemptToken> {
         call.login(call.body.login.as_ref()).ok()
     }

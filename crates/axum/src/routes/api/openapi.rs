@@ -1,6 +1,6 @@
-//! The description of the API (OpenAPI 3.1), made from the table of its actions and the types of what goes in and out.
+//! The OpenAPI 3.1 description, generated from the table of operations and their request and response types.
 //!
-//! It is kept in the repository as `docs/openapi.json`; a test compares, so that nobody changes the API unnoticed.
+//! `docs/openapi.json` holds a copy; a test compares both, so that no change of the API goes unnoticed.
 
 use axum::{
     http::{HeaderValue, header},
@@ -25,7 +25,7 @@ pub(super) async fn serve(visitor: Visitor) -> Response {
     ([(header::CONTENT_TYPE, KIND)], document(root).to_string()).into_response()
 }
 
-/// The description of an API at this place.
+/// The description of an API with this base path.
 pub(crate) fn document(root: &str) -> Value {
     let (mut paths, mut schemas) = (Map::new(), Map::new());
     let problem = Shape::of::<ProblemDocument>();
@@ -41,14 +41,14 @@ pub(crate) fn document(root: &str) -> Value {
         keep(&mut schemas, shape);
     }
     if let Some(code) = schemas.get_mut("ProblemDocument").and_then(|schema| schema.pointer_mut("/properties/code")) {
-        *code = json!({ "type": "string", "description": "What happened, for programs.", "enum": codes() });
+        *code = json!({ "type": "string", "description": "The problem, for programs.", "enum": codes() });
     }
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Countersign",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Signing in with a second factor, and looking after one's factors, sessions and tokens.",
+            "description": "Login with two-factor authentication; devices, sessions and personal tokens.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": root }],
@@ -61,13 +61,13 @@ pub(crate) fn document(root: &str) -> Value {
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The token of a session, or a personal token where it says so.",
+                    "description": "The token of a session, or a personal token where the operation accepts one.",
                 },
                 "cookie": {
                     "type": "apiKey",
                     "in": "cookie",
                     "name": "__Host-countersign",
-                    "description": "A browser's session. What changes anything also takes the header X-CSRF-Token.",
+                    "description": "The session of a browser. Requests that change state also need X-CSRF-Token.",
                 },
             },
         },
@@ -81,16 +81,16 @@ fn describe(operation: &Operation, links: Map<String, Value>) -> Value {
     let mut described = json!({
         "operationId": name,
         "summary": about,
-        "description": format!("Asks for {}.{replaced}{repeated}", gate.as_str()),
+        "description": format!("{}{replaced}{repeated}", gate.as_str()),
         "responses": {
-            "4XX": bad("We say no; the code says why.", &["Retry-After", "WWW-Authenticate"]),
-            "503": bad("We could not decide; the log has the cause, under the number of the incident.", &["Retry-After"]),
+            "4XX": bad("The request was refused; `code` gives the reason.", &["Retry-After", "WWW-Authenticate"]),
+            "503": bad("The request failed; the log has the cause under `incident`.", &["Retry-After"]),
         },
         "x-opens": opens,
         "x-repeatable": repeatable,
         "security": if gate.asks_for_session() { json!([{ "bearer": [] }, { "cookie": [] }]) } else { json!([]) },
     });
-    let mut good = json!({ "description": "It is done." });
+    let mut good = json!({ "description": "Success." });
     if let Some(shape) = gives {
         set(&mut good, "content", json!({ "application/json": { "schema": reference(&shape.name) } }));
     }
@@ -113,17 +113,17 @@ fn describe(operation: &Operation, links: Map<String, Value>) -> Value {
     described
 }
 
-/// What is said where a session may be sent along and is not required.
-const REPLACED: &str = " A session that is sent along, as a bearer token or in a cookie, ends when the new one is opened: the \
-                        new session replaces it. Until then it goes on.";
+/// Added where a session is optional and is replaced.
+const REPLACED: &str = " If the request brings a session (bearer token or cookie), the new session replaces it as soon \
+                        as it is created, and not before.";
 
-/// What a client may do that got no response.
-const REPEATABLE: &str = " A client that got no response may send the same request again for 60 seconds, with the same \
-    token and the same members, and gets the same session, without `browser`, until the new token is used. A request with \
-    other members ends that and counts as a failure. Other requests with a token that this call has replaced are refused \
-    as `session-replaced`.";
+/// Added where a client may repeat a request.
+const REPEATABLE: &str = " A client that got no response may repeat the request for 60 seconds with the same token and \
+    members. It gets the same session, without `browser`, until the new token is used. A request with other members \
+    ends this and counts as a failed attempt. All other requests with the replaced token are refused as \
+    `session-replaced`.";
 
-/// An answer where something went wrong, with the headers that it may have.
+/// An error response, with the headers that it may have.
 fn bad(about: &str, headers: &[&str]) -> Value {
     let header = |name: &&str| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
     json!({
@@ -133,27 +133,27 @@ fn bad(about: &str, headers: &[&str]) -> Value {
     })
 }
 
-/// The headers of answers where something went wrong.
+/// The headers of error responses.
 fn headers() -> Value {
     json!({
         "Retry-After": {
-            "description": "Seconds after which trying again could help.",
+            "description": "Seconds to wait before the next attempt.",
             "schema": { "type": "integer", "minimum": 0 },
         },
         "WWW-Authenticate": {
-            "description": "What has to be shown or proved first (RFC 6750, RFC 9470).",
+            "description": "The authentication that is required (RFC 6750, RFC 9470).",
             "schema": { "type": "string" },
         },
     })
 }
 
-/// The header by which a program is known.
+/// The request header with the device cookie's value, for clients without cookies.
 fn known() -> Value {
     json!({
         "name": "Countersign-Device",
         "in": "header",
         "required": false,
-        "description": "What an earlier sign-in gave in `browser`: failures of others do not count against this program.",
+        "description": "The value of `browser` from an earlier login, so that others cannot lock this client out.",
         "schema": { "type": "string" },
     })
 }
@@ -173,7 +173,7 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// Every code there is.
+/// All problem codes.
 fn codes() -> Vec<&'static str> {
     let refusals = Refusal::ALL.iter().map(Refusal::code);
     refusals.chain(Unread::ALL.map(Unread::code)).chain([FAULT]).collect()

@@ -1,4 +1,4 @@
-//! One line of the table: where an action is, who may ask for it, and what goes in and out, by its types.
+//! One line of the table: the path of an action, who may call it, and its request and response types.
 
 use axum::{
     http::{Method, StatusCode},
@@ -13,34 +13,37 @@ use super::{
 };
 use crate::trouble::Trouble;
 
-/// Who may ask.
+/// The authentication that an operation requires.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Gate {
-    /// Anybody.
+    /// No authentication.
     Nobody,
-    /// Whoever has proved a password and owes a device.
+    /// A pending login: the password was correct, the second factor is missing.
     Login,
-    /// Whoever has a session, or shows a personal token.
+    /// A session or a personal token.
     Token,
-    /// Whoever has a session.
+    /// A session.
     Session,
-    /// Whoever has a session in which what can be proved was proved recently.
+    /// A session in which the second factor, or the password of a user without one, was verified recently.
     Fresh,
 }
 
 impl Gate {
-    /// As the description says it.
+    /// The sentence in the OpenAPI description.
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::Nobody => "nothing",
-            Self::Login => "a login under way",
-            Self::Token => "a session or a token",
-            Self::Session => "a session",
-            Self::Fresh => "a session with a recent proof",
+            Self::Nobody => "Requires no authentication.",
+            Self::Login => "Requires a pending login.",
+            Self::Token => "Requires a session or a personal token.",
+            Self::Session => "Requires a session.",
+            Self::Fresh => {
+                "Requires a session in which a second factor was verified recently, or the password if the user has no \
+                 second factor."
+            }
         }
     }
 
-    /// Whether somebody has to be signed in.
+    /// Whether the operation requires a session or a token.
     pub(super) fn asks_for_session(self) -> bool {
         matches!(self, Self::Token | Self::Session | Self::Fresh)
     }
@@ -50,25 +53,25 @@ impl Gate {
 pub(super) struct Operation {
     pub(super) method: Method,
     pub(super) path: &'static str,
-    /// Its name, for programs.
+    /// The `operationId`.
     pub(super) name: &'static str,
-    /// What it does, for people.
+    /// The summary.
     pub(super) about: &'static str,
     pub(super) gate: Gate,
-    /// Whether a new session replaces the one that is sent along, although none is required.
+    /// Whether a new session replaces the one that the request brings, although none is required.
     pub(super) replaces: bool,
-    /// Whether it can give a session or a token.
+    /// Whether the response can contain a session or a token.
     pub(super) opens: bool,
-    /// Whether a client that got no response may send it again.
+    /// Whether a client that got no response may repeat the request.
     pub(super) repeatable: bool,
-    /// The status where all went well.
+    /// The status of a successful response.
     pub(super) status: StatusCode,
     pub(super) takes: Option<Shape>,
     pub(super) gives: Option<Shape>,
     pub(super) route: MethodRouter,
 }
 
-/// The shape of a document, with those of its parts.
+/// The JSON schema of a document, with those of its parts.
 pub(super) struct Shape {
     pub(super) name: String,
     pub(super) schema: Value,
@@ -76,7 +79,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// That of `T`.
+    /// The schema of `T`.
     pub(super) fn of<T: utoipa::ToSchema>() -> Self {
         let plain = |schema| serde_json::to_value(schema).unwrap_or_default();
         let mut parts = vec![];
@@ -96,12 +99,12 @@ pub(super) struct Member {
 }
 
 impl Shape {
-    /// Whether a body may not be left out.
+    /// Whether the body is required.
     pub(super) fn is_required(&self) -> bool {
         self.members().iter().any(|member| member.required)
     }
 
-    /// Its members, in order.
+    /// The members, in order.
     pub(super) fn members(&self) -> Vec<Member> {
         members(&self.schema)
     }
@@ -120,7 +123,7 @@ pub(super) fn members(schema: &Value) -> Vec<Member> {
     properties.map(member).collect()
 }
 
-/// What a member holds, in a word.
+/// The type of a member, in one word.
 fn kind(schema: &Value) -> String {
     let named = |schema: &Value| {
         schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()).map(str::to_owned)
@@ -153,7 +156,7 @@ impl Operation {
         Self::new((Method::POST, MethodFilter::POST), usual::<R>(), path, handler)
     }
 
-    /// The same, where something new comes to be.
+    /// A `POST` that creates a resource (201).
     pub(super) fn create<T: Takes, R: Gives, F, Fut>(path: &'static str, handler: F) -> Self
     where
         F: Fn(Call<T>) -> Fut + Clone + Send + Sync + 'static,
@@ -214,23 +217,23 @@ impl Operation {
         Self { gate, ..self }
     }
 
-    /// The session that it gives replaces the one that is sent along, although none is required.
+    /// The new session replaces the one that the request brings, although none is required.
     pub(super) fn replacing_session(self) -> Self {
         Self { replaces: true, ..self }
     }
 
-    /// A client that got no response may send it again for a minute, and has the same result.
+    /// A client that got no response may repeat the request for a minute and gets the same result.
     pub(super) fn repeatable(self) -> Self {
         Self { repeatable: true, ..self }
     }
 
-    /// It can give a session or a token to whoever passes the gate.
+    /// The response can contain a session or a token; requires this authentication.
     pub(super) fn opens_for(self, gate: Gate) -> Self {
         Self { gate, opens: true, ..self }
     }
 }
 
-/// The status where nothing new comes to be.
+/// The status of success without a new resource.
 fn usual<R: Gives>() -> StatusCode {
     if R::IN_BODY { StatusCode::OK } else { StatusCode::NO_CONTENT }
 }

@@ -1,4 +1,4 @@
-//! Changing the password, and confirming it in a running session.
+//! Changes the password, or confirms it in a session.
 
 use countersign_engine::{ReplacingCall, core::Secret};
 use serde::Deserialize;
@@ -11,14 +11,14 @@ use super::{
 };
 use crate::{form::secret, guard::Acting, trouble::Trouble};
 
-/// The password, and the one that is to take its place.
+/// The current and the new password.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Passwords {
-    /// The current one.
+    /// The current password.
     #[schema(value_type = String, format = Password)]
     #[serde(deserialize_with = "secret")]
     current: Secret,
-    /// The new one.
+    /// The new password.
     #[schema(value_type = String, format = Password)]
     #[serde(deserialize_with = "secret")]
     new: Secret,
@@ -37,10 +37,10 @@ pub(super) async fn change(call: Call<Passwords>) -> Result<Reply<Opened>, Troub
     Ok(call.granted(&new_session))
 }
 
-/// The password, once more.
+/// The password to confirm.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct PasswordProof {
-    /// The current one.
+    /// The current password.
     #[schema(value_type = String, format = Password)]
     #[serde(deserialize_with = "secret")]
     current: Secret,

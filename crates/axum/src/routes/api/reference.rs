@@ -1,4 +1,4 @@
-//! The description of the API for people: one page, without a script and without anything from elsewhere.
+//! The API reference for people: one page without scripts or external resources.
 
 use std::collections::BTreeMap;
 
@@ -60,12 +60,12 @@ fn listed(members: &[Member]) -> Vec<Value> {
     members.iter().map(member).collect()
 }
 
-/// A text by its backticks: words and code take turns.
+/// Splits a text at its backticks: the odd parts are code.
 fn parts(text: &str) -> Vec<String> {
     text.split('`').map(str::to_owned).collect()
 }
 
-/// The message that says who may ask.
+/// The message id of the required authentication.
 fn gate_text(gate: Gate) -> &'static str {
     match gate {
         Gate::Nobody => "reference-gate-nobody",
@@ -76,7 +76,7 @@ fn gate_text(gate: Gate) -> &'static str {
     }
 }
 
-/// Every code, with what it says to people.
+/// All problem codes with their texts.
 fn codes(visitor: &Visitor) -> Vec<Value> {
     let refusals = Refusal::ALL.iter().map(|refusal| (refusal.code(), visitor.document(refusal).title().to_owned()));
     let say = |id: &str| visitor.site().templates().texts().say(id, &FluentArgs::new());

@@ -1,4 +1,4 @@
-//! An answer of the API where all went well: a document, and what a browser keeps.
+//! A successful response of the API: a document, and cookies for a browser.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -14,13 +14,13 @@ use super::{
 };
 use crate::cookies::Name;
 
-/// What an answer says.
+/// The type of a response body.
 pub(super) trait Gives: Send + 'static {
-    /// Whether there is anything to say.
+    /// Whether the response has a body.
     const IN_BODY: bool;
-    /// What it looks like, for the description: nothing if there is nothing to say.
+    /// The schema for the OpenAPI description; `None` without a body.
     fn shape() -> Option<Shape>;
-    /// It, as JSON.
+    /// The body as JSON.
     fn json(&self) -> Vec<u8>;
 }
 
@@ -36,7 +36,7 @@ impl Gives for () {
     }
 }
 
-/// A document with members.
+/// A JSON object.
 pub(super) trait Document: Serialize + utoipa::ToSchema + Send + 'static {}
 
 impl<T: Document> Gives for T {
@@ -52,7 +52,7 @@ impl<T: Document> Gives for T {
     }
 }
 
-/// An answer.
+/// A successful response.
 pub(super) struct Reply<R> {
     pub(super) document: R,
     cookies: Vec<HeaderValue>,
@@ -65,13 +65,13 @@ impl<R> From<R> for Reply<R> {
 }
 
 impl<R: Gives> Reply<R> {
-    /// With this cookie for the browser.
+    /// Adds a cookie.
     pub(super) fn giving(mut self, cookie: HeaderValue) -> Self {
         self.cookies.push(cookie);
         self
     }
 
-    /// The same cookies with another document.
+    /// Keeps the cookies and replaces the document.
     pub(super) fn saying<Q>(self, other: impl FnOnce(R) -> Q) -> Reply<Q> {
         Reply { document: other(self.document), cookies: self.cookies }
     }
@@ -93,15 +93,15 @@ impl<R: Gives> IntoResponse for Reply<R> {
 }
 
 impl<T> Call<T> {
-    /// Gives the client its new session: a browser in cookies, a program in its hands. A setup that a browser has in a cookie
-    /// is over.
+    /// Gives the client its new session: in cookies to a browser, in the body to a program. Removes the cookie of a
+    /// pending setup.
     pub(super) fn granted(&self, new_session: &NewSession) -> Reply<Opened> {
         let reply = self.renewed(new_session);
         let holds_setup = self.client == Client::Browser && self.visitor.cookies().setup.is_some();
         if holds_setup { reply.giving(self.visitor.site().names.take(Name::Setup)) } else { reply }
     }
 
-    /// The same for a session that replaces another after a proof in it: a setup goes on.
+    /// The same for a session that is renewed after a verification: a pending setup is kept.
     pub(super) fn renewed(&self, new_session: &NewSession) -> Reply<Opened> {
         let session = SessionDocument::of_session(new_session.signed_in(), self.engine());
         let held = |text: &str| Some(text.to_owned()).filter(|_| self.client == Client::Program);

@@ -1,4 +1,4 @@
-//! The session that asks: what it is, and its end.
+//! Shows the session of the request, signs out, and returns the CSRF token.
 
 use super::{
     call::{CSRF_HEADER, Call, Client},
@@ -14,7 +14,7 @@ pub(super) async fn show(call: Call) -> Result<Reply<SessionDocument>, Trouble> 
     Ok(SessionDocument::of(&caller, &call.visitor, csrf).into())
 }
 
-/// Whoever asks may have the token: it is worth something only together with the cookies that it is bound to.
+/// Requires no authentication: the token is valid only together with the cookies that it is bound to.
 pub(super) async fn csrf(call: Call) -> Result<Reply<CsrfDocument>, Trouble> {
     let csrf = call.visitor.tag(Bound::Any).unwrap_or_default();
     Ok(CsrfDocument { csrf, header: CSRF_HEADER.to_string() }.into())

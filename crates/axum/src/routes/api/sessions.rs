@@ -1,4 +1,4 @@
-//! The user's sessions: listed, and ended one by one or all but this one.
+//! Lists the user's sessions and ends one, or all but the current one.
 
 use countersign_engine::core::{SessionKey, view::SessionView};
 use serde::Serialize;
@@ -10,9 +10,10 @@ use super::{
 };
 use crate::trouble::Trouble;
 
-/// The user's sessions, the one used last first.
+/// The user's sessions, the most recently used first.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SessionsDocument {
+    /// The sessions.
     pub(super) sessions: Vec<SessionEntry>,
 }
 
@@ -21,21 +22,21 @@ impl Document for SessionsDocument {}
 /// One of the user's sessions.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SessionEntry {
-    /// Names it; it opens nothing.
+    /// The id of the session. It does not authenticate.
     id: String,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of this request.
     current: bool,
-    /// How surely.
+    /// The assurance level: `aal1`, `aal2` or `phishing-resistant`.
     acr: &'static str,
-    /// By which methods.
+    /// The authentication methods (RFC 8176).
     amr: Vec<&'static str>,
-    /// When something was last proved in it.
+    /// The time of the last successful authentication, by password or device.
     auth_time: i64,
-    /// When the password was last proved.
+    /// The time when the password was last verified.
     signed_in_at: i64,
-    /// When it was last used, to within a minute.
+    /// The time when it was last used, accurate to a minute.
     last_used_at: i64,
-    /// When it ends unless it is used before.
+    /// The time when it expires if it is not used until then.
     expires_at: i64,
 }
 

@@ -1,4 +1,4 @@
-//! Setting up a device: begun, shown, proved or given up. The program holds the run.
+//! Starts, shows, confirms and cancels the setup of a device. The client holds the token of the pending setup.
 
 use countersign_engine::{
     AttemptToken, ReplacingCall, SignedIn,
@@ -15,14 +15,14 @@ use super::{
 };
 use crate::{form::secret, guard::Acting, trouble::Trouble};
 
-/// What is to be set up.
+/// The device to set up.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SetupBegin {
-    /// The method: one of those that the list of devices names.
+    /// The method, one of `methods` in the list of devices.
     method: String,
-    /// What its owner will call it: 1 to 64 characters.
+    /// The name of the device, 1 to 64 characters.
     name: String,
-    /// Where codes are to be sent: a telephone number with its country code, or an e-mail address.
+    /// The phone number with its country code, or the e-mail address, to send codes to.
     to: Option<String>,
 }
 
@@ -52,10 +52,10 @@ async fn shown<T>(
     Ok(document.into())
 }
 
-/// A setup under way.
+/// A pending setup.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SetupRun {
-    /// The run.
+    /// The token of the pending setup.
     setup: String,
 }
 
@@ -79,12 +79,12 @@ pub(super) async fn send(call: Call<SetupRun>) -> Result<Reply<SetupDocument>, T
     shown(&call, &signed_in, &attempt).await
 }
 
-/// A setup under way, and the proof of its device.
+/// A pending setup, and a code of its device.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SetupProof {
-    /// The run.
+    /// The token of the pending setup.
     setup: String,
-    /// What the new device answers.
+    /// The code of the new device.
     #[schema(value_type = String)]
     #[serde(deserialize_with = "secret")]
     code: Secret,

@@ -1,4 +1,4 @@
-//! Proving a device again: what an answer with `insufficient_user_authentication` asks for (RFC 9470).
+//! Step-up: verifies a device again, as a response with `insufficient_user_authentication` requires (RFC 9470).
 
 use countersign_engine::{
     AttemptToken, ReplacingCall,
@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{form::secret, guard::Acting, trouble::Trouble};
 
-/// A device to choose.
+/// The device to use.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct StepUpBegin {
-    /// The device to ask instead of the one that is asked first.
+    /// The id of the device to use instead of the default.
     device: Option<String>,
 }
 
@@ -36,12 +36,12 @@ fn pending<T>(call: &Call<T>, challenge: &LoginChallenge) -> Reply<Pending> {
     owed.into()
 }
 
-/// A step-up under way, and a device to choose.
+/// A pending step-up, and the device to select.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct StepUpChoice {
-    /// The run.
+    /// The token of the pending step-up.
     step_up: String,
-    /// The device to ask instead of the one that is asked first.
+    /// The id of the device to use instead of the default.
     device: Option<String>,
 }
 
@@ -54,12 +54,12 @@ pub(super) async fn challenge(call: Call<StepUpChoice>) -> Result<Reply<Pending>
     Ok(pending(&call, &asked))
 }
 
-/// A step-up under way, and a device that a code is to be sent to.
+/// A pending step-up, and the device to send a code to.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct StepUpSend {
-    /// The run.
+    /// The token of the pending step-up.
     step_up: String,
-    /// The device.
+    /// The id of the device.
     device: String,
 }
 
@@ -72,14 +72,14 @@ pub(super) async fn send(call: Call<StepUpSend>) -> Result<Reply<Pending>, Troub
     Ok(pending(&call, &asked))
 }
 
-/// A step-up under way, and an answer.
+/// A pending step-up, and the code of a device.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct StepUpAnswer {
-    /// The run.
+    /// The token of the pending step-up.
     step_up: String,
-    /// The device that answers. No other one is tried.
+    /// The id of the device. No other device is tried.
     device: String,
-    /// The answer.
+    /// The code.
     #[schema(value_type = String)]
     #[serde(deserialize_with = "secret")]
     code: Secret,

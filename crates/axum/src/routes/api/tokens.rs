@@ -1,4 +1,4 @@
-//! Personal tokens: listed, made, ended.
+//! Lists, creates and revokes personal tokens.
 
 use std::time::Duration;
 
@@ -15,9 +15,10 @@ use super::{
 };
 use crate::trouble::Trouble;
 
-/// The user's personal tokens, the last one made first.
+/// The user's personal tokens, the newest first.
 #[derive(Serialize, ToSchema)]
 pub(super) struct TokensDocument {
+    /// The tokens.
     pub(super) tokens: Vec<TokenEntry>,
 }
 
@@ -26,21 +27,21 @@ impl Document for TokensDocument {}
 /// One of the user's personal tokens.
 #[derive(Serialize, ToSchema)]
 pub(super) struct TokenEntry {
-    /// Names it; it opens nothing.
+    /// The id of the token. It does not authenticate.
     id: String,
-    /// What its owner calls it.
+    /// The name that the user gave it.
     name: String,
-    /// What it opens.
+    /// The scopes.
     scopes: Vec<String>,
-    /// How surely its owner was known when it was made.
+    /// The assurance level of the session that created it.
     acr: &'static str,
-    /// When its owner had last proved something.
+    /// The time of the last successful authentication before it was created.
     auth_time: i64,
-    /// When it was made.
+    /// The time when it was created.
     created_at: i64,
-    /// When it ends.
+    /// The time when it expires.
     expires_at: i64,
-    /// When it was last used, to within a minute.
+    /// The time when it was last used, accurate to a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_used_at: Option<i64>,
 }
@@ -60,12 +61,12 @@ impl From<&TokenView> for TokenEntry {
     }
 }
 
-/// A personal token that was just made.
+/// A new personal token.
 #[derive(Serialize, ToSchema)]
 pub(super) struct MadeDocument {
-    /// The token, told once.
+    /// The token, returned only once.
     pub(super) token: String,
-    /// What it is.
+    /// The entry of the token in the list.
     pub(super) made: TokenEntry,
 }
 
@@ -77,15 +78,15 @@ pub(super) async fn list(call: Call) -> Result<Reply<TokensDocument>, Trouble> {
     Ok(TokensDocument { tokens: tokens.iter().map(TokenEntry::from).collect() }.into())
 }
 
-/// A token that is to be made.
+/// The personal token to create.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct TokenMake {
-    /// What its owner will call it: 1 to 64 characters.
+    /// The name of the token, 1 to 64 characters.
     name: String,
-    /// What it is to open.
+    /// The scopes to grant.
     #[serde(default)]
     scopes: Vec<String>,
-    /// How many seconds it is to live; as long as may be if nothing is said.
+    /// The lifetime in seconds; the default is the maximum.
     expires_in: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Signing in for a token, which is that of a session.
+//! Sign-in for a token, which is a session token.
 
 use axum::{http::StatusCode, response::Response};
 use countersign_engine::{
@@ -36,7 +36,8 @@ pub(super) async fn login(asking: Anybody) -> Response {
     }
 }
 
-/// Does what old clients expect of a backup code, and gives whoever has signed in as they are then: without a second factor.
+/// Turns off two-factor authentication after a sign-in with a backup code, as old clients expect, where they are
+/// exempt.
 pub(super) async fn expected(
     asking: &Anybody,
     new_session: &NewSession,
@@ -48,7 +49,7 @@ pub(super) async fn expected(
     }
     match asking.engine().disable_stateless(signed_in, Proof::Spared, &asking.request_context()).await {
         Ok(Stateless::Done(signed_in)) => Ok(signed_in),
-        // Nobody is asked, or was: the code meant nothing.
+        // No device is required, or none was: the code had no effect.
         Ok(Stateless::Owed(_)) | Err(Error::Refused(Refusal::NotEnabled)) => Ok(signed_in.clone()),
         Err(error) => Err(error),
     }

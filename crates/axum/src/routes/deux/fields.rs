@@ -1,6 +1,6 @@
-//! The fields of a body: JSON, a form, or a form in parts, bounded in length and in time.
+//! The fields of a body: JSON, a URL-encoded form, or a multipart form, limited in length and time.
 //!
-//! Whatever the form, a field is there once or not at all. Fields that nobody asks for mean nothing.
+//! In every format, a field occurs at most once. Unknown fields are ignored.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -22,24 +22,24 @@ use serde_json::Value;
 use super::told::Wrong;
 use crate::trouble::Unread;
 
-/// No body is longer than this, in bytes.
+/// The maximum length of a body, in bytes.
 const MAX_SIZE: usize = 16 * 1024;
-/// No body takes longer than this to arrive.
+/// The time within which a body must arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a body says.
+/// The fields of a body.
 #[derive(Default)]
 pub(super) struct Fields(BTreeMap<String, Field>);
 
 enum Field {
     Text(Secret),
     Null,
-    /// Something that no form could hold.
+    /// A value that no form could hold.
     Other,
 }
 
 impl Fields {
-    /// What the body of this request says; one that is empty says nothing.
+    /// Parses the body of this request; an empty body has no fields.
     pub(super) async fn read(request: Request) -> Result<Self, Unread> {
         let (parts, body) = request.into_parts();
         let bytes = tokio::time::timeout(TIMEOUT, body::to_bytes(body, MAX_SIZE)).await;
@@ -57,7 +57,7 @@ impl Fields {
         fields.filter(Self::is_clean).ok_or(Unread::BodyBroken)
     }
 
-    /// No text has a NUL, which no row can hold.
+    /// Rejects NUL, which the databases cannot store.
     fn is_clean(&self) -> bool {
         let texts = self.0.iter().map(|(name, field)| match field {
             Field::Text(text) => (name, text.expose()),
@@ -72,7 +72,7 @@ impl Fields {
         (!twice).then_some(Self(fields))
     }
 
-    /// The text of a field that may be missing, but not be empty.
+    /// The text of an optional field, which must not be empty.
     pub(super) fn text(&self, name: &'static str) -> Result<Option<&Secret>, Wrong> {
         match self.0.get(name) {
             None => Ok(None),
@@ -83,12 +83,12 @@ impl Fields {
         }
     }
 
-    /// The text of a field that has to be there.
+    /// The text of a required field.
     pub(super) fn required(&self, name: &'static str) -> Result<&Secret, Wrong> {
         self.text(name)?.ok_or(Wrong(name, "deux-required"))
     }
 
-    /// The code among them, if there is one; both kinds of code are one too many.
+    /// The code among the fields, if there is one; a code and a backup code together are an error.
     pub(super) fn submitted(&self) -> Result<Submitted<'_>, SubmittedWrong> {
         match (self.text("mfa_code"), self.text("backup_code")) {
             (Ok(None), Ok(None)) => Ok(Submitted::Nothing),
@@ -99,7 +99,7 @@ impl Fields {
         }
     }
 
-    /// The scopes among them, if any are named.
+    /// The scopes among the fields, if there are any.
     pub(super) fn scopes(&self) -> Result<Option<Scopes>, Wrong> {
         match self.text("scope") {
             Ok(None) | Err(Wrong(_, "deux-blank")) => Ok(None),
@@ -109,11 +109,11 @@ impl Fields {
     }
 }
 
-/// Why there is no telling which code was meant.
+/// Why the code in the fields is invalid.
 pub(super) enum SubmittedWrong {
-    /// There are two.
+    /// There are a code and a backup code.
     Both,
-    /// A field is not as it has to be.
+    /// A field is invalid.
     Fields(Vec<Wrong>),
 }
 
@@ -162,7 +162,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// A number stands for its digits, as in a form.
+/// A number is read as its digits, as in a form.
 fn field(value: Value) -> Field {
     match value {
         Value::String(text) => Field::Text(text.into()),

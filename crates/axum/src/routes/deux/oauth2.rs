@@ -1,9 +1,9 @@
-//! The token endpoint (RFC 6749 §3.2) for the password and refresh grants, of registered clients.
+//! The OAuth token endpoint (RFC 6749 §3.2) for the password and refresh grants of registered clients.
 //!
-//! The password grant is not for anything new (RFC 9700 §2.4): it is here for clients that were written for it, and never
-//! for pages in a browser, which would have to be trusted with the password. What is wrong with the client or with what it
-//! asks for is found before anybody's password or code is looked at, and told as the RFC says; what is wrong with the
-//! person's words, as such clients know it, under `detail`, beside the RFC's `invalid_grant`.
+//! The password grant must not be used by new clients (RFC 9700 §2.4): it exists for clients that were written for it,
+//! and never for pages in a browser, which would have to be trusted with the password. Errors of the client or its
+//! request come first, before any password or code is checked, as the RFC defines them. Errors of the user's input are
+//! in the form that these clients expect: under `detail`, beside the RFC's `invalid_grant`.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -27,7 +27,7 @@ use crate::{
     trouble::{Trouble, Unread},
 };
 
-/// An error of the RFC's (§5.2), with its status.
+/// An error of RFC 6749 §5.2, with its status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Error {
     InvalidClient,
@@ -43,7 +43,7 @@ impl IntoResponse for Error {
         let (status, error) = match self {
             Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
-            // What the clients know; the RFC would have 400.
+            // The status that these clients expect; the RFC has 400.
             Self::InvalidScope => (StatusCode::UNAUTHORIZED, "invalid_scope"),
             Self::InvalidGrant => (StatusCode::BAD_REQUEST, "invalid_grant"),
             Self::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),
@@ -71,7 +71,7 @@ pub(super) async fn token(visitor: Visitor, asking: Result<Anybody, Response>) -
     response
 }
 
-/// What is told of a body that cannot be read.
+/// The error for a body that cannot be parsed.
 fn unread(visitor: &Visitor, response: Response) -> Response {
     match response.extensions().get::<Unread>() {
         Some(unread) => told::unread(visitor, *unread, Under::REQUEST),
@@ -93,7 +93,7 @@ async fn answered(asking: &Anybody) -> Result<Response, Response> {
     }
 }
 
-/// The client that asks (RFC 6749 §2.3.1): by its header, or else by fields of the body.
+/// The client (RFC 6749 §2.3.1): from its header, or else from fields of the body.
 async fn client(asking: &Anybody) -> Result<Client, Response> {
     let invalid = || Error::InvalidClient.into_response();
     let text = |name| asking.fields.text(name).ok().flatten();
@@ -106,7 +106,8 @@ async fn client(asking: &Anybody) -> Result<Client, Response> {
     client.map_err(|fault| Trouble::from(fault).into_response())?.ok_or_else(invalid)
 }
 
-/// Name and secret in a header (RFC 7617), each encoded as in a form. Neither has a NUL, which no row can hold.
+/// Name and secret from the header (RFC 7617), each form-encoded. Neither may contain NUL, which the databases cannot
+/// store.
 fn basic(header: &str) -> Option<(Secret, Option<Secret>)> {
     let (scheme, encoded) = header.split_once(' ')?;
     let plain = BASE64.decode(encoded.trim().as_bytes()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
@@ -151,7 +152,7 @@ async fn refresh(asking: &Anybody, client: &Client) -> Result<Response, Response
     }
 }
 
-/// The scopes that are asked for.
+/// The requested scopes.
 fn wanted(asking: &Anybody) -> Result<Option<Scopes>, Error> {
     asking.fields.scopes().map_err(|_| Error::InvalidScope)
 }

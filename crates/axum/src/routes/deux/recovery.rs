@@ -1,5 +1,6 @@
-//! A backup code, told once. Asking for it makes it, so a request that must change nothing gets none, except from old clients.
-//! Those show a token, which no link can make a browser do; what a browser sends by itself, its cookies, makes none.
+//! A backup code, returned only once. A request creates it, so requests that must be safe get none, except from old
+//! clients: these send a token, which a link cannot make a browser do. Cookies, which a browser sends by itself, are
+//! not enough.
 
 use axum::{
     http::{Method, StatusCode},
@@ -18,9 +19,9 @@ use super::{
 };
 use crate::Visitor;
 
-/// Where a text about the code stands.
+/// The place of texts about the code.
 const CODE: &str = "backup_code";
-/// What is allowed where looking makes no code.
+/// The allowed methods where a GET creates no code.
 const WITHOUT_GET: &str = "POST, OPTIONS";
 
 pub(super) async fn read(asking: Somebody) -> Response {
@@ -32,7 +33,7 @@ pub(super) async fn read(asking: Somebody) -> Response {
     told::not_allowed(visitor, WITHOUT_GET)
 }
 
-/// What is allowed there.
+/// The allowed methods.
 pub(super) fn allowed(visitor: &Visitor) -> &'static str {
     if visitor.site().spares_old_clients() { "GET, POST, OPTIONS" } else { WITHOUT_GET }
 }

@@ -1,7 +1,7 @@
-//! A request: who sent it, and what it says.
+//! A request: its sender and its fields.
 //!
-//! Whoever is signed in shows a token, or a cookie together with the token that a page of this site has been given. The
-//! token of a client stands for the session that its grant is.
+//! A signed-in user sends a token, or a cookie together with a CSRF token. The token of an OAuth client is a session
+//! token.
 
 use axum::{
     extract::{FromRequest, Request},
@@ -21,14 +21,14 @@ use super::{
 };
 use crate::{Visitor, fault, routes::api, trouble::Trouble};
 
-/// What only browsers say of their requests (Fetch Metadata).
+/// A header that only browsers send (Fetch Metadata).
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
-/// A request of anybody's. Cookies and tokens that it may bring count for nothing.
+/// A request that needs no authentication. Its cookies and tokens are ignored.
 pub(super) struct Anybody {
     pub(super) visitor: Visitor,
     pub(super) fields: Fields,
-    /// What it says of a client, in `Authorization`, as often as it does.
+    /// The client credentials in `Authorization`, as often as they occur.
     pub(super) authorization: Vec<Secret>,
     /// Whether a page in a browser has sent it.
     pub(super) is_of_browser: bool,
@@ -39,7 +39,7 @@ impl Anybody {
         self.visitor.engine()
     }
 
-    /// What the engine is told of the request.
+    /// The context of the request for the engine.
     pub(super) fn request_context(&self) -> RequestContext {
         RequestContext {
             session: None,
@@ -67,7 +67,7 @@ impl<S: Send + Sync> FromRequest<S> for Anybody {
     }
 }
 
-/// A request of somebody's who is signed in.
+/// A request of a signed-in user.
 pub(super) struct Somebody {
     pub(super) visitor: Visitor,
     pub(super) signed_in: SignedIn,
@@ -79,7 +79,7 @@ impl Somebody {
         self.visitor.engine()
     }
 
-    /// What the engine is told of the request.
+    /// The context of the request for the engine.
     pub(super) fn request_context(&self) -> RequestContext {
         RequestContext { device_cookie: DeviceCookieSupport::Ignored, ..self.visitor.request_context() }
     }
@@ -108,7 +108,7 @@ impl<S: Send + Sync> FromRequest<S> for Somebody {
     }
 }
 
-/// Whoever sent it, if this is a site of ours.
+/// The sender, if the request is for a site of ours.
 fn visitor(request: &Request) -> Option<Visitor> {
     request.extensions().get::<Visitor>().cloned()
 }
@@ -117,7 +117,7 @@ fn unprotected() -> Response {
     fault::unprotected().into_response()
 }
 
-/// Whether the answer may be in the one form that there is.
+/// Whether the client accepts JSON, the only format.
 fn takes_json(visitor: &Visitor) -> bool {
     #[derive(Default, Deserialize)]
     struct Query {

@@ -1,4 +1,4 @@
-//! Switching two-factor authentication on: a number, and the code that was sent there.
+//! Turns on two-factor authentication: a phone number, and the code that was sent there.
 
 use axum::{
     http::StatusCode,
@@ -17,14 +17,14 @@ use super::{
 };
 use crate::trouble::Trouble;
 
-/// The most digits of a number (ITU-T E.164).
+/// The maximum number of digits (ITU-T E.164).
 const MAX_LENGTH: usize = 15;
-/// The fewest that such a client sends.
+/// The minimum number of digits from such a client.
 const MIN_LENGTH: usize = 7;
 
-/// Where a text about the number stands.
+/// The place of texts about the number.
 const NUMBER: Under = Under::List("phone_number");
-/// Where a text about the code stands.
+/// The place of texts about the code.
 const CODE: Under = Under::List("mfa_code");
 
 pub(super) async fn request(asking: Somebody) -> Response {
@@ -52,7 +52,7 @@ pub(super) async fn request(asking: Somebody) -> Response {
     }
 }
 
-/// What is told of a number that has not the form of one: digits, and nothing else.
+/// The error for a number that is not just digits.
 fn malformed(asking: &Somebody, number: &str) -> Option<Response> {
     let wrong = |id| Some(told::bad(&asking.visitor, NUMBER, id));
     let is_number = number.len() >= MIN_LENGTH && number.bytes().all(|c| c.is_ascii_digit());
@@ -84,7 +84,7 @@ pub(super) async fn verify(asking: Somebody) -> Response {
 }
 
 impl Somebody {
-    /// What is told where it is on already.
+    /// The error where it is already enabled.
     async fn is_on(&self) -> Option<Response> {
         match self.engine().factors(&self.signed_in).await {
             Ok(factors) if factors.enabled => Some(told::bad(&self.visitor, Under::Details, "deux-already-enabled")),

@@ -1,4 +1,4 @@
-//! Whether two-factor authentication is on, and switching it off.
+//! Shows whether two-factor authentication is on, and turns it off.
 
 use axum::{
     http::StatusCode,
@@ -38,13 +38,13 @@ pub(super) async fn disable(asking: Somebody) -> Response {
 }
 
 impl Somebody {
-    /// What an action may rest on: what is said, or, of an old client that says nothing, nothing.
+    /// The proof of an action: the code in the request, or none where old clients are exempt and send none.
     pub(super) fn proof<'a>(&self, submitted: Submitted<'a>) -> Proof<'a> {
         let spared = matches!(submitted, Submitted::Nothing) && self.visitor.site().spares_old_clients();
         if spared { Proof::Spared } else { Proof::Owed(submitted) }
     }
 
-    /// What is set up; of the number that codes are sent to, as much as its owner needs to recognise it.
+    /// The status; the phone number is masked.
     pub(super) async fn status(&self) -> Result<Value, Fault> {
         let factors = self.engine().factors(&self.signed_in).await?;
         let mut status = Map::from_iter([("enabled".to_owned(), factors.enabled.into())]);

@@ -1,8 +1,8 @@
-//! Answers in the shapes that clients of deux know.
+//! Responses in the formats that clients of deux expect.
 //!
-//! A text about the whole request stands under `detail` or `non_field_errors`, one about a field under its name. What such
-//! clients do not know, a throttle or a proof that is owed, has a status of its own, and says when to come back or what to
-//! prove in the same header as everywhere else.
+//! A text about the whole request is under `detail` or `non_field_errors`, a text about a field under its name. Errors
+//! that these clients do not know, such as a throttle or a required verification, have their own status, and the same
+//! headers as in the other front ends.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -23,11 +23,11 @@ use crate::{
     trouble::{Trouble, Unread},
 };
 
-/// A field that is not as it has to be, and the message that says why.
+/// An invalid field, and the id of the text that says why.
 #[derive(Debug)]
 pub(super) struct Wrong(pub(super) &'static str, pub(super) &'static str);
 
-/// Where a text stands.
+/// The place of a text in the response.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Under {
     /// Under `detail`.
@@ -38,17 +38,17 @@ pub(super) enum Under {
     List(&'static str),
     /// Under this name.
     Text(&'static str),
-    /// Under `detail`, beside this error of RFC 6749 §5.2. There is no `error_description`: it may hold ASCII alone, and texts
-    /// are in any language.
+    /// Under `detail`, beside this error of RFC 6749 §5.2. There is no `error_description`: it is limited to ASCII, and
+    /// texts may be in any language.
     OAuth(&'static str),
 }
 
 impl Under {
-    /// About the fields together.
+    /// A text about the fields together.
     pub(super) const NO_FIELD: Self = Self::List("non_field_errors");
-    /// About what a client says of a user at the token endpoint.
+    /// A text about the user's credentials at the token endpoint.
     pub(super) const GRANT: Self = Self::OAuth("invalid_grant");
-    /// About a request to the token endpoint that cannot be understood.
+    /// A text about a malformed request to the token endpoint.
     pub(super) const REQUEST: Self = Self::OAuth("invalid_request");
 
     fn holding(self, text: &str) -> Value {
@@ -66,7 +66,7 @@ pub(super) fn say(visitor: &Visitor, id: &str) -> String {
     visitor.site().templates().texts().say(id, &FluentArgs::new())
 }
 
-/// A document.
+/// A JSON response.
 pub(super) fn document(status: StatusCode, document: &Value) -> Response {
     const KIND: HeaderValue = HeaderValue::from_static("application/json");
     (status, [(header::CONTENT_TYPE, KIND)], document.to_string()).into_response()
@@ -77,22 +77,22 @@ pub(super) fn detail(visitor: &Visitor, status: StatusCode, id: &str) -> Respons
     document(status, &Under::Detail.holding(&say(visitor, id)))
 }
 
-/// A bad request, for this reason.
+/// A bad request, with this text.
 pub(super) fn bad(visitor: &Visitor, under: Under, id: &str) -> Response {
     document(StatusCode::BAD_REQUEST, &under.holding(&say(visitor, id)))
 }
 
-/// Fields that are not as they have to be.
+/// A bad request with invalid fields.
 pub(super) fn wrong(visitor: &Visitor, fields: &[Wrong]) -> Response {
     document(StatusCode::BAD_REQUEST, &Value::Object(texts(visitor, fields)))
 }
 
-/// What is wrong with these fields, each under its name.
+/// The texts about these fields, each under its name.
 fn texts(visitor: &Visitor, fields: &[Wrong]) -> Map<String, Value> {
     fields.iter().map(|Wrong(name, why)| ((*name).to_owned(), json!([say(visitor, why)]))).collect()
 }
 
-/// There is no telling which code was meant.
+/// The response to an invalid code field, or to a code and a backup code together.
 pub(super) fn unclear(visitor: &Visitor, submitted: &SubmittedWrong, under: Under) -> Response {
     match submitted {
         SubmittedWrong::Both => bad(visitor, under, "deux-both-codes"),
@@ -106,7 +106,7 @@ pub(super) fn unclear(visitor: &Visitor, submitted: &SubmittedWrong, under: Unde
     }
 }
 
-/// We said no, or could not decide.
+/// The response to a refusal or a fault.
 pub(super) fn stopped(visitor: &Visitor, error: Error, under: Under) -> Response {
     match error {
         Error::Refused(refusal) => refused(visitor, &refusal, under),
@@ -114,7 +114,7 @@ pub(super) fn stopped(visitor: &Visitor, error: Error, under: Under) -> Response
     }
 }
 
-/// The same, of an answer to a device: a wrong backup code has a text of its own.
+/// The same for the code of a device: an incorrect backup code has a text of its own.
 pub(super) fn unproved(visitor: &Visitor, error: Error, submitted: Submitted<'_>, under: Under) -> Response {
     let is_code = |refusal: &Refusal| {
         matches!(refusal, Refusal::CodeWrong | Refusal::CodeMalformed | Refusal::CodeMistyped | Refusal::DeviceUnknown)
@@ -127,7 +127,7 @@ pub(super) fn unproved(visitor: &Visitor, error: Error, submitted: Submitted<'_>
     }
 }
 
-/// We said no.
+/// The response to a refusal.
 pub(super) fn refused(visitor: &Visitor, refusal: &Refusal, under: Under) -> Response {
     refused_beside(visitor, refusal, under, &Map::new())
 }
@@ -157,7 +157,7 @@ fn refused_beside(visitor: &Visitor, refusal: &Refusal, under: Under, beside: &M
     counted(response, refusal)
 }
 
-/// What somebody who signs in is told, for the table of all refusals.
+/// The response to a refusal at sign-in, for the table of all refusals.
 #[cfg(test)]
 pub(crate) fn refused_at_login(visitor: &Visitor, refusal: &Refusal) -> Response {
     refused(visitor, refusal, Under::NO_FIELD)
@@ -168,7 +168,7 @@ fn counted(mut response: Response, refusal: &Refusal) -> Response {
     response
 }
 
-/// A device is asked: whoever signs in is told so.
+/// The response to a sign-in that needs a second factor.
 pub(super) fn required(visitor: &Visitor, asked: &Prompt, under: Under) -> Response {
     match &asked.unsent {
         Some(refusal) => refused_beside(visitor, refusal, under, &which(asked)),
@@ -176,7 +176,7 @@ pub(super) fn required(visitor: &Visitor, asked: &Prompt, under: Under) -> Respo
     }
 }
 
-/// That a device is asked, and which: told also where no code was sent to it, because a backup code would do.
+/// Members with the required method: present even if no code was sent, because a backup code would do.
 fn which(asked: &Prompt) -> Map<String, Value> {
     [("mfa_required", true.into()), ("mfa_type", asked.kind.as_str().into())]
         .into_iter()
@@ -184,7 +184,7 @@ fn which(asked: &Prompt) -> Map<String, Value> {
         .collect()
 }
 
-/// A device is asked, of somebody who is signed in: nothing was done yet.
+/// The response to an action of a signed-in user that needs a second factor. Nothing was done yet.
 pub(super) fn owed(visitor: &Visitor, asked: &Prompt, under: Under) -> Response {
     if let Some(refusal) = &asked.unsent {
         return refused_beside(visitor, refusal, under, &which(asked));
@@ -199,7 +199,7 @@ pub(super) fn owed(visitor: &Visitor, asked: &Prompt, under: Under) -> Response 
     counted(response, &Refusal::VerificationNeeded)
 }
 
-/// Nobody is signed in.
+/// The response to a request without authentication.
 pub(super) fn signed_out(visitor: &Visitor) -> Response {
     let mut response = detail(visitor, StatusCode::UNAUTHORIZED, "deux-signed-out");
     for scheme in ["Token", "Bearer"] {
@@ -208,7 +208,7 @@ pub(super) fn signed_out(visitor: &Visitor) -> Response {
     counted(response, &Refusal::SignInNeeded)
 }
 
-/// A request that means nothing. The answer has the reason among its extensions.
+/// The response to a request that cannot be processed. The reason is in its extensions.
 pub(super) fn unread(visitor: &Visitor, unread: Unread, under: Under) -> Response {
     let (status, id) = match unread {
         Unread::CsrfToken | Unread::OtherSite => (StatusCode::FORBIDDEN, "deux-csrf-token"),
@@ -222,19 +222,19 @@ pub(super) fn unread(visitor: &Visitor, unread: Unread, under: Under) -> Respons
     response
 }
 
-/// Nothing is there.
+/// The response to an unknown path.
 pub(super) fn nothing(visitor: &Visitor) -> Response {
     detail(visitor, StatusCode::NOT_FOUND, "deux-not-found")
 }
 
-/// The method means nothing there.
+/// The response to a method that is not allowed.
 pub(super) fn not_allowed(visitor: &Visitor, allowed: &'static str) -> Response {
     let method = FluentArgs::from_iter([("method", visitor.method().as_str())]);
     let text = visitor.site().templates().texts().say("deux-method-not-allowed", &method);
     allowing(document(StatusCode::METHOD_NOT_ALLOWED, &Under::Detail.holding(&text)), allowed)
 }
 
-/// What there is.
+/// The response to `OPTIONS`.
 pub(super) fn described(visitor: &Visitor, allowed: &'static str) -> Response {
     let parses = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
     let body = json!({ "name": visitor.path(), "description": "", "renders": ["application/json"], "parses": parses });

@@ -1,4 +1,4 @@
-//! What is set up: devices, backup codes left, and what to do next.
+//! The account page: devices, the number of backup codes left, and links to change them.
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::core::{
@@ -9,10 +9,10 @@ use minijinja::{Value, context};
 
 use crate::{SignedIn, Visitor, csrf::Bound, page::Page};
 
-/// With so few backup codes left it is time for new ones.
+/// With this many backup codes or fewer, the page suggests new ones.
 pub(super) const FEW: usize = 3;
 
-/// The mount itself is no page.
+/// The mount itself has no page.
 pub(super) async fn lead(visitor: Visitor) -> Response {
     visitor.site().paths.account.clone().into_response()
 }
@@ -41,7 +41,7 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
     Page::new("account.html", context).show(&visitor).await
 }
 
-/// A device as templates have it.
+/// A device for templates.
 pub(super) fn device(device: &DeviceView) -> Value {
     let Form { answer, digits, left, until } = Form::of(device.answer);
     context! {
@@ -64,7 +64,7 @@ pub(super) fn device(device: &DeviceView) -> Value {
     }
 }
 
-/// A device that is asked, or could be, as templates have it. Without a name it is spoken of by its method.
+/// A device that is selected, or can be, for templates. Without a name it is called by its method.
 pub(super) fn prompt(device: &PromptView) -> Value {
     let Form { answer, digits, left, until } = Form::of(device.answer);
     context! {
@@ -82,7 +82,7 @@ pub(super) fn prompt(device: &PromptView) -> Value {
     }
 }
 
-/// What is typed in answer to a device, as templates have it.
+/// The form of a device's codes for templates.
 struct Form {
     answer: &'static str,
     digits: Option<u8>,

@@ -1,7 +1,7 @@
-//! Backup codes: how many are left, after a sign-in by one of them, too, and new ones.
+//! Backup codes: how many are left, also after a sign-in with one, and creating new ones.
 //!
-//! New codes are shown on the answer to the form that makes them, and nowhere else. The same form sent again, by a reload
-//! for one, makes none and shows none.
+//! New codes are shown only in the response to the form that creates them. The same form sent again, for example by a
+//! reload, creates none and shows none.
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
@@ -39,7 +39,7 @@ async fn offer(
         Ok(factors) => (factors.backup_codes_left, factors.devices.len()),
         Err(fault) => return visitor.fault(&fault),
     };
-    // Whoever has yet to prove a device may see the number, and is led to prove it when they want more.
+    // Before a verification, the page shows the number and links to the step-up.
     let attempt = match visitor.engine().begin(signed_in, Purpose::BackupCodes).await {
         Ok(attempt) => Some(attempt),
         Err(Error::Refused(Refusal::VerificationNeeded)) => None,
@@ -56,7 +56,7 @@ async fn offer(
     Page::new("backup_codes.html", context).problem(problem).show(visitor).await
 }
 
-/// After a sign-in by backup code: how many are left, and what to do about a lost device.
+/// After a sign-in with a backup code: how many are left, and what to do about a lost device.
 pub(super) async fn used(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let paths = &visitor.site().paths;
     if signed_in.session().method != Some(Kind::BACKUP_CODES) {

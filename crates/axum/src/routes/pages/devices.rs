@@ -1,4 +1,4 @@
-//! One device: removing it, renaming it, or having it asked first.
+//! Removes a device, renames it, or makes it the default.
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
@@ -44,12 +44,12 @@ async fn ask(visitor: &Visitor, signed_in: &engine::SignedIn, id: &DeviceId, pro
     }
 }
 
-/// The page that removes this device: one of the user's own, whose id is letters and digits.
+/// The path of the page that removes this device of the user. Its id is letters and digits.
 fn removal(visitor: &Visitor, id: &DeviceId) -> LocalPath {
     at(visitor, id, "remove")
 }
 
-/// The page that does this to a device of the user's own.
+/// The path of this action on a device of the user.
 fn at(visitor: &Visitor, id: &DeviceId, action: &str) -> LocalPath {
     let devices = &visitor.site().paths.devices;
     LocalPath::parse(&format!("{devices}/{id}/{action}")).unwrap_or_else(|| visitor.site().paths.account.clone())
@@ -79,7 +79,7 @@ pub(super) async fn remove(
     }
 }
 
-/// Asks for another name.
+/// Shows the form for a new name.
 pub(super) async fn show_name(visitor: Visitor, SignedIn(signed_in): SignedIn, Part(id): Part) -> Response {
     let id = DeviceId::new(id);
     let known = match visitor.engine().factors(&signed_in).await {
@@ -87,7 +87,7 @@ pub(super) async fn show_name(visitor: Visitor, SignedIn(signed_in): SignedIn, P
         Err(fault) => return visitor.fault(&fault),
     };
     let Some(known) = known else { return Message::NotFound.show(&visitor).await };
-    // Before a name is typed that would be lost on the way to a proof.
+    // Step-up comes first, so that no typed name is lost on the way.
     match visitor.engine().may_manage(&signed_in).await {
         Ok(()) => ask_name(&visitor, &id, known.name.as_str(), None).await,
         Err(error) => visitor.stopped(error, &at(&visitor, &id, "rename")).await,

@@ -1,4 +1,4 @@
-//! Switching two-factor authentication off, after a recent proof and an express word.
+//! Turns off two-factor authentication, after a recent verification and a confirmation.
 
 use axum::response::Response;
 use countersign_engine::{self as engine, AttemptToken, ReplacingCall, core::flow::Purpose};

@@ -1,19 +1,19 @@
-//! Signing in: name and password, then the second factor.
+//! Sign-in: user name and password, then the second factor.
 //!
 //! ```text
 //! login ──password──▶ home, or next                       (no second factor)
 //!       ──password──▶ second-factor ──code──▶ home, or next
 //!                        │ ▲   └──restart──▶ login
-//!                        └─┴─send: a code is on its way, or why it is not
+//!                        └─┴─send: a code is sent, or a notice says why not
 //! ```
 //!
-//! Where the device that is asked first is sent codes, the password sends one; why none was sent is told after the redirect
-//! by a notice. A wrong code, a reload and another way never send any: only the button does.
+//! If the default device receives codes, the correct password sends one; a notice after the redirect says why none was
+//! sent. An incorrect code, a reload or another method never sends one: only the button does.
 //!
-//! A sign-in by backup code leads to the page that tells how many codes are left, and from there on.
+//! A sign-in with a backup code leads to the page that shows how many are left.
 //!
-//! Between the two steps the browser holds the sealed run in a cookie, so reloading, leaving and coming back lose nothing
-//! until the run times out.
+//! Between the two steps the browser has the sealed attempt in a cookie, so it survives reloading and leaving the page
+//! until it times out.
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
@@ -37,8 +37,8 @@ use crate::{
     why::{Way, Why},
 };
 
-/// Asks for name and password. Where a login is pending it asks whether to go on with it or to start over, and shows nothing
-/// of whose it is: another person may be in front of the browser by now.
+/// Shows the form for user name and password. If a login is pending, it asks whether to continue or start over, without
+/// the user name: another person may be using the browser by now.
 pub(super) async fn show(visitor: Visitor) -> Response {
     let asked = Asked::of(&visitor);
     if visitor.cookies().pending.is_some() && !asked.again {
@@ -54,16 +54,16 @@ pub(super) async fn show(visitor: Visitor) -> Response {
         Ok(signed_in) => signed_in.map(|signed_in| signed_in.user().name.as_str()),
         Err(fault) => return visitor.fault(&fault),
     };
-    // Whoever is signed in and has to prove the password again is asked for nothing else.
+    // A signed-in user who must confirm the password enters only the password.
     let again = signed_in.filter(|_| asked.again);
     let asking = Asking { name: again.unwrap_or_default(), again: again.is_some(), next: asked.next.as_ref() };
     credentials(&visitor, asking, None).await
 }
 
-/// What is asked for, and of whom.
+/// The variables of the form.
 struct Asking<'a> {
     name: &'a str,
-    /// Whether it is the user of this session, who proves the password again.
+    /// Whether the user of this session confirms the password.
     again: bool,
     next: Option<&'a LocalPath>,
 }
@@ -90,7 +90,7 @@ impl Posted for Credentials {
     const BOUND: Bound = Bound::Nonce;
 }
 
-/// The first step.
+/// Handles the password.
 pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Response {
     let Credentials { name, password, next, again } = fields;
     let next = visitor.site().next(&next);
@@ -120,7 +120,7 @@ pub(super) async fn sign_in(Form { visitor, fields }: Form<Credentials>) -> Resp
     }
 }
 
-/// The way to the question for a code that was not sent. Where none is in hand, a reload does not ask for one either.
+/// The redirect to the second factor after no code was sent. If the code is lost, a reload does not ask for it either.
 fn unsent(second_factor: &LocalPath, refusal: &Refusal, next: Option<&LocalPath>) -> Way {
     let why = Why::unsent(refusal);
     let is_lost = matches!(why, Why::UnsentFailed | Why::UnsentUnreachable);
@@ -128,7 +128,7 @@ fn unsent(second_factor: &LocalPath, refusal: &Refusal, next: Option<&LocalPath>
     Way { there: second_factor.with(&query), why: Some(why) }
 }
 
-/// Asks for the second factor, with the device one chose.
+/// Shows the form for the second factor, for the selected device.
 pub(super) async fn challenge(visitor: Visitor) -> Response {
     let Asked { next, device, unsent, .. } = Asked::of(&visitor);
     ask(&visitor, device.as_ref(), next.as_ref(), Said { problem: None, unsent }).await
@@ -168,9 +168,9 @@ impl Posted for Answer {
     const SENT_TWICE: Option<SentTwice> = Some(SentTwice { call: call::LOGIN, there: arrival });
 }
 
-/// Where a sign-in with a second factor leads.
+/// The redirect after a sign-in with a second factor.
 fn arrival(site: &Site, session: &Session, next: Option<&LocalPath>) -> LocalPath {
-    // A user who had to use one of their backup codes has one less, and perhaps a device that is lost.
+    // A user who used a backup code has one less, and perhaps a lost device.
     if session.method == Some(Kind::BACKUP_CODES) {
         on(&site.paths.backup_code_used, next)
     } else {
@@ -178,7 +178,7 @@ fn arrival(site: &Site, session: &Session, next: Option<&LocalPath>) -> LocalPat
     }
 }
 
-/// The second step.
+/// Handles the second factor.
 pub(super) async fn answer(Form { visitor, fields }: Form<Answer>) -> Response {
     let site = visitor.site();
     let next = site.next(&fields.next);
@@ -207,7 +207,7 @@ impl Posted for Send {
     const BOUND: Bound = Bound::Pending;
 }
 
-/// Sends a code to a device, and asks for it.
+/// Sends a code to a device and shows its form.
 pub(super) async fn send(Form { visitor, fields }: Form<Send>) -> Response {
     let paths = &visitor.site().paths;
     let next = visitor.site().next(&fields.next);
@@ -226,7 +226,7 @@ pub(super) async fn send(Form { visitor, fields }: Form<Send>) -> Response {
     }
 }
 
-/// A run that is over, or that nothing can be answered in, leads back to the start.
+/// An attempt that has expired, or that no device can complete, leads back to the start.
 async fn ended(visitor: &Visitor, error: Error, next: Option<&LocalPath>) -> Response {
     let login = &visitor.site().paths.login;
     match error {
@@ -248,7 +248,7 @@ impl Posted for Restart {
     const BOUND: Bound = Bound::Pending;
 }
 
-/// Gives a login under way up, for good, and starts over.
+/// Cancels the pending login and starts over.
 pub(super) async fn restart(Form { visitor, fields }: Form<Restart>) -> Response {
     let next = visitor.site().next(&fields.next);
     match visitor.engine().sign_out(None, visitor.cookies().pending.as_ref(), &visitor.request_context()).await {

@@ -1,4 +1,4 @@
-//! Signing out: ends the session, and a login or a setup under way. Asking by GET changes nothing.
+//! Sign-out: ends the session, and cancels a pending login or setup. A GET changes nothing.
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::core::Refusal;

@@ -1,4 +1,4 @@
-//! Changing the password: the current one is asked, and why a new one will not do is said.
+//! Changes the password: asks for the current one, and says why a new one is refused.
 
 use axum::response::Response;
 use countersign_engine::{
@@ -26,7 +26,7 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
     }
 }
 
-/// Two factors are enough to change the password, also where the user could prove more.
+/// Two factors are enough to change the password, even if the user could reach a stronger level.
 async fn ended(visitor: &Visitor, error: Error) -> Response {
     let here = &visitor.site().paths.password;
     match error {

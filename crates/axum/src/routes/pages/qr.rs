@@ -1,4 +1,4 @@
-//! The QR image of the running setup, and of nothing else: black on white with a quiet zone, in any colour scheme.
+//! The QR code of the pending setup: black on white with a quiet zone, in any colour scheme.
 
 use axum::{
     http::{HeaderValue, header::CONTENT_TYPE},
@@ -12,9 +12,9 @@ use qrcode::{Color, EcLevel, QrCode, render::svg};
 
 use crate::{SignedIn, Visitor, message::Message};
 
-/// Modules of white around the code (ISO/IEC 18004).
+/// The quiet zone around the code, in modules (ISO/IEC 18004).
 const QUIET: usize = 4;
-/// Pixels a module.
+/// The size of a module, in pixels.
 const SCALE: usize = 8;
 
 const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml; charset=utf-8");
@@ -53,7 +53,7 @@ fn encode(uri: &Secret) -> Result<QrCode, Fault> {
         .map_err(|error| Fault::because("encode a QR image", error))
 }
 
-/// The code as a PNG of one bit a pixel.
+/// The code as a PNG with one bit per pixel.
 fn pixels(code: &QrCode) -> Result<Vec<u8>, png::EncodingError> {
     let modules = code.to_colors();
     let rows: Vec<_> = modules.chunks(code.width()).collect();

@@ -1,4 +1,4 @@
-//! Setting up a device: a method, what it needs, and a code that proves it.
+//! Setup of a device: the method, its input, and a code to verify it.
 //!
 //! ```text
 //! setup ──app, token, key────────────────────▶ confirm ──code, name──▶ complete ──▶ backup codes
@@ -8,11 +8,11 @@
 //!                               ▲──another number─┘
 //! ```
 //!
-//! Choosing a method that needs nothing begins its setup, by a form: the next page has the QR code. Where there is one method,
-//! that form is all there is on the first page. The running setup is in a cookie, sealed; its key or address
-//! stays the same until it is proved, given up, or times out, and another one begins before it is given up. An address that was
-//! typed is shown whole while its setup is running, so that a slip is seen, and masked everywhere else. The name is asked for at
-//! the end, with the usual one filled in.
+//! A method that needs no input starts its setup by a form; the next page has the QR code. If only one method is
+//! available, the first page has only that form. The pending setup is in a sealed cookie. Its key or address stays the
+//! same until the setup is confirmed, cancelled or expired; another setup may start before. An address is shown in full
+//! during its setup, so that typing errors are noticed, and masked everywhere else. The last page asks for the name,
+//! with a default filled in.
 
 use axum::response::{IntoResponse, Response};
 use countersign_engine::{
@@ -42,14 +42,14 @@ use crate::{
     why::Why,
 };
 
-/// Asks for a method, and then for what it needs.
+/// Asks for a method, then for its input.
 pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let Asked { next, method, replace, .. } = Asked::of(&visitor);
     let typed = Typed { method: method.as_ref(), replace: replace.as_ref(), ..Typed::default() };
     introduce(&visitor, &signed_in, typed, next.as_ref(), Said::default()).await
 }
 
-/// What was typed into the form, to be shown again.
+/// The input, to be shown again after an error.
 #[derive(Default)]
 struct Typed<'a> {
     method: Option<&'a Kind>,
@@ -57,13 +57,13 @@ struct Typed<'a> {
     replace: Option<&'a DeviceId>,
 }
 
-/// The way to the setup of a device, in the place of this one if in that of one.
+/// The URL of the setup, with the device that it replaces, if any.
 fn way(visitor: &Visitor, next: Option<&LocalPath>, replace: Option<&DeviceId>) -> LocalPath {
     let query = [("next", next.map(LocalPath::as_str)), ("replace", replace.map(DeviceId::as_str))];
     visitor.site().paths.setup.with(&query)
 }
 
-/// The methods that may be set up, and how the device is shown that goes then, if one goes.
+/// The methods that can be set up, and the device that is replaced, if any.
 async fn offer(
     visitor: &Visitor,
     signed_in: &engine::SignedIn,
@@ -96,9 +96,10 @@ async fn introduce(
     };
     let only = if let [only] = &*methods { Some(only) } else { None };
     let chosen = only.or_else(|| methods.iter().find(|kind| method == Some(kind)));
+    let delivered = methods.iter().filter(|kind| kind.is_delivered());
     let context = context! {
         methods => methods.iter().map(|kind| Value::from(kind.as_str())).collect::<Vec<_>>(),
-        delivered => methods.iter().filter(|kind| kind.is_delivered()).map(|kind| Value::from(kind.as_str())).collect::<Vec<_>>(),
+        delivered => delivered.map(|kind| Value::from(kind.as_str())).collect::<Vec<_>>(),
         method => chosen.map(Kind::as_str),
         is_delivered => chosen.is_some_and(Kind::is_delivered),
         several => only.is_none(),
@@ -113,7 +114,7 @@ async fn introduce(
     Page::new(template, context).problem(said.problem).show(visitor).await
 }
 
-/// Where a code is out for, of the setup that is running, if one is.
+/// The address that the pending setup has sent a code to, if any.
 async fn running_to(visitor: &Visitor, signed_in: &engine::SignedIn) -> Option<String> {
     let view = visitor.engine().setup(signed_in, visitor.cookies().setup.as_ref()?).await.ok()?;
     let AnswerForm::Sent { until: Some(_), .. } = view.device.answer else { return None };
@@ -170,7 +171,7 @@ pub(super) async fn begin(SignedIn(signed_in): SignedIn, Form { visitor, fields 
     }
 }
 
-/// The name that a device of this kind has until its owner gives it another one.
+/// The default name of a device of this kind.
 fn usual_name(visitor: &Visitor, kind: &Kind) -> Result<DeviceName, Refusal> {
     if !USUAL_NAMES.contains(kind) {
         return Err(Refusal::MethodUnknown);
@@ -179,19 +180,19 @@ fn usual_name(visitor: &Visitor, kind: &Kind) -> Result<DeviceName, Refusal> {
     DeviceName::parse(&name)
 }
 
-/// The kinds that a text `device-name-…` is there for.
+/// The kinds with a text `device-name-…`.
 const USUAL_NAMES: [Kind; 6] = [Kind::TOTP, Kind::SMS, Kind::CALL, Kind::EMAIL, Kind::YUBIKEY, Kind::HOTP];
 
-/// Shows the key of the running setup, or where the first code was sent, and asks for it.
+/// Shows the key of the pending setup, or where the code was sent, and asks for the code.
 pub(super) async fn running(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let Asked { next, .. } = Asked::of(&visitor);
     reveal(&visitor, &signed_in, Shown { name: None, next: next.as_ref() }, Said::default()).await
 }
 
-/// What the page shows again that asks for a code.
+/// What the form shows again after an error.
 #[derive(Clone, Copy)]
 struct Shown<'a> {
-    /// The name that was typed into it.
+    /// The name that the user entered.
     name: Option<&'a str>,
     next: Option<&'a LocalPath>,
 }
@@ -266,8 +267,8 @@ pub(super) async fn confirm(acting: Acting, Form { visitor, fields }: Form<Proof
     }
 }
 
-/// Gives the device of the running setup the name that its owner has typed, before the code is looked at: a name that cannot be
-/// taken uses up no code. Whatever else is refused, confirming is refused for as well, or has been done by the same form.
+/// Renames the device of the pending setup before the code is checked: an invalid name uses up no code. Any other
+/// refusal is left to the confirmation, which is refused as well or was already done by the same form.
 async fn give_name(
     visitor: &Visitor,
     signed_in: &engine::SignedIn,
@@ -291,7 +292,7 @@ impl Posted for Send {
     const BOUND: Bound = Bound::Session;
 }
 
-/// Sends another code in the running setup.
+/// Sends another code for the pending setup.
 pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Send>) -> Response {
     let next = visitor.site().next(&fields.next);
     let paths = &visitor.site().paths;
@@ -308,14 +309,14 @@ pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }
     }
 }
 
-/// A setup that is over leads back to its beginning.
+/// A setup that has ended leads back to the start.
 async fn ended(visitor: &Visitor, error: Error, next: Option<&LocalPath>) -> Response {
     let setup = &visitor.site().paths.setup;
     match error {
         Error::Refused(refusal @ Refusal::AttemptExpired) => {
             visitor.over(Name::Setup, led(&refusal, because(setup, Why::Over, next)))
         }
-        // The setup is still there after the proof that is asked for.
+        // The setup is kept during the verification that is required.
         error => visitor.stopped(error, &on(&visitor.site().paths.confirm, next)).await,
     }
 }
@@ -327,7 +328,7 @@ impl Posted for Cancel {
     const BOUND: Bound = Bound::Session;
 }
 
-/// Gives the running setup up.
+/// Cancels the pending setup.
 pub(super) async fn cancel(SignedIn(signed_in): SignedIn, Form { visitor, .. }: Form<Cancel>) -> Response {
     if let Err(fault) = abandon(&visitor, &signed_in).await {
         return visitor.fault(&fault);
@@ -342,10 +343,10 @@ async fn abandon(visitor: &Visitor, signed_in: &engine::SignedIn) -> Result<(), 
     }
 }
 
-/// Done: makes backup codes a part of it, and offers the way on.
+/// The last page: offers backup codes and the way on.
 pub(super) async fn complete(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Response {
     let Asked { next, .. } = Asked::of(&visitor);
-    // What was set up may count too little to be verified by, and is set up all the same.
+    // A device may be set up even if it is not strong enough to verify the session.
     if signed_in.session().verified.is_none()
         && let Err(elsewhere) = visitor.demand(Demand::VERIFIED).await
     {
@@ -356,8 +357,8 @@ pub(super) async fn complete(visitor: Visitor, SignedIn(signed_in): SignedIn) ->
         Err(fault) => return visitor.fault(&fault),
     };
     let there = next.as_ref().unwrap_or(&visitor.site().home);
-    // Without a code left, backup codes are a part of the setup: the form that makes them is on this page. A session that may
-    // make none, because its device counts too little, is led to where it can.
+    // If the user has no backup codes, this page has the form that creates them. A session that is not strong enough
+    // for that is led to a step-up.
     let attempt = match left {
         Some(1..) => None,
         Some(0) | None => match visitor.engine().begin(&signed_in, Purpose::BackupCodes).await {

@@ -1,7 +1,7 @@
-//! Proving a device again in a running session, on the way to somewhere that asks for it.
+//! Step-up: verifies a device again in a session, on the way to a page that requires it.
 //!
-//! The run is in the page alone, so what was sent in it is asked for on the very answer to the form that sent it. A page
-//! that is opened sends nothing.
+//! Only the page has the attempt, so the response to the form that sends a code also asks for it. Opening the page
+//! sends nothing.
 
 use axum::response::Response;
 use countersign_engine::{
@@ -33,14 +33,14 @@ pub(super) async fn show(visitor: Visitor, SignedIn(signed_in): SignedIn) -> Res
     }
 }
 
-/// The highest level: no device is asked that is weaker than the strongest of the user's.
+/// The highest level: without a required level, only the user's strongest devices are accepted.
 const STRONGEST: Level = Level::PhishingResistant;
 
-/// What the proof is for.
+/// The purpose of the step-up.
 struct Target {
-    /// Where the browser goes afterwards.
+    /// The redirect afterwards.
     next: Option<LocalPath>,
-    /// The level that the page there asks for, if it is less than the strongest that the user can prove.
+    /// The level that the next page requires, if it is lower than the strongest that the user can reach.
     level: Option<Level>,
 }
 
@@ -49,7 +49,7 @@ impl Target {
         Self { next: visitor.site().next(next), level: Level::parse(level) }
     }
 
-    /// The way to a new step-up for this, because the one under way has ended.
+    /// The redirect to a new step-up with the same target, because this one has ended.
     fn again(&self, verify: &LocalPath) -> Way {
         let query = [("next", self.next.as_ref().map(LocalPath::as_str)), ("level", self.level.map(Level::as_str))];
         Way { there: verify.with(&query), why: Some(Why::Over) }
@@ -69,7 +69,7 @@ async fn ask(visitor: &Visitor, challenge: LoginChallenge, target: &Target, said
     Page::new("verify.html", context).problem(said.problem).show(visitor).await
 }
 
-/// Asks again in the same run: a code that was sent in it stays good.
+/// Shows the form again in the same attempt: a code that was sent stays valid.
 async fn ask_again(
     visitor: &Visitor,
     signed_in: &engine::SignedIn,
@@ -86,7 +86,7 @@ async fn ask_again(
     }
 }
 
-/// What was asked before.
+/// The values of the form.
 #[derive(Clone, Copy)]
 struct Asking<'a> {
     attempt: &'a AttemptToken,
@@ -94,7 +94,7 @@ struct Asking<'a> {
     target: &'a Target,
 }
 
-/// A run that is over, or that nothing can be answered in, leads to where another begins.
+/// An attempt that has expired, or that no device can complete, leads to a new one.
 async fn ended(visitor: &Visitor, error: Error, target: &Target) -> Response {
     let (paths, next) = (&visitor.site().paths, target.next.as_ref());
     match error {
@@ -160,7 +160,7 @@ impl Posted for Send {
     const BOUND: Bound = Bound::Session;
 }
 
-/// Sends a code to a device, and asks for it in the same run, whose token is on no other page.
+/// Sends a code to a device and shows its form in the same attempt, whose token is on no other page.
 pub(super) async fn send(SignedIn(signed_in): SignedIn, Form { visitor, fields }: Form<Send>) -> Response {
     let target = Target::of(&visitor, &fields.next, &fields.level);
     let (attempt, device) = (AttemptToken::new(fields.attempt), DeviceId::new(fields.device));
