@@ -4,6 +4,7 @@
 //! A rule whose input is missing reports that: a rule that finds nothing to check would otherwise always pass.
 
 mod arrows;
+mod circles;
 mod entrances;
 mod papers;
 mod refusals;
@@ -12,6 +13,7 @@ mod secrets;
 mod threats;
 mod traces;
 mod tree;
+mod words;
 
 use anyhow::{Result, ensure};
 
@@ -37,6 +39,7 @@ fn complaints(tree: &Tree, edges: &Edges, dependencies: &Dependencies) -> Vec<St
         arrows::undeclared(tree, edges),
         arrows::impurities(&dependencies.of_core),
         arrows::second_tls(&dependencies.of_server),
+        circles::between_files(tree),
         papers::dead_paths(tree),
         entrances::shortcuts(tree),
         refusals::unspoken(tree),
@@ -44,6 +47,7 @@ fn complaints(tree: &Tree, edges: &Edges, dependencies: &Dependencies) -> Vec<St
         secrets::compared(tree),
         threats::unmatched(tree),
         traces::of_a_machine(tree),
+        words::banned(tree),
     ]
     .concat()
 }
@@ -73,6 +77,7 @@ mod tests {
         let tree = Tree::of([
             ("mod.rs", &format!("// see /{}/ada", "home")),
             ("crates/x/src/lib.rs", "a.expose() == b.expose()"),
+            ("docs/x.md", "this deed"),
         ]);
         let [of_core, of_server] = ["tokio v1.0.0", "countersign-server v0.1.0\nring v0.17.0"].map(str::to_owned);
         let complaints = complaints(&tree, &Edges::new(), &Dependencies { of_core, of_server });
@@ -80,6 +85,7 @@ mod tests {
             ("arrows", "there is no ARCHITECTURE.md"),
             ("purity", "the core depends on tokio, so it is not pure"),
             ("tls", "the server depends on ring, so it has a second TLS beside rustls on aws-lc"),
+            ("circles", "there is no file under crates/store/src/"),
             ("papers", "there is no README.md"),
             ("entrances", "there is no front end under crates/axum/src/routes/"),
             ("refusals", "there is no crates/core/src/refusal.rs"),
@@ -87,6 +93,7 @@ mod tests {
             ("secrets", "crates/x/src/lib.rs:1 compares a secret in variable time"),
             ("threats", "there is no docs/threats.md"),
             ("traces", "mod.rs:1 names a folder of one machine"),
+            ("words", "docs/x.md:1 says `deed`: write action"),
         ] {
             assert!(complaints.iter().any(|said| said == complaint), "{rule} is silent: {complaints:#?}");
         }

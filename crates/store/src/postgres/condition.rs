@@ -5,7 +5,7 @@
 
 use tokio_postgres::{Client, Error, Row};
 
-use super::pool::{Connection, failed};
+use super::{error::failed, pool::Connection};
 use crate::{StoreError, statements::postgres::STATE};
 
 pub(super) const FSYNC_OFF: &str =

@@ -18,7 +18,7 @@ use tokio_postgres::{
     tls::{MakeTlsConnect, TlsConnect},
 };
 
-use super::{PostgresPlace, place::Encryption, pool::failed};
+use super::{PostgresPlace, error::failed, place::Encryption};
 use crate::StoreError;
 
 /// The server's own name for where a commit waits for its standby; messages are translated, and this is not.

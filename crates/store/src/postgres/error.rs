@@ -10,13 +10,23 @@ use countersign_engine::Fault;
 use rustls::CertificateError;
 use tokio_postgres::error::{DbError, SqlState};
 
-use super::{RETRY_AFTER, pooler::BY_TRANSACTION};
+use super::RETRY_AFTER;
+use crate::StoreError;
+
+/// What to do about a pooler that pools by transaction.
+pub(super) const BY_TRANSACTION: &str = "a connection pooler in between gives each transaction another session: connect to \
+    PostgreSQL itself, or set pool_mode = session for this database (PgBouncer)";
 
 /// An error of the database or of the way to it, without any value.
 #[derive(Clone, Debug)]
 pub struct PostgresError {
     text: String,
     is_unreachable: bool,
+}
+
+/// An error of a database whose place is added where it is known.
+pub(super) fn failed(doing: &'static str, cause: PostgresError) -> StoreError {
+    StoreError::Postgres { doing, cause }
 }
 
 impl PostgresError {

@@ -5,11 +5,7 @@
 
 use tokio_postgres::Client;
 
-use super::{
-    PostgresError, PostgresPlace, condition, connecting,
-    pool::{Connection, failed},
-    pooler,
-};
+use super::{PostgresError, PostgresPlace, condition, connecting, error::failed, pool::Connection, pooler};
 use crate::{
     Migrated, Pending, StoreError,
     migrate::{self, Migration},

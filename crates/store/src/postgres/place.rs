@@ -26,7 +26,7 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{PostgresError, pool::failed, tls};
+use super::{PostgresError, error::failed, tls};
 use crate::{StoreError, UrlError};
 
 /// Connections a store holds at most, unless it is told otherwise.

@@ -18,7 +18,7 @@ use tokio_postgres::{Error, NoTls, Row, Statement, types::ToSql};
 
 use super::{
     PoolStats, PostgresError, PostgresPlace, RETRY_AFTER, connecting::Connecting, durability::Durability,
-    pipeline::in_order, place::Encryption,
+    error::failed, pipeline::in_order, place::Encryption,
 };
 use crate::{
     StoreError,
@@ -224,9 +224,4 @@ fn plain(error: PoolError) -> PostgresError {
         PoolError::Timeout(_) => PostgresError::unreachable("the database does not answer"),
         PoolError::Closed | PoolError::NoRuntimeSpecified => PostgresError::saying("the pool is closed"),
     }
-}
-
-/// An error of a database whose place is added where it is known.
-pub(super) fn failed(doing: &'static str, cause: PostgresError) -> StoreError {
-    StoreError::Postgres { doing, cause }
 }

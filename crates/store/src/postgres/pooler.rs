@@ -10,14 +10,15 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
-use super::{PostgresPlace, connecting, pool::failed};
+use super::{
+    PostgresPlace, connecting,
+    error::{BY_TRANSACTION, failed},
+};
 use crate::{
     StoreError,
     statements::postgres::{BACKEND, BEGIN},
 };
 
-pub(super) const BY_TRANSACTION: &str = "a connection pooler in between gives each transaction another session: connect to PostgreSQL itself, or \
-                              set pool_mode = session for this database (PgBouncer)";
 /// How long a pooler may take that has no other session to give.
 const MAX_WAIT: Duration = Duration::from_secs(3);
 
