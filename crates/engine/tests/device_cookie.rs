@@ -133,7 +133,7 @@ async fn whoever_has_the_password_takes_one_device_of_many() {
 
 /// The owner's own slips are slowed down like anybody's, but not by anybody else's.
 #[tokio::test]
-async fn a_known_browser_waits_for_its_own_failures() {
+async fn a_device_cookie_waits_for_its_own_failures() {
     let (world, ada, home) = ada_at_home().await;
     let context = from(Some(&home));
     for _ in 0..2 {
@@ -154,7 +154,7 @@ async fn a_known_browser_waits_for_its_own_failures() {
 
 /// D4: whoever sits behind the same address as the owner, or in the same /64, uses up nothing that the owner's browser needs.
 #[tokio::test]
-async fn a_known_browser_is_apart_from_strangers_at_its_own_address() {
+async fn a_device_cookie_is_apart_from_strangers_at_its_own_address() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.config.password_attempts.per_address = 3);
     let ada = world.user("ada");
     ada.sets_up().await;

@@ -355,7 +355,7 @@ async fn a_setup_at_its_cap_is_over_and_switches_nothing_on() {
 
 /// Whoever was signed out meanwhile does nothing any more.
 #[tokio::test]
-async fn a_deed_dies_with_its_session() {
+async fn a_action_dies_with_its_session() {
     let world = World::new();
     let ada = world.user("ada");
     ada.sets_up().await;

@@ -59,7 +59,7 @@ async fn a_token_is_made_by_a_session_that_has_just_proved_a_device() {
 }
 
 #[tokio::test]
-async fn a_token_is_no_surer_than_when_it_was_made() {
+async fn a_token_is_no_stronger_than_when_it_was_made() {
     let world = World::new();
     let signed_in = world.user("ada").sets_up().await;
     let token = makes(&world, &signed_in).await;

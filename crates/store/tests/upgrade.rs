@@ -37,7 +37,7 @@ struct Landing {
     version: u32,
     sqlite: &'static str,
     postgres: &'static str,
-    /// Whether it had known browsers and nodes.
+    /// Whether it had device cookies and nodes.
     is_later: bool,
 }
 

@@ -293,7 +293,7 @@ const FRESH: &str = "Requires a session in which a second factor was verified re
 
 /// T10: a session of the first level, of a user who has more, changes no factor, whatever it asks for.
 #[tokio::test]
-async fn t10_every_deed_on_factors_is_refused_to_a_session_that_proved_too_little() {
+async fn t10_every_action_on_factors_is_refused_to_a_session_that_proved_too_little() {
     let site = Site::new();
     let mut ada = site.member("ada").await;
     let mailbox = json!({ "method": "email", "name": "Mail", "to": "ada@example.org" });

@@ -32,7 +32,7 @@ async fn a_token_opens_what_its_scope_names_and_nothing_else() {
 
 /// The promise that a token changes nothing: every action of the API, requested with a token.
 #[tokio::test]
-async fn no_deed_on_an_account_is_done_with_a_token() {
+async fn no_action_on_an_account_is_done_with_a_token() {
     let site = Site::new();
     let ada = site.member("ada").await;
     let token = with_token(&site, &ada, "read").await;

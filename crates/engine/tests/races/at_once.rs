@@ -184,7 +184,7 @@ async fn removal_against(course: &Course, on: bool) {
 
 /// Switching off against a refresh of the same grant: what comes of it is no stronger than the grant is by then.
 #[tokio::test]
-async fn no_token_is_surer_than_a_grant_that_was_lowered_meanwhile() {
+async fn no_token_is_stronger_than_a_grant_that_was_lowered_meanwhile() {
     for course in Course::careful().await {
         let world = World::with_every_method(course.rows.clone());
         let (ada, _) = has_a_phone(&world).await;

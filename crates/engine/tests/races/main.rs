@@ -264,7 +264,7 @@ async fn no_session_outlives_the_device_that_verified_it() {
 
 /// Signing out against an action of the same session, whichever arrives first: what was signed out does nothing afterwards.
 #[tokio::test]
-async fn no_deed_comes_true_after_its_session_was_signed_out() {
+async fn no_action_comes_true_after_its_session_was_signed_out() {
     for action in [EventKind::Verified, EventKind::TwoFactorDisabled] {
         for out_first in [true, false] {
             for course in Course::careful().await {

@@ -60,7 +60,7 @@ const RULES: &[(&str, Rule)] = rules! {
     }
     conflict {
         a_conflict_of_any_kind_undoes_the_whole_batch
-        a_deed_that_has_come_true_rests_on_what_it_saw
+        a_action_that_has_come_true_rests_on_what_it_saw
         two_of_a_name_in_one_batch_conflict
         removals_come_before_additions
         ends_of_what_is_not_there_are_no_conflict
@@ -89,7 +89,7 @@ const RULES: &[(&str, Rule)] = rules! {
         a_touch_never_goes_back
         a_touch_of_nothing_is_nothing
         ends_come_before_openings
-        a_deed_may_rest_on_the_session_it_ends
+        a_action_may_rest_on_the_session_it_ends
         ending_all_ends_those_of_one_user
         an_ended_key_may_open_again
         sessions_are_ended_by_the_device_that_verified_them

@@ -154,7 +154,7 @@ pub(super) async fn a_conflict_of_any_kind_undoes_the_whole_batch(store: Arc<dyn
     assert!(matches!(commit(&store, vec![charge(1)]).await, Written::Overspent { .. }));
 }
 
-pub(super) async fn a_deed_that_has_come_true_rests_on_what_it_saw(store: Arc<dyn Store>) {
+pub(super) async fn a_action_that_has_come_true_rests_on_what_it_saw(store: Arc<dyn Store>) {
     set_up(&store).await;
     let mut changes = witnesses();
     changes.push(update("phone", 4));

@@ -68,7 +68,7 @@ pub(super) async fn ends_come_before_openings(store: Arc<dyn Store>) {
     assert_eq!(keys(&store, &ada()).await, ["newer"]);
 }
 
-pub(super) async fn a_deed_may_rest_on_the_session_it_ends(store: Arc<dyn Store>) {
+pub(super) async fn a_action_may_rest_on_the_session_it_ends(store: Arc<dyn Store>) {
     done(&store, vec![Change::Session(SessionChange::Create(session("old", &ada())))]).await;
     let old = || SessionKey::new("old");
     let replaced = vec![
