@@ -42,7 +42,7 @@ async fn signs_in(world: &World, password: &str) -> SignedIn {
 
 /// A mailbox that is asked first proves less than an action on factors asks for, and would use a code up for nothing.
 #[tokio::test]
-async fn a_action_asks_for_the_strongest_device_and_not_for_the_one_that_is_asked_first() {
+async fn an_action_asks_for_the_strongest_device_and_not_for_the_one_that_is_asked_first() {
     let (world, context) = (world(), RequestContext::default());
     let ada = world.user("ada");
     enables(&world, &ada.signs_in_with_password().await, Kind::EMAIL, "ada@example.com").await;

@@ -103,7 +103,7 @@ async fn an_old_password_does_not_begin_a_first_setup() {
 }
 
 #[tokio::test]
-async fn deeds_on_factors_ask_for_a_fresh_proof_first() {
+async fn actions_on_factors_ask_for_a_fresh_proof_first() {
     let site = Site::new();
     let mut ada = site.member("ada").await;
     ada.makes_backup_codes().await;

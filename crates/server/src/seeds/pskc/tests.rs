@@ -5,7 +5,7 @@ use data_encoding::BASE64;
 use super::*;
 use crate::seeds::{self, Supplement};
 
-const FIGURE_3: &str = include_str!("../../tests/seeds/rfc6030-figure-3.xml");
+const FIGURE_3: &str = include_str!("../../../tests/seeds/rfc6030-figure-3.xml");
 
 fn read(text: &str) -> Result<Vec<Seed>, String> {
     read_with(text, None)
@@ -32,22 +32,22 @@ fn rfc_6030_figure_3() {
 #[test]
 fn figures_of_rfc_6030_that_hold_no_whole_key_are_refused() {
     for (text, error) in [
-        (include_str!("../../tests/seeds/rfc6030-figure-2.xml"), "line 7: there is no <AlgorithmParameters> in it"),
-        (include_str!("../../tests/seeds/rfc6030-figure-4.xml"), "line 23: there is no <Secret> in it"),
+        (include_str!("../../../tests/seeds/rfc6030-figure-2.xml"), "line 7: there is no <AlgorithmParameters> in it"),
+        (include_str!("../../../tests/seeds/rfc6030-figure-4.xml"), "line 23: there is no <Secret> in it"),
         (
-            include_str!("../../tests/seeds/rfc6030-figure-5.xml"),
+            include_str!("../../../tests/seeds/rfc6030-figure-5.xml"),
             "line 45: the algorithm of this key is not HOTP, TOTP or YubiKey",
         ),
     ] {
         assert_eq!(read(text).unwrap_err(), error);
     }
-    let (one, _) = include_str!("../../tests/seeds/rfc6030-figure-5.xml").rsplit_once("<KeyPackage>").unwrap();
+    let (one, _) = include_str!("../../../tests/seeds/rfc6030-figure-5.xml").rsplit_once("<KeyPackage>").unwrap();
     assert_eq!(read(&format!("{one}</KeyContainer>")).unwrap().len(), 1);
 }
 
 #[test]
 fn a_yubikey_is_read_as_yubico_writes_it() {
-    let seeds = read(include_str!("../../tests/seeds/yubikey.xml")).unwrap();
+    let seeds = read(include_str!("../../../tests/seeds/yubikey.xml")).unwrap();
     let [Seed { serial, user, secret: SeedSecret::Yubikey { public_id, private_id, key, counter }, .. }] = &seeds[..]
     else {
         panic!("{seeds:?}")
@@ -153,7 +153,7 @@ fn a_key_ends_in_any_year_and_with_its_device() {
 #[test]
 fn names_in_lower_case_are_read() {
     let key = PreShared::key_from_hex(&"d6119d0033234661c836e0abe22c17ee".into()).unwrap();
-    let text = include_str!("../../tests/seeds/privacyidea.xml");
+    let text = include_str!("../../../tests/seeds/privacyidea.xml");
     let error = read_with(text, Some(&key)).unwrap_err();
     assert_eq!(error, "line 87: the algorithm of this key is not HOTP, TOTP or YubiKey", "a static password");
     let packages = text.split_inclusive("</keypackage>").filter(|package| !package.contains("PW0001"));
