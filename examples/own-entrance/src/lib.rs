@@ -92,7 +92,7 @@ impl<'a> Talk<'a> {
             },
             Error::Faulted(fault) => {
                 let incident = self.engine.new_id::<()>();
-                tracing::error!(%incident, cause = %fault, "a login could not be decided");
+                tracing::error!(%incident, cause = %fault, "login failed");
                 format!("FAULT {incident}")
             }
         }

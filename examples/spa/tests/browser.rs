@@ -92,7 +92,7 @@ async fn a_person_signs_in_sets_up_and_steps_up() {
     world.pass(30);
     let fresh = code(&world, &key);
     gives_password(&person, "ada's long password").await;
-    person.waits_for("One more step").await;
+    person.waits_for("Enter your code").await;
     assert_eq!(cursor(&person).await, "code");
     person.takes_a_picture("spa-device").await;
     answers(&person, &fresh).await;
@@ -102,7 +102,7 @@ async fn a_person_signs_in_sets_up_and_steps_up() {
     signs_out(&person).await;
 
     gives_password(&person, "ada's long password").await;
-    person.waits_for("One more step").await;
+    person.waits_for("Enter your code").await;
     answers(&person, &fresh).await;
     person.waits_for("That code has been used already.").await;
     person.takes_a_picture("spa-device-replay").await;
@@ -114,12 +114,12 @@ async fn a_person_signs_in_sets_up_and_steps_up() {
 
     world.pass(61);
     person.presses("Open the vault").await;
-    person.waits_for("Is it still you?").await;
+    person.waits_for("Confirm it's you").await;
     person.takes_a_picture("spa-step-up").await;
     person.presses("Cancel").await;
     person.waits_for("Open the vault").await;
     person.presses("Open the vault").await;
-    person.waits_for("Is it still you?").await;
+    person.waits_for("Confirm it's you").await;
     answers(&person, &code(&world, &key)).await;
     person.waits_for("The vault of ada is open.").await;
     world.pass(59);

@@ -89,7 +89,7 @@ function show(name, slots, problem) {
   (field ?? main.querySelector("[data-focus]") ?? heading).focus();
 }
 
-/** The next action of the user: the value of the button as `deed`, and the fields of its form. */
+/** The next action of the user: the value of the button as `action`, and the fields of its form. */
 function person() {
   return new Promise((resolve) => {
     listening = resolve;
@@ -101,7 +101,7 @@ let listening;
 document.addEventListener("submit", (event) => {
   event.preventDefault();
   const done = Object.fromEntries(new FormData(event.target, event.submitter));
-  if (done.deed === "sign-out") {
+  if (done.action === "sign-out") {
     signOut();
   } else if (listening) {
     main.ariaBusy = "true";
@@ -140,7 +140,7 @@ async function signIn(problem) {
     name = given.name;
     try {
       const step = await send("POST", `${API}/login`, { name, password: given.password });
-      if (step.status === "pending") await prove({ title: "One more step", back: "Start over" }, `${API}/login`, {}, step.pending);
+      if (step.status === "pending") await prove({ title: "Enter your code", back: "Start over" }, `${API}/login`, {}, step.pending);
       return;
     } catch (wrong) {
       problem = wrong instanceof GivenUp ? undefined : told(wrong);
@@ -151,7 +151,7 @@ async function signIn(problem) {
 /** The step-up that a request requires: a new session replaces this one. */
 async function stepUp() {
   const pending = await send("POST", `${API}/step-up`, {});
-  const words = { title: "Is it still you?", why: "What you asked for needs a fresh proof.", back: "Cancel" };
+  const words = { title: "Confirm it's you", why: "Verify again to continue.", back: "Cancel" };
   await prove(words, `${API}/step-up`, { step_up: pending.step_up }, pending);
 }
 
@@ -160,8 +160,8 @@ async function confirmPassword() {
   let problem;
   for (;;) {
     show("password", { user: document.getElementById("who").textContent }, problem);
-    const { deed, current } = await person();
-    if (deed === "give-up") throw new GivenUp();
+    const { action, current } = await person();
+    if (action === "give-up") throw new GivenUp();
     try {
       await send("POST", `${API}/password/confirm`, { current });
       return;
@@ -179,19 +179,19 @@ async function prove(words, path, run, owed) {
   let problem;
   for (;;) {
     show("device", { ...words, ...asked(owed) }, problem);
-    const { deed, device, code } = await person();
+    const { action, device, code } = await person();
     problem = undefined;
     try {
-      if (deed === "give-up") {
+      if (action === "give-up") {
         if (!run.step_up) await send("POST", `${path}/cancel`, {});
         csrf = undefined; // It belonged to the login that was cancelled.
         throw new GivenUp();
       }
-      if (deed === "answer") {
+      if (action === "answer") {
         await send("POST", `${path}/answer`, { ...run, device: owed.asked.id, code });
         return;
       }
-      owed = await send("POST", `${path}/${deed}`, { ...run, device }); // "send" or "challenge"
+      owed = await send("POST", `${path}/${action}`, { ...run, device }); // "send" or "challenge"
     } catch (wrong) {
       problem = told(wrong, "attempt-expired");
       if (["device-disabled", "device-expired", "device-unknown"].includes(wrong.code)) owed = await send("POST", `${path}/challenge`, run);
@@ -256,7 +256,7 @@ async function setUp(method, problem) {
   for (;;) {
     show("new-device", { ...NEW[method], ...given }, problem);
     given = await person();
-    if (given.deed === "give-up") throw new GivenUp();
+    if (given.action === "give-up") throw new GivenUp();
     try {
       const setup = await sendProved("POST", `${API}/devices`, { method, name: given.name, to: given.to });
       await confirm(setup);
@@ -278,14 +278,14 @@ async function confirm(setup) {
     const { to, answer } = setup.device;
     const shown = { ...setup, qr, to, sent: answer.sent_until && at(answer.sent_until), hint: `${answer.digits} digits` };
     show(setup.key ? "app" : "telephone", shown, problem);
-    const { deed, code } = await person();
+    const { action, code } = await person();
     problem = undefined;
     try {
-      if (deed === "give-up") {
+      if (action === "give-up") {
         await send("POST", `${API}/devices/setup/cancel`, run);
         throw new GivenUp();
       }
-      if (deed === "confirm") {
+      if (action === "confirm") {
         await sendProved("POST", `${API}/devices/setup/confirm`, { ...run, code });
         return;
       }
@@ -313,8 +313,8 @@ async function makeBackupCodes() {
   };
   for (;;) {
     show("codes", { codes: codes.map(item) });
-    const { deed } = await person();
-    if (deed === "kept") return;
+    const { action } = await person();
+    if (action === "kept") return;
     print();
   }
 }
@@ -332,16 +332,16 @@ async function home() {
       document.getElementById("who").textContent = session.user.name;
       document.getElementById("account").hidden = false;
       show("home", { news, ...overview(session, factors) }, problem);
-      const { deed } = await person();
+      const { action } = await person();
       news = problem = undefined;
-      if (deed === "open") {
+      if (action === "open") {
         const { owner, holds } = await sendProved("GET", "/vault");
         news = `The vault of ${owner} is open. In it: ${holds}.`;
-      } else if (deed === "backup-codes") {
+      } else if (action === "backup-codes") {
         await makeBackupCodes();
         news = "You have new backup codes. Older ones have ended.";
       } else {
-        await setUp(deed);
+        await setUp(action);
         news = "It is set up.";
       }
     } catch (wrong) {
