@@ -57,7 +57,7 @@ impl Users for Trial {
 #[derive(Debug)]
 struct Printed;
 
-#[expect(clippy::print_stdout, reason = "whoever tries the pages reads the codes there")]
+#[expect(clippy::print_stdout, reason = "a developer who tries the pages reads the codes there")]
 #[async_trait::async_trait]
 impl Gateway for Printed {
     async fn deliver(&self, message: &Message) -> Result<Taken, NotTaken> {

@@ -165,7 +165,7 @@ fn a_question_about_the_last_failure_keeps_strangers_from_the_next_device() {
     for _ in 0..2 {
         assert_eq!(play.does(Action::Answer(KEY), Unrecognized), None, "the service is asked");
     }
-    assert_eq!(play.factors.account.factors, 1, "whoever judges another device at this moment has to judge again");
+    assert_eq!(play.factors.account.factors, 1, "a ruling about another device at this moment has to be judged again");
     assert_eq!(play.does(Action::Answer(APP), Unrecognized), Some(Refusal::UnrecognizedBrowser));
     for refused in [Refusal::DeviceDisabled, Refusal::AttemptExpired] {
         assert_eq!(play.does(Action::Reply, Unrecognized), Some(refused));

@@ -24,7 +24,7 @@ async fn wiki(world: &World) -> (Client, ClientSecret) {
     (client, secret.unwrap())
 }
 
-/// Whether whoever shows this is taken for the client.
+/// Whether a caller that presents this is authenticated as the client.
 async fn is_taken(world: &World, id: &ClientId, shown: Option<&str>) -> bool {
     let client = world.engine.client(id, shown.map(Secret::from).as_ref()).await.unwrap();
     client.inspect(|client| assert_eq!(client.id, *id)).is_some()

@@ -46,7 +46,7 @@ async fn ada_at_home() -> (World, Person, BrowserToken) {
     (world, ada, new_session.browser().unwrap().clone())
 }
 
-/// D4, T22: whoever lacks the password moves nothing of the second factor, and never keeps the owner out.
+/// D4, T22: an attacker without the password moves nothing of the second factor, and never keeps the owner out.
 #[tokio::test]
 async fn t22_strangers_without_the_password_never_keep_the_owner_out() {
     let (world, ada, home) = ada_at_home().await;
@@ -69,7 +69,7 @@ async fn t22_strangers_without_the_password_never_keep_the_owner_out() {
     assert_eq!(after.devices[0].throttle, before.devices[0].throttle);
 }
 
-/// D4: whoever has the password can bring one device to its cap, no more; the owner does not wait for their failures, is
+/// D4: an attacker with the password can bring one device to its cap, no more; the owner does not wait for their failures, is
 /// told, and gets in another way.
 #[tokio::test]
 async fn a_stranger_with_the_password_brings_one_device_to_its_cap_and_the_owner_is_told() {
@@ -98,7 +98,7 @@ async fn a_stranger_with_the_password_brings_one_device_to_its_cap_and_the_owner
 
 /// D4: with two apps and backup codes, and all the time in the world, one app is all that can be taken.
 #[tokio::test]
-async fn whoever_has_the_password_takes_one_device_of_many() {
+async fn an_attacker_with_the_password_disables_one_device_of_many() {
     let (world, ada, home) = ada_at_home().await;
     let signed_in = signs_in(&world, &ada, &ada.code(), &from(Some(&home))).await.unwrap().signed_in().clone();
     let (attempt, second) = ada.begins_setup(&signed_in).await.unwrap();
@@ -131,7 +131,7 @@ async fn whoever_has_the_password_takes_one_device_of_many() {
     world.engine.answer(&elsewhere.token, &list.id, &codes[0].as_str().into(), &from(None)).await.unwrap();
 }
 
-/// The owner's own slips are slowed down like anybody's, but not by anybody else's.
+/// The owner's own mistakes slow the owner down as they would any user, and those of others do not.
 #[tokio::test]
 async fn a_device_cookie_waits_for_its_own_failures() {
     let (world, ada, home) = ada_at_home().await;
@@ -152,7 +152,7 @@ async fn a_device_cookie_waits_for_its_own_failures() {
     assert!(is_asked(&world, &ada, &from(None)).await.is_ok(), "and strangers do not wait for the owner's slips");
 }
 
-/// D4: whoever sits behind the same address as the owner, or in the same /64, uses up nothing that the owner's browser needs.
+/// D4: a client behind the same IP address as the owner, or in the same /64, uses up nothing that the owner's browser needs.
 #[tokio::test]
 async fn a_device_cookie_is_apart_from_strangers_at_its_own_address() {
     let world = World::built(Arc::new(MemoryStore::default()), |parts| parts.config.password_attempts.per_address = 3);
@@ -189,7 +189,7 @@ async fn a_device_cookie_is_apart_from_strangers_at_its_own_address() {
     }
 }
 
-/// What a browser shows helps nobody but whoever signed in there, for so long, unchanged.
+/// A device cookie is good for the user who signed in in that browser, for its lifetime, unchanged.
 #[tokio::test]
 async fn a_browser_is_known_to_those_who_signed_in_there_and_nobody_else() {
     let (world, ada, home) = ada_at_home().await;
@@ -258,7 +258,7 @@ async fn guesses(world: &World, person: &Person, browser: &BrowserToken) -> Opti
 
 /// T105: cookies of sign-ins that proved no device are worth nothing at the second step, and end with the first device.
 #[tokio::test]
-async fn t105_whoever_signed_in_before_the_first_device_is_a_stranger_to_it() {
+async fn t105_a_cookie_from_before_the_first_device_is_not_recognized_by_it() {
     let world = World::new();
     let ada = world.user("ada");
     let browsers = signs_in_in_many_browsers(&world, &ada, 210).await;
@@ -280,7 +280,7 @@ async fn t105_whoever_signed_in_before_the_first_device_is_a_stranger_to_it() {
     signs_in(&world, &ada, &ada.code(), &from(Some(&home))).await.unwrap();
 }
 
-/// T139: whoever copied the cookie of a browser before the password changed holds nothing after, even once the owner has signed
+/// T139: an attacker who copied a device cookie before the password changed has nothing after, even once the owner has signed
 /// in there again.
 #[tokio::test]
 async fn t139_a_copy_of_a_device_cookie_ends_with_the_password_it_was_given_for() {

@@ -74,7 +74,7 @@ async fn t113_a_client_that_keeps_nothing_goes_on_with_the_token_it_has() {
 
 /// A host gives the id again and its stamps are all alike: what the first user had is not the second one's.
 #[tokio::test]
-async fn t131_a_forgotten_user_leaves_nothing_to_whoever_is_given_the_id() {
+async fn t131_a_forgotten_user_leaves_nothing_to_the_next_user_of_the_id() {
     let world = World::new();
     let ada = world.user("ada");
     let signed_in = ada.sets_up().await;

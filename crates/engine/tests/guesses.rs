@@ -73,7 +73,7 @@ async fn t28_all_spellings_of_one_identity_share_one_budget() {
 
 /// Or a name would tell whether somebody has it, by what is counted when the keys change, or at a node with other ones.
 #[tokio::test]
-async fn no_budget_begins_anew_with_other_keys_whoever_has_the_name() {
+async fn no_budget_begins_anew_with_other_keys_whether_the_name_exists_or_not() {
     let line = |id: u32| Keyring::new_line(id, &OsRandom);
     let (old, new) = (line(1), line(2));
     let ring = |text: String| Keyring::parse(&text).unwrap();
@@ -198,7 +198,7 @@ async fn t116_guesses_fill_a_bounded_number_of_rows_that_do_not_tell_which_names
     for name in nobodies.iter().map(String::as_str).chain(["ada"]) {
         *expected.entry(row_of(name)).or_default() += 1;
     }
-    assert_eq!(rows, expected, "one of 2^20 rows each, whoever has the name");
+    assert_eq!(rows, expected, "one of 2^20 rows each, whether or not a user has the name");
 }
 
 /// Names that share a row: what one is charged, the other is, whichever of them exists.

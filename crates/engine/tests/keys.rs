@@ -122,7 +122,7 @@ async fn a_state_is_sealed_anew_while_its_owner_signs_in() {
 
 /// The race is lost for certain: both have read the device before either writes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whoever_loses_the_race_for_a_row_reads_it_again() {
+async fn the_loser_of_a_race_for_a_row_reads_it_again() {
     let [old, new] = lines();
     let store = Arc::new(MemoryStore::default());
     let counted = |change: &Change<Sealed>| matches!(change, Change::Device(DeviceChange::Update(_)));

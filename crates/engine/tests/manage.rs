@@ -353,7 +353,7 @@ async fn a_setup_at_its_cap_is_over_and_switches_nothing_on() {
     ada.sets_up().await;
 }
 
-/// Whoever was signed out meanwhile does nothing any more.
+/// A session that was signed out meanwhile can do nothing.
 #[tokio::test]
 async fn a_action_dies_with_its_session() {
     let world = World::new();

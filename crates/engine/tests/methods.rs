@@ -189,7 +189,7 @@ impl RightAnswers for TheKey {
 }
 
 #[test]
-fn a_yubikey_keeps_the_contract_whoever_knows_its_secret() {
+fn a_yubikey_keeps_the_contract_with_whatever_secret() {
     let key = TheKey(SoftYubikey::new(7));
     let SoftYubikey { public_id, private_id, key: secret, .. } = &key.0;
     let own = yubikey::State::own(public_id.clone(), private_id.clone(), secret.clone());

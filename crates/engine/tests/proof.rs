@@ -156,7 +156,7 @@ async fn a_password_that_is_proved_again_in_a_session_lets_its_setup_go_on() {
     confirms(&world, new_session.signed_in(), &attempt, &app).await.unwrap();
 }
 
-/// T37: what was signed out of goes on nowhere, whoever still has the token.
+/// T37: a session that was signed out cannot be used, whichever client still has the token.
 #[tokio::test]
 async fn t37_a_setup_ends_with_the_session_that_was_signed_out_of() {
     let world = World::new();

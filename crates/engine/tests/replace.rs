@@ -65,7 +65,7 @@ async fn when_the_default_device_is_removed_the_next_one_is_the_default() {
     removes(&world, &third, &ids[0]).await.unwrap();
     assert_eq!(default(&world, &third).await.as_ref(), Some(&ids[1]), "the oldest that is left");
     let stored = world.store.factors(&ada.user.id).await.unwrap().account.preferred;
-    assert_eq!(stored.as_ref(), Some(&ids[1]), "also for whoever adds one later");
+    assert_eq!(stored.as_ref(), Some(&ids[1]), "also for a device that is added later");
     world.engine.prefer(&third, &ids[2]).await.unwrap();
     removes(&world, &third, &ids[1]).await.unwrap();
     assert_eq!(default(&world, &third).await.as_ref(), Some(&ids[2]), "the default is not another one for that");

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_is_one_line_for_whoever_looks() {
+    async fn a_message_is_one_line_in_the_log() {
         let paper = Paper::default();
         let terminal = Terminal::new(paper.clone());
         terminal.deliver(&message()).await.unwrap();

@@ -241,7 +241,7 @@ async fn a_program_is_given_the_message_and_answers_by_its_status() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_run_is_told_before_anybody_waits_for_a_code() {
+async fn what_cannot_be_run_is_reported_before_a_user_waits_for_a_code() {
     let folder = tempfile::tempdir().unwrap();
     let path = program(&folder, "exit 0");
     assert!(command(&path).reachable().await.is_ok());

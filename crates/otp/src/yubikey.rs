@@ -220,7 +220,7 @@ pub struct Plain {
     pub usage: u8,
     /// Ticks of about 1/8 s since the key was powered up, from a random start. 24 bits: the rest is not encrypted.
     pub timestamp: u32,
-    /// A random number of the key's own, of no use to anybody.
+    /// A random number of the key's own, which has no use here.
     pub random: u16,
 }
 

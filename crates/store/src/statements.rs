@@ -37,7 +37,7 @@ pub(crate) mod postgres {
     pub(crate) const ROLLBACK: &str = "ROLLBACK";
     /// Holds a user's name until the commit. Names that share a number wait for each other, which is all.
     pub(crate) const LOCK_NAME: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7161027))";
-    /// Held by whoever migrates, until the end of the transaction.
+    /// Held while the schema is migrated, until the end of the transaction.
     pub(crate) const LOCK_SCHEMA: &str = "SELECT pg_advisory_xact_lock(7161027160001)";
     pub(crate) const LEDGER: &str = "
         CREATE TABLE IF NOT EXISTS countersign_migration (

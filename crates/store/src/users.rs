@@ -75,7 +75,7 @@ impl UserTable {
         Ok(self.read("read a user", user::BY_ID, vec![id.into()]).await?.into_iter().next())
     }
 
-    /// The user with this id, without what only whoever compares passwords needs.
+    /// The user with this id, without what is needed only to compare passwords.
     pub async fn seen(&self, id: &UserId) -> Result<Option<User>, Fault> {
         self.one("read a user", user::SEEN, id.as_str()).await
     }

@@ -1,5 +1,5 @@
 //! What PostgreSQL takes back by itself: a serialisation failure and a deadlock say that something had moved, wherever in a
-//! batch they come. They are conflicts, never faults; whoever hears of one loads afresh and judges again.
+//! batch they come. They are conflicts, never faults; the engine then loads afresh and judges again.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use cluster::Fresh;

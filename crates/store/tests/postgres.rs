@@ -281,7 +281,7 @@ async fn two_who_end_the_same_tokens_never_wait_for_each_other_for_ever() {
 }
 
 #[tokio::test]
-async fn whoever_finds_every_connection_in_use_is_told_to_come_back() {
+async fn a_caller_that_finds_every_connection_in_use_is_told_when_to_retry() {
     let database = Fresh::database();
     PostgresStore::migrate(&place(&database.url())).await.unwrap();
     let store = PostgresStore::open(&place(&database.url()).with_connections(1)).await.unwrap();

@@ -92,7 +92,7 @@ fn versions(cluster: &Cluster) -> String {
 }
 
 #[tokio::test]
-async fn whoever_answers_has_to_be_who_the_url_names() {
+async fn the_server_has_to_be_the_one_that_the_url_names() {
     let authorities = Authorities::new();
     let (ours, theirs) = (authorities.path("ours.crt"), authorities.path("theirs.crt"));
     let mut cluster = Cluster::start().unwrap();
@@ -127,7 +127,7 @@ async fn whoever_answers_has_to_be_who_the_url_names() {
 }
 
 #[tokio::test]
-async fn a_server_that_wants_tls_says_so_to_whoever_comes_without() {
+async fn a_server_that_wants_tls_says_so_to_a_client_without_it() {
     let authorities = Authorities::new();
     let mut cluster = Cluster::start().unwrap();
     let rules = cluster.keep("rules", b"hostssl all all 127.0.0.1/32 scram-sha-256\n").unwrap();

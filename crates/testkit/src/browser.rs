@@ -26,7 +26,7 @@ pub struct Page {
     pub headers: HeaderMap,
     /// The body, as text.
     pub body: String,
-    /// What the answer carries for whoever stands around the router.
+    /// The extensions of the response, for the layers around the router.
     pub extensions: Extensions,
 }
 

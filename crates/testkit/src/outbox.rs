@@ -112,7 +112,7 @@ pub struct SoftYubikey {
     pub public_id: PublicId,
     /// The name in its codes.
     pub private_id: PrivateId,
-    /// The key it shares with whoever judges.
+    /// The key that it shares with the server.
     pub key: YubikeyKey,
     touched: AtomicU64,
 }

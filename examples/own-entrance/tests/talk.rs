@@ -62,7 +62,7 @@ impl Caller {
 }
 
 #[tokio::test]
-async fn a_password_is_enough_for_whoever_has_no_second_factor() {
+async fn a_password_is_enough_for_a_user_without_a_second_factor() {
     let world = World::new();
     let (ada, entrance) = (world.user("ada"), entrance(&world).await);
     assert_eq!(Caller::at(entrance).await.gives("ada", "a guess").await, "NO invalid-credentials");
@@ -137,7 +137,7 @@ async fn what_cannot_be_decided_is_neither_yes_nor_no() {
 }
 
 #[tokio::test]
-async fn whoever_says_too_much_or_hangs_up_is_told_nothing() {
+async fn a_client_that_sends_too_much_or_hangs_up_is_told_nothing() {
     let world = World::new();
     let (ada, entrance) = (world.user("ada"), entrance(&world).await);
     let mut caller = Caller::at(entrance).await;

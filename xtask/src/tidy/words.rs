@@ -4,8 +4,9 @@
 use super::tree::Tree;
 
 /// A word, as it is found in any case and as a part of an identifier, and what is written instead.
-const BANNED: [(&str, &str); 17] = [
+const BANNED: [(&str, &str); 19] = [
     ("advance.rs", "flow.rs"),
+    ("anybody", "any user, any client"),
     ("AtOnce", "Stateless"),
     ("COME_BACK", "RETRY_AFTER"),
     ("deed", "action"),
@@ -22,6 +23,7 @@ const BANNED: [(&str, &str); 17] = [
     ("the house", "the project, or the architecture"),
     ("too surely", "with too much assurance"),
     ("weakly", "with too little assurance"),
+    ("whoever", "the user, the client, the caller, the attacker"),
 ];
 
 /// Files in which a word means what it says elsewhere: what the word is, where, and why.

@@ -28,7 +28,7 @@ use axum::{
     routing::{MethodRouter, any, get, post, put},
 };
 
-use self::request::{Anybody, Somebody};
+use self::request::{PublicRequest, SignedInRequest};
 #[cfg(test)]
 pub(crate) use self::told::refused_at_login;
 use crate::{Visitor, redirect::LocalPath};
@@ -55,16 +55,16 @@ pub(crate) fn router(mount: &LocalPath) -> Router {
 
 /// A resource of a user: authentication comes before the check of the method.
 fn owned(allowed: fn(&Visitor) -> &'static str, methods: MethodRouter) -> MethodRouter {
-    let described = async move |asking: Somebody| told::described(&asking.visitor, allowed(&asking.visitor));
-    let refused = async move |asking: Somebody| told::not_allowed(&asking.visitor, allowed(&asking.visitor));
+    let described = async move |asking: SignedInRequest| told::described(&asking.visitor, allowed(&asking.visitor));
+    let refused = async move |asking: SignedInRequest| told::not_allowed(&asking.visitor, allowed(&asking.visitor));
     methods.options(described).fallback(refused)
 }
 
 /// A resource that issues tokens.
 fn opened(methods: MethodRouter) -> MethodRouter {
     const ALLOWED: &str = "POST, OPTIONS";
-    let described = async |asking: Anybody| told::described(&asking.visitor, ALLOWED);
-    let refused = async |asking: Anybody| told::not_allowed(&asking.visitor, ALLOWED);
+    let described = async |asking: PublicRequest| told::described(&asking.visitor, ALLOWED);
+    let refused = async |asking: PublicRequest| told::not_allowed(&asking.visitor, ALLOWED);
     methods.options(described).fallback(refused)
 }
 
@@ -80,6 +80,6 @@ fn unslashed() -> MethodRouter {
     get(led).fallback(nothing)
 }
 
-async fn nothing(asking: Anybody) -> Response {
+async fn nothing(asking: PublicRequest) -> Response {
     told::nothing(&asking.visitor)
 }

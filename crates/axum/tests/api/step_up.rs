@@ -96,7 +96,7 @@ async fn begins(owner: &Owner) -> (serde_json::Value, SoftApp) {
 
 /// A step-up never requires what the user cannot reach: a mailbox is weaker, and is the strongest that this user has.
 #[tokio::test]
-async fn whoever_has_a_mailbox_alone_is_asked_for_the_level_that_it_reaches() {
+async fn a_user_with_a_mailbox_alone_is_asked_for_the_level_that_it_reaches() {
     let site = Site::new();
     let mut ada = site.newcomer("ada").await;
     let mailbox = json!({ "method": "email", "name": "Mail", "to": "ada@example.org" });

@@ -54,7 +54,7 @@ async fn dxapi_04_w68_looking_writes_nothing() {
 }
 
 #[tokio::test]
-async fn dxapi_05_w63_off_is_switched_by_whoever_proves_the_factor() {
+async fn dxapi_05_w63_off_is_switched_by_a_caller_that_proves_the_factor() {
     let site = Site::new();
     let (person, client) = site.member("ada").await;
     let told = client.delete("/mfa/", &json!({})).await;
@@ -227,7 +227,7 @@ async fn dxapi_17_patch_is_put() {
 }
 
 #[tokio::test]
-async fn dxapi_18_w56_a_recovery_code_is_made_by_whoever_proves_the_factor_and_not_by_looking() {
+async fn dxapi_18_w56_a_recovery_code_is_made_by_a_caller_that_proves_the_factor_and_not_by_looking() {
     let site = Site::new();
     let (person, client) = site.member("ada").await;
     let told = client.get("/mfa/recovery/").await;
@@ -272,7 +272,7 @@ async fn dxapi_20_other_methods_are_told_what_there_is() {
 }
 
 #[tokio::test]
-async fn dxapi_21_whoever_looks_without_the_slash_is_led_to_it() {
+async fn dxapi_21_a_get_without_the_slash_is_redirected_to_it() {
     let site = Site::new();
     let (_, client) = site.newcomer("ada").await;
     for path in OWN.into_iter().chain(["/mfa/authtoken/login/", "/mfa/oauth2/token/"]) {

@@ -22,7 +22,7 @@ async fn dxtok_01_other_methods_are_told_what_there_is() {
 }
 
 #[tokio::test]
-async fn dxtok_02_whoever_has_no_second_factor_gets_a_token_and_fields_for_one_mean_nothing() {
+async fn dxtok_02_a_user_without_a_second_factor_gets_a_token_and_fields_for_one_mean_nothing() {
     let site = Site::new();
     let ada = site.world.user("ada");
     for more in [json!({}), json!({ "mfa_code": "123456" }), json!({ "backup_code": "ABCDEF" })] {

@@ -79,7 +79,7 @@ async fn a_page_that_cannot_be_rendered_is_a_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_takes_too_long_is_a_fault_as_whoever_sent_it_reads_it() {
+async fn a_request_that_takes_too_long_is_a_fault_in_the_form_of_its_client() {
     let site = Site::built(|_| {}, |settings| settings.answer_within = Some(Duration::from_secs(30)));
     let mut browser = site.browser();
     let page = browser.get("/never").await;

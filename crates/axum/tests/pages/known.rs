@@ -41,7 +41,7 @@ async fn the_owner_comes_in_where_they_came_in_before_whatever_strangers_do() {
 /// A sign-in in a browser with a device cookie warns of incorrect codes before the second factor. T125: in another
 /// browser, the password alone shows neither failures nor names.
 #[tokio::test]
-async fn t125_whoever_signs_in_where_they_came_in_before_is_told_of_wrong_codes() {
+async fn t125_a_user_with_a_device_cookie_is_told_of_wrong_codes() {
     let site = Site::new();
     let mut ada = site.halfway("ada").await;
     let code = ada.person.code();

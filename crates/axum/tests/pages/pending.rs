@@ -50,7 +50,7 @@ async fn t2_what_a_browser_holds_before_the_second_step_opens_nothing() {
 }
 
 #[tokio::test]
-async fn t3_whoever_has_a_factor_owes_it_though_nothing_demands_it() {
+async fn t3_a_user_with_a_factor_proves_it_though_no_page_requires_it() {
     let site = Site::new();
     let mut ada = site.member("ada").await;
     ada.browser = site.browser();

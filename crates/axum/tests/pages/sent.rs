@@ -106,7 +106,7 @@ async fn another_code_is_sent_by_the_button_alone_and_not_too_soon() {
 }
 
 #[tokio::test]
-async fn whoever_is_sent_no_code_is_told_why_and_has_ways_on() {
+async fn a_user_who_is_sent_no_code_is_told_why_and_has_ways_on() {
     let site = Site::with_every_method();
     let mut ada = with(&site, Kind::SMS, NUMBER).await;
     let signed_in = ada.person.is_asked().await;

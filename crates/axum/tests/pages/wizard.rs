@@ -172,7 +172,7 @@ async fn w33_an_address_that_is_not_proved_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn whoever_has_a_mailbox_alone_is_told_what_to_set_up() {
+async fn a_user_with_a_mailbox_alone_is_told_what_to_set_up() {
     let site = Site::with_every_method();
     let mut ada = site.newcomer("ada").await;
     ada.begins("email", ADDRESS).await;

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn t161_a_result_opens_for_the_same_answer_from_whoever_holds_the_same_tokens() {
+    fn t161_a_result_opens_for_the_same_answer_from_a_client_with_the_same_tokens() {
         let ring = ring();
         let sealed = ring.seal_result(GIVEN, b"token", &OsRandom).unwrap();
         assert!(matches!(ring.open_result(GIVEN, &sealed), Comparison::Same(result) if result.as_slice() == b"token"));

@@ -1,4 +1,4 @@
-//! Races through a gate, in memory, on SQLite and on PostgreSQL: everybody has read before anybody writes. The races for a
+//! Races through a gate, in memory, on SQLite and on PostgreSQL: all tasks have read before one writes. The races for a
 //! code, for the count of failures and for a first device also run on a store that forgets what versions are for, where
 //! they must come out wrong: else they would prove nothing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
@@ -174,7 +174,7 @@ async fn disable_against_confirm(course: &Course) -> (bool, bool, usize) {
 async fn disabling_against_confirming_has_one_order_or_the_other() {
     for course in Course::many(rounds(2)).await {
         let (confirmed, disabled, devices) = disable_against_confirm(&course).await;
-        assert!(disabled, "whoever is second reads afresh: disabling takes the new device along");
+        assert!(disabled, "the second one reads afresh: disabling takes the new device along");
         assert_eq!(devices, 0, "confirmed first and removed, or removed first and not confirmed: {confirmed}");
     }
 }

@@ -15,7 +15,7 @@ fn tokens(outcomes: Vec<Result<NewSession, Error>>) -> BTreeSet<String> {
     outcomes.into_iter().map(|outcome| outcome.unwrap().token().expose().to_owned()).collect()
 }
 
-/// T162: everybody has judged the same answer to the same attempt before anybody writes.
+/// T162: all tasks have judged the same answer to the same attempt before one writes.
 #[tokio::test]
 async fn t162_64_submissions_of_one_form_open_one_session_and_all_get_it() {
     for course in Course::careful().await {
@@ -123,7 +123,7 @@ async fn t166_of_16_calls_that_replace_their_session_all_get_the_same_one() {
             let (code, new_code) = (Secret::from(ada.code()), Secret::from(app.code_at(world.now())));
             let password = Secret::from(ada.password.as_str());
             let device = step.view.device.id.clone();
-            // Whoever makes the session is held until all are there.
+            // The task that creates the session is held until all are there.
             let opens: fn(&Change<Sealed>) -> bool =
                 |change| matches!(change, Change::Session(SessionChange::Create(_)));
             let engine = course.gated(&world, 16, opens).engine;

@@ -82,7 +82,7 @@ async fn t163_a_request_with_the_new_token_repeats_nothing() {
     assert!(matches!(repeated, Err(Error::Refused(Refusal::AttemptExpired))));
 }
 
-/// T164: whoever has the attempt's token has one guess, and it is counted.
+/// T164: a client that has the attempt's token has one guess, and it is counted.
 #[tokio::test]
 async fn t164_the_first_different_answer_ends_it_for_good_and_counts_as_a_failure() {
     let world = World::new();

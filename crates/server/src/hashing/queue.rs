@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn t109_strangers_do_not_stand_before_whoever_is_recognised() {
+    fn t109_strangers_do_not_stand_before_recognized_browsers() {
         let mut queue = queue();
         let strangers = (0..1000).take_while(|_| queue.push(&Lane::Strangers, "stranger").is_ok()).count();
         assert_eq!(strangers, 101, "two threads do fifty each in a second");

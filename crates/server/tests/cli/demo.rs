@@ -74,7 +74,7 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[tokio::test]
-async fn the_first_answer_does_not_keep_anybody_waiting() {
+async fn the_first_answer_comes_at_once() {
     let house = House::empty();
     let start = SystemClock.now();
     let server = house.demo(&format!("--password '{PASSWORD}'"));

@@ -62,7 +62,7 @@ fn a_file_with_one_mistake_gives_nobody_anything_and_its_line_is_named() {
 }
 
 #[test]
-fn nothing_was_sent_to_whoever_has_no_address() {
+fn nothing_was_sent_to_a_user_without_an_address() {
     let house = House::of(&["ada"]);
     assert_eq!(house.run("device deliveries ada").succeeds(), "ada: nothing was sent");
     assert_eq!(house.run("device deliveries ada --json").json(), json!([]));

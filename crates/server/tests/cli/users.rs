@@ -273,7 +273,7 @@ async fn a_new_password_ends_sessions_at_once() {
 }
 
 #[tokio::test]
-async fn whoever_changes_the_password_on_the_page_meets_the_same_rules() {
+async fn a_password_change_on_the_page_meets_the_same_rules() {
     let house = House::of(&["ada"]);
     let server = house.serves();
     let mut ada = Person::at(&server, "ada");

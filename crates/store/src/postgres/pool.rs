@@ -72,7 +72,7 @@ impl Connections {
         Ok(Self { pool, durability, place: place.to_string(), away_until: Mutex::default() })
     }
 
-    /// The first connection, whose failure is for whoever starts the program.
+    /// The first connection, whose failure is reported to the operator who starts the program.
     pub(super) async fn first(&self) -> Result<Connection, StoreError> {
         self.pool.get().await.map(Connection).map_err(|error| failed("connect to the database", plain(error)))
     }
@@ -99,7 +99,7 @@ impl Connections {
     }
 
     /// Once a minute, asks the server how durable it wants commits to be by now. A question that fails changes nothing: the
-    /// level stays, and whoever took the connection finds out what is wrong with it.
+    /// level stays, and the caller that took the connection finds out what is wrong with it.
     async fn look_again(&self, connection: &Connection) {
         if !self.durability.is_due(Instant::now()) {
             return;

@@ -26,7 +26,7 @@ pub(super) fn verified(ca_file: &Path) -> Result<MakeRustlsConnect, String> {
 
 /// TLS without verification: it protects against passive listeners only.
 pub(super) fn unverified() -> Result<MakeRustlsConnect, String> {
-    let verifier = Arc::new(Anybody(provider()));
+    let verifier = Arc::new(AcceptAnyServer(provider()));
     let config = builder()?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
 }
@@ -43,9 +43,9 @@ fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier
 
 /// Takes any certificate, but not a handshake that its key has not signed.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAnyServer(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyServer {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -33,8 +33,8 @@ const WRITER: &str = "
     PRAGMA cache_size = -8192;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 16777216;";
-/// A reader's cache is empty again after every commit. Between commits it spares whoever only reads a call to the system for
-/// each page.
+/// A reader's cache is empty again after every commit. Between commits it spares a read one system call for each
+/// page.
 const READER: &str = "
     PRAGMA query_only = ON;
     PRAGMA trusted_schema = OFF;
@@ -60,7 +60,7 @@ pub(crate) fn copier(path: &Path) -> Result<Connection, StoreError> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, COPIER)
 }
 
-/// Has a database for itself alone, from now until the connection is closed; busy if anybody else has it open. What the
+/// Has a database for itself alone, from now until the connection is closed; busy if another connection has it open. What the
 /// log held is in the database then.
 pub(crate) fn alone(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::ZERO)?;

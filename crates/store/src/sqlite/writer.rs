@@ -30,7 +30,7 @@ use crate::statements::sqlite::{BEGIN, COMMIT, RELEASE, ROLLBACK, ROLLBACK_TO, S
 
 /// How many members one transaction takes at most: enough to make the fsync cheap, few enough to answer soon.
 const LARGEST_GROUP: usize = 256;
-/// How many members may wait. Whoever comes later is told to come back, which beats waiting in vain.
+/// How many members may wait. A later one gets a fault with a time to retry after.
 const MAX_QUEUE_LENGTH: usize = 10_000;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -165,7 +165,7 @@ where
             (Err(GroupError::Busy), _) => Err(Fault::busy(self.doing, RETRY_AFTER)),
             (Err(error), _) => Err(Fault::because(self.doing, error.clone())),
         };
-        // Whoever asked may have left.
+        // The caller may have gone.
         let _ = self.answer.send(answer);
     }
 }

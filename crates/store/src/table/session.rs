@@ -39,7 +39,7 @@ pub(crate) const END: &str = "DELETE FROM session WHERE key = $1";
 pub(crate) const END_ALL: &str = "DELETE FROM session WHERE user_id = $1";
 /// User, device, and a key that stays: of no session if it is empty.
 pub(crate) const END_OF_DEVICE: &str = "DELETE FROM session WHERE user_id = $1 AND device_id = $2 AND key <> $3";
-/// For a database that was put back: whoever signed out since then stays out.
+/// For a database that was restored: a user who signed out since then stays signed out.
 pub(crate) const END_EVERY: &str = "DELETE FROM session";
 /// Those that were last used before $1, or after $2 by a clock that was ahead.
 pub(crate) const PURGE: &str = "

@@ -109,7 +109,7 @@ const RULES: &[(&str, Rule)] = rules! {
     a_name_with_capitals_is_found_in_every_spelling
     a_removed_user_s_id_is_never_given_again
     all_of_a_long_password_counts
-    whoever_is_shut_out_is_seen_to_be_and_has_the_same_password
+    a_deactivated_user_is_read_as_such_and_has_the_same_password
     a_new_password_takes_the_place_of_the_old_one
     a_prepared_password_is_not_written_yet
     a_change_under_way_does_not_undo_one_that_came_between
@@ -241,7 +241,7 @@ async fn all_of_a_long_password_counts(host: Arc<dyn Host>) {
     }
 }
 
-async fn whoever_is_shut_out_is_seen_to_be_and_has_the_same_password(host: Arc<dyn Host>) {
+async fn a_deactivated_user_is_read_as_such_and_has_the_same_password(host: Arc<dyn Host>) {
     let ada = add(&host, "ada", PASSWORD).await;
     if host.shut_out(&ada).await == ShutOut::Never {
         return;
@@ -325,7 +325,7 @@ fn new_password(number: usize) -> String {
 
 async fn add(host: &Arc<dyn Host>, name: &str, password: &str) -> User {
     host.add(name, &password.into()).await;
-    by_name(host, name).await.expect("whoever was added is there")
+    by_name(host, name).await.expect("the user that was added is there")
 }
 
 async fn by_name(host: &Arc<dyn Host>, typed: &str) -> Option<User> {

@@ -9,12 +9,12 @@ use countersign_engine::{
 use serde_json::json;
 
 use super::{
-    request::Anybody,
+    request::PublicRequest,
     told::{self, Under},
 };
 
-pub(super) async fn login(asking: Anybody) -> Response {
-    let Anybody { visitor, fields, .. } = &asking;
+pub(super) async fn login(asking: PublicRequest) -> Response {
+    let PublicRequest { visitor, fields, .. } = &asking;
     let (name, password) = match (fields.required("username"), fields.required("password")) {
         (Ok(name), Ok(password)) => (name, password),
         (name, password) => {
@@ -39,7 +39,7 @@ pub(super) async fn login(asking: Anybody) -> Response {
 /// Turns off two-factor authentication after a sign-in with a backup code, as old clients expect, where they are
 /// exempt.
 pub(super) async fn expected(
-    asking: &Anybody,
+    asking: &PublicRequest,
     new_session: &NewSession,
     submitted: Submitted<'_>,
 ) -> Result<SignedIn, Error> {

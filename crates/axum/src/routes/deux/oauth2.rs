@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::{
     authtoken,
-    request::Anybody,
+    request::PublicRequest,
     told::{self, Under, Wrong},
 };
 use crate::{
@@ -57,7 +57,7 @@ impl IntoResponse for Error {
     }
 }
 
-pub(super) async fn token(visitor: Visitor, asking: Result<Anybody, Response>) -> Response {
+pub(super) async fn token(visitor: Visitor, asking: Result<PublicRequest, Response>) -> Response {
     const PRAGMA: HeaderValue = HeaderValue::from_static("no-cache");
     const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
     let answered = match asking {
@@ -79,7 +79,7 @@ fn unread(visitor: &Visitor, response: Response) -> Response {
     }
 }
 
-async fn answered(asking: &Anybody) -> Result<Response, Response> {
+async fn answered(asking: &PublicRequest) -> Result<Response, Response> {
     if asking.is_of_browser {
         return Err(Error::UnauthorizedClient.into_response());
     }
@@ -94,7 +94,7 @@ async fn answered(asking: &Anybody) -> Result<Response, Response> {
 }
 
 /// The client (RFC 6749 §2.3.1): from its header, or else from fields of the body.
-async fn client(asking: &Anybody) -> Result<Client, Response> {
+async fn client(asking: &PublicRequest) -> Result<Client, Response> {
     let invalid = || Error::InvalidClient.into_response();
     let text = |name| asking.fields.text(name).ok().flatten();
     let (id, secret) = match &*asking.authorization {
@@ -120,8 +120,8 @@ fn basic(header: &str) -> Option<(Secret, Option<Secret>)> {
     Some((decoded(id)?, Some(decoded(secret)?).filter(|secret| !secret.expose().is_empty())))
 }
 
-async fn password(asking: &Anybody, client: &Client) -> Result<Response, Response> {
-    let Anybody { visitor, fields, .. } = asking;
+async fn password(asking: &PublicRequest, client: &Client) -> Result<Response, Response> {
+    let PublicRequest { visitor, fields, .. } = asking;
     let invalid = |Wrong(..)| Error::InvalidRequest.into_response();
     let name = fields.required("username").map_err(invalid)?;
     let password = fields.required("password").map_err(invalid)?;
@@ -141,7 +141,7 @@ async fn password(asking: &Anybody, client: &Client) -> Result<Response, Respons
     }
 }
 
-async fn refresh(asking: &Anybody, client: &Client) -> Result<Response, Response> {
+async fn refresh(asking: &PublicRequest, client: &Client) -> Result<Response, Response> {
     let token = asking.fields.required("refresh_token").map_err(|_| Error::InvalidRequest.into_response())?;
     let narrowed = wanted(asking).map_err(IntoResponse::into_response)?;
     match asking.engine().exchange(client, token, narrowed.as_ref(), &asking.request_context()).await {
@@ -153,7 +153,7 @@ async fn refresh(asking: &Anybody, client: &Client) -> Result<Response, Response
 }
 
 /// The requested scopes.
-fn wanted(asking: &Anybody) -> Result<Option<Scopes>, Error> {
+fn wanted(asking: &PublicRequest) -> Result<Option<Scopes>, Error> {
     asking.fields.scopes().map_err(|_| Error::InvalidScope)
 }
 

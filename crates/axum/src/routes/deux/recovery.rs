@@ -14,7 +14,7 @@ use countersign_engine::{
 use serde_json::json;
 
 use super::{
-    request::Somebody,
+    request::SignedInRequest,
     told::{self, Under},
 };
 use crate::Visitor;
@@ -24,7 +24,7 @@ const CODE: &str = "backup_code";
 /// The allowed methods where a GET creates no code.
 const WITHOUT_GET: &str = "POST, OPTIONS";
 
-pub(super) async fn read(asking: Somebody) -> Response {
+pub(super) async fn read(asking: SignedInRequest) -> Response {
     let visitor = &asking.visitor;
     let asks = *visitor.method() == Method::GET && visitor.shows_bearer();
     if asks && visitor.site().spares_old_clients() {
@@ -38,8 +38,8 @@ pub(super) fn allowed(visitor: &Visitor) -> &'static str {
     if visitor.site().spares_old_clients() { "GET, POST, OPTIONS" } else { WITHOUT_GET }
 }
 
-pub(super) async fn make(asking: Somebody) -> Response {
-    let Somebody { visitor, signed_in, fields } = &asking;
+pub(super) async fn make(asking: SignedInRequest) -> Response {
+    let SignedInRequest { visitor, signed_in, fields } = &asking;
     let submitted = match fields.submitted() {
         Ok(submitted) => submitted,
         Err(unclear) => return told::unclear(visitor, &unclear, Under::Detail),

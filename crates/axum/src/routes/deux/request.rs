@@ -25,7 +25,7 @@ use crate::{Visitor, fault, routes::api, trouble::Trouble};
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// A request that needs no authentication. Its cookies and tokens are ignored.
-pub(super) struct Anybody {
+pub(super) struct PublicRequest {
     pub(super) visitor: Visitor,
     pub(super) fields: Fields,
     /// The client credentials in `Authorization`, as often as they occur.
@@ -34,7 +34,7 @@ pub(super) struct Anybody {
     pub(super) is_of_browser: bool,
 }
 
-impl Anybody {
+impl PublicRequest {
     pub(super) fn engine(&self) -> &Engine {
         self.visitor.engine()
     }
@@ -50,7 +50,7 @@ impl Anybody {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Anybody {
+impl<S: Send + Sync> FromRequest<S> for PublicRequest {
     type Rejection = Response;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
@@ -68,13 +68,13 @@ impl<S: Send + Sync> FromRequest<S> for Anybody {
 }
 
 /// A request of a signed-in user.
-pub(super) struct Somebody {
+pub(super) struct SignedInRequest {
     pub(super) visitor: Visitor,
     pub(super) signed_in: SignedIn,
     pub(super) fields: Fields,
 }
 
-impl Somebody {
+impl SignedInRequest {
     pub(super) fn engine(&self) -> &Engine {
         self.visitor.engine()
     }
@@ -85,7 +85,7 @@ impl Somebody {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Somebody {
+impl<S: Send + Sync> FromRequest<S> for SignedInRequest {
     type Rejection = Response;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Response> {

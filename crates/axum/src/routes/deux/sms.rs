@@ -12,7 +12,7 @@ use countersign_engine::{
 use serde_json::json;
 
 use super::{
-    request::Somebody,
+    request::SignedInRequest,
     told::{self, Under},
 };
 use crate::trouble::Trouble;
@@ -27,8 +27,8 @@ const NUMBER: Under = Under::List("phone_number");
 /// The place of texts about the code.
 const CODE: Under = Under::List("mfa_code");
 
-pub(super) async fn request(asking: Somebody) -> Response {
-    let Somebody { visitor, signed_in, fields } = &asking;
+pub(super) async fn request(asking: SignedInRequest) -> Response {
+    let SignedInRequest { visitor, signed_in, fields } = &asking;
     if let Some(told) = asking.is_on().await {
         return told;
     }
@@ -53,7 +53,7 @@ pub(super) async fn request(asking: Somebody) -> Response {
 }
 
 /// The error for a number that is not just digits.
-fn malformed(asking: &Somebody, number: &str) -> Option<Response> {
+fn malformed(asking: &SignedInRequest, number: &str) -> Option<Response> {
     let wrong = |id| Some(told::bad(&asking.visitor, NUMBER, id));
     let is_number = number.len() >= MIN_LENGTH && number.bytes().all(|c| c.is_ascii_digit());
     if !is_number {
@@ -62,8 +62,8 @@ fn malformed(asking: &Somebody, number: &str) -> Option<Response> {
     if number.len() > MAX_LENGTH { wrong("deux-number-long") } else { None }
 }
 
-pub(super) async fn verify(asking: Somebody) -> Response {
-    let Somebody { visitor, signed_in, fields } = &asking;
+pub(super) async fn verify(asking: SignedInRequest) -> Response {
+    let SignedInRequest { visitor, signed_in, fields } = &asking;
     if let Some(told) = asking.is_on().await {
         return told;
     }
@@ -83,7 +83,7 @@ pub(super) async fn verify(asking: Somebody) -> Response {
     }
 }
 
-impl Somebody {
+impl SignedInRequest {
     /// The error where it is already enabled.
     async fn is_on(&self) -> Option<Response> {
         match self.engine().factors(&self.signed_in).await {

@@ -12,20 +12,20 @@ use countersign_engine::{
 use serde_json::{Map, Value};
 
 use super::{
-    request::Somebody,
+    request::SignedInRequest,
     told::{self, Under},
 };
 use crate::trouble::Trouble;
 
-pub(super) async fn show(asking: Somebody) -> Response {
+pub(super) async fn show(asking: SignedInRequest) -> Response {
     match asking.status().await {
         Ok(status) => told::document(StatusCode::OK, &status),
         Err(fault) => Trouble::from(fault).into_response(),
     }
 }
 
-pub(super) async fn disable(asking: Somebody) -> Response {
-    let Somebody { visitor, signed_in, fields } = &asking;
+pub(super) async fn disable(asking: SignedInRequest) -> Response {
+    let SignedInRequest { visitor, signed_in, fields } = &asking;
     let submitted = match fields.submitted() {
         Ok(submitted) => submitted,
         Err(unclear) => return told::unclear(visitor, &unclear, Under::Detail),
@@ -37,7 +37,7 @@ pub(super) async fn disable(asking: Somebody) -> Response {
     }
 }
 
-impl Somebody {
+impl SignedInRequest {
     /// The proof of an action: the code in the request, or none where old clients are exempt and send none.
     pub(super) fn proof<'a>(&self, submitted: Submitted<'a>) -> Proof<'a> {
         let spared = matches!(submitted, Submitted::Nothing) && self.visitor.site().spares_old_clients();

@@ -145,7 +145,7 @@ pub(super) async fn what_was_answered_is_seen_at_once(store: Arc<dyn Store>) {
     assert_eq!(seen.await, [10; MANY]);
 }
 
-/// One task replaces Ada's only device again and again; whoever looks meanwhile sees one device, the preferred one.
+/// One task replaces Ada's only device again and again; a reader meanwhile sees one device, the preferred one.
 pub(super) async fn factors_are_read_as_of_one_moment(store: Arc<dyn Store>) {
     const ROUNDS: u64 = 100;
     let name = |version: u64| format!("device {version}");

@@ -173,7 +173,7 @@ async fn every_slip_breaks_a_rule() {
         (Slip::CutsNames, "nobody_is_found_by_what_is_nobodys"),
         (Slip::CutsPasswords, "all_of_a_long_password_counts"),
         (Slip::LetsNobodyIn, "the_password_matches_and_nothing_else_does"),
-        (Slip::LetsInOnlyTheActive, "whoever_is_shut_out_is_seen_to_be_and_has_the_same_password"),
+        (Slip::LetsInOnlyTheActive, "a_deactivated_user_is_read_as_such_and_has_the_same_password"),
         (Slip::StoresTooEarly, "a_prepared_password_is_not_written_yet"),
         (Slip::GivesIdsAgain, "a_removed_user_s_id_is_never_given_again"),
         (Slip::KeepsTheStamp, "a_new_password_takes_the_place_of_the_old_one"),
