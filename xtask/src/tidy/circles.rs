@@ -135,7 +135,7 @@ mod tests {
             ("crates/store/src/c.rs", ""),
         ]);
         assert_eq!(
-            between_files(&tree),
+            circles(&tree, "crates/store/src/"),
             [
                 "crates/store/src/a and b use each other",
                 "crates/store/src/a and c/deep use each other",
@@ -152,7 +152,7 @@ mod tests {
             ("crates/store/src/a/inner.rs", "use super::Thing;"),
             ("crates/store/src/b.rs", "use crate::Thing;\n#[cfg(test)]\nmod tests {\nuse crate::a::Thing;\n}"),
         ]);
-        assert_eq!(between_files(&tree), [""; 0]);
+        assert_eq!(circles(&tree, "crates/store/src/"), [""; 0]);
     }
 
     #[test]
