@@ -8,7 +8,7 @@
 //! to ignore the policy. Passing so long a script to each page through the driver would take longer than everything
 //! else.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
 use axum::{
     Router,
@@ -21,6 +21,9 @@ use trials::{Person, Scripts};
 
 /// The variable with the path of axe-core.
 const VARIABLE: &str = "TRIALS_AXE";
+
+/// The variable that asks for screenshots.
+const PICTURES: &str = "TRIALS_PICTURES";
 
 /// The ways to check each page. Colours do not depend on the width, so each scheme is checked once.
 const LOOKS: [Look; 3] = [
@@ -77,7 +80,8 @@ pub(crate) struct Inspector {
 }
 
 impl Inspector {
-    /// Starts in a browser with or without scripts, and saves screenshots with this prefix.
+    /// Starts in a browser with or without scripts, and saves screenshots with this prefix if [`PICTURES`] is set: they are
+    /// three hundred, and only for people.
     pub(crate) async fn new(person: &Person, scripts: Scripts, pictures: Option<&'static str>) -> Self {
         person.commands("Page.setBypassCSP", json!({ "enabled": true })).await;
         if scripts == Scripts::Off {
@@ -85,7 +89,7 @@ impl Inspector {
         }
         Self {
             scripts,
-            pictures,
+            pictures: pictures.filter(|_| env::var_os(PICTURES).is_some()),
             axe: serves_axe().await,
             pages: BTreeSet::new(),
             paths: BTreeSet::new(),
@@ -155,7 +159,7 @@ async fn runs_scripts(person: &Person, runs: bool) {
 /// Serves axe-core, and returns the script with which a page fetches it.
 async fn serves_axe() -> String {
     let usual = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/npm/node_modules/axe-core/axe.min.js");
-    let file = std::env::var_os(VARIABLE).map_or_else(|| usual.into(), PathBuf::from);
+    let file = env::var_os(VARIABLE).map_or_else(|| usual.into(), PathBuf::from);
     let source: &str = fs::read_to_string(&file)
         .unwrap_or_else(|error| {
             let file = file.display();
