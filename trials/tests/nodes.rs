@@ -245,7 +245,7 @@ async fn a_session_made_at_one_node_is_valid_at_the_other_and_ends_at_both() {
             let opens = async |node| at_node(&browser, node).get("/secret").await.status;
             assert_eq!([opens(here).await, opens(there).await], [StatusCode::OK; 2], "{clock:?}");
             let mut other = at_node(&browser, there);
-            let page = other.get("/").await;
+            let page = other.get("/account/logout").await;
             let form = page.forms().into_iter().find(|form| form.action == "/account/logout").unwrap();
             assert!(other.submit(&form, "/", &[]).await.status.is_redirection());
             assert_eq!([opens(there).await, opens(here).await], [StatusCode::SEE_OTHER; 2], "{clock:?}");
